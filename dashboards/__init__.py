@@ -1,0 +1,1 @@
+"""Shows: tables, figures and pages made from what storage remembers."""

@@ -1,0 +1,1 @@
+"""Decides: what a study is, and the `orch` command."""

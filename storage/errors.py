@@ -1,0 +1,99 @@
+"""Everything that orch raises on purpose.
+
+    OrchError                       exit 1
+    ├── UsageError                  exit 2: the command line, a file or the data is at fault
+    │   ├── SpecError               a study spec that cannot be read or does not make sense
+    │   ├── DataError               images, labels, groups, a dataset folder
+    │   └── StorageNotFoundError    the SQLite file does not exist, the URL is wrong
+    ├── StorageError                the database answered, and the answer is no
+    │   ├── SchemaError             tables missing, older or newer than this orch
+    │   ├── StudyNotFoundError      no such study (or not yet complete)
+    │   ├── StudyExistsError        a study of that name with another spec
+    │   └── LeaseLostError          another worker holds the point now; the result is dropped
+    ├── DatabaseAwayError           the database cannot be reached at this moment; worth waiting for
+    ├── FeaturesError               the feature store: a wrong key, a damaged file, a different machine
+    ├── WeightsError                backbone weights that are missing or do not fit
+    ├── TrainingError               the objective of a trial failed; the point may be tried again
+    └── NothingToExportError        a study without a complete trial
+
+Every message says what happened, the likely cause and the next step.
+"""
+
+from __future__ import annotations
+
+
+class OrchError(Exception):
+    """orch could not do what was asked."""
+
+    exit_code = 1
+
+    def __init__(self, what: str | None = None, *, why: str | None = None, next_step: str | None = None) -> None:
+        """Keep the three parts of a message apart, so that any front end can lay them out.
+
+        Args:
+            what: what happened, one sentence; the class docstring's first line when left out.
+            why: the likely cause.
+            next_step: what the user can do now, a command where there is one.
+        """
+        self.what = what or (type(self).__doc__ or "orch failed.").strip().splitlines()[0]
+        self.why = why
+        self.next_step = next_step
+        super().__init__(" ".join(part for part in (self.what, why, next_step) if part))
+
+
+class UsageError(OrchError):
+    """The command, a file it names or the data it reads is not usable as given."""
+
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """The study spec is not valid."""
+
+
+class DataError(UsageError):
+    """The data set is not usable as it is."""
+
+
+class StorageNotFoundError(UsageError):
+    """There is no study database where orch looked."""
+
+
+class StorageError(OrchError):
+    """The study database refused."""
+
+
+class SchemaError(StorageError):
+    """The tables in the database do not fit this version of orch."""
+
+
+class StudyNotFoundError(StorageError):
+    """There is no study of that name in this database."""
+
+
+class StudyExistsError(StorageError):
+    """A study of that name exists already, with another spec."""
+
+
+class LeaseLostError(StorageError):
+    """The point was given to another worker; this attempt's result is dropped."""
+
+
+class DatabaseAwayError(OrchError):
+    """The database cannot be reached at the moment."""
+
+
+class FeaturesError(OrchError):
+    """The stored features cannot be used."""
+
+
+class WeightsError(OrchError):
+    """The backbone's weights cannot be loaded."""
+
+
+class TrainingError(OrchError):
+    """The objective of this trial failed."""
+
+
+class NothingToExportError(OrchError):
+    """The study has no complete trial yet, so there is nothing to export."""

@@ -1,0 +1,321 @@
+"""A study as data: what is searched, on which data, with which model, and how it is judged.
+
+A spec is read from TOML, kept as JSON beside the study, and never holds code. Two specs are the same
+study when their `spec_hash` is equal; the place of the data on this machine is not part of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from storage.errors import SpecError
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """One frozen section; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class StudySection(Section):
+    """What the study is called, how many points it has, and what counts as its value."""
+
+    name: str = Field(min_length=1, max_length=200)
+    regime: Literal["I", "II", "custom"] = "custom"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1337
+    trials: Annotated[int, Field(ge=1, le=100_000)] = 100
+    objective: Literal["max_of_mean", "mean_of_max", "last"] = "max_of_mean"
+    retries: Annotated[int, Field(ge=0, le=100)] = 2
+    lease_seconds: Annotated[int, Field(ge=5, le=86_400)] = 60
+
+
+class DataSection(Section):
+    """Which data set, known by its fingerprint, and which of its labels count in the objective."""
+
+    fingerprint: str = ""
+    targets: tuple[str, ...] = ()
+
+
+class ModelSection(Section):
+    """The frozen backbone that makes the features, and the head that is trained on them."""
+
+    backbone: str = "InceptionV3"
+    weights: str = "imagenet"
+    weights_sha256: str = ""
+    weights_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    image_size: tuple[Count, Count] = (299, 299)
+    pooling: Literal["max", "avg"] = "max"
+    scale: Literal["auto", "none", "standardize"] = "auto"
+    extraction_batch: Count = 32
+    head: tuple[Count, ...] = (1024, 512, 256)
+    dropout_rate: Fraction = 0.0
+
+    @property
+    def standardizes(self) -> bool:
+        """Whether features are standardised on each fold's training part ("auto": for random weights)."""
+        return self.scale == "standardize" or (self.scale == "auto" and self.weights == "none")
+
+
+class TrainingSection(Section):
+    """How one fold is trained. Adam as in Kingma and Ba (2015), Algorithm 1, with Keras's epsilon."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
+    batch_size: Count = 128
+    learning_rate: Positive = 1e-3
+    epsilon: Positive = 1e-7
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+    augmentation: Literal["none", "flip"] = "flip"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: Count = 2
+
+
+class CrossValidationSection(Section):
+    """How many folds, and in which order they are trained."""
+
+    folds: Annotated[int, Field(ge=2, le=100)] = 6
+    schedule: Literal["auto", "lockstep", "sequential"] = "auto"
+
+
+class SearchRange(Section):
+    """One searched hyperparameter: a range (`low`, `high`, perhaps `log`) or a list of `values`."""
+
+    type: Literal["int", "float", "grid"]
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    values: tuple[float, ...] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> SearchRange:
+        if self.type == "grid":
+            if not self.values or self.low is not None or self.high is not None:
+                raise ValueError('a "grid" has `values` (at least one) and neither `low` nor `high`')
+            if len(set(self.values)) != len(self.values):
+                raise ValueError("`values` of a grid must differ from each other")
+            if self.log and min(self.values) <= 0:
+                raise ValueError("`values` of a grid with `log` must be above 0")
+            return self
+        if self.values is not None or self.low is None or self.high is None:
+            raise ValueError(f'a range of type "{self.type}" has `low` and `high` and no `values`')
+        if self.low > self.high:
+            raise ValueError(f"`low` ({self.low:g}) is above `high` ({self.high:g})")
+        if self.log and self.low <= 0:
+            raise ValueError("`low` of a range with `log` must be above 0")
+        if self.type == "int" and (self.low != int(self.low) or self.high != int(self.high)):
+            raise ValueError('`low` and `high` of type "int" must be whole numbers')
+        return self
+
+
+class SamplerSection(Section):
+    """Which Optuna sampler draws the points."""
+
+    name: Literal["random", "grid", "tpe"] = "random"
+
+
+class PrunerSection(Section):
+    """Which rule stops a weak trial, always judged on last values (Li et al. 2018 for halving)."""
+
+    name: Literal["halving", "none"] = "halving"
+    min_resource: Count = 4
+    reduction_factor: Annotated[int, Field(ge=2, le=100)] = 2
+
+
+SEARCHABLE: dict[str, str] = {
+    "batch_size": "training",
+    "learning_rate": "training",
+    "epsilon": "training",
+    "beta_1": "training",
+    "beta_2": "training",
+    "dropout_rate": "model",
+}
+"""Hyperparameters that a search may vary, and the section that holds the fixed value of each."""
+
+WHOLE_NUMBERS = frozenset({"batch_size"})
+
+
+class StudySpec(Section):
+    """A whole study. Build one with `from_toml`, `from_json` or the functions in `orchestrator.regimes`."""
+
+    study: StudySection
+    data: DataSection = DataSection()
+    model: ModelSection = ModelSection()
+    training: TrainingSection = TrainingSection()
+    cv: CrossValidationSection = CrossValidationSection()
+    search: dict[str, SearchRange] = {}
+    sampler: SamplerSection = SamplerSection()
+    pruner: PrunerSection = PrunerSection()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> StudySpec:
+        for name, searched in self.search.items():
+            if name not in SEARCHABLE:
+                raise ValueError(f"search.{name} is not a hyperparameter{_nearest(name, SEARCHABLE)}")
+            if name in WHOLE_NUMBERS and searched.type == "float":
+                raise ValueError(f'search.{name} must be of type "int" or "grid": it counts images')
+            if name in WHOLE_NUMBERS and any(value != int(value) for value in searched.values or ()):
+                raise ValueError(f"search.{name} must hold whole numbers: it counts images")
+            if self.sampler.name == "grid" and searched.type != "grid":
+                raise ValueError(f'search.{name} must be of type "grid" for the grid sampler')
+            ends = searched.values or (searched.low, searched.high)
+            for end in ends:
+                section = type(getattr(self, SEARCHABLE[name]))
+                section(**{name: int(end) if name in WHOLE_NUMBERS else end})  # type: ignore[arg-type]
+        if self.sampler.name == "grid" and not self.search:
+            raise ValueError("the grid sampler needs a [search] section with at least one grid")
+        return self
+
+    @property
+    def point_count(self) -> int:
+        """How many points the study plans: every cell of a grid, else `study.trials`."""
+        if self.sampler.name != "grid":
+            return self.study.trials
+        count = 1
+        for searched in self.search.values():
+            count *= len(searched.values or ())
+        return count
+
+    @property
+    def hyperparameters(self) -> dict[str, float | int]:
+        """The fixed value of every searchable hyperparameter that the search leaves alone."""
+        return {
+            name: getattr(getattr(self, section), name)
+            for name, section in SEARCHABLE.items()
+            if name not in self.search
+        }
+
+    def with_values(self, values: dict[str, Any]) -> StudySpec:
+        """Return this spec with dotted keys replaced, such as `{"training.epochs": 5}`.
+
+        Raises:
+            SpecError: a key does not exist or a value does not fit.
+        """
+        document = self.model_dump(mode="json")
+        for key, value in values.items():
+            *path, last = key.split(".")
+            place: Any = document
+            for part in path:
+                if not isinstance(place, dict) or part not in place:
+                    raise _unknown_key(key)
+                place = place[part]
+            free = path == ["search"]
+            if not path or not isinstance(place, dict) or (last not in place and not free):
+                raise _unknown_key(key)
+            place[last] = value
+        return parse(document, source="--set")
+
+    def to_json(self) -> str:
+        """The canonical text of this spec: sorted keys, no spaces; equal specs give equal text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def spec_hash(self) -> str:
+        """`sha256:` and the digest of the canonical text."""
+        return "sha256:" + hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def from_toml(path: Path) -> StudySpec:
+    """Read a spec file.
+
+    Raises:
+        SpecError: the file is missing, is no TOML, or does not describe a study.
+    """
+    return parse(read_toml(path), source=str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file as plain data.
+
+    Raises:
+        SpecError: the file is missing or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(
+            f"The spec file {path} cannot be read: {error.strerror}.",
+            next_step="`orch init` writes one to start from.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"The spec file {path} is not valid TOML: {error}.") from error
+
+
+def from_json(text: str) -> StudySpec:
+    """Read a spec as it is stored beside a study.
+
+    Raises:
+        SpecError: the text was written by an orch with other keys.
+    """
+    return parse(json.loads(text), source="the stored spec")
+
+
+def parse(document: dict[str, Any], *, source: str) -> StudySpec:
+    """Check plain data and make a spec of it; `source` names it in messages.
+
+    Raises:
+        SpecError: names every offending key, and the nearest valid one.
+    """
+    try:
+        return StudySpec.model_validate(document)
+    except ValidationError as error:
+        problems = "; ".join(_describe(problem) for problem in error.errors())
+        raise SpecError(
+            f"The spec in {source} is not valid: {problems}.",
+            next_step="`orch init` writes a spec with every key explained.",
+        ) from error
+
+
+def differing_keys(one: StudySpec, other: StudySpec) -> list[str]:
+    """The dotted keys in which two specs differ, sorted."""
+    left, right = _flatten(one.model_dump(mode="json")), _flatten(other.model_dump(mode="json"))
+    return sorted(key for key in left.keys() | right.keys() if left.get(key) != right.get(key))
+
+
+def valid_keys() -> list[str]:
+    """Every dotted key of a spec, for help texts and for naming the nearest one."""
+    return [
+        f"{name}.{key}"
+        for name, field in StudySpec.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        for key in field.annotation.model_fields
+    ] + [f"search.{name}" for name in SEARCHABLE]
+
+
+def _flatten(document: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(document, dict):
+        return {prefix: document}
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        flat.update(_flatten(value, f"{prefix}.{key}" if prefix else key))
+    return flat
+
+
+def _describe(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key} is not a key{_nearest(key, valid_keys())}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{key}: {message[:1].lower()}{message[1:]}" if key else message
+
+
+def _unknown_key(key: str) -> SpecError:
+    return SpecError(
+        f"{key} is not a key of a study spec{_nearest(key, valid_keys())}.",
+        next_step="`orch init` writes a spec with every key explained.",
+    )
+
+
+def _nearest(name: str, valid: Any) -> str:
+    near = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.4)
+    return f" (did you mean {near[0]}?)" if near else f" (valid: {', '.join(sorted(valid))})"

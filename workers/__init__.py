@@ -1,0 +1,1 @@
+"""Trains: pulls points, cross-validates, reports."""
