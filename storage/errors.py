@@ -27,7 +27,9 @@ class OrchError(Exception):
 
     exit_code = 1
 
-    def __init__(self, what: str | None = None, *, why: str | None = None, next_step: str | None = None) -> None:
+    def __init__(
+        self, what: str | None = None, *, why: str | None = None, next_step: str | None = None
+    ) -> None:
         """Keep the three parts of a message apart, so that any front end can lay them out.
 
         Args:

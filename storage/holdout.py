@@ -1,0 +1,1 @@
+"""The sealed hold-out and the record of its openings."""
