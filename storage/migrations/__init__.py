@@ -1,1 +1,1 @@
-"""How the tables of orch came to be: Alembic, with a version table of its own."""
+"""Alembic migrations of our own tables."""

@@ -1,1 +1,1 @@
-"""One file per change of the tables."""
+"""One file per version of the tables."""

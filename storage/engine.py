@@ -1,0 +1,226 @@
+"""From a URL to a database that orch and Optuna share.
+
+Two engines: one that writes (on SQLite every transaction begins IMMEDIATE, so that two writers queue instead of
+failing) and one for bulk reads (on SQLite deferred, so that a long read holds no writer up).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+
+from storage import schema
+from storage.errors import StorageNotFoundError
+from storage.waiting import away, is_passing
+
+BUSY_SECONDS = 60
+LOCK_MILLISECONDS = 10_000
+IDLE_IN_TRANSACTION_MILLISECONDS = 5_000
+POSTGRESQL_CONNECTION: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "orch",
+}
+
+
+def parse_url(text: str) -> URL:
+    """Read a storage URL as users write it; `postgres://` and `postgresql://` mean psycopg2.
+
+    Raises:
+        StorageNotFoundError: it is no URL, or of a kind of database that orch does not keep studies in.
+    """
+    try:
+        url = make_url(text)
+    except sa.exc.ArgumentError:
+        # The text is not shown: what is no URL may still hold a password.
+        raise StorageNotFoundError(
+            "The storage is not a URL.",
+            next_step="Write sqlite:///orch.db or postgresql://user@host/database.",
+        ) from None
+    if url.drivername in ("postgres", "postgresql", "postgresql+psycopg2"):
+        return url.set(drivername="postgresql+psycopg2")
+    if url.drivername in ("sqlite", "sqlite+pysqlite"):
+        if not url.database or url.database == ":memory:":
+            raise StorageNotFoundError(
+                "A SQLite storage must be a file: in memory, workers could not share it.",
+                next_step="Write sqlite:///orch.db.",
+            )
+        return url.set(drivername="sqlite")
+    raise StorageNotFoundError(
+        f"orch keeps studies in PostgreSQL or SQLite, not in {url.drivername!r}.",
+        next_step="Write sqlite:///orch.db or postgresql://user@host/database.",
+    )
+
+
+def open_database(url: str, *, create: bool = False) -> Database:
+    """Open the study database and check that its tables fit this orch.
+
+    Args:
+        url: as the user wrote it.
+        create: make the SQLite file and the tables where they are missing; safe when many processes do so at once.
+
+    Raises:
+        StorageNotFoundError: a wrong URL, or a SQLite file that does not exist.
+        SchemaError: the tables are missing, older or newer.
+        DatabaseAwayError: the server cannot be reached.
+    """
+    database = Database(parse_url(url))
+    try:
+        if database.is_sqlite:
+            _check_file(database.file, create)
+        if create:
+            schema.prepare(database)
+        schema.check(database)
+    except sa.exc.DBAPIError as error:
+        database.close()
+        if is_passing(error):
+            raise away(error) from error
+        reason = " ".join(str(error.orig).split())[:300].rstrip(".")
+        raise StorageNotFoundError(
+            f"The database at {database.url_text} cannot be used: {reason}."
+        ) from error
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+class Database:
+    """One study database. Engines may be shared between threads, and must not be carried into a forked process."""
+
+    def __init__(self, url: URL) -> None:
+        """Prepare engines; nothing is connected yet."""
+        self.url = url
+        self.is_sqlite = url.drivername == "sqlite"
+        self.url_text = url.render_as_string(hide_password=True)
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file."""
+        return Path(self.url.database or "")
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that writes."""
+        return self._make_engine(immediate=True)
+
+    @cached_property
+    def read_engine(self) -> Engine:
+        """The engine for bulk reads."""
+        return self._make_engine(immediate=False) if self.is_sqlite else self.engine
+
+    @cached_property
+    def optuna(self) -> Any:
+        """Optuna's cached view of the same database."""
+        import optuna
+
+        arguments = {"pool_pre_ping": True, "connect_args": self._connect_arguments()}
+        storage = optuna.storages.RDBStorage(
+            self.url.render_as_string(hide_password=False), engine_kwargs=arguments
+        )
+        self._listen(storage.engine, immediate=True)
+        return optuna.storages.get_storage(storage)
+
+    def now(self, connection: Connection) -> float:
+        """Seconds since 1970 by the clock of the database."""
+        text = (
+            "SELECT (julianday('now') - 2440587.5) * 86400.0"
+            if self.is_sqlite
+            else "SELECT extract(epoch FROM clock_timestamp())::float8"
+        )
+        return float(connection.execute(sa.text(text)).scalar_one())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One writing transaction: everything or nothing."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One reading transaction that holds no writer up."""
+        with self.read_engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give every connection back."""
+        for name in ("engine", "read_engine"):
+            engine = self.__dict__.get(name)
+            if engine is not None:
+                engine.dispose()
+        cached = self.__dict__.get("optuna")
+        if cached is not None:
+            cached.remove_session()
+            getattr(cached, "_backend", cached).engine.dispose()
+
+    def _make_engine(self, *, immediate: bool) -> Engine:
+        pool = {} if self.is_sqlite else {"pool_size": 2, "max_overflow": 3, "pool_recycle": 1800}
+        engine = sa.create_engine(
+            self.url, pool_pre_ping=True, connect_args=self._connect_arguments(), hide_parameters=True, **pool
+        )
+        self._listen(engine, immediate=immediate)
+        return engine
+
+    def _connect_arguments(self) -> dict[str, Any]:
+        if self.is_sqlite:
+            return {"timeout": BUSY_SECONDS}
+        return {key: value for key, value in POSTGRESQL_CONNECTION.items() if key not in self.url.query}
+
+    def _listen(self, engine: Engine, *, immediate: bool) -> None:
+        if not self.is_sqlite:
+            sa.event.listen(engine, "connect", _set_time_limits)
+            return
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        statement = "BEGIN IMMEDIATE" if immediate else "BEGIN"
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(statement))
+        engine.dispose()
+
+
+def _set_time_limits(connection: Any, _: Any) -> None:
+    """Let no frozen client hold the others up: PostgreSQL ends its transaction after a few seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SET lock_timeout = {LOCK_MILLISECONDS};"
+            f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MILLISECONDS}"
+        )
+    connection.commit()
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    # The driver must not begin transactions by itself, or BEGIN IMMEDIATE comes too late.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
+
+def _check_file(path: Path, create: bool) -> None:
+    if path.is_dir():
+        raise StorageNotFoundError(f"The study database {path.absolute()} is a folder, not a file.")
+    if path.exists():
+        with path.open("rb") as file:
+            begin = file.read(16)
+        if begin and begin != b"SQLite format 3\x00":
+            raise StorageNotFoundError(f"{path.absolute()} exists, but is not a SQLite database.")
+        return
+    if not create:
+        raise StorageNotFoundError(
+            f"There is no study database at {path.absolute()}.",
+            why="Nothing was created here yet, or another folder or server is meant.",
+            next_step="`orch study create` makes it; --storage URL or ORCH_STORAGE names another.",
+        )
+    if not path.absolute().parent.is_dir():
+        raise StorageNotFoundError(
+            f"The folder {path.absolute().parent} for the study database does not exist.",
+            next_step="Make it first.",
+        )

@@ -1,0 +1,118 @@
+"""Fold results, epoch by epoch: what pruning looks at, what figures are drawn from, what survives a crash.
+
+Rows are keyed by study, point, run key (a digest of the parameters and of the spec), fold and epoch. Seeds come from
+(study seed, point, fold), so two attempts at a point write equal rows and it does not matter whose stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from storage import tables
+from storage.engine import Database
+from storage.points import Claim, note_progress
+
+_epochs = tables.epochs.c
+
+
+@dataclass(frozen=True)
+class FoldEpoch:
+    """What one fold did in one epoch. Epochs count from 1, folds and points from 0; NaN where undefined."""
+
+    point: int
+    fold: int
+    epoch: int
+    train_loss: float
+    train_auc: float
+    train_precision: float
+    train_recall: float
+    train_f1: float
+    val_loss: float
+    val_auc: float
+    val_precision: float
+    val_recall: float
+    val_f1: float
+    steps: int
+    samples: int
+    labels_left_out: int
+    learning_rate: float
+    seconds: float
+
+    @classmethod
+    def from_row(cls, row: Any) -> FoldEpoch:
+        """Make a record of one row of `orch_epochs`."""
+        values: dict[str, Any] = {name: getattr(row, name) for name in _NAMES}
+        for name, value in values.items():
+            values[name] = math.nan if value is None else value
+        return cls(**values)
+
+
+_NAMES = [field.name for field in fields(FoldEpoch)]
+
+
+def run_key(spec_hash: str, params: dict[str, Any]) -> str:
+    """Name what was computed: 32 hexadecimal digits of the digest of spec and parameters."""
+    text = json.dumps([spec_hash, params], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def record_epochs(
+    database: Database, claim: Claim, key: str, rows: Sequence[FoldEpoch], *, epoch: int, lease_seconds: float
+) -> None:
+    """Write the rows of finished fold-epochs and hold the point, in one transaction.
+
+    Args:
+        database: where.
+        claim: the right to work on the point; nothing is written without it.
+        key: from `run_key`.
+        rows: any number of fold-epochs of this point.
+        epoch: how far the trial is, for people to see.
+        lease_seconds: how long the point is held from now.
+
+    Raises:
+        LeaseLostError: the point is not held any more; nothing was written.
+    """
+    insert = sqlite_insert if database.is_sqlite else postgresql_insert
+    values = [_as_row(claim.study_uuid, key, row) for row in rows]
+    with database.transaction() as connection:
+        note_progress(connection, claim, epoch=epoch, expires_at=database.now(connection) + lease_seconds)
+        if values:
+            connection.execute(insert(tables.epochs).on_conflict_do_nothing(), values)
+
+
+def read_curves(database: Database, study_uuid: str, point: int | None = None) -> list[FoldEpoch]:
+    """The fold-epochs of a study, or of one of its points, by point, fold and epoch."""
+    query = sa.select(tables.epochs).where(_epochs.study_uuid == study_uuid)
+    if point is not None:
+        query = query.where(_epochs.point == point)
+    with database.reading() as connection:
+        rows = connection.execute(query.order_by(_epochs.point, _epochs.fold, _epochs.epoch)).all()
+    return [FoldEpoch.from_row(row) for row in rows]
+
+
+def read_epoch_means(database: Database, study_uuid: str, epoch: int, folds: int) -> dict[int, float]:
+    """The mean validation AUC over folds at one epoch, of every point whose folds all got there."""
+    query = (
+        sa.select(_epochs.point, sa.func.avg(_epochs.val_auc))
+        .where(_epochs.study_uuid == study_uuid, _epochs.epoch == epoch)
+        .group_by(_epochs.point, _epochs.run_key)
+        .having(sa.func.count() == folds)
+    )
+    with database.reading() as connection:
+        return {point: float(mean) for point, mean in connection.execute(query) if mean is not None}
+
+
+def _as_row(study_uuid: str, key: str, row: FoldEpoch) -> dict[str, Any]:
+    values: dict[str, Any] = {"study_uuid": study_uuid, "run_key": key}
+    for name, value in asdict(row).items():
+        values[name] = None if isinstance(value, float) and not math.isfinite(value) else value
+    return values

@@ -1,0 +1,138 @@
+"""Our tables in the database: made once whoever comes first, checked by everybody, brought forward by Alembic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from storage.errors import SchemaError
+from storage.tables import SCHEMA_VERSION, VERSION_TABLE
+
+if TYPE_CHECKING:
+    from storage.engine import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+ADVISORY_LOCK = 0x6F726368  # "orch" in ASCII: any fixed number that other programs do not use
+
+
+def schema_version(database: Database) -> str | None:
+    """The version of our tables in the database; None where there are none."""
+    with database.reading() as connection:
+        if not sa.inspect(connection).has_table(VERSION_TABLE):
+            return None
+        row = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).first()
+        return str(row[0]) if row else None
+
+
+def check(database: Database) -> None:
+    """Refuse tables that are missing, older or newer, and name the command that mends it.
+
+    Raises:
+        SchemaError: the tables do not fit.
+    """
+    found = schema_version(database)
+    if found == SCHEMA_VERSION:
+        return
+    if found is None:
+        raise SchemaError(
+            f"The database {database.url_text} has no orch tables.",
+            why="No study was created in it yet, or another database is meant.",
+            next_step="`orch study create` or `orch db init` makes them.",
+        )
+    if found < SCHEMA_VERSION:
+        raise SchemaError(
+            f"The database {database.url_text} has tables of an older orch (version {found}, "
+            f"this orch needs {SCHEMA_VERSION}).",
+            next_step="Stop the workers, back the database up, and run `orch db upgrade`.",
+        )
+    raise SchemaError(
+        f"The database {database.url_text} has tables of a newer orch (version {found}, "
+        f"this orch knows {SCHEMA_VERSION}).",
+        next_step="Update orch on this machine.",
+    )
+
+
+def prepare(database: Database) -> None:
+    """Make Optuna's and our tables where they are missing; an older schema is left for `upgrade`.
+
+    Safe when many processes call it at once on an empty database.
+    """
+    if schema_version(database) is not None:
+        return
+    with _one_at_a_time(database):
+        if schema_version(database) is None:
+            _ = database.optuna
+            migrate(database)
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Bring our tables to this orch's version; return the version before and after.
+
+    Raises:
+        SchemaError: the tables are newer, or workers hold points at this moment.
+    """
+    found = schema_version(database)
+    if found is not None and found > SCHEMA_VERSION:
+        check(database)
+    with _one_at_a_time(database):
+        if found is not None:
+            _refuse_while_claimed(database)
+        _ = database.optuna
+        migrate(database)
+    return found, SCHEMA_VERSION
+
+
+def migrate(database: Database) -> None:
+    """Run Alembic up to this orch's version in one transaction."""
+    from alembic import command
+
+    with database.transaction() as connection:
+        command.upgrade(alembic_config(connection), "head")
+
+
+def alembic_config(connection: Any = None) -> Any:
+    """Alembic's configuration for our migrations, on an open connection."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _refuse_while_claimed(database: Database) -> None:
+    with database.reading() as connection:
+        claimed = connection.execute(
+            sa.text("SELECT count(*) FROM orch_points WHERE state = 'claimed' AND expires_at > :now"),
+            {"now": database.now(connection)},
+        ).scalar_one()
+    if claimed:
+        raise SchemaError(
+            f"{claimed} point(s) are being worked on, so the tables are not changed now.",
+            next_step="Stop the workers (SIGTERM) and run `orch db upgrade` again.",
+        )
+
+
+@contextmanager
+def _one_at_a_time(database: Database) -> Iterator[None]:
+    if database.is_sqlite:
+        from filelock import FileLock
+
+        with FileLock(f"{database.file}.lock"):
+            yield
+        return
+    with database.engine.connect() as connection:
+        # The lock belongs to this session and outlives transactions, so that Optuna's and Alembic's own
+        # connections work under it; autocommit keeps the session from idling inside a transaction.
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(sa.text("SET lock_timeout = 0"))
+        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        try:
+            yield
+        finally:
+            connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
+            connection.execute(sa.text(f"SET lock_timeout = {10_000}"))

@@ -1,0 +1,120 @@
+"""Attempts at points as trials in Optuna's record: start, settle, and mend what a killed worker left behind.
+
+Optuna's trials are the record that every Optuna tool reads; `storage.points` is the authority. So a point is
+settled first and Optuna is told afterwards, and `sweep` closes the gap when a worker dies in between.
+
+User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL also `orch_outcome`, one of
+"lost" (its worker vanished), "failed" (the objective raised; `error` holds the text) and "stopped" (drained).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from storage.engine import Database
+from storage.points import PRUNED, Claim, PointRecord, list_points
+from storage.studies import StudyRecord
+
+LOST, FAILED, STOPPED = "lost", "failed", "stopped"
+OUTCOME, ERROR, POINT, ATTEMPT, TOKEN = "orch_outcome", "error", "point", "attempt", "token"
+
+
+def start_trial(
+    database: Database, study: StudyRecord, claim: Claim, distributions: dict[str, Any], worker: str
+) -> tuple[int, int]:
+    """Create the RUNNING trial of an attempt, with its parameters where they are known.
+
+    Returns:
+        Optuna's id and number of the trial.
+    """
+    import optuna
+
+    known = claim.params if claim.params is not None else {}
+    trial = optuna.trial.create_trial(
+        state=optuna.trial.TrialState.RUNNING,
+        params=known,
+        distributions={name: distributions[name] for name in known},
+        user_attrs={POINT: claim.point, ATTEMPT: claim.attempt, TOKEN: claim.token, "worker": worker},
+    )
+    trial_id = int(database.optuna.create_new_trial(study.optuna_study_id, template_trial=trial))
+    return trial_id, int(database.optuna.get_trial_number_from_id(trial_id))
+
+
+def end_trial(
+    database: Database, trial_id: int, outcome: str, *, attributes: dict[str, Any] | None = None
+) -> bool:
+    """End an attempt without a value: FAIL, with why. Returns False when it had ended already."""
+    import optuna
+
+    storage = database.optuna
+    try:
+        for name, value in {OUTCOME: outcome, **(attributes or {})}.items():
+            storage.set_trial_user_attr(trial_id, name, value)
+        return bool(storage.set_trial_state_values(trial_id, optuna.trial.TrialState.FAIL))
+    except (optuna.exceptions.UpdateFinishedTrialError, KeyError):
+        return False
+
+
+def settle_trial(database: Database, trial_id: int, outcome: str, value: float | None) -> bool:
+    """Tell Optuna what its point became. Returns False when it knew already."""
+    import optuna
+
+    state = optuna.trial.TrialState.PRUNED if outcome == PRUNED else optuna.trial.TrialState.COMPLETE
+    try:
+        return bool(
+            database.optuna.set_trial_state_values(trial_id, state, None if value is None else [value])
+        )
+    except (optuna.exceptions.UpdateFinishedTrialError, KeyError):
+        return False
+
+
+def sweep(database: Database, study: StudyRecord) -> int:
+    """Mend what killed workers left: may be run by anybody, at any time, any number of times.
+
+    A RUNNING trial whose point is done is told; one that is not its point's present attempt becomes FAIL, lost.
+
+    Returns:
+        How many trials were mended.
+    """
+    import optuna
+
+    from storage.points import expire_leases
+
+    with database.transaction() as connection:
+        expire_leases(connection, study.uuid, database.now(connection))
+    try:
+        running = database.optuna.get_all_trials(
+            study.optuna_study_id, deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)
+        )
+    except KeyError:
+        return 0
+    if not running:
+        return 0
+    # Points are read after the trials: a claim is made before its trial, so that a present attempt is never missed.
+    points = {record.point: record for record in list_points(database, study.uuid)}
+    mended = 0
+    for trial in running:
+        point = points.get(trial.user_attrs.get(POINT, -1))
+        if point is None or not _is_of_orch(trial):
+            continue
+        if _is_settled_by(point, trial):
+            mended += settle_trial(database, trial._trial_id, str(point.outcome), point.value)
+        elif not _is_present_attempt(point, trial):
+            attributes = {ERROR: point.error} if point.state == "failed" and point.error else None
+            mended += end_trial(database, trial._trial_id, LOST, attributes=attributes)
+    return mended
+
+
+def _is_of_orch(trial: Any) -> bool:
+    return TOKEN in trial.user_attrs and ATTEMPT in trial.user_attrs
+
+
+def _is_settled_by(point: PointRecord, trial: Any) -> bool:
+    return point.state == "done" and point.trial_id == trial._trial_id
+
+
+def _is_present_attempt(point: PointRecord, trial: Any) -> bool:
+    if point.state != "claimed" or point.token != trial.user_attrs[TOKEN]:
+        return False
+    # A repeated insert after a lost acknowledgement leaves twins; the noted one is the attempt.
+    return point.trial_id is None or point.trial_id == trial._trial_id

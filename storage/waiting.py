@@ -1,0 +1,119 @@
+"""A database that is away is waited for: which errors pass by themselves, and how long to wait between tries."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import sqlalchemy.exc
+
+from storage.errors import DatabaseAwayError, StorageError
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 15.0
+
+# PostgreSQL SQLSTATEs that a second try can mend: connection trouble, shutdown and start-up, deadlock,
+# serialisation, lock_timeout, idle-in-transaction, too many connections, and a standby that is being promoted.
+PASSING_STATES = ("08", "57P", "40001", "40P01", "55P03", "25P03", "53300", "25006")
+PASSING_WORDS = ("database is locked", "database table is locked", "server closed the connection")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether this error says that the database is away or busy, rather than that the request is wrong."""
+    if isinstance(error, DatabaseAwayError):
+        return True
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return True
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        if error.connection_invalidated:
+            return True
+        state = getattr(error.orig, "pgcode", None)
+        if state is not None:
+            return str(state).startswith(PASSING_STATES)
+        text = str(error.orig).lower()
+        if any(word in text for word in PASSING_WORDS):
+            return True
+        # Without a SQLSTATE, psycopg2 never reached the server; SQLite's other operational errors are final.
+        is_sqlite = type(error.orig).__module__.startswith("sqlite3")
+        return (
+            isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
+            and not is_sqlite
+        )
+    cause = error.__cause__
+    if type(error).__name__ == "StorageInternalError" and cause is not None:
+        return is_passing(cause)
+    return False
+
+
+def wait_for(
+    operation: Callable[[int], Result],
+    *,
+    give_up_after: float | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Run an operation until the database answers.
+
+    Args:
+        operation: called with the number of the try, 0 first; a later try must settle what an earlier one,
+            whose answer was lost, may already have done.
+        give_up_after: seconds after which the error is raised; None waits for ever.
+        stopped: asked before each new try; when true the error is raised.
+        sleep: how to wait, in seconds.
+
+    Raises:
+        DatabaseAwayError: the time is over or the caller was stopped.
+    """
+    began = time.monotonic()
+    delay = FIRST_DELAY
+    tries = 0
+    while True:
+        try:
+            return operation(tries)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            waited = time.monotonic() - began
+            if stopped() or (give_up_after is not None and waited >= give_up_after):
+                raise away(error) from error
+            if delay > 1.0:
+                log.warning("The database is away (%.0f s so far); trying again in %.0f s.", waited, delay)
+        sleep(delay * random.uniform(0.5, 1.0))
+        delay = min(delay * 2, LONGEST_DELAY)
+        tries += 1
+
+
+def away(error: BaseException) -> DatabaseAwayError:
+    """Describe a passing error without its SQL, parameters or URL."""
+    original = getattr(error, "orig", None) or error.__cause__ or error
+    original = getattr(original, "orig", None) or original
+    reason = " ".join(str(original).split())[:300].rstrip(".")
+    return DatabaseAwayError(
+        f"The database does not answer: {reason}.",
+        why="It may be stopped, restarting or unreachable from this machine.",
+        next_step="`orch doctor` shows what orch can reach.",
+    )
+
+
+@contextmanager
+def described() -> Iterator[None]:
+    """Turn database errors of a single call into orch's own.
+
+    Raises:
+        DatabaseAwayError: the database cannot be reached.
+        StorageError: the database refused, for instance for want of a privilege.
+    """
+    try:
+        yield
+    except sqlalchemy.exc.DBAPIError as error:
+        if is_passing(error):
+            raise away(error) from error
+        reason = " ".join(str(error.orig).split())[:300].rstrip(".")
+        raise StorageError(f"The database refused: {reason}.") from error
