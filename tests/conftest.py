@@ -1,0 +1,141 @@
+"""Databases, the installed command, the real data, and what a skip means."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import PostgresServer
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, one per process of the test run, so that a test may stop it."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A fresh PostgreSQL database with orch's tables."""
+    url = postgres_server.copy_template(_make_tables)
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A fresh PostgreSQL database without any table."""
+    url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with orch's tables, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "orch.db"
+    _make_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh SQLite file with orch's tables."""
+    for part in sqlite_template.parent.glob("orch.db*"):
+        shutil.copy(part, tmp_path / part.name)
+    return f"sqlite:///{tmp_path / 'orch.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database with orch's tables: the test runs once on SQLite and once on PostgreSQL."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def orch_program() -> Path:
+    """The installed command `orch`."""
+    program = Path(sys.executable).with_name("orch")
+    assert program.exists(), "the command `orch` is not installed: `make setup`"
+    return program
+
+
+@pytest.fixture
+def run_orch(orch_program: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the installed command in an empty folder: `run_orch("study", "list", environment={...})`."""
+
+    def run(
+        *arguments: object,
+        environment: dict[str, str] | None = None,
+        folder: Path = tmp_path,
+        timeout: float = 120,
+    ) -> subprocess.CompletedProcess[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("ORCH_")}
+        return subprocess.run(
+            [orch_program, *map(str, arguments)],
+            cwd=folder,
+            env={**clean, "ORCH_CACHE": str(tmp_path / "cache"), **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def chest_xray() -> Path:
+    """The folder of real chest X-rays with its labels.csv."""
+    folder = Path(os.environ.get("ORCH_TEST_DATA") or REPOSITORY.parent / "shared" / "data") / "chest-xray"
+    if not folder.is_dir():
+        pytest.skip("the chest X-rays are not here: ORCH_TEST_DATA names the folder that holds chest-xray")
+    return folder
+
+
+def _make_tables(url: str) -> None:
+    from storage.engine import open_database
+
+    open_database(url, create=True).close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Under CI a skip is a failure, unless the test says that no machine of this kind could run it."""
+    report: pytest.TestReport = yield  # type: ignore[misc]
+    excused = next(item.iter_markers("platform_impossible"), None)
+    if excused is not None and not (excused.args or excused.kwargs.get("reason")):
+        raise pytest.UsageError(f"{item.nodeid}: platform_impossible needs a reason")
+    if report.skipped and not hasattr(report, "wasxfail") and excused is None:
+        _fail_under_ci(report)
+    return report  # type: ignore[return-value]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """Under CI a whole file that skips itself is a failure, too."""
+    report: pytest.CollectReport = yield  # type: ignore[misc]
+    if report.skipped:
+        _fail_under_ci(report)
+    return report  # type: ignore[return-value]
+
+
+def _fail_under_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if os.environ.get("CI", "").lower() not in ("1", "true", "yes"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"A skip under CI is a failure. {reason}"
