@@ -1,0 +1,72 @@
+# Needs GNU Make 3.81 (as on macOS), a POSIX shell and Python 3.11 to 3.13; nothing else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := storage workers dashboards orchestrator
+
+# Two processes suit a laptop with two cores and the memory of two TensorFlows.
+TEST_PROCESSES ?= 2
+TESTS ?= tests
+BENCH ?= bench
+
+.PHONY: help setup demo test lint format bench lock clean
+
+help:
+	@echo "make setup   a virtual environment in $(VENV) with everything locked (once; other targets do it too)"
+	@echo "make demo    synthetic radiographs, two studies, the best model: minutes, no data needed"
+	@echo "make test    lint, then all tests (one folder or file: make test TESTS=tests/unit)"
+	@echo "make lint    ruff, mypy and the contracts on imports"
+	@echo "make format  let ruff mend what it can"
+	@echo "make bench   the benchmarks of bench/"
+	@echo "make lock    make the lock files in requirements/ anew (needs uv)"
+	@echo "make clean   remove $(VENV) and the caches of the tools"
+
+setup: $(READY)
+
+# The environment is rebuilt from its parts only when what it is made of changed.
+$(READY): pyproject.toml requirements/dev.txt scripts/find_python
+	@set -e; \
+	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
+		python="$$(PYTHON='$(PYTHON)' scripts/find_python)"; \
+		echo "Making $(VENV) with $$python"; \
+		"$$python" -m venv --clear $(VENV); \
+	fi
+	@echo "Installing the locked dependencies (TensorFlow is large: a few minutes the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: setup
+	$(BIN)/orch demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# A file's tests stay in one process: they share a trained model or a database more often than not.
+test: lint
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(TESTS)
+
+bench: setup
+	@set -e; for file in $(BENCH)/bench_*.py; do \
+		[ -e "$$file" ] || { echo "no benchmark in $(BENCH)"; exit 0; }; \
+		echo "== $$file"; $(BIN)/python "$$file"; \
+	done
+
+LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header --extra dicom --extra excel
+
+lock:
+	$(LOCK) --extra dev --output-file requirements/dev.txt
+	$(LOCK) --constraint requirements/dev.txt --output-file requirements/cpu.txt
+	$(LOCK) --constraint requirements/dev.txt --extra gpu --output-file requirements/gpu.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -1,0 +1,130 @@
+"""The house stands as it is described: who may import whom, how long a file is, what is committed."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+STOREYS = ("orchestrator", "workers", "dashboards", "storage")
+LONGEST_FILE = 320
+SLOW_TO_IMPORT = {
+    "keras",
+    "optuna",
+    "optuna_dashboard",
+    "plotly",
+    "pydantic",
+    "scipy",
+    "sklearn",
+    "sqlalchemy",
+    "tensorflow",
+}
+REGISTRIES = re.compile(
+    r"https?://([a-z0-9-]+\.)*(pypi\.org|pythonhosted\.org|npmjs\.org|debian\.org|anaconda\.org)"
+)
+MACHINE_PATHS = re.compile(r"(^|[^A-Za-z0-9_.])/(work|root|farm|opt/pypi|opt/wheels|tmp/w)/")
+
+
+def committed_files() -> list[Path]:
+    """The files of the repository, or of an unpacked archive of it."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True)
+    if listed.returncode == 0:
+        names = [name for name in listed.stdout.split("\0") if name]
+    else:
+        kept = (path.relative_to(REPOSITORY) for path in REPOSITORY.rglob("*"))
+        names = [
+            str(path) for path in kept if not any(re.match(r"\.|build$|dist$", part) for part in path.parts)
+        ]
+    return [REPOSITORY / name for name in names if (REPOSITORY / name).is_file()]
+
+
+def check_contracts(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run([command, "--no-cache"], cwd=folder, capture_output=True, text=True)
+
+
+def test_every_contract_on_imports_is_kept() -> None:
+    checked = check_contracts(REPOSITORY)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("storage/spec.py", "import workers", "Imports go down only"),
+        ("workers/folds.py", "import dashboards", "Imports go down only"),
+        ("storage/spec.py", "import keras", "Storage knows neither"),
+        ("dashboards/__init__.py", "import tensorflow", "Dashboards know neither"),
+        ("workers/folds.py", "import storage.holdout", "Nothing that trains can read the hold-out"),
+        ("storage/spec.py", "import storage.holdout", "Nothing that trains can read the hold-out"),
+    ],
+)
+def test_a_broken_contract_is_seen(tmp_path: Path, file: str, line: str, contract: str) -> None:
+    for storey in STOREYS:
+        shutil.copytree(REPOSITORY / storey, tmp_path / storey, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    # What any worker does already, so that the hold-out can also be reached through storage.
+    (tmp_path / "workers" / "__init__.py").write_text("import storage.spec\n")
+    with (tmp_path / file).open("a") as opened:
+        opened.write(f"\n{line}\n")
+    checked = check_contracts(tmp_path)
+    assert checked.returncode != 0
+    assert re.search(rf"{contract}.*BROKEN", checked.stdout), checked.stdout
+
+
+def test_every_package_is_listed() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    found = {
+        ".".join(path.parent.relative_to(REPOSITORY).parts)
+        for storey in STOREYS
+        for path in (REPOSITORY / storey).rglob("*.py")
+    }
+    assert set(project["tool"]["setuptools"]["packages"]) == found
+
+
+def test_no_file_is_longer_than_one_can_keep_in_mind() -> None:
+    lengths = {
+        str(path.relative_to(REPOSITORY)): len(path.read_text().splitlines())
+        for folder in (*STOREYS, "bench")
+        for path in (REPOSITORY / folder).rglob("*.py")
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["worker", "--help"], ["study", "create", "--help"]]
+)
+def test_help_comes_without_the_slow_libraries(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom orchestrator.cli import main\n"
+        f"sys.argv = ['orch', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as stopped:\n    assert not stopped.code, stopped.code\n"
+        "print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    loaded = set(run.stdout.rpartition("LOADED")[2].split())
+    assert loaded & SLOW_TO_IMPORT == set()
+
+
+def test_nothing_committed_names_a_registry_or_a_place_on_one_machine() -> None:
+    found = []
+    for path in committed_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(text.splitlines(), start=1):
+            if REGISTRIES.search(line) or MACHINE_PATHS.search(line):
+                found.append(f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()[:120]}")
+    assert found == []
+
+
+def test_no_committed_file_is_large() -> None:
+    sizes = {str(path.relative_to(REPOSITORY)): path.stat().st_size for path in committed_files()}
+    assert {name: size for name, size in sizes.items() if size > 1_000_000} == {}
