@@ -4,7 +4,7 @@ A dataset folder holds
 
     manifest.json    development images: SHA-256, labels, anonymous group number; the counts of both sides
     places.json      where the development images lie, tried in order; size and time of each
-    columns.csv      every other column of the labels file, for the development images; never fingerprinted
+    columns.csv      the columns of the labels file that are no labels, for the development images; never fingerprinted
     sealed.json      the hold-out, which only `storage.holdout` reads
     openings.jsonl   who opened the hold-out, and when
 
@@ -126,7 +126,7 @@ def load_dataset(folder: Path) -> Dataset:
 
 
 def read_columns(dataset: Dataset) -> dict[str, list[str]]:
-    """The other columns of the labels file, each of length n in the order of the data set.
+    """The columns of the labels file that are no labels, each of length n in the order of the data set.
 
     Raises:
         DataError: the file is missing or has other rows than the manifest.
@@ -137,10 +137,9 @@ def read_columns(dataset: Dataset) -> dict[str, list[str]]:
             header, *rows = list(csv.reader(file))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read.", next_step="Import the images again.") from error
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(header)}
-    if tuple(columns.pop("sha256")) != dataset.sha256:
+    if tuple(row[0] for row in rows) != dataset.sha256:
         raise DataError(f"{path} does not have the rows of {MANIFEST}.", next_step="Import the images again.")
-    return columns
+    return {name: [row[place] for row in rows] for place, name in enumerate(header) if place}
 
 
 def describe_row(sha256: str, labels: Sequence[float | None], group: int) -> str:
@@ -172,7 +171,7 @@ def find_files(folder: Path, image_folders: Sequence[str], paths: Sequence[str])
 
     Relative image folders are taken from the dataset folder, so both can move together to another machine.
     """
-    candidates = [Path(os.path.normpath(folder.absolute() / image_folder)) for image_folder in image_folders]
+    candidates = [Path(os.path.normpath(folder.resolve() / image_folder)) for image_folder in image_folders]
 
     def find(path: str) -> Path:
         for candidate in candidates:
@@ -189,8 +188,11 @@ def check_files(
     sha256: Sequence[str],
     stamps: Sequence[tuple[int, int]],
     report: Report | None = None,
+    listing: str = PLACES,
 ) -> None:
     """Compare files with what they were at import; `stamps` are (size in bytes, modification time in ns).
+
+    `listing` is the file of the dataset folder that says where they are.
 
     Raises:
         DataError: names the files that are missing and those whose content differs.
@@ -217,7 +219,7 @@ def check_files(
         raise DataError(
             f"{len(missing)} of {len(files)} images of {folder} are not where they were: {name_few(missing)}.",
             why="The images were moved, renamed or deleted since the import, or the disk is not mounted.",
-            next_step=f'Put them back, or add the folder that holds them to "folders" in {folder / PLACES}.',
+            next_step=f'Put them back, or add the folder that holds them to "folders" in {folder / listing}.',
         )
     if changed:
         raise DataError(

@@ -14,6 +14,8 @@ import numpy as np
 from storage.datasets import name_few
 from storage.errors import DataError
 
+DRAWS = 20
+
 
 def split_holdout(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Choose the hold-out by group: iterative stratification, or for one label a greedy balance of its classes.
@@ -40,7 +42,13 @@ def split_holdout(labels: np.ndarray, groups: np.ndarray, share: float, seed: in
     if labels.shape[1] == 1:
         held = _balance_one_label(labels[:, 0], groups, share, seed)
     else:
-        held = _stratify_iteratively(summarise_groups(labels, groups), share, seed)
+        table = summarise_groups(labels, groups)
+        held = choose_most_even(
+            labels,
+            groups,
+            np.array([1 - share, share]),
+            [_stratify_iteratively(table, share, draw) for draw in draw_seeds(seed)],
+        ).astype(bool)
     if not 0 < held.sum() < count:
         # Too few groups for the share: one is the least that is a hold-out, or a development side.
         chosen = np.random.default_rng(seed).integers(count)
@@ -65,6 +73,38 @@ def summarise_groups(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     np.logical_or.at(assessed, groups, ~np.isnan(labels))
     partly = assessed[:, ~assessed.all(axis=0)]
     return np.hstack([present, np.unique(partly, axis=1)]) if partly.size else present
+
+
+def draw_seeds(seed: int) -> list[int]:
+    """The seeds of the draws among which `choose_most_even` chooses."""
+    return [int(draw) for draw in np.random.SeedSequence(seed).generate_state(DRAWS)]
+
+
+def choose_most_even(
+    labels: np.ndarray, groups: np.ndarray, shares: np.ndarray, draws: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Choose the draw that spreads images and labels most evenly.
+
+    Groups are of unequal size, so draws that are equally even over groups differ over images.
+
+    Args:
+        labels: shape (n, t), 0 or 1, NaN where not assessed.
+        groups: shape (n,), whole numbers from 0.
+        shares: shape (sides,), the wanted part of each side.
+        draws: each the side of every group, shape (groups,).
+
+    Returns:
+        The draw with the least sum of squared deviations, each in standard deviations of a random split.
+    """
+    counted = np.hstack([np.ones((len(labels), 1)), labels == 1, labels == 0])
+    wanted = np.maximum(np.outer(shares, counted.sum(axis=0)), 1e-9)
+
+    def unevenness(draw: np.ndarray) -> float:
+        side = draw[groups].astype(np.int64)
+        found = np.stack([counted[side == number].sum(axis=0) for number in range(len(shares))])
+        return round(float(((found - wanted) ** 2 / wanted).sum()), 9)
+
+    return min(draws, key=unevenness)
 
 
 def find_straddling(groups: np.ndarray, sides: Sequence[np.ndarray]) -> list[int]:

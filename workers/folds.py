@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from storage.errors import DataError
-from storage.splitting import check_sides, summarise_groups
+from storage.splitting import check_sides, choose_most_even, draw_seeds, summarise_groups
 
 
 def make_folds(
@@ -16,8 +16,8 @@ def make_folds(
     """Split into folds that keep every group on one side and spread the labels evenly.
 
     Several labels: iterative stratification (Sechidis et al. 2011) over the groups; a group's label is the maximum
-    over its images, and a label with blanks is balanced for "assessed" as well. One label: StratifiedGroupKFold,
-    "not assessed" being a class of its own.
+    over its images, and a label with blanks is balanced for "assessed" as well; of some draws, the one that is most
+    even over images. One label: StratifiedGroupKFold, "not assessed" being a class of its own.
 
     Args:
         labels: shape (n, t), 0 or 1, NaN where not assessed.
@@ -42,7 +42,9 @@ def make_folds(
     if labels.shape[1] == 1:
         fold_of_group = _fold_one_label(labels[:, 0], groups, count, seed)
     else:
-        fold_of_group = _fold_groups(summarise_groups(labels, groups), count, seed)
+        table = summarise_groups(labels, groups)
+        draws = [_fold_groups(table, count, draw) for draw in draw_seeds(seed)]
+        fold_of_group = choose_most_even(labels, groups, np.full(count, 1 / count), draws)
     fold_of_image = _fill_empty(fold_of_group, count, seed)[groups]
     folds = [
         (np.flatnonzero(fold_of_image != fold), np.flatnonzero(fold_of_image == fold))
