@@ -1,0 +1,82 @@
+"""A built wheel works in a clean environment: nothing leans on the working copy or the editable install."""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+STOREYS = ("orchestrator", "workers", "dashboards", "storage")
+
+
+def run(*command: object, folder: Path) -> str:
+    done = subprocess.run([str(part) for part in command], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = tmp_path_factory.mktemp("source")
+    for storey in STOREYS:
+        shutil.copytree(REPOSITORY / storey, source / storey, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, source)
+    run(
+        sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", source / "dist", folder=source
+    )
+    [built] = (source / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel of its own, and the dependencies of the one that runs the tests."""
+    folder = tmp_path_factory.mktemp("clean") / "environment"
+    run(sys.executable, "-m", "venv", "--without-pip", folder, folder=folder.parent)
+    python = folder / "bin" / "python"
+    own = Path(
+        run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder).strip()
+    )
+    # A path in such a file is appended, and the .pth files of that folder (the editable install) are not read.
+    (own / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    run(*pip, "install", "--no-index", "--no-deps", "--ignore-installed", wheel, folder=folder)
+    return folder
+
+
+def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
+    kept = {
+        str(path.relative_to(REPOSITORY))
+        for storey in STOREYS
+        for path in (REPOSITORY / storey).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    with zipfile.ZipFile(wheel) as opened:
+        held = {name for name in opened.namelist() if ".dist-info/" not in name}
+    assert held == kept
+
+
+def test_the_command_says_its_version(environment: Path, tmp_path: Path) -> None:
+    assert PROJECT["project"]["version"] in run(environment / "bin" / "orch", "--version", folder=tmp_path)
+
+
+def test_every_package_comes_from_the_wheel(environment: Path, tmp_path: Path) -> None:
+    packages = PROJECT["tool"]["setuptools"]["packages"]
+    code = f"import importlib\nfor name in {packages!r}: print(importlib.import_module(name).__file__)"
+    places = run(environment / "bin" / "python", "-c", code, folder=tmp_path).split()
+    assert len(places) == len(packages)
+    assert [place for place in places if not Path(place).is_relative_to(environment)] == []
+
+
+def test_it_makes_the_tables_from_its_own_migrations(environment: Path, tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'orch.db'}"
+    run(environment / "bin" / "orch", "db", "init", "--storage", storage, folder=tmp_path)
+    run(environment / "bin" / "orch", "db", "check", "--storage", storage, folder=tmp_path)
