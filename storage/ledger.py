@@ -89,11 +89,15 @@ def record_epochs(
             connection.execute(insert(tables.epochs).on_conflict_do_nothing(), values)
 
 
-def read_curves(database: Database, study_uuid: str, point: int | None = None) -> list[FoldEpoch]:
-    """The fold-epochs of a study, or of one of its points, by point, fold and epoch."""
+def read_curves(
+    database: Database, study_uuid: str, point: int | None = None, key: str | None = None
+) -> list[FoldEpoch]:
+    """The fold-epochs of a study, or of one of its points (and run key), by point, fold and epoch."""
     query = sa.select(tables.epochs).where(_epochs.study_uuid == study_uuid)
     if point is not None:
         query = query.where(_epochs.point == point)
+    if key is not None:
+        query = query.where(_epochs.run_key == key)
     with database.reading() as connection:
         rows = connection.execute(query.order_by(_epochs.point, _epochs.fold, _epochs.epoch)).all()
     return [FoldEpoch.from_row(row) for row in rows]

@@ -9,9 +9,12 @@ User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL al
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from storage.engine import Database
+from storage.errors import LeaseLostError
 from storage.points import PRUNED, Claim, PointRecord, list_points
 from storage.studies import StudyRecord
 
@@ -38,6 +41,27 @@ def start_trial(
     )
     trial_id = int(database.optuna.create_new_trial(study.optuna_study_id, template_trial=trial))
     return trial_id, int(database.optuna.get_trial_number_from_id(trial_id))
+
+
+def report_value(database: Database, trial_id: int, step: int, value: float) -> None:
+    """Report the value of a running trial after a step; a step reported before is left as it was.
+
+    Raises:
+        LeaseLostError: the trial was ended by somebody else, or its study was deleted.
+    """
+    with _lost_when_gone():
+        database.optuna.set_trial_intermediate_value(trial_id, step, value)
+
+
+def note_attributes(database: Database, trial_id: int, attributes: dict[str, Any]) -> None:
+    """Keep facts with a running trial; plain JSON data.
+
+    Raises:
+        LeaseLostError: the trial was ended by somebody else, or its study was deleted.
+    """
+    with _lost_when_gone():
+        for name, value in attributes.items():
+            database.optuna.set_trial_user_attr(trial_id, name, value)
 
 
 def end_trial(
@@ -103,6 +127,16 @@ def sweep(database: Database, study: StudyRecord) -> int:
             attributes = {ERROR: point.error} if point.state == "failed" and point.error else None
             mended += end_trial(database, trial._trial_id, LOST, attributes=attributes)
     return mended
+
+
+@contextmanager
+def _lost_when_gone() -> Iterator[None]:
+    import optuna
+
+    try:
+        yield
+    except (optuna.exceptions.UpdateFinishedTrialError, KeyError) as error:
+        raise LeaseLostError("The trial was ended by another process, or its study was deleted.") from error
 
 
 def _is_of_orch(trial: Any) -> bool:
