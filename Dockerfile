@@ -1,0 +1,32 @@
+# orch in a container: `docker build .` for the CPU, `docker build --build-arg LOCK=gpu .` with CUDA.
+# On the GPU the host needs NVIDIA's driver and container toolkit; CUDA itself comes from the lock file.
+
+FROM python:3.13-slim-bookworm AS build
+ARG LOCK=cpu
+WORKDIR /source
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/orch
+# The dependencies first: they change less often than the code, and their layer is the large one.
+COPY requirements/${LOCK}.txt requirements.txt
+RUN /opt/orch/bin/pip install --require-hashes -r requirements.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY storage storage
+COPY workers workers
+COPY dashboards dashboards
+COPY orchestrator orchestrator
+RUN /opt/orch/bin/pip install --no-deps --no-build-isolation .
+
+FROM python:3.13-slim-bookworm
+RUN useradd --uid 1000 --create-home orch \
+    && install -d -o orch -g orch /cache /studies
+COPY --from=build /opt/orch /opt/orch
+ENV PATH=/opt/orch/bin:$PATH \
+    ORCH_CACHE=/cache \
+    PYTHONUNBUFFERED=1 \
+    TF_CPP_MIN_LOG_LEVEL=2
+USER orch
+WORKDIR /studies
+# A worker gives its point back on SIGTERM; that is what stopping a container sends.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["orch"]
+CMD ["--help"]
