@@ -1,0 +1,228 @@
+"""`orch data`: import, show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator import console
+from orchestrator.options import AsJson
+
+if TYPE_CHECKING:
+    from storage.datasets import Dataset
+    from storage.engine import Database
+
+app = typer.Typer(
+    help="Bring images and labels in, and look at them.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("import")
+def import_(
+    images: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IMAGES", help="Folder of JPEG and PNG files; they stay there.", show_default=False
+        ),
+    ],
+    labels: Annotated[
+        Path,
+        typer.Option(
+            "--labels", metavar="CSV", help="The labels: one line for each image.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The dataset folder to make.", show_default=False)
+    ],
+    filename_column: Annotated[str, typer.Option(help="The column with the file names.")] = "filename",
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN[,COLUMN..]", help="Column(s) that name the patient.", show_default=False
+        ),
+    ] = None,
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,..",
+            help="The label columns: 0, 1, blank = not assessed. Default: every column of that kind.",
+            show_default=False,
+        ),
+    ] = None,
+    class_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="One column of classes in place of 0/1 labels.", show_default=False
+        ),
+    ] = None,
+    holdout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Share to seal as hold-out; 0 for none. Default: 0.15.", show_default=False
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="A column with train, valid or test (sealed), in place of --holdout.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 1337,
+    as_json: AsJson = False,
+) -> None:
+    """Check images and labels, seal a hold-out, and write a dataset folder. The images stay where they are.
+
+    \b
+    Example:
+      orch data import radiographs --labels labels.csv --group patient_id --out my-data
+    """
+    from storage.errors import UsageError
+    from storage.imports import Choices, import_dataset
+    from storage.settings import cache_folder
+
+    if holdout is not None and split is not None:
+        raise UsageError(
+            "--holdout and --split were both given.",
+            why="The split column decides by itself what is held out.",
+            next_step="Give one of them.",
+        )
+    choices = Choices(
+        filename_column=filename_column,
+        group_columns=_names(group) or (),
+        targets=_names(targets),
+        class_column=class_column,
+        holdout=Choices.holdout if holdout is None else holdout,
+        split_column=split,
+        seed=seed,
+    )
+    from orchestrator.progress import show_progress
+
+    with _database_if_any() as database, show_progress("Checking images") as report:
+        dataset = import_dataset(
+            images, labels, out, choices, cache=cache_folder(), database=database, report=report
+        )
+    _print(dataset, as_json)
+    console.say(f"Next: orch study create NAME --regime I --data {out}")
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Show counts, groups, prevalence, split and fingerprint, and make sure that the images are still there.
+
+    \b
+    Example:
+      orch data show my-data
+    """
+    from orchestrator.progress import show_progress
+    from storage.datasets import load_dataset
+
+    dataset = load_dataset(folder)
+    with show_progress("Checking images") as report:
+        dataset.check_images(report)
+    _print(dataset, as_json)
+
+
+def _print(dataset: Dataset, as_json: bool) -> None:
+    document = describe(dataset)
+    if as_json:
+        console.print_json(document)
+    else:
+        _print_words(document)
+    for warning in dataset.warnings:
+        console.warn(warning)
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """The document of `orch data show --json`."""
+    return {
+        "schema": "orch.data/1",
+        "folder": str(dataset.folder.absolute()),
+        "fingerprint": dataset.fingerprint,
+        "targets": list(dataset.targets),
+        "grouped": dataset.grouped,
+        **dataset.summary,
+        "openings": [_describe_opening(opening) for opening in _openings(dataset)],
+        "warnings": dataset.warnings,
+    }
+
+
+def _print_words(document: dict[str, Any]) -> None:
+    development, holdout = document["development"], document["holdout"]
+    sides = [("development", development), *([("hold-out (sealed)", holdout)] if holdout else [])]
+    console.print_facts(
+        [
+            ("folder", document["folder"]),
+            ("fingerprint", document["fingerprint"]),
+            ("images", document["images"]),
+            ("groups", document["groups"] if document["grouped"] else "none named: each image is its own"),
+            ("labels", f"{len(document['targets'])}: {', '.join(document['targets'])}"),
+            ("image modes", ", ".join(f"{mode} {count}" for mode, count in document["modes"].items())),
+            ("hold-out", None if holdout else "none"),
+            ("hold-out opened", f"{len(document['openings'])} times" if document["openings"] else None),
+        ]
+    )
+    console.print_line()
+    console.print_table(
+        ["side", "images", "groups"], [[name, side["images"], side["groups"]] for name, side in sides]
+    )
+    console.print_line()
+    columns = ["label"]
+    for name, _ in sides:
+        columns += [f"{name.split(' ')[0]}: assessed", "positive", "share"]
+    rows = []
+    for target in document["targets"]:
+        row: list[Any] = [target]
+        for _, side in sides:
+            label = side["labels"][target]
+            row += [label["assessed"], label["positive"], label["prevalence"]]
+        rows.append(row)
+    console.print_table(columns, rows)
+
+
+def _openings(dataset: Dataset) -> list[Any]:
+    from storage.holdout import list_openings
+
+    if not dataset.summary["holdout"]:
+        return []
+    with _database_if_any() as database:
+        return list_openings(dataset, database)
+
+
+def _describe_opening(opening: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(opening)
+
+
+@contextmanager
+def _database_if_any() -> Iterator[Database | None]:
+    """The study database where there is one: data can be imported before the first study is made."""
+    from storage.engine import open_database
+    from storage.errors import DatabaseAwayError, SchemaError, StorageNotFoundError
+    from storage.settings import storage_url
+
+    url = storage_url(None)
+    try:
+        database = open_database(url)
+    except (StorageNotFoundError, SchemaError, DatabaseAwayError) as error:
+        if not url.startswith("sqlite"):
+            console.warn(f"{error.what} Sealed images are looked up on this machine only.")
+        yield None
+        return
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
