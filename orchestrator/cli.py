@@ -1,0 +1,152 @@
+"""The `orch` command: mounts the commands, and turns every failure into one clear message."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from orchestrator.commands import dashboard, data, db, setup, study, trial, worker
+from storage.errors import OrchError
+
+FAILED = 1
+"""The command failed; the message says why."""
+INTERRUPTED = 130
+"""Stopped by Ctrl-C (SIGINT)."""
+
+HELP = """k-fold hyperparameter studies of Keras image models on many machines.
+
+\b
+Start here:
+  orch demo                      a guided first run on synthetic radiographs
+  orch init                      write a commented orch.toml and study.toml
+\b
+The way of a study:
+  orch data import IMAGES --labels labels.csv --group patient_id --out my-data
+  orch study create first --regime I --data my-data
+  orch worker first --data my-data          on as many machines as you have
+  orch study watch first
+  orch study export first -o best.json
+"""
+
+app = typer.Typer(
+    name="orch",
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
+    # Plain help: it reads the same in a terminal, a pipe and a log, and starts three times as fast.
+    rich_markup_mode=None,
+)
+app.command("init")(setup.init)
+app.command("doctor")(setup.doctor)
+app.command("demo")(setup.demo)
+app.command("worker")(worker.worker)
+app.command("dashboard")(dashboard.dashboard)
+app.add_typer(data.app, name="data")
+app.add_typer(study.app, name="study")
+app.add_typer(trial.app, name="trial")
+app.add_typer(db.app, name="db")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from orchestrator.versions import orch_version
+
+        typer.echo(f"orch {orch_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave."),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line of this process and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a character shows "?", and the command goes on.
+            stream.reconfigure(errors="replace")
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+    except OSError as error:
+        code = _report_os_error(error)
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; this is the one place where errors become messages."""
+    arguments, debug = _take_debug(arguments)
+    try:
+        typer.main.get_command(app).main(list(arguments), prog_name="orch")
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else FAILED if leaving.code else 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return FAILED
+    except Exception as error:
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        return _report(error, debug=debug)
+    return 0
+
+
+def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Find `--debug` wherever it stands: who has just seen an error adds it at the end of the line."""
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
+    kept = [word for place, word in enumerate(arguments) if word != "--debug" or place > end]
+    return kept, len(kept) < len(arguments)
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    if isinstance(error, OrchError):
+        for part in (f"orch: {error.what}", error.why, error.next_step):
+            if part:
+                typer.echo(part, err=True)
+        return error.exit_code
+    if isinstance(error, OSError):
+        return _report_os_error(error)
+    if isinstance(error, MemoryError):
+        typer.echo("orch: There is not enough memory for this.", err=True)
+        return FAILED
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    hint = "" if debug else " The same command with --debug shows where; please report it."
+    typer.echo(f"orch: This is a defect in orch: {type(error).__name__}: {first_line}{hint}", err=True)
+    return FAILED
+
+
+def _report_os_error(error: OSError) -> int:
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text = f"The disk is full{place}. Make room and run the command again; what was finished is kept."
+    else:
+        text = f"{error.strerror or error}{place}."
+    typer.echo(f"orch: {text}", err=True)
+    return FAILED
+
+
+def _forget_stdout() -> None:
+    # The reader has left (`| head`): Python's own flush at exit must not complain a second time.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

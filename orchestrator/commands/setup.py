@@ -1,0 +1,85 @@
+"""`orch init`, `orch doctor` and `orch demo`: the first things a new user runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator import console
+from orchestrator.options import AsJson, DataFolders, Storage
+
+TEMPLATES = ("orch.toml", "study.toml")
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where to write the files.", show_default="here")
+    ] = Path(),
+) -> None:
+    """Write orch.toml and study.toml to start from.
+
+    orch.toml holds settings, study.toml a spec, with every key explained. A file that exists is left as it is.
+
+    \b
+    Example:
+      orch init
+    """
+    from orchestrator.export import write_text
+    from storage.errors import UsageError
+
+    if not folder.is_dir():
+        raise UsageError(f"The folder {folder} does not exist.", next_step="Make it first.")
+    for name in TEMPLATES:
+        if (folder / name).exists():
+            console.say(f"{folder / name} exists and is left as it is.")
+            continue
+        write_text(folder / name, (Path(__file__).parents[1] / name).read_text(encoding="utf-8"))
+        console.say(f"Wrote {folder / name}.")
+    console.say("Next: orch study create NAME --spec study.toml --data DIR")
+
+
+def doctor(data: DataFolders = None, storage: Storage = None, as_json: AsJson = False) -> None:
+    """Check that this machine is ready.
+
+    Storage, schema, clocks, data folders, cache, TensorFlow and GPU; exit code 1 when one of them fails.
+
+    \b
+    Example:
+      orch doctor --data my-data
+    """
+    from dataclasses import asdict
+
+    from orchestrator.doctor import FAIL, check_machine
+
+    checks = []
+    for check in check_machine(storage, data):
+        checks.append(check)
+        if not as_json:
+            # Each line as soon as it is known: TensorFlow alone takes seconds.
+            typer.echo(f"{check.status:<4}  {check.name:<10}  {check.text}")
+    if as_json:
+        console.print_json([asdict(check) for check in checks])
+    if any(check.status == FAIL for check in checks):
+        raise typer.Exit(1)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where everything goes.")] = Path(
+        "demo"
+    ),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete an earlier demo first.")] = False,
+) -> None:
+    """Try orch on synthetic radiographs.
+
+    Draws them, imports them, and runs Regime I and Regime II to a best.json: minutes on two cores.
+    Run again, it continues where it was.
+
+    \b
+    Example:
+      orch demo
+    """
+    from orchestrator.demo import run_demo
+
+    run_demo(folder, fresh=fresh)

@@ -1,0 +1,302 @@
+"""`orch study`: list, show, watch, stop, resume, delete, export. `create` has a file of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator import console
+from orchestrator.commands.study_create import create
+from orchestrator.opening import open_storage
+from orchestrator.options import AsJson, Storage, StudyName
+
+app = typer.Typer(
+    help="Create studies, follow them, and take their results away.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+app.command("create")(create)
+
+SHOWN_POINTS = 10
+"""How many of the best points `orch study show` lists."""
+
+
+@app.command("list")
+def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
+    """List the studies and how far they are.
+
+    \b
+    Example:
+      orch study list
+    """
+    from orchestrator.records import study_document
+    from storage import studies
+
+    with open_storage(storage) as database:
+        documents = [study_document(database, study) for study in studies.list_studies(database)]
+    if as_json:
+        console.print_json(documents)
+        return
+    if not documents:
+        console.say("There is no study yet. `orch study create` makes one.")
+        return
+    columns = (
+        "study",
+        "regime",
+        "state",
+        "points",
+        "complete",
+        "pruned",
+        "failed",
+        "running",
+        "best",
+        "created",
+    )
+    console.print_table(columns, [_row(document) for document in documents])
+
+
+@app.command()
+def show(name: StudyName, storage: Storage = None, as_json: AsJson = False) -> None:
+    """Show one study: counts, best points, failures.
+
+    \b
+    Example:
+      orch study show first
+    """
+    from orchestrator.records import study_document
+    from storage.studies import load_study
+
+    with open_storage(storage) as database:
+        document = study_document(database, load_study(database, name), whole=True)
+    if as_json:
+        console.print_json(document)
+        return
+    _print_study(document)
+
+
+@app.command()
+def watch(
+    name: StudyName,
+    interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2)] = 5.0,
+    storage: Storage = None,
+) -> None:
+    """Follow a study until it is finished.
+
+    Prints a line for every change, and ends when every point is done or failed.
+
+    \b
+    Example:
+      orch study watch first
+    """
+    from orchestrator.watch import watch_study
+    from storage.studies import load_study
+
+    def print_now(line: str) -> None:
+        typer.echo(line)
+
+    with open_storage(storage) as database:
+        counts = watch_study(database, load_study(database, name), print_line=print_now, interval=interval)
+    console.say(f"Every point is settled. Next: orch study export {name} -o best.json")
+    if counts.failed:
+        console.warn(f"{counts.failed} point(s) failed; `orch study show {name}` says why.")
+
+
+@app.command()
+def stop(name: StudyName, storage: Storage = None) -> None:
+    """Let workers claim no further point.
+
+    What they hold already is finished.
+
+    \b
+    Example:
+      orch study stop first
+    """
+    from storage import studies
+
+    with open_storage(storage) as database:
+        studies.stop_study(database, studies.load_study(database, name))
+    console.say(f"Stopped. Points in work are finished; `orch study resume {name}` opens the study again.")
+
+
+@app.command()
+def resume(name: StudyName, storage: Storage = None) -> None:
+    """Open a stopped study again.
+
+    \b
+    Example:
+      orch study resume first
+    """
+    from storage import studies
+
+    with open_storage(storage) as database:
+        studies.resume_study(database, studies.load_study(database, name))
+    console.say(f"Open. Next: orch worker {name}")
+
+
+@app.command()
+def delete(
+    name: StudyName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    storage: Storage = None,
+) -> None:
+    """Delete a study with all its results.
+
+    Its points, fold results, predictions and trials go with it.
+
+    \b
+    Example:
+      orch study delete first --yes
+    """
+    from storage import studies
+    from storage.points import count_points
+
+    with open_storage(storage) as database:
+        study = studies.load_study(database, name)
+        counts = count_points(database, study.uuid)
+        done = counts.complete + counts.pruned
+        if not yes:
+            _ask(f"Delete the study {name!r} with {done} finished of {counts.planned} points for good?", name)
+        studies.delete_study(database, study)
+    console.say(f"Deleted the study {name!r}.")
+
+
+@app.command()
+def export(
+    name: StudyName,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where best.json goes.", show_default="stdout"),
+    ] = None,
+    trials_csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write every point as CSV.", show_default=False)
+    ] = None,
+    folds_csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write every fold and epoch as CSV.", show_default=False),
+    ] = None,
+    spec_toml: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the spec, as `--spec` reads it.", show_default=False),
+    ] = None,
+    storage: Storage = None,
+) -> None:
+    """Write the winner as best.json.
+
+    Regime II and the final training start from it. Works on an unfinished study too, and says so.
+
+    \b
+    Example:
+      orch study export first -o best.json --trials-csv trials.csv
+    """
+    from orchestrator import export as exporting
+    from storage.ledger import read_curves
+    from storage.points import list_points
+    from storage.studies import load_study
+
+    with open_storage(storage) as database:
+        study = load_study(database, name)
+        document = exporting.best_document(database, study)
+        files: list[tuple[Path, str]] = []
+        if trials_csv:
+            files.append((trials_csv, exporting.trials_csv(list_points(database, study.uuid))))
+        if folds_csv:
+            curves = read_curves(database, study.uuid)
+            files.append((folds_csv, exporting.folds_csv(list_points(database, study.uuid), curves)))
+        if spec_toml:
+            files.append((spec_toml, exporting.spec_toml(study.spec)))
+    if output:
+        files.append((output, exporting.to_json(document)))
+    for path, text in files:
+        exporting.write_text(path, text)
+        console.say(f"Wrote {path}.")
+    if output is None:
+        console.print_json(document)
+    _say_what_to_know(document)
+
+
+def _say_what_to_know(document: dict[str, Any]) -> None:
+    if document["points"]["open"]:
+        console.warn(
+            f"The study is not finished: {document['points']['open']} of {document['points']['planned']} "
+            "points are open."
+        )
+    if document["best_epoch_is_last"]:
+        console.warn(
+            f"The best epoch ({document['best_epoch']}) is the last one: longer training might score higher."
+        )
+
+
+def _ask(question: str, name: str) -> None:
+    import sys
+
+    from storage.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "There is nobody to ask whether the study is really to be deleted.",
+            next_step=f"`orch study delete {name} --yes` deletes without asking.",
+        )
+    if not typer.confirm(question, err=True):
+        console.say("Nothing was deleted.")
+        raise typer.Exit(1)
+
+
+def _row(document: dict[str, Any]) -> list[Any]:
+    counts = document["points"]
+    best = document["best"]
+    return [
+        document["study"],
+        document["regime"],
+        "finished" if document["is_settled"] else document["state"],
+        counts["planned"],
+        counts["complete"],
+        counts["pruned"],
+        counts["failed"],
+        counts["running"],
+        best["value"] if best else None,
+        console.show_time(document["created_at"]),
+    ]
+
+
+def _print_study(document: dict[str, Any]) -> None:
+    counts, best, facts = document["points"], document["best"], document["facts"]
+    console.print_facts(
+        [
+            ("study", document["study"]),
+            ("regime", document["regime"]),
+            ("state", "finished" if document["is_settled"] else document["state"]),
+            ("created", console.show_time(document["created_at"])),
+            (
+                "data",
+                f"{facts.get('images')} images of {facts.get('groups')} groups, {document['fingerprint'][:19]}",
+            ),
+            ("data folder", document["data_folder"]),
+            ("points", ", ".join(f"{count} {state}" for state, count in counts.items())),
+            ("best", f"{best['value']:.4f} at point {best['point']}" if best else None),
+        ]
+    )
+    points = document["all_points"]
+    finished = [point for point in points if point["value"] is not None]
+    # A pruned point's value is what it had when it was stopped, so complete points come first.
+    finished.sort(key=lambda point: (point["outcome"] != "COMPLETE", -point["value"]))
+    _print_points("Best points", finished[:SHOWN_POINTS], ("trial", "outcome", "value"))
+    _print_points(
+        "In work", [p for p in points if p["state"] == "claimed"], ("trial", "epoch", "worker", "attempt")
+    )
+    _print_points(
+        "Failed", [p for p in points if p["state"] == "failed"], ("trial", "failures", "losses", "error")
+    )
+    for warning in facts.get("warnings", []):
+        console.warn(warning)
+
+
+def _print_points(title: str, points: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    if points:
+        console.print_line()
+        rows = [
+            [p["point"], *(p[name] for name in columns), console.show_params(p["params"])] for p in points
+        ]
+        console.print_table(("point", *columns, "hyperparameters"), rows, title=title)

@@ -1,0 +1,219 @@
+"""`orch study create`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator import console
+from orchestrator.opening import open_storage
+from orchestrator.options import AsJson, DataFolders, Storage
+from storage.errors import StorageError, StorageNotFoundError
+
+if TYPE_CHECKING:
+    from orchestrator.estimate import Estimate
+    from orchestrator.review import Review
+    from storage.spec import StudySpec
+
+
+class Regime(StrEnum):
+    """The two regimes of the reference study."""
+
+    I = "I"  # noqa: E741  the reference study's own name
+    II = "II"
+
+
+class Pruner(StrEnum):
+    """Rules that stop a weak trial."""
+
+    HALVING = "halving"
+    NONE = "none"
+
+
+def create(
+    name: Annotated[str, typer.Argument(help="Name of the new study.", show_default=False)],
+    data: DataFolders = None,
+    regime: Annotated[
+        Regime | None,
+        typer.Option(
+            help="I: random search over batch size and dropout. II: grid over learning rate and epsilon.",
+            metavar="I|II",
+            case_sensitive=False,
+            show_default=False,
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of points of a random or TPE search.", min=1, metavar="N", show_default="100"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of points, folds and training.", min=0, metavar="N", show_default="1337"),
+    ] = None,
+    pruner: Annotated[
+        Pruner | None, typer.Option(help="Rule that stops weak trials.", show_default="halving")
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="BEST.JSON",
+            help="Keep hyperparameters, model and data of an exported winner.",
+            show_default=False,
+        ),
+    ] = None,
+    spec_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--spec", metavar="FILE.TOML", help="A spec file; `orch init` writes one.", show_default=False
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="SECTION.KEY=VALUE",
+            help="Change one key of the spec; may be given several times. The value is TOML, a bare word a text.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what the study will cost, and create nothing.")
+    ] = False,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a study with all its points.
+
+    Says what it will cost, then writes the spec and the points into the database. Running the same command again changes nothing.
+
+    \b
+    Examples:
+      orch study create first --regime I --data my-data
+      orch study create second --regime II --from best.json --data my-data
+      orch study create small --regime I --trials 10 --set model.weights=none --data my-data --dry-run
+    """
+    from orchestrator.estimate import estimate_time
+    from orchestrator.plan import plan_points
+    from orchestrator.regimes import build_spec, read_best
+    from orchestrator.review import choose_dataset, fill_in_data, fill_in_weights, review_study
+
+    best = read_best(from_) if from_ else None
+    spec = build_spec(
+        name,
+        regime=regime.value if regime else None,
+        best=best,
+        spec_file=spec_file,
+        trials=trials,
+        seed=seed,
+        pruner=pruner.value if pruner else None,
+        settings=settings,
+    )
+    dataset = choose_dataset(data, spec.data.fingerprint)
+    spec = fill_in_weights(fill_in_data(spec, dataset))
+    points = plan_points(spec)
+    review = review_study(spec, points, dataset)
+    if spec.study.regime == "II" and best is None:
+        review.warnings.append(
+            f"Regime II without --from best.json: batch size {spec.training.batch_size} and dropout "
+            f"{spec.model.dropout_rate:g} are defaults, not what Regime I found."
+        )
+    estimate = estimate_time(
+        spec,
+        points,
+        images=review.facts["images"],
+        train_images=review.facts["train_images"],
+        measured=_measure(storage, spec),
+    )
+    report = _describe_cost(spec, review, estimate)
+    if not as_json:
+        _print_cost(report, review)
+    if dry_run:
+        console.say("Nothing was created (--dry-run).")
+    else:
+        from storage.studies import create_study
+
+        with open_storage(storage, create=True) as database:
+            study = create_study(
+                database, spec, points, data_folder=str(dataset.folder.resolve()), facts=review.facts
+            )
+            report["uuid"] = study.uuid
+            console.say(f"The study {name!r} is in {database.url_text}. Next: orch worker {name}")
+    if as_json:
+        console.print_json({**report, "created": not dry_run, "warnings": review.warnings})
+
+
+def _measure(storage: str | None, spec: StudySpec) -> float | None:
+    from orchestrator.estimate import measured_seconds
+
+    try:
+        with open_storage(storage) as database:
+            return measured_seconds(database, spec)
+    except (StorageError, StorageNotFoundError):
+        return None  # no study database yet: nothing was measured
+
+
+def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[str, Any]:
+    from orchestrator.plan import fold_epochs
+
+    return {
+        "study": spec.study.name,
+        "regime": spec.study.regime,
+        "points": spec.point_count,
+        "folds": spec.cv.folds,
+        "epochs": spec.training.epochs,
+        "fold_epochs": fold_epochs(spec),
+        "images": review.facts["images"],
+        "groups": review.facts["groups"],
+        "targets": len(review.facts["targets"]),
+        "train_images": review.facts["train_images"],
+        "search": {name: searched.model_dump(exclude_none=True) for name, searched in spec.search.items()},
+        "fixed": spec.hyperparameters,
+        "estimate": {
+            "extraction_seconds": estimate.extraction_seconds,
+            "fold_epoch_seconds": estimate.fold_epoch_seconds,
+            "total_seconds": estimate.total_seconds,
+            "basis": estimate.basis,
+        },
+        "fingerprint": spec.data.fingerprint,
+        "spec_hash": spec.spec_hash,
+    }
+
+
+def _print_cost(report: dict[str, Any], review: Review) -> None:
+    low, high = min(report["train_images"]), max(report["train_images"])
+    estimate = report["estimate"]
+    console.print_facts(
+        [
+            ("study", report["study"]),
+            ("data", f"{report['images']} images of {report['groups']} groups, {report['targets']} labels"),
+            (
+                "search",
+                ", ".join(f"{name} {_show_search(how)}" for name, how in sorted(report["search"].items())),
+            ),
+            ("fixed", console.show_params(report["fixed"])),
+            ("points", report["points"]),
+            ("folds", f"{report['folds']} of {low if low == high else f'{low} to {high}'} training images"),
+            ("epochs", report["epochs"]),
+            ("fold-epochs", f"{report['fold_epochs']} when nothing is pruned"),
+            (
+                "time",
+                f"about {console.show_seconds(estimate['total_seconds'])} for one worker when nothing is pruned, "
+                f"of it {console.show_seconds(estimate['extraction_seconds'])} for the features "
+                f"(basis: {estimate['basis']})",
+            ),
+        ]
+    )
+    for warning in review.warnings:
+        console.warn(warning)
+
+
+def _show_search(searched: dict[str, Any]) -> str:
+    if "values" in searched:
+        return "{" + ", ".join(f"{value:g}" for value in searched["values"]) + "}"
+    return f"[{searched['low']:g}, {searched['high']:g}]{' log' if searched['log'] else ''}"

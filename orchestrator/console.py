@@ -1,0 +1,134 @@
+"""How commands speak: results on stdout, progress and remarks on stderr, plain text off a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+
+def print_line(text: str = "") -> None:
+    """Print one line of a result."""
+    sys.stdout.write(text + "\n")
+
+
+def say(text: str) -> None:
+    """Print one line of progress or advice, which is no part of the result."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def warn(text: str) -> None:
+    """Print one warning."""
+    say(f"warning: {text}")
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document; what has no value (NaN) is null, as JSON knows no NaN."""
+    print_line(json.dumps(without_nan(document), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def without_nan(value: Any) -> Any:
+    """Return plain data with every number that JSON cannot hold replaced by None."""
+    if isinstance(value, dict):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
+    """Print a table: drawn on a terminal, aligned plain text elsewhere. Empty cells show as a dash."""
+    cells = [[show(cell) for cell in row] for row in rows]
+    if is_drawn(sys.stdout):
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title or None, title_justify="left")
+        for name, numeric in zip(columns, _numeric(columns, rows), strict=True):
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        for row in cells:
+            # Names come from users: as Text they cannot be taken for markup.
+            table.add_row(*(Text(cell) for cell in row))
+        Console().print(table)
+        return
+    if title:
+        print_line(title)
+    widths = [max(len(row[place]) for row in [list(columns), *cells]) for place in range(len(columns))]
+    right = _numeric(columns, rows)
+    for row in [list(columns), *cells]:
+        parts = [
+            cell.rjust(width) if numeric else cell.ljust(width)
+            for cell, width, numeric in zip(row, widths, right, strict=True)
+        ]
+        print_line("  ".join(parts).rstrip())
+
+
+def print_facts(facts: Sequence[tuple[str, Any]]) -> None:
+    """Print names and values, one pair a line; a pair with a value of None is left out."""
+    shown = [(name, show(value)) for name, value in facts if value is not None]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        print_line(f"{name.ljust(width)}  {value}")
+
+
+def is_drawn(stream: TextIO) -> bool:
+    """Whether tables are drawn on this stream; rich itself heeds NO_COLOR and a dumb terminal."""
+    return stream.isatty()
+
+
+def show(value: Any) -> str:
+    """Return a value as a person reads it."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return (
+            "-"
+            if value != value
+            else f"{value:.4g}"
+            if abs(value) < 1e-3 or abs(value) >= 1e4
+            else f"{value:.4f}"
+        )
+    if isinstance(value, list | tuple):
+        return ", ".join(show(item) for item in value)
+    return str(value)
+
+
+def show_params(params: dict[str, Any] | None) -> str:
+    """Return hyperparameters on one line."""
+    if params is None:
+        return "chosen when claimed"
+    return " ".join(
+        f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in sorted(params.items())
+    )
+
+
+def show_seconds(seconds: float) -> str:
+    """Return a span of time as a person says it."""
+    if seconds < 90:
+        return f"{max(seconds, 0):.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 36 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def show_time(timestamp: float) -> str:
+    """Return a time in seconds since 1970 as local date and time."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp))
+
+
+def _numeric(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[bool]:
+    return [
+        bool(rows) and all(row[place] is None or isinstance(row[place], int | float) for row in rows)
+        for place in range(len(columns))
+    ]

@@ -1,0 +1,160 @@
+"""Is this machine ready to work: one check per line, ok, warn or fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import OrchError, SchemaError, StorageNotFoundError
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+PACKAGES = ("storage", "workers", "dashboards", "orchestrator")
+CLOCK_SECONDS = 5.0
+FREE_BYTES = 2 * 1024**3
+TENSORFLOW_SECONDS = 180
+# Run in a process of its own: TensorFlow takes seconds to import, and may end the process when its build does not fit.
+TENSORFLOW_PROGRAM = (
+    "import tensorflow, keras; "
+    "print('orch', tensorflow.__version__, keras.__version__, len(tensorflow.config.list_physical_devices('GPU')))"
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of `orch doctor`."""
+
+    name: str
+    status: str
+    text: str
+
+
+def check_machine(storage: str | None, data: list[Path] | None) -> Iterator[Check]:
+    """Yield every check as it is done; none raises."""
+    yield check_installation()
+    yield from _check_storage(storage)
+    yield from _check_data(data)
+    yield _check_cache()
+    yield from _check_tensorflow()
+
+
+def check_installation() -> Check:
+    """Say where orch was imported from, and whether its four packages come from one place."""
+    from orchestrator.versions import orch_version
+
+    places = {name: _place_of(name) for name in PACKAGES}
+    folders = {place.parent for place in places.values() if place}
+    version = f"orch {orch_version()}, Python {sys.version.split()[0]}"
+    if len(folders) != 1 or None in places.values():
+        found = ", ".join(f"{name}: {place}" for name, place in places.items())
+        return Check("orch", FAIL, f"{version}; its packages come from different places: {found}")
+    return Check("orch", OK, f"{version}, imported from {folders.pop()}")
+
+
+def _place_of(name: str) -> Path | None:
+    found = importlib.util.find_spec(name)
+    return Path(found.origin).parent if found and found.origin else None
+
+
+def _check_storage(flag: str | None) -> Iterator[Check]:
+    from orchestrator.opening import open_storage
+    from storage.schema import schema_version
+    from storage.studies import list_studies
+
+    try:
+        with open_storage(flag) as database:
+            studies = list_studies(database)
+            yield Check("storage", OK, f"{database.url_text}, {len(studies)} studies")
+            yield Check("schema", OK, f"version {schema_version(database)}")
+            with database.reading() as connection:
+                difference = database.now(connection) - time.time()
+            status = OK if abs(difference) <= CLOCK_SECONDS else WARN
+            yield Check(
+                "clocks", status, f"the database's clock differs from this machine's by {difference:+.1f} s"
+            )
+    except StorageNotFoundError as error:
+        # A new user has none yet, which is no fault of the machine.
+        yield Check("storage", WARN, str(error))
+    except SchemaError as error:
+        yield Check("schema", FAIL, str(error))
+    except OrchError as error:
+        yield Check("storage", FAIL, str(error))
+
+
+def _check_data(flags: list[Path] | None) -> Iterator[Check]:
+    from storage.datasets import load_dataset
+    from storage.settings import data_folders
+
+    try:
+        folders = data_folders(flags)
+    except OrchError as error:
+        yield Check("data", FAIL, str(error))
+        return
+    if not folders:
+        yield Check("data", WARN, "no dataset folder is named (--data, ORCH_DATA or orch.toml)")
+    for folder in folders:
+        try:
+            dataset = load_dataset(folder)
+            dataset.check_images()
+            yield Check("data", OK, f"{folder}: {len(dataset.sha256)} images, {dataset.fingerprint[:19]}")
+        except OrchError as error:
+            yield Check("data", FAIL, str(error))
+
+
+def _check_cache() -> Check:
+    from storage.settings import cache_folder
+
+    try:
+        folder = cache_folder()
+        existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        free = shutil.disk_usage(existing).free
+    except (OrchError, OSError) as error:
+        return Check("cache", FAIL, str(error))
+    text = f"{folder}, {free / 1024**3:.1f} GiB free"
+    if not existing.is_dir() or not _is_writable(existing):
+        return Check("cache", FAIL, f"{text}, but it cannot be written to")
+    return Check("cache", OK if free >= FREE_BYTES else WARN, text)
+
+
+def _is_writable(folder: Path) -> bool:
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _check_tensorflow() -> Iterator[Check]:
+    from orchestrator.processes import count_gpus
+
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", TENSORFLOW_PROGRAM],
+            capture_output=True,
+            text=True,
+            timeout=TENSORFLOW_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        yield Check("TensorFlow", FAIL, f"importing it took more than {TENSORFLOW_SECONDS} s")
+        return
+    answer = next((line.split() for line in ran.stdout.splitlines() if line.startswith("orch ")), None)
+    if ran.returncode or answer is None:
+        reason = (ran.stderr.strip().splitlines() or ["no message"])[-1]
+        yield Check("TensorFlow", FAIL, f"it cannot be imported: {reason}")
+        return
+    _, tensorflow, keras, gpus = answer
+    yield Check("TensorFlow", OK, f"TensorFlow {tensorflow}, Keras {keras}")
+    present = count_gpus()
+    if present and not int(gpus):
+        text = f"the driver lists {present} GPU(s) and TensorFlow sees none: install orch-studies[gpu]"
+        yield Check("GPU", WARN, text)
+    else:
+        yield Check("GPU", OK, f"{gpus} seen by TensorFlow" if int(gpus) else "none; computing on the CPU")

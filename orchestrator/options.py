@@ -1,0 +1,29 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="The study database. Default: ORCH_STORAGE, then orch.toml, then sqlite:///orch.db.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+StudyName = Annotated[str, typer.Argument(help="The study.", show_default=False)]
+DataFolders = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="A dataset folder; may be given several times. Default: ORCH_DATA, then orch.toml.",
+        show_default=False,
+    ),
+]

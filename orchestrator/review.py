@@ -1,0 +1,187 @@
+"""What is worth knowing of a study before it runs: its data, its folds, and what will not act as it seems."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
+from storage.errors import DataError, UsageError, WeightsError
+from storage.spec import StudySpec
+
+if TYPE_CHECKING:
+    from storage.datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Review:
+    """Facts that are kept with the study (plain JSON data), and warnings, one sentence each."""
+
+    facts: dict[str, Any]
+    warnings: list[str]
+
+
+def choose_dataset(flags: Sequence[Path] | None, fingerprint: str) -> Dataset:
+    """Load the data set that a new study is made on.
+
+    Args:
+        flags: folders of `--data`, if any; else ORCH_DATA and orch.toml name them.
+        fingerprint: the data set that the spec asks for; empty for any.
+
+    Raises:
+        UsageError: no data set is named, or several and the spec says not which.
+        DataError: a folder is no data set, or is not the one that the spec asks for.
+    """
+    from storage.datasets import load_dataset
+    from storage.settings import data_folders
+
+    folders = data_folders(flags)
+    if not folders:
+        raise UsageError(
+            "No data set is named.",
+            next_step="Add --data DIR; `orch data import` makes a dataset folder.",
+        )
+    datasets = [load_dataset(folder) for folder in folders]
+    if fingerprint:
+        fitting = [dataset for dataset in datasets if dataset.fingerprint == fingerprint]
+        if not fitting:
+            raise DataError(
+                f"The spec asks for the data set {_short(fingerprint)}, and "
+                f"{', '.join(f'{dataset.folder} is {_short(dataset.fingerprint)}' for dataset in datasets)}.",
+                why="Its images, labels, groups or split differ from those that the spec was made on.",
+                next_step='Name the right folder with --data, or take other data with --set data.fingerprint="".',
+            )
+        return fitting[0]
+    if len(datasets) > 1:
+        raise UsageError(
+            f"{len(datasets)} data sets are named: {', '.join(str(folder) for folder in folders)}.",
+            why="A study is made on one of them.",
+            next_step="Choose it with --data DIR.",
+        )
+    return datasets[0]
+
+
+def fill_in_data(spec: StudySpec, dataset: Dataset) -> StudySpec:
+    """Return the spec with the fingerprint and the targets of its data set.
+
+    Raises:
+        DataError: a target of the spec is no label of the data set.
+    """
+    for target in spec.data.targets:
+        if target not in dataset.targets:
+            near = difflib.get_close_matches(target, dataset.targets, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(dataset.targets)}"
+            raise DataError(f"{dataset.folder} has no label {target!r} ({hint}).")
+    targets = list(spec.data.targets or dataset.targets)
+    return spec.with_values({"data.fingerprint": dataset.fingerprint, "data.targets": targets})
+
+
+def fill_in_weights(spec: StudySpec) -> StudySpec:
+    """Return the spec with the SHA-256 of a weights file, so that every worker uses the same weights.
+
+    Raises:
+        WeightsError: the file does not exist.
+    """
+    weights = spec.model.weights
+    if weights in ("imagenet", "none") or spec.model.weights_sha256:
+        return spec
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise WeightsError(
+            f"The weights file {path} does not exist.",
+            next_step="Name an .h5 file, or use --set model.weights=imagenet or --set model.weights=none.",
+        )
+    from storage.datasets import hash_file
+
+    return spec.with_values({"model.weights": str(path.resolve()), "model.weights_sha256": hash_file(path)})
+
+
+def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], dataset: Dataset) -> Review:
+    """Look a study over before it is made.
+
+    Raises:
+        DataError: fewer groups than folds.
+    """
+    import numpy
+
+    from workers.folds import make_folds
+
+    columns = [dataset.targets.index(target) for target in spec.data.targets]
+    labels = dataset.labels[:, columns]
+    folds = make_folds(labels, dataset.groups, spec.cv.folds, spec.study.seed)
+    train_images = [len(train) for train, _ in folds]
+    single = [
+        f"{target} in fold {fold}"
+        for fold, (_, validation) in enumerate(folds)
+        for target, column in zip(spec.data.targets, labels[validation].T, strict=True)
+        if len(numpy.unique(column[~numpy.isnan(column)])) < 2
+    ]
+    warnings = list(dataset.warnings)
+    if not dataset.grouped and not any("group" in warning for warning in warnings):
+        warnings.append(
+            "The data set names no groups: images of one patient may stand on both sides of a fold, "
+            "and every value is then too good."
+        )
+    warnings += batch_warnings(spec, points, train_images)
+    if single:
+        warnings.append(
+            f"{len(single)} label(s) have one class among a fold's validation images and are left out of that "
+            f"fold's AUC: {', '.join(single[:5])}{', ..' if len(single) > 5 else ''}."
+        )
+    facts = {
+        "images": len(dataset.sha256),
+        "groups": len(numpy.unique(dataset.groups)),
+        "grouped": dataset.grouped,
+        "targets": list(spec.data.targets),
+        "train_images": train_images,
+        "validation_images": [len(validation) for _, validation in folds],
+        "warnings": warnings,
+    }
+    return Review(facts, warnings)
+
+
+def batch_warnings(
+    spec: StudySpec, points: Sequence[dict[str, Any] | None], train_images: Sequence[int]
+) -> list[str]:
+    """Say which batch sizes mean the same thing, and which end an epoch on a handful of images.
+
+    Args:
+        train_images: training images of each fold.
+    """
+    found = []
+    least = min(train_images)
+    share = share_of_equal_batches(spec, least)
+    if share:
+        found.append(
+            f"A fold has {least} training images, so every batch size from {least} up is one full batch: "
+            f"{share:.0%} of the batch-size range are the same thing. "
+            f"A narrower range: --set 'search.batch_size={{type=\"int\", low=16, high={least}}}'."
+        )
+    elif "batch_size" not in spec.search and spec.training.batch_size > least:
+        found.append(
+            f"The batch size {spec.training.batch_size} is above a fold's {least} training images: "
+            "each epoch is one step on the full batch."
+        )
+    sizes = [
+        (point or {}).get("batch_size", spec.training.batch_size) for point in points if point is not None
+    ]
+    short = sum(short_last_batch(size, train_images) is not None for size in sizes)
+    if short and "batch_size" in spec.search:
+        found.append(
+            f"In {short} of {len(points)} points a fold's last batch holds at most {FEW_IMAGES} images, "
+            "and is still a whole Adam step."
+        )
+    elif short:
+        left = short_last_batch(spec.training.batch_size, train_images)
+        found.append(
+            f"With batch size {spec.training.batch_size} a fold's last batch holds {left} image(s), "
+            "and is still a whole Adam step. Another batch size avoids it."
+        )
+    return found
+
+
+def _short(fingerprint: str) -> str:
+    return fingerprint[:19]

@@ -1,0 +1,25 @@
+"""Versions of orch and of what it stands on, without importing any of it."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+DISTRIBUTION = "orch-studies"
+
+
+def orch_version() -> str:
+    """Return the version of orch; "unknown" when it runs from a folder without being installed."""
+    return _version(DISTRIBUTION) or "unknown"
+
+
+def library_versions() -> dict[str, str | None]:
+    """Return the versions that decide what is computed; None for what is not installed."""
+    names = ("optuna", "keras", "tensorflow", "numpy")
+    return {"orch": orch_version(), **{name: _version(name) for name in names}}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
