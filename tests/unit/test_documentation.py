@@ -1,0 +1,138 @@
+"""What README, docs, help texts and messages tell a reader to do can be done."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from orchestrator.cli import app
+from tests.conftest import REPOSITORY
+
+ROOT: click.Command = typer.main.get_command(app)
+PAGES = [
+    REPOSITORY / "README.md",
+    REPOSITORY / "CONTRIBUTING.md",
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+]
+SOURCES = [
+    path
+    for folder in ("storage", "workers", "dashboards", "orchestrator")
+    for path in sorted((REPOSITORY / folder).rglob("*.py"))
+]
+ALWAYS = {"--help"}
+PROGRAM = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S*/)?orch(?= |$)")
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    inner = getattr(command, "commands", None)
+    if not inner:
+        yield " ".join(path), command
+        return
+    for name, part in inner.items():
+        yield from commands(part, (*path, name))
+
+
+COMMANDS = dict(commands(ROOT))
+
+
+def what_is_wrong(line: str) -> str:
+    """Why this line does not fit the command `orch`; empty when it does, or when it is no such line."""
+    start = PROGRAM.match(line.strip())
+    if not start:
+        return ""
+    text = re.split(r"\s[|&>]|\s{2,}#?\S|…|\.\.\. ", line.strip()[start.end() :])[0]
+    try:
+        words = shlex.split(text, comments=True)
+    except ValueError:
+        words = text.split()
+    command = ROOT
+    while words and not words[0].startswith("-") and (inner := getattr(command, "commands", None)):
+        if words[0] not in inner:
+            return f"`{line.strip()}`: there is no command {words[0]!r}"
+        command = inner[words.pop(0)]
+    known = {
+        name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)
+    } | ALWAYS
+    for word in words:
+        option = word.partition("=")[0].strip("[].,")
+        if re.fullmatch(r"--?[a-z][a-z-]*", option) and option not in known:
+            return f"`{line.strip()}`: there is no option {option}"
+    return ""
+
+
+def code_of(page: Path) -> Iterator[str]:
+    """The lines of code blocks, fenced or indented, and the code within sentences."""
+    fenced = False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif fenced or line.startswith("    "):
+            yield line
+        else:
+            yield from re.findall(r"`([^`]+)`", line)
+
+
+def test_the_check_itself_sees_what_is_wrong() -> None:
+    assert what_is_wrong("orch study create first --regime I --data my-data   # says what it costs") == ""
+    assert what_is_wrong("ls -l") == ""
+    assert "no command 'studdy'" in what_is_wrong("orch studdy list")
+    assert "no command 'invent'" in what_is_wrong("$ .venv/bin/orch study invent first")
+    assert "no option --date" in what_is_wrong("orch worker first --date my-data")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_command_on_a_page_exists(page: Path) -> None:
+    assert [problem for line in code_of(page) if (problem := what_is_wrong(line))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_link_on_a_page_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    inside = [link.partition("#")[0] for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in inside if link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_every_make_target_on_a_page_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    named = {found[1] for line in code_of(page) if (found := re.match(r"\s*make ([a-z]+)", line))}
+    assert named - targets == set()
+
+
+def test_every_page_of_the_docs_can_be_reached_from_their_index() -> None:
+    index = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = [str(path.relative_to(REPOSITORY / "docs")) for path in (REPOSITORY / "docs").rglob("*.md")]
+    assert [page for page in pages if page != "index.md" and f"({page})" not in index] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example_that_fits_it(name: str) -> None:
+    text = COMMANDS[name].help or ""
+    examples = [line for line in text.splitlines() if PROGRAM.match(line.strip())]
+    assert any(line.strip().startswith(f"orch {name}") for line in examples), "no example"
+    assert [problem for line in examples if (problem := what_is_wrong(line))] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_a_help_text(name: str) -> None:
+    options = [parameter for parameter in COMMANDS[name].params if parameter.param_type_name == "option"]
+    assert [option.name for option in options if not getattr(option, "help", None)] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_on_some_page(name: str) -> None:
+    assert any(f"orch {name}" in page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def test_the_next_steps_in_messages_exist() -> None:
+    problems = [
+        f"{path.relative_to(REPOSITORY)}: {problem}"
+        for path in SOURCES
+        for code in re.findall(r"`(orch [^`\n]+)`", path.read_text(encoding="utf-8"))
+        if (problem := what_is_wrong(re.sub(r"\{[^}]*\}", "VALUE", code)))
+    ]
+    assert problems == []
