@@ -209,8 +209,7 @@ class StudySpec(Section):
                 if not isinstance(place, dict) or part not in place:
                     raise _unknown_key(key)
                 place = place[part]
-            free = path == ["search"]
-            if not path or not isinstance(place, dict) or (last not in place and not free):
+            if not path or not isinstance(place, dict) or (last not in place and path != ["search"]):
                 raise _unknown_key(key)
             place[last] = value
         return parse(document, source="--set")
