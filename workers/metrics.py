@@ -50,7 +50,7 @@ def score(labels: NDArray[np.float32], logits: NDArray[np.float32]) -> Scores:
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Turn logits into probabilities, in the precision of the logits, without overflow."""
     shrunk = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1, shrunk) / (1 + shrunk)  # type: ignore[no-any-return]
+    return np.where(logits >= 0, 1, shrunk) / (1 + shrunk)
 
 
 def auc_per_label(labels: NDArray[np.floating], scores: NDArray[np.floating]) -> NDArray[np.float64]:

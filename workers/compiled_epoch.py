@@ -1,0 +1,261 @@
+"""The TensorFlow backend of training: one epoch as one graph, no Python per step.
+
+The graph is traced once for a head and then runs for any weights of its shapes: variables come in as
+resource handles, and every hyperparameter, the dropout rate included, as a tensor. So neither the folds
+of a trial nor the trials of a study trace again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+
+class OptimizerSlots:
+    """Adam's memory for one head: both moments of every weight, and the steps really taken."""
+
+    def __init__(self, head: keras.Sequential) -> None:
+        self.weights: list[tf.Variable] = [weight.value for weight in head.trainable_variables]
+        self.first_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
+        self.second_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
+        self.steps = tf.Variable(0, dtype=tf.int64)
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Copy everything that the next step depends on."""
+        groups = self._groups()
+        state = {
+            f"{name}_{n}": variable.numpy().copy()
+            for name, variables in groups.items()
+            for n, variable in enumerate(variables)
+        }
+        return {**state, "steps": self.steps.numpy()}
+
+    def write(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go back to what `read` returned."""
+        for name, variables in self._groups().items():
+            for n, variable in enumerate(variables):
+                variable.assign(state[f"{name}_{n}"])
+        self.steps.assign(state["steps"])
+
+    def start(self, weights: Sequence[NDArray[np.float32]]) -> None:
+        """Begin anew from these weights, with empty moments."""
+        for variable, value in zip(self.weights, weights, strict=True):
+            variable.assign(value)
+        for variable in (*self.first_moments, *self.second_moments):
+            variable.assign(tf.zeros(variable.shape))
+        self.steps.assign(0)
+
+    def _groups(self) -> dict[str, list[tf.Variable]]:
+        return {
+            "weight": self.weights,
+            "first_moment": self.first_moments,
+            "second_moment": self.second_moments,
+        }
+
+
+class CompiledEpoch:
+    """The training epoch and the forward pass of one kind of head.
+
+    Args:
+        head: gives the layers and shapes; its weights are not used.
+        standardized: whether features are shifted and scaled after they were gathered.
+    """
+
+    def __init__(self, head: keras.Sequential, *, standardized: bool) -> None:
+        self._layers = [layer for layer in head.layers if not isinstance(layer, keras.layers.Activation)]
+        self._shapes = [tuple(weight.shape) for weight in head.trainable_variables]
+        self._standardized = standardized
+        features = tf.TensorSpec([None, head.input_shape[-1]], tf.float32)
+        labels = tf.TensorSpec([None, head.output_shape[-1]], tf.float32)
+        vector = tf.TensorSpec([head.input_shape[-1]], tf.float32)
+        indices, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)
+        handle = tf.TensorSpec([], tf.resource)
+        handles = [handle] * len(self._shapes)
+        settings = {
+            "batch_size": tf.TensorSpec([], tf.int32),
+            "seed": tf.TensorSpec([], tf.int64),
+            **dict.fromkeys(("learning_rate", "epsilon", "beta_1", "beta_2", "dropout_rate"), number),
+        }
+        self._train = tf.function(
+            self._train_graph,
+            input_signature=[
+                (handles, handles, handles, handle),
+                features,
+                (vector, vector),
+                labels,
+                indices,
+                indices,
+                settings,
+            ],
+        )
+        self._predict = tf.function(
+            self._predict_graph, input_signature=[handles, features, (vector, vector), indices]
+        )
+
+    def train(
+        self,
+        slots: OptimizerSlots,
+        features: Any,
+        scale: tuple[Any, Any],
+        labels: Any,
+        order: NDArray[np.int32],
+        rows: NDArray[np.int32],
+        settings: dict[str, float | int],
+    ) -> NDArray[np.float32]:
+        """Take one optimizer step per batch, in the given order, and count each in `slots.steps`.
+
+        Args:
+            slots: weights and optimizer memory; changed in place.
+            features: float32 on the device, shape (rows, features).
+            scale: mean and 1/sd on the device, each of shape (features,).
+            labels: float32, shape (n images, targets); NaN is not assessed.
+            order: the images of this epoch, in the order of their batches.
+            rows: the row of `features` that stands for each of them.
+            settings: batch_size, seed (dropout), learning_rate, epsilon, beta_1, beta_2, dropout_rate.
+
+        Returns:
+            The logits that training saw, shape (len(order), targets), in the order of `order`.
+        """
+        kinds = {"batch_size": tf.int32, "seed": tf.int64}
+        handles = (
+            [weight.handle for weight in slots.weights],
+            [moment.handle for moment in slots.first_moments],
+            [moment.handle for moment in slots.second_moments],
+            slots.steps.handle,
+        )
+        tensors = {name: tf.constant(value, kinds.get(name, tf.float32)) for name, value in settings.items()}
+        logits = self._train(handles, features, scale, labels, tf.constant(order), tf.constant(rows), tensors)
+        return logits.numpy()
+
+    def predict(
+        self, slots: OptimizerSlots, features: Any, scale: tuple[Any, Any], rows: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Logits without dropout, shape (len(rows), targets)."""
+        handles = [weight.handle for weight in slots.weights]
+        return self._predict(handles, features, scale, tf.constant(rows)).numpy()
+
+    def _train_graph(
+        self,
+        handles: Any,
+        features: Any,
+        scale: Any,
+        labels: Any,
+        order: Any,
+        rows: Any,
+        settings: dict[str, Any],
+    ) -> Any:
+        weight_handles, first_handles, second_handles, step_handle = handles
+        count = tf.size(order)
+        # One full batch at most: it also keeps start + batch_size within int32.
+        batch_size = tf.minimum(settings["batch_size"], count)
+
+        def step(start: Any, number: Any, collected: Any) -> tuple[Any, Any, Any]:
+            end = tf.minimum(start + batch_size, count)
+            inputs = self._gather(features, scale, rows[start:end])
+            targets = tf.gather(labels, order[start:end])
+            weights = self._read(weight_handles)
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(weights)
+                dropout = (settings["dropout_rate"], settings["seed"], number)
+                logits = self._forward(weights, inputs, dropout)
+                loss = masked_cross_entropy(targets, logits)
+            gradients = tape.gradient(loss, weights)
+            # Waiting for every gradient spares a copy: a weight still in use is not updated in place.
+            with tf.control_dependencies(gradients):
+                tf.raw_ops.AssignAddVariableOp(resource=step_handle, value=tf.constant(1, tf.int64))
+                taken = tf.raw_ops.ReadVariableOp(resource=step_handle, dtype=tf.int64)
+                apply_adam(weight_handles, first_handles, second_handles, gradients, taken, settings)
+            return end, number + 1, collected.write(number, logits)
+
+        batches = tf.TensorArray(
+            tf.float32,
+            size=(count + batch_size - 1) // batch_size,
+            infer_shape=False,
+            element_shape=[None, labels.shape[1]],
+        )
+        _, _, batches = tf.while_loop(
+            lambda start, number, collected: start < count, step, (0, 0, batches), parallel_iterations=1
+        )
+        return batches.concat()
+
+    def _predict_graph(self, handles: Any, features: Any, scale: Any, rows: Any) -> Any:
+        return self._forward(self._read(handles), self._gather(features, scale, rows), None)
+
+    def _gather(self, features: Any, scale: tuple[Any, Any], rows: Any) -> Any:
+        gathered = tf.gather(features, rows)
+        mean, inverse_sd = scale
+        return (gathered - mean) * inverse_sd if self._standardized else gathered
+
+    def _read(self, handles: Sequence[Any]) -> list[Any]:
+        values = []
+        for handle, shape in zip(handles, self._shapes, strict=True):
+            value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+            value.set_shape(shape)
+            values.append(value)
+        return values
+
+    def _forward(self, weights: Sequence[Any], inputs: Any, dropout: tuple[Any, Any, Any] | None) -> Any:
+        remaining, outputs = iter(weights), inputs
+        for place, layer in enumerate(self._layers):
+            if not isinstance(layer, keras.layers.Dropout):
+                own = [(variable, next(remaining)) for variable in layer.trainable_variables]
+                # Not `stateless_call`: it leaves out the casts of a mixed precision policy.
+                with keras.StatelessScope(state_mapping=own):
+                    outputs = layer(outputs)
+            elif dropout is not None:
+                rate, seed, number = dropout
+                outputs = drop(outputs, rate, seed, number * len(self._layers) + place)
+        return outputs
+
+
+def drop(inputs: Any, rate: Any, seed: Any, counter: Any) -> Any:
+    """Inverted dropout as in Keras, from a generator without state and with the rate as a tensor.
+
+    The same (seed, counter) drops the same units, wherever and whenever it runs.
+    """
+    drawn = tf.random.stateless_uniform(tf.shape(inputs), tf.stack([seed, tf.cast(counter, tf.int64)]))
+    return tf.where(drawn >= rate, inputs * tf.cast(1 / (1 - rate), inputs.dtype), 0)
+
+
+def masked_cross_entropy(labels: Any, logits: Any) -> Any:
+    """Mean binary cross-entropy over the assessed entries of a batch; 0 when there is none."""
+    assessed = tf.math.logical_not(tf.math.is_nan(labels))
+    known = tf.where(assessed, labels, 0)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=known, logits=logits)
+    weights = tf.cast(assessed, tf.float32)
+    return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
+
+
+def apply_adam(
+    weights: Sequence[Any],
+    first_moments: Sequence[Any],
+    second_moments: Sequence[Any],
+    gradients: Sequence[Any],
+    step: Any,
+    settings: dict[str, Any],
+) -> None:
+    """One step of Adam in one pass over memory (Kingma and Ba 2015, the form before section 2.1).
+
+    lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t);  w -= lr_t m / (sqrt(v) + epsilon), as in Keras.
+    """
+    power = tf.cast(step, tf.float32)
+    for weight, first, second, gradient in zip(
+        weights, first_moments, second_moments, gradients, strict=True
+    ):
+        tf.raw_ops.ResourceApplyAdam(
+            var=weight,
+            m=first,
+            v=second,
+            beta1_power=tf.pow(settings["beta_1"], power),
+            beta2_power=tf.pow(settings["beta_2"], power),
+            lr=settings["learning_rate"],
+            beta1=settings["beta_1"],
+            beta2=settings["beta_2"],
+            epsilon=settings["epsilon"],
+            grad=gradient,
+        )

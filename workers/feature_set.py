@@ -1,0 +1,69 @@
+"""Features resident in the memory of the device, shared by the folds of a study."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST_SHARE = 1e-3
+"""A feature varies at least by this share of the typical feature, or is treated as if it did."""
+
+CHUNK = 256
+"""Images per step of a sum: bounds the memory it needs beside the features."""
+
+
+class FeatureSet:
+    """All features of the development images, on the device once.
+
+    Args:
+        values: float32, shape (n images, views, features); a memory map is fine.
+    """
+
+    def __init__(self, values: NDArray[np.float32]) -> None:
+        import tensorflow as tf
+
+        self.values = values
+        self.image_count, self.view_count, self.feature_count = values.shape
+        self.resident: Any = tf.constant(np.reshape(values, (-1, self.feature_count)))
+        self._scales: dict[bytes, tuple[Any, Any]] = {}
+
+    def locate(self, images: NDArray[np.int64], views: NDArray[np.int64] | int = 0) -> NDArray[np.int32]:
+        """Rows of `resident` that hold these images in these views (0 is the identity)."""
+        return np.asarray(images * self.view_count + views, np.int32)
+
+    def scale(self, train: NDArray[np.int64]) -> tuple[Any, Any]:
+        """Mean and 1/sd on the device, each of shape (features,), over all views of the training images.
+
+        Kept, because every trial of a study trains on the same folds.
+        """
+        key = np.asarray(train, np.int64).tobytes()
+        if key not in self._scales:
+            import tensorflow as tf
+
+            mean, sd = measure_scale(self.values, train)
+            self._scales[key] = (tf.constant(mean), tf.constant(1 / sd))
+        return self._scales[key]
+
+
+def measure_scale(
+    values: NDArray[np.float32], train: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of each feature over all views of the training images.
+
+    A feature that is (nearly) constant there gets a floor under its sd, `SMALLEST_SHARE` of the root
+    mean square sd, so that a validation image in which it wakes up does not drown the others.
+
+    Args:
+        values: float32, shape (n images, views, features).
+        train: indices of the training images.
+    """
+    chunks = [train[start : start + CHUNK] for start in range(0, len(train), CHUNK)]
+    count = len(train) * values.shape[1]
+    mean = sum(values[chunk].sum(axis=(0, 1), dtype=np.float64) for chunk in chunks) / count
+    # The second pass sums squares about the mean: features may have a mean far above their sd.
+    variance = sum(np.square(values[chunk] - mean).sum(axis=(0, 1)) for chunk in chunks) / count
+    sd = np.sqrt(variance)
+    floor = SMALLEST_SHARE * np.sqrt(np.mean(variance))
+    return mean.astype(np.float32), np.maximum(sd, floor or 1.0).astype(np.float32)

@@ -1,0 +1,36 @@
+"""The dense head that is trained on pooled features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
+    from storage.spec import StudySpec
+
+
+def build_head(
+    spec: StudySpec, feature_count: int, target_count: int, *, dropout_rate: float | None = None
+) -> keras.Sequential:
+    """Build the head of the reference study: [Dense relu, Dropout] x widths, Dense, sigmoid.
+
+    The last Dense and the sigmoid compute in float32 under any `training.precision`.
+
+    Args:
+        spec: gives `model.head` (the widths), `model.dropout_rate` and `training.precision`.
+        feature_count: length of a feature vector.
+        target_count: number of labels.
+        dropout_rate: takes the place of `model.dropout_rate`.
+    """
+    import keras
+
+    rate = spec.model.dropout_rate if dropout_rate is None else dropout_rate
+    policy = "mixed_bfloat16" if spec.training.precision == "bfloat16" else "float32"
+    layers: list[keras.Layer] = [keras.Input((feature_count,))]
+    for number, width in enumerate(spec.model.head, start=1):
+        layers.append(keras.layers.Dense(width, activation="relu", dtype=policy, name=f"dense_{number}"))
+        layers.append(keras.layers.Dropout(rate, dtype=policy, name=f"dropout_{number}"))
+    layers.append(keras.layers.Dense(target_count, dtype="float32", name="logits"))
+    layers.append(keras.layers.Activation("sigmoid", dtype="float32", name="probabilities"))
+    return keras.Sequential(layers, name="head")

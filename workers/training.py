@@ -1,0 +1,205 @@
+"""One fold's training: the only place that steps an optimizer.
+
+A `FoldTrainer` is built once per fold slot and used for every trial: `reset` puts new weights into the
+same Keras model, and the compiled epoch takes every hyperparameter as an input.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers import devices, metrics
+from workers.feature_set import FeatureSet
+
+if TYPE_CHECKING:
+    from storage.spec import StudySpec
+    from workers.compiled_epoch import CompiledEpoch
+
+INITIAL_WEIGHTS = 0
+"""Stands in the place of the (1-based) epoch where a seed draws the weights before the first epoch."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch of one fold did and scored. Metrics without a value are NaN.
+
+    Attributes:
+        steps: optimizer steps that really ran, counted by the compiled loop.
+        samples: training images that were seen.
+        labels_left_out: labels without both classes in validation, which have no AUC there.
+        seconds: wall time of training, validation and metrics.
+        learning_rate: of the last step.
+    """
+
+    train_loss: float
+    train_auc: float
+    train_precision: float
+    train_recall: float
+    train_f1: float
+    val_loss: float
+    val_auc: float
+    val_precision: float
+    val_recall: float
+    val_f1: float
+    steps: int
+    samples: int
+    labels_left_out: int
+    seconds: float
+    learning_rate: float
+
+
+class FoldTrainer:
+    """Trains heads of one shape, one after the other, each on one fold.
+
+    Args:
+        spec: gives the head, the precision and the values of hyperparameters that are not searched.
+        feature_count: length of a feature vector.
+        target_count: number of labels.
+    """
+
+    def __init__(self, spec: StudySpec, feature_count: int, target_count: int) -> None:
+        devices.import_quietly()
+        from workers.compiled_epoch import OptimizerSlots
+        from workers.models.head import build_head
+
+        self._spec = spec
+        self.model = build_head(spec, feature_count, target_count)
+        self._slots = OptimizerSlots(self.model)
+        self._compiled = _compile(
+            spec.model.head,
+            spec.training.precision,
+            spec.model.standardizes,
+            feature_count,
+            target_count,
+        )
+
+    def reset(
+        self,
+        features: FeatureSet,
+        labels: NDArray[np.float32],
+        train_index: NDArray[np.int64],
+        val_index: NDArray[np.int64],
+        hyperparameters: Mapping[str, float | int],
+        seed: tuple[int, int, int],
+    ) -> None:
+        """Begin a fold: new weights, empty optimizer memory.
+
+        Args:
+            features: of all development images.
+            labels: shape (n images, targets); 0, 1 or NaN (not assessed).
+            train_index: images to train on.
+            val_index: images to validate on.
+            hyperparameters: searched values, by name; the spec gives the others.
+            seed: study seed, point and fold; decides weights, order, views and dropout.
+        """
+        import tensorflow as tf
+
+        self._features, self._seed = features, seed
+        self._train_index, self._val_index = np.asarray(train_index), np.asarray(val_index)
+        self._labels = np.asarray(labels, np.float32)
+        self._resident_labels: Any = tf.constant(self._labels)
+        self._settings = {**self._spec.hyperparameters, **hyperparameters}
+        self._validation_rows = features.locate(self._val_index)
+        if self._spec.model.standardizes:
+            self._scale = features.scale(self._train_index)
+        else:
+            self._scale = (tf.zeros(features.feature_count), tf.ones(features.feature_count))
+        self._validation_logits: NDArray[np.float32] | None = None
+        generator = np.random.default_rng([*seed, INITIAL_WEIGHTS])
+        self._slots.start([_draw_weight(generator, tuple(weight.shape)) for weight in self._slots.weights])
+
+    def run_epoch(self, epoch: int) -> EpochResult:
+        """Train one epoch (1-based) and validate; order, views and dropout come from (seed, epoch) alone.
+
+        A diverged model gives NaN loss and AUC in the result.
+        """
+        began = time.perf_counter()
+        generator = np.random.default_rng([*self._seed, epoch])
+        order = generator.permutation(self._train_index)
+        views: NDArray[np.int64] | int = 0
+        if self._spec.training.augmentation == "flip":
+            views = generator.integers(self._features.view_count, size=len(order))
+        settings = {**self._settings, "seed": int(generator.integers(2**63))}
+        steps_before = int(self._slots.steps.numpy())
+        train_logits = self._compiled.train(
+            self._slots,
+            self._features.resident,
+            self._scale,
+            self._resident_labels,
+            order.astype(np.int32),
+            self._features.locate(order, views),
+            settings,
+        )
+        steps = int(self._slots.steps.numpy()) - steps_before
+        self._validation_logits = None
+        train = metrics.score(self._labels[order], train_logits)
+        val = metrics.score(self._labels[self._val_index], self._validate())
+        return EpochResult(
+            train_loss=train.loss,
+            train_auc=train.auc,
+            train_precision=train.precision,
+            train_recall=train.recall,
+            train_f1=train.f1,
+            val_loss=val.loss,
+            val_auc=val.auc,
+            val_precision=val.precision,
+            val_recall=val.recall,
+            val_f1=val.f1,
+            steps=steps,
+            samples=len(train_logits),
+            labels_left_out=val.labels_left_out,
+            seconds=time.perf_counter() - began,
+            learning_rate=float(settings["learning_rate"]),
+        )
+
+    def predict_validation(self) -> NDArray[np.float32]:
+        """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
+        return metrics.sigmoid(self._validate())
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the next epoch depends on besides the arguments of `reset`, as named arrays."""
+        return self._slots.read()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `state`, after a `reset` with the same arguments: bit for bit as if never stopped."""
+        self._slots.write(dict(state))
+        self._validation_logits = None
+
+    def _validate(self) -> NDArray[np.float32]:
+        if self._validation_logits is None:
+            self._validation_logits = self._compiled.predict(
+                self._slots, self._features.resident, self._scale, self._validation_rows
+            )
+        return self._validation_logits
+
+
+@functools.cache
+def _compile(
+    widths: tuple[int, ...], precision: str, standardizes: bool, feature_count: int, target_count: int
+) -> CompiledEpoch:
+    """One compiled epoch per kind of head and process: tracing it costs about as much as an epoch."""
+    from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
+    from workers.compiled_epoch import CompiledEpoch
+    from workers.models.head import build_head
+
+    spec = StudySpec(
+        study=StudySection(name="compiled"),
+        model=ModelSection(head=widths),
+        training=TrainingSection(precision=precision),
+    )
+    return CompiledEpoch(build_head(spec, feature_count, target_count), standardized=standardizes)
+
+
+def _draw_weight(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Glorot uniform for kernels, U(-l, l) with l = sqrt(6 / (inputs + outputs)); zeros for biases."""
+    if len(shape) == 1:
+        return np.zeros(shape, np.float32)
+    limit = np.float32(np.sqrt(6 / sum(shape)))
+    return limit * (2 * generator.random(shape, dtype=np.float32) - 1)
