@@ -4,15 +4,15 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
 from orchestrator.cli import app
 from tests.conftest import REPOSITORY
 
-ROOT: click.Command = typer.main.get_command(app)
+ROOT: Any = typer.main.get_command(app)
 PAGES = [
     REPOSITORY / "README.md",
     REPOSITORY / "CONTRIBUTING.md",
@@ -27,7 +27,7 @@ ALWAYS = {"--help"}
 PROGRAM = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S*/)?orch(?= |$)")
 
 
-def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     inner = getattr(command, "commands", None)
     if not inner:
         yield " ".join(path), command
