@@ -82,4 +82,4 @@ def demo(
     """
     from orchestrator.demo import run_demo
 
-    run_demo(folder, fresh=fresh)
+    raise typer.Exit(run_demo(folder, fresh=fresh))
