@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from workers.attempt import Attempt, Outcome
 from workers.cross_validation import cross_validate
 
 TRAIN_IMAGES = 100
+
+processes = multiprocessing.get_context("forkserver")
+"""Real processes that import the libraries once for all of them."""
+processes.set_forkserver_preload(["optuna", "alembic.command", "psycopg2", "storage.schema", "tests.studies"])
 
 
 def make_spec(name: str = "small", *, points: int = 6, pruner: str = "none", **changes: object) -> StudySpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import uuid
 from collections.abc import Iterator
 
@@ -15,7 +14,7 @@ from storage import fleet, ledger, points, predictions, studies, trials
 from storage.engine import Database, open_database
 from storage.errors import LeaseLostError, StudyExistsError, StudyNotFoundError
 from storage.points import COMPLETE, MAX_LOSSES, PRUNED
-from tests.studies import claim, expire, make_row, make_spec, make_study
+from tests.studies import claim, expire, make_row, make_spec, make_study, processes
 
 BATCH = {"batch_size": optuna.distributions.IntDistribution(16, 2048)}
 
@@ -350,18 +349,17 @@ def _create(url: str) -> None:
 class TestManyProcesses:
     def test_every_point_goes_to_one_process(self, database: Database, database_url: str) -> None:
         make_study(database, points=60)
-        context = multiprocessing.get_context("spawn")
-        with context.Manager() as manager:
+        with processes.Manager() as manager:
             done = manager.list()
-            processes = [
-                context.Process(target=_claim_and_finish, args=(database_url, "small", done))
+            started = [
+                processes.Process(target=_claim_and_finish, args=(database_url, "small", done))
                 for _ in range(4)
             ]
-            for process in processes:
+            for process in started:
                 process.start()
-            for process in processes:
+            for process in started:
                 process.join()
-            assert [process.exitcode for process in processes] == [0] * 4
+            assert [process.exitcode for process in started] == [0] * 4
             assert sorted(done) == list(range(60))
 
     @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -373,13 +371,12 @@ class TestManyProcesses:
             if kind == "sqlite"
             else request.getfixturevalue("empty_postgres_url")
         )
-        context = multiprocessing.get_context("spawn")
-        processes = [context.Process(target=_create, args=(url,)) for _ in range(4)]
-        for process in processes:
+        started = [processes.Process(target=_create, args=(url,)) for _ in range(4)]
+        for process in started:
             process.start()
-        for process in processes:
+        for process in started:
             process.join()
-        assert [process.exitcode for process in processes] == [0] * 4
+        assert [process.exitcode for process in started] == [0] * 4
         database = open_database(url)
         (study,) = studies.list_studies(database)
         assert points.count_points(database, study.uuid).open == 6
