@@ -1,4 +1,4 @@
-"""Features resident in the memory of the device, shared by the folds of a study."""
+"""Features and labels resident in the memory of the device, shared by the folds of a study."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ CHUNK = 256
 
 
 class FeatureSet:
-    """All features of the development images, on the device once.
+    """All features and labels of the development images, on the device once.
 
     Args:
         values: float32, shape (n images, views, features); a memory map is fine.
+        labels: shape (n images, targets); 0, 1 or NaN (not assessed).
     """
 
-    def __init__(self, values: NDArray[np.float32]) -> None:
+    def __init__(self, values: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
         import tensorflow as tf
 
         self.values = values
+        self.labels = np.asarray(labels, np.float32)
         self.image_count, self.view_count, self.feature_count = values.shape
         self.resident: Any = tf.constant(np.reshape(values, (-1, self.feature_count)))
+        self.resident_labels: Any = tf.constant(self.labels)
         self._scales: dict[bytes, tuple[Any, Any]] = {}
 
     def locate(self, images: NDArray[np.int64], views: NDArray[np.int64] | int = 0) -> NDArray[np.int32]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from storage.spec import StudySpec
     from workers.compiled_epoch import CompiledEpoch
 
+__all__ = ["EpochResult", "FeatureSet", "FoldTrainer"]
+
 INITIAL_WEIGHTS = 0
 """Stands in the place of the (1-based) epoch where a seed draws the weights before the first epoch."""
 
@@ -83,7 +85,6 @@ class FoldTrainer:
     def reset(
         self,
         features: FeatureSet,
-        labels: NDArray[np.float32],
         train_index: NDArray[np.int64],
         val_index: NDArray[np.int64],
         hyperparameters: Mapping[str, float | int],
@@ -92,8 +93,7 @@ class FoldTrainer:
         """Begin a fold: new weights, empty optimizer memory.
 
         Args:
-            features: of all development images.
-            labels: shape (n images, targets); 0, 1 or NaN (not assessed).
+            features: features and labels of all development images.
             train_index: images to train on.
             val_index: images to validate on.
             hyperparameters: searched values, by name; the spec gives the others.
@@ -102,13 +102,11 @@ class FoldTrainer:
         import tensorflow as tf
 
         self._features, self._seed = features, seed
-        self._train_index, self._val_index = np.asarray(train_index), np.asarray(val_index)
-        self._labels = np.asarray(labels, np.float32)
-        self._resident_labels: Any = tf.constant(self._labels)
+        self.train_index, self.val_index = np.asarray(train_index), np.asarray(val_index)
         self._settings = {**self._spec.hyperparameters, **hyperparameters}
-        self._validation_rows = features.locate(self._val_index)
+        self._validation_rows = features.locate(self.val_index)
         if self._spec.model.standardizes:
-            self._scale = features.scale(self._train_index)
+            self._scale = features.scale(self.train_index)
         else:
             self._scale = (tf.zeros(features.feature_count), tf.ones(features.feature_count))
         self._validation_logits: NDArray[np.float32] | None = None
@@ -122,7 +120,7 @@ class FoldTrainer:
         """
         began = time.perf_counter()
         generator = np.random.default_rng([*self._seed, epoch])
-        order = generator.permutation(self._train_index)
+        order = generator.permutation(self.train_index)
         views: NDArray[np.int64] | int = 0
         if self._spec.training.augmentation == "flip":
             views = generator.integers(self._features.view_count, size=len(order))
@@ -132,15 +130,15 @@ class FoldTrainer:
             self._slots,
             self._features.resident,
             self._scale,
-            self._resident_labels,
+            self._features.resident_labels,
             order.astype(np.int32),
             self._features.locate(order, views),
             settings,
         )
         steps = int(self._slots.steps.numpy()) - steps_before
         self._validation_logits = None
-        train = metrics.score(self._labels[order], train_logits)
-        val = metrics.score(self._labels[self._val_index], self._validate())
+        train = metrics.score(self._features.labels[order], train_logits)
+        val = metrics.score(self._features.labels[self.val_index], self._validate())
         return EpochResult(
             train_loss=train.loss,
             train_auc=train.auc,

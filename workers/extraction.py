@@ -1,0 +1,165 @@
+"""Every possible input of the head, computed once: the frozen backbone over all flips of all images."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.features import FeatureKey, Features, FeatureWriter, lock_extraction, open_features
+from workers import devices
+from workers.images import RESIZE, read_image
+
+if TYPE_CHECKING:
+    from storage.datasets import Dataset
+    from storage.spec import StudySpec
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[int, int], None]
+
+VIEWS = ("identity", "horizontal", "vertical", "both")
+"""The four flips of an image, in the order in which features are stored."""
+
+AHEAD = 64
+"""Images that are decoded before the backbone asks for them."""
+
+
+def ensure_features(
+    spec: StudySpec, dataset: Dataset, cache: Path, *, report: Report | None = None
+) -> Features:
+    """Open the features of a study, extracting them first where they are not in the cache.
+
+    One process per machine extracts, the others wait for it. A stopped extraction goes on where it was.
+
+    Args:
+        spec: gives the backbone and whether images are flipped.
+        dataset: the development images.
+        cache: the cache folder.
+        report: told the images done and all images.
+
+    Raises:
+        DataError: images moved or changed, or cannot be read.
+        SpecError: no such backbone.
+        WeightsError: the backbone's weights are missing or do not fit.
+        FeaturesError: stored features are damaged, or the disk is full.
+    """
+    key = describe_features(spec, dataset.fingerprint)
+    stored = open_features(cache, key)
+    if stored is not None:
+        return stored
+
+    def say_waiting() -> None:
+        log.warning("Another process on this machine extracts these features; waiting for it.")
+
+    with lock_extraction(cache, key, say_waiting):
+        stored = open_features(cache, key)
+        if stored is None:
+            extract(spec, dataset, cache, key, report)
+            stored = open_features(cache, key)
+    if stored is None:
+        raise RuntimeError(f"the features {key.digest} vanished while they were made")
+    return stored
+
+
+def describe_features(spec: StudySpec, fingerprint: str) -> FeatureKey:
+    """Everything that the features of a study depend on.
+
+    Raises:
+        SpecError: no such backbone.
+        WeightsError: the weights file is missing or is another one.
+    """
+    devices.import_quietly()
+    from workers.models.transfer import find_preprocessing, identify_weights
+
+    return FeatureKey(
+        fingerprint=fingerprint,
+        backbone=spec.model.backbone,
+        weights=identify_weights(spec.model),
+        image_size=spec.model.image_size,
+        resize=RESIZE,
+        preprocessing=find_preprocessing(spec.model.backbone).__module__,
+        pooling=spec.model.pooling,
+        views=VIEWS if spec.training.augmentation == "flip" else VIEWS[:1],
+        batch=spec.model.extraction_batch,
+        versions=tuple((name, metadata.version(name)) for name in ("keras", "pillow", "tensorflow")),
+    )
+
+
+def extract(
+    spec: StudySpec, dataset: Dataset, cache: Path, key: FeatureKey, report: Report | None = None
+) -> None:
+    """Run the backbone over what is not extracted yet, and store it.
+
+    Every forward pass has `model.extraction_batch` images, the last one padded with black ones, so that a
+    value does not depend on how many images there are or where an extraction was stopped.
+
+    Raises:
+        As `ensure_features`.
+    """
+    from workers.models.transfer import build_backbone, find_preprocessing
+
+    dataset.check_images()
+    backbone = build_backbone(spec.model)
+    scale = find_preprocessing(spec.model.backbone)
+    views, images = len(key.views), len(dataset.files)
+    with FeatureWriter(cache, key, (images, views, backbone.output_shape[-1])) as writer:
+        for batch in read_batches(list(dataset.files), spec.model.image_size, views, key.batch, writer.done):
+            padded = np.zeros((key.batch, *batch.shape[1:]), np.float32)
+            padded[: len(batch)] = batch
+            writer.append(backbone.predict_on_batch(scale(padded))[: len(batch)])
+            if report:
+                report(writer.done // views, images)
+        writer.finish()
+
+
+def read_batches(
+    files: list[Path], size: tuple[int, int], views: int, batch: int, first_row: int = 0
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the rows (image after image, each in all its views) in batches, decoded ahead on threads.
+
+    Args:
+        files: the images.
+        size: height and width in pixels.
+        views: how many of `VIEWS`.
+        batch: rows per batch; the last may be shorter.
+        first_row: where to begin, counted in rows.
+    """
+    waiting: list[NDArray[np.uint8]] = []
+    skip = first_row % views
+    for image in _decode_ahead(files[first_row // views :], size):
+        waiting.extend(flip(image, view) for view in range(skip, views))
+        skip = 0
+        while len(waiting) >= batch:
+            yield np.stack(waiting[:batch])
+            del waiting[:batch]
+    if waiting:
+        yield np.stack(waiting)
+
+
+def flip(image: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
+    """One of `VIEWS` of an image, shape (height, width, channels)."""
+    flipped = image[:, ::-1] if VIEWS[view] in ("horizontal", "both") else image
+    return flipped[::-1] if VIEWS[view] in ("vertical", "both") else flipped
+
+
+def _decode_ahead(files: list[Path], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+    pending: deque[Future[NDArray[np.uint8]]] = deque()
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="decode") as pool:
+        try:
+            for file in files:
+                pending.append(pool.submit(read_image, file, size))
+                if len(pending) > AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
