@@ -219,7 +219,7 @@ def _choose_columns(table: Table, excluded: Sequence[str]) -> list[str]:
             everything = table.column(name, option="--targets")
             wrong = [row for row, cell in enumerate(everything) if cell not in VALUES]
             raise _wrong_label(table, name, everything, wrong)
-        elif _is_words(cells) and 2 <= len(set(cells)) <= min(MOST_CLASSES, len(cells) // 2):
+        elif _is_words(cells) and 2 <= len(set(cells)) <= min(MOST_CLASSES, (len(cells) + 1) // 2):
             words.append(name)
     if chosen:
         return chosen

@@ -1,0 +1,138 @@
+"""The hold-out is opened on record or not at all, and sealed images are recognised when they come back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from storage.datasets import Dataset, load_dataset
+from storage.engine import open_database
+from storage.errors import DataError
+from storage.holdout import find_unsealed, list_openings, open_holdout, register_sealed
+from storage.imports import Choices, import_dataset
+from tests.pictures import make_data
+
+CHOICES = Choices(group_columns=("patient",), holdout=0.25)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    images, labels = make_data(tmp_path)
+    return import_dataset(images, labels, tmp_path / "data", CHOICES, cache=tmp_path / "cache")
+
+
+def test_an_opening_gives_the_rows_and_is_on_record(dataset: Dataset, database_url: str) -> None:
+    database = open_database(database_url)
+    try:
+        holdout = open_holdout(
+            dataset, database=database, model_sha256="ab" * 32, purpose="the last word", study_uuid="u"
+        )
+        assert len(holdout.files) == 6
+        assert all(path.is_file() for path in holdout.files)
+        assert holdout.labels.shape == (6, 2)
+        assert holdout.labels.dtype == np.float32
+        assert not set(holdout.sha256) & set(dataset.sha256)
+        assert len(set(holdout.groups.tolist())) == 3
+        assert holdout.columns["filename"] == [path.name for path in holdout.files]
+        (dataset.folder / "openings.jsonl").unlink()
+        (from_database,) = list_openings(dataset, database)
+        assert from_database == holdout.opening
+        assert (from_database.model_sha256, from_database.purpose) == ("ab" * 32, "the last word")
+        assert "@" in from_database.opened_by
+    finally:
+        database.close()
+
+
+def test_both_records_of_one_opening_count_once(dataset: Dataset, sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    open_holdout(dataset, database=database, model_sha256="m", purpose="p")
+    assert len(list_openings(dataset, database)) == len(list_openings(dataset, None)) == 1
+    database.close()
+
+
+def test_a_second_opening_must_be_asked_for(dataset: Dataset) -> None:
+    open_holdout(dataset, database=None, model_sha256="m", purpose="first look", opened_by="ann@host")
+    with pytest.raises(
+        DataError, match=r"was opened before: 1 times, last on .* by ann@host for first look.*--again"
+    ):
+        open_holdout(dataset, database=None, model_sha256="m", purpose="second look")
+    assert len(list_openings(dataset, None)) == 1
+    open_holdout(dataset, database=None, model_sha256="m", purpose="second look", again=True)
+    assert [opening.purpose for opening in list_openings(dataset, None)] == ["first look", "second look"]
+
+
+def test_what_cannot_be_recorded_stays_closed(dataset: Dataset) -> None:
+    (dataset.folder / "openings.jsonl").mkdir()
+    with pytest.raises((DataError, IsADirectoryError)):
+        open_holdout(dataset, database=None, model_sha256="m", purpose="p")
+
+
+def test_the_record_is_written_before_the_rows_are_read(dataset: Dataset) -> None:
+    (dataset.folder / "sealed.json").unlink()
+    with pytest.raises(DataError, match=r"sealed.json cannot be read"):
+        open_holdout(dataset, database=None, model_sha256="m", purpose="p")
+    assert len(list_openings(dataset, None)) == 1
+
+
+def test_sealed_rows_that_were_edited_are_refused(dataset: Dataset) -> None:
+    path = dataset.folder / "sealed.json"
+    document = json.loads(path.read_text())
+    document["images"][0]["labels"][0] = 1 - document["images"][0]["labels"][0]
+    path.write_text(json.dumps(document))
+    with pytest.raises(DataError, match="was changed since it was sealed"):
+        open_holdout(dataset, database=None, model_sha256="m", purpose="p")
+
+
+def test_no_holdout_no_opening(tmp_path: Path) -> None:
+    images, labels = make_data(tmp_path)
+    dataset = import_dataset(images, labels, tmp_path / "data", Choices(holdout=0))
+    assert not (tmp_path / "data" / "sealed.json").exists()
+    with pytest.raises(DataError, match="has no hold-out"):
+        open_holdout(dataset, database=None, model_sha256="m", purpose="p")
+
+
+def test_once_sealed_images_are_noticed_under_another_seed(dataset: Dataset, tmp_path: Path) -> None:
+    again = import_dataset(
+        tmp_path / "images",
+        tmp_path / "labels.csv",
+        tmp_path / "again",
+        Choices(group_columns=("patient",), holdout=0.25, seed=2),
+        cache=tmp_path / "cache",
+    )
+    (warning,) = load_dataset(again.folder).warnings
+    assert "sealed in the hold-out of another data set" in warning
+    assert dataset.fingerprint[:19] in warning
+
+
+def test_the_same_import_again_is_no_breach(dataset: Dataset, tmp_path: Path) -> None:
+    arguments = (tmp_path / "images", tmp_path / "labels.csv", tmp_path / "again", CHOICES)
+    again = import_dataset(*arguments, cache=tmp_path / "cache")
+    assert again.fingerprint == dataset.fingerprint
+    assert again.warnings == []
+
+
+def test_the_database_knows_sealed_images_on_every_machine(
+    dataset: Dataset, database_url: str, tmp_path: Path
+) -> None:
+    database = open_database(database_url)
+    try:
+        for _ in range(2):
+            assert register_sealed(dataset.folder, dataset.fingerprint, None, database) == 6
+        sealed = [row["sha256"] for row in json.loads((dataset.folder / "sealed.json").read_text())["images"]]
+        looked_at = [*dataset.sha256, sealed[0]]
+        assert find_unsealed(looked_at, cache=None, database=database) == {dataset.fingerprint: {sealed[0]}}
+        assert find_unsealed(dataset.sha256, cache=None, database=database) == {}
+        again = import_dataset(
+            tmp_path / "images",
+            tmp_path / "labels.csv",
+            tmp_path / "again",
+            Choices(group_columns=("patient",), holdout=0.25, seed=2),
+            cache=tmp_path / "another machine",
+            database=database,
+        )
+        assert len(again.warnings) == 1
+    finally:
+        database.close()
