@@ -178,8 +178,10 @@ class FeatureWriter:
             FeaturesError: the disk is full or refuses; what was there before stays, to go on from.
         """
         try:
-            self._file.write(np.ascontiguousarray(rows, dtype="<f4").tobytes())
-            self._file.flush()
+            content = memoryview(np.ascontiguousarray(rows, dtype="<f4").tobytes())
+            # An unbuffered write to a nearly full disk writes what fits and says how much.
+            while content:
+                content = content[self._file.write(content) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             self._file.truncate(self._start + self._done * self._row_bytes)
