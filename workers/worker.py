@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,8 @@ def run_worker(
 
 
 @contextmanager
-def draining_on_signals(stop: threading.Event, tell: Callable[[str], None] = log.info) -> Iterator[None]:
-    """Let the first SIGTERM or SIGINT set `stop`; a second one ends the process at once.
+def draining_on_signals(stop: threading.Event, tell: Callable[[str], None] = log.info) -> Iterator[list[int]]:
+    """Let the first SIGTERM or SIGINT set `stop`; a second one ends the process at once. Yields what was received.
 
     Must be entered on the main thread.
     """
@@ -92,7 +93,7 @@ def draining_on_signals(stop: threading.Event, tell: Callable[[str], None] = log
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield received
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -159,7 +160,9 @@ class _Shelf:
             dataset = self.require(study)
             self._current = (
                 study.uuid,
-                prepare_objective(self._database, study, dataset, self._cache, self._heed),
+                prepare_objective(
+                    self._database, study, dataset, self._cache, partial(self._heed, "extracting features")
+                ),
             )
         return self._current[1]
 
