@@ -151,7 +151,7 @@ def write_sealed(
     """Write the sealed rows of a new dataset folder, each with its place and its other columns."""
     document = {
         "schema": SCHEMA,
-        "note": "The sealed hold-out. Read it only with `orch model evaluate --open-holdout`, which records it.",
+        "note": "The sealed hold-out. Only storage.holdout.open_holdout reads it, and records each opening.",
         "targets": list(targets),
         "folders": list(image_folders),
         "images": rows,
