@@ -127,12 +127,23 @@ def open_holdout(
 
 
 def list_openings(dataset: Dataset, database: Database | None) -> list[Opening]:
-    """Every recorded opening of this hold-out, oldest first, from the dataset folder and the database together."""
+    """Every recorded opening of this hold-out, oldest first, from the dataset folder and the database together.
+
+    Raises:
+        DataError: the record in the folder is damaged.
+    """
     openings = set()
     path = dataset.folder / OPENINGS
     if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            openings.add(Opening(**json.loads(line)))
+        try:
+            for line in path.read_text(encoding="utf-8").splitlines():
+                openings.add(Opening(**json.loads(line)))
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(
+                f"The record of openings {path} cannot be read: {error}.",
+                why="It was edited, or written by another version of orch.",
+                next_step="Restore it: the hold-out stays closed without its record.",
+            ) from error
     if database is not None:
         import sqlalchemy as sa
 

@@ -65,8 +65,14 @@ def test_a_second_opening_must_be_asked_for(dataset: Dataset) -> None:
 
 
 def test_what_cannot_be_recorded_stays_closed(dataset: Dataset) -> None:
-    (dataset.folder / "openings.jsonl").mkdir()
-    with pytest.raises((DataError, IsADirectoryError)):
+    (dataset.folder / "openings.jsonl").symlink_to(dataset.folder / "nowhere" / "openings.jsonl")
+    with pytest.raises(DataError, match="stays closed: its opening cannot be recorded"):
+        open_holdout(dataset, database=None, model_sha256="m", purpose="p")
+
+
+def test_a_damaged_record_keeps_the_holdout_closed(dataset: Dataset) -> None:
+    (dataset.folder / "openings.jsonl").write_text('{"opened_at": 1}\n')
+    with pytest.raises(DataError, match=r"record of openings .* cannot be read"):
         open_holdout(dataset, database=None, model_sha256="m", purpose="p")
 
 
