@@ -12,26 +12,7 @@ from storage.errors import TrainingError
 from storage.ledger import FoldEpoch
 from storage.predictions import FoldPredictions
 from workers.attempt import Attempt, Outcome, Pruned
-
-
-class EpochFacts(Protocol):
-    """What a fold says of one epoch; names as in `storage.ledger.FoldEpoch`."""
-
-    train_loss: float
-    train_auc: float
-    train_precision: float
-    train_recall: float
-    train_f1: float
-    val_loss: float
-    val_auc: float
-    val_precision: float
-    val_recall: float
-    val_f1: float
-    steps: int
-    samples: int
-    labels_left_out: int
-    learning_rate: float
-    seconds: float
+from workers.training import EpochResult
 
 
 class Fold(Protocol):
@@ -40,7 +21,7 @@ class Fold(Protocol):
     train_index: np.ndarray
     val_index: np.ndarray
 
-    def run_epoch(self, epoch: int) -> EpochFacts:
+    def run_epoch(self, epoch: int) -> EpochResult | FoldEpoch:
         """Train and validate one epoch, counted from 1."""
         ...
 
@@ -120,7 +101,7 @@ def _run(attempt: Attempt, fold: Fold, number: int, epoch: int) -> FoldEpoch:
     return FoldEpoch(point=attempt.point, fold=number, epoch=epoch, **values)
 
 
-def _check_steps(facts: EpochFacts, train_images: int, batch_size: int, fold: int) -> None:
+def _check_steps(facts: EpochResult | FoldEpoch, train_images: int, batch_size: int, fold: int) -> None:
     """Hold what ran against what was asked for: in the reference study the batch size never arrived."""
     wanted = math.ceil(train_images / batch_size)
     if facts.steps != wanted or facts.samples != train_images:

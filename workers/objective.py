@@ -50,20 +50,20 @@ class KerasObjective:
             WeightsError: the backbone's weights are missing or do not fit.
             FeaturesError: the stored features are damaged.
         """
-        from workers.devices import set_threads
+        from workers.devices import prepare
         from workers.extraction import ensure_features
-        from workers.folds import make_folds
         from workers.feature_set import FeatureSet
+        from workers.folds import make_folds
         from workers.training import FoldTrainer
 
         spec = study.spec
-        set_threads(spec.training.threads)
+        prepare(spec.training.threads)
         self.study = study
         self.targets = spec.data.targets or dataset.targets
         self.labels = select_targets(dataset, self.targets)
         self.folds = make_folds(self.labels, dataset.groups, spec.cv.folds, spec.study.seed)
         self.features = ensure_features(spec, dataset, cache, report=report)
-        self._resident = FeatureSet(self.features.values)
+        self._resident = FeatureSet(self.features.values, self.labels)
         self._trainers = [
             FoldTrainer(spec, feature_count=self.features.values.shape[-1], target_count=len(self.targets))
             for _ in self.folds
@@ -74,7 +74,6 @@ class KerasObjective:
         for fold, (trainer, (train, validation)) in enumerate(zip(self._trainers, self.folds, strict=True)):
             trainer.reset(
                 self._resident,
-                self.labels,
                 train_index=train,
                 val_index=validation,
                 hyperparameters=attempt.hyperparameters,
