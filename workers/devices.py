@@ -27,10 +27,12 @@ def prepare(threads: int) -> None:
     set_threads(threads)
     import tensorflow as tf
 
-    # Without it some GPU kernels add up in the order in which blocks finish.
-    tf.config.experimental.enable_op_determinism()
-    for device in tf.config.list_physical_devices("GPU"):
+    gpus = tf.config.list_physical_devices("GPU")
+    for device in gpus:
         _grow_memory(device)
+    if gpus:
+        # Some GPU kernels add up in the order in which blocks finish; those of a processor do not.
+        tf.config.experimental.enable_op_determinism()
 
 
 def import_quietly() -> None:
