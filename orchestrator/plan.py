@@ -2,7 +2,8 @@
 
 Random: the parameters of point n are one draw of Optuna's RandomSampler seeded from (study seed, n).
 Grid: point n is cell n of Optuna's GridSampler with the study's seed; every cell occurs once.
-TPE: a point has no parameters until it is claimed.
+QMC: point n is point n of a scrambled Sobol sequence with the study's seed.
+TPE, CMA-ES and NSGA-II learn from finished trials: a point has no parameters until it is claimed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import Any
 from storage.distributions import distributions, ends, grid_values
 from storage.spec import SearchRange, StudySpec
 
+ADAPTIVE = ("tpe", "cmaes", "nsga2")
+"""Samplers whose next point depends on the trials that are finished by then."""
+
 FEW_IMAGES = 4
 """A last batch of at most this many images is worth a warning: it is a whole Adam step."""
 
@@ -22,8 +26,10 @@ def plan_points(spec: StudySpec) -> list[dict[str, Any] | None]:
     """Return the parameters of every planned point, in order; None where the sampler fills them later."""
     if not spec.search:
         return [{} for _ in range(spec.point_count)]
-    if spec.sampler.name == "tpe":
+    if spec.sampler.name in ADAPTIVE:
         return [None] * spec.point_count
+    if spec.sampler.name == "qmc":
+        return _sobol_points(spec)
     if spec.sampler.name == "grid":
         return _grid_points(spec)
     return [_random_point(spec, point) for point in range(spec.point_count)]
@@ -46,6 +52,24 @@ def _grid_points(spec: StudySpec) -> list[dict[str, Any] | None]:
     study = _memory_study(optuna.samplers.GridSampler(values, seed=spec.study.seed))
     fixed = distributions(spec)
     # Trial n of a fresh study is given cell n; none is told, so that no cell counts as visited.
+    return [dict(study.ask(fixed).params) for _ in range(spec.point_count)]
+
+
+def _sobol_points(spec: StudySpec) -> list[dict[str, Any] | None]:
+    import warnings
+
+    import optuna
+
+    fixed = distributions(spec)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.QMCSampler(
+            qmc_type="sobol", scramble=True, seed=spec.study.seed, warn_independent_sampling=False
+        )
+    study = _memory_study(sampler)
+    # The sampler takes what it may vary from the first finished trial; that one is no point of the plan.
+    first = _random_point(spec, 0)
+    study.add_trial(optuna.create_trial(params=first, distributions=fixed, value=0.0))
     return [dict(study.ask(fixed).params) for _ in range(spec.point_count)]
 
 
@@ -79,7 +103,7 @@ def share_of_equal_batches(spec: StudySpec, n_train: int) -> float:
 
 def _share_from(searched: SearchRange, least: int) -> float:
     if searched.values:
-        return sum(value >= least for value in searched.values) / len(searched.values)
+        return sum(float(value) >= least for value in searched.values) / len(searched.values)
     low, high = ends(searched)
     first = max(low, least)
     if searched.log:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from storage.sections import TEXTS
 from storage.spec import WHOLE_NUMBERS, SearchRange, StudySpec
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def distributions(spec: StudySpec) -> dict[str, BaseDistribution]:
     }
 
 
-def grid_values(spec: StudySpec, name: str) -> list[int | float]:
+def grid_values(spec: StudySpec, name: str) -> list[int | float | str]:
     """Return the values of a grid, as whole numbers where the hyperparameter counts something."""
     return [_number(name, value) for value in spec.search[name].values or ()]
 
@@ -34,7 +35,7 @@ def grid_values(spec: StudySpec, name: str) -> list[int | float]:
 def _distribution(name: str, searched: SearchRange, *, walked: bool) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    if searched.type == "grid" and not walked:
+    if searched.type == "grid" and (not walked or name in TEXTS):
         return CategoricalDistribution([_number(name, value) for value in searched.values or ()])
     low, high = ends(searched)
     if name in WHOLE_NUMBERS or searched.type == "int":
@@ -43,13 +44,16 @@ def _distribution(name: str, searched: SearchRange, *, walked: bool) -> BaseDist
 
 
 def ends(searched: SearchRange) -> tuple[float, float]:
-    """Return the smallest and the largest value of a search."""
+    """Return the smallest and the largest number of a search."""
     if searched.values:
-        return min(searched.values), max(searched.values)
+        numbers = [float(value) for value in searched.values]
+        return min(numbers), max(numbers)
     assert searched.low is not None
     assert searched.high is not None
     return searched.low, searched.high
 
 
-def _number(name: str, value: float) -> int | float:
+def _number(name: str, value: float | str) -> int | float | str:
+    if name in TEXTS:
+        return value
     return int(value) if name in WHOLE_NUMBERS else float(value)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -37,8 +38,10 @@ class DataSection(Section):
 
 
 class ModelSection(Section):
-    """The frozen backbone that makes the features, and the head that is trained on them."""
+    """The model: a backbone and the head on its pooled features, LeNet, or one of the user's own by name."""
 
+    kind: str = Field(default="transfer", min_length=1)
+    trainable: str = Field(default="head", min_length=1)
     backbone: str = "InceptionV3"
     weights: str = "imagenet"
     weights_sha256: str = ""
@@ -48,7 +51,13 @@ class ModelSection(Section):
     scale: Literal["auto", "none", "standardize"] = "auto"
     extraction_batch: Count = 32
     head: tuple[Count, ...] = (1024, 512, 256)
+    head_normalization: bool = False
     dropout_rate: Fraction = 0.0
+
+    @property
+    def has_fixed_backbone(self) -> bool:
+        """Whether only a head is trained, so that what the backbone makes of an image never changes."""
+        return self.kind == "transfer" and self.trainable == "head"
 
     @property
     def standardizes(self) -> bool:
@@ -57,17 +66,47 @@ class ModelSection(Section):
 
 
 class TrainingSection(Section):
-    """How one fold is trained. Adam as in Kingma and Ba (2015), Algorithm 1, with Keras's epsilon."""
+    """How one fold is trained: optimizer, loss, batches, rate schedule and early stopping."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     batch_size: Count = 128
+    optimizer: Literal["adam", "sgd", "adamw"] = "adam"
     learning_rate: Positive = 1e-3
     epsilon: Positive = 1e-7
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.999
+    momentum: Fraction = 0.9
+    weight_decay: NotNegative = 0.004
+    rate_schedule: Literal["constant", "sgdr"] = "constant"
+    cycle_epochs: Count = 10
+    cycle_growth: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0
+    cycles: Annotated[int, Field(ge=0, le=10_000)] = 0
+    patience: Annotated[int, Field(ge=0, le=10_000)] = 0
+    label_smoothing: Fraction = 0.0
+    positive_weight: Literal["none", "balanced"] = "none"
+    oversampling: Annotated[float, Field(ge=1.0, le=1000.0)] = 1.0
+    oversampled: tuple[str, ...] = ()
     augmentation: Literal["none", "flip"] = "flip"
     precision: Literal["float32", "bfloat16"] = "float32"
     threads: Count = 2
+
+
+class AugmentationSection(Section):
+    """Random changes of training images beside flips, each drawn uniformly; 0 is none.
+
+    Attributes:
+        rotation: up to so many degrees, either way.
+        zoom: height and width are each scaled by 1 - zoom to 1 + zoom.
+        shift: up to this share of the height, and of the width, either way.
+        shear: up to so many degrees, either way.
+        channel_shift: up to so many grey values of 0 to 255, either way, before pixels are scaled.
+    """
+
+    rotation: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
+    zoom: Fraction = 0.0
+    shift: Fraction = 0.0
+    shear: Annotated[float, Field(ge=0.0, lt=90.0)] = 0.0
+    channel_shift: Annotated[float, Field(ge=0.0, le=255.0)] = 0.0
 
 
 class CrossValidationSection(Section):
@@ -84,7 +123,7 @@ class SearchRange(Section):
     low: float | None = None
     high: float | None = None
     log: bool = False
-    values: tuple[float, ...] | None = None
+    values: tuple[float | str, ...] | None = None
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> SearchRange:
@@ -93,7 +132,10 @@ class SearchRange(Section):
                 raise ValueError('a "grid" has `values` (at least one) and neither `low` nor `high`')
             if len(set(self.values)) != len(self.values):
                 raise ValueError("`values` of a grid must differ from each other")
-            if self.log and min(self.values) <= 0:
+            texts = sum(isinstance(value, str) for value in self.values)
+            if texts and (self.log or texts < len(self.values)):
+                raise ValueError("`values` of a grid are all numbers or all texts, and texts have no `log`")
+            if self.log and min(float(value) for value in self.values) <= 0:
                 raise ValueError("`values` of a grid with `log` must be above 0")
             return self
         if self.values is not None or self.low is None or self.high is None:
@@ -110,7 +152,7 @@ class SearchRange(Section):
 class SamplerSection(Section):
     """Which Optuna sampler draws the points."""
 
-    name: Literal["random", "grid", "tpe"] = "random"
+    name: Literal["random", "grid", "qmc", "tpe", "cmaes", "nsga2"] = "random"
 
 
 class PrunerSection(Section):
@@ -128,7 +170,32 @@ SEARCHABLE: dict[str, str] = {
     "beta_1": "training",
     "beta_2": "training",
     "dropout_rate": "model",
+    "optimizer": "training",
+    "momentum": "training",
+    "weight_decay": "training",
+    "rate_schedule": "training",
+    "cycle_epochs": "training",
+    "cycle_growth": "training",
+    "patience": "training",
+    "label_smoothing": "training",
+    "positive_weight": "training",
+    "oversampling": "training",
+    "augmentation": "training",
+    "rotation": "augmentation",
+    "zoom": "augmentation",
+    "shift": "augmentation",
+    "shear": "augmentation",
+    "channel_shift": "augmentation",
 }
 """Hyperparameters that a search may vary, and the section that holds the fixed value of each."""
 
-WHOLE_NUMBERS = frozenset({"batch_size"})
+ALWAYS_ACTING = ("batch_size", "learning_rate", "epsilon", "beta_1", "beta_2", "dropout_rate")
+"""Hyperparameters that are part of every record; the others are options, recorded where they are not the default."""
+
+WHOLE_NUMBERS = frozenset({"batch_size", "cycle_epochs", "patience"})
+
+TEXTS = frozenset({"optimizer", "rate_schedule", "positive_weight", "augmentation"})
+"""Hyperparameters whose values are words."""
+
+CONTINUOUS_AUGMENTATION = tuple(AugmentationSection.model_fields)
+"""Changes with more outcomes than can be computed once and kept."""

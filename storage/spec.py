@@ -17,8 +17,12 @@ from pydantic import ValidationError, model_validator
 
 from storage.errors import SpecError
 from storage.sections import (
+    ALWAYS_ACTING,
+    CONTINUOUS_AUGMENTATION,
     SEARCHABLE,
+    TEXTS,
     WHOLE_NUMBERS,
+    AugmentationSection,
     CrossValidationSection,
     DataSection,
     ModelSection,
@@ -33,6 +37,7 @@ from storage.sections import (
 __all__ = [
     "SEARCHABLE",
     "WHOLE_NUMBERS",
+    "AugmentationSection",
     "CrossValidationSection",
     "DataSection",
     "ModelSection",
@@ -58,6 +63,7 @@ class StudySpec(Section):
     data: DataSection = DataSection()
     model: ModelSection = ModelSection()
     training: TrainingSection = TrainingSection()
+    augmentation: AugmentationSection = AugmentationSection()
     cv: CrossValidationSection = CrossValidationSection()
     search: dict[str, SearchRange] = {}
     sampler: SamplerSection = SamplerSection()
@@ -68,16 +74,19 @@ class StudySpec(Section):
         for name, searched in self.search.items():
             if name not in SEARCHABLE:
                 raise ValueError(f"search.{name} is not a hyperparameter{_nearest(name, SEARCHABLE)}")
-            if name in WHOLE_NUMBERS and searched.type == "float":
-                raise ValueError(f'search.{name} must be of type "int" or "grid": it counts images')
-            if name in WHOLE_NUMBERS and any(value != int(value) for value in searched.values or ()):
-                raise ValueError(f"search.{name} must hold whole numbers: it counts images")
+            check_kind_of_values(name, searched)
             if self.sampler.name == "grid" and searched.type != "grid":
                 raise ValueError(f'search.{name} must be of type "grid" for the grid sampler')
             ends = searched.values or (searched.low, searched.high)
             for end in ends:
                 section = type(getattr(self, SEARCHABLE[name]))
                 section(**{name: int(end) if name in WHOLE_NUMBERS else end})  # type: ignore[arg-type]
+        if not self.training.oversampled and (
+            "oversampling" in self.search or self.training.oversampling > 1
+        ):
+            raise ValueError(
+                "training.oversampling needs training.oversampled: the labels whose images it repeats"
+            )
         if self.sampler.name == "grid" and not self.search:
             raise ValueError("the grid sampler needs a [search] section with at least one grid")
         return self
@@ -93,13 +102,39 @@ class StudySpec(Section):
         return count
 
     @property
-    def hyperparameters(self) -> dict[str, float | int]:
-        """The fixed value of every searchable hyperparameter that the search leaves alone."""
+    def all_hyperparameters(self) -> dict[str, float | int | str]:
+        """The fixed value of every searchable hyperparameter, whether it acts or not."""
+        return {name: getattr(getattr(self, section), name) for name, section in SEARCHABLE.items()}
+
+    @property
+    def hyperparameters(self) -> dict[str, float | int | str]:
+        """The fixed values that the search leaves alone; options only where they are not their default."""
         return {
-            name: getattr(getattr(self, section), name)
-            for name, section in SEARCHABLE.items()
-            if name not in self.search
+            name: value
+            for name, value in self.all_hyperparameters.items()
+            if name not in self.search and (name in ALWAYS_ACTING or value != self._default(name))
         }
+
+    @property
+    def flips(self) -> bool:
+        """Whether any point of the study flips its training images."""
+        searched = self.search.get("augmentation")
+        return "flip" in (searched.values or () if searched else (self.training.augmentation,))
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether all that reaches the head can be computed once and kept; otherwise images are trained on."""
+        changing = any(
+            name in self.search or getattr(self.augmentation, name) > 0 for name in CONTINUOUS_AUGMENTATION
+        )
+        return self.model.has_fixed_backbone and not changing
+
+    @staticmethod
+    def _default(name: str) -> float | int | str:
+        section = StudySpec.model_fields[SEARCHABLE[name]].annotation
+        assert section is not None
+        value: float | int | str = section.model_fields[name].default
+        return value
 
     def with_values(self, values: dict[str, Any]) -> StudySpec:
         """Return this spec with dotted keys replaced, such as `{"training.epochs": 5}`.
@@ -179,6 +214,27 @@ def parse(document: dict[str, Any], *, source: str) -> StudySpec:
             f"The spec in {source} is not valid: {problems}.",
             next_step="`orch init` writes a spec with every key explained.",
         ) from error
+
+
+def check_kind_of_values(name: str, searched: SearchRange) -> None:
+    """Make sure that a search holds what the hyperparameter is made of: numbers, whole numbers or words.
+
+    Raises:
+        ValueError: says what it must be.
+    """
+    if name in TEXTS:
+        if not all(isinstance(value, str) for value in searched.values or (0,)):
+            raise ValueError(f'search.{name} must be of type "grid" with texts')
+        return
+    if any(isinstance(value, str) for value in searched.values or ()):
+        raise ValueError(f"search.{name} must hold numbers")
+    if name not in WHOLE_NUMBERS:
+        return
+    counted = "images" if name == "batch_size" else "epochs"
+    if searched.type == "float":
+        raise ValueError(f'search.{name} must be of type "int" or "grid": it counts {counted}')
+    if any(value != int(value) for value in searched.values or ()):
+        raise ValueError(f"search.{name} must hold whole numbers: it counts {counted}")
 
 
 def differing_keys(one: StudySpec, other: StudySpec) -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storage.distributions import distributions
 from storage.engine import Database
+from storage.errors import SpecError
 from storage.studies import StudyRecord
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
 
 
 def draw_params(database: Database, study: StudyRecord, point: int, trial_id: int) -> dict[str, Any]:
@@ -28,7 +32,7 @@ def draw_params(database: Database, study: StudyRecord, point: int, trial_id: in
     import optuna
 
     seed = int(np.random.SeedSequence([study.spec.study.seed, point]).generate_state(1)[0])
-    sampler = optuna.samplers.TPESampler(seed=seed)
+    sampler = make_sampler(study.spec.sampler.name, seed)
     # Loaded anew each time: a Study keeps the finished trials it has seen, and would not learn from later ones.
     loaded = optuna.load_study(study_name=study.name, storage=database.optuna, sampler=sampler)
     database.optuna.get_trial(trial_id)
@@ -36,6 +40,43 @@ def draw_params(database: Database, study: StudyRecord, point: int, trial_id: in
     return {
         name: _suggest(trial, name, distribution) for name, distribution in distributions(study.spec).items()
     }
+
+
+def make_sampler(name: str, seed: int) -> BaseSampler:
+    """Make one of Optuna's samplers that learn from finished trials.
+
+    Args:
+        name: "tpe" (Bergstra et al. 2011), "cmaes" (Hansen 2016) or "nsga2" (the genetic algorithm of Deb et al.
+            2002, here with one objective).
+        seed: of this draw.
+
+    Raises:
+        SpecError: the package `cmaes` is not installed.
+    """
+    import optuna
+
+    if name == "cmaes":
+        require_cmaes()
+        # One seed a draw must not mean one restart a draw: all that CMA-ES knows is kept in the study.
+        return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    if name == "nsga2":
+        return optuna.samplers.NSGAIISampler(seed=seed)
+    return optuna.samplers.TPESampler(seed=seed)
+
+
+def require_cmaes() -> None:
+    """Make sure that the package `cmaes` is here.
+
+    Raises:
+        SpecError: it is not.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("cmaes") is None:
+        raise SpecError(
+            'sampler.name = "cmaes" needs the package cmaes, which is not installed here.',
+            next_step="Install it beside orch: pip install cmaes; or choose tpe, qmc or nsga2.",
+        )
 
 
 def _suggest(trial: Any, name: str, distribution: Any) -> Any:

@@ -125,7 +125,7 @@ def test_a_misspelt_key_names_the_nearest() -> None:
         ("{", "not valid JSON"),
         ("[]", "not a best.json"),
         ('{"schema": "orch.best/1"}', "incomplete"),
-        (json.dumps({**BEST, "params": {"momentum": 1}}), "momentum"),
+        (json.dumps({**BEST, "params": {"colour": 1}}), "colour"),
     ],
 )
 def test_a_best_json_that_is_none(tmp_path: Path, content: str, message: str) -> None:
