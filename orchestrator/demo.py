@@ -79,6 +79,12 @@ def run_demo(folder: Path, *, fresh: bool) -> int:
     places = Places(folder)
     _prepare_folder(folder, fresh=fresh)
     with _environment(ORCH_CACHE=str((folder / "cache").absolute())):
+        console.say(
+            f"Everything goes into {folder}. The lines with $ are what you would type yourself, after"
+        )
+        console.say(
+            f"   $ export ORCH_STORAGE={shlex.quote(places.storage)} ORCH_CACHE={shlex.quote(str(folder / 'cache'))}"
+        )
         _draw(places)
         dataset = _import(places)
         for number, study in enumerate(STUDIES, start=1):
@@ -234,6 +240,7 @@ def _print_results(places: Places) -> None:
     import json
 
     rows: list[list[Any]] = []
+    best: dict[str, Any] = {}
     for name in STUDIES:
         best = json.loads(places.best(name).read_text(encoding="utf-8"))
         points = best["points"]
@@ -267,7 +274,7 @@ def _print_results(places: Places) -> None:
     console.say("")
     console.say("What to do next:")
     console.say(f"  orch study show {STUDIES[0]} --storage {storage}")
-    console.say(f"  orch trial show {STUDIES[0]} 0 --storage {storage}")
+    console.say(f"  orch trial show {name} {best['trial']} --storage {storage}")
     console.say(f"  orch dashboard --storage {storage}")
     console.say(
         "  orch data import YOUR-IMAGES --labels YOUR-LABELS.csv --group PATIENT-COLUMN --out my-data"
