@@ -22,6 +22,7 @@ RULE_WEIGHTS = 2048 * 1024 + 1024 * 512 + 512 * 256 + 256 * 18
 # One forward pass of InceptionV3 at 299 x 299 on the same cores.
 SECONDS_PER_VIEW = 0.048
 RULE_PIXELS = 299 * 299
+PASSES_OF_A_STEP = 3
 FEATURE_COUNTS = {
     "DenseNet121": 1024,
     "EfficientNetB0": 1280,
@@ -59,10 +60,16 @@ def estimate_time(
         train_images: training images of each fold.
         measured: median seconds of a fold-epoch in a study like this one, where there is one.
     """
-    per_epoch = measured if measured is not None else _rule_of_thumb(spec, points, train_images)
-    views = 4 if spec.training.augmentation == "flip" else 1
     pixels = spec.model.image_size[0] * spec.model.image_size[1]
-    extraction = images * views * SECONDS_PER_VIEW * pixels / RULE_PIXELS
+    per_view = SECONDS_PER_VIEW * pixels / RULE_PIXELS
+    per_epoch = measured if measured is not None else _rule_of_thumb(spec, points, train_images)
+    extraction = 0.0
+    if spec.uses_features:
+        extraction = images * (4 if spec.flips else 1) * per_view
+    elif measured is None:
+        # Every image passes the backbone in every epoch; a backward pass costs about two forward ones.
+        passes = 1 if spec.model.has_fixed_backbone else PASSES_OF_A_STEP
+        per_epoch += sum(train_images) / len(train_images) * passes * per_view
     basis = (
         "fold-epochs measured in this database"
         if measured is not None

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator import console
-from orchestrator.opening import open_storage
+from orchestrator.opening import database_if_any, open_storage
 from orchestrator.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError, StorageNotFoundError
 
 if TYPE_CHECKING:
     from orchestrator.estimate import Estimate
     from orchestrator.review import Review
+    from storage.datasets import Dataset
+    from storage.findings import Finding
     from storage.spec import StudySpec
 
 
@@ -48,7 +50,7 @@ def create(
     trials: Annotated[
         int | None,
         typer.Option(
-            help="Number of points of a random or TPE search.", min=1, metavar="N", show_default="100"
+            help="Number of points, where the search is no grid.", min=1, metavar="N", show_default="100"
         ),
     ] = None,
     seed: Annotated[
@@ -82,6 +84,15 @@ def create(
             show_default=False,
         ),
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept",
+            metavar="FINDING",
+            help="Make the study in spite of this error of `orch data audit`; kept with the study.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what the study will cost, and create nothing.")
     ] = False,
@@ -98,6 +109,7 @@ def create(
       orch study create second --regime II --from best.json --data my-data
       orch study create small --regime I --trials 10 --set model.weights=none --data my-data --dry-run
     """
+    from orchestrator.audit.admission import note_findings, refuse_errors
     from orchestrator.estimate import estimate_time
     from orchestrator.plan import plan_points
     from orchestrator.regimes import build_spec, read_best
@@ -118,6 +130,9 @@ def create(
     spec = fill_in_weights(fill_in_data(spec, dataset))
     points = plan_points(spec)
     review = review_study(spec, points, dataset)
+    findings = _audit(storage, spec, dataset)
+    refuse_errors(findings, accept or [])
+    note_findings(review.facts, findings, accept or [])
     if spec.study.regime == "II" and best is None:
         review.warnings.append(
             f"Regime II without --from best.json: batch size {spec.training.batch_size} and dropout "
@@ -146,6 +161,15 @@ def create(
             console.say(f"The study {name!r} is in {database.url_text}. Next: orch worker {name}")
     if as_json:
         console.print_json({**report, "created": not dry_run, "warnings": review.warnings})
+
+
+def _audit(storage: str | None, spec: StudySpec, dataset: Dataset) -> list[Finding]:
+    from orchestrator.audit.admission import audit_for_study
+    from orchestrator.progress import show_progress
+    from storage.settings import cache_folder
+
+    with database_if_any(storage) as database, show_progress("Auditing images") as report:
+        return audit_for_study(spec, dataset, cache=cache_folder(), database=database, report=report)
 
 
 def _measure(storage: str | None, spec: StudySpec) -> float | None:
@@ -215,5 +239,5 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
 
 def _show_search(searched: dict[str, Any]) -> str:
     if "values" in searched:
-        return "{" + ", ".join(f"{value:g}" for value in searched["values"]) + "}"
+        return "{" + ", ".join(v if isinstance(v, str) else f"{v:g}" for v in searched["values"]) + "}"
     return f"[{searched['low']:g}, {searched['high']:g}]{' log' if searched['log'] else ''}"
