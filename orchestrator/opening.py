@@ -37,3 +37,25 @@ def open_storage(flag: str | None, *, create: bool = False) -> Iterator[Database
         raise
     finally:
         database.close()
+
+
+@contextmanager
+def database_if_any(flag: str | None = None) -> Iterator[Database | None]:
+    """The study database where there is one: data can be imported before the first study is made."""
+    from orchestrator import console
+    from storage.engine import open_database
+    from storage.errors import DatabaseAwayError, SchemaError, StorageNotFoundError
+    from storage.settings import storage_url
+
+    url = storage_url(flag)
+    try:
+        database = open_database(url)
+    except (StorageNotFoundError, SchemaError, DatabaseAwayError) as error:
+        if not url.startswith("sqlite"):
+            console.warn(f"{error.what} Sealed images are looked up on this machine only.")
+        yield None
+        return
+    try:
+        yield database
+    finally:
+        database.close()

@@ -113,12 +113,6 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
     labels = dataset.labels[:, columns]
     folds = make_folds(labels, dataset.groups, spec.cv.folds, spec.study.seed)
     train_images = [len(train) for train, _ in folds]
-    single = [
-        f"{target} in fold {fold}"
-        for fold, (_, validation) in enumerate(folds)
-        for target, column in zip(spec.data.targets, labels[validation].T, strict=True)
-        if len(numpy.unique(column[~numpy.isnan(column)])) < 2
-    ]
     warnings = list(dataset.warnings)
     if not dataset.grouped and not any("group" in warning for warning in warnings):
         warnings.append(
@@ -126,11 +120,6 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
             "and every value is then too good."
         )
     warnings += batch_warnings(spec, points, train_images)
-    if single:
-        warnings.append(
-            f"{len(single)} label(s) have one class among a fold's validation images and are left out of that "
-            f"fold's AUC: {', '.join(single[:5])}{', ..' if len(single) > 5 else ''}."
-        )
     facts = {
         "images": len(dataset.sha256),
         "groups": len(numpy.unique(dataset.groups)),

@@ -106,6 +106,16 @@ def chest_xray() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def reference_study() -> Path:
+    """The folder of the reference study's published label table and curves."""
+    data = Path(os.environ.get("ORCH_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
+    folder = data / "reference-study"
+    if not folder.is_dir():
+        pytest.skip("the reference study is not here: ORCH_TEST_DATA names the folder that holds reference-study")
+    return folder
+
+
 def _make_tables(url: str) -> None:
     from storage.engine import open_database
 

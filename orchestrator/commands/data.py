@@ -1,24 +1,25 @@
-"""`orch data`: import, show."""
+"""`orch data`: import, show. `audit` has a file of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator import console
+from orchestrator.commands.data_audit import audit
+from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson
 
 if TYPE_CHECKING:
     from storage.datasets import Dataset
-    from storage.engine import Database
 
 app = typer.Typer(
     help="Bring images and labels in, and look at them.", no_args_is_help=True, rich_markup_mode=None
 )
+
+app.command("audit")(audit)
 
 
 @app.command("import")
@@ -103,7 +104,7 @@ def import_(
     )
     from orchestrator.progress import show_progress
 
-    with _database_if_any() as database, show_progress("Checking images") as report:
+    with database_if_any() as database, show_progress("Checking images") as report:
         dataset = import_dataset(
             images, labels, out, choices, cache=cache_folder(), database=database, report=report
         )
@@ -193,7 +194,7 @@ def _openings(dataset: Dataset) -> list[Any]:
 
     if not dataset.summary["holdout"]:
         return []
-    with _database_if_any() as database:
+    with database_if_any() as database:
         return list_openings(dataset, database)
 
 
@@ -201,27 +202,6 @@ def _describe_opening(opening: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
     return asdict(opening)
-
-
-@contextmanager
-def _database_if_any() -> Iterator[Database | None]:
-    """The study database where there is one: data can be imported before the first study is made."""
-    from storage.engine import open_database
-    from storage.errors import DatabaseAwayError, SchemaError, StorageNotFoundError
-    from storage.settings import storage_url
-
-    url = storage_url(None)
-    try:
-        database = open_database(url)
-    except (StorageNotFoundError, SchemaError, DatabaseAwayError) as error:
-        if not url.startswith("sqlite"):
-            console.warn(f"{error.what} Sealed images are looked up on this machine only.")
-        yield None
-        return
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -1,0 +1,83 @@
+"""Whether a study may be made on its data: no error that nobody accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import DataError, UsageError
+from storage.findings import Finding, errors_of
+
+if TYPE_CHECKING:
+    from storage.datasets import Dataset
+    from storage.engine import Database
+    from storage.spec import StudySpec
+
+SAID_AT_IMPORT = frozenset({"patients-unknown"})
+"""Findings that the import has warned of already, in its own words."""
+
+
+def audit_for_study(
+    spec: StudySpec,
+    dataset: Dataset,
+    *,
+    cache: Path,
+    database: Database | None,
+    report: Callable[[int, int], None] | None = None,
+) -> list[Finding]:
+    """Audit the targets and folds of a study, with the images where they are on this machine."""
+    from orchestrator.audit.evidence import from_dataset
+    from orchestrator.audit.report import audit_dataset
+
+    evidence = from_dataset(dataset, spec.data.targets, spec.cv.folds, spec.study.seed)
+    try:
+        audit = audit_dataset(dataset, evidence, cache=cache, database=database, report=report)
+    except DataError as error:
+        audit = audit_dataset(dataset, evidence, cache=cache, database=database, with_images=False)
+        unseen = Finding(
+            "images-not-seen",
+            "warning",
+            f"The audit did not look at the images. {error.what}",
+            "Run `orch data audit` where they are: copies across patients are found only there.",
+        )
+        return [*audit.findings, unseen]
+    return audit.findings
+
+
+def refuse_errors(findings: Sequence[Finding], accepted: Sequence[str]) -> None:
+    """Let no study be made on an error that was not accepted.
+
+    Raises:
+        DataError: names the errors.
+        UsageError: something is accepted that was not found.
+    """
+    names = {finding.name for finding in findings}
+    unknown = [name for name in accepted if name not in names]
+    if unknown:
+        raise UsageError(
+            f"--accept {unknown[0]}: the audit found nothing of that name.",
+            why=f"It found {', '.join(sorted(names))}." if names else "It found nothing.",
+            next_step="Leave it out.",
+        )
+    refused = errors_of(findings, accepted)
+    if refused:
+        flags = " ".join(f"--accept {name}" for name in dict.fromkeys(finding.name for finding in refused))
+        raise DataError(
+            "The audit of the data found what makes results too good: "
+            + " ".join(f"{finding.name}: {finding.message}" for finding in refused),
+            why=" ".join(finding.advice for finding in refused),
+            next_step=f"Mend the data; or say {flags}, which is kept with the study and shown with every result.",
+        )
+
+
+def note_findings(facts: dict[str, Any], findings: Sequence[Finding], accepted: Sequence[str]) -> None:
+    """Keep findings among a study's facts, errors that were accepted and warnings among its warnings too."""
+    warnings = facts.setdefault("warnings", [])
+    for finding in findings:
+        if finding.severity == "error":
+            warnings.append(f"Accepted by whoever made the study: {finding.text}")
+        elif finding.severity == "warning" and finding.name not in SAID_AT_IMPORT:
+            warnings.append(finding.text)
+    facts["findings"] = [finding.to_document() for finding in findings]
+    facts["accepted"] = sorted(set(accepted))

@@ -1,0 +1,271 @@
+"""How well a model scores that never sees a pixel, on the folds of the study.
+
+The model is ridge regression on indicator columns, one for each value of a column (numbers in ten classes of equal
+size), which is close to scoring each image by the share of positives among training images of its kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from orchestrator.audit.evidence import Evidence
+from storage.findings import Finding
+
+CONFOUNDED = 0.70
+"""A macro AUC without pixels from which a result must be read against it."""
+
+KNOWN = 0.97
+"""An AUC of one target without pixels from which that target is no question to a picture."""
+
+MOST_VALUES, MOST_TOKENS, FEWEST_ROWS = 60, 200, 5
+CLASSES_OF_NUMBERS = 10
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A model without pixels.
+
+    Attributes:
+        kind: "column", "columns", "target", "target and columns", "file name" or "file".
+        predictor: which column or target.
+        auc: of each target, the mean over folds; NaN where undefined.
+        macro: the mean over folds of the macro AUC over all targets.
+        macro_others: the same without the predictor and its copies; NaN where it is the only target.
+        others: the targets that `macro_others` is over.
+    """
+
+    kind: str
+    predictor: str
+    auc: dict[str, float]
+    macro: float
+    macro_others: float
+    others: tuple[str, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            "kind": self.kind,
+            "predictor": self.predictor,
+            "macro_auc": self.macro,
+            "macro_auc_others": self.macro_others,
+            "other_targets": len(self.others),
+            "auc": self.auc,
+        }
+
+
+def score_baselines(
+    evidence: Evidence, twins: dict[str, set[str]], file_facts: dict[str, list[str]] | None = None
+) -> list[Baseline]:
+    """Score every model without pixels, the best first.
+
+    Args:
+        evidence: what is known of the images.
+        twins: for each target its copies and complements.
+        file_facts: columns of image facts (size, mode, bytes), where the images were opened.
+    """
+    every = evidence.targets
+    encoded = {name: encode_column(cells) for name, cells in evidence.columns.items()}
+    known = {name: block for name, block in encoded.items() if block is not None}
+    scored = [_score(evidence, "column", name, block, every) for name, block in known.items()]
+    if len(known) > 1:
+        scored.append(_score(evidence, "columns", "all columns", np.hstack(list(known.values())), every))
+    tokens = encode_tokens(evidence.names)
+    if tokens is not None:
+        scored.append(_score(evidence, "file name", "words of the file name", tokens, every))
+    facts = [encode_column(cells) for cells in (file_facts or {}).values()]
+    usable = [block for block in facts if block is not None]
+    if usable:
+        scored.append(_score(evidence, "file", "image size and type", np.hstack(usable), every))
+    blocks = {}
+    for place, target in enumerate(evidence.targets):
+        cells = ["" if np.isnan(value) else f"{value:.0f}" for value in evidence.labels[:, place]]
+        block = encode_column(cells)
+        others = tuple(name for name in every if name != target and name not in twins.get(target, set()))
+        if block is not None and others:
+            scored.append(_score(evidence, "target", target, block, others))
+            blocks[target] = block
+    strongest = max((one for one in scored if one.kind == "target"), key=_over_others, default=None)
+    if strongest is not None and known:
+        joined = np.hstack([blocks[strongest.predictor], *known.values()])
+        scored.append(
+            _score(
+                evidence,
+                "target and columns",
+                f"{strongest.predictor} with all columns",
+                joined,
+                strongest.others,
+            )
+        )
+    return sorted(scored, key=_over_others, reverse=True)
+
+
+def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -> list[Finding]:
+    """What the scores mean for the choice of targets, and what a result must be read against."""
+    found = []
+    strongest = next((one for one in baselines if one.kind in ("column", "columns", "file")), None)
+    if strongest is not None and strongest.macro >= CONFOUNDED:
+        found.append(
+            Finding(
+                "metadata-baseline",
+                "warning",
+                f"Without a single pixel, {_name(strongest)} scores a macro AUC of {strongest.macro:.3f} on the same "
+                "folds.",
+                "Read every result against it; what an image adds is what lies above.",
+                strongest.to_document(),
+            )
+        )
+    joined = next((one for one in baselines if one.kind == "target and columns"), None)
+    for one in baselines:
+        is_joined = joined is not None and joined.predictor.startswith(f"{one.predictor} with ")
+        together = f"; with all columns {joined.macro:.3f}" if joined is not None and is_joined else ""
+        if one.kind == "target" and one.macro_others >= CONFOUNDED:
+            against = sorted({one.predictor, *twins.get(one.predictor, set())})
+            if any(set(against) == set(earlier.details.get("advised_against", ())) for earlier in found):
+                continue
+            found.append(
+                Finding(
+                    "target-confounds",
+                    "warning",
+                    f"Knowing nothing but {one.predictor!r} scores a macro AUC of {one.macro:.3f} over the "
+                    f"{len(one.auc)} targets, {one.macro_others:.3f} over the {len(one.others)} others{together}.",
+                    f"Advised against as targets: {', '.join(against)}. Train the others with data.targets, and "
+                    "leave blank what such an image cannot show.",
+                    {**one.to_document(), "advised_against": against},
+                )
+            )
+    known = {
+        target: one
+        for one in reversed(baselines)
+        if one.kind in ("column", "columns", "file")
+        for target, auc in one.auc.items()
+        if auc >= KNOWN
+    }
+    if known:
+        listed = ", ".join(f"{target} (from {_name(one)})" for target, one in sorted(known.items()))
+        found.append(
+            Finding(
+                "target-known-without-pixels",
+                "warning",
+                f"{len(known)} targets are known without looking at the image: {listed}.",
+                f"Advised against as targets: {', '.join(sorted(known))}.",
+                {
+                    "advised_against": sorted(known),
+                    "from": {name: one.predictor for name, one in known.items()},
+                },
+            )
+        )
+    named = [one for one in baselines if one.kind == "file name" and (one.macro >= CONFOUNDED or _knows(one))]
+    found += [
+        Finding(
+            "file-names-tell",
+            "note",
+            f"Words of the file names score a macro AUC of {one.macro:.3f}.",
+            "No model sees them; but what they name (site, device, view, visit) may be visible in the image.",
+            one.to_document(),
+        )
+        for one in named
+    ]
+    return found
+
+
+def encode_column(cells: Sequence[str]) -> np.ndarray | None:
+    """Indicator columns of one column, shape (n, values); None when it does not vary or hardly repeats."""
+    numbers = _as_numbers(cells)
+    if numbers is not None and len(np.unique(numbers[~np.isnan(numbers)])) > CLASSES_OF_NUMBERS + 2:
+        edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, CLASSES_OF_NUMBERS + 1)[1:-1]))
+        classes = np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers, side="right"))
+        cells = [str(number) for number in classes]
+    counted = Counter(cells).most_common(MOST_VALUES)
+    values = [value for value, count in counted if count >= FEWEST_ROWS]
+    if not values or (len(values) == 1 and counted[0][1] > len(cells) - FEWEST_ROWS):
+        return None
+    column = np.asarray(cells)
+    return np.stack([column == value for value in values], axis=1).astype(np.float64)
+
+
+def encode_tokens(names: Sequence[str]) -> np.ndarray | None:
+    """Which of the commoner words of file names (and folders) each has, shape (n, words); None for none."""
+    split = [set(re.split(r"[^A-Za-z0-9]+", name)) - {""} for name in names]
+    counted = Counter(word for words in split for word in words)
+    words = [
+        word for word, count in counted.most_common() if FEWEST_ROWS <= count <= len(names) - FEWEST_ROWS
+    ][:MOST_TOKENS]
+    if not words:
+        return None
+    return np.array([[word in found for word in words] for found in split], dtype=np.float64)
+
+
+def _score(
+    evidence: Evidence, kind: str, predictor: str, block: np.ndarray, others: tuple[str, ...]
+) -> Baseline:
+    from workers.metrics import auc_per_label
+
+    rows = []
+    for train, validation in evidence.folds:
+        scores = _fit(block[train], evidence.labels[train], block[validation])
+        rows.append(auc_per_label(evidence.labels[validation], scores))
+    table = np.array(rows)
+    places = [evidence.targets.index(target) for target in others]
+    auc = _mean(table.T)
+    return Baseline(
+        kind,
+        predictor,
+        dict(zip(evidence.targets, auc.tolist(), strict=True)),
+        float(np.mean(_mean(table))),
+        float(np.mean(_mean(table[:, places]))),
+        others,
+    )
+
+
+def _fit(block: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Ridge scores of `asked` for every target; targets assessed in the same rows are solved together."""
+    scores = np.zeros((len(asked), labels.shape[1]))
+    assessed = ~np.isnan(labels)
+    patterns, which = np.unique(assessed, axis=1, return_inverse=True)
+    for number in range(patterns.shape[1]):
+        rows, places = patterns[:, number], np.flatnonzero(which.ravel() == number)
+        inputs, wanted = block[rows], labels[rows][:, places].astype(np.float64)
+        if not len(wanted):
+            continue
+        penalty = np.eye(block.shape[1])
+        weights = np.linalg.solve(inputs.T @ inputs + penalty, inputs.T @ (wanted - wanted.mean(axis=0)))
+        # Sums of the same numbers in another order must stay ties.
+        scores[:, places] = np.round(asked @ weights, 10)
+    return scores
+
+
+def _as_numbers(cells: Sequence[str]) -> np.ndarray | None:
+    numbers = []
+    for cell in cells:
+        try:
+            numbers.append(float(cell) if cell else np.nan)
+        except ValueError:
+            return None
+    values = np.array(numbers)
+    return None if np.isnan(values).all() or not np.isfinite(values[~np.isnan(values)]).all() else values
+
+
+def _mean(rows: np.ndarray) -> np.ndarray:
+    """Mean of each row over what is defined; NaN where nothing is."""
+    known = ~np.isnan(rows)
+    return np.where(
+        known.any(axis=1), np.where(known, rows, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
+    )
+
+
+def _over_others(one: Baseline) -> float:
+    return 0.0 if np.isnan(one.macro_others) else one.macro_others
+
+
+def _knows(one: Baseline) -> bool:
+    return any(auc >= KNOWN for auc in one.auc.values())
+
+
+def _name(one: Baseline) -> str:
+    return one.predictor if one.kind in ("columns", "file") else f"column {one.predictor!r}"

@@ -1,0 +1,171 @@
+"""What an audit looks at: labels, groups, folds and everything that is known of an image without its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from storage.errors import DataError
+
+if TYPE_CHECKING:
+    from storage.datasets import Dataset
+
+ROWS_BEFORE_GUESSING = 20
+WORDS_FOR_PATIENTS = ("patient", "subject", "person", "case_id", "record", "mrn")
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Rows are images.
+
+    Attributes:
+        source: where it comes from, for people.
+        targets: names of the labels that count, length t.
+        labels: float32, shape (n, t), 0, 1 or NaN (not assessed).
+        groups: int64, shape (n,): the groups (patients) that stay together; each image its own when none is named.
+        grouped: whether a group column was named.
+        group_columns: the columns that name a group.
+        columns: the columns that are neither label nor file name nor group, each of length n.
+        identifiers: columns that look like patients and are not the group, each of length n.
+        names: the file name of each image.
+        sides: train / valid / test of each row where a table has such a column.
+        folds: indices that train and that validate, of each fold.
+    """
+
+    source: str
+    targets: tuple[str, ...]
+    labels: np.ndarray
+    groups: np.ndarray
+    grouped: bool
+    group_columns: tuple[str, ...]
+    columns: dict[str, list[str]]
+    identifiers: dict[str, list[str]]
+    names: list[str]
+    sides: list[str] | None
+    folds: list[tuple[np.ndarray, np.ndarray]]
+
+
+def from_dataset(dataset: Dataset, targets: Sequence[str], fold_count: int, seed: int) -> Evidence:
+    """Look at the development side of a data set.
+
+    Raises:
+        DataError: the folder is damaged, or has fewer groups than folds.
+    """
+    from storage.datasets import MANIFEST, read_columns, read_document
+
+    choices = read_document(dataset.folder / MANIFEST).get("choices", {})
+    places = [dataset.targets.index(target) for target in targets or dataset.targets]
+    columns = read_columns(dataset)
+    names = [file.name for file in dataset.files]
+    for name, cells in list(columns.items()):
+        if all(PurePosixPath(cell.replace("\\", "/")).name == file for cell, file in _paired(cells, names)):
+            names = columns.pop(name)
+    split = choices.get("split_column")
+    return _gather(
+        str(dataset.folder),
+        tuple(dataset.targets[place] for place in places),
+        dataset.labels[:, places],
+        dataset.groups,
+        dataset.grouped,
+        tuple(choices.get("group_columns", ())),
+        {name: cells for name, cells in columns.items() if name != split},
+        names,
+        None,
+        fold_count,
+        seed,
+    )
+
+
+def from_table(
+    path: Path,
+    *,
+    filename_column: str,
+    group_columns: Sequence[str],
+    targets: Sequence[str] | None,
+    class_column: str | None,
+    split_column: str | None,
+    fold_count: int,
+    seed: int,
+) -> Evidence:
+    """Look at a labels file without its images; every row is taken as an image that may train.
+
+    Raises:
+        DataError: the file cannot be read as `orch data import` would, or has fewer groups than folds.
+    """
+    from storage.datasets import number_groups
+    from storage.labels import read_groups, read_labels, read_split, read_table
+
+    table = read_table(path)
+    excluded = [filename_column, *group_columns, split_column or ""]
+    read = read_labels(table, targets=targets, class_column=class_column, excluded=excluded)
+    keys: list[Any] = (
+        list(read_groups(table, group_columns)) if group_columns else list(range(len(table.rows)))
+    )
+    columns = {
+        name: table.column(name, option="--labels")
+        for name in table.columns
+        if name not in (*read.columns, filename_column, split_column)
+    }
+    names = table.column(filename_column, option="--filename-column")
+    sides = read_split(table, split_column) if split_column else None
+    return _gather(
+        str(path),
+        read.targets,
+        read.values,
+        np.array(number_groups(keys), dtype=np.int64),
+        bool(group_columns),
+        tuple(group_columns),
+        columns,
+        names,
+        sides,
+        fold_count,
+        seed,
+    )
+
+
+def _gather(
+    source: str,
+    targets: tuple[str, ...],
+    labels: np.ndarray,
+    groups: np.ndarray,
+    grouped: bool,
+    group_columns: tuple[str, ...],
+    columns: dict[str, list[str]],
+    names: list[str],
+    sides: list[str] | None,
+    fold_count: int,
+    seed: int,
+) -> Evidence:
+    from workers.folds import make_folds
+
+    if len(labels) < fold_count:
+        raise DataError(f"{source} has {len(labels)} rows, too few for {fold_count} folds.")
+    free = {name: cells for name, cells in columns.items() if name not in group_columns}
+    identifiers = {name: cells for name, cells in free.items() if _names_patients(name, cells)}
+    return Evidence(
+        source=source,
+        targets=targets,
+        labels=labels,
+        groups=groups,
+        grouped=grouped,
+        group_columns=group_columns,
+        columns={name: cells for name, cells in free.items() if name not in identifiers},
+        identifiers=identifiers,
+        names=names,
+        sides=sides,
+        folds=make_folds(labels, groups, fold_count, seed),
+    )
+
+
+def _names_patients(name: str, cells: Sequence[str]) -> bool:
+    """Whether a column looks like one that names patients: by its name, and by having many values."""
+    different = len(set(cells) - {""})
+    return any(word in name.lower() for word in WORDS_FOR_PATIENTS) and different >= max(3, len(cells) / 50)
+
+
+def _paired(cells: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
+    return list(zip(cells, names, strict=True))
