@@ -46,7 +46,7 @@ def note_worker(
     study_uuid: str | None = None,
     point: int | None = None,
 ) -> None:
-    """Say that a worker lives and what it does; rows of workers gone for a week are cleared away."""
+    """Say that a worker lives and what it does."""
     insert = sqlite_insert if database.is_sqlite else postgresql_insert
     with database.transaction() as connection:
         now = database.now(connection)
@@ -64,6 +64,12 @@ def note_worker(
             )
             .on_conflict_do_update(index_elements=["worker"], set_=changing)
         )
+
+
+def forget_old_workers(database: Database) -> None:
+    """Clear the rows of workers away that were not seen for a week."""
+    with database.transaction() as connection:
+        now = database.now(connection)
         connection.execute(sa.delete(tables.workers).where(_workers.last_seen < now - KEPT_SECONDS))
 
 

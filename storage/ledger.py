@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Connection
 
 from storage import tables
 from storage.engine import Database
@@ -66,7 +67,14 @@ def run_key(spec_hash: str, params: dict[str, Any]) -> str:
 
 
 def record_epochs(
-    database: Database, claim: Claim, key: str, rows: Sequence[FoldEpoch], *, epoch: int, lease_seconds: float
+    database: Database,
+    claim: Claim,
+    key: str,
+    rows: Sequence[FoldEpoch],
+    *,
+    epoch: int,
+    lease_seconds: float,
+    together_with: Callable[[Connection], None] | None = None,
 ) -> None:
     """Write the rows of finished fold-epochs and hold the point, in one transaction.
 
@@ -77,6 +85,7 @@ def record_epochs(
         rows: any number of fold-epochs of this point.
         epoch: how far the trial is, for people to see.
         lease_seconds: how long the point is held from now.
+        together_with: writes what must not be without these rows, in the same transaction.
 
     Raises:
         LeaseLostError: the point is not held any more; nothing was written.
@@ -87,6 +96,8 @@ def record_epochs(
         note_progress(connection, claim, epoch=epoch, expires_at=database.now(connection) + lease_seconds)
         if values:
             connection.execute(insert(tables.epochs).on_conflict_do_nothing(), values)
+        if together_with is not None:
+            together_with(connection)
 
 
 def read_curves(
@@ -113,6 +124,49 @@ def read_epoch_means(database: Database, study_uuid: str, epoch: int, folds: int
     )
     with database.reading() as connection:
         return {point: float(mean) for point, mean in connection.execute(query) if mean is not None}
+
+
+@dataclass(frozen=True)
+class EpochMean:
+    """One epoch of one point: means over the folds that got there; NaN where no fold has a value."""
+
+    point: int
+    epoch: int
+    folds: int
+    train_loss: float
+    train_auc: float
+    val_loss: float
+    val_auc: float
+    val_auc_low: float
+    val_auc_high: float
+    steps: int
+    seconds: float
+
+
+def read_mean_curves(database: Database, study_uuid: str) -> list[EpochMean]:
+    """The mean curves of a whole study by point and epoch: a row per epoch where `read_curves` has one per fold.
+
+    Steps and seconds are sums over the folds.
+    """
+    means = (_epochs.train_loss, _epochs.train_auc, _epochs.val_loss, _epochs.val_auc)
+    query = (
+        sa.select(
+            _epochs.point,
+            _epochs.epoch,
+            sa.func.count(),
+            *(sa.func.avg(column) for column in means),
+            sa.func.min(_epochs.val_auc),
+            sa.func.max(_epochs.val_auc),
+            sa.func.sum(_epochs.steps),
+            sa.func.sum(_epochs.seconds),
+        )
+        .where(_epochs.study_uuid == study_uuid)
+        .group_by(_epochs.point, _epochs.epoch)
+        .order_by(_epochs.point, _epochs.epoch)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+    return [EpochMean(*(math.nan if value is None else value for value in row)) for row in rows]
 
 
 def _as_row(study_uuid: str, key: str, row: FoldEpoch) -> dict[str, Any]:

@@ -7,7 +7,8 @@ The contract, on PostgreSQL and on SQLite alike:
   was taken for dead cannot write over its successor. No row changed means: the lease is lost.
 - A lease that ran out is a loss, not a failure. Losses in a row without one epoch of progress mean that the point
   itself kills its workers; after `MAX_LOSSES` it becomes failed.
-- Every call may be repeated after a lost acknowledgement: the token tells what the first one did.
+- Every call may be repeated after a lost acknowledgement: the token, which stays with a point that was given back
+  until the next claim, tells what the first one did.
 """
 
 from __future__ import annotations
@@ -43,9 +44,10 @@ __all__ = [
     "note_progress",
     "note_trial",
     "release_point",
+    "require_held",
 ]
 
-MAX_LOSSES = 10
+MAX_LOSSES = 6
 COMPLETE, PRUNED = "COMPLETE", "PRUNED"
 
 _points = tables.points.c
@@ -76,7 +78,9 @@ def claim_point(database: Database, study: StudyRecord, *, worker: str, token: s
     """
     with database.transaction() as connection:
         settled = connection.execute(
-            sa.select(tables.points).where(_points.study_uuid == study.uuid, _points.token == token)
+            sa.select(tables.points).where(
+                _points.token == token, _points.study_uuid == study.uuid, _points.state == "claimed"
+            )
         ).first()
         if settled is not None:
             return _claim_of(settled, token)
@@ -135,6 +139,7 @@ def expire_leases(connection: Connection, study_uuid: str, now: float) -> None:
                     ),
                     else_=_points.error,
                 ),
+                finished_at=sa.case((_points.losses + 1 >= MAX_LOSSES, now), else_=_points.finished_at),
                 losses=_points.losses + 1,
                 token=None,
                 worker=None,
@@ -171,6 +176,17 @@ def beat(database: Database, claim: Claim, *, lease_seconds: float) -> None:
     """
     with database.transaction() as connection:
         _change(connection, claim, expires_at=database.now(connection) + lease_seconds)
+
+
+def require_held(connection: Connection, claim: Claim) -> None:
+    """Go on with a transaction only while the point is held, and keep it so until the transaction ends.
+
+    Raises:
+        LeaseLostError: the point is not held any more.
+    """
+    held = sa.select(_points.point).where(*_fence(claim), _points.state == "claimed").with_for_update()
+    if connection.execute(held).first() is None:
+        raise _lost(claim)
 
 
 def note_progress(connection: Connection, claim: Claim, *, epoch: int, expires_at: float) -> None:
@@ -224,10 +240,12 @@ def fail_point(database: Database, claim: Claim, *, error: str, retries: int) ->
     """
     with database.transaction() as connection:
         row = connection.execute(
-            sa.select(_points.failures).where(*_fence(claim), _points.state == "claimed").with_for_update()
+            sa.select(_points.state, _points.failures).where(*_fence(claim)).with_for_update()
         ).first()
         if row is None:
-            raise LeaseLostError
+            raise _lost(claim)
+        if row.state in ("open", "failed"):
+            return bool(row.state == "failed")
         settled = bool(row.failures >= retries)
         _change(
             connection,
@@ -237,7 +255,6 @@ def fail_point(database: Database, claim: Claim, *, error: str, retries: int) ->
             error=error,
             finished_at=database.now(connection) if settled else None,
             expires_at=None,
-            token=claim.token if settled else None,
             worker=_points.worker if settled else None,
         )
     return settled
@@ -250,7 +267,11 @@ def release_point(database: Database, claim: Claim) -> None:
         LeaseLostError: the point is not held any more.
     """
     with database.transaction() as connection:
-        _change(connection, claim, state="open", token=None, worker=None, expires_at=None, losses=0)
+        repeated = connection.execute(
+            sa.select(_points.point).where(*_fence(claim), _points.state == "open")
+        ).first()
+        if repeated is None:
+            _change(connection, claim, state="open", worker=None, expires_at=None)
 
 
 def _fence(claim: Claim) -> tuple[Any, ...]:
@@ -266,10 +287,14 @@ def _change(connection: Connection, claim: Claim, **values: Any) -> None:
         sa.update(tables.points).where(*_fence(claim), _points.state == "claimed").values(**values)
     )
     if changed.rowcount != 1:
-        raise LeaseLostError(
-            f"Point {claim.point} is not held any more; this attempt's result is dropped.",
-            why="The lease ran out and another worker took it, or the study was deleted.",
-        )
+        raise _lost(claim)
+
+
+def _lost(claim: Claim) -> LeaseLostError:
+    return LeaseLostError(
+        f"Point {claim.point} is not held any more; this attempt's result is dropped.",
+        why="The lease ran out and another worker took it, or the study was deleted.",
+    )
 
 
 def _params_of(row: Any) -> dict[str, Any] | None:

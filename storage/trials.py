@@ -9,13 +9,14 @@ User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL al
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from storage.engine import Database
 from storage.errors import LeaseLostError
-from storage.points import PRUNED, Claim, PointRecord, list_points
+from storage.points import PRUNED, Claim, PointRecord, expire_leases, list_points
 from storage.studies import StudyRecord
 
 LOST, FAILED, STOPPED = "lost", "failed", "stopped"
@@ -64,6 +65,13 @@ def note_attributes(database: Database, trial_id: int, attributes: dict[str, Any
             database.optuna.set_trial_user_attr(trial_id, name, value)
 
 
+def note_outcome(database: Database, trial_id: int, outcome: str, *, error: str | None = None) -> None:
+    """Say why an attempt is about to end, before its point is given back: a sweep in between then keeps it."""
+    attributes = {OUTCOME: outcome} if error is None else {ERROR: error, OUTCOME: outcome}
+    with contextlib.suppress(LeaseLostError):
+        note_attributes(database, trial_id, attributes)
+
+
 def end_trial(
     database: Database, trial_id: int, outcome: str, *, attributes: dict[str, Any] | None = None
 ) -> bool:
@@ -100,18 +108,9 @@ def sweep(database: Database, study: StudyRecord) -> int:
     Returns:
         How many trials were mended.
     """
-    import optuna
-
-    from storage.points import expire_leases
-
     with database.transaction() as connection:
         expire_leases(connection, study.uuid, database.now(connection))
-    try:
-        running = database.optuna.get_all_trials(
-            study.optuna_study_id, deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)
-        )
-    except KeyError:
-        return 0
+    running = list_running(database, study)
     if not running:
         return 0
     # Points are read after the trials: a claim is made before its trial, so that a present attempt is never missed.
@@ -125,8 +124,28 @@ def sweep(database: Database, study: StudyRecord) -> int:
             mended += settle_trial(database, trial._trial_id, str(point.outcome), point.value)
         elif not _is_present_attempt(point, trial):
             attributes = {ERROR: point.error} if point.state == "failed" and point.error else None
-            mended += end_trial(database, trial._trial_id, LOST, attributes=attributes)
+            # An attempt that was ended on purpose said so before it gave its point back.
+            outcome = trial.user_attrs.get(OUTCOME, LOST)
+            mended += end_trial(database, trial._trial_id, outcome, attributes=attributes)
     return mended
+
+
+def list_running(database: Database, study: StudyRecord) -> list[Any]:
+    """Optuna's RUNNING trials of a study; none when it was deleted.
+
+    Read past Optuna's cache, which would load every trial of the study to answer.
+    """
+    import optuna
+
+    storage = getattr(database.optuna, "_backend", database.optuna)
+    try:
+        return list(
+            storage.get_all_trials(
+                study.optuna_study_id, deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)
+            )
+        )
+    except KeyError:
+        return []
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def wait_for(
     *,
     give_up_after: float | None = None,
     stopped: Callable[[], bool] = lambda: False,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Result:
     """Run an operation until the database answers.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,13 +82,24 @@ class PretendFold:
     applied_batch_size: int | None = None
     loss: float = 0.5
     epoch: int = 0
+    seconds: float = 0.0
 
     def run_epoch(self, epoch: int) -> FoldEpoch:
         """Pretend to train one epoch."""
+        assert epoch == self.epoch + 1, f"epoch {epoch} after epoch {self.epoch}"
+        time.sleep(self.seconds)
         self.epoch = epoch
         steps = math.ceil(TRAIN_IMAGES / (self.applied_batch_size or self.batch_size))
         auc = self.auc(self.point, self.fold, epoch)
         return make_row(self.point, self.fold, epoch, auc, steps=steps, train_loss=self.loss)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What the next epoch depends on."""
+        return {"epoch": np.array(self.epoch)}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state."""
+        self.epoch = int(state["epoch"])
 
     def predict_validation(self) -> np.ndarray:
         """Predictions that tell the epoch they were made after."""
@@ -107,12 +119,14 @@ class PretendObjective:
     before: Callable[[Attempt], None] = lambda attempt: None
     applied_batch_size: int | None = None
     loss: float = 0.5
+    seconds: float = 0.0
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate by formula."""
         self.before(attempt)
-        folds = [
-            PretendFold(
+
+        def start_fold(number: int) -> PretendFold:
+            return PretendFold(
                 attempt.point,
                 number,
                 int(attempt.hyperparameters["batch_size"]),
@@ -121,7 +135,8 @@ class PretendObjective:
                 np.arange(10 * number, 10 * number + 10),
                 self.applied_batch_size,
                 self.loss,
+                seconds=self.seconds,
             )
-            for number in range(attempt.study.spec.cv.folds)
-        ]
-        return cross_validate(attempt, folds)
+
+        schedule = attempt.study.spec.cv.schedule
+        return cross_validate(attempt, start_fold, "sequential" if schedule == "sequential" else "lockstep")

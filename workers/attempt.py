@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
+from sqlalchemy.engine import Connection
 
 from storage import ledger, points, trials
 from storage.engine import Database
 from storage.errors import DatabaseAwayError, OrchError
+from storage.peers import find_best_point, read_fold_means
 from storage.points import Claim
-from storage.predictions import FoldPredictions, keep_predictions
+from storage.predictions import (
+    FoldPredictions,
+    drop_kept_folds,
+    keep_fold,
+    keep_predictions,
+    read_kept_folds,
+)
 from storage.studies import StudyRecord
 from storage.waiting import wait_for
+from workers.checkpoints import Checkpoint
 from workers.lease import Lease
 from workers.pruning import Pruner
 
@@ -56,9 +69,11 @@ class Attempt:
     study: StudyRecord
     claim: Claim
     trial_id: int
+    trial_number: int
     params: dict[str, Any]
     lease: Lease
     pruner: Pruner
+    artifacts: Path | None = None
 
     @property
     def point(self) -> int:
@@ -75,13 +90,34 @@ class Attempt:
         """Names what is computed, in the ledger."""
         return ledger.run_key(self.study.spec_hash, self.params)
 
-    def record(self, rows: Sequence[ledger.FoldEpoch], epoch: int) -> None:
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """Where this attempt says how far it is, and finds how far an earlier one was."""
+        return Checkpoint(self.artifacts, self.study.uuid, self.point, self.key)
+
+    def record(
+        self,
+        rows: Sequence[ledger.FoldEpoch],
+        epoch: int,
+        *,
+        finished_fold: tuple[int, np.ndarray, np.ndarray] | None = None,
+    ) -> None:
         """Write finished fold-epochs to the ledger and hold the point.
+
+        Args:
+            rows: the fold-epochs.
+            epoch: how far the trial is.
+            finished_fold: number, validation images and predictions of every epoch of a fold that ends with them.
 
         Raises:
             LeaseLostError: the point is not held any more.
             Drained: the worker is told to stop.
         """
+
+        def keep(connection: Connection) -> None:
+            if finished_fold is not None:
+                keep_fold(connection, self.claim, self.key, *finished_fold)
+
         self._wait(
             lambda: ledger.record_epochs(
                 self.database,
@@ -90,16 +126,27 @@ class Attempt:
                 rows,
                 epoch=epoch,
                 lease_seconds=self.study.spec.study.lease_seconds,
+                together_with=keep,
             )
         )
 
-    def report(self, step: int, value: float, peers_at: Callable[[int], dict[int, float]]) -> None:
+    def report(
+        self,
+        step: int,
+        value: float,
+        peers_at: Callable[[int], dict[int, float]],
+        *,
+        pruner: Pruner | None = None,
+        is_last: bool = False,
+    ) -> None:
         """Report a value to Optuna, let the pruner judge, and go on only if nobody said stop.
 
         Args:
             step: epochs or folds done, from 1.
             value: mean over folds of the validation AUC.
             peers_at: what other points had after a step.
+            pruner: takes the place of this attempt's.
+            is_last: nothing is left to train, so that being told to stop is no reason to give the point back.
 
         Raises:
             Pruned: the trial is weak, or the value is not a number.
@@ -107,13 +154,40 @@ class Attempt:
             Drained: the worker is told to stop.
         """
         self._wait(lambda: trials.report_value(self.database, self.trial_id, step, float(value)))
-        if self._wait(lambda: self.pruner.should_stop(self.point, step, value, peers_at)):
+        judge = pruner or self.pruner
+        if self._wait(lambda: judge.should_stop(self.point, step, value, peers_at)):
             raise Pruned(value)
-        self.lease.check()
+        self.lease.check(needed=0.0 if is_last else math.inf)
 
     def epoch_means(self, epoch: int) -> dict[int, float]:
         """The mean over folds at one epoch of every point that got there."""
         return ledger.read_epoch_means(self.database, self.study.uuid, epoch, self.study.spec.cv.folds)
+
+    def fold_means(self, folds: int) -> dict[int, float]:
+        """The objective over the first folds only, of every point that finished them."""
+        spec = self.study.spec
+        return read_fold_means(
+            self.database,
+            self.study.uuid,
+            folds,
+            epochs=spec.training.epochs,
+            objective=spec.study.objective,
+        )
+
+    def read_best_curves(self) -> np.ndarray | None:
+        """Validation AUC of the best complete point so far, shape (folds, epochs); None before the first."""
+        spec = self.study.spec
+
+        def read() -> np.ndarray | None:
+            best = find_best_point(self.database, self.study.uuid)
+            if best is None or best == self.point:
+                return None
+            curves = np.full((spec.cv.folds, spec.training.epochs), math.nan)
+            for row in ledger.read_curves(self.database, self.study.uuid, best):
+                curves[row.fold, row.epoch - 1] = row.val_auc
+            return curves
+
+        return self._wait(read)
 
     def recorded_epochs(self) -> list[ledger.FoldEpoch]:
         """What earlier attempts at this point left in the ledger."""
@@ -123,6 +197,14 @@ class Attempt:
     def keep_predictions(self, predictions: Sequence[FoldPredictions]) -> None:
         """Keep out-of-fold predictions."""
         self._wait(lambda: keep_predictions(self.database, self.claim, self.key, predictions))
+
+    def read_kept_folds(self) -> dict[int, np.ndarray]:
+        """The predictions of the folds that earlier attempts at this point finished."""
+        return self._wait(lambda: read_kept_folds(self.database, self.claim, self.key))
+
+    def drop_kept_folds(self) -> None:
+        """Forget them: the trial was pruned."""
+        self._wait(lambda: drop_kept_folds(self.database, self.claim))
 
     def note(self, attributes: dict[str, Any]) -> None:
         """Keep facts with the trial."""
@@ -134,7 +216,6 @@ class Attempt:
         Raises:
             LeaseLostError: the point is not held any more.
         """
-        number = self.database.optuna.get_trial_number_from_id
         self._wait(
             lambda: points.finish_point(
                 self.database,
@@ -142,13 +223,13 @@ class Attempt:
                 outcome=outcome,
                 value=value,
                 trial_id=self.trial_id,
-                trial_number=number(self.trial_id),
+                trial_number=self.trial_number,
             )
         )
 
     def _wait(self, call: Callable[[], Result]) -> Result:
         try:
-            return wait_for(lambda _: call(), stopped=lambda: self.lease.is_stopping)
+            return wait_for(lambda _: call(), stopped=lambda: self.lease.is_stopping, sleep=self.lease.sleep)
         except DatabaseAwayError:
             # Waiting ends early only because the lease is lost or the worker is told to stop: say which.
             self.lease.check()

@@ -24,7 +24,12 @@ class Lease:
     """
 
     def __init__(
-        self, hold: Callable[[float], None], lease_seconds: float, *, stop: threading.Event | None = None
+        self,
+        hold: Callable[[float], None],
+        lease_seconds: float,
+        *,
+        stop: threading.Event | None = None,
+        seconds_left: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Prepare; nothing beats before `with`.
 
@@ -32,10 +37,12 @@ class Lease:
             hold: holds the point for another so many seconds; raises LeaseLostError when it is gone.
             lease_seconds: how long one beat holds.
             stop: set when the worker is told to stop.
+            seconds_left: how much of the grace period is left once it is.
         """
         self._hold = hold
         self.lease_seconds = lease_seconds
         self._stop = stop or threading.Event()
+        self._seconds_left = seconds_left
         self._ended = threading.Event()
         self._lost = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="orch-lease", daemon=True)
@@ -48,10 +55,14 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        self._thread.join(timeout=self.lease_seconds)
+        # A beat that waits for a database that is away must not hold the worker up: it is a daemon and fenced.
+        self._thread.join(timeout=1.0)
 
-    def check(self) -> None:
+    def check(self, *, needed: float = float("inf")) -> None:
         """Go on only while the point is held and nobody said stop.
+
+        Args:
+            needed: seconds until the next good place to stop; when told to stop, go on if the grace period has them.
 
         Raises:
             LeaseLostError: the point is not held any more.
@@ -59,8 +70,17 @@ class Lease:
         """
         if self._lost.is_set():
             raise LeaseLostError
-        if self._stop.is_set():
+        if self._stop.is_set() and needed > self._seconds_left():
             raise Drained
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not on when told to stop."""
+        self._stop.wait(seconds)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the worker is told to stop."""
+        return self._stop.is_set()
 
     @property
     def is_stopping(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import secrets
 import socket
 import threading
@@ -12,47 +13,45 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from storage import fleet, points, trials
-from storage.distributions import distributions
 from storage.engine import Database
-from storage.errors import DatabaseAwayError, LeaseLostError, OrchError
-from storage.points import COMPLETE, PRUNED, Claim
+from storage.errors import DatabaseAwayError, OrchError
+from storage.points import Claim
 from storage.studies import StudyRecord
 from storage.waiting import wait_for
-from workers.attempt import Attempt, Outcome, Pruned
-from workers.lease import Drained, Lease
-from workers.objective import Objective, library_versions
-from workers.pruning import make_pruner
-from workers.sampling import draw_params
+from workers.drain import Grace
+from workers.lease import Drained
+from workers.objective import library_versions
+from workers.trial_run import TrialRun, WorkerSummary
+
+if TYPE_CHECKING:
+    from workers.objective import Objective
+
+__all__ = ["StudyRefused", "Worker", "WorkerSummary"]
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 2.0
-IDLE_FOREVER_SECONDS = 15.0
-ERROR_CHARACTERS = 2000
+FIRST_IDLE_SECONDS = 0.5
+LONGEST_IDLE_SECONDS = 10.0
+LONGEST_IDLE_FOREVER_SECONDS = 30.0
+"""How often a worker without work looks: less and less often, so that a thousand of them leave the database alone."""
+GRACE_SECONDS = 30.0
+CLAIMED, PROGRESS, SETTLED = "claimed", "progress", "settled"
+"""What a worker notifies its supervisor of."""
 
 Result = TypeVar("Result")
-FindObjective = Callable[[StudyRecord], Objective]
+FindObjective = Callable[[StudyRecord], "Objective"]
 
 
 class StudyRefused(OrchError):
     """This machine cannot serve the study; others may."""
 
 
-@dataclass
-class WorkerSummary:
-    """What one worker process did."""
-
-    complete: int = 0
-    pruned: int = 0
-    failed: int = 0
-    lost: int = 0
-    stopped: int = 0
-    seconds: float = 0.0
-    drained: bool = False
-    studies: list[str] = field(default_factory=list)
+def _say_nothing(*_: str) -> None:
+    """Take a notice and leave it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,12 @@ class Worker:
         device: what it computes on, for people.
         tell: told one line of text after each trial.
         name: unique among all workers.
+        per_device: how many worker processes share the device.
+        artifacts: folder shared by all workers, for checkpoints; None keeps none.
+        forget_objective: frees what `find_objective` made, after it ran out of memory.
+        notify: told (CLAIMED | PROGRESS | SETTLED, name of the study).
+        grace_seconds: how long finishing the epoch may take once `stop` is set.
+        overdue: ends the process when the grace period is nearly over and an epoch still runs.
     """
 
     database: Database
@@ -75,6 +80,14 @@ class Worker:
     device: str = "CPU"
     tell: Callable[[str], None] = log.info
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
+    per_device: int = 1
+    artifacts: Path | None = None
+    forget_objective: Callable[[], None] = _say_nothing
+    notify: Callable[[str, str], None] = _say_nothing
+    grace_seconds: float = GRACE_SECONDS
+    overdue: Callable[[], None] | None = None
+    _settled: set[str] = field(default_factory=set)
+    _runs: list[TrialRun] = field(default_factory=list)
 
     def run(self, studies: Callable[[], Sequence[StudyRecord]], *, forever: bool = False) -> WorkerSummary:
         """Work until every point of the studies is done or failed, or until told to stop.
@@ -85,29 +98,35 @@ class Worker:
         """
         summary = WorkerSummary()
         began = time.monotonic()
-        try:
-            while not self.stop.is_set():
-                served = self._call(studies)
-                if self._serve_one(served, summary):
-                    continue
-                self._call(lambda: [trials.sweep(self.database, study) for study in served])  # noqa: B023
-                if not forever and self._all_settled(served):
-                    break
-                self._note("idle")
-                self.stop.wait(
-                    IDLE_FOREVER_SECONDS if forever and self._all_settled(served) else IDLE_SECONDS
-                )
-        except (Drained, DatabaseAwayError):
-            if not self.stop.is_set():
-                raise
-        summary.drained = self.stop.is_set()
-        summary.seconds = time.monotonic() - began
-        self._say_goodbye()
+        idle = FIRST_IDLE_SECONDS
+        with Grace(self.stop, self.grace_seconds, self._give_up if self.overdue else None) as grace:
+            try:
+                self._call(lambda: fleet.forget_old_workers(self.database))
+                while not self.stop.is_set():
+                    served = self._call(studies)
+                    if self._serve_one(served, summary, grace):
+                        idle = FIRST_IDLE_SECONDS
+                        continue
+                    all_settled = self._settle(served)
+                    if all_settled and not forever:
+                        break
+                    self._call(lambda: self._note("idle"))
+                    longest = self._longest_idle(served, all_settled=all_settled)
+                    self.stop.wait(min(idle, longest) * random.uniform(0.8, 1.2))
+                    idle = min(idle * 1.6, longest)
+            except (Drained, DatabaseAwayError):
+                if not self.stop.is_set():
+                    raise
+            summary.drained = self.stop.is_set()
+            summary.seconds = time.monotonic() - began
+            self._say_goodbye()
         return summary
 
-    def _serve_one(self, studies: Sequence[StudyRecord], summary: WorkerSummary) -> bool:
+    def _serve_one(
+        self, studies: Sequence[StudyRecord], summary: WorkerSummary, grace: Grace | None = None
+    ) -> bool:
         for study in studies:
-            if self.stop.is_set() or study.state != "open":
+            if self.stop.is_set() or study.state != "open" or study.uuid in self._settled:
                 continue
             if not self._has_work(study):
                 continue
@@ -122,97 +141,65 @@ class Worker:
             if claim is not None:
                 if study.name not in summary.studies:
                     summary.studies.append(study.name)
-                self._work(study, claim, objective, summary)
+                self.notify(CLAIMED, study.name)
+                self._work(study, claim, objective, summary, grace)
+                self.notify(PROGRESS, study.name)
                 return True
         return False
 
-    def _work(self, study: StudyRecord, claim: Claim, objective: Objective, summary: WorkerSummary) -> None:
-        began = time.monotonic()
-        trial_id: int | None = None
-        hold = partial(self._hold, study, claim)
-        try:
-            with Lease(hold, study.spec.study.lease_seconds, stop=self.stop) as lease:
-                trial_id, number, params = self._start(study, claim)
-                attempt = Attempt(
-                    self.database, study, claim, trial_id, params, lease, make_pruner(study.spec.pruner)
-                )
-                line = self._evaluate(attempt, objective, summary)
-            self.tell(
-                f"{study.name} trial {number} (point {claim.point}) {line}, {time.monotonic() - began:.1f} s"
-            )
-        except LeaseLostError:
-            summary.lost += 1
-            self.tell(f"{study.name} point {claim.point}: lease lost, result dropped")
-            self._end(trial_id, trials.LOST)
-        except Drained:
-            summary.stopped += 1
-            self._release(claim, trial_id)
-            self.tell(f"{study.name} point {claim.point}: given back")
-
-    def _start(self, study: StudyRecord, claim: Claim) -> tuple[int, int, dict[str, object]]:
-        spec = study.spec
-        trial_id, number = self._call(
-            lambda: trials.start_trial(self.database, study, claim, distributions(spec), self.name)
+    def _work(
+        self,
+        study: StudyRecord,
+        claim: Claim,
+        objective: Objective,
+        summary: WorkerSummary,
+        grace: Grace | None,
+    ) -> None:
+        run = TrialRun(
+            database=self.database,
+            study=study,
+            claim=claim,
+            objective=objective,
+            worker=self.name,
+            stop=self.stop,
+            seconds_left=grace.seconds_left if grace else lambda: 0.0,
+            hold=partial(self._hold, study, claim),
+            facts={"device": self.device, "versions": library_versions()},
+            artifacts=self.artifacts,
+            device=self.device,
+            per_device=self.per_device,
+            forget_objective=self.forget_objective,
         )
-        self._call(lambda: points.note_trial(self.database, claim, trial_id=trial_id, trial_number=number))
-        params = claim.params
-        if params is None:
-            params = self._call(lambda: draw_params(self.database, study, claim.point, trial_id))
-            self._call(lambda: points.keep_params(self.database, claim, params))
-        return trial_id, number, params
-
-    def _evaluate(self, attempt: Attempt, objective: Objective, summary: WorkerSummary) -> str:
+        self._runs[:] = [run]
         try:
-            outcome = objective.evaluate(attempt)
-        except Pruned as pruned:
-            value = pruned.value if pruned.value == pruned.value else None
-            attempt.finish(PRUNED, value)
-            self._call(lambda: trials.settle_trial(self.database, attempt.trial_id, PRUNED, value))
-            summary.pruned += 1
-            return "pruned (not a number)" if value is None else f"pruned at {value:.4f}"
-        except (LeaseLostError, Drained, DatabaseAwayError):
-            raise
-        except Exception as error:
-            log.debug("The objective failed.", exc_info=True)
-            summary.failed += 1
-            return self._fail(attempt, error)
-        self._finish(attempt, outcome)
-        summary.complete += 1
-        return f"complete at {outcome.value:.4f} (epoch {outcome.best_epoch})"
+            run.run(summary, self.tell)
+        finally:
+            self._runs.clear()
 
-    def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
-        attempt.keep_predictions(outcome.predictions)
-        attributes = {
-            "best_epoch": outcome.best_epoch,
-            "fold_values": list(outcome.fold_values),
-            "details": {**outcome.details, "device": self.device, "versions": library_versions()},
-        }
-        attempt.note(attributes)
-        attempt.finish(COMPLETE, outcome.value)
-        self._call(lambda: trials.settle_trial(self.database, attempt.trial_id, COMPLETE, outcome.value))
+    def _settle(self, studies: Sequence[StudyRecord]) -> bool:
+        """Mend what killed workers left, and find out whether anything is left to do.
 
-    def _fail(self, attempt: Attempt, error: Exception) -> str:
-        text = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS]
-        retries = attempt.study.spec.study.retries
-        attempt.note({trials.ERROR: text})
-        settled = self._call(
-            lambda: points.fail_point(self.database, attempt.claim, error=text, retries=retries)
-        )
-        self._end(attempt.trial_id, trials.FAILED)
-        return f"failed{' for good' if settled else ', will be tried again'}: {text}"
+        A study is counted before it is swept: what is settled then and swept afterwards needs nobody any more.
+        """
+        all_settled = True
+        for study in studies:
+            if study.uuid in self._settled:
+                continue
+            counts = self._call(partial(points.count_points, self.database, study.uuid))
+            self._call(partial(trials.sweep, self.database, study))
+            if counts.is_settled:
+                self._settled.add(study.uuid)
+                self.notify(SETTLED, study.name)
+            elif study.state == "open" or counts.running:
+                all_settled = False
+        return all_settled
 
-    def _release(self, claim: Claim, trial_id: int | None) -> None:
-        try:
-            # A worker that is being stopped waits a moment for the database, not for ever: the lease runs out anyway.
-            wait_for(lambda _: points.release_point(self.database, claim), give_up_after=5)
-            if trial_id is not None:
-                wait_for(lambda _: trials.end_trial(self.database, trial_id, trials.STOPPED), give_up_after=5)
-        except (LeaseLostError, DatabaseAwayError):
-            log.warning("The point could not be given back; it is free when its lease runs out.")
-
-    def _end(self, trial_id: int | None, outcome: str) -> None:
-        if trial_id is not None:
-            self._call(lambda: trials.end_trial(self.database, trial_id, outcome))
+    def _longest_idle(self, studies: Sequence[StudyRecord], *, all_settled: bool) -> float:
+        if all_settled:
+            return LONGEST_IDLE_FOREVER_SECONDS
+        # A point whose worker vanished should not wait much longer than its lease.
+        leases = [study.spec.study.lease_seconds for study in studies if study.uuid not in self._settled]
+        return min([LONGEST_IDLE_SECONDS, *(lease / 2 for lease in leases)])
 
     def _hold(self, study: StudyRecord, claim: Claim, lease_seconds: float) -> None:
         points.beat(self.database, claim, lease_seconds=lease_seconds)
@@ -221,13 +208,6 @@ class Worker:
     def _has_work(self, study: StudyRecord) -> bool:
         counts = self._call(lambda: points.count_points(self.database, study.uuid))
         return counts.open + counts.running > 0
-
-    def _all_settled(self, studies: Sequence[StudyRecord]) -> bool:
-        counts = [self._call(partial(points.count_points, self.database, study.uuid)) for study in studies]
-        return all(
-            count.is_settled or (study.state != "open" and not count.running)
-            for study, count in zip(studies, counts, strict=True)
-        )
 
     def _note(self, state: str, study_uuid: str | None = None, point: int | None = None) -> None:
         fleet.note_worker(
@@ -242,6 +222,13 @@ class Worker:
             point=point,
         )
 
+    def _give_up(self) -> None:
+        for run in list(self._runs):
+            run.release()
+        self.tell("the grace period is over before the epoch: leaving")
+        assert self.overdue is not None
+        self.overdue()
+
     def _say_goodbye(self) -> None:
         try:
             wait_for(lambda _: self._note("gone"), give_up_after=2)
@@ -249,4 +236,4 @@ class Worker:
             log.debug("The database is away; nobody hears the goodbye.")
 
     def _call(self, call: Callable[[], Result]) -> Result:
-        return wait_for(lambda _: call(), stopped=self.stop.is_set)
+        return wait_for(lambda _: call(), stopped=self.stop.is_set, sleep=self.stop.wait)

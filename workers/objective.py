@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from storage.studies import StudyRecord, register_features
 from storage.waiting import wait_for
 from workers.attempt import Attempt, Outcome
 from workers.cross_validation import cross_validate
+from workers.memory import choose_schedule
+
+if TYPE_CHECKING:
+    from workers.training import FoldTrainer
 
 log = logging.getLogger(__name__)
 
@@ -64,14 +68,19 @@ class KerasObjective:
         self.folds = make_folds(self.labels, dataset.groups, spec.cv.folds, spec.study.seed)
         self.features = ensure_features(spec, dataset, cache, report=report)
         self._resident = FeatureSet(self.features.values, self.labels)
+        feature_count = self.features.values.shape[-1]
+        self.schedule = choose_schedule(spec, feature_count, len(self.targets))
         self._trainers = [
-            FoldTrainer(spec, feature_count=self.features.values.shape[-1], target_count=len(self.targets))
-            for _ in self.folds
+            FoldTrainer(spec, feature_count=feature_count, target_count=len(self.targets))
+            for _ in range(len(self.folds) if self.schedule == "lockstep" else 1)
         ]
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate one trial."""
-        for fold, (trainer, (train, validation)) in enumerate(zip(self._trainers, self.folds, strict=True)):
+
+        def start_fold(fold: int) -> FoldTrainer:
+            trainer = self._trainers[fold % len(self._trainers)]
+            train, validation = self.folds[fold]
             trainer.reset(
                 self._resident,
                 train_index=train,
@@ -79,7 +88,9 @@ class KerasObjective:
                 hyperparameters=attempt.hyperparameters,
                 seed=(self.study.spec.study.seed, attempt.point, fold),
             )
-        return cross_validate(attempt, self._trainers)
+            return trainer
+
+        return cross_validate(attempt, start_fold, self.schedule)
 
 
 def prepare_objective(

@@ -97,12 +97,12 @@ def test_a_failing_objective_is_retried_and_its_error_kept(database: Database) -
     def fail_once(attempt: Attempt) -> None:
         if attempt.point == 1 and not failures:
             failures.append(attempt.point)
-            raise MemoryError("no room")
+            raise ValueError("no room")
 
     work(database, study, PretendObjective(before=fail_once))
     assert points.count_points(database, study.uuid).complete == 3
     failed = [trial for trial in trial_list(database, study) if trial.state.name == "FAIL"]
-    assert [trial.user_attrs["error"] for trial in failed] == ["MemoryError: no room"]
+    assert [trial.user_attrs["error"] for trial in failed] == ["ValueError: no room"]
 
 
 def test_not_a_number_is_pruned(database: Database) -> None:

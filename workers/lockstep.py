@@ -1,0 +1,129 @@
+"""Every fold advances one epoch, then the mean over folds is reported and judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from storage.ledger import FoldEpoch
+from storage.predictions import FoldPredictions
+from workers.attempt import Attempt, Pruned
+from workers.checkpoints import pack, unpack
+from workers.fold_epochs import (
+    Fold,
+    StartFold,
+    epoch_that_counts,
+    is_diverged,
+    judge,
+    mean_known,
+    run_fold_epoch,
+)
+
+Result = tuple[np.ndarray, list[FoldEpoch], tuple[FoldPredictions, ...], list[int]]
+
+
+def run_lockstep(attempt: Attempt, start_fold: StartFold) -> Result:
+    """Train all folds side by side.
+
+    Returns:
+        Validation AUC of shape (folds, epochs), the rows of the last epoch, the predictions that count, and
+        how many images each fold trained on.
+
+    Raises:
+        Pruned: the trial is weak, or a fold's loss is not a number.
+        TrainingError: what ran is not what the trial asked for, or no fold has an AUC.
+        LeaseLostError: the point is not held any more.
+        Drained: the worker is told to stop.
+    """
+    spec = attempt.study.spec
+    epochs = spec.training.epochs
+    folds = [start_fold(number) for number in range(spec.cv.folds)]
+    curves = np.full((len(folds), epochs), math.nan)
+    keeper = _PredictionKeeper(spec.study.objective, folds)
+    begin, rows = _resume(attempt, folds, curves, keeper)
+    seconds = 0.0
+    for epoch in range(begin + 1, epochs + 1):
+        rows = []
+        for number, fold in enumerate(folds):
+            attempt.lease.check(needed=seconds * (len(folds) - number) if number else math.inf)
+            rows.append(run_fold_epoch(attempt, fold, number, epoch))
+            seconds = rows[-1].seconds
+        curves[:, epoch - 1] = [row.val_auc for row in rows]
+        attempt.record(rows, epoch)
+        if any(is_diverged(row) for row in rows):
+            raise Pruned(math.nan)
+        keeper.look(curves, epoch)
+        is_last = epoch == epochs
+        if not is_last and (attempt.checkpoint.is_due or attempt.lease.is_draining):
+            attempt.checkpoint.save(epoch, lambda: _pack(folds, keeper))
+        attempt.report(epoch, mean_known(curves[:, epoch - 1]), attempt.epoch_means, is_last=is_last)
+    return curves, rows, keeper.kept(), [len(fold.train_index) for fold in folds]
+
+
+def _resume(
+    attempt: Attempt, folds: Sequence[Fold], curves: np.ndarray, keeper: _PredictionKeeper
+) -> tuple[int, list[FoldEpoch]]:
+    """Go on where an earlier attempt was: its epochs are reported and judged again, not trained again."""
+    saved = attempt.checkpoint.load() if attempt.claim.attempt > 1 else None
+    if saved is None:
+        return 0, []
+    _, begin, arrays = saved
+    recorded = [row for row in attempt.recorded_epochs() if row.epoch <= begin]
+    if len(recorded) != begin * len(folds) or begin >= curves.shape[1]:
+        return 0, []
+    for row in recorded:
+        curves[row.fold, row.epoch - 1] = row.val_auc
+    for epoch in range(1, begin + 1):
+        attempt.report(epoch, mean_known(curves[:, epoch - 1]), attempt.epoch_means)
+    for number, fold in enumerate(folds):
+        fold.restore(unpack(f"state{number}", arrays))
+    keeper.restore(arrays)
+    return begin, [row for row in recorded if row.epoch == begin]
+
+
+def _pack(folds: Sequence[Fold], keeper: _PredictionKeeper) -> dict[str, np.ndarray]:
+    arrays = keeper.arrays()
+    for number, fold in enumerate(folds):
+        arrays |= pack(f"state{number}", fold.state())
+    return arrays
+
+
+class _PredictionKeeper:
+    """Keeps the predictions of the epoch that will count, without keeping those of all epochs."""
+
+    def __init__(self, objective: str, folds: Sequence[Fold]) -> None:
+        self._objective = objective
+        self._folds = folds
+        self._kept: dict[int, FoldPredictions] = {}
+
+    def look(self, curves: np.ndarray, epoch: int) -> None:
+        """Keep what this epoch improved."""
+        so_far = curves[:, :epoch]
+        judge(so_far, self._objective)
+        for number, fold in enumerate(self._folds):
+            if epoch_that_counts(so_far, number, self._objective) == epoch:
+                self._keep(number, epoch, fold.predict_validation())
+
+    def kept(self) -> tuple[FoldPredictions, ...]:
+        """The predictions of the epochs that count, by fold."""
+        return tuple(self._kept[number] for number in sorted(self._kept))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is kept, as plain arrays."""
+        return {f"kept{number}.{fold.epoch}": fold.values for number, fold in self._kept.items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take up what `arrays` gave."""
+        for number in range(len(self._folds)):
+            for epoch, values in unpack(f"kept{number}", arrays).items():
+                self._keep(number, int(epoch), values)
+
+    def _keep(self, number: int, epoch: int, values: np.ndarray) -> None:
+        self._kept[number] = FoldPredictions(
+            fold=number,
+            epoch=epoch,
+            indices=np.asarray(self._folds[number].val_index, dtype=np.int32),
+            values=np.asarray(values, dtype=np.float16),
+        )

@@ -1,0 +1,78 @@
+"""What the models of a trial need in memory, estimated from their sizes; and what to say when it was not there."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from storage.spec import StudySpec
+
+BYTES_PER_WEIGHT = 16
+"""float32 weight, gradient and both moments of Adam."""
+LOCKSTEP_BYTES = 8 * 1024**3
+"""What k models may take side by side. A constant, not this machine's memory: all workers of a study must choose alike,
+or their trials would be reported and pruned at different steps."""
+OUT_OF_MEMORY_NAMES = ("ResourceExhaustedError", "MemoryError", "OutOfMemoryError")
+OUT_OF_MEMORY_TEXTS = (
+    "oom when allocating",
+    "out of memory",
+    "cuda_error_out_of_memory",
+    "failed to allocate",
+)
+
+
+def count_weights(spec: StudySpec, feature_count: int, target_count: int) -> int:
+    """Weights of one head, its biases left out."""
+    widths = (feature_count, *spec.model.head, target_count)
+    return sum(left * right for left, right in itertools.pairwise(widths))
+
+
+def choose_schedule(
+    spec: StudySpec, feature_count: int, target_count: int, *, backbone_weights: int = 0
+) -> Literal["lockstep", "sequential"]:
+    """The schedule that the spec names, or the one that fits into memory.
+
+    Args:
+        spec: names it, or leaves it open ("auto").
+        feature_count: length of a feature vector.
+        target_count: number of labels.
+        backbone_weights: weights of a backbone that is trained, too.
+    """
+    if spec.cv.schedule != "auto":
+        return spec.cv.schedule
+    weights = count_weights(spec, feature_count, target_count) + backbone_weights
+    fits = spec.cv.folds * weights * BYTES_PER_WEIGHT <= LOCKSTEP_BYTES
+    return "lockstep" if fits else "sequential"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the memory of the GPU or of the host was not enough."""
+    if any(kind.__name__ in OUT_OF_MEMORY_NAMES for kind in type(error).__mro__):
+        return True
+    if isinstance(error, OSError):
+        return False
+    text = str(error)[:5000].lower()
+    return any(part in text for part in OUT_OF_MEMORY_TEXTS)
+
+
+def describe_out_of_memory(error: BaseException, *, batch_size: object, per_device: int, device: str) -> str:
+    """One sentence that names what to change."""
+    first_line = (str(error).strip().splitlines() or [""])[0][:200]
+    return (
+        f"Out of memory on {device} at batch size {batch_size} with {per_device} worker process(es) on it "
+        f"({type(error).__name__}: {first_line}). A smaller batch size, or fewer processes per GPU "
+        "(--per-gpu 1), needs less."
+    )
+
+
+def free_memory() -> None:
+    """Give back what models hold, as far as the process can; a no-op without TensorFlow."""
+    import gc
+    import sys
+
+    gc.collect()
+    if "keras" in sys.modules:
+        import keras
+
+        keras.utils.clear_session(free_memory=True)
