@@ -7,7 +7,7 @@ of a trial nor the trials of a study trace again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,12 +15,20 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from workers.optimizers import SETTINGS, apply_step, masked_cross_entropy
+
 
 class OptimizerSlots:
-    """Adam's memory for one head: both moments of every weight, and the steps really taken."""
+    """What training changes of one model: weights, both moments of each, running statistics, steps really taken.
 
-    def __init__(self, head: keras.Sequential) -> None:
-        self.weights: list[tf.Variable] = [weight.value for weight in head.trainable_variables]
+    Args:
+        weights: what the optimizer changes.
+        statistics: what the forward pass changes: means and variances of BatchNormalization, seeds of dropout.
+    """
+
+    def __init__(self, weights: Sequence[Any], statistics: Sequence[Any] = ()) -> None:
+        self.weights: list[tf.Variable] = [weight.value for weight in weights]
+        self.statistics: list[tf.Variable] = [statistic.value for statistic in statistics]
         self.first_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
         self.second_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
         self.steps = tf.Variable(0, dtype=tf.int64)
@@ -42,9 +50,9 @@ class OptimizerSlots:
                 variable.assign(state[f"{name}_{n}"])
         self.steps.assign(state["steps"])
 
-    def start(self, weights: Sequence[NDArray[np.float32]]) -> None:
-        """Begin anew from these weights, with empty moments."""
-        for variable, value in zip(self.weights, weights, strict=True):
+    def start(self, weights: Sequence[NDArray[Any]], statistics: Sequence[NDArray[Any]] = ()) -> None:
+        """Begin anew from these weights and statistics, with empty moments."""
+        for variable, value in zip((*self.weights, *self.statistics), (*weights, *statistics), strict=True):
             variable.assign(value)
         for variable in (*self.first_moments, *self.second_moments):
             variable.assign(tf.zeros(variable.shape))
@@ -53,6 +61,7 @@ class OptimizerSlots:
     def _groups(self) -> dict[str, list[tf.Variable]]:
         return {
             "weight": self.weights,
+            "statistic": self.statistics,
             "first_moment": self.first_moments,
             "second_moment": self.second_moments,
         }
@@ -64,27 +73,33 @@ class CompiledEpoch:
     Args:
         head: gives the layers and shapes; its weights are not used.
         standardized: whether features are shifted and scaled after they were gathered.
+        optimizer: "adam", "adamw" or "sgd".
     """
 
-    def __init__(self, head: keras.Sequential, *, standardized: bool) -> None:
+    def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
         self._layers = [layer for layer in head.layers if not isinstance(layer, keras.layers.Activation)]
         self._shapes = [tuple(weight.shape) for weight in head.trainable_variables]
+        self._statistic_shapes = [tuple(statistic.shape) for statistic in running_statistics(head)]
         self._standardized = standardized
+        self._optimizer = optimizer
         features = tf.TensorSpec([None, head.input_shape[-1]], tf.float32)
         labels = tf.TensorSpec([None, head.output_shape[-1]], tf.float32)
         vector = tf.TensorSpec([head.input_shape[-1]], tf.float32)
         indices, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)
         handle = tf.TensorSpec([], tf.resource)
         handles = [handle] * len(self._shapes)
+        statistics = [handle] * len(self._statistic_shapes)
         settings = {
             "batch_size": tf.TensorSpec([], tf.int32),
             "seed": tf.TensorSpec([], tf.int64),
-            **dict.fromkeys(("learning_rate", "epsilon", "beta_1", "beta_2", "dropout_rate"), number),
+            **dict.fromkeys((*SETTINGS, "dropout_rate", "label_smoothing"), number),
+            "positive_weights": tf.TensorSpec([head.output_shape[-1]], tf.float32),
         }
+        self._setting_names = tuple(settings)
         self._train = tf.function(
             self._train_graph,
             input_signature=[
-                (handles, handles, handles, handle),
+                (handles, handles, handles, statistics, handle),
                 features,
                 (vector, vector),
                 labels,
@@ -94,7 +109,7 @@ class CompiledEpoch:
             ],
         )
         self._predict = tf.function(
-            self._predict_graph, input_signature=[handles, features, (vector, vector), indices]
+            self._predict_graph, input_signature=[handles, statistics, features, (vector, vector), indices]
         )
 
     def train(
@@ -105,7 +120,7 @@ class CompiledEpoch:
         labels: Any,
         order: NDArray[np.int32],
         rows: NDArray[np.int32],
-        settings: dict[str, float | int],
+        settings: Mapping[str, Any],
     ) -> NDArray[np.float32]:
         """Take one optimizer step per batch, in the given order, and count each in `slots.steps`.
 
@@ -116,7 +131,8 @@ class CompiledEpoch:
             labels: float32, shape (n images, targets); NaN is not assessed.
             order: the images of this epoch, in the order of their batches.
             rows: the row of `features` that stands for each of them.
-            settings: batch_size, seed (dropout), learning_rate, epsilon, beta_1, beta_2, dropout_rate.
+            settings: batch_size, seed (dropout), dropout_rate, label_smoothing, positive_weights, and those of
+                `workers.optimizers.SETTINGS`; others are not looked at.
 
         Returns:
             The logits that training saw, shape (len(order), targets), in the order of `order`.
@@ -126,9 +142,12 @@ class CompiledEpoch:
             [weight.handle for weight in slots.weights],
             [moment.handle for moment in slots.first_moments],
             [moment.handle for moment in slots.second_moments],
+            [statistic.handle for statistic in slots.statistics],
             slots.steps.handle,
         )
-        tensors = {name: tf.constant(value, kinds.get(name, tf.float32)) for name, value in settings.items()}
+        tensors = {
+            name: tf.constant(settings[name], kinds.get(name, tf.float32)) for name in self._setting_names
+        }
         logits = self._train(handles, features, scale, labels, tf.constant(order), tf.constant(rows), tensors)
         return logits.numpy()
 
@@ -137,7 +156,8 @@ class CompiledEpoch:
     ) -> NDArray[np.float32]:
         """Logits without dropout, shape (len(rows), targets)."""
         handles = [weight.handle for weight in slots.weights]
-        return self._predict(handles, features, scale, tf.constant(rows)).numpy()
+        statistics = [statistic.handle for statistic in slots.statistics]
+        return self._predict(handles, statistics, features, scale, tf.constant(rows)).numpy()
 
     def _train_graph(
         self,
@@ -149,7 +169,7 @@ class CompiledEpoch:
         rows: Any,
         settings: dict[str, Any],
     ) -> Any:
-        weight_handles, first_handles, second_handles, step_handle = handles
+        weight_handles, first_handles, second_handles, statistic_handles, step_handle = handles
         count = tf.size(order)
         # One full batch at most: it also keeps start + batch_size within int32.
         batch_size = tf.minimum(settings["batch_size"], count)
@@ -158,18 +178,31 @@ class CompiledEpoch:
             end = tf.minimum(start + batch_size, count)
             inputs = self._gather(features, scale, rows[start:end])
             targets = tf.gather(labels, order[start:end])
-            weights = self._read(weight_handles)
+            weights = self._read(weight_handles, self._shapes)
+            statistics = self._read(statistic_handles, self._statistic_shapes)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
                 dropout = (settings["dropout_rate"], settings["seed"], number)
-                logits = self._forward(weights, inputs, dropout)
-                loss = masked_cross_entropy(targets, logits)
+                logits, updated = self._forward(weights, statistics, inputs, dropout)
+                loss = masked_cross_entropy(
+                    targets, logits, settings["positive_weights"], settings["label_smoothing"]
+                )
             gradients = tape.gradient(loss, weights)
             # Waiting for every gradient spares a copy: a weight still in use is not updated in place.
             with tf.control_dependencies(gradients):
                 tf.raw_ops.AssignAddVariableOp(resource=step_handle, value=tf.constant(1, tf.int64))
                 taken = tf.raw_ops.ReadVariableOp(resource=step_handle, dtype=tf.int64)
-                apply_adam(weight_handles, first_handles, second_handles, gradients, taken, settings)
+                apply_step(
+                    self._optimizer,
+                    weight_handles,
+                    first_handles,
+                    second_handles,
+                    gradients,
+                    taken,
+                    settings,
+                )
+                for handle, value in zip(statistic_handles, updated, strict=True):
+                    tf.raw_ops.AssignVariableOp(resource=handle, value=value)
             return end, number + 1, collected.write(number, logits)
 
         batches = tf.TensorArray(
@@ -183,34 +216,60 @@ class CompiledEpoch:
         )
         return batches.concat()
 
-    def _predict_graph(self, handles: Any, features: Any, scale: Any, rows: Any) -> Any:
-        return self._forward(self._read(handles), self._gather(features, scale, rows), None)
+    def _predict_graph(self, handles: Any, statistics: Any, features: Any, scale: Any, rows: Any) -> Any:
+        weights = self._read(handles, self._shapes)
+        read = self._read(statistics, self._statistic_shapes)
+        return self._forward(weights, read, self._gather(features, scale, rows), None)[0]
 
     def _gather(self, features: Any, scale: tuple[Any, Any], rows: Any) -> Any:
         gathered = tf.gather(features, rows)
         mean, inverse_sd = scale
         return (gathered - mean) * inverse_sd if self._standardized else gathered
 
-    def _read(self, handles: Sequence[Any]) -> list[Any]:
+    def _read(self, handles: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> list[Any]:
         values = []
-        for handle, shape in zip(handles, self._shapes, strict=True):
+        for handle, shape in zip(handles, shapes, strict=True):
             value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
             value.set_shape(shape)
             values.append(value)
         return values
 
-    def _forward(self, weights: Sequence[Any], inputs: Any, dropout: tuple[Any, Any, Any] | None) -> Any:
-        remaining, outputs = iter(weights), inputs
+    def _forward(
+        self,
+        weights: Sequence[Any],
+        statistics: Sequence[Any],
+        inputs: Any,
+        dropout: tuple[Any, Any, Any] | None,
+    ) -> tuple[Any, list[Any]]:
+        """Logits, and the statistics after this pass; `dropout` is None outside training."""
+        remaining, remaining_statistics, outputs = iter(weights), iter(statistics), inputs
+        updated = []
         for place, layer in enumerate(self._layers):
-            if not isinstance(layer, keras.layers.Dropout):
-                own = [(variable, next(remaining)) for variable in layer.trainable_variables]
-                # Not `stateless_call`: it leaves out the casts of a mixed precision policy.
-                with keras.StatelessScope(state_mapping=own):
+            if isinstance(layer, keras.layers.Dropout):
+                if dropout is not None:
+                    rate, seed, number = dropout
+                    outputs = drop(outputs, rate, seed, number * len(self._layers) + place)
+                continue
+            own = [(variable, next(remaining)) for variable in layer.trainable_variables]
+            running = [(variable, next(remaining_statistics)) for variable in layer.non_trainable_variables]
+            # Not `stateless_call`: it leaves out the casts of a mixed precision policy.
+            with keras.StatelessScope(state_mapping=[*own, *running]) as scope:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    outputs = layer(outputs, training=dropout is not None)
+                else:
                     outputs = layer(outputs)
-            elif dropout is not None:
-                rate, seed, number = dropout
-                outputs = drop(outputs, rate, seed, number * len(self._layers) + place)
-        return outputs
+            updated += [scope.get_current_value(variable) for variable, _ in running]
+        return outputs, updated
+
+
+def running_statistics(head: keras.Sequential) -> list[Any]:
+    """The variables that BatchNormalization keeps, in the order of the layers."""
+    return [
+        variable
+        for layer in head.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for variable in layer.non_trainable_variables
+    ]
 
 
 def drop(inputs: Any, rate: Any, seed: Any, counter: Any) -> Any:
@@ -220,42 +279,3 @@ def drop(inputs: Any, rate: Any, seed: Any, counter: Any) -> Any:
     """
     drawn = tf.random.stateless_uniform(tf.shape(inputs), tf.stack([seed, tf.cast(counter, tf.int64)]))
     return tf.where(drawn >= rate, inputs * tf.cast(1 / (1 - rate), inputs.dtype), 0)
-
-
-def masked_cross_entropy(labels: Any, logits: Any) -> Any:
-    """Mean binary cross-entropy over the assessed entries of a batch; 0 when there is none."""
-    assessed = tf.math.logical_not(tf.math.is_nan(labels))
-    known = tf.where(assessed, labels, 0)
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=known, logits=logits)
-    weights = tf.cast(assessed, tf.float32)
-    return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
-
-
-def apply_adam(
-    weights: Sequence[Any],
-    first_moments: Sequence[Any],
-    second_moments: Sequence[Any],
-    gradients: Sequence[Any],
-    step: Any,
-    settings: dict[str, Any],
-) -> None:
-    """One step of Adam in one pass over memory (Kingma and Ba 2015, the form before section 2.1).
-
-    lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t);  w -= lr_t m / (sqrt(v) + epsilon), as in Keras.
-    """
-    power = tf.cast(step, tf.float32)
-    for weight, first, second, gradient in zip(
-        weights, first_moments, second_moments, gradients, strict=True
-    ):
-        tf.raw_ops.ResourceApplyAdam(
-            var=weight,
-            m=first,
-            v=second,
-            beta1_power=tf.pow(settings["beta_1"], power),
-            beta2_power=tf.pow(settings["beta_2"], power),
-            lr=settings["learning_rate"],
-            beta1=settings["beta_1"],
-            beta2=settings["beta_2"],
-            epsilon=settings["epsilon"],
-            grad=gradient,
-        )

@@ -87,7 +87,7 @@ def describe_features(spec: StudySpec, fingerprint: str) -> FeatureKey:
         resize=RESIZE,
         preprocessing=find_preprocessing(spec.model.backbone).__module__,
         pooling=spec.model.pooling,
-        views=VIEWS if spec.training.augmentation == "flip" else VIEWS[:1],
+        views=VIEWS if spec.flips else VIEWS[:1],
         batch=spec.model.extraction_batch,
         versions=tuple((name, metadata.version(name)) for name in ("keras", "pillow", "tensorflow")),
     )

@@ -10,13 +10,15 @@ import functools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workers import devices, metrics
+from workers.class_balance import positive_weights
 from workers.feature_set import FeatureSet
+from workers.schedules import learning_rate
 
 if TYPE_CHECKING:
     from storage.spec import StudySpec
@@ -57,6 +59,29 @@ class EpochResult:
     learning_rate: float
 
 
+def summarize_epoch(
+    train: metrics.Scores, val: metrics.Scores, steps: int, samples: int, seconds: float, rate: float
+) -> EpochResult:
+    """Put what an epoch scored and what it took together; arguments as the attributes of `EpochResult`."""
+    return EpochResult(
+        train_loss=train.loss,
+        train_auc=train.auc,
+        train_precision=train.precision,
+        train_recall=train.recall,
+        train_f1=train.f1,
+        val_loss=val.loss,
+        val_auc=val.auc,
+        val_precision=val.precision,
+        val_recall=val.recall,
+        val_f1=val.f1,
+        steps=steps,
+        samples=samples,
+        labels_left_out=val.labels_left_out,
+        seconds=seconds,
+        learning_rate=rate,
+    )
+
+
 class FoldTrainer:
     """Trains heads of one shape, one after the other, each on one fold.
 
@@ -68,26 +93,20 @@ class FoldTrainer:
 
     def __init__(self, spec: StudySpec, feature_count: int, target_count: int) -> None:
         devices.import_quietly()
-        from workers.compiled_epoch import OptimizerSlots
+        from workers.compiled_epoch import OptimizerSlots, running_statistics
         from workers.models.head import build_head
 
         self._spec = spec
         self.model = build_head(spec, feature_count, target_count)
-        self._slots = OptimizerSlots(self.model)
-        self._compiled = _compile(
-            spec.model.head,
-            spec.training.precision,
-            spec.model.standardizes,
-            feature_count,
-            target_count,
-        )
+        self._slots = OptimizerSlots(self.model.trainable_variables, running_statistics(self.model))
+        self._shape = (feature_count, target_count)
 
     def reset(
         self,
         features: FeatureSet,
         train_index: NDArray[np.int64],
         val_index: NDArray[np.int64],
-        hyperparameters: Mapping[str, float | int],
+        hyperparameters: Mapping[str, Any],
         seed: tuple[int, int, int],
     ) -> None:
         """Begin a fold: new weights, empty optimizer memory.
@@ -101,9 +120,23 @@ class FoldTrainer:
         """
         import tensorflow as tf
 
+        from workers.compiled_epoch import running_statistics
+
         self._features, self._seed = features, seed
         self.train_index, self.val_index = np.asarray(train_index), np.asarray(val_index)
-        self._settings = {**self._spec.hyperparameters, **hyperparameters}
+        spec = self._spec
+        self._settings = {**spec.all_hyperparameters, **hyperparameters}
+        self._settings["positive_weights"] = positive_weights(
+            features.labels, self.train_index, self._settings["positive_weight"]
+        )
+        self._compiled = _compile(
+            spec.model.head,
+            spec.model.head_normalization,
+            spec.training.precision,
+            spec.model.standardizes,
+            self._settings["optimizer"],
+            *self._shape,
+        )
         self._validation_rows = features.locate(self.val_index)
         if self._spec.model.standardizes:
             self._scale = features.scale(self.train_index)
@@ -111,7 +144,16 @@ class FoldTrainer:
             self._scale = (tf.zeros(features.feature_count), tf.ones(features.feature_count))
         self._validation_logits: NDArray[np.float32] | None = None
         generator = np.random.default_rng([*seed, INITIAL_WEIGHTS])
-        self._slots.start([_draw_weight(generator, tuple(weight.shape)) for weight in self._slots.weights])
+        self._slots.start(
+            [
+                _draw_weight(generator, tuple(weight.shape), name=weight.path)
+                for weight in self.model.trainable_variables
+            ],
+            [
+                np.full(statistic.shape, statistic.path.endswith("variance"), np.float32)
+                for statistic in running_statistics(self.model)
+            ],
+        )
 
     def run_epoch(self, epoch: int) -> EpochResult:
         """Train one epoch (1-based) and validate; order, views and dropout come from (seed, epoch) alone.
@@ -122,9 +164,10 @@ class FoldTrainer:
         generator = np.random.default_rng([*self._seed, epoch])
         order = generator.permutation(self.train_index)
         views: NDArray[np.int64] | int = 0
-        if self._spec.training.augmentation == "flip":
+        if self._settings["augmentation"] == "flip":
             views = generator.integers(self._features.view_count, size=len(order))
-        settings = {**self._settings, "seed": int(generator.integers(2**63))}
+        rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
+        settings = {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
         steps_before = int(self._slots.steps.numpy())
         train_logits = self._compiled.train(
             self._slots,
@@ -139,23 +182,7 @@ class FoldTrainer:
         self._validation_logits = None
         train = metrics.score(self._features.labels[order], train_logits)
         val = metrics.score(self._features.labels[self.val_index], self._validate())
-        return EpochResult(
-            train_loss=train.loss,
-            train_auc=train.auc,
-            train_precision=train.precision,
-            train_recall=train.recall,
-            train_f1=train.f1,
-            val_loss=val.loss,
-            val_auc=val.auc,
-            val_precision=val.precision,
-            val_recall=val.recall,
-            val_f1=val.f1,
-            steps=steps,
-            samples=len(train_logits),
-            labels_left_out=val.labels_left_out,
-            seconds=time.perf_counter() - began,
-            learning_rate=float(settings["learning_rate"]),
-        )
+        return summarize_epoch(train, val, steps, len(train_logits), time.perf_counter() - began, rate)
 
     def predict_validation(self) -> NDArray[np.float32]:
         """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
@@ -180,7 +207,13 @@ class FoldTrainer:
 
 @functools.cache
 def _compile(
-    widths: tuple[int, ...], precision: str, standardizes: bool, feature_count: int, target_count: int
+    widths: tuple[int, ...],
+    normalizes: bool,
+    precision: Literal["float32", "bfloat16"],
+    standardizes: bool,
+    optimizer: str,
+    feature_count: int,
+    target_count: int,
 ) -> CompiledEpoch:
     """One compiled epoch per kind of head and process: tracing it costs about as much as an epoch."""
     from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
@@ -189,15 +222,17 @@ def _compile(
 
     spec = StudySpec(
         study=StudySection(name="compiled"),
-        model=ModelSection(head=widths),
+        model=ModelSection(head=widths, head_normalization=normalizes),
         training=TrainingSection(precision=precision),
     )
-    return CompiledEpoch(build_head(spec, feature_count, target_count), standardized=standardizes)
+    return CompiledEpoch(
+        build_head(spec, feature_count, target_count), standardized=standardizes, optimizer=optimizer
+    )
 
 
-def _draw_weight(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Glorot uniform for kernels, U(-l, l) with l = sqrt(6 / (inputs + outputs)); zeros for biases."""
+def _draw_weight(generator: np.random.Generator, shape: tuple[int, ...], *, name: str) -> NDArray[np.float32]:
+    """Glorot uniform for kernels, U(-l, l) with l = sqrt(6 / (inputs + outputs)); 1 for gammas, 0 for biases."""
     if len(shape) == 1:
-        return np.zeros(shape, np.float32)
+        return np.full(shape, name.endswith("gamma"), np.float32)
     limit = np.float32(np.sqrt(6 / sum(shape)))
     return limit * (2 * generator.random(shape, dtype=np.float32) - 1)

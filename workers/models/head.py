@@ -15,6 +15,8 @@ def build_head(
 ) -> keras.Sequential:
     """Build the head of the reference study: [Dense relu, Dropout] x widths, Dense, sigmoid.
 
+    With `model.head_normalization` it is [Dense, BatchNormalization, ReLU, Dropout] x widths.
+
     The last Dense and the sigmoid compute in float32 under any `training.precision`.
 
     Args:
@@ -29,7 +31,12 @@ def build_head(
     policy = "mixed_bfloat16" if spec.training.precision == "bfloat16" else "float32"
     layers: list[keras.Layer] = [keras.Input((feature_count,))]
     for number, width in enumerate(spec.model.head, start=1):
-        layers.append(keras.layers.Dense(width, activation="relu", dtype=policy, name=f"dense_{number}"))
+        if spec.model.head_normalization:
+            layers.append(keras.layers.Dense(width, dtype=policy, name=f"dense_{number}"))
+            layers.append(keras.layers.BatchNormalization(dtype=policy, name=f"normalization_{number}"))
+            layers.append(keras.layers.ReLU(dtype=policy, name=f"relu_{number}"))
+        else:
+            layers.append(keras.layers.Dense(width, activation="relu", dtype=policy, name=f"dense_{number}"))
         layers.append(keras.layers.Dropout(rate, dtype=policy, name=f"dropout_{number}"))
     layers.append(keras.layers.Dense(target_count, dtype="float32", name="logits"))
     layers.append(keras.layers.Activation("sigmoid", dtype="float32", name="probabilities"))
