@@ -1,0 +1,71 @@
+"""Colours and templates of the figures: readable on paper and on a dark screen, and by colour-blind eyes.
+
+The colours are Okabe and Ito's (2008), those of them that stand out from white and from near-black alike (contrast
+of 3 and more, which a test computes); so one figure serves both themes and only its template changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+BLUE, VERMILLION, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#C66BA0", "#858B94"
+SERIES = (BLUE, VERMILLION, GREEN, PINK, GREY)
+VALUE_SCALE = "Cividis"
+"""Even in lightness and the same to every kind of colour vision."""
+
+PAPER = {"light": "#ffffff", "dark": "#15171c"}
+INK = {"light": "#1f2430", "dark": "#e4e7ec"}
+LINES = {"light": "#dfe3ea", "dark": "#353a45"}
+
+OUTCOME_COLOURS = {
+    "complete": BLUE,
+    "pruned": GREY,
+    "failed": VERMILLION,
+    "lost": PINK,
+    "stopped": "#9A8A2F",
+    "running": GREEN,
+}
+
+
+def make_template(theme: str, *, transparent: bool = False) -> dict[str, Any]:
+    """Return the Plotly template of a theme as plain data.
+
+    Args:
+        theme: "light" or "dark".
+        transparent: let the page show through instead of painting the paper.
+    """
+    paper = "rgba(0,0,0,0)" if transparent else PAPER[theme]
+    axis = {
+        "gridcolor": LINES[theme],
+        "linecolor": GREY,
+        "zerolinecolor": LINES[theme],
+        "ticks": "outside",
+        "tickcolor": GREY,
+        "automargin": True,
+        "title": {"standoff": 10},
+    }
+    return {
+        "layout": {
+            "font": {
+                "family": "system-ui, -apple-system, Segoe UI, sans-serif",
+                "size": 13,
+                "color": INK[theme],
+            },
+            "paper_bgcolor": paper,
+            "plot_bgcolor": paper,
+            "colorway": list(SERIES),
+            "xaxis": axis,
+            "yaxis": axis,
+            "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+            "margin": {"l": 60, "r": 20, "t": 70, "b": 55},
+            "title": {"x": 0.01, "xanchor": "left", "font": {"size": 15}},
+            "hoverlabel": {"bgcolor": PAPER[theme], "font": {"color": INK[theme]}},
+            "colorscale": {"sequential": VALUE_SCALE},
+        }
+    }
+
+
+def fade(colour: str, opacity: float) -> str:
+    """Return a hexadecimal colour with an opacity from 0 to 1."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
