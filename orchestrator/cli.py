@@ -105,7 +105,7 @@ def run(arguments: Sequence[str]) -> int:
             import traceback
 
             traceback.print_exc()
-        return _report(error, debug=debug)
+        return report_error(error, debug=debug)
     return 0
 
 
@@ -116,7 +116,8 @@ def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
     return kept, len(kept) < len(arguments)
 
 
-def _report(error: Exception, *, debug: bool) -> int:
+def report_error(error: BaseException, *, debug: bool) -> int:
+    """Print what a person needs to know of an error, and return the exit code it means."""
     if isinstance(error, OrchError):
         for part in (f"orch: {error.what}", error.why, error.next_step):
             if part:

@@ -212,11 +212,13 @@ def _plan(places: Places, dataset: Dataset, name: str) -> tuple[StudySpec, list[
 
 
 def _work(places: Places, name: str) -> int:
-    from orchestrator.processes import run_processes
+    from orchestrator.processes import choose_slots, run_workers, visible_gpus
+    from orchestrator.worker_process import Request
 
-    arguments = ["worker", name, "--data", str(places.data), "--storage", places.storage]
     # A process of its own, as in earnest: it drains on Ctrl-C, and TensorFlow's memory goes with it.
-    code = run_processes(arguments, [None], say=console.say)
+    os.environ["ORCH_STORAGE"] = places.storage
+    request = Request(name=name, data=(str(places.data),), forever=False, grace=30.0)
+    code = run_workers(request, choose_slots("all", 1, 1, visible=visible_gpus()[:1]), say=console.say)
     if code > 128:
         console.say("   Stopped. `orch demo` goes on from here.")
     elif code:

@@ -1,96 +1,108 @@
-"""Several `orch worker` processes on one machine: start them, pass signals on, sum up how they ended."""
+"""Worker processes of one machine: on which GPUs, how many, and what runs when a study ends."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
 
-DRAIN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from orchestrator.worker_process import Request
+from workers.supervisor import Slot, Supervisor
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+COMMAND_SECONDS = 600.0
+"""How long `--on-finish` may still run when all workers have left."""
 
 
-def run_processes(
-    arguments: Sequence[str], devices: Sequence[str | None], *, say: Callable[[str], None]
+def run_workers(
+    request: Request,
+    slots: Sequence[Slot],
+    *,
+    say: Callable[[str], None],
+    per_gpu: int = 1,
+    on_finish: str | None = None,
 ) -> int:
-    """Run one worker process per device and wait for all of them.
+    """Run one worker process per slot and wait for all of them.
 
     Args:
-        arguments: the command line of each worker after `orch`.
-        devices: for each process the GPUs it may see (as in CUDA_VISIBLE_DEVICES), or None for what this one sees.
-        say: told when a process ends badly.
+        request: what each of them is asked to do.
+        slots: where they run.
+        say: told what a person should know.
+        per_gpu: how many of them share a GPU.
+        on_finish: a shell command for each study that ends; ORCH_STUDY holds its name.
 
     Returns:
-        0 when all ended well; 130 or 143 when they were told to stop; else 1.
+        0 when all ended well; 130 or 143 when they were told to stop; else 1 or 2.
     """
-    received: list[int] = []
-    children: list[subprocess.Popen[bytes]] = []
-    told = threading.Event()
+    commands: list[subprocess.Popen[bytes]] = []
 
-    def pass_on(number: int, frame: Any) -> None:
-        received.append(number)
-        told.set()
-        _signal_all(children, number)
+    def run_command(study: str) -> None:
+        if on_finish:
+            say(f"{study} has ended: running {on_finish}")
+            commands.append(subprocess.Popen(on_finish, shell=True, env={**os.environ, "ORCH_STUDY": study}))
 
-    previous = {number: signal.signal(number, pass_on) for number in DRAIN_SIGNALS}
-    try:
-        for device in devices:
-            children.append(_start(arguments, device))
-        if told.is_set():
-            # A signal between two starts reached only the children there were.
-            _signal_all(children, received[-1])
-        codes = [child.wait() for child in children]
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        _signal_all(children, signal.SIGTERM)
-    for place, code in enumerate(codes, start=1):
-        if code < 0:
-            say(f"Worker process {place} of {len(codes)} was ended by {signal.Signals(-code).name}.")
-        elif code and not received:
-            say(f"Worker process {place} of {len(codes)} ended with exit code {code}.")
-    return sum_up(codes, received)
+    def command(slot: Slot, notify: int, restarted: bool) -> list[str]:
+        waits = request.forever or restarted
+        return replace(
+            request, device=slot.label, per_device=per_gpu, notify=notify, waits=waits
+        ).to_command()
+
+    code = Supervisor(slots, command, say, run_command, grace_seconds=request.grace).run()
+    for running in commands:
+        try:
+            if running.wait(COMMAND_SECONDS):
+                say(f"--on-finish ended with exit code {running.returncode}.")
+        except subprocess.TimeoutExpired:
+            say(f"--on-finish still runs after {COMMAND_SECONDS:.0f} s; leaving it alone.")
+    return code
 
 
-def sum_up(codes: Sequence[int], received: Sequence[int]) -> int:
-    """Return the exit code of the whole from those of its processes and the signals that were passed on."""
-    if received:
-        return 128 + received[0]
-    if not any(codes):
-        return 0
-    # A usage error is the same in every process, and is one for the whole.
-    return 2 if all(code == 2 for code in codes) else 1
-
-
-def choose_devices(gpus: str, processes: int | None, *, present: int) -> list[str | None]:
-    """Return the GPUs that each worker process may see: one each, dealt in turn.
+def choose_slots(gpus: str, processes: int | None, per_gpu: int, *, visible: Sequence[str]) -> list[Slot]:
+    """Say where worker processes run: `per_gpu` on each GPU, or `processes` of them dealt over GPUs or the CPU.
 
     Args:
         gpus: "all", "none" or numbers such as "0,1".
-        processes: how many processes; None for one per named GPU.
-        present: how many GPUs this machine has.
+        processes: how many processes; None for one per slot.
+        per_gpu: how many on each GPU.
+        visible: the GPUs of this machine, as CUDA_VISIBLE_DEVICES names them.
 
     Raises:
         UsageError: `gpus` is none of these.
     """
     from storage.errors import UsageError
 
-    if gpus == "none":
-        return ["-1"] * (processes or 1)
-    if gpus == "all":
-        count = processes or 1
-        return [str(place % present) if present and count > 1 else None for place in range(count)]
-    numbers = gpus.split(",")
-    if not all(number.strip().isdigit() for number in numbers):
-        raise UsageError(
-            f"--gpus {gpus} is not understood.",
-            next_step="Write --gpus all, --gpus none or numbers: --gpus 0,1.",
-        )
-    count = processes or len(numbers)
-    return [numbers[place % len(numbers)].strip() for place in range(count)]
+    if gpus in ("all", "none"):
+        chosen = list(visible) if gpus == "all" else []
+    else:
+        chosen = [number.strip() for number in gpus.split(",")]
+        if not all(number.isdigit() for number in chosen):
+            raise UsageError(
+                f"--gpus {gpus} is not understood.",
+                next_step="Write --gpus all, --gpus none or numbers: --gpus 0,1.",
+            )
+    count = processes or max(len(chosen) * per_gpu, 1)
+    share = _fair_share(count)
+    slots = []
+    for place in range(count):
+        environment = dict.fromkeys(THREAD_VARIABLES, share) if count > 1 else {}
+        if chosen:
+            gpu = chosen[place % len(chosen)]
+            environment |= {"CUDA_VISIBLE_DEVICES": gpu, "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+            slots.append(Slot(f"GPU {gpu}", environment))
+        else:
+            if gpus == "none":
+                environment |= {"CUDA_VISIBLE_DEVICES": "-1"}
+            slots.append(Slot("CPU" if count == 1 else f"CPU ({place + 1} of {count})", environment))
+    return slots
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; empty without a driver."""
+    narrowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if narrowed is not None:
+        return [name.strip() for name in narrowed.split(",") if name.strip() not in ("", "-1")]
+    return [str(number) for number in range(count_gpus())]
 
 
 def count_gpus() -> int:
@@ -104,17 +116,10 @@ def count_gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
-def _start(arguments: Sequence[str], device: str | None) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ)
-    if device is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = device
-    # A process group of its own: Ctrl-C must reach a worker once, from here, and not a second time from the terminal.
-    return subprocess.Popen(
-        [sys.executable, "-m", "orchestrator.cli", *arguments], env=environment, process_group=0
-    )
-
-
-def _signal_all(children: Sequence[subprocess.Popen[bytes]], number: int) -> None:
-    for child in children:
-        if child.poll() is None:
-            child.send_signal(number)
+def _fair_share(processes: int) -> str:
+    """Threads for the libraries of one of so many processes (a study's own threads are part of its spec)."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        cores = os.cpu_count() or 1
+    return str(max(1, cores // processes))

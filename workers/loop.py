@@ -24,6 +24,7 @@ from storage.studies import StudyRecord
 from storage.waiting import wait_for
 from workers.drain import Grace
 from workers.lease import Drained
+from workers.notices import CLAIMED, GRACE_SECONDS, PROGRESS, SETTLED
 from workers.objective import library_versions
 from workers.trial_run import TrialRun, WorkerSummary
 
@@ -38,9 +39,6 @@ FIRST_IDLE_SECONDS = 0.5
 LONGEST_IDLE_SECONDS = 10.0
 LONGEST_IDLE_FOREVER_SECONDS = 30.0
 """How often a worker without work looks: less and less often, so that a thousand of them leave the database alone."""
-GRACE_SECONDS = 30.0
-CLAIMED, PROGRESS, SETTLED = "claimed", "progress", "settled"
-"""What a worker notifies its supervisor of."""
 
 Result = TypeVar("Result")
 FindObjective = Callable[[StudyRecord], "Objective"]

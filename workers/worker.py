@@ -14,11 +14,13 @@ from typing import Any
 
 from storage.datasets import Dataset, load_dataset
 from storage.engine import Database
-from storage.errors import DataError, FeaturesError, WeightsError
+from storage.errors import DataError, FeaturesError, ModelError, WeightsError
 from storage.points import count_points
 from storage.studies import StudyRecord, find_study, list_studies, load_study
+from storage.trials import sweep
 from workers.lease import Drained
 from workers.loop import StudyRefused, Worker, WorkerSummary
+from workers.notices import GRACE_SECONDS
 from workers.objective import Objective, prepare_objective
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,12 @@ def run_worker(
     tell: Callable[[str], None] = log.info,
     report: Report | None = None,
     stop: threading.Event | None = None,
+    device: str = "",
+    per_device: int = 1,
+    artifacts: Path | None = None,
+    notify: Callable[[str, str], None] = lambda kind, study: None,
+    grace_seconds: float = GRACE_SECONDS,
+    overdue: Callable[[], None] | None = None,
 ) -> WorkerSummary:
     """Serve studies until every point of them is done or failed.
 
@@ -49,6 +57,7 @@ def run_worker(
         tell: told one line of text after each trial.
         report: told of the progress of long preparations.
         stop: set it to drain the worker; SIGTERM and SIGINT do so inside `draining_on_signals`.
+        device, per_device, artifacts, notify, grace_seconds, overdue: as `workers.loop.Worker` has them.
 
     Raises:
         StudyNotFoundError: a named study does not exist.
@@ -61,7 +70,9 @@ def run_worker(
     if study_names:
         for name in study_names:
             shelf.require(load_study(database, name))
-    elif not forever and not shelf.serveable(list_studies(database)):
+    elif not forever and not shelf.unfinished(list_studies(database)):
+        for study in shelf.serveable(list_studies(database)):
+            sweep(database, study)
         tell("no open study whose data is on this machine; nothing to do (--data names dataset folders)")
         return WorkerSummary()
 
@@ -72,7 +83,19 @@ def run_worker(
         return shelf.serveable(list_studies(database))
 
     find_objective = shelf.find_objective if not study_names else shelf.prepare
-    worker = Worker(database, find_objective, stop, device=describe_device(), tell=tell)
+    worker = Worker(
+        database,
+        find_objective,
+        stop,
+        device=device or describe_device(),
+        tell=tell,
+        per_device=per_device,
+        artifacts=artifacts,
+        forget_objective=shelf.forget,
+        grace_seconds=grace_seconds,
+        overdue=overdue,
+        notify=notify,
+    )
     return worker.run(studies, forever=forever)
 
 
@@ -144,13 +167,17 @@ class _Shelf:
         return dataset
 
     def serveable(self, studies: Sequence[StudyRecord]) -> list[StudyRecord]:
-        """The unfinished studies that this machine can serve, oldest first."""
+        """The studies that this machine can serve, oldest first; finished ones too, which may need mending."""
+        return [
+            study for study in studies if study.uuid not in self._refused and self._find(study) is not None
+        ]
+
+    def unfinished(self, studies: Sequence[StudyRecord]) -> list[StudyRecord]:
+        """Those of them with points that are not settled."""
         return [
             study
-            for study in studies
-            if study.uuid not in self._refused
-            and self._find(study) is not None
-            and not count_points(self._database, study.uuid).is_settled
+            for study in self.serveable(studies)
+            if not count_points(self._database, study.uuid).is_settled
         ]
 
     def prepare(self, study: StudyRecord) -> Objective:
@@ -166,11 +193,15 @@ class _Shelf:
             )
         return self._current[1]
 
+    def forget(self) -> None:
+        """Let go of the objective in hand, so that its memory can be freed; the next claim makes it anew."""
+        self._current = None
+
     def find_objective(self, study: StudyRecord) -> Objective:
         """As `prepare`; a study that this machine cannot serve is left to the others."""
         try:
             return self.prepare(study)
-        except (DataError, FeaturesError, WeightsError) as error:
+        except (DataError, FeaturesError, ModelError, WeightsError) as error:
             self._refused.add(study.uuid)
             self._tell(f"{study.name}: this machine cannot serve it. {error}")
             raise StudyRefused from error

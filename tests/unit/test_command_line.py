@@ -9,10 +9,9 @@ from dashboards.serve import is_local, refuse_changes
 from orchestrator import cli, console
 from orchestrator.estimate import estimate_time
 from orchestrator.plan import plan_points
-from orchestrator.processes import choose_devices, sum_up
 from orchestrator.regimes import regime_one
 from orchestrator.review import batch_warnings
-from storage.errors import DataError, OrchError, UsageError
+from storage.errors import DataError, OrchError
 from storage.spec import parse
 
 
@@ -78,43 +77,6 @@ def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_table_off_a_terminal_is_aligned_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
     console.print_table(("name", "value"), [["a", 0.5], ["longer [red]", None]], title="T")
     assert capsys.readouterr().out == "T\nname           value\na             0.5000\nlonger [red]       -\n"
-
-
-@pytest.mark.parametrize(
-    ("gpus", "processes", "present", "devices"),
-    [
-        ("all", None, 0, [None]),
-        ("all", 3, 2, ["0", "1", "0"]),
-        ("all", 2, 0, [None, None]),
-        ("none", 2, 2, ["-1", "-1"]),
-        ("0,1", None, 2, ["0", "1"]),
-        ("1", 2, 2, ["1", "1"]),
-    ],
-)
-def test_gpus_are_dealt_in_turn(
-    gpus: str, processes: int | None, present: int, devices: list[str | None]
-) -> None:
-    assert choose_devices(gpus, processes, present=present) == devices
-
-
-def test_gpus_that_are_not_understood() -> None:
-    with pytest.raises(UsageError, match="--gpus first"):
-        choose_devices("first", None, present=0)
-
-
-@pytest.mark.parametrize(
-    ("codes", "received", "code"),
-    [
-        ([0, 0], [], 0),
-        ([0, 1], [], 1),
-        ([2, 2], [], 2),
-        ([0, -9], [], 1),
-        ([130, 130], [2], 130),
-        ([0], [15], 143),
-    ],
-)
-def test_the_exit_code_of_several_processes(codes: list[int], received: list[int], code: int) -> None:
-    assert sum_up(codes, received) == code
 
 
 def test_batch_sizes_above_the_training_images_are_said() -> None:

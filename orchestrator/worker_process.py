@@ -1,0 +1,136 @@
+"""One worker process under a supervisor: `python -m orchestrator.worker_process REQUEST` (JSON)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator import console
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a worker process is asked to do. The storage URL may hold a password and goes by the environment.
+
+    Attributes:
+        name: the study; None for every open study whose data is here.
+        data: dataset folders given on the command line.
+        forever: wait for new studies instead of leaving.
+        grace: seconds to finish the epoch in when told to stop.
+        device: what it computes on, for people.
+        per_device: how many processes share that.
+        notify: file descriptor of the supervisor's pipe.
+        waits: wait for a database that is away at the start, too.
+        debug: show tracebacks.
+    """
+
+    name: str | None
+    data: tuple[str, ...]
+    forever: bool
+    grace: float
+    device: str = "CPU"
+    per_device: int = 1
+    notify: int = -1
+    waits: bool = False
+    debug: bool = False
+
+    def to_command(self) -> list[str]:
+        """The command line of the process."""
+        return [sys.executable, "-m", "orchestrator.worker_process", json.dumps(asdict(self))]
+
+
+def main() -> None:
+    """Run one worker and leave with its exit code."""
+    request = Request(**json.loads(sys.argv[1]))
+    _end_with_the_supervisor()
+    try:
+        code = _work(request)
+    except BaseException as error:
+        code = _report(error, request)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: TensorFlow's threads may crash while the interpreter is taken down, and the work is done.
+    os._exit(code)
+
+
+def _work(request: Request) -> int:
+    from orchestrator.opening import open_storage
+    from orchestrator.stages import show_stages
+    from storage.settings import artifacts_folder, cache_folder, data_folders
+    from storage.waiting import wait_for
+    from workers.worker import draining_on_signals, run_worker
+
+    stop = threading.Event()
+    with ExitStack() as stack:
+        received = stack.enter_context(draining_on_signals(stop, tell=console.say))
+        opened = lambda _: stack.enter_context(open_storage(None))  # noqa: E731
+        database = wait_for(opened, stopped=stop.is_set, sleep=stop.wait) if request.waits else opened(0)
+        summary = run_worker(
+            database,
+            [request.name] if request.name else None,
+            data_folders([Path(folder) for folder in request.data]),
+            cache_folder(),
+            forever=request.forever,
+            tell=console.say,
+            report=stack.enter_context(show_stages()),
+            stop=stop,
+            device=request.device,
+            per_device=request.per_device,
+            artifacts=artifacts_folder(),
+            notify=lambda kind, name: _notify(request.notify, kind, name),
+            grace_seconds=request.grace,
+            overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
+        )
+    console.say(
+        f"{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed in "
+        f"{console.show_seconds(summary.seconds)}."
+    )
+    return 128 + received[0] if received else 0
+
+
+def _report(error: BaseException, request: Request) -> int:
+    from orchestrator.cli import report_error
+    from storage.errors import OrchError
+    from workers.notices import CRASHED
+
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if request.debug:
+        import traceback
+
+        traceback.print_exception(error)
+    code = report_error(error, debug=request.debug)
+    return code if isinstance(error, OrchError | OSError) else CRASHED
+
+
+def _notify(pipe: int, kind: str, name: str) -> None:
+    if pipe >= 0:
+        try:
+            os.write(pipe, f"{kind} {name}\n".encode())
+        except OSError:
+            return  # the supervisor is gone; SIGTERM is on its way
+
+
+def _end_with_the_supervisor() -> None:
+    """Be told to stop (Linux) when the supervisor is killed: nobody would pass signals on any more."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    parent = os.getppid()
+    set_parent_death_signal = 1
+    libc: Any = ctypes.CDLL(None)
+    libc.prctl(set_parent_death_signal, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()
