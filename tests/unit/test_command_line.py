@@ -126,3 +126,8 @@ def test_a_dashboard_that_only_shows_refuses_changes() -> None:
 )
 def test_which_addresses_only_this_machine_can_reach(host: str, local: bool) -> None:
     assert is_local(host) == local
+
+
+def test_a_word_after_two_dashes_is_no_option() -> None:
+    assert cli._take_debug(["study", "show", "--", "--debug"]) == (["study", "show", "--", "--debug"], False)
+    assert cli._take_debug(["study", "--debug", "show", "--", "x"]) == (["study", "show", "--", "x"], True)
