@@ -28,6 +28,7 @@ studies = sa.Table(
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("features_digest", sa.String(80)),
     sa.Column("features_sample", sa.Text),
+    sa.Column("publish_after", sa.Double),
 )
 
 points = sa.Table(
@@ -120,4 +121,11 @@ sealed_images = sa.Table(
     metadata,
     sa.Column("fingerprint", sa.String(80), primary_key=True),
     sa.Column("sha256", sa.String(80), primary_key=True, index=True),
+)
+
+facts = sa.Table(
+    "orch_facts",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
 )

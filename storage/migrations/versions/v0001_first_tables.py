@@ -37,6 +37,12 @@ def upgrade() -> None:
     )
     op.create_index("orch_epochs_by_epoch", "orch_epochs", ["study_uuid", "epoch"], unique=False)
     op.create_table(
+        "orch_facts",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_table(
         "orch_holdout_openings",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("fingerprint", sa.String(length=80), nullable=False),
@@ -107,6 +113,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("features_digest", sa.String(length=80), nullable=True),
         sa.Column("features_sample", sa.Text(), nullable=True),
+        sa.Column("publish_after", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("uuid"),
         sa.UniqueConstraint("name"),
     )
