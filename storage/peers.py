@@ -64,3 +64,10 @@ def find_best_point(database: Database, study_uuid: str) -> int | None:
     )
     with database.reading() as connection:
         return connection.execute(query).scalar_one_or_none()
+
+
+def find_live_points(database: Database, study_uuid: str) -> set[int]:
+    """The points that are being worked on."""
+    query = sa.select(_points.point).where(_points.study_uuid == study_uuid, _points.state == "claimed")
+    with database.reading() as connection:
+        return set(connection.execute(query).scalars())

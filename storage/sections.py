@@ -156,13 +156,18 @@ class SamplerSection(Section):
 
 
 class PrunerSection(Section):
-    """Which rule stops a weak trial, always judged on last values (Li et al. 2018 for halving)."""
+    """Which rule stops a weak trial; a rule reads only its own keys. `workers.pruning` has the formulas."""
 
-    name: Literal["halving", "none"] = "halving"
+    name: Literal["halving", "median", "race", "none"] = "halving"
     min_resource: Count = 4
     reduction_factor: Annotated[int, Field(ge=2, le=100)] = 2
 
 
+    startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
+    warmup_steps: Annotated[int, Field(ge=0, le=10_000)] = 5
+    confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 1.0
+    remaining_gain: Annotated[float, Field(ge=0.0, le=10.0)] = 0.5
+    prior_sd: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
 SEARCHABLE: dict[str, str] = {
     "batch_size": "training",
     "learning_rate": "training",

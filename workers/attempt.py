@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from storage import ledger, points, trials
 from storage.engine import Database
 from storage.errors import DatabaseAwayError, OrchError
-from storage.peers import find_best_point, read_fold_means
+from storage.peers import find_best_point, find_live_points, read_fold_means
 from storage.points import Claim
 from storage.predictions import (
     FoldPredictions,
@@ -28,7 +28,7 @@ from storage.studies import StudyRecord
 from storage.waiting import wait_for
 from workers.checkpoints import Checkpoint
 from workers.lease import Lease
-from workers.pruning import Pruner
+from workers.pruning import FoldCurves, Pruner, is_expendable
 
 Result = TypeVar("Result")
 
@@ -135,6 +135,7 @@ class Attempt:
         step: int,
         value: float,
         peers_at: Callable[[int], dict[int, float]],
+        curves: np.ndarray,
         *,
         pruner: Pruner | None = None,
         is_last: bool = False,
@@ -145,8 +146,10 @@ class Attempt:
             step: epochs or folds done, from 1.
             value: mean over folds of the validation AUC.
             peers_at: what other points had after a step.
+            curves: validation AUC so far, shape (folds, epochs), of what is done.
             pruner: takes the place of this attempt's.
-            is_last: nothing is left to train, so that being told to stop is no reason to give the point back.
+            is_last: nothing is left to train: stopping would save nothing, and being told to stop is no reason to
+                give the point back.
 
         Raises:
             Pruned: the trial is weak, or the value is not a number.
@@ -154,8 +157,22 @@ class Attempt:
             Drained: the worker is told to stop.
         """
         self._wait(lambda: trials.report_value(self.database, self.trial_id, step, float(value)))
+        if math.isnan(value):
+            raise Pruned(value)
         judge = pruner or self.pruner
-        if self._wait(lambda: judge.should_stop(self.point, step, value, peers_at)):
+        beside = FoldCurves(curves, self.read_best_curves)
+
+        def is_stopped() -> bool:
+            return judge.should_stop(self.point, step, value, peers_at, beside) and is_expendable(
+                self.point,
+                value,
+                step,
+                peers_at,
+                any_complete=find_best_point(self.database, self.study.uuid) is not None,
+                live=find_live_points(self.database, self.study.uuid),
+            )
+
+        if not is_last and self._wait(is_stopped):
             raise Pruned(value)
         self.lease.check(needed=0.0 if is_last else math.inf)
 

@@ -58,7 +58,13 @@ def run_lockstep(attempt: Attempt, start_fold: StartFold) -> Result:
         is_last = epoch == epochs
         if not is_last and (attempt.checkpoint.is_due or attempt.lease.is_draining):
             attempt.checkpoint.save(epoch, lambda: _pack(folds, keeper))
-        attempt.report(epoch, mean_known(curves[:, epoch - 1]), attempt.epoch_means, is_last=is_last)
+        attempt.report(
+            epoch,
+            mean_known(curves[:, epoch - 1]),
+            attempt.epoch_means,
+            curves[:, :epoch],
+            is_last=is_last,
+        )
     return curves, rows, keeper.kept(), [len(fold.train_index) for fold in folds]
 
 
@@ -76,7 +82,7 @@ def _resume(
     for row in recorded:
         curves[row.fold, row.epoch - 1] = row.val_auc
     for epoch in range(1, begin + 1):
-        attempt.report(epoch, mean_known(curves[:, epoch - 1]), attempt.epoch_means)
+        attempt.report(epoch, mean_known(curves[:, epoch - 1]), attempt.epoch_means, curves[:, :epoch])
     for number, fold in enumerate(folds):
         fold.restore(unpack(f"state{number}", arrays))
     keeper.restore(arrays)

@@ -26,7 +26,7 @@ from workers.fold_epochs import (
     run_fold_epoch,
 )
 from workers.lockstep import Result
-from workers.pruning import HalvingPruner, Pruner, make_pruner
+from workers.pruning import HalvingPruner, make_pruner_of_folds
 
 CHANCE_SDS = 2.0
 """A fold's curve that is weaker than the best trial's by more than so many standard deviations between the best
@@ -43,7 +43,7 @@ def run_sequential(attempt: Attempt, start_fold: StartFold) -> Result:
     if attempt.claim.attempt > 1:
         rows = {(row.fold, row.epoch): row for row in attempt.recorded_epochs()}
         stacks = attempt.read_kept_folds()
-    pruner = _pruner_of_folds(attempt)
+    pruner = make_pruner_of_folds(spec.pruner, shape[0])
     train_images: list[int] = []
     val_indices: list[np.ndarray] = []
     try:
@@ -56,7 +56,12 @@ def run_sequential(attempt: Attempt, start_fold: StartFold) -> Result:
                 stacks[number] = run.train()
             value = judge(curves[: number + 1], spec.study.objective)[0]
             attempt.report(
-                number + 1, value, attempt.fold_means, pruner=pruner, is_last=number + 1 == shape[0]
+                number + 1,
+                value,
+                attempt.fold_means,
+                curves[: number + 1],
+                pruner=pruner,
+                is_last=number + 1 == shape[0],
             )
     except Pruned:
         attempt.drop_kept_folds()
@@ -145,11 +150,3 @@ class _FoldRun:
 
     def _running_value(self, epoch: int) -> float:
         return mean_known(self.curves[: self.number + 1, epoch - 1])
-
-
-def _pruner_of_folds(attempt: Attempt) -> Pruner:
-    """The study's pruner, counting folds: the first rung is the first fold, which is longer than any first rung."""
-    section = attempt.study.spec.pruner
-    if section.name != "halving":
-        return attempt.pruner
-    return make_pruner(section.model_copy(update={"min_resource": 1}))

@@ -146,7 +146,7 @@ class TrialRun:
             number,
             params,
             lease,
-            make_pruner(spec.pruner),
+            make_pruner(spec.pruner, spec.training.epochs),
             self.artifacts,
         )
 

@@ -32,6 +32,8 @@ class Pruner(StrEnum):
     """Rules that stop a weak trial."""
 
     HALVING = "halving"
+    MEDIAN = "median"
+    RACE = "race"
     NONE = "none"
 
 

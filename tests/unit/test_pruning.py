@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import optuna
 import pytest
 
 from storage.spec import PrunerSection
 from workers.cross_validation import judge
-from workers.pruning import HalvingPruner, NoPruner, make_pruner
+from workers.pruning import (
+    FoldCurves,
+    HalvingPruner,
+    MedianPruner,
+    NoPruner,
+    RacePruner,
+    is_expendable,
+    make_pruner,
+    make_pruner_of_folds,
+)
 
 
 def test_rungs_are_powers_of_the_factor_from_the_first() -> None:
@@ -47,15 +57,15 @@ def test_own_row_in_the_ledger_counts_once() -> None:
     assert not HalvingPruner(1, 2).should_stop(1, 1, 0.6, lambda _: {0: 0.5, 1: 0.6, 2: 0.7, 3: 0.2})
 
 
-@pytest.mark.parametrize("pruner", [NoPruner(), HalvingPruner(4, 2)])
+@pytest.mark.parametrize(
+    "pruner", [NoPruner(), HalvingPruner(4, 2), MedianPruner(5, 5, 20), RacePruner(1, 0.5, 0.02)]
+)
 def test_not_a_number_always_stops(pruner: NoPruner) -> None:
     assert pruner.should_stop(0, 1, math.nan, lambda _: {})
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
 def test_decisions_are_those_of_optuna_in_the_same_order(factor: int) -> None:
-    import numpy as np
-
     values = np.random.default_rng(factor).normal(size=40)
     mine = HalvingPruner(1, factor)
     study = optuna.create_study(
@@ -73,13 +83,12 @@ def test_decisions_are_those_of_optuna_in_the_same_order(factor: int) -> None:
 
 
 def test_the_spec_names_the_pruner() -> None:
-    assert isinstance(make_pruner(PrunerSection(name="none")), NoPruner)
-    assert isinstance(make_pruner(PrunerSection()), HalvingPruner)
+    kinds = {"none": NoPruner, "halving": HalvingPruner, "median": MedianPruner, "race": RacePruner}
+    for name, kind in kinds.items():
+        assert isinstance(make_pruner(PrunerSection(name=name), last_step=20), kind)
 
 
 def test_value_epoch_and_folds_of_each_objective() -> None:
-    import numpy as np
-
     curves = np.array([[0.5, 0.9, 0.6], [0.8, 0.6, 0.7]])
     value, epoch, folds = judge(curves, "max_of_mean")
     assert (value, epoch, folds.tolist()) == (0.75, 2, [0.9, 0.6])
@@ -87,3 +96,48 @@ def test_value_epoch_and_folds_of_each_objective() -> None:
     assert (value, folds.tolist()) == (pytest.approx(0.85), [0.9, 0.8])
     value, epoch, folds = judge(curves, "last")
     assert (value, epoch) == (pytest.approx(0.65), 3)
+
+
+def test_the_median_is_that_of_complete_trials_at_the_same_step() -> None:
+    steps = {3: {0: 0.5, 1: 0.6, 2: 0.7, 3: 0.1, 4: 0.1}, 4: {0: 0.9, 1: 0.9, 2: 0.9}}
+    pruner = MedianPruner(startup_trials=3, warmup_steps=2, last_step=4)
+    assert pruner.should_stop(9, 3, 0.59, steps.__getitem__)
+    assert not pruner.should_stop(9, 3, 0.61, steps.__getitem__)
+    assert not MedianPruner(4, 2, 4).should_stop(9, 3, 0.2, steps.__getitem__), "too few complete trials"
+    assert not MedianPruner(3, 3, 4).should_stop(9, 3, 0.2, steps.__getitem__), "still warming up"
+
+
+def test_the_race_is_its_formula() -> None:
+    own = np.array([[0.60, 0.66], [0.70, 0.69]])
+    best = np.array([[0.70, 0.72, 0.80], [0.70, 0.74, 0.78]])
+    differences = np.array([0.66 - 0.72, 0.70 - 0.74])
+    variance = (differences.var() * 2 + 6 * 0.02**2) / (1 + 6)
+    bound = differences.mean() + 1.5 * math.sqrt(variance / 2) + 0.1 * (0.79 - 0.73)
+    assert bound < 0
+    assert RacePruner(1.5, 0.1, 0.02).is_behind(own, best)
+    tau = 0.1 - 1.01 * bound / (0.79 - 0.73)
+    assert not RacePruner(1.5, tau, 0.02).is_behind(own, best)
+
+
+def test_the_race_needs_a_complete_trial_and_common_folds() -> None:
+    weak, blank = np.full((3, 2), 0.1), np.full((3, 2), math.nan)
+    pruner = RacePruner(0, 0, 0.02)
+    assert not pruner.should_stop(0, 2, 0.1, dict, FoldCurves(weak, lambda: None))
+    assert pruner.should_stop(0, 2, 0.1, dict, FoldCurves(weak, lambda: np.full((3, 4), 0.9)))
+    assert not pruner.is_behind(blank, np.full((3, 4), 0.9))
+    assert not pruner.is_behind(weak, np.full((3, 4), math.nan))
+
+
+def test_a_rule_of_epochs_counts_folds_when_folds_come_one_by_one() -> None:
+    halving = make_pruner_of_folds(PrunerSection(name="halving", min_resource=4), folds=6)
+    assert halving.should_stop(1, 1, 0.4, lambda _: {0: 0.5})
+    median = make_pruner_of_folds(PrunerSection(name="median", startup_trials=1), folds=6)
+    assert median.should_stop(1, 1, 0.4, lambda _: {0: 0.5})
+
+
+def test_the_last_live_candidate_is_not_expendable() -> None:
+    peers = {1: 0.5, 2: 0.4, 3: 0.9}
+    assert is_expendable(1, 0.5, 1, lambda _: peers, any_complete=True, live={1})
+    assert not is_expendable(1, 0.5, 1, lambda _: peers, any_complete=False, live={1}), "3 was pruned since"
+    assert not is_expendable(1, 0.5, 1, lambda _: peers, any_complete=False, live={1, 2}), "2 is weaker"
+    assert is_expendable(2, 0.4, 1, lambda _: peers, any_complete=False, live={1, 2})
