@@ -13,6 +13,7 @@
     ├── DatabaseAwayError           the database cannot be reached at this moment; worth waiting for
     ├── FeaturesError               the feature store: a wrong key, a damaged file, a different machine
     ├── WeightsError                backbone weights that are missing or do not fit
+    ├── ModelError                  a model that is not installed here, or is not what it should be
     ├── TrainingError               the objective of a trial failed; the point may be tried again
     └── NothingToExportError        a study without a complete trial
 
@@ -91,6 +92,10 @@ class FeaturesError(OrchError):
 
 class WeightsError(OrchError):
     """The backbone's weights cannot be loaded."""
+
+
+class ModelError(OrchError):
+    """The model cannot be built."""
 
 
 class TrainingError(OrchError):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-IDENTITY = np.array([1, 0, 0, 0, 1, 0, 0, 0], np.float32)
+from storage.sections import CONTINUOUS_AUGMENTATION
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,17 @@ class Changes:
     """What is done to each image of an epoch.
 
     Attributes:
+        flips: shape (n, 2): horizontally, vertically.
         matrices: float32, shape (n, 8): where each point of the result comes from, in pixels, as
-            [x from x, x from y, x offset, y from x, y from y, y offset, 0, 0].
+            [x from x, x from y, x offset, y from x, y from y, y offset, 0, 0]; flips are in it.
         shifts: float32, shape (n,): added to grey values of 0 to 255.
+        are_only_flips: whether nothing else was asked for.
     """
 
+    flips: NDArray[np.bool_]
     matrices: NDArray[np.float32]
     shifts: NDArray[np.float32]
-
-    @property
-    def are_none(self) -> bool:
-        """Whether nothing changes."""
-        return bool((self.matrices == IDENTITY).all() and (self.shifts == 0).all())
+    are_only_flips: bool
 
 
 def draw_changes(
@@ -63,8 +62,10 @@ def draw_changes(
     shift = np.stack([draw(settings["shift"]) * size[1], draw(settings["shift"]) * size[0]])
     zoom = np.stack([1 + draw(settings["zoom"]), 1 + draw(settings["zoom"])])
     return Changes(
+        flips,
         make_matrices(size, rotation=rotation, shift=shift, shear=shear, zoom=zoom, flips=flips),
         draw(settings["channel_shift"]).astype(np.float32),
+        are_only_flips=not any(settings[name] for name in CONTINUOUS_AUGMENTATION),
     )
 
 
@@ -139,3 +140,12 @@ def change(images: Any, matrices: Any, shifts: Any) -> Any:
     lowest = tf.reduce_min(moved, axis=(1, 2, 3), keepdims=True)
     highest = tf.reduce_max(moved, axis=(1, 2, 3), keepdims=True)
     return tf.clip_by_value(moved + shifts[:, None, None, None], lowest, highest)
+
+
+def flip(images: Any, flips: Any) -> Any:
+    """Mirror images, each as its own row of `flips` says (horizontally, vertically); any dtype, no interpolation."""
+    import tensorflow as tf
+
+    horizontally, vertically = flips[:, 0, None, None, None], flips[:, 1, None, None, None]
+    mirrored = tf.where(horizontally, tf.reverse(images, [2]), images)
+    return tf.where(vertically, tf.reverse(mirrored, [1]), mirrored)

@@ -134,7 +134,7 @@ def read_batches(
     """
     waiting: list[NDArray[np.uint8]] = []
     skip = first_row % views
-    for image in _decode_ahead(files[first_row // views :], size):
+    for image in decode_ahead(files[first_row // views :], size):
         waiting.extend(flip(image, view) for view in range(skip, views))
         skip = 0
         while len(waiting) >= batch:
@@ -150,7 +150,8 @@ def flip(image: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
     return flipped[::-1] if VIEWS[view] in ("vertical", "both") else flipped
 
 
-def _decode_ahead(files: list[Path], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+def decode_ahead(files: list[Path], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+    """Yield the images, uint8 of shape (height, width, 3), in order, decoded on threads before they are asked for."""
     pending: deque[Future[NDArray[np.uint8]]] = deque()
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="decode") as pool:
         try:

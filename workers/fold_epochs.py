@@ -47,7 +47,8 @@ def run_fold_epoch(attempt: Attempt, fold: Fold, number: int, epoch: int) -> Fol
         TrainingError: what ran is not what the trial asked for.
     """
     facts = fold.run_epoch(epoch)
-    _check_steps(facts, len(fold.train_index), int(attempt.hyperparameters["batch_size"]), number)
+    if not getattr(fold, "has_stopped", False) or facts.steps:
+        _check_steps(facts, len(fold.train_index), int(attempt.hyperparameters["batch_size"]), number)
     values: dict[str, Any] = {
         name: getattr(facts, name)
         for name in FoldEpoch.__dataclass_fields__

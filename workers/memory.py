@@ -29,7 +29,7 @@ def count_weights(spec: StudySpec, feature_count: int, target_count: int) -> int
 
 
 def choose_schedule(
-    spec: StudySpec, feature_count: int, target_count: int, *, backbone_weights: int = 0
+    spec: StudySpec, feature_count: int = 0, target_count: int = 0, *, weights: int | None = None
 ) -> Literal["lockstep", "sequential"]:
     """The schedule that the spec names, or the one that fits into memory.
 
@@ -37,12 +37,12 @@ def choose_schedule(
         spec: names it, or leaves it open ("auto").
         feature_count: length of a feature vector.
         target_count: number of labels.
-        backbone_weights: weights of a backbone that is trained, too.
+        weights: how many weights are trained, where that is more than a head.
     """
     if spec.cv.schedule != "auto":
         return spec.cv.schedule
-    weights = count_weights(spec, feature_count, target_count) + backbone_weights
-    fits = spec.cv.folds * weights * BYTES_PER_WEIGHT <= LOCKSTEP_BYTES
+    trained = count_weights(spec, feature_count, target_count) if weights is None else weights
+    fits = spec.cv.folds * trained * BYTES_PER_WEIGHT <= LOCKSTEP_BYTES
     return "lockstep" if fits else "sequential"
 
 

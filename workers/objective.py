@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,10 +16,6 @@ from storage.studies import StudyRecord, register_features
 from storage.waiting import wait_for
 from workers.attempt import Attempt, Outcome
 from workers.cross_validation import cross_validate
-from workers.memory import choose_schedule
-
-if TYPE_CHECKING:
-    from workers.training import FoldTrainer
 
 log = logging.getLogger(__name__)
 
@@ -36,29 +32,29 @@ class Objective(Protocol):
 
 
 class KerasObjective:
-    """Trains heads on cached features of a frozen backbone."""
+    """Cross-validates trials on cached features or on images, as the spec asks."""
 
     def __init__(
         self, study: StudyRecord, dataset: Dataset, cache: Path, report: Callable[..., None] | None = None
     ) -> None:
-        """Load or extract the features, make the folds, and build one trainer per fold.
+        """Make the folds, and load or make what they learn from.
 
         Args:
             study: what to evaluate.
             dataset: the development images; must have the study's fingerprint.
-            cache: where features are kept.
+            cache: where features and decoded images are kept.
             report: told of the progress of an extraction.
 
         Raises:
             DataError: the images moved or changed, or the groups cannot fill the folds.
+            FeaturesError: what is kept is damaged, or cannot be kept.
+            ModelError: a model of the user's own is not installed or makes something else.
+            SpecError: no such backbone or layer, or the images are too small.
             WeightsError: the backbone's weights are missing or do not fit.
-            FeaturesError: the stored features are damaged.
         """
         from workers.devices import prepare
-        from workers.extraction import ensure_features
-        from workers.feature_set import FeatureSet
         from workers.folds import make_folds
-        from workers.training import FoldTrainer
+        from workers.material import Material
 
         spec = study.spec
         prepare(spec.training.threads)
@@ -66,31 +62,15 @@ class KerasObjective:
         self.targets = spec.data.targets or dataset.targets
         self.labels = select_targets(dataset, self.targets)
         self.folds = make_folds(self.labels, dataset.groups, spec.cv.folds, spec.study.seed)
-        self.features = ensure_features(spec, dataset, cache, report=report)
-        self._resident = FeatureSet(self.features.values, self.labels)
-        feature_count = self.features.values.shape[-1]
-        self.schedule = choose_schedule(spec, feature_count, len(self.targets))
-        self._trainers = [
-            FoldTrainer(spec, feature_count=feature_count, target_count=len(self.targets))
-            for _ in range(len(self.folds) if self.schedule == "lockstep" else 1)
-        ]
+        self.material = Material(spec, dataset, self.labels, self.targets, self.folds, cache, report)
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate one trial."""
-
-        def start_fold(fold: int) -> FoldTrainer:
-            trainer = self._trainers[fold % len(self._trainers)]
-            train, validation = self.folds[fold]
-            trainer.reset(
-                self._resident,
-                train_index=train,
-                val_index=validation,
-                hyperparameters=attempt.hyperparameters,
-                seed=(self.study.spec.study.seed, attempt.point, fold),
-            )
-            return trainer
-
-        return cross_validate(attempt, start_fold, self.schedule)
+        return cross_validate(
+            attempt,
+            lambda fold: self.material.start_fold(attempt.hyperparameters, attempt.point, fold),
+            self.material.schedule,
+        )
 
 
 def prepare_objective(
@@ -104,16 +84,15 @@ def prepare_objective(
 
     Raises:
         FeaturesError: they differ from those of the study's first worker by more than rounding.
-        DataError: as `KerasObjective`.
-        WeightsError: as `KerasObjective`.
+        DataError, ModelError, SpecError, WeightsError: as `KerasObjective`.
     """
     objective = KerasObjective(study, dataset, cache, report)
-    sample = objective.features.sample()
+    sample = objective.material.source.sample()
     digest, standing = wait_for(
-        lambda _: register_features(database, study, objective.features.digest, sample)
+        lambda _: register_features(database, study, objective.material.source.digest, sample)
     )
     compare_features(study.name, np.asarray(sample), np.asarray(standing))
-    if digest != objective.features.digest:
+    if digest != objective.material.source.digest:
         log.info("Features of other library versions than the study's first worker; equal up to rounding.")
     return objective
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from storage.errors import SpecError, WeightsError
+from workers.models.weights import describe_misfit
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +46,7 @@ def build_backbone(model: ModelSection) -> keras.Model:
     if model.weights == "imagenet":
         backbone = _build_imagenet(model, build)
     elif model.weights == "none":
-        with _seeded(model.weights_seed):
+        with seeded(model.weights_seed):
             backbone = _build(model, build)
     else:
         backbone = _build(model, build)
@@ -114,8 +115,9 @@ def load_weights(backbone: keras.Model, path: Path, expected_sha256: str = "") -
         backbone.load_weights(path)
     # h5py and Keras raise OSError, ValueError, KeyError, ... for files that do not fit.
     except Exception as error:
+        misfit = describe_misfit(backbone, path)
         raise WeightsError(
-            f"The weights in {path} do not fit {backbone.name}: {_first_sentence(error)}",
+            f"The weights in {path} do not fit {backbone.name}: {misfit or _first_sentence(error).rstrip('.')}.",
             why="The file is of another architecture, has a classification top, or is damaged.",
             next_step="Give the file made for this backbone without its top (often named `notop`).",
         ) from error
@@ -177,7 +179,7 @@ def _build_imagenet(model: ModelSection, build: Callable[..., keras.Model]) -> k
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Let Keras draw initial weights from a seed, and leave the global generators as they were."""
     import keras
 

@@ -1,0 +1,91 @@
+"""A fold that has stopped learning stops training, and its last value carries on (`training.patience`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from workers.training import EpochResult
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+STATE = "early_stopping"
+
+
+class Trainer(Protocol):
+    """What trains one fold."""
+
+    train_index: NDArray[np.int64]
+    val_index: NDArray[np.int64]
+
+    def run_epoch(self, epoch: int) -> EpochResult:
+        """Train and validate one epoch, counted from 1."""
+        ...
+
+    def predict_validation(self) -> NDArray[np.float32]:
+        """Probabilities of the validation images."""
+        ...
+
+    def state(self) -> Mapping[str, NDArray[Any]]:
+        """Everything that the next epoch depends on."""
+        ...
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        ...
+
+
+class PatientFold:
+    """A fold that stops when its validation AUC has not risen above its best for `patience` epochs.
+
+    After that, an epoch trains nothing: it takes no steps, sees no samples, and has the metrics of the last one.
+    """
+
+    def __init__(self, trainer: Trainer, patience: int) -> None:
+        self._trainer, self._patience = trainer, patience
+        self.train_index, self.val_index = trainer.train_index, trainer.val_index
+        self._best, self._waited = -math.inf, 0
+        self._last: EpochResult | None = None
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether nothing is trained any more."""
+        return self._last is not None and self._waited >= self._patience
+
+    def run_epoch(self, epoch: int) -> EpochResult:
+        """Train and validate one epoch (from 1), or carry the last one on."""
+        if self.has_stopped:
+            assert self._last is not None
+            return dataclasses.replace(self._last, steps=0, samples=0, seconds=0.0)
+        self._last = self._trainer.run_epoch(epoch)
+        if self._last.val_auc > self._best:
+            self._best, self._waited = self._last.val_auc, 0
+        else:
+            self._waited += 1
+        return self._last
+
+    def predict_validation(self) -> NDArray[np.float32]:
+        """Probabilities of the validation images, of the last epoch that trained."""
+        return self._trainer.predict_validation()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The trainer's state, and how long it has waited."""
+        last = [] if self._last is None else dataclasses.astuple(self._last)
+        return {**self._trainer.state(), STATE: np.array([self._best, self._waited, *last], np.float64)}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `state`."""
+        rest = dict(state)
+        best, waited, *last = rest.pop(STATE).tolist()
+        self._best, self._waited = best, int(waited)
+        if last:
+            names = [field.name for field in dataclasses.fields(EpochResult)]
+            values: dict[str, Any] = dict(zip(names, last, strict=True))
+            values |= {name: int(values[name]) for name in ("steps", "samples", "labels_left_out")}
+            self._last = EpochResult(**values)
+        self._trainer.restore(rest)

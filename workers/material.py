@@ -1,0 +1,125 @@
+"""What the folds of a study learn from, features or images, and the trainers that do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from workers.class_balance import oversample
+from workers.early_stopping import PatientFold, Trainer
+from workers.memory import choose_schedule
+
+if TYPE_CHECKING:
+    from storage.datasets import Dataset
+    from storage.spec import StudySpec
+    from workers.cross_validation import Schedule
+
+Split = tuple[np.ndarray, np.ndarray]
+Report = Callable[..., None]
+
+
+class Source(Protocol):
+    """What is kept of all images, and how two machines compare it."""
+
+    @property
+    def digest(self) -> str:
+        """Names what it depends on."""
+        ...
+
+    def sample(self) -> list[float]:
+        """A few numbers from fixed places."""
+        ...
+
+
+class Material:
+    """Features or images of a study, its folds and their trainers.
+
+    Args:
+        spec: "what cannot be cached exactly takes the image path": see `StudySpec.uses_features`.
+        dataset: the development images.
+        labels: float32, shape (n, targets), NaN where not assessed.
+        targets: their names.
+        folds: training and validation images of each fold.
+        cache: where features and decoded images are kept.
+        report: told of the progress of an extraction.
+
+    Raises:
+        DataError: the images moved or changed.
+        FeaturesError: what is kept is damaged, or cannot be kept.
+        ModelError: a model of the user's own is not installed or makes something else.
+        SpecError: no such backbone or layer, or the images are too small.
+        WeightsError: the backbone's weights are missing or do not fit.
+    """
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        dataset: Dataset,
+        labels: np.ndarray,
+        targets: Sequence[str],
+        folds: list[Split],
+        cache: Path,
+        report: Report | None = None,
+    ) -> None:
+        self._spec, self._labels, self._targets, self._folds = spec, labels, list(targets), folds
+        self.source: Source
+        self.schedule: Schedule
+        self._trainers: list[Any]
+        prepare = self._prepare_features if spec.uses_features else self._prepare_images
+        prepare(dataset, cache, report)
+
+    def start_fold(self, hyperparameters: dict[str, Any], point: int, fold: int) -> Trainer:
+        """Begin a fold of a trial."""
+        settings = {**self._spec.all_hyperparameters, **hyperparameters}
+        seed = (self._spec.study.seed, point, fold)
+        train, validation = self._folds[fold]
+        trainer = self._trainers[fold % len(self._trainers)]
+        trainer.reset(
+            self._inputs,
+            train_index=self._repeat(train, settings, seed),
+            val_index=validation,
+            hyperparameters=hyperparameters,
+            seed=seed,
+        )
+        patience = int(settings["patience"])
+        return PatientFold(trainer, patience) if patience else trainer
+
+    def _repeat(self, train: np.ndarray, settings: dict[str, Any], seed: tuple[int, int, int]) -> np.ndarray:
+        named = self._spec.training.oversampled
+        if not named or settings["oversampling"] == 1:
+            return train
+        columns = [self._targets.index(name) for name in named]
+        return oversample(train, self._labels, columns, float(settings["oversampling"]), seed)
+
+    def _prepare_features(self, dataset: Dataset, cache: Path, report: Report | None) -> None:
+        from workers.extraction import ensure_features
+        from workers.feature_set import FeatureSet
+        from workers.training import FoldTrainer
+
+        spec, targets = self._spec, self._labels.shape[1]
+        features = ensure_features(spec, dataset, cache, report=report)
+        width = features.values.shape[-1]
+        self.source = features
+        self._inputs: Any = FeatureSet(features.values, self._labels)
+        self.schedule = choose_schedule(spec, width, targets)
+        self._trainers = [
+            FoldTrainer(spec, feature_count=width, target_count=targets) for _ in range(self._slots)
+        ]
+
+    def _prepare_images(self, dataset: Dataset, cache: Path, report: Report | None) -> None:
+        from workers.image_set import ImageSet, ensure_pixels
+        from workers.image_training import ImageFoldTrainer, SharedNetwork
+
+        spec = self._spec
+        shared = SharedNetwork(spec, self._labels.shape[1])
+        self.source = pixels = ensure_pixels(dataset, spec.model.image_size, cache, report=report)
+        self._inputs = ImageSet(pixels.values, self._labels, shared.network.scale)
+        self.schedule = choose_schedule(spec, weights=shared.weight_count)
+        self._trainers = [ImageFoldTrainer(spec, shared) for _ in range(self._slots)]
+
+    @property
+    def _slots(self) -> int:
+        return len(self._folds) if self.schedule == "lockstep" else 1

@@ -1,0 +1,205 @@
+"""A whole model from pixels to logits, of any kind that a spec names, and how it is run in training and outside."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.errors import SpecError
+from workers.models.head import build_head
+from workers.models.lenet import build_lenet, scale_pixels
+from workers.models.own import build_own_model
+from workers.models.transfer import build_backbone, find_preprocessing, seeded
+
+if TYPE_CHECKING:
+    import keras
+
+    from storage.spec import StudySpec
+
+Drop = Callable[[Any, int], Any]
+"""Drops units of a tensor; the number tells the layers of a model apart."""
+
+
+class Network:
+    """A model from scaled pixels to logits.
+
+    Args:
+        spec: gives the model, the precision and the fixed dropout rate.
+        target_count: number of labels.
+        dropout_rate: takes the place of `model.dropout_rate`; a built-in model is run with any rate.
+
+    Attributes:
+        model: an ordinary Keras model, from scaled pixels to probabilities.
+        body: what comes before the head: the backbone, or the whole of LeNet or of an own model.
+        tail: the layers of the head up to the logits; empty without a backbone.
+        scale: grey values of 0 to 255 to what `model` takes, arrays or tensors.
+
+    Raises:
+        SpecError: no such backbone or layer, or the images are too small.
+        WeightsError: the backbone's weights are missing or do not fit.
+        ModelError: a model of the user's own is not installed or makes something else.
+    """
+
+    def __init__(self, spec: StudySpec, target_count: int, dropout_rate: float | None = None) -> None:
+        import keras
+
+        self._spec, self._target_count = spec, target_count
+        self._dropout_rate = spec.model.dropout_rate if dropout_rate is None else dropout_rate
+        model = spec.model
+        self.tail: list[keras.layers.Layer] = []
+        if model.kind == "transfer":
+            with _dtype_policy(_policy(spec)):
+                self.body = build_backbone(model)
+            unfreeze(self.body, model.trainable)
+            head = build_head(spec, self.body.output_shape[-1], target_count)
+            # The sigmoid is left to the loss, which is exact on logits.
+            self.tail = head.layers[:-1]
+            self.scale = find_preprocessing(model.backbone)
+        elif model.kind == "lenet":
+            self.body = build_lenet(model.image_size, target_count, policy=_policy(spec))
+            self.scale = scale_pixels
+        else:
+            with _dtype_policy(_policy(spec)):
+                self.body = build_own_model(
+                    model.model_copy(update={"dropout_rate": self._dropout_rate}), target_count
+                )
+            self.scale = lambda pixels: pixels
+        images = keras.Input((*model.image_size, 3), name="image")
+        outputs = self.body(images)
+        for layer in self.tail:
+            outputs = layer(outputs)
+        probabilities = keras.layers.Activation("sigmoid", dtype="float32", name="probabilities")
+        self.model = keras.Model(images, probabilities(outputs), name="network")
+        self._pristine = (
+            [variable.numpy() for variable in self.model.variables] if self._is_pretrained else []
+        )
+
+    @property
+    def body_learns(self) -> bool:
+        """Whether any weight before the head changes."""
+        return bool(self.body.trainable_variables)
+
+    @property
+    def body_trains(self) -> bool:
+        """Whether BatchNormalization and dropout of the body behave as in training.
+
+        In a backbone that is fine-tuned they do not: statistics of a few batches would spoil its weights.
+        """
+        model = self._spec.model
+        return model.kind != "transfer" or (model.trainable == "all" and model.weights == "none")
+
+    @property
+    def dropout_acts_in_tail_only(self) -> bool:
+        """Whether the dropout rate is an input of `logits`, and not built into the body."""
+        return self._spec.model.kind in ("transfer", "lenet")
+
+    @property
+    def weights(self) -> list[Any]:
+        """The Keras variables that the optimizer changes."""
+        return list(self.model.trainable_variables)
+
+    @property
+    def statistics(self) -> list[Any]:
+        """The Keras variables that a training pass changes: means and variances of BatchNormalization, seeds."""
+        changing = [layer for layer in self.tail if layer.non_trainable_variables]
+        bodies = [self.body] if self.body_trains else []
+        return [variable for part in (*bodies, *changing) for variable in part.non_trainable_variables]
+
+    def logits(self, images: Any, *, training: bool, drop: Drop | None = None) -> Any:
+        """Run the model.
+
+        Args:
+            images: scaled pixels, shape (n, height, width, 3).
+            training: whether this is a training pass.
+            drop: dropout of the head in training.
+        """
+        import keras
+
+        outputs = self.body(images, training=training and self.body_trains)
+        for place, layer in enumerate(self.tail):
+            if isinstance(layer, keras.layers.Dropout):
+                if training and drop is not None:
+                    outputs = drop(outputs, place)
+            elif isinstance(layer, keras.layers.BatchNormalization):
+                outputs = layer(outputs, training=training)
+            else:
+                outputs = layer(outputs)
+        return outputs
+
+    def draw(self, seed: tuple[int, ...]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """New values of `weights` and `statistics`: pretrained ones as they were, the others drawn from a seed."""
+        drawn = int(np.random.SeedSequence(seed).generate_state(1)[0]) % 2**31
+        with seeded(drawn):
+            if self._is_pretrained:
+                head = build_head(self._spec, self.body.output_shape[-1], self._target_count)
+                places = {id(variable): place for place, variable in enumerate(self.model.variables)}
+                values = list(self._pristine)
+                for layer, fresh in zip(self.tail, head.layers, strict=False):
+                    for variable, value in zip(layer.variables, fresh.variables, strict=True):
+                        if id(variable) in places:
+                            values[places[id(variable)]] = value.numpy()
+            else:
+                again = self._spec.with_values({"model.weights_seed": drawn})
+                other = Network(again, self._target_count, self._dropout_rate)
+                values = [variable.numpy() for variable in other.model.variables]
+        by_variable = {
+            id(variable): value for variable, value in zip(self.model.variables, values, strict=True)
+        }
+        return (
+            [by_variable[id(variable)] for variable in self.weights],
+            [by_variable[id(variable)] for variable in self.statistics],
+        )
+
+    @property
+    def _is_pretrained(self) -> bool:
+        """Whether the body begins at given weights; frozen random ones (by `weights_seed`) are given, too."""
+        model = self._spec.model
+        return model.kind == "transfer" and (model.trainable == "head" or model.weights != "none")
+
+
+def unfreeze(backbone: keras.Model, trainable: str) -> None:
+    """Say which layers of a backbone learn.
+
+    Args:
+        backbone: frozen as a whole; changed in place.
+        trainable: "head" for none, "all", or the name of the first layer that learns.
+
+    Raises:
+        SpecError: there is no layer of that name.
+    """
+    if trainable == "head":
+        return
+    names = [layer.name for layer in backbone.layers]
+    if trainable != "all" and trainable not in names:
+        near = difflib.get_close_matches(trainable, names, n=3, cutoff=0.3)
+        raise SpecError(
+            f"model.trainable = {trainable!r} is no layer of {backbone.name}.",
+            next_step=f"Did you mean {' or '.join(near)}? Or choose head or all."
+            if near
+            else "Choose head, all, or the name of a layer.",
+        )
+    backbone.trainable = True
+    first = 0 if trainable == "all" else names.index(trainable)
+    for layer in backbone.layers[:first]:
+        layer.trainable = False
+
+
+def _policy(spec: StudySpec) -> str:
+    return "mixed_bfloat16" if spec.training.precision == "bfloat16" else "float32"
+
+
+@contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    import keras
+
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(previous)

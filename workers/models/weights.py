@@ -1,0 +1,69 @@
+"""Which layer of a model a weights file does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+Shapes = list[tuple[str, list[tuple[int, ...]]]]
+
+
+def describe_misfit(model: keras.Model, path: Path) -> str:
+    """Say which layer does not fit, as the end of a sentence; empty when the file is of another kind or all fit.
+
+    `.h5` files of Keras 1 and 2, and whole models of Keras 3 in that form, hold their layers in order; Keras matches
+    them by that order, whatever they are called.
+
+    Args:
+        model: what the weights are for.
+        path: an HDF5 file.
+    """
+    stored = read_shapes(path)
+    if stored is None:
+        return ""
+    wanted: Shapes = [
+        (layer.name, [tuple(weight.shape) for weight in layer.weights])
+        for layer in model.layers
+        if layer.weights
+    ]
+    for (name, shapes), (stored_name, stored_shapes) in zip(wanted, stored, strict=False):
+        if shapes != stored_shapes:
+            return (
+                f"layer {name!r} has {_show(shapes)}, the file's {stored_name!r} has {_show(stored_shapes)}"
+            )
+    if len(stored) > len(wanted):
+        return f"the file goes on with layer {stored[len(wanted)][0]!r}, which the model does not have"
+    if len(stored) < len(wanted):
+        return f"the file ends before layer {wanted[len(stored)][0]!r}"
+    return ""
+
+
+def read_shapes(path: Path) -> Shapes | None:
+    """The layers with weights in an `.h5` file, in order, and the shapes in each; None for files of another form."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            group: Any = file.get("model_weights", file)
+            if "layer_names" not in group.attrs:
+                return None
+            layers = [(_text(name), group[_text(name)]) for name in group.attrs["layer_names"]]
+            shapes = [
+                (name, [tuple(layer[_text(weight)].shape) for weight in layer.attrs["weight_names"]])
+                for name, layer in layers
+            ]
+    # A file that is no HDF5, or is cut off, is reported by whoever loads it.
+    except (OSError, KeyError):
+        return None
+    return [(name, weights) for name, weights in shapes if weights]
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _show(shapes: list[tuple[int, ...]]) -> str:
+    return ", ".join(" x ".join(map(str, shape)) or "a number" for shape in shapes) or "no weights"
