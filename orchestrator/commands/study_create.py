@@ -28,6 +28,16 @@ class Regime(StrEnum):
     II = "II"
 
 
+class Protocol(StrEnum):
+    """The baselines of the reference studies."""
+
+    LENET = "lenet"
+    END_TO_END = "end-to-end"
+    IMAGENET = "imagenet"
+    RADIMAGENET = "radimagenet"
+    VERTEBRAL = "vertebral"
+
+
 class Pruner(StrEnum):
     """Rules that stop a weak trial."""
 
@@ -46,6 +56,14 @@ def create(
             help="I: random search over batch size and dropout. II: grid over learning rate and epsilon.",
             metavar="I|II",
             case_sensitive=False,
+            show_default=False,
+        ),
+    ] = None,
+    protocol: Annotated[
+        Protocol | None,
+        typer.Option(
+            help="A baseline of the reference studies: fixed hyperparameters, k=10, 50 epochs.",
+            metavar="|".join(Protocol),
             show_default=False,
         ),
     ] = None,
@@ -71,6 +89,18 @@ def create(
             show_default=False,
         ),
     ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option(
+            help="With --from: evaluate the finalists again so many times, with new folds and seeds, unpruned.",
+            min=2,
+            metavar="R",
+            show_default=False,
+        ),
+    ] = None,
+    finalists: Annotated[
+        int, typer.Option(help="With --repeats: the winner and the next best of its equals.", min=1)
+    ] = 3,
     spec_file: Annotated[
         Path | None,
         typer.Option(
@@ -109,25 +139,36 @@ def create(
     Examples:
       orch study create first --regime I --data my-data
       orch study create second --regime II --from best.json --data my-data
+      orch study create baseline --protocol lenet --data my-data
+      orch study create again --from best.json --repeats 5 --data my-data
       orch study create small --regime I --trials 10 --set model.weights=none --data my-data --dry-run
     """
     from orchestrator.audit.admission import note_findings, refuse_errors
     from orchestrator.estimate import estimate_time
     from orchestrator.plan import plan_points
+    from orchestrator.protocols import build_protocol
     from orchestrator.regimes import build_spec, read_best
     from orchestrator.review import choose_dataset, fill_in_data, fill_in_weights, review_study
 
     best = read_best(from_) if from_ else None
-    spec = build_spec(
-        name,
-        regime=regime.value if regime else None,
-        best=best,
-        spec_file=spec_file,
-        trials=trials,
-        seed=seed,
-        pruner=pruner.value if pruner else None,
-        settings=settings,
-    )
+    if protocol is not None:
+        others = (regime, from_, spec_file, trials, pruner, repeats)
+        alone = all(other is None for other in others)
+        spec = build_protocol(name, protocol.value, seed=seed, settings=settings, alone=alone)
+    elif repeats is not None:
+        others = (regime, spec_file, trials, pruner)
+        spec = _repeat(name, best, repeats, finalists, seed, settings, alone=all(o is None for o in others))
+    else:
+        spec = build_spec(
+            name,
+            regime=regime.value if regime else None,
+            best=best,
+            spec_file=spec_file,
+            trials=trials,
+            seed=seed,
+            pruner=pruner.value if pruner else None,
+            settings=settings,
+        )
     dataset = choose_dataset(data, spec.data.fingerprint)
     spec = fill_in_weights(fill_in_data(spec, dataset))
     points = plan_points(spec)
@@ -163,6 +204,29 @@ def create(
             console.say(f"The study {name!r} is in {database.url_text}. Next: orch worker {name}")
     if as_json:
         console.print_json({**report, "created": not dry_run, "warnings": review.warnings})
+
+
+def _repeat(
+    name: str,
+    best: dict[str, Any] | None,
+    repeats: int,
+    finalists: int,
+    seed: int | None,
+    settings: list[str] | None,
+    *,
+    alone: bool,
+) -> StudySpec:
+    from orchestrator.regimes import parse_settings, repeat_finalists
+    from storage.errors import UsageError
+
+    if best is None or not alone:
+        raise UsageError(
+            "--repeats goes with --from best.json, and without --regime, --spec, --trials and --pruner.",
+            why="It evaluates the finalists of that study again, as they were.",
+        )
+    spec = repeat_finalists(name, best, repeats=repeats, finalists=finalists)
+    values = parse_settings(settings or []) | ({} if seed is None else {"study.seed": seed})
+    return spec.with_values(values) if values else spec
 
 
 def _audit(storage: str | None, spec: StudySpec, dataset: Dataset) -> list[Finding]:
