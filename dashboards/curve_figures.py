@@ -43,7 +43,9 @@ def draw_trial(
     view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch], name: str = "best-curves"
 ) -> Picture:
     """The k-fold curves of one trial: thin folds, bold means, a dotted line at the maximum."""
-    title = f"{view.study.name}, trial {point.trial_number}: {show_params(point.params)}"
+    is_best = view.best is not None and view.best.point == point.point
+    which = "best trial" if is_best else "trial"
+    title = f"{view.study.name}: folds of the {which} ({point.trial_number}): {show_params(point.params)}"
     caption = (
         "AUC over epochs. Thin: each fold; bold: their mean; blue: validation, red: training. The dotted line is "
         "the epoch of the highest mean validation AUC."
@@ -88,7 +90,7 @@ def draw_examples(view: StudyView) -> Picture:
     )  # fmt: skip
     if not chosen:
         return Picture("examples", title, caption, table, make_empty(title, "no trial is complete yet"))
-    panels = Panels(len(chosen), 3, across=0.03, down=0.075 if len(chosen) > 3 else 0.0, share_y=True)
+    panels = Panels(len(chosen), 3, across=0.03, down=0.13 if len(chosen) > 3 else 0.0, share_y=True)
     traces, shapes = [], []
     for place, point in enumerate(chosen):
         means = view.means.get(point.point, [])

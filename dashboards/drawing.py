@@ -71,7 +71,8 @@ def make_empty(title: str, why: str) -> Figure:
     return make_figure(
         [],
         title=title,
-        height=200,
+        height=110,
+        margin={"t": 40, "b": 10},
         xaxis={"visible": False},
         yaxis={"visible": False},
         annotations=[note(why, x=0.5, y=0.5, xref="paper", yref="paper")],

@@ -137,12 +137,13 @@ def _density(cells: NDArray[np.int64], size: int) -> Array:
     counts = np.bincount(cells, minlength=size)
     places: NDArray[np.int64] = np.flatnonzero(counts)
     weights = counts[places]
-    total, sums = weights.sum(), np.cumsum(weights)
+    total, sums = int(weights.sum()), np.cumsum(weights)
     mean = (places @ weights) / total
     deviation = math.sqrt(((places - mean) ** 2 @ weights) / max(1, total - 1))
     lower = places[np.searchsorted(sums, total // 4, side="left")]
     upper = places[min(places.size - 1, int(np.searchsorted(sums, total * 3 // 4, side="right")))]
-    width = max(1.059 * min(float(upper - lower) / 1.34, deviation) * total**-0.2, 0.5 / 1.64)
+    scott = 1.059 * min(float(upper - lower) / 1.34, deviation) * total**-0.2
+    width: float = max(scott, 0.5 / 1.64)
     # Cells lie whole numbers apart, so that one row of error functions serves every kernel.
     known = np.array([math.erf((shift - 0.5) / (width * math.sqrt(2))) for shift in range(-size, size + 1)])
     edges = known[np.arange(size + 1) - places[:, None] + size]

@@ -62,6 +62,7 @@ def main() -> None:
 
 def _work(request: Request) -> int:
     from orchestrator.opening import open_storage
+    from orchestrator.publishing import make_publisher
     from orchestrator.stages import show_stages
     from storage.settings import artifacts_folder, cache_folder, data_folders
     from storage.waiting import wait_for
@@ -85,6 +86,7 @@ def _work(request: Request) -> int:
             per_device=request.per_device,
             artifacts=artifacts_folder(),
             notify=lambda kind, name: _notify(request.notify, kind, name),
+            after_trial=make_publisher(database),
             grace_seconds=request.grace,
             overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
         )

@@ -43,3 +43,12 @@ def end_publishing(database: Database, study: StudyRecord, *, pause: float) -> N
             .where(_studies.uuid == study.uuid)
             .values(publish_after=database.now(connection) + pause)
         )
+
+
+def list_unpublished(database: Database) -> list[StudyRecord]:
+    """Studies that were never published."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            sa.select(tables.studies).where(_studies.publish_after.is_(None)).order_by(_studies.created_at)
+        ).all()
+    return [StudyRecord.from_row(row) for row in rows]

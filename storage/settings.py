@@ -73,6 +73,11 @@ def artifacts_folder() -> Path | None:
     return _folder("ORCH_ARTIFACTS", "artifacts")
 
 
+def dashboard_password() -> str | None:
+    """The password of `orch dashboard`: ORCH_DASHBOARD_PASSWORD, or None. Never in a file: those get shared."""
+    return os.environ.get("ORCH_DASHBOARD_PASSWORD") or None
+
+
 def read_settings_file(start: Path | None = None) -> tuple[Path | None, dict[str, Any]]:
     """Find and read `orch.toml` in `start` (default: here) or the nearest folder above it.
 

@@ -68,6 +68,7 @@ class Worker:
         artifacts: folder shared by all workers, for checkpoints; None keeps none.
         forget_objective: frees what `find_objective` made, after it ran out of memory.
         notify: told (CLAIMED | PROGRESS | SETTLED, name of the study).
+        after_trial: handed the study after each trial; must return soon and never raise.
         grace_seconds: how long finishing the epoch may take once `stop` is set.
         overdue: ends the process when the grace period is nearly over and an epoch still runs.
     """
@@ -82,6 +83,7 @@ class Worker:
     artifacts: Path | None = None
     forget_objective: Callable[[], None] = _say_nothing
     notify: Callable[[str, str], None] = _say_nothing
+    after_trial: Callable[[StudyRecord], None] | None = None
     grace_seconds: float = GRACE_SECONDS
     overdue: Callable[[], None] | None = None
     _settled: set[str] = field(default_factory=set)
@@ -142,6 +144,8 @@ class Worker:
                 self.notify(CLAIMED, study.name)
                 self._work(study, claim, objective, summary, grace)
                 self.notify(PROGRESS, study.name)
+                if self.after_trial is not None and not self.stop.is_set():
+                    self.after_trial(study)
                 return True
         return False
 

@@ -43,6 +43,7 @@ def run_worker(
     per_device: int = 1,
     artifacts: Path | None = None,
     notify: Callable[[str, str], None] = lambda kind, study: None,
+    after_trial: Callable[[StudyRecord], None] | None = None,
     grace_seconds: float = GRACE_SECONDS,
     overdue: Callable[[], None] | None = None,
 ) -> WorkerSummary:
@@ -57,7 +58,7 @@ def run_worker(
         tell: told one line of text after each trial.
         report: told of the progress of long preparations.
         stop: set it to drain the worker; SIGTERM and SIGINT do so inside `draining_on_signals`.
-        device, per_device, artifacts, notify, grace_seconds, overdue: as `workers.loop.Worker` has them.
+        device, per_device, artifacts, notify, after_trial, grace_seconds, overdue: as `workers.loop.Worker` has them.
 
     Raises:
         StudyNotFoundError: a named study does not exist.
@@ -95,6 +96,7 @@ def run_worker(
         grace_seconds=grace_seconds,
         overdue=overdue,
         notify=notify,
+        after_trial=after_trial,
     )
     return worker.run(studies, forever=forever)
 

@@ -17,21 +17,46 @@ def dashboard(
     allow_edit: Annotated[
         bool, typer.Option("--allow-edit", help="Let the browser change and delete studies.")
     ] = False,
+    no_login: Annotated[
+        bool,
+        typer.Option("--no-login", help="Ask for no password; only on an address of this machine alone."),
+    ] = False,
+    https: Annotated[
+        bool,
+        typer.Option(
+            "--https", help="Browsers come by HTTPS, through a proxy in front: let the cookie insist on it."
+        ),
+    ] = False,
     storage: Storage = None,
 ) -> None:
     """Show all studies in the browser.
 
-    With optuna-dashboard. Nothing can be changed from the browser without --allow-edit. There is no login: keep it on this machine
-    (the default), and reach it from elsewhere through an SSH tunnel.
+    With optuna-dashboard and orch's notes and figures in it. Nothing can be changed from the browser without --allow-edit.
+    The password is ORCH_DASHBOARD_PASSWORD; without it, a link that logs in is printed once.
 
     \b
     Example:
       orch dashboard --port 8080
     """
-    from dashboards.serve import is_local, serve_dashboard
+    import secrets
+
+    from dashboards.serve import serve_dashboard
+    from orchestrator.publishing import publish_unpublished
+    from storage.settings import dashboard_password
 
     with open_storage(storage) as database:
-        if not is_local(host):
-            console.warn(f"Everybody who reaches {host}:{port} can see the studies: there is no login.")
-        console.say(f"optuna-dashboard on http://{host}:{port}/  (Ctrl-C ends it)")
-        serve_dashboard(database.optuna, host=host, port=port, allow_edit=allow_edit)
+        password = dashboard_password()
+        place = f"http://{host}:{port}/"
+        if no_login:
+            password = None
+            console.say(f"optuna-dashboard on {place}  (Ctrl-C ends it)")
+        elif password is None:
+            password = secrets.token_urlsafe(24)
+            console.say(f"optuna-dashboard on {place}login?token={password}  (Ctrl-C ends it)")
+            console.say("The link logs in; ORCH_DASHBOARD_PASSWORD sets a password of your own.")
+        else:
+            console.say(f"optuna-dashboard on {place}  (password: ORCH_DASHBOARD_PASSWORD; Ctrl-C ends it)")
+        publish_unpublished(database)
+        serve_dashboard(
+            database, host=host, port=port, password=password, allow_edit=allow_edit, secure=https
+        )

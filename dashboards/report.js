@@ -1,0 +1,28 @@
+"use strict";
+(() => {
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const figures = read("figures");
+  const templates = read("templates");
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const phone = window.matchMedia("(max-width: 600px)");
+  let printing = false;
+
+  const draw = (name) => {
+    const figure = figures[name];
+    const template = templates[dark.matches && !printing ? "dark" : "light"];
+    const layout = { ...figure.layout, template, autosize: true };
+    // The heading above the figure says the same, and a phone has no room for it twice.
+    layout.title = { text: "" };
+    const margin = layout.margin || {};
+    layout.margin = { ...margin, t: Math.max((margin.t || 70) - 30, 30) };
+    if (phone.matches) layout.margin = { ...layout.margin, l: 45, r: 8 };
+    const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+    return Plotly.react(document.getElementById(name), figure.data, layout, config);
+  };
+  const drawAll = () => Promise.all(Object.keys(figures).map(draw));
+
+  drawAll().then(() => { document.documentElement.dataset.drawn = String(Object.keys(figures).length); });
+  dark.addEventListener("change", drawAll);
+  window.addEventListener("beforeprint", () => { printing = true; drawAll(); });
+  window.addEventListener("afterprint", () => { printing = false; drawAll(); });
+})();

@@ -1,0 +1,77 @@
+"""From the names of studies to the page about them, and to the files of their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dashboards.report import Chapter
+    from storage.engine import Database
+    from storage.studies import StudyRecord
+
+
+def write_report(
+    database: Database, names: Sequence[str], folders: Sequence[Path], output: Path
+) -> list[Chapter]:
+    """Write the page; the file appears whole or not at all.
+
+    Args:
+        database: where the studies are.
+        names: of the studies, in the order of the page.
+        folders: dataset folders of this machine, for the figures that need labels.
+        output: the file.
+
+    Raises:
+        StudyNotFoundError: there is no study of one of the names.
+    """
+    from dashboards.report import write_page
+    from orchestrator.export import write_text
+    from orchestrator.versions import library_versions
+    from storage.studies import load_study
+
+    studies = [load_study(database, name) for name in names]
+    chapters = [read_chapter(database, study, folders) for study in studies]
+    write_text(output, write_page(chapters, library_versions()))
+    return chapters
+
+
+def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]) -> Chapter:
+    """Read what the page says of one study."""
+    from dashboards.info import read_view
+    from dashboards.outcomes import find_dataset, read_outcomes
+    from dashboards.report import Chapter
+    from orchestrator.export import spec_toml
+
+    view = read_view(database, study)
+    dataset = find_dataset(study, folders)
+    best = view.best
+    return Chapter(
+        view=view,
+        outcomes=read_outcomes(database, study, best.point, dataset) if best else None,
+        spec_text=spec_toml(study.spec),
+        data_summary=dataset.summary if dataset else None,
+    )
+
+
+def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[str]) -> int:
+    """Write every figure's numbers, and its pictures where asked for; one folder per study. Returns how many files.
+
+    Raises:
+        UsageError: pictures are asked for and cannot be drawn here; the numbers are written.
+    """
+    from dashboards.figures import draw_studies, draw_study, write_pictures
+
+    drawn = [(folder, [draw_studies([chapter.view for chapter in chapters])])] if len(chapters) > 1 else []
+    for chapter in chapters:
+        place = folder / _file_name(chapter.view.study.name) if len(chapters) > 1 else folder
+        drawn.append((place, draw_study(chapter.view, chapter.outcomes)))
+    return sum(len(write_pictures(pictures, place, formats)) for place, pictures in drawn)
+
+
+def _file_name(name: str) -> str:
+    return (
+        "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name).strip(".")
+        or "study"
+    )
