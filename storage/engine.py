@@ -72,8 +72,11 @@ def open_database(url: str, *, create: bool = False) -> Database:
     Raises:
         StorageNotFoundError: a wrong URL, or a SQLite file that does not exist.
         SchemaError: the tables are missing, older or newer.
+        StorageError: a SQLite file that belongs to another machine.
         DatabaseAwayError: the server cannot be reached.
     """
+    from storage.hosts import check_host
+
     database = Database(parse_url(url))
     try:
         if database.is_sqlite:
@@ -81,6 +84,7 @@ def open_database(url: str, *, create: bool = False) -> Database:
         if create:
             schema.prepare(database)
         schema.check(database)
+        check_host(database)
     except sa.exc.DBAPIError as error:
         database.close()
         if is_passing(error):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from storage.errors import SchemaError
+from storage.errors import SchemaError, StorageError
 from storage.tables import SCHEMA_VERSION, VERSION_TABLE
 
 if TYPE_CHECKING:
@@ -102,6 +102,44 @@ def alembic_config(connection: Any = None) -> Any:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
+
+
+def grant_readonly(database: Database, role: str) -> None:
+    """Let a PostgreSQL role read every table and change none, those made later included.
+
+    Raises:
+        StorageError: the database is a SQLite file, or the server has no such role.
+    """
+    if database.is_sqlite:
+        raise StorageError(
+            "A SQLite file has no roles.",
+            next_step="Who may read it is decided by the permissions of the file; PostgreSQL has roles.",
+        )
+    quote = database.engine.dialect.identifier_preparer.quote_identifier
+    name, schema = quote(role), "public"
+    with database.transaction() as connection:
+        known = connection.execute(
+            sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = :role"), {"role": role}
+        ).first()
+        if known is None:
+            raise StorageError(
+                f"The server has no role {role!r}.",
+                next_step=f"Make it first, in psql: CREATE ROLE {name} LOGIN PASSWORD '...'",
+            )
+        owner, here = connection.execute(sa.text("SELECT current_user, current_database()")).one()
+        if known.rolsuper or role == owner:
+            raise StorageError(
+                f"The role {role!r} may change everything already: it is a superuser or owns the tables.",
+                next_step="Choose another role for reading.",
+            )
+        for statement in (
+            f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {name}",
+            f"GRANT CONNECT ON DATABASE {quote(here)} TO {name}",
+            f"GRANT USAGE ON SCHEMA {schema} TO {name}",
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {name}",
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote(owner)} IN SCHEMA {schema} GRANT SELECT ON TABLES TO {name}",
+        ):
+            connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
 def _refuse_while_claimed(database: Database) -> None:

@@ -30,6 +30,9 @@ def start_trial(
 
     Returns:
         Optuna's id and number of the trial.
+
+    Raises:
+        LeaseLostError: the study was deleted.
     """
     import optuna
 
@@ -40,8 +43,9 @@ def start_trial(
         distributions={name: distributions[name] for name in known},
         user_attrs={POINT: claim.point, ATTEMPT: claim.attempt, TOKEN: claim.token, "worker": worker},
     )
-    trial_id = int(database.optuna.create_new_trial(study.optuna_study_id, template_trial=trial))
-    return trial_id, int(database.optuna.get_trial_number_from_id(trial_id))
+    with _lost_when_gone():
+        trial_id = int(database.optuna.create_new_trial(study.optuna_study_id, template_trial=trial))
+        return trial_id, int(database.optuna.get_trial_number_from_id(trial_id))
 
 
 def report_value(database: Database, trial_id: int, step: int, value: float) -> None:
@@ -77,13 +81,14 @@ def end_trial(
 ) -> bool:
     """End an attempt without a value: FAIL, with why. Returns False when it had ended already."""
     import optuna
+    import sqlalchemy.exc
 
     storage = database.optuna
     try:
         for name, value in {OUTCOME: outcome, **(attributes or {})}.items():
             storage.set_trial_user_attr(trial_id, name, value)
         return bool(storage.set_trial_state_values(trial_id, optuna.trial.TrialState.FAIL))
-    except (optuna.exceptions.UpdateFinishedTrialError, KeyError):
+    except (optuna.exceptions.UpdateFinishedTrialError, KeyError, sqlalchemy.exc.IntegrityError):
         return False
 
 
@@ -151,10 +156,12 @@ def list_running(database: Database, study: StudyRecord) -> list[Any]:
 @contextmanager
 def _lost_when_gone() -> Iterator[None]:
     import optuna
+    import sqlalchemy.exc
 
     try:
         yield
-    except (optuna.exceptions.UpdateFinishedTrialError, KeyError) as error:
+    # An integrity error: the row it hangs on was deleted, or another process wrote the same attribute to end it.
+    except (optuna.exceptions.UpdateFinishedTrialError, KeyError, sqlalchemy.exc.IntegrityError) as error:
         raise LeaseLostError("The trial was ended by another process, or its study was deleted.") from error
 
 

@@ -1,6 +1,8 @@
-"""`orch db`: init, check, upgrade."""
+"""`orch db`: init, check, upgrade, grant-readonly."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -16,11 +18,27 @@ def init(storage: Storage = None) -> None:
     """Make the tables in a new database.
 
     Makes the SQLite file too, Optuna's tables and orch's. Safe to run again, and from several machines at once.
+    A SQLite file that was moved from another machine is taken over.
 
     \b
     Example:
       orch db init --storage postgresql://orch@db.example.org/studies
     """
+    from storage.engine import Database, parse_url
+    from storage.hosts import take_over
+    from storage.schema import schema_version
+    from storage.settings import storage_url
+    from storage.waiting import described
+
+    # Opened without the check of the machine, which would refuse exactly what is to be mended.
+    found = Database(parse_url(storage_url(storage)))
+    if found.is_sqlite and found.file.is_file() and found.file.stat().st_size:
+        try:
+            with described():
+                if schema_version(found) is not None:
+                    take_over(found)
+        finally:
+            found.close()
     with open_storage(storage, create=True) as database:
         console.say(f"Ready: {database.url_text}")
 
@@ -80,3 +98,23 @@ def upgrade(storage: Storage = None) -> None:
         console.say(f"Nothing to do: {database.url_text} is at version {after}.")
     else:
         console.say(f"Upgraded {database.url_text} from version {before or 'none'} to {after}.")
+
+
+@app.command("grant-readonly")
+def grant_readonly(
+    role: Annotated[str, typer.Argument(help="A role of the PostgreSQL server.", show_default=False)],
+    storage: Storage = None,
+) -> None:
+    """Let a PostgreSQL role look at everything and change nothing.
+
+    For dashboards and for people: give them a storage URL with this role. Tables that orch makes later are included.
+
+    \b
+    Example:
+      orch db grant-readonly viewer
+    """
+    from storage.schema import grant_readonly as grant
+
+    with open_storage(storage) as database:
+        grant(database, role)
+    console.say(f"The role {role!r} may read the studies and change nothing.")

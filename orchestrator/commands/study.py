@@ -9,6 +9,7 @@ import typer
 
 from orchestrator import console
 from orchestrator.commands.study_create import create
+from orchestrator.commands.study_verify import verify
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage, StudyName
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 
 app.command("create")(create)
+app.command("verify")(verify)
 
 SHOWN_POINTS = 10
 """How many of the best points `orch study show` lists."""
@@ -144,13 +146,14 @@ def delete(
 ) -> None:
     """Delete a study with all its results.
 
-    Its points, fold results, predictions and trials go with it.
+    Workers that are at work on it are stopped first. Its points, fold results, predictions and trials go with it.
 
     \b
     Example:
       orch study delete first --yes
     """
     from storage import studies
+    from storage.deletion import stop_and_delete
     from storage.points import count_points
 
     with open_storage(storage) as database:
@@ -159,7 +162,9 @@ def delete(
         done = counts.complete + counts.pruned
         if not yes:
             _ask(f"Delete the study {name!r} with {done} finished of {counts.planned} points for good?", name)
-        studies.delete_study(database, study)
+        if counts.running:
+            console.say(f"Taking {counts.running} point(s) from their workers first.")
+        stop_and_delete(database, study, patience=study.spec.study.lease_seconds / 2)
     console.say(f"Deleted the study {name!r}.")
 
 
@@ -218,6 +223,10 @@ def export(
 
 
 def _say_what_to_know(document: dict[str, Any]) -> None:
+    if document["selection"]:
+        console.say(f"How sure: {document['selection']['sentence']}.")
+    for warning in document["warnings"]:
+        console.warn(warning)
     if document["points"]["open"]:
         console.warn(
             f"The study is not finished: {document['points']['open']} of {document['points']['planned']} "
@@ -276,6 +285,7 @@ def _print_study(document: dict[str, Any]) -> None:
             ("data folder", document["data_folder"]),
             ("points", ", ".join(f"{count} {state}" for state, count in counts.items())),
             ("best", f"{best['value']:.4f} at point {best['point']}" if best else None),
+            ("how sure", (document["selection"] or {}).get("sentence")),
         ]
     )
     points = document["all_points"]

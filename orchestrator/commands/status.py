@@ -1,0 +1,61 @@
+"""`orch status`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator import console
+from orchestrator.opening import open_storage
+from orchestrator.options import AsJson, Storage
+
+
+def status(
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Also workers that left, and studies that are finished.")
+    ] = False,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the fleet: who works where on what, and what is left of the open studies.
+
+    \b
+    Example:
+      orch status
+    """
+    from orchestrator.fleet import fleet_document
+
+    with open_storage(storage) as database:
+        document = fleet_document(database, everybody=everybody)
+    if as_json:
+        console.print_json(document)
+        return
+    if document["workers"]:
+        columns = ("host", "pid", "device", "state", "study", "trial", "epoch", "last seen")
+        console.print_table(
+            columns,
+            [
+                [
+                    *(worker[name] for name in columns[:-1]),
+                    f"{console.show_seconds(worker['seconds_ago'])} ago",
+                ]
+                for worker in document["workers"]
+            ],
+            title="Workers",
+        )
+    else:
+        console.print_line("No worker is known. `orch worker` starts one.")
+    console.print_line()
+    if document["studies"]:
+        counted = ("study", "state", "points", "done", "running", "open", "failed")
+        rows = [
+            [
+                *(study[name] for name in counted),
+                "-" if study["seconds_left"] is None else console.show_seconds(study["seconds_left"]),
+            ]
+            for study in document["studies"]
+        ]
+        console.print_table((*counted, "time left"), rows, title="Open studies")
+    else:
+        console.print_line("Every study is finished.")
