@@ -68,9 +68,30 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
             f"{counts.open + counts.running} are not finished.",
             next_step=f"Run `orch worker {study.name}` until a trial completes, or see `orch study show {study.name}`.",
         )
+    from storage.selection import judge_selection
+
     curves = read_curves(database, study.uuid, best.point)
     common = find_common_epoch(curves, study.spec.study.objective)
-    return assemble_best(study, best, counts, common)
+    document = assemble_best(study, best, counts, common)
+    document["selection"] = without_nan(judge_selection(database, study))
+    document["trained_on"] = without_nan(read_circumstances(database, study, best))
+    return document
+
+
+def read_circumstances(database: Database, study: StudyRecord, best: PointRecord) -> dict[str, Any]:
+    """What a value depends on besides the spec: seeds, versions, hardware, as its worker noted them."""
+    details: dict[str, Any] = {}
+    if best.trial_id is not None:
+        details = database.optuna.get_trial(best.trial_id).user_attrs.get("details", {})
+    return {
+        "seeds": {"study": study.spec.study.seed, "point": best.point, "rule": "(study seed, point, fold)"},
+        **{
+            name: details.get(name)
+            for name in ("versions", "device", "hardware", "threads")
+            if name in details
+        },
+        "replay": f"orch trial replay {study.name} {best.trial_number}",
+    }
 
 
 def best_point(points: Iterable[PointRecord]) -> PointRecord | None:
@@ -146,6 +167,9 @@ def assemble_best(
         "spec": study.spec.model_dump(mode="json"),
         "spec_hash": study.spec_hash,
         "selection": None,
+        "warnings": study.facts.get("warnings", []),
+        "study_uuid": study.uuid,
+        "accepted": study.facts.get("accepted", []),
         "versions": library_versions(),
         "exported_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
@@ -267,8 +291,12 @@ def _csv(header: list[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _toml_pairs(section: dict[str, Any]) -> list[str]:
     # JSON's texts, numbers, booleans and flat lists are TOML too; a None has no place in TOML.
-    return [
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"
-        for key, value in section.items()
-        if value is not None
-    ]
+    return [f"{key} = {_toml_value(value)}" for key, value in section.items() if value is not None]
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

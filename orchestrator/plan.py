@@ -3,6 +3,7 @@
 Random: the parameters of point n are one draw of Optuna's RandomSampler seeded from (study seed, n).
 Grid: point n is cell n of Optuna's GridSampler with the study's seed; every cell occurs once.
 QMC: point n is point n of a scrambled Sobol sequence with the study's seed.
+Listed: the points of the list, over and over; each time with seeds of its own.
 TPE, CMA-ES and NSGA-II learn from finished trials: a point has no parameters until it is claimed.
 """
 
@@ -26,6 +27,8 @@ def plan_points(spec: StudySpec) -> list[dict[str, Any] | None]:
     """Return the parameters of every planned point, in order; None where the sampler fills them later."""
     if not spec.search:
         return [{} for _ in range(spec.point_count)]
+    if spec.sampler.name == "listed":
+        return [dict(spec.sampler.points[n % len(spec.sampler.points)]) for n in range(spec.point_count)]
     if spec.sampler.name in ADAPTIVE:
         return [None] * spec.point_count
     if spec.sampler.name == "qmc":

@@ -37,7 +37,10 @@ def study_document(database: Database, study: StudyRecord, *, whole: bool = Fals
         "best": point_document(best) if best else None,
     }
     if whole:
+        from storage.selection import judge_selection
+
         document["facts"] = study.facts
+        document["selection"] = judge_selection(database, study)
         document["spec"] = study.spec.model_dump(mode="json")
         document["spec_hash"] = study.spec_hash
         document["all_points"] = [point_document(point) for point in points]

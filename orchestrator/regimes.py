@@ -89,6 +89,38 @@ def build_spec(
     return spec
 
 
+def repeat_finalists(name: str, best: dict[str, Any], *, repeats: int, finalists: int) -> StudySpec:
+    """Return a study that evaluates the winner, and the best of those that cannot be told from it, again.
+
+    Same data, model and search; new folds and new seeds; no pruning; every finalist `repeats` times.
+
+    Args:
+        best: the document of a best.json.
+
+    Raises:
+        SpecError: the best.json names no study, or nothing was searched.
+    """
+    equals = (best.get("selection") or {}).get("indistinguishable") or []
+    listed = [best["params"], *(one["params"] for one in equals if one["params"] != best["params"])]
+    listed = listed[:finalists]
+    if not best.get("study_uuid") or not best["params"]:
+        raise SpecError(
+            "This best.json does not say which study it comes from, or nothing was searched in it.",
+            next_step="Export it again: `orch study export NAME -o best.json`.",
+        )
+    document = {section: dict(values) for section, values in best["spec"].items()}
+    document["study"] |= {
+        "name": name,
+        "regime": "custom",
+        "seed": (document["study"]["seed"] + 1) % 2**32,
+        "trials": repeats * len(listed),
+        "repeats_of": best["study_uuid"],
+    }
+    document["sampler"] = {"name": "listed", "points": listed}
+    document["pruner"] = {"name": "none"}
+    return parse(document, source="--repeats")
+
+
 def read_best(path: Path) -> dict[str, Any]:
     """Read a best.json.
 
@@ -167,6 +199,9 @@ def _fixed_from(best: dict[str, Any]) -> dict[str, Any]:
     document["search"] = {}
     study = document.setdefault("study", {})
     study["regime"] = "custom"
+    study["repeats_of"] = ""
+    if document.get("sampler", {}).get("name") == "listed":
+        document["sampler"] = {}
     return document
 
 

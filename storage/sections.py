@@ -28,6 +28,7 @@ class StudySection(Section):
     objective: Literal["max_of_mean", "mean_of_max", "last"] = "max_of_mean"
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     lease_seconds: Annotated[int, Field(ge=5, le=86_400)] = 60
+    repeats_of: str = ""
 
 
 class DataSection(Section):
@@ -150,9 +151,10 @@ class SearchRange(Section):
 
 
 class SamplerSection(Section):
-    """Which Optuna sampler draws the points."""
+    """Which Optuna sampler draws the points; "listed" takes them from `points`, again and again."""
 
-    name: Literal["random", "grid", "qmc", "tpe", "cmaes", "nsga2"] = "random"
+    name: Literal["random", "grid", "qmc", "tpe", "cmaes", "nsga2", "listed"] = "random"
+    points: tuple[dict[str, int | float | str], ...] = ()
 
 
 class PrunerSection(Section):
@@ -161,13 +163,13 @@ class PrunerSection(Section):
     name: Literal["halving", "median", "race", "none"] = "halving"
     min_resource: Count = 4
     reduction_factor: Annotated[int, Field(ge=2, le=100)] = 2
-
-
     startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
     warmup_steps: Annotated[int, Field(ge=0, le=10_000)] = 5
     confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 1.0
     remaining_gain: Annotated[float, Field(ge=0.0, le=10.0)] = 0.5
     prior_sd: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
+
+
 SEARCHABLE: dict[str, str] = {
     "batch_size": "training",
     "learning_rate": "training",

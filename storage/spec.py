@@ -87,6 +87,10 @@ class StudySpec(Section):
             raise ValueError(
                 "training.oversampling needs training.oversampled: the labels whose images it repeats"
             )
+        if (self.sampler.name == "listed") != bool(self.sampler.points):
+            raise ValueError('sampler.points and the sampler "listed" go together')
+        if any(listed.keys() != self.search.keys() for listed in self.sampler.points):
+            raise ValueError("every one of sampler.points must name exactly what [search] names")
         if self.sampler.name == "grid" and not self.search:
             raise ValueError("the grid sampler needs a [search] section with at least one grid")
         return self
