@@ -49,7 +49,7 @@ def draw_scatter(view: StudyView) -> Picture:
     )  # fmt: skip
     caption = (
         "Each mark is one point of the search. Filled: complete, coloured by its objective. Open: pruned early. "
-        "Cross: failed. Star: the best."
+        "Cross: failed. Star: the best" + (f" ({show_params(view.best.params)})." if view.best else ".")
     )
     if not tried:
         why = "no point has finished yet"
@@ -108,7 +108,7 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
             )
         )
     if view.best:
-        name = f"best: {view.best.value:.4f} ({show_params(view.best.params)})"
+        name = f"best: {view.best.value:.4f}"
         traces.append(trace("scatter", **place([view.best]), name=name, marker=BEST))
     return traces
 

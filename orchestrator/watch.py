@@ -1,22 +1,24 @@
-"""Live progress of a study as plain lines, until every point is done or failed."""
+"""Live progress of a study: one table on a terminal, plain lines elsewhere, until every point is done or failed."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.console import show_params, show_seconds
 from orchestrator.export import best_point
 
 if TYPE_CHECKING:
     from storage.engine import Database
-    from storage.points import PointCounts, PointRecord
+    from storage.point_records import PointCounts, PointRecord
     from storage.studies import StudyRecord
 
 MEMORY_SECONDS = 1800.0
 """How far back the pace is measured, in seconds: workers come and go."""
+SHOWN = 8
+"""How many of the best and of the running points a live table has."""
 
 
 def watch_study(
@@ -32,28 +34,76 @@ def watch_study(
     Args:
         interval: seconds between two looks.
     """
-    from storage.points import count_points, list_points
-    from storage.trials import sweep
-
-    history: deque[tuple[float, int]] = deque()
     shown = ""
-    while True:
-        sweep(database, study)
-        points = list_points(database, study.uuid)
-        counts = count_points(database, study.uuid)
-        settled = counts.planned - counts.open - counts.running
-        now = time.monotonic()
-        history.append((now, settled))
-        while now - history[0][0] > MEMORY_SECONDS:
-            history.popleft()
+
+    def show(points: list[PointRecord], counts: PointCounts, left: str) -> None:
+        nonlocal shown
         line = describe(points, counts)
         if line != shown:
-            left = _time_left(history, counts.open + counts.running)
-            print_line(f"{time.strftime('%H:%M:%S')}  {line}{left}")
+            print_line(f"{time.strftime('%H:%M:%S')}  {line}{f', {left}' if left else ''}")
             shown = line
-        if counts.is_settled:
-            return counts
-        sleep(interval)
+
+    return _follow(database, study, show, interval, sleep)
+
+
+def watch_live(
+    database: Database,
+    study: StudyRecord,
+    *,
+    console: Any = None,
+    interval: float = 5.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> PointCounts:
+    """Keep one table on the terminal fresh; return when every point is done or failed.
+
+    Args:
+        console: rich's; that of this terminal when left out.
+        interval: seconds between two looks.
+    """
+    from rich.live import Live
+
+    with Live(console=console, auto_refresh=False) as live:
+
+        def show(points: list[PointRecord], counts: PointCounts, left: str) -> None:
+            live.update(draw_table(study, points, counts, left), refresh=True)
+
+        return _follow(database, study, show, interval, sleep)
+
+
+def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCounts, left: str) -> Any:
+    """The state of a study for a terminal: a bar, the counts, the best points and those in work."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    settled = counts.planned - counts.open - counts.running
+    head = Text.assemble(
+        (study.name, "bold"), f"  {settled} of {counts.planned} points", f"  {left}" if left else ""
+    )
+    numbers = Text.assemble(
+        (f"{counts.complete} complete", "green"),
+        f"  {counts.pruned} pruned  ",
+        (f"{counts.failed} failed", "red" if counts.failed else "none"),
+        f"  {counts.running} running  {counts.open} open",
+    )
+    table = Table(title_justify="left", show_edge=False, pad_edge=False)
+    for name, side in (("point", "right"), ("state", "left"), ("epoch", "right"), ("val AUC", "right"),
+                       ("hyperparameters", "left"), ("worker", "left")):  # fmt: skip
+        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    complete = [point for point in points if point.outcome == "COMPLETE" and point.value is not None]
+    complete.sort(key=lambda point: (-(point.value or 0.0), point.point))
+    running = [point for point in points if point.state == "claimed"]
+    for place, point in enumerate(complete[:SHOWN]):
+        _add_row(table, point, "best" if place == 0 else "complete", "bold green" if place == 0 else "")
+    if complete and running:
+        table.add_section()
+    for point in running[:SHOWN]:
+        _add_row(table, point, "running", "cyan")
+    if len(running) > SHOWN:
+        table.add_row("", Text(f"and {len(running) - SHOWN} more"))
+    bar = ProgressBar(total=max(1, counts.planned), completed=settled, width=60)
+    return Group(head, bar, numbers, table)
 
 
 def describe(points: list[PointRecord], counts: PointCounts) -> str:
@@ -69,8 +119,42 @@ def describe(points: list[PointRecord], counts: PointCounts) -> str:
     return ", ".join(parts)
 
 
+def _follow(
+    database: Database,
+    study: StudyRecord,
+    show: Callable[[list[PointRecord], PointCounts, str], None],
+    interval: float,
+    sleep: Callable[[float], None],
+) -> PointCounts:
+    from storage.points import count_points, list_points
+    from storage.trials import sweep
+
+    history: deque[tuple[float, int]] = deque()
+    while True:
+        sweep(database, study)
+        points = list_points(database, study.uuid)
+        counts = count_points(database, study.uuid)
+        now = time.monotonic()
+        history.append((now, counts.planned - counts.open - counts.running))
+        while now - history[0][0] > MEMORY_SECONDS:
+            history.popleft()
+        show(points, counts, _time_left(history, counts.open + counts.running))
+        if counts.is_settled:
+            return counts
+        sleep(interval)
+
+
+def _add_row(table: Any, point: PointRecord, state: str, style: str) -> None:
+    from rich.text import Text
+
+    value = "" if point.value is None else f"{point.value:.4f}"
+    cells = (str(point.point), state, str(point.epoch), value, show_params(point.params), point.worker or "")
+    # Names come from users: as Text they cannot be taken for markup.
+    table.add_row(*(Text(cell) for cell in cells), style=style)
+
+
 def _time_left(history: deque[tuple[float, int]], left: int) -> str:
     (first_time, first), (last_time, last) = history[0], history[-1]
     if not left or last <= first or last_time <= first_time:
         return ""
-    return f", about {show_seconds(left * (last_time - first_time) / (last - first))} left"
+    return f"about {show_seconds(left * (last_time - first_time) / (last - first))} left"

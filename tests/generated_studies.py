@@ -28,6 +28,7 @@ from storage import tables
 from storage.distributions import distributions
 from storage.engine import Database
 from storage.ledger import FoldEpoch, run_key
+from storage.points import count_points
 from storage.spec import StudySpec
 from storage.studies import StudyRecord, create_study
 
@@ -53,7 +54,9 @@ def formula_curves(params: list[dict], seed: int = 1) -> Curves:
 
     def metrics(point: int, fold: int, epoch: int) -> dict[str, float]:
         # A hash in place of a generator per number, which would take most of the time.
-        noise = 3.4 * (math.sin(12.9898 * point + 78.233 * fold + 37.719 * epoch + seed) * 43758.5453 % 1) - 1.7
+        noise = (
+            3.4 * (math.sin(12.9898 * point + 78.233 * fold + 37.719 * epoch + seed) * 43758.5453 % 1) - 1.7
+        )
         chosen = params[point]
         cost = 0.25 * chosen.get("dropout_rate", 0.1) ** 2 + 0.03 * abs(
             math.log10(chosen.get("learning_rate", 1e-3)) + 3
@@ -141,7 +144,7 @@ def fill_study(
     database: Database, spec: StudySpec, *, params: list[dict] | None = None, curves: Curves | None = None,
     settled: int | None = None, failed: int = 0, pruned: bool = True,
 ) -> StudyRecord:  # fmt: skip
-    """Create a study and settle its points as workers would have."""
+    """Create a study and settle its points as workers would have; one that is settled already is returned."""
     folds, epochs = spec.cv.folds, spec.training.epochs
     spec = spec.with_values({"data.fingerprint": "sha256:" + "0" * 64, "data.targets": ["fracture", "view"]})
     planned = params or [point or {} for point in plan_points(spec)]
@@ -151,6 +154,8 @@ def fill_study(
         "warnings": ["The smallest class (view) has 41 images; the AUC of a fold rests on few of them."],
     }  # fmt: skip
     study = create_study(database, spec, planned, data_folder="", facts=facts)
+    if count_points(database, study.uuid).open < len(planned):
+        return study
     endings = [Ending(epochs, "COMPLETE")] * len(planned)
     if pruned:
         endings = halving_endings(planned, curves, folds, epochs)
