@@ -61,7 +61,7 @@ bench: setup
 	done
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header --extra dicom --extra excel
+	--no-emit-index-url --no-annotate --no-header --extra cmaes --extra dicom --extra excel
 
 lock:
 	$(LOCK) --extra dev --output-file requirements/dev.txt

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from storage.distributions import distributions
 from storage.engine import Database
-from storage.errors import SpecError
+from storage.errors import LeaseLostError, SpecError
 from storage.studies import StudyRecord
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
+
+
+GENERATIONS = 5
+"""A genetic search has at least so many generations, where the study is large enough for that."""
+
+SMALLEST_POPULATION, LARGEST_POPULATION = 4, 50
 
 
 def draw_params(database: Database, study: StudyRecord, point: int, trial_id: int) -> dict[str, Any]:
@@ -27,28 +33,36 @@ def draw_params(database: Database, study: StudyRecord, point: int, trial_id: in
 
     Returns:
         The parameters by name.
+
+    Raises:
+        LeaseLostError: the study was deleted.
     """
     import numpy as np
     import optuna
 
     seed = int(np.random.SeedSequence([study.spec.study.seed, point]).generate_state(1)[0])
-    sampler = make_sampler(study.spec.sampler.name, seed)
+    sampler = make_sampler(study.spec.sampler.name, seed, study.spec.study.trials)
     # Loaded anew each time: a Study keeps the finished trials it has seen, and would not learn from later ones.
-    loaded = optuna.load_study(study_name=study.name, storage=database.optuna, sampler=sampler)
-    database.optuna.get_trial(trial_id)
-    trial = optuna.trial.Trial(loaded, trial_id)
-    return {
-        name: _suggest(trial, name, distribution) for name, distribution in distributions(study.spec).items()
-    }
+    try:
+        loaded = optuna.load_study(study_name=study.name, storage=database.optuna, sampler=sampler)
+        database.optuna.get_trial(trial_id)
+        trial = optuna.trial.Trial(loaded, trial_id)
+        return {
+            name: _suggest(trial, name, distribution)
+            for name, distribution in distributions(study.spec).items()
+        }
+    except (KeyError, optuna.exceptions.UpdateFinishedTrialError) as error:
+        raise LeaseLostError("The trial was ended by another process, or its study was deleted.") from error
 
 
-def make_sampler(name: str, seed: int) -> BaseSampler:
+def make_sampler(name: str, seed: int, trials: int) -> BaseSampler:
     """Make one of Optuna's samplers that learn from finished trials.
 
     Args:
         name: "tpe" (Bergstra et al. 2011), "cmaes" (Hansen 2016) or "nsga2" (the genetic algorithm of Deb et al.
             2002, here with one objective).
         seed: of this draw.
+        trials: of the whole study; decides the size of a generation.
 
     Raises:
         SpecError: the package `cmaes` is not installed.
@@ -60,7 +74,8 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
         # One seed a draw must not mean one restart a draw: all that CMA-ES knows is kept in the study.
         return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
     if name == "nsga2":
-        return optuna.samplers.NSGAIISampler(seed=seed)
+        population = min(max(trials // GENERATIONS, SMALLEST_POPULATION), LARGEST_POPULATION)
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=population)
     return optuna.samplers.TPESampler(seed=seed)
 
 
