@@ -48,7 +48,7 @@ def describe_doubts(
 ) -> list[str]:
     """The warnings of an import, one sentence each; rows in canonical order, `held` bool of shape (n,)."""
     doubts = []
-    if not choices.group_columns:
+    if not choices.group_columns and not choices.group_dicom:
         likely = [name for name in table.columns if any(word in name.lower() for word in WORDS_FOR_GROUPS)]
         hint = f" The column {likely[0]!r} looks like one: --group {likely[0]}." if likely else ""
         doubts.append(
@@ -56,6 +56,10 @@ def describe_doubts(
             f"images, validation sees patients of the training part and its values are too good.{hint}"
         )
     doubts += _doubt_copies(facts, labels)
+    doubts += [
+        f"{count} images may have text burned in ({reason}): a model may learn it, and it may name a patient."
+        for reason, count in Counter(fact.burned_in for fact in facts if fact.burned_in).items()
+    ]
     if not held.any():
         doubts.append("No hold-out was sealed: no image is left for a last, honest estimate.")
     blank = int(np.isnan(labels).all(axis=1).sum())

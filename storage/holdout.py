@@ -7,7 +7,6 @@ of the machine and in the database, so that they are recognised when they come b
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import socket
@@ -32,6 +31,8 @@ from storage.datasets import (
     read_document,
 )
 from storage.errors import DataError
+from storage.looks import name_user, read_looks
+from storage.settings import cache_folder
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -119,7 +120,7 @@ def open_holdout(
     opening = Opening(
         fingerprint=dataset.fingerprint,
         opened_at=time.time(),
-        opened_by=opened_by or f"{_user()}@{socket.gethostname()}",
+        opened_by=opened_by or f"{name_user()}@{socket.gethostname()}",
         model_sha256=model_sha256,
         purpose=purpose,
         study_uuid=study_uuid,
@@ -131,10 +132,12 @@ def open_holdout(
 def list_openings(dataset: Dataset, database: Database | None) -> list[Opening]:
     """Every recorded opening of this hold-out, oldest first, from the dataset folder and the database together.
 
+    A prediction made on its images counts, too.
+
     Raises:
         DataError: the record in the folder is damaged.
     """
-    openings = set()
+    openings = {Opening(**look) for look in read_looks(cache_folder(), dataset.fingerprint)}
     path = dataset.folder / OPENINGS
     if path.exists():
         try:
@@ -291,11 +294,3 @@ def _read_rows(dataset: Dataset, opening: Opening) -> Holdout:
         columns={name: [row["columns"][name] for row in rows] for name in rows[0]["columns"]},
         opening=opening,
     )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        # A container may run under a number that has no name.
-        return str(os.getuid())

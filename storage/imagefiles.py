@@ -14,27 +14,32 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from storage import dicom
 from storage.datasets import Report, name_few
-from storage.errors import DataError
+from storage.errors import DataError, OrchError
 from storage.labels import Table
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+SUFFIXES = (".jpg", ".jpeg", ".png", *dicom.SUFFIXES)
 FORMATS = ("JPEG", "MPO", "PNG")
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What was found in one file: digest, size in bytes, modification time in ns, mode, (width, height) in pixels."""
+    """What was found in one file: digest, size in bytes, modification time in ns, mode, (width, height) in pixels.
+
+    `burned_in` says why text may be part of a DICOM picture; empty otherwise.
+    """
 
     sha256: str
     size: int
     mtime_ns: int
     mode: str
     shape: tuple[int, int]
+    burned_in: str = ""
 
 
 def list_images(folder: Path) -> dict[str, str]:
-    """Every JPEG and PNG file in a folder and its subfolders: name as written in tables -> path in the folder.
+    """Every JPEG, PNG and DICOM file in a folder and its subfolders: name as written in tables -> path in the folder.
 
     Raises:
         DataError: no such folder, or no image in it.
@@ -42,7 +47,7 @@ def list_images(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
         raise DataError(
             f"There is no image folder {folder}.",
-            next_step="Give the folder that holds the JPEG or PNG files.",
+            next_step="Give the folder that holds the JPEG, PNG or DICOM files.",
         )
     found = {}
     for place, subfolders, names in os.walk(folder):
@@ -52,7 +57,7 @@ def list_images(folder: Path) -> dict[str, str]:
                 path = (Path(place) / name).relative_to(folder).as_posix()
                 found[unicodedata.normalize("NFC", path)] = path
     if not found:
-        raise DataError(f"There is no JPEG or PNG file in {folder} or its subfolders.")
+        raise DataError(f"There is no JPEG, PNG or DICOM (.dcm) file in {folder} or its subfolders.")
     return found
 
 
@@ -121,6 +126,11 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
     def inspect(path: str) -> ImageFacts | str:
         try:
             return _inspect(folder / path)
+        except DataError as error:
+            return f"{path} ({error.what.rstrip('.')})"
+        # A missing library is the machine's fault, not the file's.
+        except OrchError:
+            raise
         # Pillow's decoders raise many kinds of errors for damaged files.
         except Exception as error:
             reason = str(error).rstrip(".") or type(error).__name__
@@ -139,7 +149,7 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
     if problems:
         raise DataError(
             f"{len(problems)} of {len(paths)} images in {folder} cannot be read: {name_few(problems)}.",
-            why="The files are damaged, cut off, or not JPEG or PNG.",
+            why="The files are damaged, cut off, or not JPEG, PNG or DICOM radiographs.",
             next_step="Copy them again, or remove them and their rows.",
         )
     return facts
@@ -152,6 +162,10 @@ def _inspect(path: Path) -> ImageFacts:
     status = path.stat()
     if not content:
         raise ValueError("the file is empty")
+    if dicom.is_dicom(path):
+        facts = dicom.inspect_dicom(content)
+        digest = hashlib.sha256(content).hexdigest()
+        return ImageFacts(digest, len(content), status.st_mtime_ns, facts.mode, facts.shape, facts.burned_in)
     with Image.open(io.BytesIO(content)) as image:
         if image.format not in FORMATS:
             raise ValueError(f"it is a {image.format} file, not JPEG or PNG")
@@ -181,6 +195,6 @@ def _no_image(
         f"{len(missing)} rows of {table.path} have no image in {folder}: {listed}.",
         why=f"Is {near[0]} meant?"
         if near
-        else "The file is missing, has another suffix, or is no JPEG or PNG.",
+        else "The file is missing, has another suffix, or is no JPEG, PNG or .dcm.",
         next_step="Bring the images, mend the names, or remove the rows.",
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from storage import holdout
+from storage.classfolders import read_class_folders
 from storage.datasets import (
     COLUMNS,
     MANIFEST,
@@ -26,6 +27,7 @@ from storage.datasets import (
     name_few,
     number_groups,
 )
+from storage.dicom import group_by_patient
 from storage.doubts import describe_doubts, describe_side
 from storage.errors import DataError
 from storage.folders import write_columns, write_lines, write_whole
@@ -44,6 +46,7 @@ class Choices:
     Attributes:
         filename_column: the column of file names.
         group_columns: the columns that together name a group (patient); none makes each image its own group.
+        group_dicom: group by the Patient ID of DICOM files instead; it is hashed with a salt that is forgotten.
         targets: the label columns; None for every column of 0, 1 and blank.
         class_column: one column of classes in place of label columns.
         holdout: the share to seal, in [0, 1); ignored with `split_column`.
@@ -53,6 +56,7 @@ class Choices:
 
     filename_column: str = "filename"
     group_columns: tuple[str, ...] = ()
+    group_dicom: bool = False
     targets: tuple[str, ...] | None = None
     class_column: str | None = None
     holdout: float = 0.15
@@ -79,7 +83,7 @@ class Rows:
 
 def import_dataset(
     images: Path,
-    labels: Path,
+    labels: Path | None,
     out: Path,
     choices: Choices | None = None,
     *,
@@ -91,7 +95,7 @@ def import_dataset(
 
     Args:
         images: the folder of JPEG and PNG files; subfolders are searched.
-        labels: the CSV file.
+        labels: the CSV file; None where the images are in class folders, whose names are then the classes.
         out: the folder to make.
         choices: which columns mean what; the defaults when left out.
         cache: the cache folder of this machine, where sealed images are known by their hash.
@@ -104,11 +108,13 @@ def import_dataset(
     choices = choices or Choices()
     _check_choices(choices)
     _check_free(out)
-    table = read_table(labels)
+    table = read_table(labels) if labels else read_class_folders(images)
     paths = match_images(table, choices.filename_column, images)
     excluded = [choices.filename_column, *choices.group_columns, choices.split_column or ""]
     read = read_labels(table, targets=choices.targets, class_column=choices.class_column, excluded=excluded)
     groups = read_groups(table, choices.group_columns) if choices.group_columns else None
+    if choices.group_dicom:
+        groups = group_by_patient([images / path for path in paths])
     sides = read_split(table, choices.split_column) if choices.split_column else None
     facts = inspect_images(images, paths, report)
     rows = _order_rows(table, paths, facts, read, groups)
@@ -123,6 +129,8 @@ def _check_choices(choices: Choices) -> None:
             f"--holdout {choices.holdout:g} is not a share: it must be at least 0 and below 1.",
             next_step="0.15 seals 15 %, 0 seals nothing.",
         )
+    if choices.group_dicom and choices.group_columns:
+        raise DataError("--group and --group-dicom were both given.", next_step="Give one of them.")
     if not 0 <= choices.seed < 2**32:
         raise DataError(f"--seed {choices.seed} is not between 0 and {2**32 - 1}.")
 
@@ -244,9 +252,10 @@ def _write(
         "fingerprint": fingerprint,
         "holdout_digest": digests[1],
         "targets": list(labels.targets),
-        "grouped": bool(choices.group_columns),
+        "grouped": bool(choices.group_columns) or choices.group_dicom,
         "choices": {
             "group_columns": list(choices.group_columns),
+            "group_dicom": choices.group_dicom,
             "split_column": choices.split_column,
             "holdout": None if sides is not None else choices.holdout,
             "seed": choices.seed,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.errors import DataError
+from storage.dicom import is_dicom, read_dicom
+from storage.errors import DataError, OrchError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,18 +25,40 @@ def read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     range; transparency is laid over black; the orientation that a camera noted is applied.
 
     Args:
-        path: a JPEG or PNG file.
+        path: a JPEG, PNG or DICOM file.
         size: height and width in pixels; the aspect ratio is not kept.
 
     Raises:
         DataError: the file is missing, damaged or no image.
     """
+    from PIL import Image
+
+    coloured = _open(path)
+    height, width = size
+    if coloured.size != (width, height):
+        coloured = coloured.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(coloured, np.uint8)
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """Read an image as `read_image` does, in its own size.
+
+    Raises:
+        DataError: the file is missing, damaged or no image.
+    """
+    return np.asarray(_open(path), np.uint8)
+
+
+def _open(path: Path) -> Image:
     from PIL import Image, ImageOps
 
     try:
+        if is_dicom(path):
+            return Image.fromarray(read_dicom(path)).convert("RGB")
         with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            coloured = _convert(upright)
+            return _convert(ImageOps.exif_transpose(opened))
+    except OrchError:
+        raise
     # Pillow's decoders raise many kinds of errors for damaged files.
     except Exception as error:
         raise DataError(
@@ -43,10 +66,6 @@ def read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
             why="The file is missing, damaged, cut off, or no image.",
             next_step="Copy it again, or import the images without it.",
         ) from error
-    height, width = size
-    if coloured.size != (width, height):
-        coloured = coloured.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(coloured, np.uint8)
 
 
 def _convert(image: Image) -> Image:

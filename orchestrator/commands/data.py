@@ -30,15 +30,19 @@ def import_(
             metavar="IMAGES", help="Folder of JPEG and PNG files; they stay there.", show_default=False
         ),
     ],
-    labels: Annotated[
-        Path,
-        typer.Option(
-            "--labels", metavar="CSV", help="The labels: one line for each image.", show_default=False
-        ),
-    ],
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The dataset folder to make.", show_default=False)
     ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels", metavar="CSV", help="The labels: one line for each image.", show_default=False
+        ),
+    ] = None,
+    class_folders: Annotated[
+        bool,
+        typer.Option("--class-folders", help="In place of labels: each folder in IMAGES is a class."),
+    ] = False,
     filename_column: Annotated[str, typer.Option(help="The column with the file names.")] = "filename",
     group: Annotated[
         str | None,
@@ -46,6 +50,12 @@ def import_(
             metavar="COLUMN[,COLUMN..]", help="Column(s) that name the patient.", show_default=False
         ),
     ] = None,
+    group_dicom: Annotated[
+        bool,
+        typer.Option(
+            "--group-dicom", help="Group DICOM files by their patient, who is neither stored nor printed."
+        ),
+    ] = False,
     targets: Annotated[
         str | None,
         typer.Option(
@@ -80,13 +90,24 @@ def import_(
     """Check images and labels, seal a hold-out, and write a dataset folder. The images stay where they are.
 
     \b
-    Example:
+    Examples:
       orch data import radiographs --labels labels.csv --group patient_id --out my-data
+      orch data import radiographs --class-folders --out my-data
     """
     from storage.errors import UsageError
     from storage.imports import Choices, import_dataset
     from storage.settings import cache_folder
 
+    if class_folders == (labels is not None):
+        raise UsageError(
+            "Either --labels CSV or --class-folders says what the images show.",
+            next_step="Give one of them.",
+        )
+    if class_folders and (group or targets or class_column or split):
+        raise UsageError(
+            "--class-folders goes without --group, --targets, --class-column and --split: folders tell the class only.",
+            next_step="To keep patients together, give a table with --labels CSV and --group.",
+        )
     if holdout is not None and split is not None:
         raise UsageError(
             "--holdout and --split were both given.",
@@ -96,6 +117,7 @@ def import_(
     choices = Choices(
         filename_column=filename_column,
         group_columns=_names(group) or (),
+        group_dicom=group_dicom,
         targets=_names(targets),
         class_column=class_column,
         holdout=Choices.holdout if holdout is None else holdout,

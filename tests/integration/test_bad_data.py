@@ -120,7 +120,7 @@ BAD: list[tuple[Callable[[Path, Rows], None], str]] = [
     (blank_group, r"group column 'patient' is blank in 1 rows \(line 6\)"),
     (blank_name, r"line 6: no file name in column 'filename'"),
     (remove_rows, r"labels.csv is empty"),
-    (remove_all_images, r"no JPEG or PNG file"),
+    (remove_all_images, r"no JPEG, PNG or DICOM"),
     (remove_folder, r"There is no image folder"),
     (one_patient, r"all images are of one group"),
 ]
