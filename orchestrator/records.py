@@ -38,9 +38,11 @@ def study_document(database: Database, study: StudyRecord, *, whole: bool = Fals
     }
     if whole:
         from storage.selection import judge_selection
+        from storage.studies import read_canary
 
         document["facts"] = study.facts
         document["selection"] = judge_selection(database, study)
+        document["canary"] = read_canary(database, study)
         document["spec"] = study.spec.model_dump(mode="json")
         document["spec_hash"] = study.spec_hash
         document["all_points"] = [point_document(point) for point in points]
@@ -74,6 +76,7 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
     from storage.errors import StorageError
     from storage.ledger import read_curves
     from storage.points import list_points
+    from storage.what_ran import summarize_folds
 
     trials = database.optuna.get_all_trials(study.optuna_study_id, deepcopy=False)
     trial = next((trial for trial in trials if trial.number == number), None)
@@ -104,6 +107,8 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
         "user_attributes": {key: value for key, value in trial.user_attrs.items() if key != "token"},
         "started_at": trial.datetime_start.isoformat() + "Z" if trial.datetime_start else None,
         "ended_at": trial.datetime_complete.isoformat() + "Z" if trial.datetime_complete else None,
+        "folds": summarize_folds(curves),
+        "class_balance": study.facts.get("class_balance"),
         "epochs": [asdict(row) for row in curves],
     }
 

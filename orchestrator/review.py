@@ -107,7 +107,7 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
     """
     import numpy
 
-    from workers.folds import make_folds
+    from workers.folds import digest_folds, make_folds
 
     columns = [dataset.targets.index(target) for target in spec.data.targets]
     labels = dataset.labels[:, columns]
@@ -127,9 +127,24 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
         "targets": list(spec.data.targets),
         "train_images": train_images,
         "validation_images": [len(validation) for _, validation in folds],
+        "folds_digest": digest_folds(folds),
+        "class_balance": _class_balance(spec.data.targets, labels, folds),
         "warnings": warnings,
     }
     return Review(facts, warnings)
+
+
+def _class_balance(targets: Sequence[str], labels: Any, folds: Sequence[Any]) -> dict[str, list[list[int]]]:
+    """For each target and fold: positives and assessed in training, positives and assessed in validation."""
+    import numpy
+
+    def count(column: Any) -> list[int]:
+        return [int((column == 1).sum()), int((~numpy.isnan(column)).sum())]
+
+    return {
+        target: [[*count(labels[train, place]), *count(labels[held, place])] for train, held in folds]
+        for place, target in enumerate(targets)
+    }
 
 
 def batch_warnings(

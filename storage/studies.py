@@ -189,6 +189,25 @@ def register_features(
     return row.features_digest, json.loads(row.features_sample)
 
 
+def read_canary(database: Database, study: StudyRecord) -> dict[str, Any] | None:
+    """What trying every searched hyperparameter at both ends of its range showed; None before it was tried."""
+    with database.reading() as connection:
+        text = connection.execute(
+            sa.select(tables.studies.c.canary).where(tables.studies.c.uuid == study.uuid)
+        ).scalar()
+    return None if text is None else dict(json.loads(text))
+
+
+def register_canary(database: Database, study: StudyRecord, tried: dict[str, Any]) -> None:
+    """Keep what was found; plain JSON data. The first worker's stands."""
+    with database.transaction() as connection:
+        connection.execute(
+            sa.update(tables.studies)
+            .where(tables.studies.c.uuid == study.uuid, tables.studies.c.canary.is_(None))
+            .values(canary=json.dumps(tried))
+        )
+
+
 def _set_state(database: Database, study: StudyRecord, state: str) -> None:
     with described(), database.transaction() as connection:
         connection.execute(

@@ -28,6 +28,7 @@ studies = sa.Table(
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("features_digest", sa.String(80)),
     sa.Column("features_sample", sa.Text),
+    sa.Column("canary", sa.Text),
     sa.Column("publish_after", sa.Double),
 )
 

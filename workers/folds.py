@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +55,28 @@ def make_folds(
     ]
     check_sides(groups, [validation for _, validation in folds])
     return folds
+
+
+def digest_folds(folds: Sequence[tuple[np.ndarray, np.ndarray]]) -> str:
+    """A name for these folds: SHA-256 over the validation images of each."""
+    digest = hashlib.sha256()
+    for _, validation in folds:
+        digest.update(np.ascontiguousarray(validation, "<i8").tobytes() + b"|")
+    return "sha256:" + digest.hexdigest()
+
+
+def check_folds(facts: Mapping[str, Any], folds: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Make sure that these are the folds that a study was made with, where its facts name them.
+
+    Raises:
+        DataError: they are others.
+    """
+    if facts.get("folds_digest") not in (None, digest_folds(folds)):
+        raise DataError(
+            "The folds that this machine makes are not those that the study was made with.",
+            why="Another version of scikit-learn, iterative-stratification or numpy draws them otherwise.",
+            next_step="Install the locked versions: make setup, or requirements/cpu.txt.",
+        )
 
 
 def _fold_one_label(label: np.ndarray, groups: np.ndarray, count: int, seed: int) -> np.ndarray:

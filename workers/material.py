@@ -71,11 +71,13 @@ class Material:
         prepare = self._prepare_features if spec.uses_features else self._prepare_images
         prepare(dataset, cache, report)
 
-    def start_fold(self, hyperparameters: dict[str, Any], point: int, fold: int) -> Trainer:
-        """Begin a fold of a trial."""
+    def start_fold(
+        self, hyperparameters: dict[str, Any], point: int, fold: int, *, at_most: int | None = None
+    ) -> Trainer:
+        """Begin a fold of a trial; `at_most` so many of its training and of its validation images, for a quick try."""
         settings = {**self._spec.all_hyperparameters, **hyperparameters}
         seed = (self._spec.study.seed, point, fold)
-        train, validation = self._folds[fold]
+        train, validation = (side[:at_most] for side in self._folds[fold])
         trainer = self._trainers[fold % len(self._trainers)]
         trainer.reset(
             self._inputs,

@@ -12,15 +12,19 @@ import numpy as np
 from storage.datasets import Dataset
 from storage.engine import Database
 from storage.errors import DataError, FeaturesError
-from storage.studies import StudyRecord, register_features
+from storage.studies import StudyRecord, read_canary, register_canary, register_features
 from storage.waiting import wait_for
 from workers.attempt import Attempt, Outcome
+from workers.canary import refuse_idle, try_parameters
 from workers.cross_validation import cross_validate
 
 log = logging.getLogger(__name__)
 
 FEATURES_TOLERANCE = 1e-3
 """Largest difference between two machines' features that still counts as rounding, in standard deviations."""
+
+FEW_IMAGES = 32
+"""Images of a quick try where each passes the whole network."""
 
 
 class Objective(Protocol):
@@ -53,7 +57,7 @@ class KerasObjective:
             WeightsError: the backbone's weights are missing or do not fit.
         """
         from workers.devices import prepare
-        from workers.folds import make_folds
+        from workers.folds import check_folds, make_folds
         from workers.material import Material
 
         spec = study.spec
@@ -62,6 +66,7 @@ class KerasObjective:
         self.targets = spec.data.targets or dataset.targets
         self.labels = select_targets(dataset, self.targets)
         self.folds = make_folds(self.labels, dataset.groups, spec.cv.folds, spec.study.seed)
+        check_folds(study.facts, self.folds)
         self.material = Material(spec, dataset, self.labels, self.targets, self.folds, cache, report)
 
     def evaluate(self, attempt: Attempt) -> Outcome:
@@ -71,6 +76,12 @@ class KerasObjective:
             lambda fold: self.material.start_fold(attempt.hyperparameters, attempt.point, fold),
             self.material.schedule,
         )
+
+    def try_parameters(self) -> dict[str, Any]:
+        """Try every searched hyperparameter at both ends of its range, on the first fold (`workers.canary`)."""
+        spec = self.study.spec
+        few = None if spec.uses_features else FEW_IMAGES
+        return try_parameters(spec, lambda values: self.material.start_fold(values, 0, 0, at_most=few))
 
 
 def prepare_objective(
@@ -84,6 +95,8 @@ def prepare_objective(
 
     Raises:
         FeaturesError: they differ from those of the study's first worker by more than rounding.
+        SpecError: a searched hyperparameter changes nothing.
+        DataError: the folds are not those that the study was made with.
         DataError, ModelError, SpecError, WeightsError: as `KerasObjective`.
     """
     objective = KerasObjective(study, dataset, cache, report)
@@ -94,6 +107,10 @@ def prepare_objective(
     compare_features(study.name, np.asarray(sample), np.asarray(standing))
     if digest != objective.material.source.digest:
         log.info("Features of other library versions than the study's first worker; equal up to rounding.")
+    if study.spec.search and wait_for(lambda _: read_canary(database, study)) is None:
+        tried = objective.try_parameters()
+        wait_for(lambda _: register_canary(database, study, tried))
+        refuse_idle(tried)
     return objective
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from storage.datasets import Dataset, load_dataset
 from storage.engine import Database
-from storage.errors import DataError, FeaturesError, ModelError, WeightsError
+from storage.errors import DataError, FeaturesError, ModelError, SpecError, WeightsError
 from storage.points import count_points
 from storage.studies import StudyRecord, find_study, list_studies, load_study
 from storage.trials import sweep
@@ -203,7 +203,7 @@ class _Shelf:
         """As `prepare`; a study that this machine cannot serve is left to the others."""
         try:
             return self.prepare(study)
-        except (DataError, FeaturesError, ModelError, WeightsError) as error:
+        except (DataError, FeaturesError, ModelError, SpecError, WeightsError) as error:
             self._refused.add(study.uuid)
             self._tell(f"{study.name}: this machine cannot serve it. {error}")
             raise StudyRefused from error

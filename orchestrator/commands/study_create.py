@@ -156,8 +156,8 @@ def create(
         alone = all(other is None for other in others)
         spec = build_protocol(name, protocol.value, seed=seed, settings=settings, alone=alone)
     elif repeats is not None:
-        others = (regime, spec_file, trials, pruner)
-        spec = _repeat(name, best, repeats, finalists, seed, settings, alone=all(o is None for o in others))
+        alone = all(other is None for other in (regime, spec_file, trials, pruner))
+        spec = _repeat(name, best, repeats, finalists, seed, settings, alone=alone)
     else:
         spec = build_spec(
             name,

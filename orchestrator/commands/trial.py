@@ -1,21 +1,16 @@
-"""`orch trial show`."""
+"""`orch trial`: show, replay."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from orchestrator import console
 from orchestrator.opening import open_storage
-from orchestrator.options import AsJson, Storage, StudyName
+from orchestrator.options import AsJson, DataFolders, Storage, StudyName
 
 app = typer.Typer(help="Look at single trials.", no_args_is_help=True, rich_markup_mode=None)
-
-
-@app.callback()
-def _group() -> None:
-    pass
 
 
 @app.command()
@@ -55,6 +50,65 @@ def show(
             ("error", document["error"]),
         ]
     )
+    if document["folds"]:
+        console.print_line()
+        columns = tuple(document["folds"][0])
+        console.print_table(
+            [column.replace("_", " ") for column in columns],
+            [[_range(fold[column]) for column in columns] for fold in document["folds"]],
+            title="What ran",
+        )
     if document["epochs"]:
         console.print_line()
         console.print_table(EPOCH_COLUMNS, epoch_means(document["epochs"]), title="Means over the folds")
+
+
+def _range(value: Any) -> Any:
+    """A pair of equal ends as one number."""
+    return value[0] if isinstance(value, list) and value[0] == value[1] else value
+
+
+@app.command()
+def replay(
+    name: StudyName,
+    number: Annotated[int, typer.Argument(help="Number of the trial.", show_default=False)],
+    data: DataFolders = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute a trial again and compare every epoch of every fold.
+
+    Nothing is written. Bit-identical on the same hardware, versions, threads and features; exit code 1 when a number differs.
+
+    \b
+    Example:
+      orch trial replay first 57 --data my-data
+    """
+    from orchestrator.replay import replay_recorded
+    from orchestrator.stages import show_stages
+    from storage.settings import cache_folder, data_folders
+    from storage.studies import load_study
+
+    with open_storage(storage) as database, show_stages() as report:
+        document = replay_recorded(
+            database, load_study(database, name), number, data_folders(data), cache_folder(), report
+        )
+    if as_json:
+        console.print_json(document)
+    else:
+        for change in document["circumstances"]:
+            console.warn(change)
+        if document["identical"]:
+            console.print_line(
+                f"Bit-identical: {document['numbers']} numbers of {document['folds']} folds and "
+                f"{document['epochs']} epochs."
+            )
+        else:
+            console.print_line(
+                f"{document['different']} of {document['numbers']} numbers differ, the first of them:"
+            )
+            columns = ("fold", "epoch", "name", "recorded", "replayed")
+            rows = [[one[column] for column in columns] for one in document["differences"]]
+            console.print_table(columns, rows)
+    if not document["identical"]:
+        raise typer.Exit(1)

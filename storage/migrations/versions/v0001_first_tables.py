@@ -113,6 +113,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("features_digest", sa.String(length=80), nullable=True),
         sa.Column("features_sample", sa.Text(), nullable=True),
+        sa.Column("canary", sa.Text(), nullable=True),
         sa.Column("publish_after", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("uuid"),
         sa.UniqueConstraint("name"),
