@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.commands import dashboard, data, db, setup, study, trial, worker
+from orchestrator.commands import dashboard, data, db, model, report, setup, status, study, trial, worker
 from storage.errors import OrchError
 
 FAILED = 1
@@ -46,10 +46,13 @@ app.command("init")(setup.init)
 app.command("doctor")(setup.doctor)
 app.command("demo")(setup.demo)
 app.command("worker")(worker.worker)
+app.command("status")(status.status)
 app.command("dashboard")(dashboard.dashboard)
+app.command("report")(report.report)
 app.add_typer(data.app, name="data")
 app.add_typer(study.app, name="study")
 app.add_typer(trial.app, name="trial")
+app.add_typer(model.app, name="model")
 app.add_typer(db.app, name="db")
 
 

@@ -101,6 +101,16 @@ def show(value: Any) -> str:
     return str(value)
 
 
+def show_interval(metric: dict[str, Any]) -> str:
+    """Return a value with its interval, such as 0.812 (0.764 to 0.855); a dash for what is undefined."""
+
+    def number(value: float | None) -> str:
+        return "-" if value is None or value != value else f"{value:.3f}"
+
+    value, low, high = (number(metric.get(key)) for key in ("value", "low", "high"))
+    return value if low == "-" or value == "-" else f"{value} ({low} to {high})"
+
+
 def show_params(params: dict[str, Any] | None) -> str:
     """Return hyperparameters on one line."""
     if params is None:

@@ -27,3 +27,21 @@ DataFolders = Annotated[
         show_default=False,
     ),
 ]
+ModelPath = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A model file, .keras or .h5.", show_default=False)
+]
+TestTimeRepeats = Annotated[
+    int,
+    typer.Option(
+        "--tta", min=0, max=100, metavar="N", help="Test-time augmentation: so many changed copies."
+    ),
+]
+TestTimeBy = Annotated[
+    str,
+    typer.Option(
+        "--tta-by",
+        metavar="CHANGES",
+        help="flip, or rotation=20,zoom=0.1,channel_shift=25. Default: as in training.",
+        show_default=False,
+    ),
+]

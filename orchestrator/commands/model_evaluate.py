@@ -1,0 +1,181 @@
+"""`orch model evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator import console
+from orchestrator.opening import database_if_any
+from orchestrator.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subgroup",
+        metavar="COLUMN",
+        help="AUC within each value of a column of the labels file (numbers: quarters); may be given several times.",
+        show_default=False,
+    ),
+]
+
+
+def evaluate(
+    path: ModelPath,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="A dataset folder.", show_default=False)],
+    open_holdout: Annotated[
+        bool, typer.Option("--open-holdout", help="Judge on the sealed images; the opening is recorded.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Although it was opened before; that is recorded, too.")
+    ] = False,
+    tta: TestTimeRepeats = 0,
+    tta_by: TestTimeBy = "",
+    threshold: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="0.5 or another number; youden or sensitivity=0.9: chosen on out-of-fold predictions.",
+        ),
+    ] = "0.5",
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="Also recalibrated on out-of-fold predictions (Platt).")
+    ] = False,
+    subgroup: Columns = None,
+    visit: Annotated[
+        str,
+        typer.Option(
+            metavar="COLUMN[,COLUMN..]", help="Columns that name a visit: report the modified RUST score."
+        ),
+    ] = "",
+    resamples: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Resamples of the patients for intervals.")
+    ] = 1000,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE.json", help="Write everything.", show_default=False),
+    ] = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a model on its sealed hold-out (once, on record), or on a data set from elsewhere, whole.
+
+    \b
+    Example:
+      orch model evaluate model.keras --data my-data --open-holdout --tta 4 -o evaluation.json
+    """
+    from orchestrator.evaluation import Question
+    from orchestrator.evaluation import evaluate as judge
+    from orchestrator.export import to_json, write_text
+    from orchestrator.progress import show_progress
+    from orchestrator.repeats import read_repeats
+    from storage.datasets import load_dataset
+    from storage.errors import UsageError
+
+    if out is not None and not out.absolute().parent.is_dir():
+        # Found out before the hold-out is opened, which happens once.
+        raise UsageError(f"There is no folder {out.parent} to write {out.name} in.")
+    question = Question(
+        open_holdout=open_holdout,
+        again=again,
+        threshold=threshold,
+        recalibrate=recalibrate,
+        subgroups=tuple(subgroup or ()),
+        visits=tuple(name.strip() for name in visit.split(",") if name.strip()),
+        resamples=resamples,
+    )
+    repeats = read_repeats(path, tta, tta_by, say=console.say)
+    with database_if_any(storage) as database, show_progress("Predicting") as report:
+        document = judge(
+            path, load_dataset(data), database, question, repeats, say=console.say, report=report
+        )
+    if out is not None:
+        write_text(out, to_json(console.without_nan(document)))
+    if as_json:
+        console.print_json(document)
+    else:
+        _print(document)
+    for warning in document["warnings"]:
+        console.warn(warning)
+
+
+def _print(document: dict[str, Any]) -> None:
+    data, openings = document["data"], document["openings"]
+    opened = f"{len(openings)} times" if len(openings) > 1 else "once" if openings else None
+    console.print_facts(
+        [
+            ("model", f"{document['model']['file']} (SHA-256 {document['model']['sha256'][:12]}..)"),
+            ("judged on", f"{data['part']}: {data['images']} images of {data['groups']} groups"),
+            ("data set", data["fingerprint"]),
+            ("hold-out opened", opened),
+            *(
+                ("", f"{console.show_time(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")
+                for one in openings
+            ),
+            ("threshold", document["threshold_rule"]),
+        ]
+    )
+    for name, scored in document["results"].items():
+        console.print_line()
+        rows = list(scored["labels"].items())
+        if len(rows) > 1:
+            rows += [("mean of labels", scored["macro"]), ("all together", scored["micro"])]
+        console.print_table(
+            ["metric", *(label for label, _ in rows)],
+            [
+                [metric, *(console.show_interval(row["metrics"][metric]) for _, row in rows)]
+                for metric in scored["micro"]["metrics"]
+            ],
+            title=f"{name} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)",
+        )
+    _print_table_of_errors(document["results"]["raw"])
+    for column, groups in document.get("subgroups", {}).items():
+        console.print_line()
+        console.print_table(
+            [column, "images", "groups", "AUC (mean of labels)"],
+            [
+                [
+                    name,
+                    part["images"],
+                    part["groups"],
+                    console.show_interval(part["macro"]["metrics"]["auc"]),
+                ]
+                for name, part in groups.items()
+            ],
+        )
+    if "rust" in document:
+        _print_rust(document["rust"])
+
+
+def _print_table_of_errors(scored: dict[str, Any]) -> None:
+    console.print_line()
+    names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+    console.print_table(
+        ["label", "threshold", "TP", "FP", "FN", "TN"],
+        [
+            [
+                label,
+                row["threshold"],
+                *(
+                    None if row["table"][name] != row["table"][name] else int(row["table"][name])
+                    for name in names
+                ),
+            ]
+            for label, row in scored["labels"].items()
+        ],
+        title="raw: confusion tables",
+    )
+
+
+def _print_rust(rust: dict[str, Any]) -> None:
+    console.print_line()
+    console.print_facts(
+        [
+            ("RUST score", f"{rust['compared']} of {rust['visits']} visits have both radiographs, graded"),
+            *((name, console.show_interval(value)) for name, value in rust["agreement"].items()),
+        ]
+    )
+    for visit, reason in rust["without_score"].items():
+        console.print_line(f"no score: {visit} ({reason})")

@@ -1,0 +1,215 @@
+"""Judge a model on images it has not seen: the sealed hold-out, on record, or a data set from elsewhere, whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.versions import library_versions
+from storage.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from storage.datasets import Dataset
+    from storage.engine import Database
+    from storage.modelfiles import TrainingRecord
+    from workers.predict import Repeats
+
+SCHEMA = "orch.evaluation/1"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an evaluation is asked.
+
+    Attributes:
+        open_holdout: judge on the sealed images, on record.
+        again: also where they were opened before.
+        threshold: a rule of `storage.clinical.thresholds.choose_thresholds`.
+        recalibrate: report probabilities recalibrated on out-of-fold predictions, too.
+        subgroups: columns of the labels file.
+        visits: columns that together name a visit, for the RUST score.
+        resamples: of the patients, for intervals.
+        seed: of the resamples.
+    """
+
+    open_holdout: bool = False
+    again: bool = False
+    threshold: str = "0.5"
+    recalibrate: bool = False
+    subgroups: tuple[str, ...] = ()
+    visits: tuple[str, ...] = ()
+    resamples: int = 1000
+    seed: int = 0
+
+
+def evaluate(
+    path: Path,
+    dataset: Dataset,
+    database: Database | None,
+    question: Question,
+    repeats: Repeats,
+    *,
+    say: Callable[[str], None],
+    report: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Judge a model; everything that can be wrong is found out before a hold-out is opened.
+
+    Args:
+        path: the model file.
+        dataset: the model's own data set (its hold-out is judged), or a foreign one (all of it).
+        database: where openings are recorded besides the dataset folder, or None.
+        question: what is asked.
+        repeats: test-time augmentation.
+        say: told remarks for the user.
+        report: told of progress.
+
+    Raises:
+        DataError: the model or the data cannot be used, or the hold-out stays closed.
+    """
+    import numpy as np
+
+    from orchestrator.evaluation_images import find_images, leave_out_seen
+    from orchestrator.evaluation_results import describe_curves, score_columns, score_pools, score_rust
+    from storage.datasets import hash_file
+    from storage.holdout import list_openings
+    from storage.modelfiles import read_card, read_record
+    from workers.devices import prepare
+    from workers.final_model import load_model
+    from workers.predict import image_size, predict
+
+    card = read_card(path) or {} if path.exists() else {}
+    prepare(int(card.get("spec", {}).get("training", {}).get("threads", 2)))
+    model = load_model(path)
+    image_size(model)
+    digest = hash_file(path)
+    targets = find_targets(card, dataset, int(model.output_shape[-1]))
+    record = read_record(path)
+    rule = read_thresholds(question.threshold, record, len(targets))
+    check_question(dataset, question, targets, record)
+    judged = find_images(
+        path, card, digest, dataset, database, opens=question.open_holdout, again=question.again, say=say
+    )
+    judged = leave_out_seen(judged, record, say)
+    places = [dataset.targets.index(target) for target in targets]
+    labels = judged.labels[:, places].astype(np.float64)
+    predictions = predict(model, judged.files, judged.sha256, repeats=repeats, report=report)
+    drawn = {"resamples": question.resamples, "seed": question.seed}
+    results = score_pools(
+        targets,
+        labels,
+        predictions.pooled,
+        judged.groups,
+        rule,
+        record,
+        recalibrate=question.recalibrate,
+        **drawn,
+    )
+    openings = list_openings(dataset, database)
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "model": {"file": path.name, "sha256": digest, "study": card.get("study"), "kind": card.get("kind")},
+        "data": {
+            "fingerprint": dataset.fingerprint,
+            "part": judged.part,
+            "images": len(judged.files),
+            "groups": len(np.unique(judged.groups)),
+        },
+        "targets": list(targets),
+        "threshold_rule": question.threshold,
+        "augmentation": {"repeats": repeats.effective, **repeats.settings},
+        "results": results,
+        "curves": describe_curves(targets, labels, predictions.raw),
+        "openings": [asdict(opening) for opening in openings],
+        "versions": library_versions(),
+        "warnings": results["raw"]["warnings"],
+    }
+    if question.subgroups:
+        columns = {name: judged.columns[name] for name in question.subgroups}
+        document["subgroups"] = score_columns(
+            columns, targets, labels, predictions.raw, judged.groups, **drawn
+        )
+    if question.visits:
+        visits = [judged.columns[name] for name in question.visits]
+        document["rust"] = score_rust(visits, targets, labels, predictions.raw, judged.groups, **drawn)
+    return document
+
+
+def find_targets(card: dict[str, Any], dataset: Dataset, outputs: int) -> tuple[str, ...]:
+    """The labels that the outputs of a model stand for.
+
+    Raises:
+        DataError: the data set does not label them.
+    """
+    targets = tuple(card.get("targets") or dataset.targets)
+    missing = [target for target in targets if target not in dataset.targets]
+    if missing or len(targets) != outputs:
+        raise DataError(
+            f"The model has {outputs} outputs ({', '.join(targets)}), which {dataset.folder} does not label all."
+            if missing
+            else f"The model has {outputs} outputs, {dataset.folder} has {len(targets)} labels.",
+            why=f"Its labels are {', '.join(dataset.targets)}.",
+            next_step="Import the images with label columns of these names.",
+        )
+    return targets
+
+
+def read_thresholds(
+    rule: str, record: TrainingRecord | None, targets: int
+) -> Callable[[np.ndarray, np.ndarray], list[float]]:
+    """What makes thresholds from out-of-fold labels and probabilities.
+
+    Raises:
+        DataError: no such rule, or it needs out-of-fold predictions, and the model carries none.
+    """
+    import numpy as np
+
+    from storage.clinical.thresholds import choose_thresholds
+
+    try:
+        choose_thresholds(rule, np.zeros((0, targets)), np.zeros((0, targets)))
+    except ValueError as error:
+        raise DataError(
+            f"--threshold {rule} is no rule.",
+            why=str(error),
+            next_step="Say --threshold 0.5, --threshold youden or --threshold sensitivity=0.9.",
+        ) from error
+    if rule.startswith(("youden", "sensitivity")) and (record is None or not len(record.labels)):
+        raise DataError(
+            f"--threshold {rule} needs out-of-fold predictions, and the model carries none.",
+            why="It was trained where the study's database was not, or not by orch. A threshold chosen on the very "
+            "images that are then reported on would flatter the model.",
+            next_step="Train it again with --storage, or give a number: --threshold 0.5.",
+        )
+    return lambda labels, probabilities: choose_thresholds(rule, labels, probabilities)
+
+
+def check_question(
+    dataset: Dataset, question: Question, targets: tuple[str, ...], record: TrainingRecord | None
+) -> None:
+    """Make sure that what is asked can be answered, before a hold-out is opened for it.
+
+    Raises:
+        DataError: says what is missing.
+    """
+    import numpy as np
+
+    from orchestrator.evaluation_results import fit_recalibrations, score_rust
+    from storage.datasets import read_columns
+
+    nobody = np.zeros((0, len(targets)))
+    if question.recalibrate:
+        known = record.labels if record is not None else nobody
+        fit_recalibrations(targets, known, record.probabilities if record is not None else nobody)
+    if question.visits:
+        score_rust([[]], targets, nobody, nobody, nobody[:, 0], resamples=1, seed=0)
+    known_columns = read_columns(dataset)
+    for column in (*question.subgroups, *question.visits):
+        if column not in known_columns:
+            raise DataError(
+                f"{dataset.folder} has no column {column!r}.",
+                why=f"Its columns besides labels are {', '.join(known_columns)}.",
+            )

@@ -1,0 +1,248 @@
+"""Predict image files and put the results in a table: file, label where it is known, raw, mean, max and min."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import DataError, OrchError, UsageError
+
+if TYPE_CHECKING:
+    from storage.engine import Database
+    from workers.predict import Predictions, Repeats
+
+SHEET_ROWS = 1_048_575
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images to predict: their names for the table, files, digests, and the label cells of each target where known."""
+
+    names: tuple[str, ...]
+    files: tuple[Path, ...]
+    digests: tuple[str, ...]
+    labels: dict[str, list[float | None]]
+
+    def first(self, count: int) -> Images:
+        """The first few of them."""
+        labels = {target: cells[:count] for target, cells in self.labels.items()}
+        return Images(self.names[:count], self.files[:count], self.digests[:count], labels)
+
+
+def find_images(source: Path, labels: Path | None, filename_column: str, targets: Sequence[str]) -> Images:
+    """The images of a folder, a single file, or the development part of a dataset folder.
+
+    Args:
+        source: which of them.
+        labels: a labels file, for the labels of a folder or a file.
+        filename_column: its column of file names.
+        targets: the labels that are wanted.
+
+    Raises:
+        DataError: there is no image, or the labels file cannot be used.
+    """
+    from storage.datasets import MANIFEST, hash_file, load_dataset, read_columns
+    from storage.imagefiles import list_images
+
+    if (source / MANIFEST).exists():
+        dataset = load_dataset(source)
+        dataset.check_images()
+        columns = read_columns(dataset)
+        names = tuple(columns.get(filename_column) or [file.name for file in dataset.files])
+        known = {
+            target: _known(dataset.labels[:, dataset.targets.index(target)].tolist())
+            for target in targets
+            if target in dataset.targets
+        }
+        return Images(names, dataset.files, dataset.sha256, known)
+    if source.is_file():
+        found, folder = [source.name], source.parent
+    else:
+        found, folder = sorted(list_images(source).values()), source
+    files = tuple(folder / name for name in found)
+    known = _read_labels(labels, filename_column, found, targets) if labels is not None else {}
+    return Images(tuple(found), files, tuple(hash_file(file) for file in files), known)
+
+
+def predict_images(
+    path: Path,
+    images: Images,
+    targets: Sequence[str],
+    repeats: Repeats,
+    *,
+    pixels: tuple[float, float],
+    threads: int,
+    report: Callable[[int, int], None] | None = None,
+) -> Predictions:
+    """Load the model and predict.
+
+    Raises:
+        DataError: the model or an image cannot be used.
+    """
+    from workers.devices import prepare
+    from workers.final_model import load_model
+    from workers.predict import predict
+
+    prepare(threads)
+    model = load_model(path)
+    if int(model.output_shape[-1]) != len(targets):
+        raise DataError(
+            f"The model has {model.output_shape[-1]} outputs, and {len(targets)} names for them.",
+            next_step="Name them with --targets a,b,..",
+        )
+    return predict(model, images.files, images.digests, repeats=repeats, pixels=pixels, report=report)
+
+
+def notice_sealed(
+    path: Path, images: Images, database: Database | None, cache: Path, say: Callable[[str], None]
+) -> None:
+    """Say and record it when images that are about to be predicted are sealed in a hold-out, or were trained on."""
+    from storage.datasets import hash_file
+    from storage.holdout import find_unsealed
+    from storage.looks import record_looks
+    from storage.modelfiles import read_record
+
+    found = find_unsealed(images.digests, cache=cache, database=database)
+    for fingerprint, sealed in found.items():
+        say(
+            f"warning: {len(sealed)} of these images are sealed in the hold-out of {fingerprint[:19]}..; looking at them "
+            "is recorded as an opening of it."
+        )
+    if found:
+        record_looks(
+            found,
+            cache=cache,
+            database=database,
+            model_sha256=hash_file(path),
+            purpose=f"predicting with {path.name}",
+        )
+    record = read_record(path)
+    seen = len(record.trained_on & set(images.digests)) if record is not None else 0
+    if seen:
+        say(f"warning: the model was trained on {seen} of these images; on them it looks better than it is.")
+
+
+def make_table(
+    images: Images, targets: Sequence[str], predictions: Predictions
+) -> tuple[list[str], list[list[Any]]]:
+    """Header and rows: file; for each target its label where known, and raw, mean, max and min."""
+    import numpy as np
+
+    header = ["filename"]
+    columns: list[list[Any]] = [list(images.names)]
+    for place, target in enumerate(targets):
+        # The name of a single target says nothing that the reader does not know.
+        prefix = f"{target} " if len(targets) > 1 else ""
+        if target in images.labels:
+            header.append(f"{prefix}label")
+            columns.append(images.labels[target])
+        for pool, values in predictions.pooled.items():
+            header.append(f"{prefix}{pool}")
+            columns.append([float(np.round(value, 6)) for value in values[:, place].astype(np.float64)])
+    return header, [list(row) for row in zip(*columns, strict=True)]
+
+
+def write_table(out: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write the table as CSV or, by its suffix, as an Excel workbook; whole or not at all.
+
+    Raises:
+        OrchError: XlsxWriter is not installed.
+        DataError: a sheet cannot hold so many rows.
+    """
+    if out.suffix.lower() == ".xlsx":
+        _write_workbook(out, header, rows)
+        return
+    from orchestrator.export import write_text
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
+    write_text(out, text.getvalue())
+
+
+def check_out(out: Path) -> None:
+    """Make sure, before anything is predicted, that the table can be written.
+
+    Raises:
+        UsageError: another suffix, or no such folder.
+        OrchError: XlsxWriter is not installed.
+    """
+    if out.suffix.lower() not in (".csv", ".xlsx"):
+        raise UsageError(f"-o {out} must end in .csv or .xlsx.")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {out.parent} to write {out.name} in.")
+    if out.suffix.lower() == ".xlsx":
+        _import_xlsxwriter()
+
+
+def _write_workbook(out: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    if len(rows) > SHEET_ROWS:
+        raise DataError(
+            f"An Excel sheet holds {SHEET_ROWS} rows, not {len(rows)}.", next_step="Write a .csv."
+        )
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    # File names come from users: one that begins with = must not become a formula.
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True}
+    try:
+        with _import_xlsxwriter().Workbook(partial, options) as book:
+            sheet = book.add_worksheet("predictions")
+            sheet.write_row(0, 0, header, book.add_format({"bold": True}))
+            for place, row in enumerate(rows, start=1):
+                sheet.write_row(place, 0, row)
+            sheet.freeze_panes(1, 1)
+            sheet.set_column(0, 0, max([len(str(row[0])) for row in rows] + [10]))
+            sheet.autofilter(0, 0, len(rows), len(header) - 1)
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _import_xlsxwriter() -> Any:
+    try:
+        import xlsxwriter
+    except ImportError as error:
+        raise OrchError(
+            "An Excel workbook needs XlsxWriter, which is not installed.",
+            next_step="Install orch with its extra `excel`, or write a .csv.",
+        ) from error
+    return xlsxwriter
+
+
+def _known(values: Sequence[float]) -> list[float | None]:
+    return [None if value != value else int(value) for value in values]
+
+
+def _read_labels(
+    path: Path, filename_column: str, names: Sequence[str], targets: Sequence[str]
+) -> dict[str, list[float | None]]:
+    """Label cells by target, from columns of the target's name, or `column=value` from a column of classes."""
+    from storage.labels import VALUES, read_table
+
+    table = read_table(path)
+    row_of = {}
+    for row, cell in enumerate(table.column(filename_column, option="--filename-column")):
+        row_of[cell] = row_of[Path(cell).name] = row
+    rows = [row_of.get(name, row_of.get(Path(name).name)) for name in names]
+    known: dict[str, list[float | None]] = {}
+    for target in targets:
+        column, _, value = target.partition("=")
+        if target in table.columns:
+            cells = table.column(target, option="--targets")
+            read = [None if row is None else VALUES.get(cells[row]) for row in rows]
+        elif value and column in table.columns:
+            cells = table.column(column, option="--targets")
+            read = [None if row is None or not cells[row] else float(cells[row] == value) for row in rows]
+        else:
+            continue
+        known[target] = [None if cell is None or cell != cell else int(cell) for cell in read]
+    if not known:
+        raise DataError(
+            f"{path} labels none of {', '.join(targets)}.", why=f"Its columns are {', '.join(table.columns)}."
+        )
+    return known
