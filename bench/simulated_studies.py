@@ -31,6 +31,7 @@ class Simulated:
         curves: validation AUC, shape (trials, folds, epochs).
         scores: out-of-fold scores at every epoch, float32, shape (trials, epochs, images, targets).
         labels, groups, folds: of the images.
+        power, shared: what it was drawn from, to train its trials again.
     """
 
     truth: Array
@@ -39,6 +40,8 @@ class Simulated:
     labels: NDArray[np.float32]
     groups: NDArray[np.int64]
     folds: list[NDArray[np.int64]]
+    power: Array
+    shared: Array
 
 
 def simulate(generator: np.random.Generator, trials: int = TRIALS) -> Simulated:
@@ -82,7 +85,7 @@ def train(
     signal = powers.transpose(0, 2, 1)[:, :, fold_of_image, None].astype(np.float32) * labels
     scores = signal + SHARED * shared.astype(np.float32) + own + jitter
     curves = np.stack([auc_of(labels[images], scores[:, :, images]) for images in folds], axis=1)
-    return Simulated(truth_of(power), curves, scores, labels, groups, folds)
+    return Simulated(truth_of(power), curves, scores, labels, groups, folds, power, shared)
 
 
 def make_folds(generator: np.random.Generator, groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
