@@ -84,13 +84,22 @@ def measured_seconds(database: Database, spec: StudySpec) -> float | None:
     from storage.studies import list_studies
 
     for study in reversed(list_studies(database)):
-        alike = study.fingerprint == spec.data.fingerprint and study.spec.model.head == spec.model.head
-        if not alike or study.spec.training.threads != spec.training.threads:
+        if study.fingerprint != spec.data.fingerprint or _describe_work(study.spec) != _describe_work(spec):
             continue
         seconds = sorted(row.seconds for row in read_curves(database, study.uuid))
         if seconds:
             return float(seconds[len(seconds) // 2])
     return None
+
+
+def _describe_work(spec: StudySpec) -> tuple[Any, ...]:
+    """What the time of a fold-epoch depends on, besides batch size and data."""
+    model, common = spec.model, (spec.model.head, spec.training.threads, spec.uses_features)
+    return (
+        common
+        if spec.uses_features
+        else (*common, model.kind, model.backbone, model.trainable, model.image_size)
+    )
 
 
 def _rule_of_thumb(
