@@ -20,6 +20,7 @@ from workers.fold_epochs import (
     mean_known,
     run_fold_epoch,
 )
+from workers.lease import Drained
 
 Result = tuple[np.ndarray, list[FoldEpoch], tuple[FoldPredictions, ...], list[int]]
 
@@ -44,10 +45,12 @@ def run_lockstep(attempt: Attempt, start_fold: StartFold) -> Result:
     keeper = _PredictionKeeper(spec.study.objective, folds)
     begin, rows = _resume(attempt, folds, curves, keeper)
     seconds = 0.0
+    attempt.lease.check()
     for epoch in range(begin + 1, epochs + 1):
         rows = []
         for number, fold in enumerate(folds):
-            attempt.lease.check(needed=seconds * (len(folds) - number) if number else math.inf)
+            # Told to stop within an epoch: finish it, if the grace period has the time.
+            attempt.lease.check(needed=seconds * (len(folds) - number))
             rows.append(run_fold_epoch(attempt, fold, number, epoch))
             seconds = rows[-1].seconds
         curves[:, epoch - 1] = [row.val_auc for row in rows]
@@ -56,15 +59,14 @@ def run_lockstep(attempt: Attempt, start_fold: StartFold) -> Result:
             raise Pruned(math.nan)
         keeper.look(curves, epoch)
         is_last = epoch == epochs
-        if not is_last and (attempt.checkpoint.is_due or attempt.lease.is_draining):
+        if attempt.checkpoint.is_due and not is_last:
             attempt.checkpoint.save(epoch, lambda: _pack(folds, keeper))
-        attempt.report(
-            epoch,
-            mean_known(curves[:, epoch - 1]),
-            attempt.epoch_means,
-            curves[:, :epoch],
-            is_last=is_last,
-        )
+        mean = mean_known(curves[:, epoch - 1])
+        try:
+            attempt.report(epoch, mean, attempt.epoch_means, curves[:, :epoch], is_last=is_last)
+        except Drained:
+            attempt.checkpoint.save(epoch, lambda: _pack(folds, keeper))
+            raise
     return curves, rows, keeper.kept(), [len(fold.train_index) for fold in folds]
 
 

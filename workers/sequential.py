@@ -99,8 +99,8 @@ class _FoldRun:
         epochs = self.curves.shape[1]
         begin, stack = self._resume()
         best = self.attempt.read_best_curves() if isinstance(self.attempt.pruner, HalvingPruner) else None
+        self.attempt.lease.check()
         for epoch in range(begin + 1, epochs + 1):
-            self.attempt.lease.check()
             row = run_fold_epoch(self.attempt, self.fold, self.number, epoch)
             stack.append(np.asarray(self.fold.predict_validation(), np.float16))
             self.rows[self.number, epoch] = row
@@ -115,13 +115,15 @@ class _FoldRun:
                 raise Pruned(math.nan)
             if best is not None and self._falls_behind(best, epoch):
                 raise Pruned(self._running_value(epoch))
-            checkpoint = self.attempt.checkpoint
-            if not is_last and (checkpoint.is_due or self.attempt.lease.is_draining):
+            checkpoint, draining = self.attempt.checkpoint, self.attempt.lease.is_draining
+            if not is_last and (draining or checkpoint.is_due):
                 checkpoint.save(
                     epoch,
                     lambda: {"stack": np.stack(stack), **pack("state", self.fold.state())},
                     fold=self.number,
                 )
+            if draining and not is_last:
+                self.attempt.lease.check()
         return np.stack(stack)
 
     def _resume(self) -> tuple[int, list[np.ndarray]]:

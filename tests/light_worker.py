@@ -1,0 +1,44 @@
+"""A real worker process whose objective is a formula that sleeps: it lives long enough to be killed often."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+from storage.engine import open_database
+from storage.studies import StudyRecord, find_study
+from storage.waiting import wait_for
+from tests.studies import PretendObjective
+from workers.loop import Worker
+from workers.worker import draining_on_signals
+
+
+def work(url: str, study: str, seconds: float, logs: str, artifacts: str = "") -> None:
+    """Serve one study until it is settled; SIGTERM drains.
+
+    Args:
+        url: the study database.
+        study: name of the study.
+        seconds: how long each fold-epoch sleeps.
+        logs: folder for this process's log.
+        artifacts: shared folder for checkpoints, if any.
+    """
+    logging.basicConfig(filename=Path(logs) / f"{os.getpid()}.log", level=logging.INFO, force=True)
+    stop = threading.Event()
+
+    def studies() -> list[StudyRecord]:
+        found = find_study(database, study)
+        return [found] if found else []
+
+    with draining_on_signals(stop):
+        database = wait_for(lambda _: open_database(url), stopped=stop.is_set, sleep=stop.wait)
+        worker = Worker(
+            database,
+            lambda _: PretendObjective(seconds=seconds),
+            stop,
+            artifacts=Path(artifacts) if artifacts else None,
+        )
+        worker.run(studies)
+        database.close()
