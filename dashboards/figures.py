@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dashboards import importance_figures
+from dashboards.choice_figures import draw_choice
 from dashboards.curve_figures import draw_examples, draw_measures, draw_schedule, draw_trial
 from dashboards.drawing import Picture
 from dashboards.info import StudyView
@@ -21,17 +22,22 @@ from storage.errors import UsageError
 FORMATS = ("png", "svg", "pdf")
 
 
-def draw_study(view: StudyView, outcomes: Outcomes | None = None) -> list[Picture]:
+def draw_study(
+    view: StudyView, outcomes: Outcomes | None = None, selection: Mapping[str, Any] | None = None
+) -> list[Picture]:
     """Draw every figure of one study; one without data says why it is empty.
 
     Args:
         view: read with its curves.
         outcomes: out-of-fold predictions of the best trial; without them the figures that need them say so.
+        selection: how sure the choice is (`storage.selection.judge_selection`); left out, it is not drawn.
     """
     pictures = [draw_search(view)]
     best = view.best
     if best is not None:
         rows = view.curves_of(best.point)
+        if selection is not None:
+            pictures.append(draw_choice(view, selection))
         pictures.append(draw_trial(view, best, rows))
     pictures += [draw_examples(view), draw_slices(view), importance_figures.draw_importance(view)]
     pictures += [draw_pruning(view), draw_folds(view)]

@@ -36,12 +36,14 @@ class Chapter:
         outcomes: out-of-fold predictions of the best trial, where labels and predictions are at hand.
         spec_text: the spec as TOML.
         data_summary: counts of the data set by name, where it is at hand.
+        selection: how sure the choice of the best is, as `storage.selection.judge_selection` gives it.
     """
 
     view: StudyView
     outcomes: Outcomes | None
     spec_text: str
     data_summary: Mapping[str, Any] | None = None
+    selection: Mapping[str, Any] | None = None
 
 
 def write_page(chapters: Sequence[Chapter], versions: Mapping[str, str | None]) -> str:
@@ -93,7 +95,9 @@ def _write_chapter(
 ) -> str:
     view = chapter.view
     warnings = "".join(f"<li>{_text(warning)}</li>" for warning in list_warnings(view))
-    pictures = "".join(_figure(picture, place, drawn) for picture in draw_study(view, chapter.outcomes))
+    pictures = "".join(
+        _figure(picture, place, drawn) for picture in draw_study(view, chapter.outcomes, chapter.selection)
+    )
     checklist = Table(
         ("CLAIM", "TRIPOD+AI", "topic", "status", "answer"),
         [(item.claim, item.tripod, item.topic, item.status, item.answer) for item in fill_checklist(view)],
@@ -106,6 +110,7 @@ def _write_chapter(
             "<h3>Data</h3>",
             _facts(_describe_data(chapter)),
             "<h3>Results</h3>",
+            _choice(chapter.selection),
             _results(view),
             "<h3>Figures</h3>",
             pictures,
@@ -170,6 +175,13 @@ def _results(view: StudyView) -> str:
         summary = f"{len(more):,} more trials.{rest}"
         text += f"<details><summary>{_text(summary)}</summary>{_table(Table(table.columns, more))}</details>"
     return text
+
+
+def _choice(selection: Mapping[str, Any] | None) -> str:
+    if selection is None:
+        return ""
+    sentence = f"<p><b>How sure is the choice?</b> {_text(selection['sentence'])}.</p>"
+    return f"{sentence}<p class='soft'>Rule: {_text(selection['rule'])}.</p>"
 
 
 def _reproduction(view: StudyView, versions: Mapping[str, str | None]) -> str:

@@ -23,6 +23,7 @@ from storage.attempts import list_attempts
 from storage.engine import Database, open_database
 from storage.errors import UsageError
 from storage.ledger import read_curves
+from storage.selection import judge_selection
 from storage.settings import data_folders, storage_url
 from storage.studies import StudyRecord, list_studies, load_study
 
@@ -96,6 +97,11 @@ class Study:
     def best(self) -> dict[str, Any] | None:
         """The row of `trials` with the highest value, or None."""
         return self.trials[0] if self._view.best else None
+
+    @property
+    def selection(self) -> dict[str, Any] | None:
+        """How sure the choice of the best is: noise, the trials that cannot be told from it, the corrected value."""
+        return judge_selection(self._database, self._record) if self._view.best else None
 
     @property
     def trials(self) -> Rows:
@@ -178,4 +184,4 @@ class Study:
         best = self._view.best
         dataset = find_dataset(self._record, self._folders) if best else None
         outcomes = read_outcomes(self._database, self._record, best.point, dataset) if best else None
-        return draw_study(self._view, outcomes)
+        return draw_study(self._view, outcomes, self.selection)

@@ -43,6 +43,7 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
     from dashboards.outcomes import find_dataset, read_outcomes
     from dashboards.report import Chapter
     from orchestrator.export import spec_toml
+    from storage.selection import judge_selection
 
     view = read_view(database, study)
     dataset = find_dataset(study, folders)
@@ -52,6 +53,7 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
         outcomes=read_outcomes(database, study, best.point, dataset) if best else None,
         spec_text=spec_toml(study.spec),
         data_summary=dataset.summary if dataset else None,
+        selection=judge_selection(database, study) if best else None,
     )
 
 
@@ -66,7 +68,7 @@ def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[s
     drawn = [(folder, [draw_studies([chapter.view for chapter in chapters])])] if len(chapters) > 1 else []
     for chapter in chapters:
         place = folder / _file_name(chapter.view.study.name) if len(chapters) > 1 else folder
-        drawn.append((place, draw_study(chapter.view, chapter.outcomes)))
+        drawn.append((place, draw_study(chapter.view, chapter.outcomes, chapter.selection)))
     return sum(len(write_pictures(pictures, place, formats)) for place, pictures in drawn)
 
 

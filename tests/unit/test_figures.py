@@ -20,6 +20,7 @@ from dashboards.outcomes import Outcomes, calibrate, count_confusion, macro_roc,
 from storage.engine import Database, open_database
 from storage.errors import UsageError
 from storage.ledger import read_curves
+from storage.selection import judge_selection
 from tests.generated_studies import reference_study, regime_two_study, sized_study
 
 NAMES = ["search", "best-curves", "examples", "slices", "importance", "pruning", "folds", "measures",
@@ -172,6 +173,21 @@ def test_a_hyperparameter_that_does_nothing_stays_inside_the_null_band(database:
     found = {one.name: one for one in estimate_importance(view)}
     assert found["dropout_rate"].is_told_from_chance
     assert not found["batch_size"].is_told_from_chance
+
+
+def test_the_choice_shows_what_cannot_be_told_from_the_best(database: Database) -> None:
+    study = reference_study(database)
+    view, selection = read_view(database, study), judge_selection(database, study)
+    assert selection is not None
+    picture = draw_study(view, None, selection)[1]
+    go.Figure(picture.figure)
+    assert picture.name == "choice"
+    blue = picture.figure["data"][0]
+    assert len(blue["x"]) == len(selection["indistinguishable"])
+    assert blue["error_y"]["value"] == selection["noise_per_trial"]
+    assert picture.figure["layout"]["shapes"][0]["y0"] == (
+        selection["corrected_value"] or selection["corrected_at_most"]
+    )
 
 
 def test_studies_are_compared_in_one_table_and_figure(database: Database) -> None:

@@ -1,0 +1,192 @@
+"""The installed dashboard and the page to send, driven in a real browser."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from dashboards.info import read_view
+from dashboards.publish import publish_study
+from storage.engine import open_database
+from tests.browser import open_browser, open_tab
+from tests.generated_studies import reference_study, regime_two_study, sized_study
+
+PASSWORD = "a password of our own"
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def storage(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Regime I with its pages published, Regime II, and a study of failures only."""
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "orch.db").write_bytes(sqlite_template.read_bytes())
+    url = f"sqlite:///{folder / 'orch.db'}"
+    database = open_database(url)
+    publish_study(database, reference_study(database))
+    regime_two_study(database)
+    sized_study(database, "failures", 4, failed=4)
+    database.close()
+    return url
+
+
+@pytest.fixture(scope="module")
+def address(storage: str, orch_program: Path) -> Iterator[str]:
+    """A running `orch dashboard` with a password."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [orch_program, "dashboard", "--port", str(port), "--storage", storage],
+        env={**os.environ, "ORCH_DASHBOARD_PASSWORD": PASSWORD},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for _ in range(240):
+            try:
+                assert urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).read() == b"ok\n"
+                break
+            except OSError:
+                assert server.poll() is None, server.stderr.read() if server.stderr else ""
+                time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+        assert server.stderr is not None
+        assert PASSWORD not in server.stderr.read()
+
+
+def log_in(page: Any, address: str) -> None:
+    page.goto(f"{address}/")
+    page.fill("#password", PASSWORD)
+    page.click("button")
+    page.wait_for_selector("text=regime-1")
+
+
+def test_a_wrong_password_fails_and_the_right_one_shows_the_studies(browser: Any, address: str) -> None:
+    with open_tab(browser) as (page, _):
+        page.goto(f"{address}/dashboard/studies/1")
+        assert "/login" in page.url
+        page.fill("#password", "guess")
+        page.click("button")
+        assert page.inner_text(".wrong") == "That is not the password."
+        assert "regime-1" not in page.content()
+    with open_tab(browser) as (page, wrong):
+        log_in(page, address)
+        for name in ("regime-1", "regime-2", "failures"):
+            page.wait_for_selector(f"text={name}")
+        assert wrong == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_study_shows_its_figures_and_its_note(browser: Any, address: str, theme: str, size: dict) -> None:
+    with open_tab(browser, color_scheme=theme, viewport=size) as (page, wrong):
+        log_in(page, address)
+        page.goto(f"{address}/dashboard/studies/1")
+        for text in ("how much folds differ", "importance of hyperparameters", "pruning saved", "who worked when",
+                     "folds of the best trial", "batch size (images) x dropout rate"):  # fmt: skip
+            page.wait_for_selector(f".js-plotly-plot >> text={text}")
+        page.goto(f"{address}/dashboard/studies/1/note")
+        page.wait_for_selector("text=points settled")
+        assert "val_auc" in page.content()
+        assert wrong == []
+
+
+def test_a_trial_shows_its_fold_curves_drawn_and_as_numbers(browser: Any, address: str, storage: str) -> None:
+    database = open_database(storage)
+    view = read_view(database, reference_study(database))
+    database.close()
+    assert view.best is not None
+    with open_tab(browser) as (page, wrong):
+        log_in(page, address)
+        page.goto(f"{address}/dashboard/studies/1/trials?numbers={view.best.trial_number}")
+        picture = page.wait_for_selector("img[alt^='Fold curves']")
+        page.wait_for_function("image => image.complete && image.naturalWidth > 300", arg=picture)
+        page.wait_for_selector("text=Validation AUC by epoch")
+        assert page.locator("table >> text=f6").count() == 1
+        assert wrong == []
+
+
+def test_what_would_change_something_is_refused(browser: Any, address: str) -> None:
+    with open_tab(browser) as (page, _):
+        log_in(page, address)
+        # From a script on the page itself, which has the cookie and the right origin.
+        asked = """async ([method, path, body]) => {
+            const answer = await fetch(path, {method, body: body ? JSON.stringify(body) : undefined,
+                                              headers: {"Content-Type": "application/json"}});
+            return [answer.status, await answer.text()];
+        }"""
+        for request in (["DELETE", "/api/studies/1", {}], ["POST", "/api/trials/1/tell", {"state": "Fail"}]):
+            status, text = page.evaluate(asked, request)
+            assert status == 403
+            assert "only shows" in text
+        page.reload()
+        page.wait_for_selector("text=regime-1")
+
+
+def write_report(run_orch: Callable[..., Any], storage: str, names: list[str], output: Path) -> None:
+    made = run_orch("report", *names, "-o", output, "--storage", storage)
+    assert made.returncode == 0, made.stderr
+
+
+@pytest.fixture(scope="module")
+def sized(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("sized")
+    (folder / "orch.db").write_bytes(sqlite_template.read_bytes())
+    url = f"sqlite:///{folder / 'orch.db'}"
+    database = open_database(url)
+    sized_study(database, "hundred", 100, pruned=False)
+    sized_study(database, "five-hundred", 500, pruned=False)
+    database.close()
+    return url
+
+
+def check_report(browser: Any, file: Path, **options: Any) -> None:
+    """Every figure is drawn, nothing is asked of a network, nothing is wider than the screen."""
+    with open_tab(browser, offline=True, **options) as (page, wrong):
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(file.as_uri(), wait_until="commit")
+        page.wait_for_selector("html[data-drawn]", state="attached")
+        figures = page.locator("figure .plot").count()
+        assert int(page.get_attribute("html", "data-drawn")) == figures >= 10
+        assert page.locator("figure .plot.js-plotly-plot").count() == figures
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+        assert [url for url in requests if not re.match(r"file:|data:|blob:", url)] == []
+        assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["hundred", "five-hundred"])
+def test_a_report_opens_from_a_file_without_a_network(
+    browser: Any, run_orch: Callable[..., Any], sized: str, tmp_path: Path, name: str
+) -> None:
+    write_report(run_orch, sized, [name], tmp_path / "report.html")
+    assert (tmp_path / "report.html").stat().st_size < 6_000_000
+    check_report(browser, tmp_path / "report.html")
+
+
+@pytest.mark.parametrize(("theme", "size"), [("dark", DESK), ("light", PHONE)], ids=["dark", "phone"])
+def test_a_report_of_several_studies_suits_a_dark_screen_and_a_phone(
+    browser: Any, run_orch: Callable[..., Any], storage: str, tmp_path: Path, theme: str, size: dict
+) -> None:
+    write_report(run_orch, storage, ["regime-1", "regime-2", "failures"], tmp_path / "report.html")
+    check_report(browser, tmp_path / "report.html", color_scheme=theme, viewport=size)
