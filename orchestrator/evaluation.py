@@ -82,7 +82,8 @@ def evaluate(
     from workers.predict import image_size, predict
 
     card = read_card(path) or {} if path.exists() else {}
-    prepare(int(card.get("spec", {}).get("training", {}).get("threads", 2)))
+    if card:
+        prepare(int(card["spec"]["training"]["threads"]))
     model = load_model(path)
     image_size(model)
     digest = hash_file(path)

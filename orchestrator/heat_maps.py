@@ -20,7 +20,7 @@ def draw_heat_maps(
     *,
     pixels: tuple[float, float],
     alpha: float,
-    threads: int,
+    threads: int | None,
     report: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Write one overlay per image, named so that a folder listing sorts them by score.
@@ -33,7 +33,7 @@ def draw_heat_maps(
         out: the folder to write in; made where it is missing.
         pixels: factor and offset from 0..255 to what the model takes.
         alpha: strength of the colours.
-        threads: of TensorFlow.
+        threads: of TensorFlow, those of the training; None for a model that does not say.
         report: told the images done and all images.
 
     Returns:
@@ -45,13 +45,16 @@ def draw_heat_maps(
     """
     import numpy as np
 
-    from workers.devices import prepare
+    from workers.devices import import_quietly, prepare
     from workers.explain import compute_heat, overlay, write_overlay
     from workers.final_model import load_model
     from workers.images import read_image, read_picture
     from workers.predict import image_size
 
-    prepare(threads)
+    if threads is None:
+        import_quietly()
+    else:
+        prepare(threads)
     model = load_model(path)
     size = image_size(model)
     try:

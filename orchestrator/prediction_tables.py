@@ -76,7 +76,7 @@ def predict_images(
     repeats: Repeats,
     *,
     pixels: tuple[float, float],
-    threads: int,
+    threads: int | None,
     report: Callable[[int, int], None] | None = None,
 ) -> Predictions:
     """Load the model and predict.
@@ -84,11 +84,14 @@ def predict_images(
     Raises:
         DataError: the model or an image cannot be used.
     """
-    from workers.devices import prepare
+    from workers.devices import import_quietly, prepare
     from workers.final_model import load_model
     from workers.predict import predict
 
-    prepare(threads)
+    if threads is None:
+        import_quietly()
+    else:
+        prepare(threads)
     model = load_model(path)
     if int(model.output_shape[-1]) != len(targets):
         raise DataError(

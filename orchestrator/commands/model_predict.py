@@ -137,7 +137,7 @@ def explain(
             console.say(f"{blank} maps are blank: nothing in these images speaks for the label.")
 
 
-def _describe_model(path: Path, targets: str, pixels: str) -> tuple[list[str], tuple[float, float], int]:
+def _describe_model(path: Path, targets: str, pixels: str) -> tuple[list[str], tuple[float, float], int | None]:
     """Names of the outputs, how pixels are scaled, and threads: from the card, or from the options without one."""
     from storage.errors import DataError, UsageError
     from storage.modelfiles import inspect_model
@@ -153,4 +153,4 @@ def _describe_model(path: Path, targets: str, pixels: str) -> tuple[list[str], t
         )
     if pixels not in RANGES:
         raise UsageError(f"--pixels {pixels} is none of {', '.join(RANGES)}.")
-    return names, RANGES[pixels], 2
+    return names, RANGES[pixels], None

@@ -84,7 +84,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
                 "head": [8],
                 "extraction_batch": 16,
             },
-            "training": {"epochs": 3, "threads": 1, "learning_rate": 0.01},
+            "training": {"epochs": 3, "threads": 2, "learning_rate": 0.01},
             "cv": {"folds": 2},
             "search": {"batch_size": {"type": "int", "low": 8, "high": 8}},
             "pruner": {"name": "none"},
