@@ -34,6 +34,9 @@ SECONDS_BETWEEN = 30.0
 LARGEST_SHARE = 0.02
 """Publishing takes at most this share of the time of one worker of a study, however large the study is."""
 
+NOTES_AT_ONCE = 40
+"""A publication on the way notes so many trials at most, so that it takes a worker a moment also in an old study."""
+
 MOST_TRIAL_NOTES = 1000
 """optuna-dashboard reads all notes of a study at once, and looks through all of them for each trial."""
 
@@ -68,13 +71,24 @@ class Publisher:
         if not settled and self._clock() < self._next_at.get(study.uuid, -math.inf):
             return
         began = self._clock()
-        published = publish_study(self._database, study, force=settled, patience=10.0 if settled else 0.0)
+        published = publish_study(
+            self._database,
+            study,
+            force=settled,
+            patience=10.0 if settled else 0.0,
+            notes=None if settled else NOTES_AT_ONCE,
+        )
         cost = self._clock() - began if published else 0.0
         self._next_at[study.uuid] = self._clock() + max(SECONDS_BETWEEN, cost / LARGEST_SHARE)
 
 
 def publish_study(
-    database: Database, study: StudyRecord, *, force: bool = False, patience: float = 0.0
+    database: Database,
+    study: StudyRecord,
+    *,
+    force: bool = False,
+    patience: float = 0.0,
+    notes: int | None = None,
 ) -> bool:
     """Write the note and the figures of a study, and the notes of trials that have none yet.
 
@@ -83,6 +97,7 @@ def publish_study(
         study: which.
         force: also when it was published a moment ago.
         patience: how long to wait for another publisher, in seconds.
+        notes: how many trials are noted at most; None for all.
 
     Returns:
         False when another publisher is at it, or was a moment ago.
@@ -93,7 +108,7 @@ def publish_study(
             return False
         time.sleep(0.5)
     try:
-        _write(database, study)
+        _write(database, study, notes)
     finally:
         end_publishing(database, study, pause=SECONDS_BETWEEN)
     return True
@@ -113,7 +128,7 @@ def draw_published(view: StudyView) -> list[tuple[str, dict[str, Any]]]:
     return drawn
 
 
-def _write(database: Database, study: StudyRecord) -> None:
+def _write(database: Database, study: StudyRecord, notes: int | None) -> None:
     import optuna
     from optuna_dashboard import save_note, save_plotly_graph_object
 
@@ -125,7 +140,7 @@ def _write(database: Database, study: StudyRecord) -> None:
         )
         for name, figure in draw_published(view):
             save_plotly_graph_object(page, _Json(figure), graph_object_id=name)
-        _write_trial_notes(database, view, page)
+        _write_trial_notes(database, view, notes)
         # Last: a note that is fresh says that all the rest is.
         save_note(page, write_study_note(view))
 
@@ -141,7 +156,7 @@ class _Json:
         return json.dumps(self._figure, separators=(",", ":"), allow_nan=False)
 
 
-def _write_trial_notes(database: Database, view: StudyView, page: Any) -> None:
+def _write_trial_notes(database: Database, view: StudyView, most: int | None) -> None:
     """Note every settled trial once; of a very large study only the best and the failed ones."""
     settled = [
         point for point in view.points if point.state in ("done", "failed") and point.trial_id is not None
@@ -153,9 +168,9 @@ def _write_trial_notes(database: Database, view: StudyView, page: Any) -> None:
         ]
     storage, study_id = database.optuna, view.study.optuna_study_id
     known = storage.get_study_system_attrs(study_id)
-    for point in settled:
-        if f"dashboard:{point.trial_id}:note_ver" in known:
-            continue
+    missing = [point for point in settled if f"dashboard:{point.trial_id}:note_ver" not in known]
+    missing.sort(key=lambda point: -(point.finished_at or 0.0))
+    for point in missing[:most]:
         rows = read_curves(database, view.study.uuid, point.point)
         body = write_trial_note(view, point, rows)
         # What `optuna_dashboard.save_note` writes, which first reads every note of the study for each trial.

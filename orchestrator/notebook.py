@@ -37,7 +37,7 @@ def open_study(name: str, *, storage: str | None = None, data: str | Path | None
 
     Args:
         name: of the study.
-        storage: the study database; as `orch --storage`, else ORCH_STORAGE, orch.toml, the file orch.db here.
+        storage: the study database; as the option --storage, else ORCH_STORAGE, orch.toml, the file orch.db here.
         data: its dataset folder, for the figures that need labels; else ORCH_DATA or where it was noted.
 
     Raises:

@@ -96,8 +96,7 @@ def test_a_wrong_password_fails_and_the_right_one_shows_the_studies(browser: Any
         assert wrong == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("theme", "size"), [("light", DESK), ("dark", PHONE)], ids=["desk", "phone"])
 def test_a_study_shows_its_figures_and_its_note(browser: Any, address: str, theme: str, size: dict) -> None:
     with open_tab(browser, color_scheme=theme, viewport=size) as (page, wrong):
         log_in(page, address)
