@@ -87,7 +87,7 @@ def read_circumstances(database: Database, study: StudyRecord, best: PointRecord
         "seeds": {"study": study.spec.study.seed, "point": best.point, "rule": "(study seed, point, fold)"},
         **{
             name: details.get(name)
-            for name in ("versions", "device", "hardware", "threads")
+            for name in ("versions", "device", "hardware", "parameters_trained")
             if name in details
         },
         "replay": f"orch trial replay {study.name} {best.trial_number}",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 MODES = ("L", "RGB", "RGBA", "P", "I;16", "1", "LA")
 
@@ -20,6 +20,17 @@ def write_image(path: Path, *, seed: int, mode: str = "L", size: tuple[int, int]
         Image.fromarray(noise[:, :, 0].astype(np.uint16) * 251).save(path)
     else:
         Image.fromarray(noise).convert(mode).save(path)
+    return path
+
+
+def draw_image(path: Path, *, seed: int) -> Path:
+    """Write a picture with structure of its own at every scale, as a radiograph has; equal seeds give equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (96, 96), dtype=np.uint8)
+    broad = np.asarray(Image.fromarray(noise).filter(ImageFilter.GaussianBlur(6)), np.float32)
+    fine = np.asarray(Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2)), np.float32)
+    pixels = 6 * (broad - 128) + 3 * (fine - 128) + 128
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
     return path
 
 

@@ -89,6 +89,11 @@ class Material:
         patience = int(settings["patience"])
         return PatientFold(trainer, patience) if patience else trainer
 
+    def count_parameters(self) -> int:
+        """How many parameters the optimizer changes."""
+        state = self._trainers[0].state()
+        return sum(int(np.size(array)) for name, array in state.items() if name.startswith("weight_"))
+
     def _repeat(self, train: np.ndarray, settings: dict[str, Any], seed: tuple[int, int, int]) -> np.ndarray:
         named = self._spec.training.oversampled
         if not named or settings["oversampling"] == 1:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,11 +73,20 @@ class KerasObjective:
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate one trial."""
-        return cross_validate(
+        outcome = cross_validate(
             attempt,
             lambda fold: self.material.start_fold(attempt.hyperparameters, attempt.point, fold),
             self.material.schedule,
         )
+        return replace(outcome, details={**outcome.details, **self._circumstances})
+
+    @cached_property
+    def _circumstances(self) -> dict[str, Any]:
+        """What a value depends on besides its seeds, and how many parameters are trained."""
+        from workers.devices import describe
+
+        hardware = {name: found for name, found in describe().items() if name != "versions"}
+        return {"hardware": hardware, "parameters_trained": self.material.count_parameters()}
 
     def try_parameters(self) -> dict[str, Any]:
         """Try every searched hyperparameter at both ends of its range, on the first fold (`workers.canary`)."""

@@ -8,27 +8,16 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance
 
 from orchestrator.audit.evidence import from_dataset
 from orchestrator.audit.report import Audit, audit_dataset
 from storage.datasets import Dataset
 from storage.imports import Choices, import_dataset
-from tests.pictures import write_table
+from tests.pictures import draw_image, write_table
 
 PATIENTS = 24
-
-
-def draw(path: Path, seed: int) -> None:
-    """A picture with structure of its own at every scale, as a radiograph has."""
-    noise = np.random.default_rng(seed).integers(0, 256, (96, 96), dtype=np.uint8)
-    broad = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(6))
-    fine = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(2))
-    pixels = 6.0 * (np.asarray(broad, np.float32) - 128) + 3.0 * (np.asarray(fine, np.float32) - 128) + 128
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
 
 
 def make_images(folder: Path) -> list[list[object]]:
@@ -37,7 +26,7 @@ def make_images(folder: Path) -> list[list[object]]:
     for patient in range(PATIENTS):
         for number in range(2):
             name = f"i{patient:02d}{number}.png"
-            draw(folder / name, 100 * patient + number)
+            draw_image(folder / name, seed=100 * patient + number)
             rows.append([name, f"p{patient}", (patient // 2 + number) % 2, patient % 2])
     return rows
 
