@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -157,17 +157,41 @@ class SamplerSection(Section):
     points: tuple[dict[str, int | float | str], ...] = ()
 
 
+PRUNER_PRESETS: dict[str, dict[str, str | int | float]] = {
+    "careful": {
+        "name": "paired",
+        "warmup_steps": 1,
+        "reduction_factor": 2,
+        "confidence": 1.75,
+        "remaining_gain": 0.0,
+    },
+    "fast": {"name": "halving", "min_resource": 1, "reduction_factor": 2},
+    "median": {"name": "median", "warmup_steps": 5},
+    "race": {"name": "race", "confidence": 1.0, "remaining_gain": 0.5},
+}
+"""Settings that a name stands for until keys beside it say otherwise; docs/pruning.md says what they save and lose.
+A spec holds what they stand for."""
+
+
 class PrunerSection(Section):
     """Which rule stops a weak trial; a rule reads only its own keys. `workers.pruning` has the formulas."""
 
-    name: Literal["halving", "median", "race", "none"] = "halving"
+    name: Literal["paired", "halving", "median", "race", "none"] = "paired"
     min_resource: Count = 4
     reduction_factor: Annotated[int, Field(ge=2, le=100)] = 2
     startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
-    warmup_steps: Annotated[int, Field(ge=0, le=10_000)] = 5
-    confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 1.0
-    remaining_gain: Annotated[float, Field(ge=0.0, le=10.0)] = 0.5
+    warmup_steps: Annotated[int, Field(ge=0, le=10_000)] = 1
+    confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 1.75
+    remaining_gain: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     prior_sd: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out_preset(cls, values: Any) -> Any:
+        if isinstance(values, dict) and str(values.get("name")) in PRUNER_PRESETS:
+            given = {key: value for key, value in values.items() if key != "name"}
+            return {**PRUNER_PRESETS[values["name"]], **given}
+        return values
 
 
 SEARCHABLE: dict[str, str] = {

@@ -19,6 +19,7 @@ from storage.errors import SpecError
 from storage.sections import (
     ALWAYS_ACTING,
     CONTINUOUS_AUGMENTATION,
+    PRUNER_PRESETS,
     SEARCHABLE,
     TEXTS,
     WHOLE_NUMBERS,
@@ -156,7 +157,10 @@ class StudySpec(Section):
                 place = place[part]
             if not path or not isinstance(place, dict) or (last not in place and path != ["search"]):
                 raise _unknown_key(key)
-            place[last] = value
+            if key == "pruner.name" and isinstance(value, str) and value in PRUNER_PRESETS:
+                place.update(PRUNER_PRESETS[value])
+            else:
+                place[last] = value
         return parse(document, source="--set")
 
     def to_json(self) -> str:

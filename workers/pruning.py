@@ -95,8 +95,10 @@ class HalvingPruner:
         """Stop a trial that is not among the best of its rung."""
         if math.isnan(value):
             return True
-        if not self.is_rung(step):
-            return False
+        return self.is_rung(step) and self.is_beaten(point, step, value, peers_at)
+
+    def is_beaten(self, point: int, step: int, value: float, peers_at: PeersAt) -> bool:
+        """Whether the value is not among the best 1/reduction_factor after the step, rung or not."""
         others = [peer for number, peer in peers_at(step).items() if number != point and not math.isnan(peer)]
         values = sorted([*others, value], reverse=True)
         passing = max(1, len(values) // self.reduction_factor)
@@ -187,6 +189,39 @@ class RacePruner:
         return bool(differences.mean() + slack + self.remaining_gain * gain < 0)
 
 
+class PairedPruner:
+    """Stops what is weak by two measures at once: in the worse part of its step, and behind the best trial.
+
+    After every step beyond `warmup_steps` a trial stops when it is not among the best 1/reduction_factor of all values
+    that ever reached that step, as in halving, and is behind the best trial by the rule of `RacePruner`. Halving alone
+    stops trials that differ from the better half by chance; the race alone, begun early, stops late starters.
+    """
+
+    def __init__(self, warmup_steps: int, reduction_factor: int, race: RacePruner) -> None:
+        """Set when judging begins, and how.
+
+        Args:
+            warmup_steps: steps without a judgement.
+            reduction_factor: how small a part is safe from the race.
+            race: says whether a trial is behind the best one.
+        """
+        self.warmup_steps = warmup_steps
+        self.every_step = HalvingPruner(1, reduction_factor)
+        self.race = race
+
+    def should_stop(
+        self, point: int, step: int, value: float, peers_at: PeersAt, curves: FoldCurves | None = None
+    ) -> bool:
+        """Stop a trial that is in the worse part, and behind the best."""
+        if math.isnan(value):
+            return True
+        if step <= self.warmup_steps:
+            return False
+        return self.every_step.is_beaten(point, step, value, peers_at) and self.race.should_stop(
+            point, step, value, peers_at, curves
+        )
+
+
 def is_expendable(
     point: int, value: float, step: int, peers_at: PeersAt, *, any_complete: bool, live: set[int]
 ) -> bool:
@@ -224,6 +259,9 @@ def make_pruner(section: PrunerSection, last_step: int) -> Pruner:
             return MedianPruner(section.startup_trials, section.warmup_steps, last_step)
         case "race":
             return RacePruner(section.confidence, section.remaining_gain, section.prior_sd)
+        case "paired":
+            race = RacePruner(section.confidence, section.remaining_gain, section.prior_sd)
+            return PairedPruner(section.warmup_steps, section.reduction_factor, race)
 
 
 def make_pruner_of_folds(section: PrunerSection, folds: int) -> Pruner:

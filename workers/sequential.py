@@ -26,7 +26,7 @@ from workers.fold_epochs import (
     run_fold_epoch,
 )
 from workers.lockstep import Result
-from workers.pruning import HalvingPruner, make_pruner_of_folds
+from workers.pruning import HalvingPruner, PairedPruner, make_pruner_of_folds
 
 CHANCE_SDS = 2.0
 """A fold's curve that is weaker than the best trial's by more than so many standard deviations between the best
@@ -98,7 +98,8 @@ class _FoldRun:
         """Train what is left of the fold; returns its predictions, float16, shape (epochs, n_val, targets)."""
         epochs = self.curves.shape[1]
         begin, stack = self._resume()
-        best = self.attempt.read_best_curves() if isinstance(self.attempt.pruner, HalvingPruner) else None
+        judges = isinstance(self.attempt.pruner, HalvingPruner | PairedPruner)
+        best = self.attempt.read_best_curves() if judges else None
         self.attempt.lease.check()
         for epoch in range(begin + 1, epochs + 1):
             row = run_fold_epoch(self.attempt, self.fold, self.number, epoch)
@@ -144,9 +145,13 @@ class _FoldRun:
     def _falls_behind(self, best: np.ndarray, epoch: int) -> bool:
         """Whether this fold was weaker than the best trial's same fold all along, and now by more than chance."""
         pruner = self.attempt.pruner
+        gaps = best[self.number, :epoch] - self.curves[self.number, :epoch]
+        if isinstance(pruner, PairedPruner):
+            own = self.curves[self.number : self.number + 1, :epoch]
+            is_behind = pruner.race.is_behind(own, best[self.number : self.number + 1])
+            return bool(epoch > pruner.warmup_steps and (gaps > 0).all() and is_behind)
         if not isinstance(pruner, HalvingPruner) or not pruner.is_rung(epoch):
             return False
-        gaps = best[self.number, :epoch] - self.curves[self.number, :epoch]
         spread = np.nanstd([max_known(curve) for curve in best])
         return bool((gaps > 0).all() and gaps[-1] > CHANCE_SDS * spread)
 

@@ -41,6 +41,9 @@ class Protocol(StrEnum):
 class Pruner(StrEnum):
     """Rules that stop a weak trial."""
 
+    CAREFUL = "careful"
+    FAST = "fast"
+    PAIRED = "paired"
     HALVING = "halving"
     MEDIAN = "median"
     RACE = "race"
@@ -78,7 +81,7 @@ def create(
         typer.Option(help="Seed of points, folds and training.", min=0, metavar="N", show_default="1337"),
     ] = None,
     pruner: Annotated[
-        Pruner | None, typer.Option(help="Rule that stops weak trials.", show_default="halving")
+        Pruner | None, typer.Option(help="Rule that stops weak trials.", show_default="careful")
     ] = None,
     from_: Annotated[
         Path | None,

@@ -8,13 +8,14 @@ import numpy as np
 import optuna
 import pytest
 
-from storage.spec import PrunerSection
+from storage.spec import PrunerSection, StudySection, StudySpec
 from workers.cross_validation import judge
 from workers.pruning import (
     FoldCurves,
     HalvingPruner,
     MedianPruner,
     NoPruner,
+    PairedPruner,
     RacePruner,
     is_expendable,
     make_pruner,
@@ -83,7 +84,8 @@ def test_decisions_are_those_of_optuna_in_the_same_order(factor: int) -> None:
 
 
 def test_the_spec_names_the_pruner() -> None:
-    kinds = {"none": NoPruner, "halving": HalvingPruner, "median": MedianPruner, "race": RacePruner}
+    kinds: dict = {"none": NoPruner, "halving": HalvingPruner, "median": MedianPruner, "race": RacePruner}
+    kinds["paired"] = PairedPruner
     for name, kind in kinds.items():
         assert isinstance(make_pruner(PrunerSection(name=name), last_step=20), kind)
 
@@ -141,3 +143,26 @@ def test_the_last_live_candidate_is_not_expendable() -> None:
     assert not is_expendable(1, 0.5, 1, lambda _: peers, any_complete=False, live={1}), "3 was pruned since"
     assert not is_expendable(1, 0.5, 1, lambda _: peers, any_complete=False, live={1, 2}), "2 is weaker"
     assert is_expendable(2, 0.4, 1, lambda _: peers, any_complete=False, live={1, 2})
+
+
+def test_paired_stops_only_what_is_in_the_worse_half_and_behind_the_best() -> None:
+    pruner = PairedPruner(1, 2, RacePruner(1.75, 0.0, 0.02))
+    best = np.full((6, 4), 0.9)
+    behind, close = (FoldCurves(np.full((6, 2), value), lambda: best) for value in (0.8, 0.89))
+    worse, better = {1: 0.95, 2: 0.95}, {1: 0.5, 2: 0.5}
+    assert pruner.should_stop(0, 2, 0.8, lambda _: worse, behind)
+    assert not pruner.should_stop(0, 2, 0.8, lambda _: better, behind)
+    assert not pruner.should_stop(0, 2, 0.89, lambda _: worse, close)
+    assert not pruner.should_stop(0, 1, 0.8, lambda _: worse, behind), "still warming up"
+
+
+def test_presets_are_spelled_out_and_keys_beside_them_win() -> None:
+    assert PrunerSection(name="careful") == PrunerSection()
+    assert PrunerSection(name="fast") == PrunerSection(name="halving", min_resource=1)
+    assert PrunerSection(name="race", confidence=3) == PrunerSection(
+        name="race", confidence=3, remaining_gain=0.5
+    )
+    spec = StudySpec(study=StudySection(name="x"))
+    assert spec.with_values({"pruner.name": "fast", "pruner.min_resource": 2}).pruner == PrunerSection(
+        name="halving", min_resource=2
+    )
