@@ -6,6 +6,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+RISING = "rising"
+"""The schedule of the learning-rate finder; no spec names it."""
+
+LOWEST, EPOCHS_PER_TENFOLD = 1e-10, 5
+
+
+def rise(epoch: int) -> float:
+    """1e-10 in the first epoch, tenfold every fifth (Smith 2017, section 3.3, as the second reference study did it)."""
+    return LOWEST * 10 ** ((epoch - 1) / EPOCHS_PER_TENFOLD)
+
 
 def learning_rate(settings: Mapping[str, Any], cycles: int, epoch: int) -> float:
     """The learning rate of an epoch, counted from 1.
@@ -15,6 +25,8 @@ def learning_rate(settings: Mapping[str, Any], cycles: int, epoch: int) -> float
         cycles: how many cycles of "sgdr"; 0 for as many as there are epochs.
         epoch: from 1.
     """
+    if settings["rate_schedule"] == RISING:
+        return rise(epoch)
     highest = float(settings["learning_rate"])
     if settings["rate_schedule"] == "constant":
         return highest

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator import console
+from orchestrator.commands import data_preview
 from orchestrator.commands.data_audit import audit
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson
@@ -152,6 +153,9 @@ def show(
     with show_progress("Checking images") as report:
         dataset.check_images(report)
     _print(dataset, as_json)
+
+
+app.command("preview")(data_preview.preview)
 
 
 def _print(dataset: Dataset, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator import console
-from orchestrator.commands import model_evaluate, model_predict
+from orchestrator.commands import model_evaluate, model_find_lr, model_predict
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, DataFolders, ModelPath, Storage
 
@@ -120,6 +120,7 @@ def show(path: ModelPath, as_json: AsJson = False) -> None:
 app.command("evaluate")(model_evaluate.evaluate)
 app.command("predict")(model_predict.predict)
 app.command("explain")(model_predict.explain)
+app.command("find-lr")(model_find_lr.find_lr)
 
 
 def _find_dataset(flags: list[Path] | None, best: dict[str, Any]) -> Any:

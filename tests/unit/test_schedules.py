@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from workers.schedules import anneal, learning_rate
+from workers.rate_finder import COUNT, RateCurve
+from workers.schedules import anneal, learning_rate, rise
 
 
 def test_sgdr_by_hand() -> None:
@@ -35,3 +36,16 @@ def test_a_constant_rate_is_constant() -> None:
     assert {learning_rate(settings, 0, epoch) for epoch in range(1, 9)} == {0.01}
     settings["rate_schedule"] = "sgdr"
     assert learning_rate(settings, 0, 2) == pytest.approx(0.005)
+
+
+def test_the_finder_tries_fifty_rates_tenfold_every_fifth() -> None:
+    rates = [rise(epoch) for epoch in range(1, COUNT + 1)]
+    assert (len(rates), rates[0]) == (50, 1e-10)
+    assert rates[5:] == pytest.approx([10 * rate for rate in rates[:-5]], rel=1e-12)
+    assert rates[-1] == pytest.approx(10**-0.2, rel=1e-12)
+
+
+def test_the_suggestion_is_a_tenth_of_the_best_rate() -> None:
+    rates = (1e-4, 1e-3, 1e-2, 1e-1)
+    assert RateCurve(rates, (0.7, 0.6, 0.4, math.nan)).suggestion == pytest.approx(1e-3)
+    assert RateCurve(rates, (0.7, 0.7, 0.8, math.nan)).suggestion is None
