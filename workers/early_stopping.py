@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -74,18 +75,15 @@ class PatientFold:
         return self._trainer.predict_validation()
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The trainer's state, and how long it has waited."""
-        last = [] if self._last is None else dataclasses.astuple(self._last)
-        return {**self._trainer.state(), STATE: np.array([self._best, self._waited, *last], np.float64)}
+        """The trainer's state, and how long it has waited, as JSON in an array of bytes."""
+        last = None if self._last is None else dataclasses.asdict(self._last)
+        text = json.dumps({"best": self._best, "waited": self._waited, "last": last})
+        return {**self._trainer.state(), STATE: np.frombuffer(text.encode(), np.uint8)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a `state`."""
         rest = dict(state)
-        best, waited, *last = rest.pop(STATE).tolist()
-        self._best, self._waited = best, int(waited)
-        if last:
-            names = [field.name for field in dataclasses.fields(EpochResult)]
-            values: dict[str, Any] = dict(zip(names, last, strict=True))
-            values |= {name: int(values[name]) for name in ("steps", "samples", "labels_left_out")}
-            self._last = EpochResult(**values)
+        kept = json.loads(np.asarray(rest.pop(STATE), np.uint8).tobytes())
+        self._best, self._waited = kept["best"], kept["waited"]
+        self._last = EpochResult(**kept["last"]) if kept["last"] else None
         self._trainer.restore(rest)
