@@ -28,9 +28,9 @@ from storage.point_records import PointRecord
 
 SIDES = (("val", "validation", BLUE), ("train", "training", VERMILLION))
 MEASURES = {
-    "recall": ("sensitivity", GREEN),
+    "sensitivity": ("sensitivity", GREEN),
     "specificity": ("specificity", PINK),
-    "balanced": ("mean of sensitivity and specificity", GREY),
+    "balanced_accuracy": ("mean of sensitivity and specificity", GREY),
     "auc": ("AUC", BLUE),
     "accuracy": ("accuracy", VERMILLION),
     "precision": ("precision", "#9A8A2F"),
@@ -222,15 +222,15 @@ def _mean_measures(rows: Sequence[FoldEpoch]) -> dict[str, list[Any]]:
         by_epoch[row.epoch].append(row)
     if not by_epoch:
         return {}
-    recorded = [field.name for field in fields(FoldEpoch)]
-    columns = [f"val_{name}" for name in MEASURES if f"val_{name}" in recorded] + ["train_loss", "val_loss"]
     series: dict[str, list[Any]] = {"epoch": sorted(by_epoch)}
-    for column in columns:
-        name = column if column.endswith("loss") else column.removeprefix("val_")
-        series[name] = [_mean([getattr(row, column) for row in by_epoch[epoch]]) for epoch in series["epoch"]]
-    if "recall" in series and "specificity" in series:
-        pairs = zip(series["recall"], series["specificity"], strict=True)
-        series["balanced"] = [(one + other) / 2 for one, other in pairs]
+    for name in (*(f"val_{measure}" for measure in MEASURES), "val_recall", "train_loss", "val_loss"):
+        values = [_mean([getattr(row, name) for row in by_epoch[epoch]]) for epoch in series["epoch"]]
+        if name.endswith("loss") or not all(map(math.isnan, values)):
+            series[name if name.endswith("loss") else name.removeprefix("val_")] = values
+    # Studies without medical metrics recorded recall, which is the same under another name.
+    recall = series.pop("recall", None)
+    if recall is not None:
+        series.setdefault("sensitivity", recall)
     return series
 
 
