@@ -10,7 +10,7 @@ TEST_PROCESSES ?= 2
 TESTS ?= tests
 BENCH ?= bench
 
-.PHONY: help setup demo test lint format bench lock clean
+.PHONY: help setup demo test lint format bench chaos lock clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything locked (once; other targets do it too)"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint    ruff, mypy and the contracts on imports"
 	@echo "make format  let ruff mend what it can"
 	@echo "make bench   the benchmarks of bench/"
+	@echo "make chaos   the long fault tests: killed workers, a crashing database (half an hour; CHAOS=keras: Keras too)"
 	@echo "make lock    make the lock files in requirements/ anew (needs uv)"
 	@echo "make clean   remove $(VENV) and the caches of the tools"
 
@@ -59,6 +60,12 @@ bench: setup
 		[ -e "$$file" ] || { echo "no benchmark in $(BENCH)"; exit 0; }; \
 		echo "== $$file"; $(BIN)/python "$$file"; \
 	done
+
+# What bench/chaos.py runs: weather sqlite create keras hosts.
+CHAOS ?= weather sqlite create
+
+chaos: setup
+	$(BIN)/python bench/chaos.py $(CHAOS)
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header --extra cmaes --extra dicom --extra excel

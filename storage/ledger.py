@@ -47,6 +47,18 @@ class FoldEpoch:
     labels_left_out: int
     learning_rate: float
     seconds: float
+    val_micro_auc: float = math.nan
+    val_pr_auc: float = math.nan
+    val_sensitivity: float = math.nan
+    val_specificity: float = math.nan
+    val_balanced_accuracy: float = math.nan
+    val_ppv: float = math.nan
+    val_npv: float = math.nan
+    val_lr_positive: float = math.nan
+    val_lr_negative: float = math.nan
+    val_accuracy: float = math.nan
+    val_brier: float = math.nan
+    val_calibration_error: float = math.nan
 
     @classmethod
     def from_row(cls, row: Any) -> FoldEpoch:
@@ -93,7 +105,7 @@ def record_epochs(
     insert = sqlite_insert if database.is_sqlite else postgresql_insert
     values = [_as_row(claim.study_uuid, key, row) for row in rows]
     with database.transaction() as connection:
-        note_progress(connection, claim, epoch=epoch, expires_at=database.now(connection) + lease_seconds)
+        note_progress(connection, claim, epoch=epoch, expires_at=database.clock + lease_seconds)
         if values:
             connection.execute(insert(tables.epochs).on_conflict_do_nothing(), values)
         if together_with is not None:

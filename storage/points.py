@@ -175,7 +175,7 @@ def beat(database: Database, claim: Claim, *, lease_seconds: float) -> None:
         LeaseLostError: the point is not held any more.
     """
     with database.transaction() as connection:
-        _change(connection, claim, expires_at=database.now(connection) + lease_seconds)
+        _change(connection, claim, expires_at=database.clock + lease_seconds)
 
 
 def require_held(connection: Connection, claim: Claim) -> None:
@@ -189,7 +189,9 @@ def require_held(connection: Connection, claim: Claim) -> None:
         raise _lost(claim)
 
 
-def note_progress(connection: Connection, claim: Claim, *, epoch: int, expires_at: float) -> None:
+def note_progress(
+    connection: Connection, claim: Claim, *, epoch: int, expires_at: float | sa.ColumnElement[float]
+) -> None:
     """Hold the point and note that an epoch was finished; part of the ledger's transaction.
 
     Raises:
@@ -227,7 +229,7 @@ def finish_point(
                 value=value,
                 trial_id=trial_id,
                 trial_number=trial_number,
-                finished_at=database.now(connection),
+                finished_at=database.clock,
                 expires_at=None,
             )
 

@@ -13,6 +13,22 @@ VERSION_TABLE = "orch_alembic_version"
 
 metadata = sa.MetaData()
 
+MEDICAL = (
+    "micro_auc",
+    "pr_auc",
+    "sensitivity",
+    "specificity",
+    "balanced_accuracy",
+    "ppv",
+    "npv",
+    "lr_positive",
+    "lr_negative",
+    "accuracy",
+    "brier",
+    "calibration_error",
+)
+"""Metrics of validation beside those of training; means over the labels where they are defined, micro_auc excepted."""
+
 studies = sa.Table(
     "orch_studies",
     metadata,
@@ -74,6 +90,7 @@ epochs = sa.Table(
     sa.Column("labels_left_out", sa.Integer, nullable=False),
     sa.Column("learning_rate", sa.Double),
     sa.Column("seconds", sa.Double, nullable=False),
+    *(sa.Column(f"val_{metric}", sa.Double) for metric in MEDICAL),
     sa.Index("orch_epochs_by_epoch", "study_uuid", "epoch"),
 )
 

@@ -33,6 +33,18 @@ def upgrade() -> None:
         sa.Column("labels_left_out", sa.Integer(), nullable=False),
         sa.Column("learning_rate", sa.Double(), nullable=True),
         sa.Column("seconds", sa.Double(), nullable=False),
+        sa.Column("val_micro_auc", sa.Double(), nullable=True),
+        sa.Column("val_pr_auc", sa.Double(), nullable=True),
+        sa.Column("val_sensitivity", sa.Double(), nullable=True),
+        sa.Column("val_specificity", sa.Double(), nullable=True),
+        sa.Column("val_balanced_accuracy", sa.Double(), nullable=True),
+        sa.Column("val_ppv", sa.Double(), nullable=True),
+        sa.Column("val_npv", sa.Double(), nullable=True),
+        sa.Column("val_lr_positive", sa.Double(), nullable=True),
+        sa.Column("val_lr_negative", sa.Double(), nullable=True),
+        sa.Column("val_accuracy", sa.Double(), nullable=True),
+        sa.Column("val_brier", sa.Double(), nullable=True),
+        sa.Column("val_calibration_error", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("study_uuid", "point", "run_key", "fold", "epoch"),
     )
     op.create_index("orch_epochs_by_epoch", "orch_epochs", ["study_uuid", "epoch"], unique=False)
