@@ -148,7 +148,7 @@ class ImageFoldTrainer:
         steps = int(slots.steps.numpy()) - steps_before
         self._validation_logits = None
         train = metrics.score(self._images.labels[order], train_logits)
-        val = metrics.score(self._images.labels[self.val_index], self._validate())
+        val = metrics.score(self._images.labels[self.val_index], self._validate(), medical=True)
         seconds = time.perf_counter() - began
         return summarize_epoch(train, val, steps, len(train_logits), seconds, rate)
 

@@ -6,10 +6,12 @@ A metric without a defined value (no positive, no prediction above the threshold
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from workers.medical import measure_medical
 
 THRESHOLD = 0.5
 """A probability above it (not at it) is a positive prediction, as in Keras."""
@@ -17,7 +19,10 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Scores:
-    """The metrics of one set of predictions; `labels_left_out` counts labels without both classes."""
+    """The metrics of one set of predictions; `labels_left_out` counts labels without both classes.
+
+    `medical` holds those of `workers.medical` where they were asked for.
+    """
 
     loss: float
     auc: float
@@ -25,14 +30,16 @@ class Scores:
     recall: float
     f1: float
     labels_left_out: int
+    medical: dict[str, float] = field(default_factory=dict)
 
 
-def score(labels: NDArray[np.float32], logits: NDArray[np.float32]) -> Scores:
+def score(labels: NDArray[np.float32], logits: NDArray[np.float32], *, medical: bool = False) -> Scores:
     """Compute every metric of one epoch.
 
     Args:
         labels: shape (n, targets); 0, 1 or NaN (not assessed).
         logits: shape (n, targets), before the sigmoid.
+        medical: also those of `workers.medical`.
     """
     probabilities = sigmoid(logits)
     auc, left_out = macro_auc(labels, probabilities)
@@ -44,6 +51,7 @@ def score(labels: NDArray[np.float32], logits: NDArray[np.float32]) -> Scores:
         recall=recall,
         f1=macro_f1(labels, probabilities),
         labels_left_out=left_out,
+        medical=measure_medical(labels, probabilities) if medical else {},
     )
 
 

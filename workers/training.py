@@ -40,6 +40,7 @@ class EpochResult:
         labels_left_out: labels without both classes in validation, which have no AUC there.
         seconds: wall time of training, validation and metrics.
         learning_rate: of the last step.
+        val_micro_auc: and those after it are medical metrics, see `workers.medical`.
     """
 
     train_loss: float
@@ -57,6 +58,18 @@ class EpochResult:
     labels_left_out: int
     seconds: float
     learning_rate: float
+    val_micro_auc: float = float("nan")
+    val_pr_auc: float = float("nan")
+    val_sensitivity: float = float("nan")
+    val_specificity: float = float("nan")
+    val_balanced_accuracy: float = float("nan")
+    val_ppv: float = float("nan")
+    val_npv: float = float("nan")
+    val_lr_positive: float = float("nan")
+    val_lr_negative: float = float("nan")
+    val_accuracy: float = float("nan")
+    val_brier: float = float("nan")
+    val_calibration_error: float = float("nan")
 
 
 def summarize_epoch(
@@ -79,6 +92,7 @@ def summarize_epoch(
         labels_left_out=val.labels_left_out,
         seconds=seconds,
         learning_rate=rate,
+        **{f"val_{name}": value for name, value in val.medical.items()},
     )
 
 
@@ -118,8 +132,6 @@ class FoldTrainer:
             hyperparameters: searched values, by name; the spec gives the others.
             seed: study seed, point and fold; decides weights, order, views and dropout.
         """
-        import tensorflow as tf
-
         from workers.compiled_epoch import running_statistics
 
         self._features, self._seed = features, seed
@@ -138,10 +150,8 @@ class FoldTrainer:
             *self._shape,
         )
         self._validation_rows = features.locate(self.val_index)
-        if self._spec.model.standardizes:
-            self._scale = features.scale(self.train_index)
-        else:
-            self._scale = (tf.zeros(features.feature_count), tf.ones(features.feature_count))
+        standardizes = self._spec.model.standardizes
+        self._scale = features.scale(self.train_index) if standardizes else features.unscaled
         self._validation_logits: NDArray[np.float32] | None = None
         generator = np.random.default_rng([*seed, INITIAL_WEIGHTS])
         self._slots.start(
@@ -181,7 +191,7 @@ class FoldTrainer:
         steps = int(self._slots.steps.numpy()) - steps_before
         self._validation_logits = None
         train = metrics.score(self._features.labels[order], train_logits)
-        val = metrics.score(self._features.labels[self.val_index], self._validate())
+        val = metrics.score(self._features.labels[self.val_index], self._validate(), medical=True)
         return summarize_epoch(train, val, steps, len(train_logits), time.perf_counter() - began, rate)
 
     def predict_validation(self) -> NDArray[np.float32]:

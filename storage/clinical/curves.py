@@ -95,7 +95,7 @@ def _sum_ties(labels: NDArray, scores: NDArray, weights: NDArray | None) -> tupl
         # Of a diverged model nothing is known, and NaN carries on through every sum.
         unknown = np.full((*counts.shape[:-1], 1), np.nan)
         return unknown, unknown
-    order = np.argsort(scores, kind="stable")
+    order = np.argsort(scores)
     ordered, truth = np.asarray(scores)[order], np.asarray(labels, np.float64)[order]
     begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     counts = counts[..., order]

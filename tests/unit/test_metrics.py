@@ -134,3 +134,35 @@ def test_score_reports_a_diverged_model_as_nan() -> None:
     scores = metrics.score(labels, np.full_like(logits, np.nan))
     assert np.isnan([scores.loss, scores.auc, scores.f1]).all()
     assert scores.labels_left_out == 0
+
+
+@pytest.mark.parametrize(
+    "kind", ["random", "tied", "constant", "single class", "nothing assessed", "diverged"]
+)
+def test_the_medical_metrics_of_an_epoch_are_those_of_the_scorecard(kind: str) -> None:
+    from storage.clinical.scorecard import score
+    from storage.tables import MEDICAL
+    from workers.medical import measure_medical
+
+    generator = np.random.default_rng(12)
+    labels = generator.integers(0, 2, (150, 4)).astype(np.float32)
+    labels[generator.random(labels.shape) < 0.2] = np.nan
+    probabilities = generator.random(labels.shape).astype(np.float32)
+    if kind == "tied":
+        probabilities = (np.round(probabilities * 4) / 4).astype(np.float32)
+    elif kind == "constant":
+        probabilities[:] = 0.5
+    elif kind == "single class":
+        labels[:, 1], labels[:, 2] = 1, 0
+    elif kind == "nothing assessed":
+        labels[:] = np.nan
+    elif kind == "diverged":
+        probabilities[:] = np.nan
+    found = measure_medical(labels, probabilities)
+    card = score("abcd", labels, probabilities, np.arange(150), thresholds=[0.5] * 4, resamples=0)
+    expected = {name: card["macro"]["metrics"][name]["value"] for name in MEDICAL if name != "micro_auc"}
+    expected["micro_auc"] = card["micro"]["metrics"]["auc"]["value"]
+    assert tuple(found) == MEDICAL
+    assert found == pytest.approx(expected, abs=EXACT, nan_ok=True)
+    if kind == "random":
+        assert np.isfinite(list(found.values())).all()
