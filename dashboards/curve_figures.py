@@ -200,7 +200,7 @@ def fold_traces(rows: Sequence[FoldEpoch], means: Sequence[EpochMean], *, legend
             traces.append(
                 trace("scatter",
                     x=[row.epoch for row in epochs], y=shorten([getattr(row, f"{side}_auc") for row in epochs], 4),
-                    mode="lines", line={"width": 0.9, "color": fade(colour, 0.4)}, showlegend=False,
+                    mode="lines", line={"width": 0.9, "color": fade(colour, 0.55)}, showlegend=False,
                     legendgroup=side, hovertemplate=f"fold {fold + 1}, {text}: %{{y:.4f}}<extra></extra>",
                 )
             )  # fmt: skip

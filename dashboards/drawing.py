@@ -6,13 +6,14 @@ make than Plotly's checked classes; `Picture.to_plotly` makes one of those, for 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dashboards.info import Table
-from dashboards.palette import GREY, VALUE_SCALE, make_template
+from dashboards.palette import GREY, VALUE_SCALE, list_swaps, make_template
 
 LABELS = {
     "batch_size": "batch size (images)",
@@ -51,7 +52,13 @@ class Picture:
         """A Plotly figure in a theme, "light" or "dark"."""
         import plotly.graph_objects as go
 
-        figure = go.Figure(self.figure)
+        drawn = self.figure
+        if theme == "dark":
+            text = json.dumps(drawn)
+            for old, new in list_swaps():
+                text = text.replace(old, new)
+            drawn = json.loads(text)
+        figure = go.Figure(drawn)
         figure.update_layout(template=make_template(theme))
         return figure
 

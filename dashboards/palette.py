@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 BLUE, VERMILLION, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#C66BA0", "#858B94"
+BRIGHTER = {BLUE: "#56B4E9", "#6F7BD9": "#9AA4F0"}
+"""What a dark page draws instead: the two blues, which are dim there."""
+
 SERIES = (BLUE, VERMILLION, GREEN, PINK, GREY)
 VALUE_SCALE = "Cividis"
 """Even in lightness and the same to every kind of colour vision."""
@@ -63,6 +66,12 @@ def make_template(theme: str, *, transparent: bool = False) -> dict[str, Any]:
             "colorscale": {"sequential": VALUE_SCALE},
         }
     }
+
+
+def list_swaps() -> list[tuple[str, str]]:
+    """Pairs of texts to replace in a figure's JSON for a dark page."""
+    swaps = list(BRIGHTER.items())
+    return swaps + [(fade(old, 1)[:-2], fade(new, 1)[:-2]) for old, new in swaps]
 
 
 def fade(colour: str, opacity: float) -> str:

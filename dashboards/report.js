@@ -3,13 +3,17 @@
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const figures = read("figures");
   const templates = read("templates");
+  const swaps = read("swaps");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const phone = window.matchMedia("(max-width: 600px)");
   let printing = false;
 
   const draw = (name) => {
-    const figure = figures[name];
-    const template = templates[dark.matches && !printing ? "dark" : "light"];
+    const isDark = dark.matches && !printing;
+    const template = templates[isDark ? "dark" : "light"];
+    let text = JSON.stringify(figures[name]);
+    if (isDark) for (const [old, brighter] of swaps) text = text.replaceAll(old, brighter);
+    const figure = JSON.parse(text);
     const layout = { ...figure.layout, template, autosize: true };
     // The heading above the figure says the same, and a phone has no room for it twice.
     layout.title = { text: "" };

@@ -16,7 +16,7 @@ from dashboards.drawing import Picture
 from dashboards.figures import draw_studies, draw_study
 from dashboards.info import StudyView, Table, compare_studies, fold_spread, list_trials, show_params
 from dashboards.outcomes import Outcomes
-from dashboards.palette import make_template
+from dashboards.palette import list_swaps, make_template
 from dashboards.warnings import list_warnings
 
 SHOWN_TRIALS = 20
@@ -77,6 +77,7 @@ def write_page(chapters: Sequence[Chapter], versions: Mapping[str, str | None]) 
             *parts,
             "</main>",
             f'<script type="application/json" id="templates">{_json(templates)}</script>',
+            f'<script type="application/json" id="swaps">{_json(list_swaps())}</script>',
             f'<script type="application/json" id="figures">{_json(drawn)}</script>',
             f"<script>{_plotly()}</script><script>{_asset('report.js')}</script></body></html>",
         ]
@@ -148,7 +149,13 @@ def _cards(view: StudyView) -> str:
 def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
     study = chapter.view.study
     known: dict[str, Any] = {"fingerprint": study.fingerprint}
-    known |= {key: value for key, value in study.facts.items() if key != "warnings"}
+    known |= {
+        key: value for key, value in study.facts.items() if key != "warnings" and value not in (None, [], {})
+    }
+    if isinstance(known.get("findings"), list):
+        known["findings"] = [
+            one.get("message", one) if isinstance(one, dict) else one for one in known["findings"]
+        ]
     known |= {f"data set: {key}": value for key, value in (chapter.data_summary or {}).items()}
     return [(key.replace("_", " "), value) for key, value in known.items()]
 

@@ -182,7 +182,7 @@ def draw_comparison(views: Sequence[StudyView]) -> Picture:
         trace("scatter",
             x=shorten([value for _, values in known for value in values], 4),
             y=[name for name, values in known for _ in values],
-            mode="markers", name="fold", marker={"size": 8, "color": fade(BLUE, 0.55)},
+            mode="markers", name="fold", marker={"size": 8, "color": fade(BLUE, 0.8)},
         ),
         trace("scatter",
             x=shorten([statistics.fmean(values) for _, values in known]), y=[name for name, _ in known],

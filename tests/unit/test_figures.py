@@ -51,6 +51,11 @@ def test_every_colour_stands_out_from_both_papers(colour: str, theme: str) -> No
     assert contrast(colour, palette.PAPER[theme]) >= 2.95
 
 
+def test_a_dark_page_has_brighter_blues() -> None:
+    assert all(contrast(new, palette.PAPER["dark"]) > 5 for new in palette.BRIGHTER.values())
+    assert ("rgba(0,114,178,", "rgba(86,180,233,") in palette.list_swaps()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_is_readable_on_its_paper(theme: str) -> None:
     assert contrast(palette.INK[theme], palette.PAPER[theme]) >= 7
