@@ -161,11 +161,12 @@ PRUNER_PRESETS: dict[str, dict[str, str | int | float]] = {
     "careful": {
         "name": "paired",
         "warmup_steps": 1,
-        "reduction_factor": 2,
-        "confidence": 1.75,
+        "reduction_factor": 3,
+        "confidence": 2.0,
         "remaining_gain": 0.0,
     },
     "fast": {"name": "halving", "min_resource": 1, "reduction_factor": 2},
+    "halving": {"name": "halving", "min_resource": 4, "reduction_factor": 2},
     "median": {"name": "median", "warmup_steps": 5},
     "race": {"name": "race", "confidence": 1.0, "remaining_gain": 0.5},
 }
@@ -178,10 +179,10 @@ class PrunerSection(Section):
 
     name: Literal["paired", "halving", "median", "race", "none"] = "paired"
     min_resource: Count = 4
-    reduction_factor: Annotated[int, Field(ge=2, le=100)] = 2
+    reduction_factor: Annotated[int, Field(ge=2, le=100)] = 3
     startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
     warmup_steps: Annotated[int, Field(ge=0, le=10_000)] = 1
-    confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 1.75
+    confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 2.0
     remaining_gain: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     prior_sd: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
 

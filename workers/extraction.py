@@ -77,6 +77,8 @@ def describe_features(spec: StudySpec, fingerprint: str) -> FeatureKey:
         WeightsError: the weights file is missing or is another one.
     """
     devices.import_quietly()
+    import keras
+
     from workers.models.transfer import find_preprocessing, identify_weights
 
     return FeatureKey(
@@ -89,7 +91,9 @@ def describe_features(spec: StudySpec, fingerprint: str) -> FeatureKey:
         pooling=spec.model.pooling,
         views=VIEWS if spec.flips else VIEWS[:1],
         batch=spec.model.extraction_batch,
-        versions=tuple((name, metadata.version(name)) for name in ("keras", "pillow", "tensorflow")),
+        versions=tuple(
+            (name, metadata.version(name)) for name in ("keras", "pillow", keras.backend.backend())
+        ),
     )
 
 

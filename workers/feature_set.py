@@ -23,13 +23,14 @@ class FeatureSet:
     """
 
     def __init__(self, values: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
-        import tensorflow as tf
+        from keras import ops
 
         self.values = values
         self.labels = np.asarray(labels, np.float32)
         self.image_count, self.view_count, self.feature_count = values.shape
-        self.resident: Any = tf.constant(np.reshape(values, (-1, self.feature_count)))
-        self.resident_labels: Any = tf.constant(self.labels)
+        self.resident: Any = ops.convert_to_tensor(np.reshape(values, (-1, self.feature_count)))
+        self.resident_labels: Any = ops.convert_to_tensor(self.labels)
+        self.unscaled: tuple[Any, Any] = (ops.zeros(self.feature_count), ops.ones(self.feature_count))
         self._scales: dict[bytes, tuple[Any, Any]] = {}
 
     def locate(self, images: NDArray[np.int64], views: NDArray[np.int64] | int = 0) -> NDArray[np.int32]:
@@ -43,10 +44,10 @@ class FeatureSet:
         """
         key = np.asarray(train, np.int64).tobytes()
         if key not in self._scales:
-            import tensorflow as tf
+            from keras import ops
 
             mean, sd = measure_scale(self.values, train)
-            self._scales[key] = (tf.constant(mean), tf.constant(1 / sd))
+            self._scales[key] = (ops.convert_to_tensor(mean), ops.convert_to_tensor(1 / sd))
         return self._scales[key]
 
 

@@ -1,0 +1,172 @@
+"""What pruning rules save and lose, replayed on curves that were recorded without pruning.
+
+    python -m bench.replay [--curves CSV ...] [--all]
+
+One worker takes the trials one after the other, in lockstep over the folds, through the rules of `workers.pruning`
+themselves. Saved: the share of fold-epochs that were not trained. Regret: the best value of all trials minus that of
+the best trial that came to its end. Three ways to go through the same curves, seeds fixed in advance:
+
+- recorded: in their order;
+- shuffled: mean of 20 random orders;
+- resampled: mean of 40 studies of 100 trials and all folds, both drawn with replacement (the folds once per study).
+
+Curves are read from bench/data/ and, where it is at hand, from the reference study.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.sections import PRUNER_PRESETS, PrunerSection
+from workers.pruning import FoldCurves, Pruner, make_pruner
+
+Array = NDArray[np.float64]
+
+HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("ORCH_TEST_DATA", HERE.parents[1] / "shared" / "data"))
+ORDERS, ORDER_SEED = 20, 7
+STUDIES, STUDY_SEED, STUDY_TRIALS = 40, 11, 100
+GOALS = {"careful": (0.55, 0.0005), "fast": (0.80, 0.002)}
+
+RULES: dict[str, dict[str, object]] = {
+    "halving (4, 2)": {"name": "halving", "min_resource": 4},
+    "halving (3, 2)": {"name": "halving", "min_resource": 3},
+    "halving (1, 3)": {"name": "halving", "min_resource": 1, "reduction_factor": 3},
+    "race at 2 se": {"name": "race", "confidence": 2.0, "remaining_gain": 0.0},
+    "paired, half": {"name": "paired", "reduction_factor": 2},
+    "paired, 1 se, at once": {"name": "paired", "confidence": 1.0, "warmup_steps": 0},
+    "none": {"name": "none"},
+}
+
+
+def main() -> None:
+    """Print one table for each set of curves."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument(
+        "--curves", type=Path, nargs="*", help="files instead of bench/data and the reference study"
+    )
+    arguments.add_argument("--all", action="store_true", help="single rules, too, not only the presets")
+    chosen = arguments.parse_args()
+    files = chosen.curves or [
+        *([DATA / "reference-study" / "regime-1-curves.csv.gz"] if DATA.is_dir() else []),
+        *sorted((HERE / "data").glob("*.csv.gz")),
+    ]
+    rules = {f"preset {name}": section for name, section in PRUNER_PRESETS.items()}
+    rules |= RULES if chosen.all else {}
+    for file in files:
+        curves = read_curves(file)
+        print(f"{file.name}: {len(curves)} trials x {curves.shape[1]} folds x {curves.shape[2]} epochs")
+        print(f"  {'saved % / regret':<22}{'recorded':>16}{'shuffled':>16}{'resampled':>16}")
+        for name, section in rules.items():
+            cells = [measure(studies, section) for studies in ([curves], shuffle(curves), resample(curves))]
+            text = "".join(f"{100 * saved:9.1f} /{regret:6.4f}"[:18].rjust(16) for saved, regret in cells)
+            print(f"  {name:<22}{text}  {verdict(name, cells)}", flush=True)
+
+
+def measure(studies: Iterable[Array], section: dict[str, object]) -> tuple[float, float]:
+    """Mean share of fold-epochs saved and mean regret over studies."""
+    results = [replay(curves, PrunerSection.model_validate(section)) for curves in studies]
+    saved, regret = np.mean(results, axis=0)
+    return float(saved), float(regret)
+
+
+def verdict(name: str, cells: list[tuple[float, float]]) -> str:
+    """Whether a preset is as good as it must be, in every column."""
+    goal = GOALS.get(name.removeprefix("preset "))
+    if goal is None:
+        return ""
+    met = all(saved >= goal[0] and regret <= goal[1] for saved, regret in cells)
+    return f"{'met' if met else 'MISSED'}: {100 * goal[0]:.0f} % at {goal[1]:.4f}"
+
+
+def replay(curves: Array, section: PrunerSection) -> tuple[float, float]:
+    """Run trials one after the other through a rule.
+
+    Args:
+        curves: validation AUC, shape (trials, folds, epochs); NaN from where a trial diverged.
+        section: the rule.
+
+    Returns:
+        The share of fold-epochs saved, and the regret.
+    """
+    epochs = curves.shape[2]
+    pruner = make_pruner(section, epochs)
+    means = curves.mean(axis=1)
+    ends = np.where(np.isnan(means), -math.inf, means)
+    values = np.where(np.isnan(means).any(axis=1), -math.inf, ends.max(axis=1))
+    planned = sum(run_alone(mean) for mean in means)
+    reached: list[dict[int, float]] = [{} for _ in range(epochs + 1)]
+    best: int | None = None
+    used = 0
+    for point, mean in enumerate(means):
+        ran = run_trial(point, curves, mean, pruner, reached, best)
+        used += ran
+        if ran == epochs and (best is None or values[point] > values[best]) and values[point] > -math.inf:
+            best = point
+    return 1 - used / planned, float(values.max() - (values[best] if best is not None else math.nan))
+
+
+def run_alone(mean: Array) -> int:
+    """Epochs that a trial runs when nothing but NaN stops it."""
+    gone = np.flatnonzero(np.isnan(mean))
+    return int(gone[0]) + 1 if len(gone) else len(mean)
+
+
+def run_trial(
+    point: int, curves: Array, mean: Array, pruner: Pruner, reached: list[dict[int, float]], best: int | None
+) -> int:
+    """Run one trial; returns its epochs, and notes its values in `reached`."""
+    for epoch in range(1, len(mean) + 1):
+        value = float(mean[epoch - 1])
+        reached[epoch][point] = value
+        if math.isnan(value):
+            return epoch
+        # A worker does not ask after the last epoch, nor before any trial is complete.
+        if epoch == len(mean) or best is None:
+            continue
+        beside = FoldCurves(curves[point, :, :epoch], lambda: curves[best])
+        if pruner.should_stop(point, epoch, value, reached.__getitem__, beside):
+            return epoch
+    return len(mean)
+
+
+def shuffle(curves: Array) -> Iterator[Array]:
+    """The same trials in random orders."""
+    for number in range(ORDERS):
+        yield curves[np.random.default_rng([ORDER_SEED, number]).permutation(len(curves))]
+
+
+def resample(curves: Array) -> Iterator[Array]:
+    """Studies of trials and folds drawn with replacement."""
+    for number in range(STUDIES):
+        generator = np.random.default_rng([STUDY_SEED, number])
+        trials = generator.integers(len(curves), size=STUDY_TRIALS)
+        yield curves[trials][:, generator.integers(curves.shape[1], size=curves.shape[1])]
+
+
+def read_curves(file: Path) -> Array:
+    """Validation AUC of shape (trials, folds, epochs) from columns trial, fold, epoch (0-based) and val_auc."""
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        rows = [
+            (int(row["trial"]), int(row["fold"]), int(row["epoch"]), float(row["val_auc"] or "nan"))
+            for row in csv.DictReader(lines)
+        ]
+    trials = {trial: place for place, trial in enumerate(sorted({row[0] for row in rows}))}
+    folds, epochs = max(row[1] for row in rows) + 1, max(row[2] for row in rows) + 1
+    curves = np.full((len(trials), folds, epochs), math.nan)
+    for trial, fold, epoch, value in rows:
+        curves[trials[trial], fold, epoch] = value
+    return curves
+
+
+if __name__ == "__main__":
+    main()
