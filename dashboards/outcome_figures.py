@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from dashboards.drawing import Panels, Picture, Trace, make_empty, make_figure, shorten, trace
+from dashboards.drawing import Panels, Picture, Trace, make_empty, make_figure, note, shorten, trace
 from dashboards.info import StudyView, Table
 from dashboards.outcomes import GRID, MeanRoc, Outcomes, calibrate, count_confusion, macro_roc, mean_roc
 from dashboards.palette import BLUE, GREY, SERIES, fade
@@ -116,23 +116,24 @@ def draw_confusion(view: StudyView, point: PointRecord, outcomes: Outcomes | Non
             pot = pot + one
         shown = [(f"{len(tables)} labels in one pot", pot)]
     panels = Panels(len(shown), 2, across=0.14, down=0.3)
-    traces = []
+    traces, texts = [], []
     for place, (_, one) in enumerate(shown):
+        axes = panels.axes(place)
         counts = [
             [int(one.false_negatives), int(one.true_positives)],
             [int(one.true_negatives), int(one.false_positives)],
         ]
         shares = [[cell / max(1, sum(row)) for cell in row] for row in counts]
-        texts = [
-            [f"{cell:,}<br>{share:.0%}" for cell, share in zip(row, part, strict=True)]
-            for row, part in zip(counts, shares, strict=True)
+        texts += [
+            note(f"{cell:,}<br>{share:.0%}", x=x, y=y, xref=axes["xaxis"], yref=axes["yaxis"])
+            for y, (row, part) in enumerate(zip(counts, shares, strict=True))
+            for x, (cell, share) in enumerate(zip(row, part, strict=True))
         ]
         traces.append(
             trace(
                 "heatmap", z=[shorten(row, 3) for row in shares], x=["called absent", "called present"],
-                y=["present", "absent"], zmin=0, zmax=1, showscale=False, xgap=3, ygap=3, text=texts,
-                texttemplate="%{text}", hoverinfo="skip",
-                colorscale=[[0, fade(BLUE, 0.05)], [1, fade(BLUE, 0.6)]], **panels.axes(place),
+                y=["present", "absent"], zmin=0, zmax=1, showscale=False, xgap=3, ygap=3, hoverinfo="skip",
+                colorscale=[[0, fade(BLUE, 0.05)], [1, fade(BLUE, 0.5)]], **axes,
             )
         )  # fmt: skip
     plain = {"showgrid": False, "zeroline": False}
@@ -144,6 +145,7 @@ def draw_confusion(view: StudyView, point: PointRecord, outcomes: Outcomes | Non
             for target, one in shown
         ],
     )
+    layout["annotations"] += texts
     figure = make_figure(traces, title=title, height=260 * panels.rows + 120, margin={"t": 110}, **layout)
     return Picture("confusion", title, caption, table, figure)
 

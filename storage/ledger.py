@@ -178,7 +178,8 @@ def read_mean_curves(database: Database, study_uuid: str) -> list[EpochMean]:
     )
     with database.reading() as connection:
         rows = connection.execute(query).all()
-    return [EpochMean(*(math.nan if value is None else value for value in row)) for row in rows]
+    plain: list[list[Any]] = [[math.nan if value is None else value for value in row] for row in rows]
+    return [EpochMean(*values) for values in plain]
 
 
 def _as_row(study_uuid: str, key: str, row: FoldEpoch) -> dict[str, Any]:

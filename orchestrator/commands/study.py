@@ -87,20 +87,26 @@ def watch(
 ) -> None:
     """Follow a study until it is finished.
 
-    Prints a line for every change, and ends when every point is done or failed.
+    One live table on a terminal, a line for every change elsewhere; ends when every point is done or failed.
 
     \b
     Example:
       orch study watch first
     """
-    from orchestrator.watch import watch_study
+    import sys
+
+    from orchestrator.watch import watch_live, watch_study
     from storage.studies import load_study
 
     def print_now(line: str) -> None:
         typer.echo(line)
 
     with open_storage(storage) as database:
-        counts = watch_study(database, load_study(database, name), print_line=print_now, interval=interval)
+        study = load_study(database, name)
+        if console.is_drawn(sys.stdout):
+            counts = watch_live(database, study, interval=interval)
+        else:
+            counts = watch_study(database, study, print_line=print_now, interval=interval)
     console.say(f"Every point is settled. Next: orch study export {name} -o best.json")
     if counts.failed:
         console.warn(f"{counts.failed} point(s) failed; `orch study show {name}` says why.")
