@@ -82,7 +82,10 @@ def main() -> None:
             "--out",
             "data",
         )
-        small = ["model.weights=none", "model.image_size=[75, 75]", "training.epochs=8"]
+        small = [
+            *("model.weights=none", "model.image_size=[75, 75]", "model.head=[128, 64]"),
+            *("training.epochs=8", "training.threads=1"),
+        ]
         orch(
             folder,
             "study",

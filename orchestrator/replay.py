@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,8 @@ def replay_recorded(
     trial = trial_document(database, study, number)
     params = trial["params"] or {}
     rows = read_curves(database, study.uuid, trial["point"], run_key(study.spec_hash, params))
-    objective = prepare_objective(database, study, find_dataset(study, folders), cache, report)
+    extracting = partial(report, "extracting features") if report else None
+    objective = prepare_objective(database, study, find_dataset(study, folders), cache, extracting)
     replay = replay_trial(
         rows,
         {**study.spec.hyperparameters, **params},
