@@ -37,6 +37,7 @@ class Chapter:
         spec_text: the spec as TOML.
         data_summary: counts of the data set by name, where it is at hand.
         selection: how sure the choice of the best is, as `storage.selection.judge_selection` gives it.
+        openings: of the hold-out of this data, oldest first: when, by whom and for what, one line each.
     """
 
     view: StudyView
@@ -44,6 +45,7 @@ class Chapter:
     spec_text: str
     data_summary: Mapping[str, Any] | None = None
     selection: Mapping[str, Any] | None = None
+    openings: Sequence[str] = ()
 
 
 def write_page(chapters: Sequence[Chapter], versions: Mapping[str, str | None]) -> str:
@@ -157,6 +159,10 @@ def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
             one.get("message", one) if isinstance(one, dict) else one for one in known["findings"]
         ]
     known |= {f"data set: {key}": value for key, value in (chapter.data_summary or {}).items()}
+    known["hold-out opened"] = (
+        f"{len(chapter.openings)} times" if chapter.openings else "never, as far as is known here"
+    )
+    known |= {f"opening {number}": line for number, line in enumerate(chapter.openings, start=1)}
     return [(key.replace("_", " "), value) for key, value in known.items()]
 
 

@@ -42,18 +42,22 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
     from dashboards.info import read_view
     from dashboards.outcomes import find_dataset, read_outcomes
     from dashboards.report import Chapter
+    from orchestrator.console import show_time
     from orchestrator.export import spec_toml
+    from storage.holdout import find_openings
     from storage.selection import judge_selection
 
     view = read_view(database, study)
     dataset = find_dataset(study, folders)
     best = view.best
+    openings = find_openings(study.fingerprint, dataset.folder if dataset else None, database)
     return Chapter(
         view=view,
         outcomes=read_outcomes(database, study, best.point, dataset) if best else None,
         spec_text=spec_toml(study.spec),
         data_summary=dataset.summary if dataset else None,
         selection=judge_selection(database, study) if best else None,
+        openings=[f"{show_time(one.opened_at)} by {one.opened_by}: {one.purpose}" for one in openings],
     )
 
 

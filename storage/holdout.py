@@ -137,9 +137,18 @@ def list_openings(dataset: Dataset, database: Database | None) -> list[Opening]:
     Raises:
         DataError: the record in the folder is damaged.
     """
-    openings = {Opening(**look) for look in read_looks(cache_folder(), dataset.fingerprint)}
-    path = dataset.folder / OPENINGS
-    if path.exists():
+    return find_openings(dataset.fingerprint, dataset.folder, database)
+
+
+def find_openings(fingerprint: str, folder: Path | None, database: Database | None) -> list[Opening]:
+    """As `list_openings`, also where the dataset folder is not at hand (None).
+
+    Raises:
+        DataError: the record in the folder is damaged.
+    """
+    openings = {Opening(**look) for look in read_looks(cache_folder(), fingerprint)}
+    path = folder / OPENINGS if folder is not None else None
+    if path is not None and path.exists():
         try:
             for line in path.read_text(encoding="utf-8").splitlines():
                 openings.add(Opening(**json.loads(line)))
@@ -155,7 +164,7 @@ def list_openings(dataset: Dataset, database: Database | None) -> list[Opening]:
         from storage.tables import holdout_openings as table
 
         with database.reading() as connection:
-            query = sa.select(table).where(table.c.fingerprint == dataset.fingerprint)
+            query = sa.select(table).where(table.c.fingerprint == fingerprint)
             for row in connection.execute(query).mappings():
                 openings.add(Opening(**{key: value for key, value in row.items() if key != "id"}))
     return sorted(openings, key=lambda opening: opening.opened_at)

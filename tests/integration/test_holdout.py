@@ -142,3 +142,26 @@ def test_the_database_knows_sealed_images_on_every_machine(
         assert len(again.warnings) == 1
     finally:
         database.close()
+
+
+def test_the_openings_are_known_without_the_data_set_and_stand_on_the_page(
+    dataset: Dataset, sqlite_url: str, tmp_path: Path
+) -> None:
+    from orchestrator.reporting import write_report
+    from storage.holdout import find_openings
+    from tests.studies import make_study
+
+    database = open_database(sqlite_url)
+    try:
+        study = make_study(database, **{"data.fingerprint": dataset.fingerprint})
+        assert study.fingerprint == dataset.fingerprint
+        open_holdout(dataset, database=database, model_sha256="m", purpose="evaluating one.keras")
+        open_holdout(dataset, database=database, model_sha256="m", purpose="a second look", again=True)
+        known = find_openings(dataset.fingerprint, None, database)
+        assert [one.purpose for one in known] == ["evaluating one.keras", "a second look"]
+        write_report(database, ["small"], [], tmp_path / "page.html")
+    finally:
+        database.close()
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "2 times" in page
+    assert "a second look" in page
