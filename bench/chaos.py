@@ -1,10 +1,11 @@
 """The long fault tests: `make chaos`. Prints one JSON line per run; leaves with 1 when anything does not add up.
 
-    python bench/chaos.py [weather] [sqlite] [create] [keras] [--seeds 5]
+    python bench/chaos.py [weather] [sqlite] [create] [keras] [hosts] [--seeds 5]
 
 weather: 200 points, 4 workers, a SIGKILL every 2-5 s, PostgreSQL crashed 3 times, one worker frozen past its lease;
 sqlite: 8 processes, 200 points, 3 runs; create: `orch study create` killed at 20 random instants; keras: the real
-objective, `orch worker`, a kill every 60-90 s, and the same study undisturbed by one worker and by several.
+objective, `orch worker`, a kill every 60-90 s, and the same study undisturbed by one worker and by several;
+hosts: a database and two worker hosts in network namespaces (root), the link of one cut past the lease and mended.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from storage.engine import open_database
 from storage.studies import list_studies, load_study
+from tests.hosts import three_hosts_storm
 from tests.postgres import PostgresServer
 from tests.storm import Storm, account_for
 from tests.studies import make_study
@@ -52,6 +54,7 @@ def main() -> int:
         "sqlite": lambda: [many_on_sqlite(folder, run) for run in range(3)],
         "create": lambda: [killed_creations(server, folder)],
         "keras": lambda: [keras(server, folder)],
+        "hosts": lambda: [three_hosts(folder, POINTS)],
     }
     try:
         server.start()
@@ -100,6 +103,12 @@ def many_on_sqlite(folder: Path, run: int) -> dict[str, Any]:
     if locked:
         account["problems"].append(f"{locked} times 'database is locked'")
     return summarise(f"sqlite, 8 processes, run {run + 1}", {**happened, "locked": locked}, account)
+
+
+def three_hosts(folder: Path, points: int) -> dict[str, Any]:
+    """Three hosts, one of them cut off for longer than the lease."""
+    happened, account = three_hosts_storm(folder / "hosts", points)
+    return summarise("three hosts, one link cut past the lease", happened, account)
 
 
 def summarise(name: str, happened: dict[str, Any], account: dict[str, Any]) -> dict[str, Any]:

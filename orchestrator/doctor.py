@@ -10,14 +10,21 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storage.errors import OrchError, SchemaError, StorageNotFoundError
+
+if TYPE_CHECKING:
+    from storage.engine import Database
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 PACKAGES = ("storage", "workers", "dashboards", "orchestrator")
 CLOCK_SECONDS = 5.0
 FREE_BYTES = 2 * 1024**3
 TENSORFLOW_SECONDS = 180
+ROUND_TRIPS = 10
+SLOW_MILLISECONDS = 20.0
+SESSIONS_PER_WORKER = 3
 # Run in a process of its own: TensorFlow takes seconds to import, and may end the process when its build does not fit.
 TENSORFLOW_PROGRAM = (
     "import tensorflow, keras; "
@@ -40,6 +47,7 @@ def check_machine(storage: str | None, data: list[Path] | None) -> Iterator[Chec
     yield from _check_storage(storage)
     yield from _check_data(data)
     yield _check_cache()
+    yield _check_artifacts()
     yield from _check_tensorflow()
 
 
@@ -74,6 +82,8 @@ def _check_storage(flag: str | None) -> Iterator[Check]:
             with database.reading() as connection:
                 difference = database.now(connection) - time.time()
             status = OK if abs(difference) <= CLOCK_SECONDS else WARN
+            yield _check_round_trips(database)
+            yield from _check_sessions(database)
             yield Check(
                 "clocks", status, f"the database's clock differs from this machine's by {difference:+.1f} s"
             )
@@ -119,6 +129,54 @@ def _check_cache() -> Check:
     if not existing.is_dir() or not _is_writable(existing):
         return Check("cache", FAIL, f"{text}, but it cannot be written to")
     return Check("cache", OK if free >= FREE_BYTES else WARN, text)
+
+
+def _check_artifacts() -> Check:
+    from storage.settings import artifacts_folder
+
+    try:
+        folder = artifacts_folder()
+    except OrchError as error:
+        return Check("artifacts", FAIL, str(error))
+    if folder is None:
+        text = "no shared folder (ORCH_ARTIFACTS): an interrupted trial begins anew, or at its first unfinished fold"
+        return Check("artifacts", OK, text)
+    if not folder.is_dir():
+        return Check("artifacts", FAIL, f"{folder} is no folder here; every worker must reach the same one")
+    if not _is_writable(folder):
+        return Check("artifacts", FAIL, f"{folder} cannot be written to")
+    return Check("artifacts", OK, f"{folder}, for checkpoints")
+
+
+def _check_round_trips(database: Database) -> Check:
+    """How long one question to the database takes: an epoch of a trial asks about a dozen."""
+    with database.reading() as connection:
+        database.now(connection)
+        began = time.perf_counter()
+        for _ in range(ROUND_TRIPS):
+            database.now(connection)
+        milliseconds = (time.perf_counter() - began) / ROUND_TRIPS * 1000
+    status = OK if milliseconds <= SLOW_MILLISECONDS else WARN
+    return Check("round trip", status, f"{milliseconds:.1f} ms to the database")
+
+
+def _check_sessions(database: Database) -> Iterator[Check]:
+    """Whether the server has sessions left for another worker, which takes up to three."""
+    if database.is_sqlite:
+        return
+    import sqlalchemy as sa
+
+    with database.reading() as connection:
+        used, most = connection.execute(
+            sa.text(
+                "SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend'"
+            )
+        ).one()
+    status = OK if used + SESSIONS_PER_WORKER <= most else WARN
+    yield Check(
+        "sessions", status, f"{used} of {most} of the server are taken; a worker takes {SESSIONS_PER_WORKER}"
+    )
 
 
 def _is_writable(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import threading
@@ -15,7 +16,15 @@ from workers.loop import Worker
 from workers.worker import draining_on_signals
 
 
-def work(url: str, study: str, seconds: float, logs: str, artifacts: str = "") -> None:
+def enter_namespace(path: Path) -> None:
+    """Let this thread, and what it starts, live in a network namespace (Linux, root)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with path.open("rb") as file:
+        if libc.setns(file.fileno(), 0):
+            raise OSError(ctypes.get_errno(), "setns")
+
+
+def work(url: str, study: str, seconds: float, logs: str, artifacts: str = "", namespace: str = "") -> None:
     """Serve one study until it is settled; SIGTERM drains.
 
     Args:
@@ -24,7 +33,10 @@ def work(url: str, study: str, seconds: float, logs: str, artifacts: str = "") -
         seconds: how long each fold-epoch sleeps.
         logs: folder for this process's log.
         artifacts: shared folder for checkpoints, if any.
+        namespace: network namespace to live in, if any; needs root.
     """
+    if namespace:
+        enter_namespace(Path("/run/netns") / namespace)
     logging.basicConfig(filename=Path(logs) / f"{os.getpid()}.log", level=logging.INFO, force=True)
     stop = threading.Event()
 

@@ -40,9 +40,14 @@ SETTINGS = {
 class PostgresServer:
     """One server process with its data folder; stop and start it as often as a test needs."""
 
-    def __init__(self) -> None:
-        """Make the data folder; `start` makes the server run."""
+    def __init__(self, *, network: str = "") -> None:
+        """Make the data folder; `start` makes the server run.
+
+        Args:
+            network: such as "10.77.0.0/24": hosts there are let in, too.
+        """
         remove_leftovers()
+        self._network = network
         self.folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=_temporary_folder()))
         self._account = _unprivileged_account() if os.geteuid() == 0 else None
         self._password = secrets.token_hex(16)
@@ -67,7 +72,8 @@ class PostgresServer:
         """Start the server and wait until it answers; on the same port as before, if there was one."""
         if self.is_running:
             return
-        arguments = [f"{name}={value}" for name, value in SETTINGS.items()]
+        settings = {**SETTINGS, "listen_addresses": "*"} if self._network else SETTINGS
+        arguments = [f"{name}={value}" for name, value in settings.items()]
         for attempt in range(5):
             with (self.folder / "server.log").open("ab") as log:
                 self._process = subprocess.Popen(
@@ -177,6 +183,9 @@ class PostgresServer:
         if made.returncode:
             self.close()
             raise RuntimeError(f"initdb failed:\n{made.stderr}")
+        if self._network:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as file:
+                file.write(f"host all all {self._network} scram-sha-256\n")
 
     def _usable_binaries(self) -> Path:
         """The wheel's folder of programs, or a copy where the account may not read the wheel."""
