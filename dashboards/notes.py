@@ -20,8 +20,8 @@ CURVES = "orch/curves"
 """Where `orch dashboard` serves the drawn curves of a trial: CURVES/STUDY-ID/TRIAL-ID.svg."""
 
 
-def write_study_note(view: StudyView) -> str:
-    """Data, spec, progress, the best and the top ten of a study."""
+def write_study_note(view: StudyView, how_sure: str = "") -> str:
+    """Data, spec, progress, the best and the top ten of a study; `how_sure` is what is said of the choice."""
     study, counts, best = view.study, view.counts, view.best
     spec, facts = study.spec, study.facts
     settled = counts.complete + counts.pruned + counts.failed
@@ -36,6 +36,8 @@ def write_study_note(view: StudyView) -> str:
     ]
     if best is not None:
         lines += [f"**Best:** val_auc **{best.value:.4f}**, trial {best.trial_number}, {_params(best)}", ""]
+        if how_sure:
+            lines += [f"**How sure:** {escape(how_sure)}.", ""]
         lines += _table(
             ("rank", "trial", "val_auc", "sd over folds", "epoch", *view.searched),
             [

@@ -26,6 +26,7 @@ from storage.engine import Database
 from storage.ledger import read_curves
 from storage.point_records import count_points
 from storage.publishing import begin_publishing, end_publishing
+from storage.selection import judge_selection
 from storage.studies import StudyRecord
 
 log = logging.getLogger(__name__)
@@ -114,6 +115,14 @@ def publish_study(
     return True
 
 
+def _judge(database: Database, view: StudyView) -> str:
+    """How sure the choice is, once every point is settled: before, it would be another each time, and it takes seconds."""
+    if not view.counts.is_settled:
+        return ""
+    selection = judge_selection(database, view.study)
+    return selection["sentence"] if selection is not None else ""
+
+
 def draw_published(view: StudyView) -> list[tuple[str, dict[str, Any]]]:
     """The figures that stand under a study, by the id that optuna-dashboard knows them by."""
     pictures = [draw_search(view)]
@@ -142,7 +151,7 @@ def _write(database: Database, study: StudyRecord, notes: int | None) -> None:
             save_plotly_graph_object(page, _Json(figure), graph_object_id=name)
         _write_trial_notes(database, view, notes)
         # Last: a note that is fresh says that all the rest is.
-        save_note(page, write_study_note(view))
+        save_note(page, write_study_note(view, _judge(database, view)))
 
 
 class _Json:

@@ -24,6 +24,9 @@ MOST_TRIALS = 1000
 BROAD = frozenset({"examples", "measures", "confusion", "fleet"})
 """Figures of several panels: on a phone they are scrolled sideways instead of squeezed."""
 
+MEASURED = frozenset({"val_auc", "fold_sd"})
+"""Columns whose numbers are compared by eye: all with four places. A hyperparameter stands as one writes it."""
+
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 
 
@@ -143,7 +146,8 @@ def _cards(view: StudyView) -> str:
         (f"{counts.failed:,}", "failed"),
     ]
     drawn = "".join(
-        f'<div class="card"><b>{_text(value)}</b><span>{name}</span></div>' for value, name in cards
+        f'<div class="card"><b{" class=small" if len(value) > 14 else ""}>{_text(value)}</b><span>{name}</span></div>'
+        for value, name in cards
     )
     return f'<div class="cards">{drawn}</div>'
 
@@ -246,8 +250,8 @@ def _table(table: Table, *, best: int | None = None) -> str:
     body = []
     for row in table.rows:
         cells = "".join(
-            f"<td{' class=n' if right else ' class=long' if len(str(cell)) > 40 else ''}>{_text(_cell(cell))}</td>"
-            for cell, right in zip(row, numeric, strict=True)
+            f"<td{' class=n' if right else ' class=long' if len(str(cell)) > 40 else ''}>{_text(_cell(cell, name))}</td>"
+            for cell, right, name in zip(row, numeric, table.columns, strict=True)
         )
         body.append(f"<tr{' class=best' if best is not None and row[0] == best else ''}>{cells}</tr>")
     return (
@@ -255,11 +259,11 @@ def _table(table: Table, *, best: int | None = None) -> str:
     )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, name: str = "") -> str:
     if value is None or value == "" or value != value:
         return "-"
     if isinstance(value, float):
-        return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3g}"
+        return f"{value:.4f}" if name in MEASURED else f"{value:.4g}"
     return str(value)
 
 

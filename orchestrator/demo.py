@@ -91,6 +91,7 @@ def run_demo(folder: Path, *, fresh: bool) -> int:
             code = _run_study(places, dataset, study, step=2 + number)
             if code:
                 return code
+    _report(places)
     _print_results(places)
     return 0
 
@@ -236,6 +237,15 @@ def _export(places: Places, name: str) -> None:
 
     with open_storage(places.storage) as database:
         write_text(places.best(name), to_json(best_document(database, load_study(database, name))))
+
+
+def _report(places: Places) -> None:
+    from orchestrator.reporting import write_report
+
+    page = places.folder / "report.html"
+    _show_command("report", *STUDIES, "-o", page)
+    with open_storage(places.storage) as database:
+        write_report(database, STUDIES, [places.data], page)
 
 
 def _print_results(places: Places) -> None:

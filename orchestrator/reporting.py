@@ -76,6 +76,16 @@ def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[s
     return sum(len(write_pictures(pictures, place, formats)) for place, pictures in drawn)
 
 
+def write_event_files(database: Database, study: StudyRecord, folder: Path) -> int:
+    """Write the curves of every point as TensorBoard logs. Returns how many runs."""
+    from dashboards.tensorboard import write_curves
+    from storage.ledger import read_curves
+    from storage.points import list_points
+
+    points = list_points(database, study.uuid)
+    return write_curves(points, read_curves(database, study.uuid), folder, wall_time=study.created_at)
+
+
 def _file_name(name: str) -> str:
     return (
         "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name).strip(".")

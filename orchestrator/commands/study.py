@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,20 +94,15 @@ def watch(
     Example:
       orch study watch first
     """
-    import sys
-
     from orchestrator.watch import watch_live, watch_study
     from storage.studies import load_study
-
-    def print_now(line: str) -> None:
-        typer.echo(line)
 
     with open_storage(storage) as database:
         study = load_study(database, name)
         if console.is_drawn(sys.stdout):
             counts = watch_live(database, study, interval=interval)
         else:
-            counts = watch_study(database, study, print_line=print_now, interval=interval)
+            counts = watch_study(database, study, print_line=typer.echo, interval=interval)
     console.say(f"Every point is settled. Next: orch study export {name} -o best.json")
     if counts.failed:
         console.warn(f"{counts.failed} point(s) failed; `orch study show {name}` says why.")
@@ -192,6 +188,10 @@ def export(
         Path | None,
         typer.Option(metavar="FILE", help="Also write the spec, as `--spec` reads it.", show_default=False),
     ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write all curves as TensorBoard logs.", show_default=False),
+    ] = None,
     storage: Storage = None,
 ) -> None:
     """Write the winner as best.json.
@@ -203,6 +203,7 @@ def export(
       orch study export first -o best.json --trials-csv trials.csv
     """
     from orchestrator import export as exporting
+    from orchestrator.reporting import write_event_files
     from storage.ledger import read_curves
     from storage.points import list_points
     from storage.studies import load_study
@@ -218,6 +219,9 @@ def export(
             files.append((folds_csv, exporting.folds_csv(list_points(database, study.uuid), curves)))
         if spec_toml:
             files.append((spec_toml, exporting.spec_toml(study.spec)))
+        if tensorboard:
+            write_event_files(database, study, tensorboard)
+            console.say(f"Wrote the curves; see them with: tensorboard --logdir {tensorboard}")
     if output:
         files.append((output, exporting.to_json(document)))
     for path, text in files:
@@ -245,8 +249,6 @@ def _say_what_to_know(document: dict[str, Any]) -> None:
 
 
 def _ask(question: str, name: str) -> None:
-    import sys
-
     from storage.errors import UsageError
 
     if not sys.stdin.isatty():
