@@ -55,11 +55,15 @@ format: setup
 test: lint
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(TESTS)
 
+# Of speed and pruning; docs/speed.md says what each measures. The peers need `pip install -e '.[bench]'`.
+BENCHES ?= replay fold_epoch extraction scaling memory peers
+
 bench: setup
 	@set -e; for file in $(BENCH)/bench_*.py; do \
 		[ -e "$$file" ] || { echo "no benchmark in $(BENCH)"; exit 0; }; \
 		echo "== $$file"; $(BIN)/python "$$file"; \
 	done
+	@set -e; for name in $(BENCHES); do echo "== bench.$$name"; $(BIN)/python -m bench.$$name; done
 
 # What bench/chaos.py runs: weather sqlite create keras hosts.
 CHAOS ?= weather sqlite create

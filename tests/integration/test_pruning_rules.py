@@ -1,0 +1,50 @@
+"""Every pruning rule on a real database, in both schedules, with objectives that train nothing."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from storage import points, studies
+from storage.engine import Database, open_database
+from tests.studies import PretendObjective, make_study, rising_auc
+from workers.loop import Worker
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An open database with orch's tables."""
+    opened = open_database(database_url)
+    yield opened
+    opened.close()
+
+
+def outcomes(database: Database, study: studies.StudyRecord, objective: PretendObjective) -> list[str | None]:
+    """Work a study off; what became of each point."""
+    Worker(database, lambda _: objective, threading.Event()).run(
+        lambda: [studies.load_study(database, study.name)]
+    )
+    return [record.outcome for record in points.list_points(database, study.uuid)]
+
+
+@pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
+@pytest.mark.parametrize("rule", ["paired", "race", "median"])
+def test_a_rule_stops_weak_trials_and_the_best_survives(database: Database, rule: str, schedule: str) -> None:
+    settings = {"cv.schedule": schedule, "pruner.startup_trials": 2, "pruner.warmup_steps": 0}
+    study = make_study(database, points=11, pruner=rule, **settings)
+    found = outcomes(database, study, PretendObjective())
+    best = max(range(11), key=lambda point: rising_auc(point, 0, 3))
+    assert found[best] == "COMPLETE"
+    assert found.count("PRUNED") >= 3
+    assert found[0] == "COMPLETE", "nothing was there to compare the first one with"
+
+
+def test_the_last_candidate_runs_to_its_end_however_weak(database: Database) -> None:
+    def auc(point: int, fold: int, epoch: int) -> float:
+        return (0.9, 0.6, 0.5)[point] if point or epoch < 3 else math.nan
+
+    study = make_study(database, points=3, pruner="halving")
+    assert outcomes(database, study, PretendObjective(auc=auc)) == ["PRUNED", "COMPLETE", "PRUNED"]
