@@ -1,6 +1,6 @@
 """How honest is what orch says of a winner? Simulated studies whose truth is known, and the reference study's curves.
 
-200 studies of 100 trials, 6 folds, 20 epochs; with and without the default pruner. Printed: the mean error of the naive
+200 studies of 100 trials, 6 folds, 20 epochs; with and without pruning (halving from epoch 4). Printed: the mean error of the naive
 value and of the corrected one (with its standard error over studies), how often the trials that "cannot be told from the
 best" hold the truly best, and how many they are, beside an uncorrected test. Run: python bench/bench_selection.py [studies]
 """
@@ -52,7 +52,7 @@ def judge_whole(study: simulated.Simulated, seed: int) -> dict[str, float]:
 
 
 def judge_pruned(study: simulated.Simulated, generator: np.random.Generator) -> dict[str, float]:
-    """The default pruner stops trials; the winner is corrected by fresh repeats, with new seeds and new folds."""
+    """Halving stops trials; the winner is corrected by fresh repeats, with new seeds and new folds."""
     _, complete = simulated.prune(study.curves, HalvingPruner(4, 2))
     kept = np.flatnonzero(complete)
     means = study.curves[kept].mean(axis=1)
@@ -187,7 +187,7 @@ def main() -> None:
         },
     )
     second = report(
-        "With the default pruner (halving, from epoch 4)",
+        "With halving from epoch 4",
         pruned,
         {"naive": "naive", "repeats": f"corrected by {REPEATS} fresh repeats"},
     )
