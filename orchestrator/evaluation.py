@@ -81,7 +81,7 @@ def evaluate(
     from workers.final_model import load_model
     from workers.predict import image_size, predict
 
-    card = read_card(path) or {} if path.exists() else {}
+    card = read_card(path) or {}
     if card:
         prepare(int(card["spec"]["training"]["threads"]))
     model = load_model(path)

@@ -142,6 +142,13 @@ def read_recipe(best: dict[str, Any], dataset: Dataset, wish: Wish) -> Recipe:
     from storage.spec import parse
     from workers.refit import Recipe
 
+    missing = [key for key in ("study", "point", "best_epoch", "spec_hash") if best.get(key) is None]
+    if missing:
+        raise SpecError(
+            f"best.json does not say {' and '.join(missing)}.",
+            why="It was edited, or written by another version of orch.",
+            next_step="`orch study export NAME -o best.json` writes one.",
+        )
     spec = parse(best["spec"], source="best.json")
     if dataset.fingerprint != spec.data.fingerprint:
         raise DataError(

@@ -71,7 +71,7 @@ def _parse(text: str, known: dict[str, Any]) -> dict[str, Any]:
 def _of_training(path: Path, known: dict[str, Any]) -> dict[str, Any]:
     from storage.modelfiles import read_card
 
-    card = (read_card(path) if path.exists() else None) or {}
+    card = read_card(path) or {}
     spec = card.get("spec", {})
     settings = {
         "augmentation": spec.get("training", {}).get("augmentation", "none"),

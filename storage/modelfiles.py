@@ -106,24 +106,25 @@ def inspect_model(path: Path) -> ModelFile:
 
 
 def read_card(path: Path) -> dict[str, Any] | None:
-    """The model card inside a `.keras` file, or None."""
-    if path.suffix != ".keras":
-        return None
-    with zipfile.ZipFile(path) as archive:
-        if CARD not in archive.namelist():
-            return None
-        card: dict[str, Any] = json.loads(archive.read(CARD))
-        return card
+    """The model card inside a `.keras` file, or None.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    content = _read_member(path, CARD)
+    card: dict[str, Any] | None = json.loads(content) if content is not None else None
+    return card
 
 
 def read_record(path: Path) -> TrainingRecord | None:
-    """The training record inside a `.keras` file, or None."""
-    if path.suffix != ".keras":
+    """The training record inside a `.keras` file, or None.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    content = _read_member(path, RECORD)
+    if content is None:
         return None
-    with zipfile.ZipFile(path) as archive:
-        if RECORD not in archive.namelist():
-            return None
-        content = archive.read(RECORD)
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return TrainingRecord(
             labels=arrays["labels"],
@@ -176,14 +177,29 @@ def _read_parts(path: Path) -> tuple[dict[str, Any], Any, str]:
         version = file.attrs.get("keras_version", "")
         weights = file["model_weights"]
         return json.loads(text), weights, version if isinstance(version, str) else version.decode()
-    except FileNotFoundError as error:
-        raise DataError(f"There is no model file {path}.") from error
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path} cannot be read as a model: {str(error).strip().splitlines()[0].rstrip('.')}.",
-            why="The file is damaged, only partly copied, or not a Keras model.",
-            next_step="Copy it again, or make it anew with `orch model train`.",
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _read_member(path: Path, name: str) -> bytes | None:
+    """One member of a `.keras` archive; None where there is none of that name, or no archive."""
+    if path.suffix != ".keras":
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(name) if name in archive.namelist() else None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"There is no model file {path}.")
+    return DataError(
+        f"{path} cannot be read as a model: {str(error).strip().splitlines()[0].rstrip('.')}.",
+        why="The file is damaged, only partly copied, or not a Keras model.",
+        next_step="Copy it again, or make it anew with `orch model train`.",
+    )
 
 
 def _walk(config: dict[str, Any], depth: int) -> Iterator[Layer]:

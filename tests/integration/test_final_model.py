@@ -212,6 +212,10 @@ def test_a_model_is_never_written_over_and_needs_its_own_data(place: Place, mode
     )
     assert place.orch("model", "train", "--from", "best.json", "--data", "other-data", "-o", "x.keras") == 2
     assert "is not the data set of the study" in capsys.readouterr().err
+    broken = {**json.loads(Path("best.json").read_text()), "best_epoch": None}
+    Path("broken.json").write_text(json.dumps(broken))
+    assert place.orch("model", "train", "--from", "broken.json", "--data", "data", "-o", "x.keras") == 2
+    assert "does not say best_epoch" in capsys.readouterr().err
     assert not (place.folder / "x.keras").exists()
 
 

@@ -81,13 +81,24 @@ def test_a_model_of_another_maker_predicts_when_told_what_it_takes(tmp_path: Pat
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"PK\x03\x04 cut off"])
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_a_damaged_file_is_one_clear_sentence(tmp_path: Path, content: bytes, suffix: str) -> None:
+def test_a_damaged_file_is_one_clear_sentence(
+    tmp_path: Path, content: bytes, suffix: str, capsys: Any
+) -> None:
     path = tmp_path / f"model{suffix}"
     with pytest.raises(DataError, match="There is no model file"):
         inspect_model(path)
     path.write_bytes(content)
     with pytest.raises(DataError, match="cannot be read as a model"):
         inspect_model(path)
+    for command in (
+        ["evaluate", path, "--data", tmp_path],
+        ["predict", path, tmp_path, "-o", tmp_path / "p.csv", "--tta", "2"],
+        ["show", path],
+    ):
+        assert run(["model", *map(str, command)]) == 2
+    said = capsys.readouterr().err
+    assert "defect" not in said
+    assert "Traceback" not in said
 
 
 def test_weights_alone_are_no_model(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def make_spec(search: dict[str, Any]) -> StudySpec:
         {
             "study": {"name": "s", "trials": 3},
             "model": {"head": [8, 4]},
-            "training": {"epochs": EPOCHS, "threads": 1},
+            "training": {"epochs": EPOCHS, "threads": 2},
             "cv": {"folds": FOLDS},
             "search": search,
         },
@@ -48,7 +48,7 @@ def starters() -> Callable[[StudySpec], Callable[[dict[str, Any], int, int], Any
     from workers.feature_set import FeatureSet
     from workers.training import FoldTrainer
 
-    prepare(1)
+    prepare(2)
     generator = np.random.default_rng(0)
     values = generator.normal(size=(60, 4, 6)).astype(np.float32)
     labels = generator.integers(2, size=(60, 2)).astype(np.float32)

@@ -16,7 +16,7 @@ from storage.errors import DataError, UsageError
 from storage.modelfiles import TrainingRecord
 from tests.unit.test_clinical_reports import TARGETS, image
 
-NOWHERE = Path("no-model.keras")
+NO_CARD = Path("somebody-elses.h5")
 
 
 def say(text: str) -> None:
@@ -33,23 +33,23 @@ def make_record(seed: int = 0, images: int = 80) -> TrainingRecord:
 
 
 def test_changes_at_test_time_are_read_with_their_units() -> None:
-    repeats = read_repeats(NOWHERE, 5, "rotation=20, zoom=0.1,channel_shift=0.1", say=say)
+    repeats = read_repeats(NO_CARD, 5, "rotation=20, zoom=0.1,channel_shift=0.1", say=say)
     assert (repeats.effective, repeats.settings["rotation"], repeats.settings["zoom"]) == (5, 20, 0.1)
-    assert read_repeats(NOWHERE, 0, "", say=say).effective == 0
+    assert read_repeats(NO_CARD, 0, "", say=say).effective == 0
     said: list[str] = []
-    assert read_repeats(NOWHERE, 6, "flip", say=said.append).effective == 4
+    assert read_repeats(NO_CARD, 6, "flip", say=said.append).effective == 4
     assert said == ["Flips have 4 outcomes, so there are 4 repeats, not 6."]
 
 
 @pytest.mark.parametrize("wrong", ["turn=20", "rotation", "rotation=much", "zoom=2", "rotation=nan", "=3"])
 def test_a_change_that_does_not_exist_is_refused(wrong: str) -> None:
     with pytest.raises(UsageError, match="is no change"):
-        read_repeats(NOWHERE, 3, wrong, say=say)
+        read_repeats(NO_CARD, 3, wrong, say=say)
 
 
 def test_without_augmentation_there_is_nothing_to_repeat() -> None:
     with pytest.raises(UsageError, match="nothing to change"):
-        read_repeats(NOWHERE, 3, "", say=say)
+        read_repeats(NO_CARD, 3, "", say=say)
 
 
 def test_thresholds_are_chosen_on_out_of_fold_predictions_alone() -> None:
