@@ -137,7 +137,9 @@ def explain(
             console.say(f"{blank} maps are blank: nothing in these images speaks for the label.")
 
 
-def _describe_model(path: Path, targets: str, pixels: str) -> tuple[list[str], tuple[float, float], int | None]:
+def _describe_model(
+    path: Path, targets: str, pixels: str
+) -> tuple[list[str], tuple[float, float], int | None]:
     """Names of the outputs, how pixels are scaled, and threads: from the card, or from the options without one."""
     from storage.errors import DataError, UsageError
     from storage.modelfiles import inspect_model
