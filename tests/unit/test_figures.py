@@ -45,7 +45,7 @@ def contrast(one: str, other: str) -> float:
     return (bright + 0.05) / (dim + 0.05)
 
 
-@pytest.mark.parametrize("colour", {*palette.SERIES, *palette.OUTCOME_COLOURS.values()})
+@pytest.mark.parametrize("colour", sorted({*palette.SERIES, *palette.OUTCOME_COLOURS.values()}))
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_colour_stands_out_from_both_papers(colour: str, theme: str) -> None:
     assert contrast(colour, palette.PAPER[theme]) >= 2.95
