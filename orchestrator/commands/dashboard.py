@@ -46,7 +46,8 @@ def dashboard(
 
     with open_storage(storage) as database:
         password = dashboard_password()
-        place = f"http://{host}:{port}/"
+        # A server that listens everywhere is reached, from here, by the loopback.
+        place = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"
         if no_login:
             password = None
             console.say(f"optuna-dashboard on {place}  (Ctrl-C ends it)")

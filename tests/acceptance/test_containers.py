@@ -171,5 +171,6 @@ def test_compose_file_names_no_password() -> None:
     text = (REPOSITORY / "docker-compose.yml").read_text()
     values = re.findall(r"PASSWORD: (.+)", text)
     assert values
-    assert all(value.startswith("${POSTGRES_PASSWORD:?") for value in values)
+    allowed = r"\$\{(POSTGRES_PASSWORD:\?.+|ORCH_DASHBOARD_PASSWORD:-)\}"
+    assert all(re.fullmatch(allowed, value) for value in values)
     assert not list(Path(REPOSITORY).glob(".env*"))
