@@ -32,7 +32,8 @@ def build_head(
     layers: list[keras.Layer] = [keras.Input((feature_count,))]
     for number, width in enumerate(spec.model.head, start=1):
         if spec.model.head_normalization:
-            layers.append(keras.layers.Dense(width, dtype=policy, name=f"dense_{number}"))
+            # The normalization takes any bias away again.
+            layers.append(keras.layers.Dense(width, use_bias=False, dtype=policy, name=f"dense_{number}"))
             layers.append(keras.layers.BatchNormalization(dtype=policy, name=f"normalization_{number}"))
             layers.append(keras.layers.ReLU(dtype=policy, name=f"relu_{number}"))
         else:
