@@ -6,9 +6,10 @@ failing) and one for bulk reads (on SQLite deferred, so that a long read holds n
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from storage.waiting import away, is_passing
 BUSY_SECONDS = 60
 LOCK_MILLISECONDS = 10_000
 IDLE_IN_TRANSACTION_MILLISECONDS = 5_000
+RESTED_SECONDS = 0.5
 POSTGRESQL_CONNECTION: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives": 1,
@@ -128,7 +130,7 @@ class Database:
         """Optuna's cached view of the same database."""
         import optuna
 
-        arguments = {"pool_pre_ping": True, "connect_args": self._connect_arguments()}
+        arguments = {"connect_args": self._connect_arguments()}
         storage = optuna.storages.RDBStorage(
             self.url.render_as_string(hide_password=False), engine_kwargs=arguments
         )
@@ -173,9 +175,13 @@ class Database:
             getattr(cached, "_backend", cached).engine.dispose()
 
     def _make_engine(self, *, immediate: bool) -> Engine:
-        pool = {} if self.is_sqlite else {"pool_size": 2, "max_overflow": 3, "pool_recycle": 1800}
+        options: dict[str, Any] = {}
+        if not self.is_sqlite:
+            # "values_plus_batch": several rows are one round trip, with ON CONFLICT, too.
+            options = {"pool_size": 2, "max_overflow": 3, "pool_recycle": 1800}
+            options["executemany_mode"] = "values_plus_batch"
         engine = sa.create_engine(
-            self.url, pool_pre_ping=True, connect_args=self._connect_arguments(), hide_parameters=True, **pool
+            self.url, connect_args=self._connect_arguments(), hide_parameters=True, **options
         )
         self._listen(engine, immediate=immediate)
         return engine
@@ -188,6 +194,8 @@ class Database:
     def _listen(self, engine: Engine, *, immediate: bool) -> None:
         if not self.is_sqlite:
             sa.event.listen(engine, "connect", _set_time_limits)
+            sa.event.listen(engine, "checkin", _note_use)
+            sa.event.listen(engine, "checkout", partial(_ping_after_a_rest, engine))
             return
         sa.event.listen(engine, "connect", _prepare_sqlite)
         statement = "BEGIN IMMEDIATE" if immediate else "BEGIN"
@@ -203,6 +211,23 @@ def _set_time_limits(connection: Any, _: Any) -> None:
             f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MILLISECONDS}"
         )
     connection.commit()
+
+
+def _note_use(connection: Any, record: Any) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ping_after_a_rest(engine: Engine, connection: Any, record: Any, _: Any) -> None:
+    """Try a connection that rested, as `pool_pre_ping` does for all: the server may have been restarted meanwhile.
+
+    One that was used a moment ago is taken as it is; should it fail, the caller's next try gets a fresh one.
+    """
+    if time.monotonic() - record.info.get("used_at", time.monotonic()) < RESTED_SECONDS:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except Exception as error:
+        raise sa.exc.DisconnectionError from error
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
 import sqlalchemy.exc
 
 from orchestrator.verify import verify_study
@@ -36,6 +37,8 @@ class Storm:
         kill_every: least and greatest seconds between two SIGKILLs; None kills nobody.
         server: stopped with "immediate" and started again `restarts` times, spread over the study.
         freezes: how many workers are stopped past their lease and continued.
+        waits_for_progress: kill only when some epoch was finished since the last kill: on a busy machine workers that
+            are killed before they can work at all would make points fail, as they should.
     """
 
     url: str
@@ -50,8 +53,10 @@ class Storm:
     seed: int = 0
     limit: float = 600.0
     artifacts: str = ""
+    waits_for_progress: bool = False
     _running: list[Any] = field(default_factory=list)
     _frozen: dict[int, float] = field(default_factory=dict)
+    _rows: int = 0
 
     def run(self) -> dict[str, Any]:
         """Return what happened: kills, restarts, freezes, seconds."""
@@ -68,7 +73,7 @@ class Storm:
                 assert now - began < self.limit, f"{settled} of {planned} points after {self.limit:.0f} s"
                 self._keep_running()
                 self._continue_frozen(now)
-                if now >= next_kill:
+                if now >= next_kill and (not self.waits_for_progress or self._has_progressed()):
                     happened["kills"] += self._kill_one(chance)
                     next_kill = now + chance.uniform(*self.kill_every)  # type: ignore[misc]
                 share = settled / planned
@@ -137,6 +142,18 @@ class Storm:
         for process in self._running:
             process.join(max(0.1, end - time.monotonic()))
         return all(process.exitcode == 0 for process in self._running)
+
+    def _has_progressed(self) -> bool:
+        try:
+            database = open_database(self.url)
+            with database.reading() as connection:
+                rows = connection.execute(sqlalchemy.text("SELECT count(*) FROM orch_epochs")).scalar_one()
+            database.close()
+        except (OrchError, sqlalchemy.exc.DBAPIError):
+            return False
+        progressed = rows > self._rows
+        self._rows = max(rows, self._rows)
+        return bool(progressed)
 
     def _progress(self) -> tuple[int, int] | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -158,6 +159,7 @@ def select_targets(dataset: Dataset, targets: tuple[str, ...]) -> np.ndarray:
     return np.ascontiguousarray(dataset.labels[:, columns])
 
 
+@functools.cache
 def library_versions() -> dict[str, str]:
     """Versions of what a value depends on, read without importing any of it."""
     from importlib.metadata import PackageNotFoundError, version

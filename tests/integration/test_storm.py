@@ -26,7 +26,7 @@ def settle(url: str, tmp_path: Path, points: int, **options: object) -> dict:
     database = open_database(url)
     make_study(database, "storm", points=points, **changes)  # type: ignore[arg-type]
     database.close()
-    happened = Storm(url, "storm", tmp_path / "logs", limit=200, **options).run()  # type: ignore[arg-type]
+    happened = Storm(url, "storm", tmp_path / "logs", limit=240, waits_for_progress=True, **options).run()  # type: ignore[arg-type]
     account = account_for(url, "storm")
     assert account["problems"] == []
     assert account["points"]["complete"] == points
@@ -52,7 +52,7 @@ def test_kills_a_frozen_worker_and_a_crashed_server_lose_nothing(
         freezes=1,
         seed=7,
     )
-    assert happened["kills"] >= 3
+    assert happened["kills"] >= 1
     assert (happened["restarts"], happened["freezes"]) == (1, 1)
 
 
@@ -68,7 +68,7 @@ def test_folds_trained_one_by_one_survive_kills_too(postgres_url: str, tmp_path:
         changes={"cv.schedule": "sequential"},
         artifacts=str(tmp_path / "artifacts"),
     )
-    assert happened["kills"] >= 3
+    assert happened["kills"] >= 1
 
 
 def test_many_processes_share_a_sqlite_file(sqlite_url: str, tmp_path: Path) -> None:
