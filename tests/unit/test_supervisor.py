@@ -137,10 +137,10 @@ watched = Supervisor([Slot("a", {}), Slot("b", {})], command, print, grace_secon
 sys.exit(watched.run())
 """
 PATIENT = (
-    "import signal, sys, time\n"
+    "import os, signal, sys, time\n"
     "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), sys.exit(143)))\n"
     "signal.signal(signal.SIGINT, lambda *_: sys.exit(130))\n"
-    "print('up', flush=True)\n"
+    "os.write(1, b'up\\n')\n"
     "while True: time.sleep(0.05)"
 )
 
