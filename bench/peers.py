@@ -94,10 +94,11 @@ def print_table(
     base = np.array(seconds.get("optuna") or next(iter(seconds.values())))
     print(f"{'way':<22}{'seconds':>10}{'per fold-epoch':>16}{'x faster':>10}{'largest |value - orch|':>26}")
     whole = loops * study.fold_epochs
-    print(
-        f"{'reference loop':<22}{np.median(whole):>10.0f}{np.median(loops):>16.3f}"
-        f"{np.median(base / whole):>10.4f}{'(extrapolated)':>26}"
-    )
+    if np.isfinite(whole).all():
+        print(
+            f"{'reference loop':<22}{np.median(whole):>10.0f}{np.median(loops):>16.3f}"
+            f"{np.median(base / whole):>10.4f}{'(extrapolated)':>26}"
+        )
     for name, measured in seconds.items():
         spent = np.array(measured)
         apart = np.max(np.abs(np.array(values[name]) - np.array(values.get("orch", values[name]))))
@@ -105,7 +106,7 @@ def print_table(
             f"{ways[name][0]:<22}{np.median(spent):>10.1f}{np.median(spent) / study.fold_epochs:>16.3f}"
             f"{np.median(base / spent):>10.2f}{apart:>26.4f}"
         )
-    if "orch" in seconds:
+    if "orch" in seconds and np.isfinite(whole).all():
         ratio = np.median(whole / np.array(seconds["orch"]))
         print(f"orch against the reference loop, without pruning and extraction: {ratio:.0f} x")
     for number, params in enumerate(study.trials):
