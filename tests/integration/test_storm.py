@@ -101,7 +101,7 @@ def test_a_creation_that_was_killed_is_completed(postgres_url: str, sqlite_url: 
             killed = processes.Process(target=_create, args=(url,))
             killed.start()
             time.sleep(chance.uniform(0.2, 1.0) * seconds)
-            os.kill(killed.pid, signal.SIGKILL)
+            killed.kill()
             killed.join()
             again = processes.Process(target=_create, args=(url,))
             again.start()
