@@ -112,7 +112,9 @@ def reference_study() -> Path:
     data = Path(os.environ.get("ORCH_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
     folder = data / "reference-study"
     if not folder.is_dir():
-        pytest.skip("the reference study is not here: ORCH_TEST_DATA names the folder that holds reference-study")
+        pytest.skip(
+            "the reference study is not here: ORCH_TEST_DATA names the folder that holds reference-study"
+        )
     return folder
 
 
