@@ -94,7 +94,7 @@ def away(error: BaseException) -> DatabaseAwayError:
     """Describe a passing error without its SQL, parameters or URL."""
     original = getattr(error, "orig", None) or error.__cause__ or error
     original = getattr(original, "orig", None) or original
-    reason = " ".join(str(original).split())[:300].rstrip(".")
+    reason = " ".join(str(original).split())[:300].rstrip(".?")
     return DatabaseAwayError(
         f"The database does not answer: {reason}.",
         why="It may be stopped, restarting or unreachable from this machine.",

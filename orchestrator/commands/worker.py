@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -67,11 +66,12 @@ def worker(
     """
     from orchestrator.processes import choose_slots, run_workers, visible_gpus
     from orchestrator.worker_process import Request
+    from workers.supervisor import Slot
 
     slots = choose_slots(gpus, processes, per_gpu, visible=visible_gpus() if gpus == "all" else [])
-    # The URL may hold a password, and everybody can read a command line: it goes by the environment.
     if storage:
-        os.environ["ORCH_STORAGE"] = storage
+        # The URL may hold a password, and everybody can read a command line: it goes by the environment.
+        slots = [Slot(slot.label, {**slot.environment, "ORCH_STORAGE": storage}) for slot in slots]
     if len(slots) > 1 and not forever:
         from orchestrator.opening import open_storage
 
