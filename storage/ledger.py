@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
@@ -124,6 +126,44 @@ def read_curves(
     with database.reading() as connection:
         rows = connection.execute(query.order_by(_epochs.point, _epochs.fold, _epochs.epoch)).all()
     return [FoldEpoch.from_row(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class AucColumns:
+    """The fold-epochs of a study as columns, each of shape (rows,), by point, fold and epoch.
+
+    Attributes:
+        point: from 0, int64.
+        fold: from 0, int64.
+        epoch: from 1, int64.
+        val_auc: float64, NaN where undefined.
+        seconds: float64.
+    """
+
+    point: NDArray[np.int64]
+    fold: NDArray[np.int64]
+    epoch: NDArray[np.int64]
+    val_auc: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+
+def read_auc_columns(database: Database, study_uuid: str) -> AucColumns:
+    """The validation AUC and time of all fold-epochs: records of a large study (`read_curves`) take seconds to make."""
+    query = (
+        sa.select(_epochs.point, _epochs.fold, _epochs.epoch, _epochs.val_auc, _epochs.seconds)
+        .where(_epochs.study_uuid == study_uuid)
+        .order_by(_epochs.point, _epochs.fold, _epochs.epoch)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+    point, fold, epoch, val_auc, seconds = zip(*rows, strict=True) if rows else ((),) * 5
+    return AucColumns(
+        np.array(point, dtype=np.int64),
+        np.array(fold, dtype=np.int64),
+        np.array(epoch, dtype=np.int64),
+        np.array(val_auc, dtype=np.float64),
+        np.array(seconds, dtype=np.float64),
+    )
 
 
 def read_epoch_means(database: Database, study_uuid: str, epoch: int, folds: int) -> dict[int, float]:

@@ -132,5 +132,5 @@ def _spread_grid(freedom: int) -> Array:
 
 def _normal_below(z: Array) -> Array:
     """The normal distribution function of each element."""
-    flat = [0.5 * math.erfc(-value / math.sqrt(2)) for value in np.ravel(z).tolist()]
-    return np.array(flat).reshape(np.shape(z))
+    scaled = (-np.ravel(z) / math.sqrt(2)).tolist()
+    return 0.5 * np.array(list(map(math.erfc, scaled))).reshape(np.shape(z))

@@ -15,7 +15,7 @@ from storage import bias, noise
 from storage.datasets import Dataset, load_dataset
 from storage.engine import Database
 from storage.errors import DataError
-from storage.ledger import FoldEpoch, read_curves, run_key
+from storage.ledger import read_auc_columns, read_curves, run_key
 from storage.luck import simulate_luck
 from storage.points import COMPLETE, PRUNED, PointRecord, list_points
 from storage.predictions import FoldPredictions, read_predictions
@@ -122,23 +122,36 @@ def read_judged(database: Database, study: StudyRecord, points: Sequence[PointRe
     }
     if not complete:
         return None
-    rows: dict[int, list[FoldEpoch]] = {}
-    for row in read_curves(database, study.uuid):
-        if row.point in complete:
-            rows.setdefault(row.point, []).append(row)
+    columns = read_auc_columns(database, study.uuid)
+    numbers, begins = np.unique(columns.point, return_index=True)
+    ends = np.searchsorted(columns.point, numbers, side="right")
+    slices = {
+        number: slice(begin, end) for number, begin, end in zip(numbers.tolist(), begins, ends, strict=True)
+    }
     ranked = sorted(
-        (point for number, point in complete.items() if number in rows),
+        (point for number, point in complete.items() if number in slices),
         key=lambda point: (-(point.value or 0.0), point.point),
     )
     if not ranked:
         return None
-    curves = np.stack([_stack(rows[point.point], spec.cv.folds, spec.training.epochs) for point in ranked])
+    places = [slices[point.point] for point in ranked]
+    curves = np.stack(
+        [
+            _stack(
+                columns.fold[place],
+                columns.epoch[place],
+                columns.val_auc[place],
+                (spec.cv.folds, spec.training.epochs),
+            )
+            for place in places
+        ]
+    )
     epochs, fold_values = [], []
     for table in curves:
         epoch, values = judge_curves(table, spec.study.objective)
         epochs.append(epoch)
         fold_values.append(values)
-    seconds = [sum(row.seconds for row in rows[point.point]) for point in ranked]
+    seconds = [float(sum(columns.seconds[place].tolist())) for place in places]
     return JudgedTrials(ranked, curves, epochs, np.stack(fold_values), seconds)
 
 
@@ -215,7 +228,12 @@ def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any],
             if point.outcome == COMPLETE and point.params == params:
                 rows = read_curves(database, other.uuid, point.point, run_key(other.spec_hash, params))
                 if rows and other.spec.training.epochs >= epoch:
-                    table = _stack(rows, other.spec.cv.folds, other.spec.training.epochs)
+                    table = _stack(
+                        np.array([row.fold for row in rows]),
+                        np.array([row.epoch for row in rows]),
+                        np.array([row.val_auc for row in rows]),
+                        (other.spec.cv.folds, other.spec.training.epochs),
+                    )
                     found.append(float(mean_known(table)[epoch - 1]))
     return [value for value in found if not math.isnan(value)]
 
@@ -254,15 +272,17 @@ def _find_dataset(study: StudyRecord) -> Dataset | None:
     return dataset if dataset.fingerprint == study.fingerprint else None
 
 
-def _stack(rows: Sequence[FoldEpoch], folds: int, epochs: int) -> Array:
-    table = np.full((folds, epochs), np.nan)
-    last = np.zeros(folds, dtype=np.int64)
-    for row in rows:
-        table[row.fold, row.epoch - 1] = row.val_auc
-        last[row.fold] = max(last[row.fold], row.epoch)
-    for fold, end in enumerate(last):
-        if 0 < end < epochs:
-            table[fold, end:] = table[fold, end - 1]
+def _stack(
+    fold: NDArray[np.int64], epoch: NDArray[np.int64], val_auc: Array, shape: tuple[int, int]
+) -> Array:
+    """One trial's rows as a table of (folds, epochs); a fold that stopped early carries its last value on."""
+    table = np.full(shape, np.nan)
+    table[fold, epoch - 1] = val_auc
+    last = np.zeros(shape[0], dtype=np.int64)
+    np.maximum.at(last, fold, epoch)
+    for place, end in enumerate(last.tolist()):
+        if 0 < end < shape[1]:
+            table[place, end:] = table[place, end - 1]
     return table
 
 
