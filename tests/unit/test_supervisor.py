@@ -152,6 +152,7 @@ def start_supervised(program: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        start_new_session=True,
     )
     assert started.stdout is not None
     assert [started.stdout.readline() for _ in range(2)] == ["up\n"] * 2
@@ -172,7 +173,10 @@ def test_a_second_signal_ends_at_once() -> None:
     time.sleep(0.2)
     assert started.poll() is None
     started.send_signal(signal.SIGTERM)
-    assert started.wait(timeout=20) == 143
+    try:
+        assert started.wait(timeout=20) == 143
+    finally:
+        os.killpg(started.pid, signal.SIGKILL)  # the stubborn ones, which heed nothing else
 
 
 def test_what_a_request_holds_comes_through_a_command_line() -> None:
