@@ -51,9 +51,10 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# A file's tests stay in one process: they share a trained model or a database more often than not.
+# A file's tests stay in one process: they share a trained model or a database more often than not. The files go out in
+# their own order, the slow acceptance tests first: the last file alone in its process would keep the other one waiting.
 test: lint
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # Of speed and pruning; docs/speed.md says what each measures. The peers need `pip install -e '.[bench]'`.
 BENCHES ?= replay fold_epoch extraction scaling memory peers
