@@ -79,7 +79,7 @@ def _model_items(view: StudyView) -> list[Item]:
         Item("25", "Analytical methods", "Training", KNOWN,
              f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {fixed}."),
         Item("26", "Analytical methods", "Selection of the final model", KNOWN,
-             f"Objective: {spec.study.objective} of the validation AUC over {spec.cv.folds} folds; "
+             f"Objective: {spec.study.objective} of the validation {view.metric.label} ({view.metric.name}) over {spec.cv.folds} folds; "
              f"{view.counts.planned} points by {spec.sampler.name} search; pruner: {spec.pruner.name}."),
         Item("27", "Analytical methods", "Ensembling", AUTHORS, ""),
         Item("28", "Model performance", "Metrics", KNOWN,
@@ -100,7 +100,7 @@ def _result_items(view: StudyView) -> list[Item]:
     )
     answer = "No trial is complete."
     if best is not None:
-        answer = f"Best cross-validated AUC {best.value:.4f} ({show_params(best.params)})."
+        answer = f"Best cross-validated {view.metric.label} {best.value:.4f} ({show_params(best.params)})."
     return [
         Item("33", "Participants", "Flow", PARTLY, f"Of trials: {flow} Of participants: for the authors."),
         Item("34", "Participants", "Demographics", AUTHORS, ""),

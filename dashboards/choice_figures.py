@@ -29,7 +29,7 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
     )
     equals = {one["point"] for one in selection["indistinguishable"]}
     table = Table(
-        ("rank", "point", "trial", "val_auc", "cannot_be_told_from_the_best"),
+        ("rank", "point", "trial", view.metric.name, "cannot_be_told_from_the_best"),
         [
             (rank, point.point, point.trial_number, point.value, point.point in equals)
             for rank, point in enumerate(view.ranked, start=1)
@@ -55,7 +55,7 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
         title=title,
         height=380,
         xaxis={"title": {"text": "rank"}, "zeroline": False},
-        yaxis={"title": {"text": "mean validation AUC"}},
+        yaxis={"title": {"text": view.metric.long_label}},
     )
     corrected = selection["corrected_value"]
     text = "corrected" if corrected is not None else "corrected: at most"

@@ -24,6 +24,7 @@ from dashboards.drawing import (
 from dashboards.info import StudyView, Table, peak_epoch, show_params
 from dashboards.palette import BLUE, GREEN, GREY, PINK, VERMILLION, fade
 from storage.ledger import EpochMean, FoldEpoch
+from storage.objectives import Metric
 from storage.point_records import PointRecord
 
 SIDES = (("val", "validation", BLUE), ("train", "training", VERMILLION))
@@ -47,8 +48,9 @@ def draw_trial(
     which = "best trial" if is_best else "trial"
     title = f"{view.study.name}: folds of the {which} ({point.trial_number}): {show_params(point.params)}"
     caption = (
-        "AUC over epochs. Thin: each fold; bold: their mean; blue: validation, red: training. The dotted line is "
-        "the epoch of the highest mean validation AUC."
+        f"{view.metric.label} over epochs. Thin: each fold; bold: their mean; blue: validation, red: training. The dotted "
+        f"line is the epoch of the highest {view.metric.long_label}."
+        + ("" if view.metric.train_column else " The study recorded it of validation only.")
     )
     table = Table(
         tuple(field.name for field in fields(FoldEpoch)), [tuple(asdict(row).values()) for row in rows]
@@ -57,11 +59,14 @@ def draw_trial(
         return Picture(name, title, caption, table, make_empty(title, "no epoch has finished yet"))
     means = view.means.get(point.point, [])
     figure = make_figure(
-        fold_traces(rows, means, legend=True), title=title, xaxis=EPOCH_AXIS, yaxis={"title": {"text": "AUC"}}
+        fold_traces(view.metric, rows, means, legend=True),
+        title=title,
+        xaxis=EPOCH_AXIS,
+        yaxis={"title": {"text": view.metric.label}},
     )
     peak = peak_epoch(means)
     if peak is not None:
-        highest = next(row.val_auc for row in means if row.epoch == peak)
+        highest = next(row.score for row in means if row.epoch == peak)
         figure["layout"]["shapes"] = [upright_line(peak)]
         side = "right" if peak > len(means) / 2 else "left"
         text = f" {highest:.4f} at epoch {peak} "
@@ -76,14 +81,16 @@ def draw_examples(view: StudyView) -> Picture:
         "Trials spread evenly over the ranking of complete ones. Lines as in the curves of the best trial."
     )
     chosen = view.examples
-    columns = ("rank", "point", "trial", *view.searched, "val_auc", "epoch", "mean_val_auc", "mean_train_auc")
+    name, has_training = view.metric.name, view.metric.train_column is not None
+    written = (f"mean_{name}", f"mean_{name.replace('val_', 'train_')}")[: 1 + has_training]
+    columns = ("rank", "point", "trial", *view.searched, name, "epoch", *written)
     ranks = {point.point: rank for rank, point in enumerate(view.ranked, start=1)}
     table = Table(
         columns,
         [
             (ranks[point.point], point.point, point.trial_number,
              *((point.params or {}).get(name) for name in view.searched), point.value,
-             row.epoch, row.val_auc, row.train_auc)
+             row.epoch, *(row.score, row.train_score)[: 1 + has_training])
             for point in chosen
             for row in view.means.get(point.point, [])
         ],
@@ -94,7 +101,7 @@ def draw_examples(view: StudyView) -> Picture:
     traces, shapes = [], []
     for place, point in enumerate(chosen):
         means = view.means.get(point.point, [])
-        for line in fold_traces(view.curves_of(point.point), means, legend=place == 0):
+        for line in fold_traces(view.metric, view.curves_of(point.point), means, legend=place == 0):
             traces.append({**line, **panels.axes(place)})
         peak = peak_epoch(means)
         if peak is not None:
@@ -102,7 +109,7 @@ def draw_examples(view: StudyView) -> Picture:
     lowest = len(chosen) - min(3, len(chosen))
     layout = panels.layout(
         xs=[{"title": {"text": "epoch" if place >= lowest else ""}} for place in range(len(chosen))],
-        ys=[{"title": {"text": "AUC"}} for _ in chosen],
+        ys=[{"title": {"text": view.metric.label}} for _ in chosen],
         titles=[_example_title(ranks[point.point], point) for point in chosen],
     )
     figure = make_figure(
@@ -189,24 +196,27 @@ def draw_schedule(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]
     return Picture("learning-rate", title, caption, table, figure)
 
 
-def fold_traces(rows: Sequence[FoldEpoch], means: Sequence[EpochMean], *, legend: bool) -> list[Trace]:
-    """Lines of one trial: thin folds and bold means of both sides."""
+def fold_traces(
+    metric: Metric, rows: Sequence[FoldEpoch], means: Sequence[EpochMean], *, legend: bool
+) -> list[Trace]:
+    """Lines of one trial: thin folds and bold means, of training too where the ledger has the metric of it."""
     by_fold: dict[int, list[FoldEpoch]] = defaultdict(list)
     for row in rows:
         by_fold[row.fold].append(row)
     traces = []
-    for side, text, colour in reversed(SIDES):
+    for side, text, colour in reversed(SIDES if metric.train_column else SIDES[:1]):
+        read, mean = (metric.score, "score") if side == "val" else (metric.train_score, "train_score")
         for fold, epochs in sorted(by_fold.items()):
             traces.append(
                 trace("scatter",
-                    x=[row.epoch for row in epochs], y=shorten([getattr(row, f"{side}_auc") for row in epochs], 4),
+                    x=[row.epoch for row in epochs], y=shorten([read(row) for row in epochs], 4),
                     mode="lines", line={"width": 0.9, "color": fade(colour, 0.55)}, showlegend=False,
                     legendgroup=side, hovertemplate=f"fold {fold + 1}, {text}: %{{y:.4f}}<extra></extra>",
                 )
             )  # fmt: skip
         traces.append(
             trace("scatter",
-                x=[row.epoch for row in means], y=shorten([getattr(row, f"{side}_auc") for row in means], 4),
+                x=[row.epoch for row in means], y=shorten([getattr(row, mean) for row in means], 4),
                 mode="lines", line={"width": 3, "color": colour}, name=f"{text}, mean of folds",
                 legendgroup=side, showlegend=legend,
                 hovertemplate=f"mean, {text}: %{{y:.4f}}<extra></extra>",

@@ -5,19 +5,20 @@ from __future__ import annotations
 import html
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dashboards.palette import BLUE, GREY, VERMILLION
 from storage.ledger import FoldEpoch
+from storage.objectives import Metric
 
 WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 34, 40
 SIDES = (("train", "training", VERMILLION), ("val", "validation", BLUE))
 
 
-def draw_svg(rows: Sequence[FoldEpoch], title: str) -> str:
-    """Thin lines for folds, bold for their means, dotted where the mean validation AUC is highest."""
-    series = {side: _columns(rows, f"{side}_auc") for side, _, _ in SIDES}
+def draw_svg(rows: Sequence[FoldEpoch], title: str, metric: Metric) -> str:
+    """Thin lines for folds, bold for their means, dotted where the mean validation score is highest."""
+    series = {"train": _columns(rows, metric.train_score), "val": _columns(rows, metric.score)}
     values = [value for folds in series.values() for line in folds.values() for value in line.values()]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
@@ -50,8 +51,8 @@ def draw_svg(rows: Sequence[FoldEpoch], title: str) -> str:
             f'<text x="{x(epoch):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{epoch}</text>'
         )
     parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 6}" text-anchor="middle">epoch</text>')
-    parts.append(f'<text x="{LEFT}" y="16">AUC</text>')
-    for place, (side, name, colour) in enumerate(SIDES):
+    parts.append(f'<text x="{LEFT}" y="16">{metric.label}</text>')
+    for place, (side, name, colour) in enumerate(SIDES if metric.train_column else SIDES[1:]):
         for line in series[side].values():
             points = " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in sorted(line.items()))
             parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-opacity=".4"/>')
@@ -59,7 +60,7 @@ def draw_svg(rows: Sequence[FoldEpoch], title: str) -> str:
         points = " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in sorted(mean.items()))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="3"/>')
         parts.append(
-            f'<text x="{LEFT + 60 + 190 * place}" y="16" fill="{colour}">{name}, mean of folds</text>'
+            f'<text x="{LEFT + max(60, 8 * len(metric.label)) + 180 * place}" y="16" fill="{colour}">{name}, mean of folds</text>'
         )
         if side == "val" and mean:
             peak = max(mean, key=lambda epoch: (mean[epoch], -epoch))
@@ -71,10 +72,10 @@ def draw_svg(rows: Sequence[FoldEpoch], title: str) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def _columns(rows: Sequence[FoldEpoch], name: str) -> dict[int, dict[int, float]]:
+def _columns(rows: Sequence[FoldEpoch], read: Callable[[FoldEpoch], float]) -> dict[int, dict[int, float]]:
     folds: dict[int, dict[int, float]] = defaultdict(dict)
     for row in rows:
-        value = getattr(row, name)
+        value = read(row)
         if not math.isnan(value):
             folds[row.fold][row.epoch] = value
     return folds

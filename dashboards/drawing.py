@@ -14,6 +14,7 @@ from typing import Any
 
 from dashboards.info import Table
 from dashboards.palette import GREY, VALUE_SCALE, list_swaps, make_template
+from storage.objectives import Metric
 
 LABELS = {
     "batch_size": "batch size (images)",
@@ -22,7 +23,6 @@ LABELS = {
     "epsilon": "Adam epsilon",
     "beta_1": "Adam beta 1",
     "beta_2": "Adam beta 2",
-    "val_auc": "mean validation AUC",
 }
 DIGITS = 5
 
@@ -185,13 +185,17 @@ def label(name: str) -> str:
     return LABELS.get(name, name.replace("_", " "))
 
 
-def value_colours(values: Sequence[float]) -> dict[str, Any]:
-    """The colour axis of validation AUC over the range of these values."""
+def value_colours(values: Sequence[float], metric: Metric) -> dict[str, Any]:
+    """The colour axis of a metric over the range of these values."""
     low, high = min(values), max(values)
     margin = 0.005 if high - low < 1e-6 else 0.0
     return {
         "colorscale": VALUE_SCALE,
         "cmin": shorten_one(low - margin),
         "cmax": shorten_one(high + margin),
-        "colorbar": {"title": {"text": "val AUC", "side": "right"}, "thickness": 14, "outlinewidth": 0},
+        "colorbar": {
+            "title": {"text": f"val {metric.label}", "side": "right"},
+            "thickness": 14,
+            "outlinewidth": 0,
+        },
     }

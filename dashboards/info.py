@@ -15,6 +15,7 @@ from typing import Any
 from storage.attempts import AttemptRecord, list_attempts
 from storage.engine import Database
 from storage.ledger import EpochMean, FoldEpoch, read_curves, read_mean_curves
+from storage.objectives import Metric
 from storage.point_records import PointCounts, PointRecord, count_points, list_points
 from storage.studies import StudyRecord
 
@@ -76,6 +77,11 @@ class StudyView:
         return {point.point: by_id[point.trial_id] for point in self.points if point.trial_id in by_id}
 
     @property
+    def metric(self) -> Metric:
+        """What the study maximises; its values are scores of it."""
+        return self.study.spec.metric
+
+    @property
     def searched(self) -> list[str]:
         """The names of the searched hyperparameters."""
         return list(self.study.spec.search)
@@ -103,7 +109,7 @@ def read_view(database: Database, study: StudyRecord, *, with_curves: bool = Tru
         with_curves: also read the fold-epochs of the examples.
     """
     means: dict[int, list[EpochMean]] = defaultdict(list)
-    for row in read_mean_curves(database, study.uuid):
+    for row in read_mean_curves(database, study.uuid, study.spec.metric):
         means[row.point].append(row)
     with database.reading() as connection:
         now = database.now(connection)
@@ -150,7 +156,17 @@ def list_trials(view: StudyView) -> Table:
                 point.error,
             )
         )
-    columns = ("point", "trial", "state", "val_auc", "fold_sd", "best_epoch", *names, "worker", "error")
+    columns = (
+        "point",
+        "trial",
+        "state",
+        view.metric.name,
+        "fold_sd",
+        "best_epoch",
+        *names,
+        "worker",
+        "error",
+    )
     return Table(columns, rows)
 
 
@@ -175,9 +191,9 @@ def fold_spread(values: Sequence[float]) -> float | None:
 
 
 def peak_epoch(means: Sequence[EpochMean]) -> int | None:
-    """The epoch at which the mean validation AUC was highest, the first of equals."""
-    known = [row for row in means if not math.isnan(row.val_auc)]
-    return max(known, key=lambda row: (row.val_auc, -row.epoch)).epoch if known else None
+    """The epoch at which the mean validation score was highest, the first of equals."""
+    known = [row for row in means if not math.isnan(row.score)]
+    return max(known, key=lambda row: (row.score, -row.epoch)).epoch if known else None
 
 
 @dataclass(frozen=True)
@@ -224,7 +240,7 @@ def count_stopping(view: StudyView) -> Stopping:
 
 
 def compare_folds(view: StudyView) -> dict[int, list[float]]:
-    """By fold, from 0: how far each complete trial's fold lies from the mean of its folds, in AUC."""
+    """By fold, from 0: how far each complete trial's fold lies from the mean of its folds, in units of the metric."""
     differences: dict[int, list[float]] = defaultdict(list)
     for point in view.ranked:
         attempt = view.attempt_of.get(point.point)
@@ -243,7 +259,7 @@ def compare_studies(views: Sequence[StudyView]) -> Table:
     """One row per study: how its best trial did."""
     columns = (
         "study", "regime", "model", "weights", "complete", "pruned", "failed", "planned",
-        "val_auc", "fold_sd", "folds", "best_epoch", "hyperparameters",
+        "metric", "value", "fold_sd", "folds", "best_epoch", "hyperparameters",
     )  # fmt: skip
     rows = []
     for view in views:
@@ -254,6 +270,7 @@ def compare_studies(views: Sequence[StudyView]) -> Table:
             (
                 view.study.name, spec.study.regime, spec.model.backbone, spec.model.weights,
                 counts.complete, counts.pruned, counts.failed, counts.planned,
+                view.metric.name,
                 best.value if best else None,
                 fold_spread(attempt.fold_values) if attempt else None,
                 spec.cv.folds,

@@ -35,11 +35,14 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
         "",
     ]
     if best is not None:
-        lines += [f"**Best:** val_auc **{best.value:.4f}**, trial {best.trial_number}, {_params(best)}", ""]
+        lines += [
+            f"**Best:** {view.metric.name} **{best.value:.4f}**, trial {best.trial_number}, {_params(best)}",
+            "",
+        ]
         if how_sure:
             lines += [f"**How sure:** {escape(how_sure)}.", ""]
         lines += _table(
-            ("rank", "trial", "val_auc", "sd over folds", "epoch", *view.searched),
+            ("rank", "trial", view.metric.name, "sd over folds", "epoch", *view.searched),
             [
                 (rank, point.trial_number, f"{point.value:.4f}", *_attempt_cells(view, point),
                  *(show_number((point.params or {}).get(name)) for name in view.searched))
@@ -54,7 +57,7 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
         f"**Model:** {escape(spec.model.backbone)}, weights {escape(_last_part(spec.model.weights))}. **Training:** "
         f"{spec.training.epochs} epochs, k = {spec.cv.folds}. **Search:** {spec.sampler.name} over "
         f"{escape(', '.join(view.searched))}; pruner {spec.pruner.name}; seed {spec.study.seed}; objective "
-        f"{escape(spec.study.objective)}.",
+        f"{escape(spec.study.objective)} of {view.metric.name}.",
     ]
     warnings = list_warnings(view)
     if warnings:
@@ -65,7 +68,7 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
 def write_trial_note(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]) -> str:
     """What one trial came to: its folds over epochs, or the error that ended it."""
     trials = [attempt for attempt in view.attempts if attempt.point == point.point]
-    value = "" if point.value is None else f", val_auc **{point.value:.4f}**"
+    value = "" if point.value is None else f", {view.metric.name} **{point.value:.4f}**"
     lines = [f"**Point {point.point}: {describe_state(point)}**{value}. {_params(point)}", ""]
     if len(trials) > 1:
         told = ", ".join(f"trial {one.number} {describe_attempt(one)}" for one in trials)
@@ -87,15 +90,15 @@ def escape(text: str) -> str:
 
 
 def _fold_table(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]) -> list[str]:
-    """Validation AUC by epoch and fold; of long trainings evenly chosen epochs, the best among them."""
+    """Validation scores by epoch and fold; of long trainings evenly chosen epochs, the best among them."""
     epochs = sorted({row.epoch for row in rows})
     peak = peak_epoch(view.means.get(point.point, []))
     if len(epochs) > SHOWN_EPOCHS:
         step = math.ceil(len(epochs) / SHOWN_EPOCHS)
         epochs = [epoch for epoch in epochs if epoch % step == 0 or epoch in (1, peak, epochs[-1])]
     folds = sorted({row.fold for row in rows})[:SHOWN_FOLDS]
-    known = {(row.epoch, row.fold): row.val_auc for row in rows}
-    means = {row.epoch: row.val_auc for row in view.means.get(point.point, [])}
+    known = {(row.epoch, row.fold): view.metric.score(row) for row in rows}
+    means = {row.epoch: row.score for row in view.means.get(point.point, [])}
     body = []
     for epoch in epochs:
         mark = "**" if epoch == peak else ""
@@ -103,7 +106,7 @@ def _fold_table(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]) 
         cells = [_short(known.get((epoch, fold), math.nan)) for fold in folds]
         body.append((f"{mark}{epoch}{mark}", f"{mark}{_short(mean)}{mark}", *cells))
     return [
-        "Validation AUC by epoch:",
+        f"Validation {view.metric.label} by epoch:",
         "",
         *_table(("epoch", "mean", *(f"f{fold + 1}" for fold in folds)), body),
     ]

@@ -18,13 +18,14 @@ from dashboards.info import StudyView, Table, compare_studies, fold_spread, list
 from dashboards.outcomes import Outcomes
 from dashboards.palette import list_swaps, make_template
 from dashboards.warnings import list_warnings
+from storage.objectives import METRICS
 
 SHOWN_TRIALS = 20
 MOST_TRIALS = 1000
 BROAD = frozenset({"examples", "measures", "confusion", "fleet"})
 """Figures of several panels: on a phone they are scrolled sideways instead of squeezed."""
 
-MEASURED = frozenset({"val_auc", "fold_sd"})
+MEASURED = frozenset({"value", "fold_sd", *METRICS})
 """Columns whose numbers are compared by eye: all with four places. A hyperparameter stands as one writes it."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
@@ -138,7 +139,7 @@ def _cards(view: StudyView) -> str:
     attempt = view.attempt_of.get(best.point) if best else None
     spread = fold_spread(attempt.fold_values) if attempt else None
     cards = [
-        (f"{best.value:.4f}" if best else "none", "best mean validation AUC"),
+        (f"{best.value:.4f}" if best else "none", f"best {view.metric.long_label}"),
         (f"± {spread:.4f}" if spread is not None else "-", "standard deviation over folds"),
         (show_params(best.params) if best else "-", "best hyperparameters"),
         (f"{counts.complete:,} / {counts.planned:,}", "points complete / planned"),

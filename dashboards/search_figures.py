@@ -34,11 +34,11 @@ def draw_search(view: StudyView) -> Picture:
 
 
 def draw_scatter(view: StudyView) -> Picture:
-    """Scatter of the first two searched hyperparameters coloured by AUC, the best marked."""
+    """Scatter of the first two searched hyperparameters coloured by value, the best marked."""
     names = view.searched[:2]
     title = f"{view.study.name}: {' x '.join(label(name) for name in names)}"
     tried = [point for point in view.points if point.params and point.state in ("done", "failed")]
-    columns = ("point", "trial", "state", *view.searched, "val_auc")
+    columns = ("point", "trial", "state", *view.searched, view.metric.name)
     table = Table(
         columns,
         [
@@ -60,7 +60,7 @@ def draw_scatter(view: StudyView) -> Picture:
         title=title,
         height=480,
         xaxis=_axis(view, names[0]),
-        yaxis=_axis(view, names[1]) if len(names) > 1 else {"title": {"text": label("val_auc")}},
+        yaxis=_axis(view, names[1]) if len(names) > 1 else {"title": {"text": view.metric.long_label}},
     )
     return Picture("search", title, caption, table, figure)
 
@@ -78,7 +78,7 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
                 [point.point, point.trial_number, shorten_one(point.value, 4)] for point in points
             ],
             "hovertemplate": "point %{customdata[0]}, trial %{customdata[1]}<br>%{x}, %{y}"
-            "<br>val AUC %{customdata[2]}",
+            f"<br>val {view.metric.label} %{{customdata[2]}}",
             "mode": "markers",
         }
 
@@ -95,7 +95,7 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
             trace("scatter",
                 **place(complete), name="complete",
                 marker={"size": 10, "color": shorten(values), "line": {"width": 1, "color": fade(GREY, 0.9)},
-                        **value_colours(values)},
+                        **value_colours(values, view.metric)},
             )
         )  # fmt: skip
     if failed:
@@ -124,7 +124,7 @@ def draw_heat_map(view: StudyView) -> Picture:
         if across in params and down in params:
             cells[_nearest(xs, params[across]), _nearest(ys, params[down])] = point
     table = Table(
-        (across, down, "state", "val_auc", "last_epoch"),
+        (across, down, "state", view.metric.name, "last_epoch"),
         [
             (xs[x], ys[y], describe_state(point), point.value, point.epoch)
             for (x, y), point in sorted(cells.items())
@@ -140,7 +140,7 @@ def draw_heat_map(view: StudyView) -> Picture:
     ]
     if not known:
         return Picture("search", title, caption, table, make_empty(title, "no cell has finished yet"))
-    scale = value_colours([point.value or 0 for point in view.ranked] or known)
+    scale = value_colours([point.value or 0 for point in view.ranked] or known, view.metric)
     traces: list[Trace] = []
     for outcome, opacity in layers.items():
         grid = [
@@ -184,7 +184,7 @@ def draw_slices(view: StudyView) -> Picture:
     )
     complete = view.ranked
     table = Table(
-        ("point", *view.searched, "val_auc"),
+        ("point", *view.searched, view.metric.name),
         [
             (point.point, *((point.params or {}).get(name) for name in view.searched), point.value)
             for point in complete
@@ -204,7 +204,7 @@ def draw_slices(view: StudyView) -> Picture:
     ]  # fmt: skip
     layout = panels.layout(
         xs=[_axis(view, name) for name in view.searched],
-        ys=[{"title": {"text": label("val_auc")}} for _ in view.searched],
+        ys=[{"title": {"text": view.metric.long_label}} for _ in view.searched],
     )
     figure = make_figure(traces, title=title, height=280 * panels.rows + 100, **layout)
     return Picture("slices", title, caption, table, figure)

@@ -16,6 +16,8 @@ from storage import tables
 from storage.engine import Database
 from storage.errors import UsageError
 from storage.ledger import read_curves
+from storage.objectives import AUC
+from storage.spec import from_json
 
 THREADS = 8
 LARGEST_REQUEST = 16 * 2**20
@@ -187,12 +189,13 @@ def _draw_curves(database: Database, study_id: int, trial_id: int) -> str:
     of_study = tables.studies.c.optuna_study_id == study_id
     with database.reading() as connection:
         row = connection.execute(
-            sa.select(tables.points.c.study_uuid, tables.points.c.point)
+            sa.select(tables.points.c.study_uuid, tables.points.c.point, tables.studies.c.spec)
             .join(tables.studies, tables.studies.c.uuid == tables.points.c.study_uuid)
             .where(of_study, tables.points.c.trial_id == trial_id)
         ).first()
     rows = read_curves(database, row.study_uuid, row.point) if row else []
-    return draw_svg(rows, "Fold curves: AUC over epochs")
+    metric = from_json(row.spec).metric if row else AUC
+    return draw_svg(rows, f"Fold curves: {metric.label} over epochs", metric)
 
 
 def _as_artifact(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from storage.attempts import AttemptRecord
 SHOWN_ATTEMPTS = 1500
 """More bars than these are narrower than a pixel; the latest are drawn."""
 SHOWN_DOTS = 150
+OWN_METRIC = "value, by each study's own metric"
 
 
 def draw_pruning(view: StudyView) -> Picture:
@@ -65,8 +66,8 @@ def draw_folds(view: StudyView) -> Picture:
     folds = compare_folds(view)
     title = f"{view.study.name}: how much folds differ"
     caption = (
-        "For every complete trial, the validation AUC of each fold minus the mean of the trial's folds, at the "
-        "trial's best epoch. A box away from zero is an easy or a hard fold for every trial."
+        f"For every complete trial, the validation {view.metric.label} of each fold minus the mean of the trial's folds, at "
+        "the trial's best epoch. A box away from zero is an easy or a hard fold for every trial."
     )
     table = Table(
         ("fold", "trials", "mean_difference", "sd"),
@@ -95,7 +96,7 @@ def draw_folds(view: StudyView) -> Picture:
         traces,
         title=title,
         height=360,
-        yaxis={"title": {"text": "AUC minus the trial's mean"}, "zeroline": True},
+        yaxis={"title": {"text": f"{view.metric.label} minus the trial's mean"}, "zeroline": True},
     )
     return Picture("folds", title, caption, table, figure)
 
@@ -163,8 +164,10 @@ def draw_fleet(view: StudyView) -> Picture:
 def draw_comparison(views: Sequence[StudyView]) -> Picture:
     """The best trial of several studies: folds as dots, mean and standard deviation beside them."""
     title = "Studies compared: the best trial of each"
+    is_shared = len({view.metric.name for view in views}) == 1
+    label = f"validation {views[0].metric.label}" if is_shared else OWN_METRIC
     caption = (
-        "Dots: validation AUC of each fold of the study's best trial at its best epoch. Diamond and bar: their mean "
+        f"Dots: {label} of each fold of the study's best trial at its best epoch. Diamond and bar: their mean "
         "and standard deviation. Studies with other folds or data are not compared fold by fold."
     )
     table = compare_studies(views)
@@ -173,7 +176,8 @@ def draw_comparison(views: Sequence[StudyView]) -> Picture:
         attempt = view.attempt_of.get(view.best.point) if view.best else None
         values = [value for value in (attempt.fold_values if attempt else ()) if value == value]
         if values:
-            known.append((view.study.name, values))
+            name = view.study.name if is_shared else f"{view.study.name} ({view.metric.name})"
+            known.append((name, values))
     if not known:
         return Picture(
             "comparison", title, caption, table, make_empty(title, "no study has a complete trial yet")
@@ -198,7 +202,7 @@ def draw_comparison(views: Sequence[StudyView]) -> Picture:
         traces,
         title=title,
         height=max(260, 46 * len(known) + 170),
-        xaxis={"title": {"text": "validation AUC"}},
+        xaxis={"title": {"text": label}},
         yaxis={"type": "category", "autorange": "reversed"},
     )
     return Picture("comparison", title, caption, table, figure)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.console import without_nan
 from orchestrator.versions import library_versions
 from storage.errors import NothingToExportError
+from storage.objectives import Metric
 from storage.spec import StudySpec
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class CommonEpoch:
 
     Attributes:
         epoch: the epoch, from 1.
-        fold_values: validation AUC of each fold at that epoch, NaN where undefined.
+        fold_values: validation score of each fold at that epoch, NaN where undefined.
         value: their mean.
         last_epoch: the last epoch of the trial; the same as `epoch` when training longer might have helped.
     """
@@ -71,7 +72,7 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
     from storage.selection import judge_selection
 
     curves = read_curves(database, study.uuid, best.point)
-    common = find_common_epoch(curves, study.spec.study.objective)
+    common = find_common_epoch(curves, study.spec.study.objective, study.spec.metric)
     document = assemble_best(study, best, counts, common)
     document["selection"] = without_nan(judge_selection(database, study))
     document["trained_on"] = without_nan(read_circumstances(database, study, best))
@@ -104,7 +105,7 @@ def best_point(points: Iterable[PointRecord]) -> PointRecord | None:
     return max(complete, key=lambda point: (point.value, -point.point), default=None)
 
 
-def find_common_epoch(curves: Sequence[FoldEpoch], objective: str) -> CommonEpoch:
+def find_common_epoch(curves: Sequence[FoldEpoch], objective: str, metric: Metric) -> CommonEpoch:
     """Return the epoch at which a trial is judged: the last one for "last", else that of the highest mean.
 
     A fold that stopped early carries its last value on.
@@ -119,7 +120,7 @@ def find_common_epoch(curves: Sequence[FoldEpoch], objective: str) -> CommonEpoc
         )
     by_fold: dict[int, dict[int, float]] = {}
     for row in curves:
-        by_fold.setdefault(row.fold, {})[row.epoch] = row.val_auc
+        by_fold.setdefault(row.fold, {})[row.epoch] = metric.score(row)
     last = max(row.epoch for row in curves)
     columns = [_carry_on(by_fold[fold], last) for fold in sorted(by_fold)]
     means = [_mean(list(values)) for values in zip(*columns, strict=True)]
@@ -141,7 +142,7 @@ def assemble_best(
         "regime": study.spec.study.regime,
         "trial": best.trial_number,
         "point": best.point,
-        "metric": "val_auc",
+        "metric": study.spec.metric.name,
         "value": best.value if is_objective else common.value,
         "fold_values": common.fold_values,
         "value_sd": statistics.stdev(finite) if len(finite) > 1 else None,

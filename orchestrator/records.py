@@ -9,6 +9,7 @@ from orchestrator.export import best_point
 
 if TYPE_CHECKING:
     from storage.engine import Database
+    from storage.objectives import Metric
     from storage.points import PointRecord
     from storage.studies import StudyRecord
 
@@ -34,6 +35,7 @@ def study_document(database: Database, study: StudyRecord, *, whole: bool = Fals
         "fingerprint": study.fingerprint,
         "data_folder": study.data_folder,
         "points": asdict(counts),
+        "metric": study.spec.metric.name,
         "best": point_document(best) if best else None,
     }
     if whole:
@@ -99,6 +101,7 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
         "attempt": trial.user_attrs.get("attempt"),
         "is_present_attempt": bool(point and point.trial_number == number),
         "state": trial.state.name,
+        "metric": study.spec.metric.name,
         "value": trial.value,
         "params": dict(trial.params) or (point.params if point else None),
         "fixed": study.spec.hyperparameters,
@@ -113,19 +116,20 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
     }
 
 
-def epoch_means(epochs: list[dict[str, Any]]) -> list[list[Any]]:
-    """Return one row per epoch: epoch, folds, mean of validation AUC, its ends, train AUC, losses, steps."""
+def epoch_means(epochs: list[dict[str, Any]], metric: Metric) -> list[list[Any]]:
+    """Return one row per epoch, as `epoch_columns` names its cells: means over the folds, ends, steps."""
     rows = []
     for epoch in sorted({row["epoch"] for row in epochs}):
         folds = [row for row in epochs if row["epoch"] == epoch]
-        auc = [row["val_auc"] for row in folds if row["val_auc"] == row["val_auc"]]
+        known = (row[metric.column] for row in folds)
+        scores = [metric.sign * value for value in known if value == value]
         rows.append(
             [
                 epoch,
                 len(folds),
-                sum(auc) / len(auc) if auc else None,
-                min(auc, default=None),
-                max(auc, default=None),
+                sum(scores) / len(scores) if scores else None,
+                min(scores, default=None),
+                max(scores, default=None),
                 *(_mean_of(folds, name) for name in ("train_auc", "train_loss", "val_loss")),
                 max(row["steps"] for row in folds),
             ]
@@ -133,7 +137,10 @@ def epoch_means(epochs: list[dict[str, Any]]) -> list[list[Any]]:
     return rows
 
 
-EPOCH_COLUMNS = ("epoch", "folds", "val AUC", "least", "most", "train AUC", "train loss", "val loss", "steps")
+def epoch_columns(metric: Metric) -> tuple[str, ...]:
+    """What the cells of `epoch_means` are."""
+    of_metric = (f"val {metric.label}", "least", "most")
+    return ("epoch", "folds", *of_metric, "train AUC", "train loss", "val loss", "steps")
 
 
 def _mean_of(rows: list[dict[str, Any]], name: str) -> float | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import SpecError
+from storage.objectives import AUC
 from storage.spec import SEARCHABLE, StudySpec, parse, read_toml
 
 REGIME_ONE_SEARCH: dict[str, Any] = {
@@ -152,6 +153,16 @@ def read_best(path: Path) -> dict[str, Any]:
     if unknown:
         raise SpecError(f"{path} names hyperparameters that this orch does not know: {', '.join(unknown)}.")
     return document
+
+
+def tell_metric(spec: StudySpec, best: dict[str, Any] | None) -> str | None:
+    """What to say of the metric of a study that goes on from a best.json; None where it needs no word."""
+    metric, theirs = spec.metric.name, (best or {}).get("metric", AUC.name)
+    if best is None or metric == theirs == AUC.name:
+        return None
+    if metric == theirs:
+        return f"The study maximises {metric}, as the one of the best.json did; --set study.metric=NAME changes that."
+    return f"The study maximises {metric}; the winner in the best.json was chosen by {theirs}."
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

@@ -99,6 +99,17 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
     return spec.with_values({"model.weights": str(path.resolve()), "model.weights_sha256": hash_file(path)})
 
 
+def metric_warnings(spec: StudySpec) -> list[str]:
+    """Warn of an objective that may be undefined in an epoch of a fold."""
+    metric = spec.metric
+    if not metric.depends_on_calls:
+        return []
+    return [
+        f"{metric.column} has no value in an epoch of a fold where {metric.undefined_when}; the mean over the other folds "
+        "stands for all of them, so that a trial may win by a single fold. docs/metrics.md names safer objectives."
+    ]
+
+
 def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], dataset: Dataset) -> Review:
     """Look a study over before it is made.
 
@@ -119,7 +130,7 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
             "The data set names no groups: images of one patient may stand on both sides of a fold, "
             "and every value is then too good."
         )
-    warnings += batch_warnings(spec, points, train_images)
+    warnings += [*batch_warnings(spec, points, train_images), *metric_warnings(spec)]
     facts = {
         "images": len(dataset.sha256),
         "groups": len(numpy.unique(dataset.groups)),

@@ -187,7 +187,7 @@ def _check_folds(account: Account, study: StudyRecord, point: PointRecord, rows:
     if point.outcome == COMPLETE and not missing:
         curves = np.full((folds, epochs), math.nan)
         for row in rows:
-            curves[row.fold, row.epoch - 1] = row.val_auc
+            curves[row.fold, row.epoch - 1] = spec.metric.score(row)
         value = judge(curves, spec.study.objective)[0]
         account.require(
             _equal(value, point.value),

@@ -88,7 +88,7 @@ def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCount
         f"  {counts.running} running  {counts.open} open",
     )
     table = Table(title_justify="left", show_edge=False, pad_edge=False)
-    for name, side in (("point", "right"), ("state", "left"), ("epoch", "right"), ("val AUC", "right"),
+    for name, side in (("point", "right"), ("state", "left"), ("epoch", "right"), (f"val {study.spec.metric.label}", "right"),
                        ("hyperparameters", "left"), ("worker", "left")):  # fmt: skip
         table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
     complete = [point for point in points if point.outcome == "COMPLETE" and point.value is not None]

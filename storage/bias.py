@@ -2,8 +2,8 @@
 
 Tsamardinos, Greasidou and Borboudakis (2018), "Bootstrapping the out-of-sample predictions for efficient and accurate
 cross-validation", algorithm 4 (BBC-CV): draw images with replacement, choose the best trial on those drawn, score it on
-those not drawn, and average. Here whole groups (patients) are drawn, and the AUC is taken within each fold, because
-the scores of different folds come from different models.
+those not drawn, and average. Here whole groups (patients) are drawn, and the metric is taken within each fold, because
+the predictions of different folds come from different models.
 """
 
 from __future__ import annotations
@@ -14,9 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.clinical.calibration import brier_score, calibration_error
+from storage.clinical.curves import auc, average_precision
+from storage.clinical.tables import Table, tabulate
+from storage.objectives import AUC, Metric
+
 DRAWS = 200
 MOST_TRIALS = 25
 """Trials that compete in each draw, the best by value: those below are hardly ever chosen."""
+
+NOT_KEPT = frozenset({"val_loss"})
+"""Columns that kept predictions cannot give again: as float16 a probability near 1 is 1, and its loss without bound."""
 
 Array = NDArray[np.float64]
 
@@ -45,6 +53,7 @@ def correct_choice(
     groups: NDArray[np.integer],
     folds: Sequence[NDArray[np.integer]],
     *,
+    metric: Metric = AUC,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Corrected | None:
@@ -55,17 +64,17 @@ def correct_choice(
         labels: shape (n, targets), 0, 1 or NaN (not assessed).
         groups: shape (n,), whole numbers.
         folds: the validation images of each fold.
+        metric: what was chosen by; none of `NOT_KEPT`.
         draws: how many bootstrap samples.
         seed: of the samples.
 
     Returns:
-        None when no draw has an AUC on both sides.
+        None when no draw has a score on both sides.
     """
     drawn = draw_weights(groups, draws, seed)
-    inside = np.stack([_score(trial, labels, folds, drawn) for trial in predictions])
-    outside = np.stack(
-        [_score(trial, labels, folds, (drawn == 0).astype(np.float32)) for trial in predictions]
-    )
+    left = (drawn == 0).astype(np.float32)
+    inside = np.stack([_score(metric, trial, labels, folds, drawn) for trial in predictions])
+    outside = np.stack([_score(metric, trial, labels, folds, left) for trial in predictions])
     return average_choices(inside, outside)
 
 
@@ -124,21 +133,58 @@ def weighted_auc(
     return np.where(pairs > 0, wins / np.where(pairs > 0, pairs, 1), np.nan)
 
 
+def weighted_metric(
+    column: str, labels: NDArray[np.floating], values: NDArray[np.floating], weights: NDArray[np.float32]
+) -> Array:
+    """A metric of the ledger for many weightings of the images of a fold at once, as `workers.metrics` takes it for one.
+
+    Args:
+        column: of the ledger, such as "val_brier".
+        labels: shape (n, targets), 0, 1 or NaN.
+        values: probabilities, shape (n, targets).
+        weights: shape (n, weightings), not negative.
+
+    Returns:
+        Shape (weightings,); NaN where undefined.
+    """
+    kind, targets = column.removeprefix("val_"), range(labels.shape[1])
+    if kind == "auc":
+        return _mean(np.stack([weighted_auc(labels[:, t], values[:, t], weights) for t in targets]))
+    if kind == "micro_auc":
+        images, places = np.nonzero(~np.isnan(labels))
+        return auc(labels[images, places], values[images, places], weights[images].T)
+    known = [np.flatnonzero(~np.isnan(labels[:, t])) for t in targets]
+    parts = [(labels[rows, t], values[rows, t], weights[rows].T) for t, rows in enumerate(known)]
+    if kind in _OF_PROBABILITIES:
+        measure = _OF_PROBABILITIES[kind]
+        return _mean(np.stack([measure(label, value, counts) for label, value, counts in parts]))
+    tables = [tabulate(label, value, weights=counts) for label, value, counts in parts]
+    if kind in _OF_ALL_TOGETHER:
+        return np.asarray(getattr(sum(tables, Table.empty()), _OF_ALL_TOGETHER[kind]))
+    return _mean(np.stack([getattr(table, kind) for table in tables]))
+
+
+_OF_PROBABILITIES = {
+    "pr_auc": average_precision,
+    "brier": brier_score,
+    "calibration_error": calibration_error,
+}
+_OF_ALL_TOGETHER = {"precision": "ppv", "recall": "sensitivity"}
+
+
 def _score(
+    metric: Metric,
     trial: Sequence[NDArray[np.floating]],
     labels: NDArray[np.floating],
     folds: Sequence[NDArray[np.integer]],
     weights: NDArray[np.float32],
 ) -> Array:
-    """Mean over folds of the macro AUC, for each weighting: shape (weightings,)."""
-    by_fold = []
-    for values, images in zip(trial, folds, strict=True):
-        by_target = [
-            weighted_auc(labels[images, target], values[:, target].astype(np.float32), weights[images])
-            for target in range(labels.shape[1])
-        ]
-        by_fold.append(_mean(np.stack(by_target)))
-    return _mean(np.stack(by_fold))
+    """Mean over folds of the score, for each weighting: shape (weightings,)."""
+    by_fold = [
+        weighted_metric(metric.column, labels[images], values.astype(np.float32), weights[images])
+        for values, images in zip(trial, folds, strict=True)
+    ]
+    return metric.sign * _mean(np.stack(by_fold))
 
 
 def _mean(rows: Array) -> Array:

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 
 from storage import tables
 from storage.engine import Database
+from storage.objectives import Metric
 from storage.points import Claim, note_progress
 
 _epochs = tables.epochs.c
@@ -129,47 +130,55 @@ def read_curves(
 
 
 @dataclass(frozen=True)
-class AucColumns:
+class ScoreColumns:
     """The fold-epochs of a study as columns, each of shape (rows,), by point, fold and epoch.
 
     Attributes:
         point: from 0, int64.
         fold: from 0, int64.
         epoch: from 1, int64.
-        val_auc: float64, NaN where undefined.
+        score: float64, NaN where undefined.
         seconds: float64.
     """
 
     point: NDArray[np.int64]
     fold: NDArray[np.int64]
     epoch: NDArray[np.int64]
-    val_auc: NDArray[np.float64]
+    score: NDArray[np.float64]
     seconds: NDArray[np.float64]
 
 
-def read_auc_columns(database: Database, study_uuid: str) -> AucColumns:
-    """The validation AUC and time of all fold-epochs: records of a large study (`read_curves`) take seconds to make."""
+def score_column(metric: Metric) -> sa.ColumnElement[float]:
+    """The score of a fold-epoch, for queries."""
+    column = _epochs[metric.column]
+    return column if metric.sign > 0 else -column
+
+
+def read_score_columns(database: Database, study_uuid: str, metric: Metric) -> ScoreColumns:
+    """Score and time of all fold-epochs: records of a large study (`read_curves`) take seconds to make."""
     query = (
-        sa.select(_epochs.point, _epochs.fold, _epochs.epoch, _epochs.val_auc, _epochs.seconds)
+        sa.select(_epochs.point, _epochs.fold, _epochs.epoch, score_column(metric), _epochs.seconds)
         .where(_epochs.study_uuid == study_uuid)
         .order_by(_epochs.point, _epochs.fold, _epochs.epoch)
     )
     with database.reading() as connection:
         rows = connection.execute(query).all()
-    point, fold, epoch, val_auc, seconds = zip(*rows, strict=True) if rows else ((),) * 5
-    return AucColumns(
+    point, fold, epoch, score, seconds = zip(*rows, strict=True) if rows else ((),) * 5
+    return ScoreColumns(
         np.array(point, dtype=np.int64),
         np.array(fold, dtype=np.int64),
         np.array(epoch, dtype=np.int64),
-        np.array(val_auc, dtype=np.float64),
+        np.array(score, dtype=np.float64),
         np.array(seconds, dtype=np.float64),
     )
 
 
-def read_epoch_means(database: Database, study_uuid: str, epoch: int, folds: int) -> dict[int, float]:
-    """The mean validation AUC over folds at one epoch, of every point whose folds all got there."""
+def read_epoch_means(
+    database: Database, study_uuid: str, epoch: int, folds: int, metric: Metric
+) -> dict[int, float]:
+    """The mean score over folds at one epoch, of every point whose folds all got there and one of them has a score."""
     query = (
-        sa.select(_epochs.point, sa.func.avg(_epochs.val_auc))
+        sa.select(_epochs.point, sa.func.avg(score_column(metric)))
         .where(_epochs.study_uuid == study_uuid, _epochs.epoch == epoch)
         .group_by(_epochs.point, _epochs.run_key)
         .having(sa.func.count() == folds)
@@ -180,35 +189,41 @@ def read_epoch_means(database: Database, study_uuid: str, epoch: int, folds: int
 
 @dataclass(frozen=True)
 class EpochMean:
-    """One epoch of one point: means over the folds that got there; NaN where no fold has a value."""
+    """One epoch of one point: means over the folds that got there; NaN where no fold has a value.
+
+    Attributes:
+        train_score: of the study's metric on the training images; NaN where the ledger has none.
+        score: on the validation images.
+        score_low, score_high: the lowest and the highest of the folds.
+    """
 
     point: int
     epoch: int
     folds: int
-    train_loss: float
-    train_auc: float
-    val_loss: float
-    val_auc: float
-    val_auc_low: float
-    val_auc_high: float
+    train_score: float
+    score: float
+    score_low: float
+    score_high: float
     steps: int
     seconds: float
 
 
-def read_mean_curves(database: Database, study_uuid: str) -> list[EpochMean]:
+def read_mean_curves(database: Database, study_uuid: str, metric: Metric) -> list[EpochMean]:
     """The mean curves of a whole study by point and epoch: a row per epoch where `read_curves` has one per fold.
 
     Steps and seconds are sums over the folds.
     """
-    means = (_epochs.train_loss, _epochs.train_auc, _epochs.val_loss, _epochs.val_auc)
+    score = score_column(metric)
+    train = sa.func.avg(_epochs[metric.train_column]) * metric.sign if metric.train_column else sa.null()
     query = (
         sa.select(
             _epochs.point,
             _epochs.epoch,
             sa.func.count(),
-            *(sa.func.avg(column) for column in means),
-            sa.func.min(_epochs.val_auc),
-            sa.func.max(_epochs.val_auc),
+            train,
+            sa.func.avg(score),
+            sa.func.min(score),
+            sa.func.max(score),
             sa.func.sum(_epochs.steps),
             sa.func.sum(_epochs.seconds),
         )

@@ -34,7 +34,7 @@ def simulate_luck(
     """Simulate the luck of the best of these trials; None from fewer than two trials or folds.
 
     Args:
-        curves: validation AUC, shape (trials, folds, epochs); folds with a NaN anywhere are left out.
+        curves: validation scores, shape (trials, folds, epochs); folds with a NaN anywhere are left out.
         among_epochs: False judges every trial at its last epoch.
         draws: how many studies are simulated.
         seed: of the simulation.

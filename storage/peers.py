@@ -8,13 +8,15 @@ import sqlalchemy as sa
 
 from storage import tables
 from storage.engine import Database
+from storage.ledger import score_column
+from storage.objectives import Metric
 
 _epochs = tables.epochs.c
 _points = tables.points.c
 
 
 def read_fold_means(
-    database: Database, study_uuid: str, folds: int, *, epochs: int, objective: str
+    database: Database, study_uuid: str, folds: int, *, epochs: int, objective: str, metric: Metric
 ) -> dict[int, float]:
     """The objective over the first folds only, of every point that finished them.
 
@@ -24,6 +26,7 @@ def read_fold_means(
         folds: how many folds, counted from the first.
         epochs: how many a finished fold has.
         objective: as `study.objective` of the spec names it.
+        metric: what the study maximises.
 
     Returns:
         Point -> value. Values of lost attempts count once: they belong to points, not to attempts.
@@ -33,14 +36,14 @@ def read_fold_means(
     inner: Any
     if objective == "mean_of_max":
         inner = (
-            rows.add_columns(sa.func.max(_epochs.val_auc).label("value"))
+            rows.add_columns(sa.func.max(score_column(metric)).label("value"))
             .group_by(*per, _epochs.fold)
             .having(sa.func.count() == epochs)
             .subquery()
         )
         outer, groups = sa.func.avg(inner.c.value), folds
     else:
-        inner = rows.add_columns(sa.func.avg(_epochs.val_auc).label("value"))
+        inner = rows.add_columns(sa.func.avg(score_column(metric)).label("value"))
         if objective == "last":
             inner = inner.where(_epochs.epoch == epochs)
         inner = inner.group_by(*per, _epochs.epoch).having(sa.func.count() == folds).subquery()

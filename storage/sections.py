@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from storage.objectives import AUC, find_metric
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -25,10 +27,16 @@ class StudySection(Section):
     regime: Literal["I", "II", "custom"] = "custom"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1337
     trials: Annotated[int, Field(ge=1, le=100_000)] = 100
+    metric: str = AUC.name
     objective: Literal["max_of_mean", "mean_of_max", "last"] = "max_of_mean"
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     lease_seconds: Annotated[int, Field(ge=5, le=86_400)] = 60
     repeats_of: str = ""
+
+    @field_validator("metric")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        return find_metric(value).name
 
 
 class DataSection(Section):

@@ -15,7 +15,7 @@ from storage import bias, noise
 from storage.datasets import Dataset, load_dataset
 from storage.engine import Database
 from storage.errors import DataError
-from storage.ledger import read_auc_columns, read_curves, run_key
+from storage.ledger import read_curves, read_score_columns, run_key
 from storage.luck import simulate_luck
 from storage.points import COMPLETE, PRUNED, PointRecord, list_points
 from storage.predictions import FoldPredictions, read_predictions
@@ -32,7 +32,7 @@ class JudgedTrials:
 
     Attributes:
         points: their records.
-        curves: validation AUC, shape (trials, folds, epochs), NaN where a fold has none; a fold that stopped early
+        curves: validation scores, shape (trials, folds, epochs), NaN where a fold has none; a fold that stopped early
             carries its last value on.
         epochs: the epoch each is judged at, from 1.
         fold_values: shape (trials, folds), at that epoch.
@@ -54,8 +54,9 @@ class JudgedTrials:
 def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | None:
     """Say how sure the choice of the best trial is, as plain JSON data; None without a complete trial.
 
-    Keys: `value` and `corrected_value` (None where it cannot be told, then `corrected_at_most`), `correction` ("repeats",
-    "bootstrap", "simulation" or None) with `corrected_low`, `corrected_high` and `repeats`; `noise_per_fold`,
+    Keys: `metric`, `value` and `corrected_value` (None where it cannot be told, then `corrected_at_most`), `correction` ("repeats",
+    "bootstrap", "simulation" or None) with `corrected_low`, `corrected_high`, `repeats` and `correction_reason` (why the
+    out-of-fold predictions were not resampled, where the metric is why); `noise_per_fold`,
     `noise_per_trial`, `expected_luck` of the best of `candidates`; `indistinguishable` (point, trial, value, params,
     seconds; the best first), `cheapest` of them; `told_apart`; `not_judged` (pruned points); `rule`; `sentence`.
     """
@@ -69,6 +70,7 @@ def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | 
     places = noise.find_equals(judged.values, measured).tolist() if measured else [0]
     equals = [_describe(judged, place) for place in places]
     document: dict[str, Any] = {
+        "metric": study.spec.metric.name,
         "value": best.value,
         "best_point": best.point,
         "epoch": judged.epochs[0],
@@ -122,7 +124,7 @@ def read_judged(database: Database, study: StudyRecord, points: Sequence[PointRe
     }
     if not complete:
         return None
-    columns = read_auc_columns(database, study.uuid)
+    columns = read_score_columns(database, study.uuid, spec.metric)
     numbers, begins = np.unique(columns.point, return_index=True)
     ends = np.searchsorted(columns.point, numbers, side="right")
     slices = {
@@ -140,7 +142,7 @@ def read_judged(database: Database, study: StudyRecord, points: Sequence[PointRe
             _stack(
                 columns.fold[place],
                 columns.epoch[place],
-                columns.val_auc[place],
+                columns.score[place],
                 (spec.cv.folds, spec.training.epochs),
             )
             for place in places
@@ -184,6 +186,7 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
         "corrected_at_most": None,
         "correction": None,
         "repeats": None,
+        "correction_reason": None,
     }
     repeats = read_repeats(database, study, judged.points[0].params or {}, judged.epochs[0])
     if len(repeats) > 1:
@@ -195,7 +198,13 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
             "correction": "repeats",
             "repeats": len(repeats),
         }
-    corrected = _bootstrap(database, study, judged)
+    metric = study.spec.metric
+    corrected = None if metric.column in bias.NOT_KEPT else _bootstrap(database, study, judged)
+    if metric.column in bias.NOT_KEPT:
+        found["correction_reason"] = (
+            f"Kept predictions are rounded and cannot give {metric.column} again, so they were not resampled; a correction "
+            "by simulation, where there is one, is from the values of the folds."
+        )
     among_epochs = study.spec.study.objective != "last"
     simulated = simulate_luck(judged.curves, among_epochs=among_epochs)
     if corrected is not None:
@@ -221,6 +230,8 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
 def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any], epoch: int) -> list[float]:
     """What fresh repeats of these parameters scored at an epoch, from studies made with `--repeats`."""
     found = []
+    # The ledger holds every metric: what repeats were themselves judged by does not matter.
+    metric = study.spec.metric
     for other in list_studies(database):
         if other.spec.study.repeats_of != study.uuid:
             continue
@@ -231,7 +242,7 @@ def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any],
                     table = _stack(
                         np.array([row.fold for row in rows]),
                         np.array([row.epoch for row in rows]),
-                        np.array([row.val_auc for row in rows]),
+                        np.array([metric.score(row) for row in rows]),
                         (other.spec.cv.folds, other.spec.training.epochs),
                     )
                     found.append(float(mean_known(table)[epoch - 1]))
@@ -258,7 +269,7 @@ def _bootstrap(database: Database, study: StudyRecord, judged: JudgedTrials) -> 
     ):
         return None
     predictions = [[fold.values for fold in trial] for trial in kept]
-    return bias.correct_choice(predictions, labels, dataset.groups, images)
+    return bias.correct_choice(predictions, labels, dataset.groups, images, metric=study.spec.metric)
 
 
 def _find_dataset(study: StudyRecord) -> Dataset | None:
@@ -272,12 +283,10 @@ def _find_dataset(study: StudyRecord) -> Dataset | None:
     return dataset if dataset.fingerprint == study.fingerprint else None
 
 
-def _stack(
-    fold: NDArray[np.int64], epoch: NDArray[np.int64], val_auc: Array, shape: tuple[int, int]
-) -> Array:
+def _stack(fold: NDArray[np.int64], epoch: NDArray[np.int64], score: Array, shape: tuple[int, int]) -> Array:
     """One trial's rows as a table of (folds, epochs); a fold that stopped early carries its last value on."""
     table = np.full(shape, np.nan)
-    table[fold, epoch - 1] = val_auc
+    table[fold, epoch - 1] = score
     last = np.zeros(shape[0], dtype=np.int64)
     np.maximum.at(last, fold, epoch)
     for place, end in enumerate(last.tolist()):

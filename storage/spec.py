@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError, model_validator
 
 from storage.errors import SpecError
+from storage.objectives import METRICS, Metric
 from storage.sections import (
     ALWAYS_ACTING,
     CONTINUOUS_AUGMENTATION,
@@ -95,6 +96,11 @@ class StudySpec(Section):
         if self.sampler.name == "grid" and not self.search:
             raise ValueError("the grid sampler needs a [search] section with at least one grid")
         return self
+
+    @property
+    def metric(self) -> Metric:
+        """What the study maximises."""
+        return METRICS[self.study.metric]
 
     @property
     def point_count(self) -> int:

@@ -25,8 +25,6 @@ from storage.errors import StudyExistsError, StudyNotFoundError
 from storage.spec import StudySpec, differing_keys, from_json
 from storage.waiting import described
 
-METRIC = "val_auc"
-
 
 @dataclass(frozen=True)
 class StudyRecord:
@@ -84,7 +82,7 @@ def create_study(
     with described():
         existing = find_study(database, spec.study.name)
         if existing is None:
-            optuna_study_id = _make_optuna_study(database, spec.study.name)
+            optuna_study_id = _make_optuna_study(database, spec)
             try:
                 _insert(database, spec, points, optuna_study_id, data_folder, facts)
             except sa.exc.IntegrityError:
@@ -215,9 +213,10 @@ def _set_state(database: Database, study: StudyRecord, state: str) -> None:
         )
 
 
-def _make_optuna_study(database: Database, name: str) -> int:
+def _make_optuna_study(database: Database, spec: StudySpec) -> int:
     import optuna
 
+    name = spec.study.name
     quiet = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -234,7 +233,7 @@ def _make_optuna_study(database: Database, name: str) -> int:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        made.set_metric_names([METRIC])
+        made.set_metric_names([spec.metric.name])
     return int(optuna_study_id)
 
 

@@ -144,21 +144,20 @@ class Attempt:
 
         Args:
             step: epochs or folds done, from 1.
-            value: mean over folds of the validation AUC.
+            value: mean over folds of the validation scores; NaN where no fold has one, which is neither reported nor judged.
             peers_at: what other points had after a step.
-            curves: validation AUC so far, shape (folds, epochs), of what is done.
+            curves: validation scores so far, shape (folds, epochs), of what is done.
             pruner: takes the place of this attempt's.
             is_last: nothing is left to train: stopping would save nothing, and being told to stop is no reason to
                 give the point back.
 
         Raises:
-            Pruned: the trial is weak, or the value is not a number.
+            Pruned: the trial is weak.
             LeaseLostError: the point is not held any more.
             Drained: the worker is told to stop.
         """
-        self._wait(lambda: trials.report_value(self.database, self.trial_id, step, float(value)))
-        if math.isnan(value):
-            raise Pruned(value)
+        if not math.isnan(value):
+            self._wait(lambda: trials.report_value(self.database, self.trial_id, step, float(value)))
         judge = pruner or self.pruner
         beside = FoldCurves(curves, self.read_best_curves)
 
@@ -172,13 +171,14 @@ class Attempt:
                 live=find_live_points(self.database, self.study.uuid),
             )
 
-        if not is_last and self._wait(is_stopped):
+        if not is_last and not math.isnan(value) and self._wait(is_stopped):
             raise Pruned(value)
         self.lease.check(needed=0.0 if is_last else math.inf)
 
     def epoch_means(self, epoch: int) -> dict[int, float]:
         """The mean over folds at one epoch of every point that got there."""
-        return ledger.read_epoch_means(self.database, self.study.uuid, epoch, self.study.spec.cv.folds)
+        spec = self.study.spec
+        return ledger.read_epoch_means(self.database, self.study.uuid, epoch, spec.cv.folds, spec.metric)
 
     def fold_means(self, folds: int) -> dict[int, float]:
         """The objective over the first folds only, of every point that finished them."""
@@ -189,10 +189,11 @@ class Attempt:
             folds,
             epochs=spec.training.epochs,
             objective=spec.study.objective,
+            metric=spec.metric,
         )
 
     def read_best_curves(self) -> np.ndarray | None:
-        """Validation AUC of the best complete point so far, shape (folds, epochs); None before the first."""
+        """Validation scores of the best complete point so far, shape (folds, epochs); None before the first."""
         spec = self.study.spec
 
         def read() -> np.ndarray | None:
@@ -201,7 +202,7 @@ class Attempt:
                 return None
             curves = np.full((spec.cv.folds, spec.training.epochs), math.nan)
             for row in ledger.read_curves(self.database, self.study.uuid, best):
-                curves[row.fold, row.epoch - 1] = row.val_auc
+                curves[row.fold, row.epoch - 1] = spec.metric.score(row)
             return curves
 
         return self._wait(read)

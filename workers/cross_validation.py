@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from workers.attempt import Attempt, Outcome
-from workers.fold_epochs import Fold, StartFold, judge
+from workers.fold_epochs import Fold, StartFold, judge, require_value
 from workers.lockstep import run_lockstep
 from workers.sequential import run_sequential
 
@@ -25,7 +25,7 @@ def cross_validate(attempt: Attempt, start_fold: StartFold, schedule: Schedule =
 
     Raises:
         Pruned: the trial is weak, or a fold's loss is not a number.
-        TrainingError: what ran is not what the trial asked for, or no fold has an AUC.
+        TrainingError: what ran is not what the trial asked for, or no fold has a value of the metric.
         LeaseLostError: the point is not held any more.
         Drained: the worker is told to stop.
     """
@@ -33,6 +33,7 @@ def cross_validate(attempt: Attempt, start_fold: StartFold, schedule: Schedule =
     run = run_lockstep if schedule == "lockstep" else run_sequential
     curves, last_rows, predictions, train_images = run(attempt, start_fold)
     value, best_epoch, fold_values = judge(curves, spec.study.objective)
+    require_value(value, spec.metric, spec.study.objective)
     return Outcome(
         value=value,
         best_epoch=best_epoch,

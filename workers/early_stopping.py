@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from storage.objectives import Metric
 from workers.training import EpochResult
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ class Trainer(Protocol):
 
 
 class PatientFold:
-    """A fold that stops when its validation AUC has not risen above its best for `patience` epochs.
+    """A fold that stops when its validation score has not risen above its best for `patience` epochs.
 
     After that, an epoch trains nothing: it takes no steps, sees no samples, and has the metrics of the last one.
     """
 
-    def __init__(self, trainer: Trainer, patience: int) -> None:
-        self._trainer, self._patience = trainer, patience
+    def __init__(self, trainer: Trainer, patience: int, metric: Metric) -> None:
+        self._trainer, self._patience, self._metric = trainer, patience, metric
         self.train_index, self.val_index = trainer.train_index, trainer.val_index
         self._best, self._waited = -math.inf, 0
         self._last: EpochResult | None = None
@@ -64,8 +65,9 @@ class PatientFold:
             assert self._last is not None
             return dataclasses.replace(self._last, steps=0, samples=0, seconds=0.0)
         self._last = self._trainer.run_epoch(epoch)
-        if self._last.val_auc > self._best:
-            self._best, self._waited = self._last.val_auc, 0
+        score = self._metric.score(self._last)
+        if score > self._best:
+            self._best, self._waited = score, 0
         else:
             self._waited += 1
         return self._last

@@ -10,6 +10,7 @@ import numpy as np
 
 from storage.errors import TrainingError
 from storage.ledger import FoldEpoch
+from storage.objectives import Metric
 from workers.attempt import Attempt
 
 
@@ -63,30 +64,42 @@ def is_diverged(row: FoldEpoch) -> bool:
 
 
 def judge(curves: np.ndarray, objective: str) -> tuple[float, int, np.ndarray]:
-    """The value of a trial from its validation AUC.
+    """The value of a trial from its validation scores.
 
     Args:
-        curves: shape (folds, epochs); NaN where a fold has no AUC, which leaves it out of the mean.
+        curves: shape (folds, epochs); NaN where a fold has no score, which leaves it out of the mean.
         objective: "max_of_mean": the maximum over epochs of the mean over folds; "mean_of_max": the mean of each
             fold's best epoch; "last": the mean after the last epoch.
 
     Returns:
-        The value, the common epoch it stands for (from 1), and one value per fold whose mean is the value.
-
-    Raises:
-        TrainingError: no fold has an AUC.
+        The value, the common epoch it stands for (from 1), and one value per fold whose mean is the value. NaN, the last
+        epoch, and its values where no fold has a score that counts.
     """
     means = np.array([mean_known(column) for column in curves.T])
-    if np.isnan(means).all():
-        raise TrainingError(
-            "No fold has a label with both classes among its validation images, so there is no AUC.",
-            next_step="`orch data show` counts the labels; use fewer folds or other targets.",
-        )
-    best = len(means) - 1 if objective == "last" else int(np.nanargmax(means))
+    is_last = objective == "last" or bool(np.isnan(means).all())
+    best = len(means) - 1 if is_last else int(np.nanargmax(means))
     if objective == "mean_of_max":
         fold_values = np.array([max_known(row) for row in curves])
         return mean_known(fold_values), best + 1, fold_values
     return float(means[best]), best + 1, curves[:, best]
+
+
+def require_value(value: float, metric: Metric, objective: str) -> None:
+    """Refuse a trial that ends without a value.
+
+    Raises:
+        TrainingError: the value is not a number: no fold has the metric in an epoch that counts.
+    """
+    if not math.isnan(value):
+        return
+    epochs = "in the last epoch" if objective == "last" else "in any epoch"
+    raise TrainingError(
+        f"No fold has a value of {metric.column} {epochs}, so the trial has none.",
+        why=f"In a fold without a value, {metric.undefined_when}.",
+        next_step="Choose another study.metric: docs/metrics.md says which ones are always defined."
+        if metric.depends_on_calls
+        else "`orch data show` counts the labels; use fewer folds or other targets.",
+    )
 
 
 def epoch_that_counts(curves: np.ndarray, fold: int, objective: str) -> int:

@@ -18,6 +18,7 @@ from workers.fold_epochs import (
     is_diverged,
     judge,
     mean_known,
+    require_value,
     run_fold_epoch,
 )
 from workers.lease import Drained
@@ -29,12 +30,12 @@ def run_lockstep(attempt: Attempt, start_fold: StartFold) -> Result:
     """Train all folds side by side.
 
     Returns:
-        Validation AUC of shape (folds, epochs), the rows of the last epoch, the predictions that count, and
+        Validation scores of shape (folds, epochs), the rows of the last epoch, the predictions that count, and
         how many images each fold trained on.
 
     Raises:
         Pruned: the trial is weak, or a fold's loss is not a number.
-        TrainingError: what ran is not what the trial asked for, or no fold has an AUC.
+        TrainingError: what ran is not what the trial asked for, or no fold has a value of the metric.
         LeaseLostError: the point is not held any more.
         Drained: the worker is told to stop.
     """
@@ -53,11 +54,14 @@ def run_lockstep(attempt: Attempt, start_fold: StartFold) -> Result:
             attempt.lease.check(needed=seconds * (len(folds) - number))
             rows.append(run_fold_epoch(attempt, fold, number, epoch))
             seconds = rows[-1].seconds
-        curves[:, epoch - 1] = [row.val_auc for row in rows]
+        curves[:, epoch - 1] = [spec.metric.score(row) for row in rows]
         attempt.record(rows, epoch)
         if any(is_diverged(row) for row in rows):
             raise Pruned(math.nan)
         keeper.look(curves, epoch)
+        if not spec.metric.depends_on_calls:
+            # The labels of the folds decide whether there is a value: without one now there never will be.
+            require_value(judge(curves[:, :epoch], "max_of_mean")[0], spec.metric, "max_of_mean")
         is_last = epoch == epochs
         if attempt.checkpoint.is_due and not is_last:
             attempt.checkpoint.save(epoch, lambda: _pack(folds, keeper))
@@ -82,7 +86,7 @@ def _resume(
     if len(recorded) != begin * len(folds) or begin >= curves.shape[1]:
         return 0, []
     for row in recorded:
-        curves[row.fold, row.epoch - 1] = row.val_auc
+        curves[row.fold, row.epoch - 1] = attempt.study.spec.metric.score(row)
     for epoch in range(1, begin + 1):
         attempt.report(epoch, mean_known(curves[:, epoch - 1]), attempt.epoch_means, curves[:, :epoch])
     for number, fold in enumerate(folds):
@@ -109,7 +113,6 @@ class _PredictionKeeper:
     def look(self, curves: np.ndarray, epoch: int) -> None:
         """Keep what this epoch improved."""
         so_far = curves[:, :epoch]
-        judge(so_far, self._objective)
         for number, fold in enumerate(self._folds):
             if epoch_that_counts(so_far, number, self._objective) == epoch:
                 self._keep(number, epoch, fold.predict_validation())

@@ -87,7 +87,7 @@ class Material:
             seed=seed,
         )
         patience = int(settings["patience"])
-        return PatientFold(trainer, patience) if patience else trainer
+        return PatientFold(trainer, patience, self._spec.metric) if patience else trainer
 
     def count_parameters(self) -> int:
         """How many parameters the optimizer changes."""

@@ -28,7 +28,7 @@ class FoldCurves:
     """A trial beside the best one, fold by fold.
 
     Attributes:
-        own: validation AUC so far, shape (folds, epochs) of this trial; only folds and epochs that are done.
+        own: validation scores so far, shape (folds, epochs) of this trial; only folds and epochs that are done.
         read_best: looks up the best complete trial: shape (all folds, all epochs); None before there is one.
     """
 
@@ -157,7 +157,7 @@ class RacePruner:
         Args:
             confidence: standard errors that a trial must be behind.
             remaining_gain: share of the best trial's remaining gain that the trial is allowed on top.
-            prior_sd: spread of paired differences that is expected between folds, in AUC.
+            prior_sd: spread of paired differences that is expected between folds, in units of the metric.
         """
         self.confidence = confidence
         self.remaining_gain = remaining_gain

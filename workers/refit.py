@@ -93,7 +93,7 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
             seed=seed,
         )
         patience = int(settings["patience"]) if recipe.ensemble else 0
-        running = PatientFold(trainer, patience) if patience else trainer
+        running = PatientFold(trainer, patience, spec.metric) if patience else trainer
         for epoch in range(1, recipe.epochs + 1):
             loss = running.run_epoch(epoch).train_loss
             if not np.isfinite(loss):

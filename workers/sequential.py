@@ -105,7 +105,7 @@ class _FoldRun:
             row = run_fold_epoch(self.attempt, self.fold, self.number, epoch)
             stack.append(np.asarray(self.fold.predict_validation(), np.float16))
             self.rows[self.number, epoch] = row
-            self.curves[self.number, epoch - 1] = row.val_auc
+            self.curves[self.number, epoch - 1] = self.attempt.study.spec.metric.score(row)
             is_last = epoch == epochs
             self.attempt.record(
                 [row],
@@ -139,8 +139,9 @@ class _FoldRun:
         return begin, list(arrays["stack"])
 
     def _take_over(self, epochs: int) -> None:
+        metric = self.attempt.study.spec.metric
         for epoch in range(1, epochs + 1):
-            self.curves[self.number, epoch - 1] = self.rows[self.number, epoch].val_auc
+            self.curves[self.number, epoch - 1] = metric.score(self.rows[self.number, epoch])
 
     def _falls_behind(self, best: np.ndarray, epoch: int) -> bool:
         """Whether this fold was weaker than the best trial's same fold all along, and now by more than chance."""

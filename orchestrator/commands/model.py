@@ -149,9 +149,15 @@ def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
         ("labels", card.get("targets")),
         ("trained on", f"{card['dataset']['images']} images of {card['dataset']['groups']} groups"),
         ("data set", card["dataset"]["fingerprint"]),
-        ("cross-validated AUC", validated.get("value")),
+        (f"cross-validated {_metric_label(validated)}", validated.get("value")),
         ("out-of-fold AUC", console.show_interval(pooled) if pooled else None),
         ("model SHA-256", card.get("model_sha256")),
         ("made", card.get("made_at")),
         ("intended use", card.get("intended_use")),
     ]
+
+
+def _metric_label(validated: dict[str, Any]) -> str:
+    from storage.objectives import AUC, METRICS
+
+    return METRICS.get(str(validated.get("metric")), AUC).label

@@ -292,7 +292,7 @@ def _print_study(document: dict[str, Any]) -> None:
             ),
             ("data folder", document["data_folder"]),
             ("points", ", ".join(f"{count} {state}" for state, count in counts.items())),
-            ("best", f"{best['value']:.4f} at point {best['point']}" if best else None),
+            (f"best {document['metric']}", f"{best['value']:.4f} at point {best['point']}" if best else None),
             ("how sure", (document["selection"] or {}).get("sentence")),
         ]
     )

@@ -150,7 +150,7 @@ def create(
     from orchestrator.estimate import estimate_time
     from orchestrator.plan import plan_points
     from orchestrator.protocols import build_protocol
-    from orchestrator.regimes import build_spec, read_best
+    from orchestrator.regimes import build_spec, read_best, tell_metric
     from orchestrator.review import choose_dataset, fill_in_data, fill_in_weights, review_study
 
     best = read_best(from_) if from_ else None
@@ -172,6 +172,8 @@ def create(
             pruner=pruner.value if pruner else None,
             settings=settings,
         )
+    if told := tell_metric(spec, best):
+        console.say(told)
     dataset = choose_dataset(data, spec.data.fingerprint)
     spec = fill_in_weights(fill_in_data(spec, dataset))
     points = plan_points(spec)
@@ -261,6 +263,8 @@ def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[
         "folds": spec.cv.folds,
         "epochs": spec.training.epochs,
         "fold_epochs": fold_epochs(spec),
+        "metric": spec.metric.name,
+        "objective": spec.study.objective,
         "images": review.facts["images"],
         "groups": review.facts["groups"],
         "targets": len(review.facts["targets"]),
@@ -293,6 +297,7 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
             ("points", report["points"]),
             ("folds", f"{report['folds']} of {low if low == high else f'{low} to {high}'} training images"),
             ("epochs", report["epochs"]),
+            ("objective", f"{report['objective']} of {report['metric']}"),
             ("fold-epochs", f"{report['fold_epochs']} when nothing is pruned"),
             (
                 "time",

@@ -26,11 +26,12 @@ def show(
     Example:
       orch trial show first 57
     """
-    from orchestrator.records import EPOCH_COLUMNS, epoch_means, trial_document
+    from orchestrator.records import epoch_columns, epoch_means, trial_document
     from storage.studies import load_study
 
     with open_storage(storage) as database:
-        document = trial_document(database, load_study(database, name), number)
+        study = load_study(database, name)
+        document, metric = trial_document(database, study, number), study.spec.metric
     if as_json:
         console.print_json(document)
         return
@@ -41,7 +42,7 @@ def show(
             ("point", document["point"]),
             ("attempt", document["attempt"]),
             ("state", document["state"]),
-            ("value", document["value"]),
+            (metric.name, document["value"]),
             ("searched", console.show_params(document["params"])),
             ("fixed", console.show_params(document["fixed"])),
             ("worker", document["worker"]),
@@ -60,7 +61,9 @@ def show(
         )
     if document["epochs"]:
         console.print_line()
-        console.print_table(EPOCH_COLUMNS, epoch_means(document["epochs"]), title="Means over the folds")
+        console.print_table(
+            epoch_columns(metric), epoch_means(document["epochs"], metric), title="Means over the folds"
+        )
 
 
 def _range(value: Any) -> Any:

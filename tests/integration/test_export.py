@@ -16,6 +16,7 @@ from orchestrator.watch import watch_study
 from storage.engine import Database, open_database
 from storage.errors import NothingToExportError, StorageError
 from storage.ledger import read_curves
+from storage.objectives import AUC
 from storage.points import list_points
 from storage.studies import StudyRecord, load_study
 from tests.studies import PretendObjective, make_row, make_spec, make_study, rising_auc
@@ -92,13 +93,13 @@ def test_the_mean_of_the_folds_own_best_epochs_is_not_taken_for_a_common_epoch(d
 
 def test_a_fold_that_stopped_early_carries_its_last_value_on() -> None:
     rows = [make_row(0, 0, 1, 0.6), make_row(0, 0, 2, 0.7), make_row(0, 1, 1, 0.8)]
-    common = export.find_common_epoch(rows, "max_of_mean")
+    common = export.find_common_epoch(rows, "max_of_mean", AUC)
     assert (common.epoch, common.fold_values, common.last_epoch) == (2, [0.7, 0.8], 2)
 
 
 def test_a_fold_without_an_auc_is_left_out_of_the_mean() -> None:
     rows = [make_row(0, 0, 1, 0.6), make_row(0, 1, 1, float("nan"))]
-    assert export.find_common_epoch(rows, "last").value == 0.6
+    assert export.find_common_epoch(rows, "last", AUC).value == 0.6
 
 
 def test_a_study_without_a_complete_trial_has_nothing_to_export(database: Database) -> None:
@@ -185,6 +186,6 @@ def test_a_study_and_a_trial_as_documents(database: Database) -> None:
     trial = trial_document(database, study, 2)
     assert (trial["state"], trial["point"], trial["attempt"]) == ("COMPLETE", 2, 1)
     assert len(trial["epochs"]) == 12
-    assert [row[:2] for row in epoch_means(trial["epochs"])] == [[1, 3], [2, 3], [3, 3], [4, 3]]
+    assert [row[:2] for row in epoch_means(trial["epochs"], AUC)] == [[1, 3], [2, 3], [3, 3], [4, 3]]
     with pytest.raises(StorageError, match="has no trial 99"):
         trial_document(database, study, 99)

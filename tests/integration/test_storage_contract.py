@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from storage import fleet, ledger, points, predictions, studies, trials
 from storage.engine import Database, open_database
 from storage.errors import LeaseLostError, StudyExistsError, StudyNotFoundError
+from storage.objectives import AUC
 from storage.points import COMPLETE, MAX_LOSSES, PRUNED
 from tests.studies import claim, expire, make_row, make_spec, make_study, processes
 
@@ -297,7 +298,7 @@ class TestLedger:
             held = claim(database, study)
             rows = [make_row(held.point, fold, 1, 0.5 + 0.1 * fold) for fold in range(folds)]
             ledger.record_epochs(database, held, "key", rows, epoch=1, lease_seconds=5)
-        means = ledger.read_epoch_means(database, study.uuid, epoch=1, folds=3)
+        means = ledger.read_epoch_means(database, study.uuid, epoch=1, folds=3, metric=AUC)
         assert means == pytest.approx({0: 0.6})
 
     def test_predictions_come_back_by_fold_and_are_replaced_by_a_later_attempt(

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from storage.objectives import AUC
 from storage.spec import parse
 from workers.early_stopping import PatientFold
 from workers.training import EpochResult
@@ -31,7 +32,7 @@ class CountingTrainer:
 
 def test_a_fold_stops_when_patience_is_over_and_its_last_value_carries_on() -> None:
     trainer = CountingTrainer([0.6, 0.7, 0.69, 0.7, 0.9, 0.95])
-    fold = PatientFold(trainer, 2)
+    fold = PatientFold(trainer, 2, AUC)
     results = [fold.run_epoch(epoch) for epoch in range(1, 7)]
     assert [result.val_auc for result in results] == [0.6, 0.7, 0.69, 0.7, 0.7, 0.7]
     assert [result.steps for result in results] == [4, 4, 4, 4, 0, 0]
@@ -41,19 +42,19 @@ def test_a_fold_stops_when_patience_is_over_and_its_last_value_carries_on() -> N
 
 
 def test_a_fold_that_keeps_rising_never_stops() -> None:
-    fold = PatientFold(CountingTrainer([0.1, 0.2, 0.3, 0.4]), 1)
+    fold = PatientFold(CountingTrainer([0.1, 0.2, 0.3, 0.4]), 1, AUC)
     assert [fold.run_epoch(epoch).steps for epoch in range(1, 5)] == [4] * 4
 
 
 @pytest.mark.parametrize("stopped_after", [1, 2, 3, 4])
 def test_a_restored_fold_goes_on_as_if_never_stopped(stopped_after: int) -> None:
     aucs = [0.6, 0.7, 0.69, 0.7, 0.9]
-    whole = PatientFold(CountingTrainer(aucs), 2)
+    whole = PatientFold(CountingTrainer(aucs), 2, AUC)
     expected = [whole.run_epoch(epoch) for epoch in range(1, 6)]
-    first = PatientFold(CountingTrainer(aucs), 2)
+    first = PatientFold(CountingTrainer(aucs), 2, AUC)
     for epoch in range(1, stopped_after + 1):
         first.run_epoch(epoch)
-    second = PatientFold(CountingTrainer(aucs), 2)
+    second = PatientFold(CountingTrainer(aucs), 2, AUC)
     second.restore({name: np.array(value) for name, value in first.state().items()})
     rest = [second.run_epoch(epoch) for epoch in range(stopped_after + 1, 6)]
     assert [(one.val_auc, one.steps) for one in rest] == [

@@ -20,6 +20,7 @@ from dashboards.outcomes import Outcomes, calibrate, count_confusion, macro_roc,
 from storage.engine import Database, open_database
 from storage.errors import UsageError
 from storage.ledger import read_curves
+from storage.objectives import AUC
 from storage.selection import judge_selection
 from tests.generated_studies import reference_study, regime_two_study, sized_study
 
@@ -261,11 +262,11 @@ def test_one_fold_with_one_class_has_no_curve() -> None:
 
 def test_the_small_picture_is_whole_and_escapes_its_title(database: Database) -> None:
     study = reference_study(database)
-    drawn = draw_svg(read_curves(database, study.uuid, 0), "<script>")
+    drawn = draw_svg(read_curves(database, study.uuid, 0), "<script>", AUC)
     assert drawn.count("<polyline") == 14
     assert "<script>" not in drawn
     assert re.search(r"\d\.\d{4} at epoch \d+", drawn)
-    assert "no epoch yet" in draw_svg([], "")
+    assert "no epoch yet" in draw_svg([], "", AUC)
 
 
 def test_the_numbers_of_every_figure_are_written_also_without_a_browser(
