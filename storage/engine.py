@@ -129,12 +129,19 @@ class Database:
     def optuna(self) -> Any:
         """Optuna's cached view of the same database."""
         import optuna
+        from sqlalchemy import orm
 
         arguments = {"connect_args": self._connect_arguments()}
         storage = optuna.storages.RDBStorage(
             self.url.render_as_string(hide_password=False), engine_kwargs=arguments
         )
-        self._listen(storage.engine, immediate=True)
+        if self.is_sqlite:
+            self._listen(storage.engine, immediate=True)
+        else:
+            # One pool for both: a worker that uses them in turn holds one session of the server instead of two.
+            storage.engine.dispose()
+            storage.engine = self.engine
+            storage.scoped_session = orm.scoped_session(orm.sessionmaker(bind=self.engine))
         return optuna.storages.get_storage(storage)
 
     def now(self, connection: Connection) -> float:
@@ -177,8 +184,9 @@ class Database:
     def _make_engine(self, *, immediate: bool) -> Engine:
         options: dict[str, Any] = {}
         if not self.is_sqlite:
+            # One session is kept; others, for a beat beside a query or a dashboard's readers, are closed after use.
             # "values_plus_batch": several rows are one round trip, with ON CONFLICT, too.
-            options = {"pool_size": 2, "max_overflow": 3, "pool_recycle": 1800}
+            options = {"pool_size": 1, "max_overflow": 9, "pool_recycle": 1800}
             options["executemany_mode"] = "values_plus_batch"
         engine = sa.create_engine(
             self.url, connect_args=self._connect_arguments(), hide_parameters=True, **options

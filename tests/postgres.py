@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psycopg2
@@ -40,14 +40,16 @@ SETTINGS = {
 class PostgresServer:
     """One server process with its data folder; stop and start it as often as a test needs."""
 
-    def __init__(self, *, network: str = "") -> None:
+    def __init__(self, *, network: str = "", settings: Mapping[str, str] | None = None) -> None:
         """Make the data folder; `start` makes the server run.
 
         Args:
             network: such as "10.77.0.0/24": hosts there are let in, too.
+            settings: of the server, in place of those in `SETTINGS` or besides them.
         """
         remove_leftovers()
         self._network = network
+        self._settings = {**SETTINGS, **(settings or {})} | ({"listen_addresses": "*"} if network else {})
         self.folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=_temporary_folder()))
         self._account = _unprivileged_account() if os.geteuid() == 0 else None
         self._password = secrets.token_hex(16)
@@ -64,6 +66,12 @@ class PostgresServer:
         """Whether the server process is alive."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def process_id(self) -> int:
+        """Of the server's first process, the parent of all its others."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, database: str = "postgres") -> str:
         """The address of one database, with its password."""
         return f"postgresql+psycopg2://{USER}:{self._password}@127.0.0.1:{self.port}/{database}"
@@ -72,8 +80,7 @@ class PostgresServer:
         """Start the server and wait until it answers; on the same port as before, if there was one."""
         if self.is_running:
             return
-        settings = {**SETTINGS, "listen_addresses": "*"} if self._network else SETTINGS
-        arguments = [f"{name}={value}" for name, value in settings.items()]
+        arguments = [f"{name}={value}" for name, value in self._settings.items()]
         for attempt in range(5):
             with (self.folder / "server.log").open("ab") as log:
                 self._process = subprocess.Popen(

@@ -1,0 +1,65 @@
+"""What a worker costs the database server, so that a thousand of them are no burden."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from storage import points, studies, trials
+from storage.distributions import distributions
+from storage.engine import Database, open_database
+from tests.studies import PretendObjective, claim, expire, make_study
+from workers.attempt import Attempt
+from workers.loop import Worker
+
+SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+
+
+@pytest.fixture
+def database(postgres_url: str) -> Iterator[Database]:
+    """An open database with orch's tables."""
+    opened = open_database(postgres_url)
+    yield opened
+    opened.close()
+
+
+def count_sessions(database: Database) -> int:
+    """Sessions of the server on this database, the one that asks included."""
+    with database.reading() as connection:
+        return int(connection.execute(sa.text(SESSIONS)).scalar_one())
+
+
+def test_a_worker_holds_one_session_of_the_server(database: Database) -> None:
+    make_study(database, points=2)
+    held = []
+
+    def look(attempt: Attempt) -> None:
+        held.append(count_sessions(database))
+
+    worker = Worker(database, lambda _: PretendObjective(before=look), threading.Event())
+    worker.run(lambda: [studies.load_study(database, "small")])
+    assert held == [1, 1]
+    assert count_sessions(database) == 1
+
+
+def test_an_idle_worker_loads_no_trial_that_others_work_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study(database, points=3)
+    for _ in range(3):
+        held = claim(database, study)
+        trial_id, number = trials.start_trial(database, study, held, distributions(study.spec), "worker")
+        points.note_trial(database, held, trial_id=trial_id, trial_number=number)
+    loads = []
+    load = trials.list_running
+    monkeypatch.setattr(trials, "list_running", lambda *words: loads.append(words) or load(*words))
+    assert trials.sweep(database, study) == 0
+    assert loads == []
+    expire(database, held)
+    assert trials.sweep(database, study) == 1
+    assert len(loads) == 1
+    assert points.claim_point(database, study, worker="w", token=str(uuid.uuid4())) is not None
