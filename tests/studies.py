@@ -83,6 +83,7 @@ class PretendFold:
     loss: float = 0.5
     epoch: int = 0
     seconds: float = 0.0
+    others: Callable[[int, int, int], dict[str, float]] = lambda *place: {}
 
     def run_epoch(self, epoch: int) -> FoldEpoch:
         """Pretend to train one epoch."""
@@ -91,7 +92,8 @@ class PretendFold:
         self.epoch = epoch
         steps = math.ceil(TRAIN_IMAGES / (self.applied_batch_size or self.batch_size))
         auc = self.auc(self.point, self.fold, epoch)
-        return make_row(self.point, self.fold, epoch, auc, steps=steps, train_loss=self.loss)
+        others = self.others(self.point, self.fold, epoch)
+        return make_row(self.point, self.fold, epoch, auc, steps=steps, train_loss=self.loss, **others)
 
     def state(self) -> dict[str, np.ndarray]:
         """What the next epoch depends on."""
@@ -113,13 +115,14 @@ def rising_auc(point: int, fold: int, epoch: int) -> float:
 
 @dataclass
 class PretendObjective:
-    """Evaluates trials by formula."""
+    """Evaluates trials by formula; `others` gives further numbers of a fold-epoch by their columns."""
 
     auc: Callable[[int, int, int], float] = rising_auc
     before: Callable[[Attempt], None] = lambda attempt: None
     applied_batch_size: int | None = None
     loss: float = 0.5
     seconds: float = 0.0
+    others: Callable[[int, int, int], dict[str, float]] = lambda *place: {}
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate by formula."""
@@ -136,6 +139,7 @@ class PretendObjective:
                 self.applied_batch_size,
                 self.loss,
                 seconds=self.seconds,
+                others=self.others,
             )
 
         schedule = attempt.study.spec.cv.schedule

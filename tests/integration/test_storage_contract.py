@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterator
 
@@ -13,7 +14,8 @@ import sqlalchemy as sa
 from storage import fleet, ledger, points, predictions, studies, trials
 from storage.engine import Database, open_database
 from storage.errors import LeaseLostError, StudyExistsError, StudyNotFoundError
-from storage.objectives import AUC
+from storage.objectives import AUC, METRICS
+from storage.peers import read_fold_means
 from storage.points import COMPLETE, MAX_LOSSES, PRUNED
 from tests.studies import claim, expire, make_row, make_spec, make_study, processes
 
@@ -300,6 +302,27 @@ class TestLedger:
             ledger.record_epochs(database, held, "key", rows, epoch=1, lease_seconds=5)
         means = ledger.read_epoch_means(database, study.uuid, epoch=1, folds=3, metric=AUC)
         assert means == pytest.approx({0: 0.6})
+
+    def test_every_reading_of_scores_has_the_sign_of_the_metric(self, database: Database) -> None:
+        study = make_study(database, points=2)
+        metric = METRICS["neg_val_brier"]
+        held = claim(database, study)
+        briers = {(0, 1): 0.3, (0, 2): 0.2, (1, 1): 0.1, (1, 2): math.nan, (2, 1): 0.2, (2, 2): 0.4}
+        rows = [make_row(0, fold, epoch, val_brier=value) for (fold, epoch), value in briers.items()]
+        ledger.record_epochs(database, held, "key", rows, epoch=2, lease_seconds=5)
+        columns = ledger.read_score_columns(database, study.uuid, metric)
+        assert repr(columns.score.tolist()) == "[-0.3, -0.2, -0.1, nan, -0.2, -0.4]"
+        assert ledger.read_epoch_means(database, study.uuid, 1, 3, metric) == pytest.approx({0: -0.2})
+        assert ledger.read_epoch_means(database, study.uuid, 2, 3, metric) == pytest.approx({0: -0.3})
+        for objective, value in (("max_of_mean", -0.2), ("mean_of_max", -0.5 / 3), ("last", -0.3)):
+            means = read_fold_means(database, study.uuid, 3, epochs=2, objective=objective, metric=metric)
+            assert means == pytest.approx({0: value})
+        first, second = ledger.read_mean_curves(database, study.uuid, metric)
+        assert (first.score, first.score_low, first.score_high) == pytest.approx((-0.2, -0.3, -0.1))
+        assert (second.score, second.score_low, second.score_high) == pytest.approx((-0.3, -0.4, -0.2))
+        assert math.isnan(first.train_score)
+        (loss, _) = ledger.read_mean_curves(database, study.uuid, METRICS["neg_val_loss"])
+        assert (loss.score, loss.train_score) == (-0.5, -0.5)
 
     def test_predictions_come_back_by_fold_and_are_replaced_by_a_later_attempt(
         self, database: Database
