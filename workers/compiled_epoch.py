@@ -98,6 +98,7 @@ class CompiledEpoch:
         self._setting_names = tuple(settings)
         self._train = tf.function(
             self._train_graph,
+            autograph=False,
             input_signature=[
                 (handles, handles, handles, statistics, handle),
                 features,
@@ -109,7 +110,9 @@ class CompiledEpoch:
             ],
         )
         self._predict = tf.function(
-            self._predict_graph, input_signature=[handles, statistics, features, (vector, vector), indices]
+            self._predict_graph,
+            autograph=False,
+            input_signature=[handles, statistics, features, (vector, vector), indices],
         )
 
     def train(
