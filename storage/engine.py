@@ -129,19 +129,15 @@ class Database:
     def optuna(self) -> Any:
         """Optuna's cached view of the same database."""
         import optuna
-        from sqlalchemy import orm
 
-        arguments = {"connect_args": self._connect_arguments()}
-        storage = optuna.storages.RDBStorage(
-            self.url.render_as_string(hide_password=False), engine_kwargs=arguments
-        )
+        url = self.url.render_as_string(hide_password=False)
         if self.is_sqlite:
+            storage = optuna.storages.RDBStorage(
+                url, engine_kwargs={"connect_args": self._connect_arguments()}
+            )
             self._listen(storage.engine, immediate=True)
         else:
-            # One pool for both: a worker that uses them in turn holds one session of the server instead of two.
-            storage.engine.dispose()
-            storage.engine = self.engine
-            storage.scoped_session = orm.scoped_session(orm.sessionmaker(bind=self.engine))
+            storage = self._make_sharing_storage(url)
         return optuna.storages.get_storage(storage)
 
     def now(self, connection: Connection) -> float:
@@ -180,6 +176,24 @@ class Database:
         if cached is not None:
             cached.remove_session()
             getattr(cached, "_backend", cached).engine.dispose()
+
+    def _make_sharing_storage(self, url: str) -> Any:
+        """Optuna's storage on this engine, so that a worker, which uses both in turn, holds one session and not two.
+
+        Optuna insists on an engine of its own while it looks at its tables: it gets one around a session of ours.
+        """
+        import optuna
+        from sqlalchemy import orm
+
+        lent = self.engine.raw_connection()
+        try:
+            borrowing = {"creator": lambda: lent.driver_connection, "poolclass": sa.pool.StaticPool}
+            storage = optuna.storages.RDBStorage(url, engine_kwargs=borrowing)
+        finally:
+            lent.close()
+        storage.engine = self.engine
+        storage.scoped_session = orm.scoped_session(orm.sessionmaker(bind=self.engine))
+        return storage
 
     def _make_engine(self, *, immediate: bool) -> Engine:
         options: dict[str, Any] = {}
