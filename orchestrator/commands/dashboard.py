@@ -33,6 +33,7 @@ def dashboard(
 
     With optuna-dashboard and orch's notes and figures in it. Nothing can be changed from the browser without --allow-edit.
     The password is ORCH_DASHBOARD_PASSWORD; without it, a link that logs in is printed once.
+    Ctrl-C or SIGTERM ends it, in the background, too.
 
     \b
     Example:
@@ -42,9 +43,10 @@ def dashboard(
 
     from dashboards.serve import serve_dashboard
     from orchestrator.publishing import publish_unpublished
+    from orchestrator.stopping import leaving_on_signals
     from storage.settings import dashboard_password
 
-    with open_storage(storage) as database:
+    with leaving_on_signals(), open_storage(storage) as database:
         password = dashboard_password()
         # A server that listens everywhere is reached, from here, by the loopback.
         place = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"
