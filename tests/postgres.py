@@ -51,12 +51,12 @@ class PostgresServer:
         self._network = network
         self._settings = {**SETTINGS, **(settings or {})} | ({"listen_addresses": "*"} if network else {})
         self.folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=_temporary_folder()))
-        self._account = _unprivileged_account() if os.geteuid() == 0 else None
+        self._account = unprivileged_account() if os.geteuid() == 0 else None
         self._password = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
         self._template = ""
-        self.port = _free_port()
+        self.port = free_port()
         self._hand_over(self.folder)
         self._binaries = self._usable_binaries()
         self._initialise()
@@ -96,7 +96,7 @@ class PostgresServer:
                 return
             if attempt == 4 or self._made:
                 break
-            self.port = _free_port()  # somebody took it between looking and starting
+            self.port = free_port()  # somebody took it between looking and starting
         raise RuntimeError(f"PostgreSQL did not start:\n{(self.folder / 'server.log').read_text()[-2000:]}")
 
     def stop(self, mode: str = "immediate") -> None:
@@ -272,14 +272,14 @@ def _temporary_folder() -> Path:
     return folder if enterable or os.geteuid() != 0 else Path("/tmp")
 
 
-def _unprivileged_account() -> pwd.struct_passwd:
+def unprivileged_account() -> pwd.struct_passwd:
     for name in ("postgres", "nobody", "daemon"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
     raise RuntimeError("PostgreSQL does not run as root, and there is no account `nobody` to run it as.")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
