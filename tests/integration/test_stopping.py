@@ -43,7 +43,9 @@ def start(
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stderr:
+            process.stderr.close()
 
 
 def wait_for_answer(address: str, process: subprocess.Popen[str], seconds: float = 60) -> None:
