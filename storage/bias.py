@@ -23,9 +23,6 @@ DRAWS = 200
 MOST_TRIALS = 25
 """Trials that compete in each draw, the best by value: those below are hardly ever chosen."""
 
-NOT_KEPT = frozenset({"val_loss"})
-"""Columns that kept predictions cannot give again: as float16 a probability near 1 is 1, and its loss without bound."""
-
 Array = NDArray[np.float64]
 
 
@@ -64,7 +61,7 @@ def correct_choice(
         labels: shape (n, targets), 0, 1 or NaN (not assessed).
         groups: shape (n,), whole numbers.
         folds: the validation images of each fold.
-        metric: what was chosen by; none of `NOT_KEPT`.
+        metric: what was chosen by; not the loss, which predictions kept as float16 cannot give again.
         draws: how many bootstrap samples.
         seed: of the samples.
 
@@ -139,7 +136,7 @@ def weighted_metric(
     """A metric of the ledger for many weightings of the images of a fold at once, as `workers.metrics` takes it for one.
 
     Args:
-        column: of the ledger, such as "val_brier".
+        column: of the ledger but the loss, such as "val_brier".
         labels: shape (n, targets), 0, 1 or NaN.
         values: probabilities, shape (n, targets).
         weights: shape (n, weightings), not negative.

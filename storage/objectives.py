@@ -26,6 +26,7 @@ class Metric:
         undefined_when: how a fold comes to have no value.
         depends_on_calls: whether a fold can be without a value in one epoch and have one in another, because it depends on
             which images were called positive; otherwise the labels of the fold alone decide.
+        is_bounded: whether its values lie within -1 and 1; the spread of one that does not is that of its worst trials.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Metric:
     label: str
     undefined_when: str
     depends_on_calls: bool = False
+    is_bounded: bool = True
 
     @property
     def sign(self) -> int:
@@ -81,10 +83,10 @@ METRICS: dict[str, Metric] = {
         Metric("val_balanced_accuracy", "val_balanced_accuracy", "balanced accuracy", _BOTH),
         Metric("val_ppv", "val_ppv", "PPV", "no image was called positive at 0.5", True),
         Metric("val_npv", "val_npv", "NPV", "no image was called negative at 0.5", True),
-        Metric("val_lr_positive", "val_lr_positive", "LR+", "there was no false positive at 0.5", True),
+        Metric("val_lr_positive", "val_lr_positive", "LR+", "there was no false positive at 0.5", True, False),
         Metric("val_accuracy", "val_accuracy", "accuracy", _ASSESSED),
-        Metric("neg_val_loss", "val_loss", "negated loss", _ASSESSED),
-        Metric("neg_val_lr_negative", "val_lr_negative", "negated LR-", "there was no true negative at 0.5", True),
+        Metric("neg_val_loss", "val_loss", "negated loss", _ASSESSED, is_bounded=False),
+        Metric("neg_val_lr_negative", "val_lr_negative", "negated LR-", "there was no true negative at 0.5", True, False),
         Metric("neg_val_brier", "val_brier", "negated Brier score", _ASSESSED),
         Metric("neg_val_calibration_error", "val_calibration_error", "negated calibration error", _ASSESSED),
     )

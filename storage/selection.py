@@ -55,8 +55,8 @@ def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | 
     """Say how sure the choice of the best trial is, as plain JSON data; None without a complete trial.
 
     Keys: `metric`, `value` and `corrected_value` (None where it cannot be told, then `corrected_at_most`), `correction` ("repeats",
-    "bootstrap", "simulation" or None) with `corrected_low`, `corrected_high`, `repeats` and `correction_reason` (why the
-    out-of-fold predictions were not resampled, where the metric is why); `noise_per_fold`,
+    "bootstrap", "simulation" or None) with `corrected_low`, `corrected_high`, `repeats` and `correction_reason` (why
+    there is none, where the metric is why); `noise_per_fold`,
     `noise_per_trial`, `expected_luck` of the best of `candidates`; `indistinguishable` (point, trial, value, params,
     seconds; the best first), `cheapest` of them; `told_apart`; `not_judged` (pruned points); `rule`; `sentence`.
     """
@@ -103,6 +103,8 @@ def describe_selection(document: dict[str, Any]) -> str:
             f" (at most {document['corrected_at_most']:.4f} corrected: pruning chose, too; only fresh repeats tell, "
             "`orch study create NAME --from best.json --repeats 5`)"
         )
+    elif document["correction_reason"] is not None:
+        text += f" (not corrected: {document['correction_reason']}, `orch study create NAME --from best.json --repeats 5`)"
     others = len(document["indistinguishable"]) - 1
     if document["noise_per_trial"] is None:
         return text + "; too few trials or folds to tell its noise"
@@ -199,12 +201,10 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
             "repeats": len(repeats),
         }
     metric = study.spec.metric
-    corrected = None if metric.column in bias.NOT_KEPT else _bootstrap(database, study, judged)
-    if metric.column in bias.NOT_KEPT:
-        found["correction_reason"] = (
-            f"Kept predictions are rounded and cannot give {metric.column} again, so they were not resampled; a correction "
-            "by simulation, where there is one, is from the values of the folds."
-        )
+    if not metric.is_bounded:
+        # Noise is pooled over trials: a few that went astray would make the luck of the best one arbitrarily large.
+        return found | {"correction_reason": f"{metric.column} has no bound; only fresh repeats tell"}
+    corrected = _bootstrap(database, study, judged)
     among_epochs = study.spec.study.objective != "last"
     simulated = simulate_luck(judged.curves, among_epochs=among_epochs)
     if corrected is not None:
