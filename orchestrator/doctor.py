@@ -88,12 +88,24 @@ def _check_storage(flag: str | None) -> Iterator[Check]:
                 "clocks", status, f"the database's clock differs from this machine's by {difference:+.1f} s"
             )
     except StorageNotFoundError as error:
-        # A new user has none yet, which is no fault of the machine.
-        yield Check("storage", WARN, str(error))
+        # A new user has no file yet, which is no fault of the machine; a wrong address is one.
+        yield Check("storage", WARN if _is_file_to_come(flag) else FAIL, str(error))
     except SchemaError as error:
         yield Check("schema", FAIL, str(error))
     except OrchError as error:
         yield Check("storage", FAIL, str(error))
+
+
+def _is_file_to_come(flag: str | None) -> bool:
+    """Whether the storage is a SQLite file that `orch study create` would make."""
+    from storage.engine import Database, parse_url
+    from storage.settings import storage_url
+
+    try:
+        database = Database(parse_url(storage_url(flag)))
+    except OrchError:
+        return False
+    return database.is_sqlite and not database.file.exists() and database.file.absolute().parent.is_dir()
 
 
 def _check_data(flags: list[Path] | None) -> Iterator[Check]:
