@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.plan import fold_epochs
 from storage.spec import StudySpec
+from workers.memory import LOCKSTEP_BYTES, choose_schedule, count_lenet_weights, count_weights, lockstep_bytes
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -35,12 +35,13 @@ FEATURE_COUNTS = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """Times of one worker in seconds, when nothing is pruned, and what they rest on."""
+    """Times of one worker in seconds, when nothing is pruned, and what they rest on; and how folds are trained."""
 
     extraction_seconds: float
     fold_epoch_seconds: float
     total_seconds: float
     basis: str
+    schedule: str
 
 
 def estimate_time(
@@ -75,7 +76,30 @@ def estimate_time(
         if measured is not None
         else "a rule of thumb for 2 CPU cores; a GPU is many times faster"
     )
-    return Estimate(extraction, per_epoch, extraction + per_epoch * fold_epochs(spec), basis)
+    return Estimate(
+        extraction, per_epoch, extraction + per_epoch * fold_epochs(spec), basis, describe_schedule(spec)
+    )
+
+
+def describe_schedule(spec: StudySpec) -> str:
+    """Say whether the folds will be trained side by side or one after the other, and why; the words begin with which."""
+    folds = spec.cv.folds
+    meant = {"lockstep": f"{folds} folds side by side", "sequential": f"{folds} folds one after the other"}
+    if spec.cv.schedule != "auto":
+        return f"{spec.cv.schedule}: {meant[spec.cv.schedule]}, as the spec says"
+    if spec.uses_features:
+        weights = _head_weights(spec)
+    elif spec.model.kind == "lenet":
+        weights = count_lenet_weights(spec.model.image_size, max(len(spec.data.targets), 1))
+    else:
+        limit = LOCKSTEP_BYTES / 1024**3
+        return f"auto: lockstep where {folds} models fit into {limit:.0f} GiB, else sequential; the worker builds one to know"
+    chosen = choose_schedule(spec, weights=weights)
+    compared = "more than" if chosen == "sequential" else "of"
+    return (
+        f"{chosen}: {meant[chosen]}; {folds} models of {weights / 1e6:.3g} million weights side by side need "
+        f"{lockstep_bytes(spec, weights) / 1024**3:.2g} GiB, {compared} the {LOCKSTEP_BYTES / 1024**3:.0f} for lockstep"
+    )
 
 
 def measured_seconds(database: Database, spec: StudySpec) -> float | None:
@@ -113,5 +137,4 @@ def _rule_of_thumb(
 
 
 def _head_weights(spec: StudySpec) -> int:
-    widths = (FEATURE_COUNTS.get(spec.model.backbone, 2048), *spec.model.head, max(len(spec.data.targets), 1))
-    return sum(left * right for left, right in itertools.pairwise(widths))
+    return count_weights(spec, FEATURE_COUNTS.get(spec.model.backbone, 2048), max(len(spec.data.targets), 1))

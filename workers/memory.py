@@ -28,6 +28,14 @@ def count_weights(spec: StudySpec, feature_count: int, target_count: int) -> int
     return sum(left * right for left, right in itertools.pairwise(widths))
 
 
+def count_lenet_weights(image_size: tuple[int, int], target_count: int) -> int:
+    """Weights of `workers.models.lenet.build_lenet`, biases and all, without building it."""
+    # A convolution that keeps the size, one that takes four pixels away, and two poolings that halve.
+    height, width = ((side // 2 - 4) // 2 for side in image_size)
+    convolutions = (5 * 5 * 3 + 1) * 6 + (5 * 5 * 6 + 1) * 16
+    return convolutions + (height * width * 16 + 1) * 1024 + (1024 + 1) * target_count
+
+
 def choose_schedule(
     spec: StudySpec, feature_count: int = 0, target_count: int = 0, *, weights: int | None = None
 ) -> Literal["lockstep", "sequential"]:
@@ -42,8 +50,12 @@ def choose_schedule(
     if spec.cv.schedule != "auto":
         return spec.cv.schedule
     trained = count_weights(spec, feature_count, target_count) if weights is None else weights
-    fits = spec.cv.folds * trained * BYTES_PER_WEIGHT <= LOCKSTEP_BYTES
-    return "lockstep" if fits else "sequential"
+    return "lockstep" if lockstep_bytes(spec, trained) <= LOCKSTEP_BYTES else "sequential"
+
+
+def lockstep_bytes(spec: StudySpec, weights: int) -> int:
+    """What the models of all folds need side by side, each with so many weights that are trained."""
+    return spec.cv.folds * weights * BYTES_PER_WEIGHT
 
 
 def is_out_of_memory(error: BaseException) -> bool:

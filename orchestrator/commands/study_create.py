@@ -269,6 +269,7 @@ def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[
         "groups": review.facts["groups"],
         "targets": len(review.facts["targets"]),
         "train_images": review.facts["train_images"],
+        "schedule": estimate.schedule,
         "search": {name: searched.model_dump(exclude_none=True) for name, searched in spec.search.items()},
         "fixed": spec.hyperparameters,
         "estimate": {
@@ -296,6 +297,7 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
             ("fixed", console.show_params(report["fixed"])),
             ("points", report["points"]),
             ("folds", f"{report['folds']} of {low if low == high else f'{low} to {high}'} training images"),
+            ("schedule", report["schedule"]),
             ("epochs", report["epochs"]),
             ("objective", f"{report['objective']} of {report['metric']}"),
             ("fold-epochs", f"{report['fold_epochs']} when nothing is pruned"),
