@@ -18,10 +18,11 @@ RUN /opt/orch/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.13-slim-bookworm
 RUN useradd --uid 1000 --create-home orch \
-    && install -d -o orch -g orch /cache /studies
+    && install -d -o orch -g orch /cache /artifacts /studies
 COPY --from=build /opt/orch /opt/orch
 ENV PATH=/opt/orch/bin:$PATH \
     ORCH_CACHE=/cache \
+    KERAS_HOME=/cache/keras \
     PYTHONUNBUFFERED=1 \
     TF_CPP_MIN_LOG_LEVEL=2
 USER orch

@@ -174,3 +174,22 @@ def test_compose_file_names_no_password() -> None:
     allowed = r"\$\{(POSTGRES_PASSWORD:\?.+|ORCH_DASHBOARD_PASSWORD:-)\}"
     assert all(re.fullmatch(allowed, value) for value in values)
     assert not list(Path(REPOSITORY).glob(".env*"))
+
+
+def test_the_image_owns_every_folder_that_a_volume_is_put_on() -> None:
+    """A fresh volume takes its owner from the image; on any other place only root could write to it."""
+    owned = re.search(r"install -d -o orch -g orch ([/\w ]+)", DOCKERFILE)
+    assert owned
+    for name in ("docker-compose.yml", "docker-compose.worker.yml"):
+        services = yaml.safe_load((REPOSITORY / name).read_text())["services"]
+        writable = [
+            volume.rpartition(":")[2]
+            for service, settings in services.items()
+            if service != "database"
+            for volume in settings.get("volumes", [])
+            if not volume.endswith(":ro")
+        ]
+        assert {"/cache", "/artifacts"} <= set(writable) <= set(owned[1].split())
+        for service, settings in services.items():
+            if service.startswith("worker"):
+                assert settings["environment"]["ORCH_ARTIFACTS"] == "/artifacts"
