@@ -87,8 +87,9 @@ def check_points(place: Place, study: str, planned: int) -> dict[str, object]:
 @pytest.mark.slow
 def test_from_radiographs_to_the_best_of_both_regimes(place: Place) -> None:
     place.run("study", "create", "one", "--regime", "I", "--trials", 6, "--data", "data", *SMALL)
-    worked = place.run("worker", "one", "--processes", 2)
+    worked = place.run("worker", "one", "--processes", 2, "--on-finish", 'echo "$ORCH_STUDY" >> ended')
     assert worked.stderr.count("one trial ") == 6
+    assert (place.folder / "ended").read_text() == "one\n"
     best = check_points(place, "one", 6)
     fold_values: list[float] = best["fold_values"]  # type: ignore[assignment]
     assert sum(fold_values) / 3 == pytest.approx(best["value"])
