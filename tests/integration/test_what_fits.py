@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,13 @@ import pytest
 from orchestrator.estimate import describe_schedule
 from orchestrator.protocols import build_protocol
 from orchestrator.regimes import regime_one
+from storage.engine import open_database
+from storage.points import list_points
+from storage.studies import load_study
 from tests.pictures import make_data
+from tests.studies import PretendObjective, make_study
+from workers.attempt import Attempt
+from workers.loop import Worker
 from workers.memory import choose_schedule, count_lenet_weights
 
 
@@ -56,3 +63,31 @@ def test_heads_go_side_by_side_and_what_the_spec_says_stands() -> None:
     assert (
         describe_schedule(named) == f"sequential: {spec.cv.folds} folds one after the other, as the spec says"
     )
+
+
+@pytest.mark.parametrize("kind", ["tensorflow's", "numpy's", "python's"])
+def test_running_out_of_memory_fails_the_point_says_what_needs_less_and_goes_on(
+    sqlite_url: str, kind: str
+) -> None:
+    import numpy as np
+    import tensorflow as tf
+
+    def exhaust(attempt: Attempt) -> None:
+        if attempt.point:
+            return
+        if kind == "tensorflow's":
+            raise tf.errors.ResourceExhaustedError(None, None, "failed to allocate memory [Op:MatMul]")
+        if kind == "python's":
+            raise MemoryError
+        np.empty((2**20, 2**20, 2**10))  # more than any machine has: the real error
+
+    database = open_database(sqlite_url)
+    study = make_study(database, points=3, **{"study.retries": 0})
+    objective = PretendObjective(before=exhaust)
+    worker = Worker(database, lambda _: objective, threading.Event(), device="GPU 1", per_device=2)
+    summary = worker.run(lambda: [load_study(database, study.name)])
+    assert (summary.failed, summary.complete) == (1, 2)
+    error = str(list_points(database, study.uuid)[0].error)
+    assert "Out of memory on GPU 1 at batch size 16 with 2 worker process(es)" in error
+    assert "--per-gpu 1" in error
+    database.close()
