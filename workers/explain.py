@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DataError
+from workers.final_model import CENTRING
 
 if TYPE_CHECKING:
     import keras
@@ -46,7 +47,9 @@ def compute_heat(
     """Grad-CAM of one output per image.
 
     With A_k the maps of the last convolution and y the logit of the output: relu(sum_k a_k A_k), where a_k is the mean
-    of dy / dA_k over places; divided by its maximum.
+    of dy / dA_k over places; divided by its maximum. Where features are centred after pooling (`model.scale` =
+    "standardize"), the level of a map is taken off it first: the head never sees that level, and left in, it decides
+    alone whether a whole map is above or below 0.
 
     Args:
         model: from images to probabilities.
@@ -70,6 +73,8 @@ def compute_heat(
     (features,) = maps
     gradients = tape.gradient(logits, features)
     shares = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
+    if any(layer.name.startswith(CENTRING) for layer in model.layers):
+        features -= tf.reduce_mean(features, axis=(1, 2), keepdims=True)
     heat = np.maximum(tf.reduce_sum(shares * features, axis=-1).numpy(), 0)
     highest = heat.max(axis=(1, 2), keepdims=True)
     heat = np.divide(heat, highest, out=np.zeros_like(heat), where=highest > 0)

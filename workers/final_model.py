@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 COLOURS = 3
 
+CENTRING = "centring_"
+"""How the names of layers begin that take the mean of the training images off pooled features."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -169,5 +172,5 @@ def _scale(scale: tuple[NDArray[np.float32], NDArray[np.float32]], name: str, fe
     import keras
 
     mean, sd = (np.asarray(part, np.float32) for part in scale)
-    centred = keras.layers.Rescaling(1.0, (-mean).tolist(), name=f"centring_{name}")(features)
+    centred = keras.layers.Rescaling(1.0, (-mean).tolist(), name=f"{CENTRING}{name}")(features)
     return keras.layers.Rescaling((1 / sd).tolist(), name=f"scaling_{name}")(centred)

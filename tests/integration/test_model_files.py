@@ -140,6 +140,26 @@ def test_heat_is_where_the_evidence_is() -> None:
         find_last_maps(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]))
 
 
+def test_the_level_of_a_map_that_the_head_never_sees_is_no_evidence() -> None:
+    """Darkness is the evidence: the weight is negative, and so would be the whole map, the image called positive or not."""
+    import keras
+
+    from workers.explain import compute_heat
+    from workers.final_model import CENTRING
+
+    inputs = keras.Input((SIZE, SIZE, 3))
+    maps = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones")(inputs)
+    pooled = keras.layers.GlobalAveragePooling2D()(maps)
+    centred = keras.layers.Rescaling(1.0, -2.9, name=f"{CENTRING}features")(pooled)
+    model = keras.Model(inputs, keras.layers.Activation("sigmoid")(keras.layers.Rescaling(-9.0)(centred)))
+    image = np.ones((1, SIZE, SIZE, 3), np.float32)
+    image[0, 4:8, 12:16] = 0
+    heat, scores = compute_heat(model, image, [0])
+    assert scores[0, 0] > 0.5
+    assert heat[0, 4:8, 12:16].min() == 1
+    assert np.count_nonzero(heat) == 16
+
+
 def test_jet_and_the_overlay_are_the_formula() -> None:
     from workers.explain import colour, overlay
 
