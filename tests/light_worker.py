@@ -5,13 +5,15 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import signal
 import threading
 from pathlib import Path
 
 from storage.engine import open_database
-from storage.studies import StudyRecord, find_study
+from storage.studies import StudyRecord, find_study, load_study
 from storage.waiting import wait_for
 from tests.studies import PretendObjective
+from workers.attempt import Attempt
 from workers.loop import Worker
 from workers.worker import draining_on_signals
 
@@ -54,3 +56,16 @@ def work(url: str, study: str, seconds: float, logs: str, artifacts: str = "", n
         )
         worker.run(studies)
         database.close()
+
+
+def die_at(url: str, study: str, deadly: int) -> None:
+    """Serve one study whose point `deadly` ends every process that takes it."""
+
+    def before(attempt: Attempt) -> None:
+        if attempt.point == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    database = open_database(url)
+    worker = Worker(database, lambda _: PretendObjective(before=before), threading.Event())
+    worker.run(lambda: [load_study(database, study)])
+    database.close()

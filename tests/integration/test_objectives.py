@@ -83,6 +83,9 @@ class KerasTrials:
             attempt, start, "sequential" if spec.cv.schedule == "sequential" else "lockstep"
         )
 
+    def before_epoch(self, trainer: Any, epoch: int) -> None:
+        """For tests that count, or interrupt."""
+
     def work(self, database: Database, study: StudyRecord, artifacts: Path | None = None) -> None:
         """Let one worker work until it is done or stopped."""
         self.stop.clear()
@@ -98,6 +101,7 @@ class _Counted:
         return getattr(self._trainer, name)
 
     def run_epoch(self, epoch: int) -> Any:
+        self._trials.before_epoch(self._trainer, epoch)
         self._trials.left -= 1
         if not self._trials.left:
             self._trials.stop.set()
@@ -109,7 +113,9 @@ def trials() -> KerasTrials:
     return KerasTrials()
 
 
-def make(database: Database, name: str, metric: str, schedule: str, pruner: str) -> StudyRecord:
+def make(
+    database: Database, name: str, metric: str, schedule: str, pruner: str, first_rung: int = 1
+) -> StudyRecord:
     spec = parse(
         {
             "study": {"name": name, "trials": POINTS, "metric": metric},
@@ -118,7 +124,7 @@ def make(database: Database, name: str, metric: str, schedule: str, pruner: str)
             "training": {"epochs": EPOCHS, "threads": 2, "learning_rate": 0.02},
             "cv": {"folds": FOLDS, "schedule": schedule},
             "search": {"batch_size": {"type": "int", "low": 8, "high": 60}},
-            "pruner": {"name": pruner, "min_resource": 1},
+            "pruner": {"name": pruner, "min_resource": first_rung},
         },
         source="a test",
     )
