@@ -43,7 +43,7 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
         bars = {"type": "constant", "value": noise, "color": fade(colour, 0.35), "thickness": 1.2, "width": 0}
         traces.append(
             trace(
-                "scatter", x=[row[0] for row in rows], y=shorten([row[3] for row in rows]), mode="markers",
+                "scatter", x=[row[0] for row in rows], y=shorten([row[3] for row in rows]), mode="markers", showlegend=True,
                 name=f"{name} ({len(rows)})", marker={"color": colour, "size": 6},
                 customdata=[[row[1], row[2]] for row in rows],
                 hovertemplate="rank %{x}: %{y:.4f}<br>point %{customdata[0]}, trial %{customdata[1]}<extra></extra>",
@@ -73,7 +73,8 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
                 "line": line,
             }
         ]
+        # On the left the marks are the best ones, far above the line.
         figure["layout"]["annotations"] = [
-            note(f"{text} {corrected:.4f}", xref="paper", x=1, xanchor="right", y=corrected, yanchor="bottom")
+            note(f"{text} {corrected:.4f}", xref="paper", x=0, xanchor="left", y=corrected, yanchor="top")
         ]
     return Picture("choice", title, caption, table, figure)

@@ -31,11 +31,12 @@ SIDES = (("val", "validation", BLUE), ("train", "training", VERMILLION))
 MEASURES = {
     "sensitivity": ("sensitivity", GREEN),
     "specificity": ("specificity", PINK),
-    "balanced_accuracy": ("mean of sensitivity and specificity", GREY),
     "auc": ("AUC", BLUE),
     "accuracy": ("accuracy", VERMILLION),
     "precision": ("precision", "#9A8A2F"),
     "f1": ("F1", "#6F7BD9"),
+    # Drawn last and dotted: with classes of equal size it lies on the accuracy.
+    "balanced_accuracy": ("mean of sensitivity and specificity", GREY),
 }
 EPOCH_AXIS = {"title": {"text": "epoch"}, "rangemode": "tozero", "zeroline": False}
 
@@ -140,7 +141,9 @@ def draw_measures(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]
     traces = [
         trace(
             "scatter", x=epochs, y=shorten(series[name], 4), name=text, mode="lines",
-            line={"color": colour, "width": 2.8 if name == "auc" else 1.8}, **panels.axes(0),
+            line={"color": colour, "width": 2.8 if name == "auc" else 1.8,
+                  "dash": "dot" if name == "balanced_accuracy" else "solid"},
+            **panels.axes(0),
         )
         for name, (text, colour) in MEASURES.items()
         if name in series

@@ -25,6 +25,8 @@ LABELS = {
     "beta_2": "Adam beta 2",
 }
 DIGITS = 5
+MOST_CELLS = 4
+"""So many columns of a heat map have room for their values on a phone."""
 
 Trace = dict[str, Any]
 Figure = dict[str, Any]
@@ -47,6 +49,13 @@ class Picture:
     caption: str
     table: Table
     figure: Figure
+
+    @property
+    def is_broad(self) -> bool:
+        """Whether a narrow screen scrolls it sideways instead of squeezing it: panels, many cells, a time line."""
+        layout = self.figure["layout"]
+        cells = max((len(one["x"]) for one in self.figure["data"] if one["type"] == "heatmap"), default=0)
+        return "xaxis2" in layout or cells > MOST_CELLS or layout.get("xaxis", {}).get("type") == "date"
 
     def to_plotly(self, theme: str = "light") -> Any:
         """A Plotly figure in a theme, "light" or "dark"."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from dashboards.study_figures import draw_comparison, draw_fleet, draw_folds, dr
 from storage.errors import UsageError
 
 FORMATS = ("png", "svg", "pdf")
+WIDTH = 1000
+"""Pixels of a picture (twice as many in a PNG): a page's width, so that texts keep their size in print."""
 
 
 def draw_study(
@@ -53,43 +57,82 @@ def draw_studies(views: Sequence[StudyView]) -> Picture:
     return draw_comparison(views)
 
 
-def write_pictures(pictures: Sequence[Picture], folder: Path, formats: Sequence[str] = ()) -> list[Path]:
+def write_pictures(
+    placed: Sequence[tuple[Path, Sequence[Picture]]],
+    formats: Sequence[str] = (),
+    report: Callable[[int, int], None] | None = None,
+) -> list[Path]:
     """Write the numbers of each figure as CSV and, where asked for, its picture.
 
     Args:
-        pictures: what to write.
-        folder: made where it is missing.
+        placed: folders, made where they are missing, and what to write into each.
         formats: of `FORMATS`.
+        report: told how many pictures are drawn, of how many.
 
     Raises:
         UsageError: pictures are asked for, and kaleido or its browser is not here; the CSV files are written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for picture in pictures:
-        path = folder / f"{picture.name}.csv"
-        _write(path, picture.table.to_csv().encode())
-        written.append(path)
-    for picture in pictures:
-        for format_ in formats:
-            path = folder / f"{picture.name}.{format_}"
-            _write(path, _render(picture.to_plotly(), format_))
+    for folder, pictures in placed:
+        folder.mkdir(parents=True, exist_ok=True)
+        for picture in pictures:
+            path = folder / f"{picture.name}.csv"
+            _write(path, picture.table.to_csv().encode())
             written.append(path)
-    return written
+    wanted = [
+        (picture, folder / f"{picture.name}.{format_}")
+        for folder, pictures in placed
+        for picture in pictures
+        for format_ in formats
+    ]
+    if wanted:
+        # In a thread of its own: a notebook has a loop of events running in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: asyncio.run(_render(wanted, report))).result()
+    return written + [path for _, path in wanted]
 
 
-def _render(figure: Any, format_: str) -> bytes:
+async def _render(
+    wanted: Sequence[tuple[Picture, Path]], report: Callable[[int, int], None] | None = None
+) -> None:
+    """Draw pictures into files with one browser.
+
+    Plotly's own `to_image` starts a browser for each, and its page loads MathJax from the internet: where there is
+    no way out, every picture waits minutes for that. No text of orch's figures needs it.
+    """
     try:
-        drawn: bytes = figure.to_image(format=format_, width=1000, scale=2 if format_ == "png" else 1)
+        import kaleido
+
+        browser = kaleido.Kaleido(n=1, mathjax=False)
+        await browser.open()
     except Exception as error:
-        # Kaleido raises whatever its browser, its pipe or its import says; none of it is the figure's fault.
-        raise UsageError(
-            f"Figures cannot be written as {format_.upper()} on this machine; their numbers were written as CSV.",
-            why=f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:200]}",
-            next_step="Install kaleido and a Chromium it can use (`pip install kaleido`; BROWSER_PATH names it), or "
-            "save the picture from the report with the camera above each figure.",
-        ) from error
-    return drawn
+        raise _cannot_render(error) from error
+    try:
+        for done, (picture, path) in enumerate(wanted):
+            if report:
+                report(done, len(wanted))
+            format_ = path.suffix[1:]
+            options = {"format": format_, "width": WIDTH, "scale": 2 if format_ == "png" else 1}
+            options["height"] = picture.figure["layout"]["height"]
+            try:
+                drawn = await browser.calc_fig(picture.to_plotly(), options)
+            except Exception as error:
+                raise _cannot_render(error) from error
+            _write(path, drawn)
+    finally:
+        await browser.close()
+
+
+def _cannot_render(error: Exception) -> UsageError:
+    """Kaleido raises whatever its browser, its pipe or its import says; none of it is the figure's fault."""
+    words = " ".join(str(part) for part in error.args) if error.args else ""
+    return UsageError(
+        "Figures cannot be drawn into files on this machine; their numbers were written as CSV.",
+        why=f"{type(error).__name__}: {(words.strip().splitlines() or [''])[0][:200]}",
+        next_step="Install kaleido and a Chromium it finds (`pip install 'kaleido>=1'`; BROWSER_PATH names the "
+        "program where it is in no usual place; it runs as root, too), or save the picture from the report with "
+        "the camera above each figure.",
+    )
 
 
 def _write(path: Path, content: bytes) -> None:

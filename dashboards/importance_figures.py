@@ -29,12 +29,18 @@ def draw_importance(view: StudyView) -> Picture:
         )
         return Picture("importance", title, caption, table, make_empty(title, why))
     names = [label(one.name) for one in found]
-    bars = trace("bar",
-        x=shorten([one.estimate for one in found], 3), y=names, orientation="h", name="estimate", width=0.35,
-        marker={"color": [BLUE if one.is_told_from_chance else fade(BLUE, 0.45) for one in found]},
-        text=[f"{one.estimate:.2f}{'' if one.is_told_from_chance else ', not told from chance'}" for one in found],
-        textposition="outside", cliponaxis=False,
-    )  # fmt: skip
+    bars = [
+        trace("bar",
+            x=shorten([one.estimate for one in found if one.is_told_from_chance == told], 3),
+            y=[label(one.name) for one in found if one.is_told_from_chance == told],
+            orientation="h", name=name, width=0.35, marker={"color": colour}, cliponaxis=False,
+            text=[f"{one.estimate:.2f}" for one in found if one.is_told_from_chance == told], textposition="outside",
+        )
+        for told, name, colour in (
+            (True, "told from chance", BLUE), (False, "not told from chance", fade(BLUE, 0.45)),
+        )
+        if any(one.is_told_from_chance == told for one in found)
+    ]  # fmt: skip
     band = trace("bar",
         base=shorten([one.null_low for one in found], 3),
         x=shorten([one.null_high - one.null_low for one in found], 3),
@@ -42,11 +48,11 @@ def draw_importance(view: StudyView) -> Picture:
         marker={"color": fade(GREY, 0.4)}, hoverinfo="skip",
     )  # fmt: skip
     figure = make_figure(
-        [band, bars],
+        [band, *bars],
         title=title,
         height=max(260, 70 * len(found) + 150),
         barmode="overlay",
         xaxis={"title": {"text": "importance"}, "range": [0, 1.15]},
-        yaxis={"autorange": "reversed"},
+        yaxis={"autorange": "reversed", "categoryorder": "array", "categoryarray": names},
     )
     return Picture("importance", title, caption, table, figure)

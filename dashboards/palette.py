@@ -61,7 +61,15 @@ def make_template(theme: str, *, transparent: bool = False) -> dict[str, Any]:
             "yaxis": axis,
             "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
             "margin": {"l": 60, "r": 20, "t": 70, "b": 55},
-            "title": {"x": 0.01, "xanchor": "left", "font": {"size": 15}},
+            "title": {
+                "x": 0.01,
+                "xanchor": "left",
+                "y": 1,
+                "yanchor": "top",
+                "yref": "container",
+                "pad": {"t": 16},
+                "font": {"size": 15},
+            },
             "hoverlabel": {"bgcolor": PAPER[theme], "font": {"color": INK[theme]}},
             "colorscale": {"sequential": VALUE_SCALE},
         }

@@ -22,9 +22,6 @@ from storage.objectives import METRICS
 
 SHOWN_TRIALS = 20
 MOST_TRIALS = 1000
-BROAD = frozenset({"examples", "measures", "confusion", "fleet"})
-"""Figures of several panels: on a phone they are scrolled sideways instead of squeezed."""
-
 MEASURED = frozenset({"value", "fold_sd", *METRICS})
 """Columns whose numbers are compared by eye: all with four places. A hyperparameter stands as one writes it."""
 
@@ -128,7 +125,7 @@ def _write_chapter(
             _reproduction(view, versions),
             "<h3>Reporting checklist</h3><p class='soft'>CLAIM: Mongan, Moy, Kahn, Radiology: AI 2020. TRIPOD+AI: "
             "Collins et al., BMJ 2024. What orch cannot know is left to the authors.</p>",
-            _table(checklist),
+            _table(checklist, told=True),
             "</section>",
         ]
     )
@@ -159,13 +156,15 @@ def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
     known |= {
         key: value for key, value in study.facts.items() if key != "warnings" and value not in (None, [], {})
     }
-    if isinstance(known.get("findings"), list):
-        known["findings"] = [
-            one.get("message", one) if isinstance(one, dict) else one for one in known["findings"]
-        ]
+    known.pop("findings", None)  # they stand among the warnings
+    for target, folds in known.pop("class_balance", {}).items():
+        shares = ", ".join(f"{positive} of {assessed}" for *_, positive, assessed in folds)
+        known[f"{target}: positive in the validation part of each fold"] = shares
     known |= {f"data set: {key}": value for key, value in (chapter.data_summary or {}).items()}
     known["hold-out opened"] = (
-        f"{len(chapter.openings)} times" if chapter.openings else "never, as far as is known here"
+        {1: "once"}.get(len(chapter.openings), f"{len(chapter.openings)} times")
+        if chapter.openings
+        else "never, as far as is known here"
     )
     known |= {f"opening {number}": line for number, line in enumerate(chapter.openings, start=1)}
     return [(key.replace("_", " "), value) for key, value in known.items()]
@@ -174,11 +173,18 @@ def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
 def _describe_spec(view: StudyView) -> list[tuple[str, Any]]:
     document = view.study.spec.model_dump(mode="json")
     return [
-        (f"{section}.{key}", value)
+        (f"{section}.{key}", _without_unset(value))
         for section, values in document.items()
         for key, value in values.items()
         if value not in ("", [], None)
     ]
+
+
+def _without_unset(value: Any) -> Any:
+    """A range to search without the keys that say nothing of it."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: item for key, item in value.items() if item is not None and item is not False}
 
 
 def _results(view: StudyView) -> str:
@@ -223,7 +229,7 @@ def _figure(picture: Picture, place: str, drawn: dict[str, Any]) -> str:
     name = f"{place}-{picture.name}"
     drawn[name] = picture.figure
     height = picture.figure["layout"].get("height", 420)
-    broad = ' class="broad"' if picture.name in BROAD else ""
+    broad = ' class="broad"' if picture.is_broad else ""
     title = picture.title.partition(": ")[2] or picture.title
     return (
         f"<figure{broad}><h3>{_text(title[:1].upper() + title[1:])}</h3>"
@@ -236,10 +242,10 @@ def _facts(pairs: Sequence[tuple[str, Any]]) -> str:
     rows = "".join(
         f'<tr><th>{_text(key)}</th><td class="long">{_text(_flat(value))}</td></tr>' for key, value in pairs
     )
-    return f'<div class="wide"><table>{rows}</table></div>'
+    return f'<div class="wide told"><table>{rows}</table></div>'
 
 
-def _table(table: Table, *, best: int | None = None) -> str:
+def _table(table: Table, *, best: int | None = None, told: bool = False) -> str:
     numeric = [
         all(row[place] is None or isinstance(row[place], int | float) for row in table.rows)
         for place in range(len(table.columns))
@@ -255,9 +261,7 @@ def _table(table: Table, *, best: int | None = None) -> str:
             for cell, right, name in zip(row, numeric, table.columns, strict=True)
         )
         body.append(f"<tr{' class=best' if best is not None and row[0] == best else ''}>{cells}</tr>")
-    return (
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
-    )
+    return f'<div class="wide{" told" if told else ""}"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
 
 
 def _cell(value: Any, name: str = "") -> str:

@@ -225,7 +225,7 @@ def _cell_text(x: int, y: int, point: PointRecord, scale: dict[str, Any]) -> dic
         middle = (scale["cmin"] + scale["cmax"]) / 2
         font["color"] = "#ffffff" if point.value < middle else "#1f2430"
     elif point.outcome == "PRUNED" and point.value is not None:
-        text = f"{point.value:.4f} @{point.epoch}"
+        text = f"{point.value:.4f}<br>@{point.epoch}"
     return {"x": x, "y": y, "text": text, "showarrow": False, "font": font}
 
 
@@ -255,8 +255,11 @@ def _title(view: StudyView, name: str) -> str:
 
 
 def _axis(view: StudyView, name: str) -> dict[str, Any]:
-    return {
-        "title": {"text": label(name)},
-        "type": "log" if view.study.spec.search[name].log else "linear",
-        "zeroline": False,
-    }
+    axis: dict[str, Any] = {"title": {"text": label(name)}, "type": "linear", "zeroline": False}
+    if view.study.spec.search[name].log:
+        # Powers of ten: Plotly's own are 10n and 100µ, and nobody writes an epsilon so.
+        axis |= {"type": "log", "exponentformat": "power"}
+        tried = [float((point.params or {})[name]) for point in view.points if name in (point.params or {})]
+        if tried and max(tried) >= 10 * min(tried):
+            axis["dtick"] = 1 if max(tried) < 1e4 * min(tried) else 2
+    return axis

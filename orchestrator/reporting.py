@@ -68,12 +68,14 @@ def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[s
         UsageError: pictures are asked for and cannot be drawn here; the numbers are written.
     """
     from dashboards.figures import draw_studies, draw_study, write_pictures
+    from orchestrator.progress import show_progress
 
     drawn = [(folder, [draw_studies([chapter.view for chapter in chapters])])] if len(chapters) > 1 else []
     for chapter in chapters:
         place = folder / _file_name(chapter.view.study.name) if len(chapters) > 1 else folder
         drawn.append((place, draw_study(chapter.view, chapter.outcomes, chapter.selection)))
-    return sum(len(write_pictures(pictures, place, formats)) for place, pictures in drawn)
+    with show_progress("Drawing") as report:
+        return len(write_pictures(drawn, formats, report))
 
 
 def write_event_files(database: Database, study: StudyRecord, folder: Path) -> int:

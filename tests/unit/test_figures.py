@@ -273,7 +273,7 @@ def test_the_numbers_of_every_figure_are_written_also_without_a_browser(
     database: Database, tmp_path: Path
 ) -> None:
     pictures = draw_study(read_view(database, reference_study(database)))
-    written = write_pictures(pictures, tmp_path / "figures")
+    written = write_pictures([(tmp_path / "figures", pictures)])
     assert [path.name for path in written] == [f"{name}.csv" for name in NAMES]
     assert (
         (tmp_path / "figures" / "search.csv")
@@ -289,14 +289,30 @@ def test_pictures_are_written_where_kaleido_is_and_refused_in_words_elsewhere(
 ) -> None:
     pictures = draw_study(read_view(database, reference_study(database)))[:1]
     if importlib.util.find_spec("kaleido") is None:
-        with pytest.raises(UsageError, match="SVG") as raised:
-            write_pictures(pictures, tmp_path, ["svg"])
+        with pytest.raises(UsageError, match="CSV") as raised:
+            write_pictures([(tmp_path, pictures)], ["svg"])
         assert "camera" in str(raised.value.next_step)
         assert [path.name for path in tmp_path.iterdir()] == ["search.csv"]
     else:
-        write_pictures(pictures, tmp_path, ["svg"])
+        write_pictures([(tmp_path, pictures)], ["svg"])
         assert "<svg" in (tmp_path / "search.svg").read_text()
 
 
 def test_a_table_leaves_what_is_not_a_number_empty() -> None:
     assert Table(("a", "b"), [(1, math.nan), (None, "x,y")]).to_csv() == 'a,b\n1,\n,"x,y"\n'
+
+
+def test_a_log_axis_counts_in_powers_of_ten(database: Database) -> None:
+    slices = next(
+        one for one in draw_study(read_view(database, regime_two_study(database))) if one.name == "slices"
+    )
+    epsilon = slices.figure["layout"]["xaxis"]
+    # Plotly's own ticks of an epsilon are 10n, 1µ and 100µ.
+    assert (epsilon["type"], epsilon["exponentformat"], epsilon["dtick"]) == ("log", "power", 2)
+
+
+def test_figures_that_a_phone_would_squeeze_are_scrolled(database: Database) -> None:
+    pictures = draw_study(read_view(database, regime_two_study(database)))
+    broad = {one.name for one in pictures if one.is_broad}
+    # The heat map has four columns, whose values a phone has room for.
+    assert broad == {"examples", "slices", "measures", "fleet"}
