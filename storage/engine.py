@@ -185,12 +185,11 @@ class Database:
         import optuna
         from sqlalchemy import orm
 
-        lent = self.engine.raw_connection()
-        try:
-            borrowing = {"creator": lambda: lent.driver_connection, "poolclass": sa.pool.StaticPool}
+        # Not `raw_connection`: it raises the driver's own errors, which nobody would know for a database that is away.
+        with self.engine.connect() as ours:
+            lent = ours.connection.driver_connection
+            borrowing = {"creator": lambda: lent, "poolclass": sa.pool.StaticPool}
             storage = optuna.storages.RDBStorage(url, engine_kwargs=borrowing)
-        finally:
-            lent.close()
         storage.engine = self.engine
         storage.scoped_session = orm.scoped_session(orm.sessionmaker(bind=self.engine))
         return storage

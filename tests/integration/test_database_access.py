@@ -17,6 +17,7 @@ from storage.deletion import stop_and_delete
 from storage.engine import Database, open_database, parse_url
 from storage.errors import DatabaseAwayError, SchemaError, StorageError
 from storage.studies import find_study, load_study
+from storage.waiting import is_passing
 from tests.postgres import PostgresServer
 from tests.studies import PretendObjective, claim, make_study
 from workers.loop import Worker, WorkerSummary
@@ -177,6 +178,22 @@ def test_the_fleet_and_what_is_left_are_shown(sqlite_url: str, run_orch: Run, tm
     # The points of this test are not those that the spec plans.
     assert all("and the plan" in problem for problem in document["problems"])
     assert verified.returncode == 1
+    database.close()
+
+
+def test_a_server_that_goes_before_the_first_trial_is_waited_for(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    database = open_database(postgres_url)
+    database.engine.dispose()
+    postgres_server.stop("immediate")
+    try:
+        with pytest.raises(sa.exc.OperationalError) as raised:
+            _ = database.optuna
+        assert is_passing(raised.value)
+    finally:
+        postgres_server.start()
+    assert database.optuna.get_all_studies() == []
     database.close()
 
 
