@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -61,6 +62,9 @@ def main() -> int:
     parser.add_argument("--memory", type=float, default=8192.0, help="MiB that all of it may take")
     parser.add_argument("--idle", type=int, nargs="*", default=[500], help="workers of the idle cases")
     arguments = parser.parse_args()
+    # Told to stop, take the workers and the server along; a shell's background ignores SIGINT.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     ok, mib_per_worker = True, 0.0
     for workers in arguments.workers:
         for way in arguments.ways:
