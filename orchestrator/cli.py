@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +17,8 @@ from storage.errors import OrchError
 
 FAILED = 1
 """The command failed; the message says why."""
+USAGE_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""What Typer raises for a wrong command line; it has no public name there."""
 INTERRUPTED = 130
 """Stopped by Ctrl-C (SIGINT)."""
 
@@ -46,7 +50,7 @@ app.command("init")(setup.init)
 app.command("doctor")(setup.doctor)
 app.command("demo")(setup.demo)
 app.command("worker")(worker.worker)
-app.command("status")(status.status)
+app.command("status", short_help="Show who works where, and what is left.")(status.status)
 app.command("dashboard")(dashboard.dashboard)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data")
@@ -95,7 +99,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; this is the one place where errors become messages."""
     arguments, debug = _take_debug(arguments)
     try:
-        typer.main.get_command(app).main(list(arguments), prog_name="orch")
+        left_with = typer.main.get_command(app).main(list(arguments), prog_name="orch", standalone_mode=False)
+        return left_with if isinstance(left_with, int) else 0
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else FAILED if leaving.code else 0
     except KeyboardInterrupt:
@@ -103,13 +108,17 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return FAILED
+    except typer.Abort:
+        typer.echo("Nothing was done.", err=True)
+        return FAILED
     except Exception as error:
+        if isinstance(error, USAGE_ERROR):
+            return _report_usage(error)
         if debug:
             import traceback
 
             traceback.print_exc()
         return report_error(error, debug=debug)
-    return 0
 
 
 def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
@@ -117,6 +126,25 @@ def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
     kept = [word for place, word in enumerate(arguments) if word != "--debug" or place > end]
     return kept, len(kept) < len(arguments)
+
+
+def _report_usage(error: Any) -> int:
+    """Show what is wrong with the command line in words; Typer's own are those of the checks behind it."""
+    cause = error.__cause__
+    problem = cause.errors()[0] if hasattr(cause, "errors") else {}
+    kind, given = str(problem.get("type", "")), problem.get("input")
+    choices = str(getattr(getattr(error, "param", None), "metavar", None) or "").split("|")
+    if kind.startswith(("int_", "float_")) and kind.endswith(("_parsing", "_from_float")):
+        error.message = f"{given!r} is not a {'whole ' if kind.startswith('int') else ''}number."
+    elif "is not one of" in error.message:
+        known = choices if len(choices) > 1 else re.findall("'([^']*)'", error.message)[1:]
+        near = difflib.get_close_matches(str(given), known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        error.message = f"{given!r} is not one of {', '.join(known)}.{hint}"
+    else:
+        error.message = error.message.removeprefix("Value error, ").replace("Input should be", "It should be")
+    error.show()
+    return int(error.exit_code)
 
 
 def report_error(error: BaseException, *, debug: bool) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -284,12 +285,19 @@ def _print_results(places: Places) -> None:
     console.print_table(columns, rows, title="Results: mean validation AUC over the folds")
     storage = shlex.quote(places.storage)
     console.say("")
-    console.say("What to do next:")
-    console.say(f"  orch study show {STUDIES[0]} --storage {storage}")
-    console.say(f"  orch trial show {name} {best['trial']} --storage {storage}")
-    console.say(f"  orch dashboard --storage {storage}")
+    console.say(f"What to do next (the page with all figures is {places.folder / 'report.html'}):")
+    if shutil.which("orch") is None:
+        # `make demo` runs orch by its path; the lines below need it on the shell's.
+        console.say(
+            f"  . {shlex.quote(os.path.relpath(Path(sys.prefix, 'bin', 'activate')))}    # once in each terminal"
+        )
+    console.say(f"  orch study show {STUDIES[0]} --storage {storage}    # how sure is the choice?")
     console.say(
-        "  orch data import YOUR-IMAGES --labels YOUR-LABELS.csv --group PATIENT-COLUMN --out my-data"
+        f"  orch trial show {name} {best['trial']} --storage {storage}    # its folds, epoch by epoch"
+    )
+    console.say(f"  orch dashboard --storage {storage}    # in the browser")
+    console.say(
+        "  orch data import YOUR-IMAGES --labels YOUR-LABELS.csv --group PATIENT-COLUMN --out my-data    # your own"
     )
 
 

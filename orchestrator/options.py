@@ -17,7 +17,7 @@ Storage = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-StudyName = Annotated[str, typer.Argument(help="The study.", show_default=False)]
+StudyName = Annotated[str, typer.Argument(metavar="NAME", help="The study.", show_default=False)]
 DataFolders = Annotated[
     list[Path] | None,
     typer.Option(

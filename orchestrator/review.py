@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
-from storage.errors import DataError, UsageError, WeightsError
+from storage.errors import DataError, SpecError, UsageError
 from storage.spec import StudySpec
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def choose_dataset(flags: Sequence[Path] | None, fingerprint: str) -> Dataset:
     if not folders:
         raise UsageError(
             "No data set is named.",
-            next_step="Add --data DIR; `orch data import` makes a dataset folder.",
+            next_step="Add --data DIR, or set ORCH_DATA; `orch data import` makes a dataset folder.",
         )
     datasets = [load_dataset(folder) for folder in folders]
     if fingerprint:
@@ -83,14 +83,14 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
     """Return the spec with the SHA-256 of a weights file, so that every worker uses the same weights.
 
     Raises:
-        WeightsError: the file does not exist.
+        SpecError: the file does not exist.
     """
     weights = spec.model.weights
     if weights in ("imagenet", "none") or spec.model.weights_sha256:
         return spec
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise WeightsError(
+        raise SpecError(
             f"The weights file {path} does not exist.",
             next_step="Name an .h5 file, or use --set model.weights=imagenet or --set model.weights=none.",
         )

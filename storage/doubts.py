@@ -37,6 +37,11 @@ def describe_side(targets: Sequence[str], labels: np.ndarray, groups: np.ndarray
     }
 
 
+def likely_groups(table: Table) -> list[str]:
+    """The columns whose names say that they may name patients."""
+    return [name for name in table.columns if any(word in name.lower() for word in WORDS_FOR_GROUPS)]
+
+
 def describe_doubts(
     table: Table,
     targets: Sequence[str],
@@ -49,7 +54,7 @@ def describe_doubts(
     """The warnings of an import, one sentence each; rows in canonical order, `held` bool of shape (n,)."""
     doubts = []
     if not choices.group_columns and not choices.group_dicom:
-        likely = [name for name in table.columns if any(word in name.lower() for word in WORDS_FOR_GROUPS)]
+        likely = likely_groups(table)
         hint = f" The column {likely[0]!r} looks like one: --group {likely[0]}." if likely else ""
         doubts.append(
             "No group column was named: every image counts as a patient of its own, so if patients have several "

@@ -74,7 +74,15 @@ def read_table(path: Path) -> Table:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise DataError(f"The labels file {path} cannot be read: {error.strerror}.") from error
+        near = difflib.get_close_matches(
+            path.name, sorted(file.name for file in path.parent.glob("*.csv")), n=1
+        )
+        raise DataError(
+            f"The labels file {path} cannot be read: {error.strerror}.",
+            next_step=f"Is {path.with_name(near[0])} meant?"
+            if near
+            else "Name the CSV file that has a line for each image.",
+        ) from error
     except UnicodeDecodeError as error:
         raise DataError(
             f"The labels file {path} is not text in UTF-8: {error.reason} at byte {error.start}.",

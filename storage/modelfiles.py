@@ -194,7 +194,7 @@ def _read_member(path: Path, name: str) -> bytes | None:
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"There is no model file {path}.")
+        return DataError(f"There is no model file {path}.", next_step="`orch model train` makes one.")
     return DataError(
         f"{path} cannot be read as a model: {str(error).strip().splitlines()[0].rstrip('.')}.",
         why="The file is damaged, only partly copied, or not a Keras model.",

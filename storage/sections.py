@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import difflib
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -62,6 +63,14 @@ class ModelSection(Section):
     head: tuple[Count, ...] = (1024, 512, 256)
     head_normalization: bool = False
     dropout_rate: Fraction = 0.0
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _square(cls, value: Any) -> Any:
+        sides = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(sides, list | tuple) or len(sides) != 2:
+            raise ValueError("give height and width in pixels, as in [299, 299], or one number for a square")
+        return sides
 
     @property
     def has_fixed_backbone(self) -> bool:
@@ -165,6 +174,7 @@ class SamplerSection(Section):
     points: tuple[dict[str, int | float | str], ...] = ()
 
 
+PrunerRule = Literal["paired", "halving", "median", "race", "none"]
 PRUNER_PRESETS: dict[str, dict[str, str | int | float]] = {
     "careful": {
         "name": "paired",
@@ -185,7 +195,7 @@ A spec holds what they stand for."""
 class PrunerSection(Section):
     """Which rule stops a weak trial; a rule reads only its own keys. `workers.pruning` has the formulas."""
 
-    name: Literal["paired", "halving", "median", "race", "none"] = "paired"
+    name: PrunerRule = "paired"
     min_resource: Count = 4
     reduction_factor: Annotated[int, Field(ge=2, le=100)] = 3
     startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
@@ -201,6 +211,16 @@ class PrunerSection(Section):
             given = {key: value for key, value in values.items() if key != "name"}
             return {**PRUNER_PRESETS[values["name"]], **given}
         return values
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _know_name(cls, value: Any) -> Any:
+        known = [*PRUNER_PRESETS, *(rule for rule in get_args(PrunerRule) if rule not in PRUNER_PRESETS)]
+        if value not in known:
+            near = difflib.get_close_matches(str(value), known, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError(f"{value!r} is not one of {', '.join(known)}{hint}")
+        return value
 
 
 SEARCHABLE: dict[str, str] = {

@@ -119,7 +119,8 @@ def find_sealed_elsewhere(dataset: Dataset, cache: Path, database: Database | No
             "error",
             f"{images} of {len(dataset.sha256)} development images are sealed in the hold-out of "
             f"{len(known)} other data set(s): {_few([name[:19] + '..' for name in known])}.",
-            "Train on the data set whose hold-out is sealed; a hold-out that was trained on measures nothing.",
+            "Train on the data set whose hold-out is sealed; a hold-out that was trained on measures nothing. "
+            "Only if that import was a mistake and is deleted, so that nothing will be judged on it, is this harmless.",
             {"images": images, "holdouts": {name: len(found) for name, found in known.items()}},
         )
     ]

@@ -23,7 +23,7 @@ app = typer.Typer(
 app.command("audit")(audit)
 
 
-@app.command("import")
+@app.command("import", short_help="Check images and labels, and make a data set of them.")
 def import_(
     images: Annotated[
         Path,
@@ -51,6 +51,10 @@ def import_(
             metavar="COLUMN[,COLUMN..]", help="Column(s) that name the patient.", show_default=False
         ),
     ] = None,
+    no_group: Annotated[
+        bool,
+        typer.Option("--no-group", help="Each image is another patient's, whatever the columns are called."),
+    ] = False,
     group_dicom: Annotated[
         bool,
         typer.Option(
@@ -104,6 +108,8 @@ def import_(
             "Either --labels CSV or --class-folders says what the images show.",
             next_step="Give one of them.",
         )
+    if no_group and (group or group_dicom):
+        raise UsageError("--no-group and a group were both given.", next_step="Give one of them.")
     if class_folders and (group or targets or class_column or split):
         raise UsageError(
             "--class-folders goes without --group, --targets, --class-column and --split: folders tell the class only.",
@@ -127,6 +133,8 @@ def import_(
     )
     from orchestrator.progress import show_progress
 
+    if labels is not None and not (group or group_dicom or no_group):
+        _ask_for_group(labels)
     with database_if_any() as database, show_progress("Checking images") as report:
         dataset = import_dataset(
             images, labels, out, choices, cache=cache_folder(), database=database, report=report
@@ -135,7 +143,7 @@ def import_(
     console.say(f"Next: orch study create NAME --regime I --data {out}")
 
 
-@app.command()
+@app.command(short_help="Show what is in a data set; check its images.")
 def show(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder.", show_default=False)],
     as_json: AsJson = False,
@@ -156,6 +164,27 @@ def show(
 
 
 app.command("preview")(data_preview.preview)
+
+
+def _ask_for_group(labels: Path) -> None:
+    """Refuse a forgotten --group before a hold-out is sealed.
+
+    The audit would refuse every study, and what is sealed by mistake stands in the way of the next import.
+    """
+    from storage.doubts import likely_groups
+    from storage.errors import UsageError
+    from storage.labels import read_table
+
+    table = read_table(labels)
+    for name in likely_groups(table):
+        patients = len(set(table.column(name, option="--group")))
+        if patients < len(table.rows):
+            raise UsageError(
+                f"--group was not given, and column {name!r} of {labels} seems to name the patients: "
+                f"{patients} for {len(table.rows)} images.",
+                why="With images of one patient in training and in validation, every value is too good.",
+                next_step=f"Add --group {name}; or --no-group, if each image is of another patient.",
+            )
 
 
 def _print(dataset: Dataset, as_json: bool) -> None:

@@ -100,7 +100,7 @@ def upgrade(storage: Storage = None) -> None:
         console.say(f"Upgraded {database.url_text} from version {before or 'none'} to {after}.")
 
 
-@app.command("grant-readonly")
+@app.command("grant-readonly", short_help="Let a PostgreSQL role look, and change nothing.")
 def grant_readonly(
     role: Annotated[str, typer.Argument(help="A role of the PostgreSQL server.", show_default=False)],
     storage: Storage = None,

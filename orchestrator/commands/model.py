@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(short_help="Train the winner of a study on all its images.")
 def train(
     best: Annotated[
         Path,
@@ -74,7 +74,7 @@ def train(
     console.say(f"Next: orch model evaluate {out} --data {dataset.folder} --open-holdout")
 
 
-@app.command()
+@app.command(short_help="Show what is in a model file.")
 def show(path: ModelPath, as_json: AsJson = False) -> None:
     """Show what is in a model file, .keras or .h5: layers, parameters, card. Nothing in it is run.
 
@@ -117,10 +117,10 @@ def show(path: ModelPath, as_json: AsJson = False) -> None:
     console.print_table(["layer", "kind"], [[layer.name, layer.kind] for layer in outer])
 
 
-app.command("evaluate")(model_evaluate.evaluate)
-app.command("predict")(model_predict.predict)
+app.command("evaluate", short_help="Judge a model on its sealed hold-out, once.")(model_evaluate.evaluate)
+app.command("predict", short_help="Predict images into a table.")(model_predict.predict)
 app.command("explain")(model_predict.explain)
-app.command("find-lr")(model_find_lr.find_lr)
+app.command("find-lr", short_help="Find a learning rate.")(model_find_lr.find_lr)
 
 
 def _find_dataset(flags: list[Path] | None, best: dict[str, Any]) -> Any:

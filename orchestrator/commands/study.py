@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 app.command("create")(create)
-app.command("verify")(verify)
+app.command("verify", short_help="Account for every point, attempt and fold.")(verify)
 
 SHOWN_POINTS = 10
 """How many of the best points `orch study show` lists."""

@@ -51,7 +51,7 @@ class Pruner(StrEnum):
 
 
 def create(
-    name: Annotated[str, typer.Argument(help="Name of the new study.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new study.", show_default=False)],
     data: DataFolders = None,
     regime: Annotated[
         Regime | None,
@@ -115,7 +115,8 @@ def create(
         typer.Option(
             "--set",
             metavar="SECTION.KEY=VALUE",
-            help="Change one key of the spec; may be given several times. The value is TOML, a bare word a text.",
+            help="Change one key of the spec, as in cv.folds=3; may be given several times. `orch init` writes a "
+            "study.toml that explains every key. The value is TOML, a bare word a text.",
             show_default=False,
         ),
     ] = None,

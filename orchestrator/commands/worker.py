@@ -15,6 +15,7 @@ def worker(
     name: Annotated[
         str | None,
         typer.Argument(
+            metavar="NAME",
             help="The study; without it, every open study whose data is here, oldest first.",
             show_default=False,
         ),

@@ -72,6 +72,13 @@ def test_a_bare_command_shows_its_help(run_orch: Run) -> None:
     assert run_orch("study", "create", "--help").returncode == 0
 
 
+@pytest.mark.parametrize("group", [(), ("data",), ("study",), ("trial",), ("model",), ("db",)])
+def test_a_list_of_commands_cuts_no_sentence_short(run_here: Run, group: tuple[str, ...]) -> None:
+    listed = run_here(*group, "--help").stdout
+    assert "Commands:" in listed
+    assert [line for line in listed.partition("Commands:")[2].splitlines() if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -156,12 +163,17 @@ def test_a_study_is_created_once_and_shown(run_here: Run, dataset: Path, tmp_pat
         (("--regime", "I", "--set", "training.epoch=5"), 2, "training.epochs"),
         (("--regime", "I", "--set", "training.epochs=0"), 2, "training.epochs"),
         (("--regime", "I", "--set", "epochs"), 2, "section.key=value"),
-        (("--regime", "I", "--set", "model.weights=/nowhere.h5"), 1, "/nowhere.h5 does not exist"),
+        (("--regime", "I", "--set", "model.weights=/nowhere.h5"), 2, "/nowhere.h5 does not exist"),
         (("--regime", "I", "--set", "cv.folds=20"), 2, "12 groups cannot fill 20 folds"),
         (("--regime", "I", "--set", 'data.targets=["sik"]'), 2, "did you mean sick?"),
         (("--regime", "I", "--set", "data.fingerprint=sha256:ab"), 2, "asks for the data set sha256:ab"),
         (("--regime", "II", "--trials", "5"), 2, "does not fit a grid of 32 cells"),
-        (("--regime", "III"), 2, "III"),
+        (("--regime", "III"), 2, "'III' is not one of I, II. Did you mean II?"),
+        (("--regime", "I", "--pruner", "fsat"), 2, "race, none. Did you mean fast?"),
+        (("--regime", "I", "--set", "pruner.name=fsat"), 2, "race, paired, none (did you mean fast?)"),
+        (("--regime", "I", "--trials", "four"), 2, "'four' is not a whole number."),
+        (("--regime", "I", "--trials", "0"), 2, "It should be greater than or equal to 1"),
+        (("--regime", "I", "--set", "model.image_size=[75]"), 2, "or one number for a square"),
         (("--spec", "nowhere.toml"), 2, "nowhere.toml cannot be read"),
         (("--regime", "II", "--from", "nowhere.json"), 2, "nowhere.json cannot be read"),
         ((), 2, "Nothing says what this study searches"),

@@ -60,7 +60,7 @@ def test_several_group_columns_and_warnings(run_orch: Run, tmp_path: Path) -> No
         "--json",
     )
     assert json.loads(done.stdout)["groups"] == 24
-    done = run_orch("data", "import", "images", "--labels", "labels.csv", "--out", "ungrouped")
+    done = run_orch("data", "import", "images", "--labels", "labels.csv", "--no-group", "--out", "ungrouped")
     assert "warning: No group column was named" in done.stderr
 
 
@@ -69,8 +69,14 @@ def test_several_group_columns_and_warnings(run_orch: Run, tmp_path: Path) -> No
     [
         (("--group", "patint"), "Did you mean 'patient'"),
         (("--holdout", "0.2", "--split", "visit"), "--holdout and --split were both given"),
-        (("--split", "visit"), "not train, valid or test"),
-        (("--targets", "visit"), "not 0, 1 or blank"),
+        (("--no-group", "--split", "visit"), "not train, valid or test"),
+        (("--no-group", "--targets", "visit"), "not 0, 1 or blank"),
+        (("--no-group", "--group", "patient"), "--no-group and a group were both given"),
+        (
+            (),
+            "--group was not given, and column 'patient' of labels.csv seems to name the patients: 12 for 24 images",
+        ),
+        (("--labels", "label.csv"), "Is labels.csv meant?"),
     ],
 )
 def test_wrong_usage_is_exit_2_and_one_message(
@@ -83,11 +89,13 @@ def test_wrong_usage_is_exit_2_and_one_message(
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not (tmp_path / "data").exists()
+    # A hold-out that is sealed by mistake would stand in the way of the import that follows.
+    assert not list(tmp_path.rglob("sealed*"))
 
 
 def test_show_notices_a_changed_image(run_orch: Run, tmp_path: Path) -> None:
     make_data(tmp_path)
-    run_orch("data", "import", "images", "--labels", "labels.csv", "--out", "data")
+    run_orch("data", "import", "images", "--labels", "labels.csv", "--no-group", "--out", "data")
     load_dataset(tmp_path / "data").files[0].unlink()
     done = run_orch("data", "show", "data")
     assert done.returncode == 2

@@ -108,6 +108,11 @@ def test_a_setting_is_toml_or_a_bare_word(text: str, value: object) -> None:
     assert list(parse_settings([text]).values()) == [value]
 
 
+def test_one_number_is_a_square_image() -> None:
+    spec = regime_one("one")
+    assert spec.with_values({"model.image_size": 96}) == spec.with_values({"model.image_size": [96, 96]})
+
+
 @pytest.mark.parametrize("text", ["training.epochs", "epochs=5", "model.image_size=[96", 'model.weights="x'])
 def test_a_setting_that_cannot_be_read_is_an_error(text: str) -> None:
     with pytest.raises(SpecError):
