@@ -115,6 +115,16 @@ class Database:
         """The SQLite file."""
         return Path(self.url.database or "")
 
+    def insert(self, table: sa.Table) -> Any:
+        """An INSERT that knows ON CONFLICT, of this database's dialect; only that dialect is imported."""
+        if self.is_sqlite:
+            from sqlalchemy.dialects import sqlite
+
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+
     @cached_property
     def engine(self) -> Engine:
         """The engine that writes."""

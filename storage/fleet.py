@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from storage import tables
 from storage.engine import Database
@@ -47,7 +45,6 @@ def note_worker(
     point: int | None = None,
 ) -> None:
     """Say that a worker lives and what it does."""
-    insert = sqlite_insert if database.is_sqlite else postgresql_insert
     with database.transaction() as connection:
         now = database.now(connection)
         changing = {
@@ -58,7 +55,7 @@ def note_worker(
             "device": device,
         }
         connection.execute(
-            insert(tables.workers)
+            database.insert(tables.workers)
             .values(
                 worker=worker, host=host, pid=pid, started_at=now, versions=json.dumps(versions), **changing
             )

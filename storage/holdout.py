@@ -203,14 +203,11 @@ def register_sealed(folder: Path, fingerprint: str, cache: Path | None, database
         partial.write_text("\n".join(sealed) + "\n", encoding="ascii")
         os.replace(partial, path)
     if database is not None:
-        from sqlalchemy.dialects import postgresql, sqlite
-
         from storage.tables import sealed_images as table
 
-        insert = sqlite.insert if database.is_sqlite else postgresql.insert
         values = [{"fingerprint": fingerprint, "sha256": digest} for digest in sealed]
         with database.transaction() as connection:
-            connection.execute(insert(table).on_conflict_do_nothing(), values)
+            connection.execute(database.insert(table).on_conflict_do_nothing(), values)
     return len(sealed)
 
 

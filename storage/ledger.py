@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
 from storage import tables
@@ -105,12 +103,11 @@ def record_epochs(
     Raises:
         LeaseLostError: the point is not held any more; nothing was written.
     """
-    insert = sqlite_insert if database.is_sqlite else postgresql_insert
     values = [_as_row(claim.study_uuid, key, row) for row in rows]
     with database.transaction() as connection:
         note_progress(connection, claim, epoch=epoch, expires_at=database.clock + lease_seconds)
         if values:
-            connection.execute(insert(tables.epochs).on_conflict_do_nothing(), values)
+            connection.execute(database.insert(tables.epochs).on_conflict_do_nothing(), values)
         if together_with is not None:
             together_with(connection)
 
