@@ -1,6 +1,6 @@
 """How honest is what orch says of a winner? Simulated studies whose truth is known, and the reference study's curves.
 
-200 studies of 100 trials, 6 folds, 20 epochs; with and without pruning (halving from epoch 4). Printed: the mean error of the naive
+200 studies of 100 trials, 6 folds, 20 epochs; with and without the default pruner. Printed: the mean error of the naive
 value and of the corrected one (with its standard error over studies), how often the trials that "cannot be told from the
 best" hold the truly best, and how many they are, beside an uncorrected test. Run: python bench/bench_selection.py [studies]
 """
@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "bench")]
+sys.path.insert(0, str(REPOSITORY))
 
-import simulated_studies as simulated  # noqa: E402
-
+from bench import simulated_studies as simulated  # noqa: E402
 from storage import bias, noise  # noqa: E402
 from storage.luck import simulate_luck  # noqa: E402
-from workers.pruning import HalvingPruner  # noqa: E402
+from storage.sections import PrunerSection  # noqa: E402
 
 DRAWS = 60
 REPEATS = 5
@@ -52,8 +51,8 @@ def judge_whole(study: simulated.Simulated, seed: int) -> dict[str, float]:
 
 
 def judge_pruned(study: simulated.Simulated, generator: np.random.Generator) -> dict[str, float]:
-    """Halving stops trials; the winner is corrected by fresh repeats, with new seeds and new folds."""
-    _, complete = simulated.prune(study.curves, HalvingPruner(4, 2))
+    """The default pruner stops trials; the winner is corrected by fresh repeats, with new seeds and new folds."""
+    _, complete = simulated.prune(study.curves, PrunerSection())
     kept = np.flatnonzero(complete)
     means = study.curves[kept].mean(axis=1)
     epochs, values = means.argmax(axis=1), means.max(axis=1)
@@ -187,7 +186,7 @@ def main() -> None:
         },
     )
     second = report(
-        "With halving from epoch 4",
+        "With the default pruner",
         pruned,
         {"naive": "naive", "repeats": f"corrected by {REPEATS} fresh repeats"},
     )

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.pruning import HalvingPruner
+from bench.replay import run_trial
+from storage.sections import PrunerSection
+from workers.pruning import make_pruner
 
 IMAGES, GROUPS, TARGETS, FOLDS, EPOCHS, TRIALS = 720, 300, 2, 6, 20, 100
 PREVALENCE = 0.35
@@ -109,15 +111,15 @@ def truth_of(power: Array) -> Array:
     return np.array(flat).reshape(power.shape)
 
 
-def prune(curves: Array, pruner: HalvingPruner) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Run trials one after the other through the pruner: the epochs each ran, and whether it came to its end."""
-    means = curves.mean(axis=1)
+def prune(curves: Array, section: PrunerSection) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Run trials one after the other through a rule: the epochs each ran, and whether it came to its end."""
+    means, last = curves.mean(axis=1), curves.shape[2]
+    pruner = make_pruner(section, last)
     ran = np.zeros(len(means), dtype=np.int64)
-    reached: dict[int, dict[int, float]] = {}
-    for trial, row in enumerate(means):
-        for epoch, value in enumerate(row, start=1):
-            ran[trial] = epoch
-            reached.setdefault(epoch, {})[trial] = float(value)
-            if pruner.should_stop(trial, epoch, float(value), lambda step: reached[step]):
-                break
-    return ran, ran == means.shape[1]
+    reached: list[dict[int, float]] = [{} for _ in range(last + 1)]
+    best: int | None = None
+    for trial, mean in enumerate(means):
+        ran[trial] = run_trial(trial, curves, mean, pruner, reached, best)
+        if ran[trial] == last and (best is None or mean.max() > means[best].max()):
+            best = trial
+    return ran, ran == last
