@@ -194,6 +194,7 @@ def draw_schedule(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]
             "exponentformat": "power",
             "range": [math.log10(low) - 0.3, math.log10(high) + 0.3],
             "dtick": 1 if high / low > 3 else None,
+            "nticks": 5,
         },
     )
     return Picture("learning-rate", title, caption, table, figure)

@@ -125,7 +125,7 @@ def _write_chapter(
             _reproduction(view, versions),
             "<h3>Reporting checklist</h3><p class='soft'>CLAIM: Mongan, Moy, Kahn, Radiology: AI 2020. TRIPOD+AI: "
             "Collins et al., BMJ 2024. What orch cannot know is left to the authors.</p>",
-            _table(checklist, told=True),
+            _table(checklist, look="wide checklist"),
             "</section>",
         ]
     )
@@ -240,12 +240,18 @@ def _figure(picture: Picture, place: str, drawn: dict[str, Any]) -> str:
 
 def _facts(pairs: Sequence[tuple[str, Any]]) -> str:
     rows = "".join(
-        f'<tr><th>{_text(key)}</th><td class="long">{_text(_flat(value))}</td></tr>' for key, value in pairs
+        f'<tr><th>{_breakable(key)}</th><td class="long">{_text(_flat(value))}</td></tr>'
+        for key, value in pairs
     )
     return f'<div class="wide told"><table>{rows}</table></div>'
 
 
-def _table(table: Table, *, best: int | None = None, told: bool = False) -> str:
+def _breakable(key: str) -> str:
+    """The name of a setting that a narrow screen may break after a point or an underscore."""
+    return _text(key).replace(".", ".<wbr>").replace("_", "_<wbr>")
+
+
+def _table(table: Table, *, best: int | None = None, look: str = "wide") -> str:
     numeric = [
         all(row[place] is None or isinstance(row[place], int | float) for row in table.rows)
         for place in range(len(table.columns))
@@ -261,7 +267,7 @@ def _table(table: Table, *, best: int | None = None, told: bool = False) -> str:
             for cell, right, name in zip(row, numeric, table.columns, strict=True)
         )
         body.append(f"<tr{' class=best' if best is not None and row[0] == best else ''}>{cells}</tr>")
-    return f'<div class="wide{" told" if told else ""}"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    return f'<div class="{look}"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
 
 
 def _cell(value: Any, name: str = "") -> str:
