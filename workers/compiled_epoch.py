@@ -15,7 +15,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from workers.optimizers import SETTINGS, apply_step, masked_cross_entropy
+from workers.backend import SETTINGS
+from workers.head_pass import HeadPass, running_statistics
+from workers.optimizers import apply_step, masked_cross_entropy
 
 
 class OptimizerSlots:
@@ -32,6 +34,11 @@ class OptimizerSlots:
         self.first_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
         self.second_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
         self.steps = tf.Variable(0, dtype=tf.int64)
+
+    @property
+    def steps_taken(self) -> int:
+        """Optimizer steps since the start, counted by the graph."""
+        return int(self.steps.numpy())
 
     def read(self) -> dict[str, NDArray[Any]]:
         """Copy everything that the next step depends on."""
@@ -77,7 +84,7 @@ class CompiledEpoch:
     """
 
     def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
-        self._layers = [layer for layer in head.layers if not isinstance(layer, keras.layers.Activation)]
+        self._pass = HeadPass(head)
         self._shapes = [tuple(weight.shape) for weight in head.trainable_variables]
         self._statistic_shapes = [tuple(statistic.shape) for statistic in running_statistics(head)]
         self._standardized = standardized
@@ -135,7 +142,7 @@ class CompiledEpoch:
             order: the images of this epoch, in the order of their batches.
             rows: the row of `features` that stands for each of them.
             settings: batch_size, seed (dropout), dropout_rate, label_smoothing, positive_weights, and those of
-                `workers.optimizers.SETTINGS`; others are not looked at.
+                `workers.backend.SETTINGS`; others are not looked at.
 
         Returns:
             The logits that training saw, shape (len(order), targets), in the order of `order`.
@@ -183,10 +190,14 @@ class CompiledEpoch:
             targets = tf.gather(labels, order[start:end])
             weights = self._read(weight_handles, self._shapes)
             statistics = self._read(statistic_handles, self._statistic_shapes)
+
+            def drop_units(outputs: Any, place: int) -> Any:
+                counter = number * len(self._pass.layers) + place
+                return drop(outputs, settings["dropout_rate"], settings["seed"], counter)
+
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
-                dropout = (settings["dropout_rate"], settings["seed"], number)
-                logits, updated = self._forward(weights, statistics, inputs, dropout)
+                logits, updated = self._pass.logits(weights, statistics, inputs, drop_units)
                 loss = masked_cross_entropy(
                     targets, logits, settings["positive_weights"], settings["label_smoothing"]
                 )
@@ -222,7 +233,7 @@ class CompiledEpoch:
     def _predict_graph(self, handles: Any, statistics: Any, features: Any, scale: Any, rows: Any) -> Any:
         weights = self._read(handles, self._shapes)
         read = self._read(statistics, self._statistic_shapes)
-        return self._forward(weights, read, self._gather(features, scale, rows), None)[0]
+        return self._pass.logits(weights, read, self._gather(features, scale, rows))[0]
 
     def _gather(self, features: Any, scale: tuple[Any, Any], rows: Any) -> Any:
         gathered = tf.gather(features, rows)
@@ -236,43 +247,6 @@ class CompiledEpoch:
             value.set_shape(shape)
             values.append(value)
         return values
-
-    def _forward(
-        self,
-        weights: Sequence[Any],
-        statistics: Sequence[Any],
-        inputs: Any,
-        dropout: tuple[Any, Any, Any] | None,
-    ) -> tuple[Any, list[Any]]:
-        """Logits, and the statistics after this pass; `dropout` is None outside training."""
-        remaining, remaining_statistics, outputs = iter(weights), iter(statistics), inputs
-        updated = []
-        for place, layer in enumerate(self._layers):
-            if isinstance(layer, keras.layers.Dropout):
-                if dropout is not None:
-                    rate, seed, number = dropout
-                    outputs = drop(outputs, rate, seed, number * len(self._layers) + place)
-                continue
-            own = [(variable, next(remaining)) for variable in layer.trainable_variables]
-            running = [(variable, next(remaining_statistics)) for variable in layer.non_trainable_variables]
-            # Not `stateless_call`: it leaves out the casts of a mixed precision policy.
-            with keras.StatelessScope(state_mapping=[*own, *running]) as scope:
-                if isinstance(layer, keras.layers.BatchNormalization):
-                    outputs = layer(outputs, training=dropout is not None)
-                else:
-                    outputs = layer(outputs)
-            updated += [scope.get_current_value(variable) for variable, _ in running]
-        return outputs, updated
-
-
-def running_statistics(head: keras.Sequential) -> list[Any]:
-    """The variables that BatchNormalization keeps, in the order of the layers."""
-    return [
-        variable
-        for layer in head.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-        for variable in layer.non_trainable_variables
-    ]
 
 
 def drop(inputs: Any, rate: Any, seed: Any, counter: Any) -> Any:

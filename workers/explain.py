@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DataError
+from workers import backend
 from workers.final_model import CENTRING
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def compute_heat(
 
     Raises:
         DataError: the model has no feature maps.
+        UsageError: another backend than TensorFlow was chosen.
     """
+    backend.require_tensorflow("Grad-CAM")
     import tensorflow as tf
 
     with tf.GradientTape() as tape, _captured(find_last_maps(model), tape) as maps:

@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from workers.backend import SETTINGS
 from workers.compiled_epoch import OptimizerSlots, drop
 from workers.models.network import Network
-from workers.optimizers import SETTINGS, apply_step, masked_cross_entropy
+from workers.optimizers import apply_step, masked_cross_entropy
 
 SCALARS = (*SETTINGS, "dropout_rate", "label_smoothing")
 

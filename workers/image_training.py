@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers import devices, metrics
+from workers import backend, devices, metrics
 from workers.augmentation import draw_changes
 from workers.class_balance import positive_weights
 from workers.image_set import VALIDATION_BATCH, ImageSet
@@ -38,6 +38,7 @@ class SharedNetwork:
     """
 
     def __init__(self, spec: StudySpec, target_count: int) -> None:
+        backend.require_tensorflow("Training on images (a trainable backbone, or continuous augmentation)")
         devices.import_quietly()
         self._spec, self._target_count = spec, target_count
         self._owner: ImageFoldTrainer | None = None

@@ -17,6 +17,7 @@ from storage.engine import Database
 from storage.errors import DataError, FeaturesError
 from storage.studies import StudyRecord, read_canary, register_canary, register_features
 from storage.waiting import wait_for
+from workers import backend
 from workers.attempt import Attempt, Outcome
 from workers.canary import refuse_idle, try_parameters
 from workers.cross_validation import cross_validate
@@ -165,7 +166,7 @@ def library_versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found: dict[str, Any] = {}
-    for name in ("orch-studies", "optuna", "keras", "tensorflow", "numpy"):
+    for name in ("orch-studies", "optuna", "keras", backend.name(), "numpy"):
         try:
             found["orch" if name == "orch-studies" else name] = version(name)
         except PackageNotFoundError:

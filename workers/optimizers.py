@@ -11,9 +11,6 @@ from typing import Any
 
 import tensorflow as tf
 
-SETTINGS = ("learning_rate", "epsilon", "beta_1", "beta_2", "momentum", "weight_decay")
-"""Hyperparameters of a step, each a float32 tensor."""
-
 
 def apply_step(
     optimizer: str,
@@ -33,7 +30,7 @@ def apply_step(
         second_moments: resource handles; "sgd" leaves them alone.
         gradients: one per weight.
         step: how many steps there have been with this one, int64.
-        settings: `SETTINGS`.
+        settings: `workers.backend.SETTINGS`.
     """
     if optimizer == "sgd":
         apply_momentum(weights, first_moments, gradients, settings)

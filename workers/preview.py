@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers import devices
+from workers import backend, devices
 from workers.augmentation import change, draw_changes
 from workers.images import read_image
 
@@ -34,7 +34,9 @@ def draw_preview(
 
     Raises:
         DataError: an image cannot be read.
+        UsageError: another backend than TensorFlow was chosen.
     """
+    backend.require_tensorflow("A preview of changed images")
     devices.import_quietly()
     generator = np.random.default_rng(seed)
     rows = []

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from workers import devices, metrics
+from workers import backend, devices, metrics
 from workers.class_balance import positive_weights
 from workers.feature_set import FeatureSet
 from workers.schedules import learning_rate
 
 if TYPE_CHECKING:
     from storage.spec import StudySpec
-    from workers.compiled_epoch import CompiledEpoch
 
 __all__ = ["EpochResult", "FeatureSet", "FoldTrainer"]
 
@@ -107,12 +106,14 @@ class FoldTrainer:
 
     def __init__(self, spec: StudySpec, feature_count: int, target_count: int) -> None:
         devices.import_quietly()
-        from workers.compiled_epoch import OptimizerSlots, running_statistics
+        from workers.head_pass import running_statistics
         from workers.models.head import build_head
 
         self._spec = spec
         self.model = build_head(spec, feature_count, target_count)
-        self._slots = OptimizerSlots(self.model.trainable_variables, running_statistics(self.model))
+        self._slots = backend.epoch_room().OptimizerSlots(
+            self.model.trainable_variables, running_statistics(self.model)
+        )
         self._shape = (feature_count, target_count)
 
     def reset(
@@ -132,7 +133,7 @@ class FoldTrainer:
             hyperparameters: searched values, by name; the spec gives the others.
             seed: study seed, point and fold; decides weights, order, views and dropout.
         """
-        from workers.compiled_epoch import running_statistics
+        from workers.head_pass import running_statistics
 
         self._features, self._seed = features, seed
         self.train_index, self.val_index = np.asarray(train_index), np.asarray(val_index)
@@ -178,7 +179,7 @@ class FoldTrainer:
             views = generator.integers(self._features.view_count, size=len(order))
         rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
         settings = {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
-        steps_before = int(self._slots.steps.numpy())
+        steps_before = self._slots.steps_taken
         train_logits = self._compiled.train(
             self._slots,
             self._features.resident,
@@ -188,7 +189,7 @@ class FoldTrainer:
             self._features.locate(order, views),
             settings,
         )
-        steps = int(self._slots.steps.numpy()) - steps_before
+        steps = self._slots.steps_taken - steps_before
         self._validation_logits = None
         train = metrics.score(self._features.labels[order], train_logits)
         val = metrics.score(self._features.labels[self.val_index], self._validate(), medical=True)
@@ -224,10 +225,9 @@ def _compile(
     optimizer: str,
     feature_count: int,
     target_count: int,
-) -> CompiledEpoch:
+) -> Any:
     """One compiled epoch per kind of head and process: tracing it costs about as much as an epoch."""
     from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-    from workers.compiled_epoch import CompiledEpoch
     from workers.models.head import build_head
 
     spec = StudySpec(
@@ -235,7 +235,7 @@ def _compile(
         model=ModelSection(head=widths, head_normalization=normalizes),
         training=TrainingSection(precision=precision),
     )
-    return CompiledEpoch(
+    return backend.epoch_room().CompiledEpoch(
         build_head(spec, feature_count, target_count), standardized=standardizes, optimizer=optimizer
     )
 

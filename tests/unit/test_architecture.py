@@ -14,6 +14,7 @@ from tests.conftest import REPOSITORY
 STOREYS = ("orchestrator", "workers", "dashboards", "storage")
 LONGEST_FILE = 320
 SLOW_TO_IMPORT = {
+    "jax",
     "keras",
     "optuna",
     "optuna_dashboard",

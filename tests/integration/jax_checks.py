@@ -1,0 +1,132 @@
+"""What `test_jax_backend.py` runs in a process of its own, with KERAS_BACKEND=jax and without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+
+from storage.errors import TrainingError, UsageError
+from tests.small_heads import make_trainer
+from workers import backend, devices
+from workers.jax_epoch import SMALLEST, drop_units, padded_size
+from workers.jax_optimizers import apply_step, masked_cross_entropy
+
+STEP = {"learning_rate": 0.01, "epsilon": 1e-7, "beta_1": 0.9, "beta_2": 0.999, "momentum": 0.8}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_threads() -> None:
+    devices.prepare(2)
+
+
+@pytest.mark.parametrize("batch_size", [47, 19])
+def test_an_epoch_is_written_down_for_the_comparison_with_tensorflow(batch_size: int) -> None:
+    trainer = make_trainer(batch_size)
+    trainer.run_epoch(1)
+    if "ORCH_TEST_STATES" in os.environ:
+        folder = Path(os.environ["ORCH_TEST_STATES"])
+        np.savez(folder / f"{batch_size}.npz", logits=trainer.predict_validation(), **trainer.state())
+
+
+def test_tensorflow_is_not_here_and_jax_is_what_is_described() -> None:
+    assert keras.backend.backend() == "jax"
+    assert "tensorflow" not in sys.modules
+    found = devices.describe()
+    assert found["threads"] == 2
+    assert found["gpus"] == [device.device_kind for device in jax.devices() if device.platform == "gpu"]
+    assert found["versions"].keys() == {"numpy", "keras", "jax", "jaxlib"}
+
+
+def test_threads_that_cannot_be_had_any_more_are_refused() -> None:
+    with pytest.raises(TrainingError, match=r"training\.threads = 3"):
+        devices.set_threads(3)
+
+
+def test_jax_computes_on_as_many_threads_as_it_is_told() -> None:
+    program = (
+        "from pathlib import Path; from workers import devices; devices.prepare(3); "
+        "names = [(each / 'comm').read_text() for each in Path('/proc/self/task').iterdir()]; "
+        "print(sum('XLAEigen' in name for name in names))"
+    )
+    if not Path("/proc/self/task").is_dir():
+        return
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) == 3
+
+
+def test_images_are_refused_in_words() -> None:
+    with pytest.raises(UsageError, match="TensorFlow only"):
+        backend.require_tensorflow("Training on images")
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_ten_steps_are_those_of_keras(name: str) -> None:
+    theirs = {
+        "adam": lambda: keras.optimizers.Adam(0.01),
+        "adamw": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.02),
+        "sgd": lambda: keras.optimizers.SGD(0.01, momentum=0.8),
+    }[name]()
+    generator = np.random.default_rng(0)
+    begin = generator.normal(size=(5, 3)).astype(np.float32)
+    expected = keras.Variable(begin)
+    weights, first, second = [jnp.array(begin)], [jnp.zeros((5, 3))], [jnp.zeros((5, 3))]
+    for step in range(1, 11):
+        gradient = jnp.array(generator.normal(size=(5, 3)), jnp.float32)
+        theirs.apply([gradient], [expected])
+        weights, first, second = apply_step(
+            name, weights, first, second, [gradient], step, {**STEP, "weight_decay": 0.02}
+        )
+    assert np.abs(np.asarray(weights[0]) - expected.numpy()).max() < 1e-6
+    assert np.abs(np.asarray(weights[0]) - begin).max() > 0.01
+
+
+def test_smoothed_labels_are_those_of_keras() -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(20, 3)).astype(np.float32)
+    labels = generator.integers(2, size=(20, 3)).astype(np.float32)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)
+    assert float(masked_cross_entropy(labels, logits, 1.0, 0.1)) == pytest.approx(
+        float(loss(labels, logits)), abs=1e-6
+    )
+
+
+def test_a_positive_weight_counts_positives_so_often_and_blanks_never() -> None:
+    labels = np.array([[1.0], [0.0], [np.nan]], np.float32)
+    logits = np.array([[0.0], [0.0], [9.0]], np.float32)
+    weighted = masked_cross_entropy(labels, logits, np.array([3.0], np.float32))
+    assert float(weighted) == pytest.approx((3 + 1) * np.log(2) / 2, rel=1e-6)
+
+
+def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean() -> None:
+    ones, key = jnp.ones((2000, 50)), jax.random.key(7)
+    dropped = np.asarray(drop_units(jnp.float32(0.3), key, ones, 0))
+    assert np.mean(dropped == 0) == pytest.approx(0.3, abs=0.01)
+    assert dropped.mean() == pytest.approx(1, abs=0.02)
+    assert np.array_equal(drop_units(jnp.float32(0.0), key, ones, 0), ones)
+    assert not np.array_equal(dropped, drop_units(jnp.float32(0.3), key, ones, 1))
+
+
+def test_no_batch_is_padded_by_more_than_a_quarter() -> None:
+    sizes = [padded_size(count) for count in range(1, 5000)]
+    assert all(size >= count for count, size in enumerate(sizes, start=1))
+    assert all(size <= 1.25 * count for count, size in enumerate(sizes, start=1) if count >= SMALLEST)
+    assert len({size for size in sizes if size <= 2048}) <= 29
+    assert [padded_size(count) for count in (16, 17, 128, 129, 1600)] == [16, 20, 128, 160, 1792]
+
+
+def test_batch_sizes_that_are_padded_alike_are_compiled_once() -> None:
+    trainers = [make_trainer(batch_size, head=(9,)) for batch_size in (36, 40, 37, 39)]
+    for trainer in trainers:
+        trainer.run_epoch(1)
+    compiled = trainers[0]._compiled
+    assert all(trainer._compiled is compiled for trainer in trainers)
+    # 36 to 40 rows are 40; the rest, 7 to 11 rows, is 16.
+    assert compiled._train._cache_size() == 2

@@ -1,0 +1,67 @@
+"""The head trainer and the extraction under KERAS_BACKEND=jax, in a process that cannot import TensorFlow."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.small_heads import make_trainer
+from workers import devices
+
+HERE = Path(__file__).parent
+CONTRACT = ("test_training.py", "test_head_options.py", "jax_checks.py")
+EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
+WRITTEN_FOR_TENSORFLOW = (
+    "test_trials_and_folds_do_not_trace_again",
+    "test_dropout_drops_the_share_it_is_told_and_keeps_the_mean",
+)
+BATCH_SIZES = (47, 19)
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the tests that hold for every backend under JAX; return the folder of the states that they wrote."""
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed: `make setup`")
+    folder = tmp_path_factory.mktemp("states")
+    left_out = [
+        f"--deselect={HERE.relative_to(REPOSITORY)}/test_training.py::{name}"
+        for name in WRITTEN_FOR_TENSORFLOW
+    ]
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "tests.no_tensorflow", "-p", "no:cacheprovider", "-q"),
+            *("-m", "not slow", *left_out),
+            *(str(HERE / name) for name in (*CONTRACT, EXTRACTION)),
+        ],
+        env={**os.environ, "KERAS_BACKEND": "jax", "ORCH_TEST_STATES": str(folder)},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-20000:] + ran.stderr[-5000:]
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+def test_both_backends_train_alike(states: Path, batch_size: int) -> None:
+    """One step over all images, and an epoch of three with a short last one; float32, no dropout."""
+    devices.prepare(2)
+    trainer = make_trainer(batch_size)
+    trainer.run_epoch(1)
+    state = trainer.state()
+    with np.load(states / f"{batch_size}.npz") as theirs:
+        assert theirs.files == ["logits", *state]
+        for name in state:
+            assert np.abs(theirs[name] - state[name]).max() < 1e-5, name
+        assert np.abs(theirs["logits"] - trainer.predict_validation()).max() < 1e-5

@@ -1,0 +1,69 @@
+"""The forward pass of a head with weights from outside: the same code under any backend of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from workers.models.network import Drop
+
+
+class HeadPass:
+    """Runs the layers of a head up to its logits; its own weights are not used.
+
+    Args:
+        head: gives the layers and shapes.
+
+    Attributes:
+        layers: those before the sigmoid.
+    """
+
+    def __init__(self, head: keras.Sequential) -> None:
+        self.layers = [layer for layer in head.layers if not isinstance(layer, keras.layers.Activation)]
+
+    def logits(
+        self,
+        weights: Sequence[Any],
+        statistics: Sequence[Any],
+        inputs: Any,
+        drop: Drop | None = None,
+        mask: Any = None,
+    ) -> tuple[Any, list[Any]]:
+        """Logits, and the statistics after this pass.
+
+        Args:
+            weights: values of the trainable variables, in the order of the layers.
+            statistics: values of the `running_statistics`.
+            inputs: float32, shape (n, features).
+            drop: dropout in training; None outside training.
+            mask: boolean, shape (n,): the rows that BatchNormalization measures; None for all.
+        """
+        remaining, remaining_statistics, outputs = iter(weights), iter(statistics), inputs
+        updated = []
+        for place, layer in enumerate(self.layers):
+            if isinstance(layer, keras.layers.Dropout):
+                if drop is not None:
+                    outputs = drop(outputs, place)
+                continue
+            own = [(variable, next(remaining)) for variable in layer.trainable_variables]
+            running = [(variable, next(remaining_statistics)) for variable in layer.non_trainable_variables]
+            # Not `stateless_call`: it leaves out the casts of a mixed precision policy.
+            with keras.StatelessScope(state_mapping=[*own, *running]) as scope:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    outputs = layer(outputs, training=drop is not None, mask=mask)
+                else:
+                    outputs = layer(outputs)
+            updated += [scope.get_current_value(variable) for variable, _ in running]
+        return outputs, updated
+
+
+def running_statistics(head: keras.Sequential) -> list[Any]:
+    """The variables that BatchNormalization keeps, in the order of the layers."""
+    return [
+        variable
+        for layer in head.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for variable in layer.non_trainable_variables
+    ]

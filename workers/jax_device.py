@@ -1,0 +1,72 @@
+"""The device under JAX: threads, GPU memory, determinism. All of them are settled when JAX first looks for devices."""
+
+from __future__ import annotations
+
+import os
+
+from storage.errors import TrainingError
+
+PACKAGES = ("jax", "jaxlib")
+"""Whose versions a value depends on."""
+
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+"""Some GPU kernels add up in the order in which blocks finish; this leaves them out. Those of a processor do not."""
+
+_started: list[int] = []
+"""The number of threads that this process began with, once it did."""
+
+
+def import_quietly() -> None:
+    """Set what JAX reads at its start: no start-up notes, and no GPU memory that is not needed yet.
+
+    What the user set stays.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    flags = os.environ.get("XLA_FLAGS", "")
+    if DETERMINISTIC.partition("=")[0] not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}".strip()
+
+
+def set_threads(threads: int) -> None:
+    """Compute on `threads` threads, and start JAX.
+
+    Raises:
+        TrainingError: JAX runs already with another number of threads.
+    """
+    import_quietly()
+    import jax
+
+    if not _started:
+        # XLA reads how many processors it may use from here, once; other programs know this name, too.
+        before = os.environ.get("NPROC")
+        os.environ["NPROC"] = str(threads)
+        try:
+            jax.devices()
+        finally:
+            del os.environ["NPROC"]
+            if before is not None:
+                os.environ["NPROC"] = before
+        _started.append(threads)
+    if _started != [threads]:
+        raise TrainingError(
+            f"This process cannot change to training.threads = {threads}.",
+            why="JAX fixes the number of threads at its start.",
+            next_step="Start one worker for each number of threads: `orch worker NAME`.",
+        )
+
+
+def count_threads() -> int:
+    """The number of threads that was set; 0 before."""
+    return _started[0] if _started else 0
+
+
+def prepare_gpus() -> None:
+    """Nothing to do: `import_quietly` has said it before JAX started."""
+
+
+def name_gpus() -> list[str]:
+    """The models of the GPUs."""
+    import jax
+
+    return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
