@@ -10,9 +10,12 @@ import threading
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator import console
+
+if TYPE_CHECKING:
+    from storage.engine import Database
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,30 @@ def _work(request: Request) -> int:
             grace_seconds=request.grace,
             overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
         )
+        settled = "" if received or not request.name else _tell_settled(database, request.name)
     console.say(
         f"{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed in "
         f"{console.show_seconds(summary.seconds)}."
     )
+    if settled:
+        console.say(settled)
     return 128 + received[0] if received else 0
+
+
+def _tell_settled(database: Database, name: str) -> str:
+    """What to do next when no point of the study is left; without it, a worker that came too late seems to fail."""
+    from storage.errors import StudyNotFoundError
+    from storage.point_records import count_points
+    from storage.studies import load_study
+
+    try:
+        counts = count_points(database, load_study(database, name).uuid)
+    except StudyNotFoundError:
+        return ""  # deleted meanwhile
+    if not counts.is_settled:
+        return ""
+    next_step = f"orch study export {name} -o best.json" if counts.complete else f"orch study show {name}"
+    return f"Every point of {name!r} is settled. Next: {next_step}"
 
 
 def _report(error: BaseException, request: Request) -> int:

@@ -64,7 +64,7 @@ def _open(path: Path) -> Image:
         raise DataError(
             f"The image {path} cannot be read: {str(error).rstrip('.') or type(error).__name__}.",
             why="The file is missing, damaged, cut off, or no image.",
-            next_step="Copy it again, or import the images without it.",
+            next_step="Copy it again, or leave it out.",
         ) from error
 
 
