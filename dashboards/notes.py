@@ -40,7 +40,7 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
             "",
         ]
         if how_sure:
-            lines += [f"**How sure:** {escape(how_sure)}.", ""]
+            lines += [f"**How sure:** {how_sure}.", ""]
         lines += _table(
             ("rank", "trial", view.metric.name, "sd over folds", "epoch", *view.searched),
             [

@@ -41,6 +41,8 @@ NOTES_AT_ONCE = 40
 MOST_TRIAL_NOTES = 1000
 """optuna-dashboard reads all notes of a study at once, and looks through all of them for each trial."""
 
+CARD_HEIGHT = 450
+"""Pixels that optuna-dashboard gives a figure; what is higher loses its lower axis behind the next one."""
 
 NOTE_CHARACTERS = 2045
 """optuna-dashboard keeps a note in pieces of this length."""
@@ -132,7 +134,9 @@ def draw_published(view: StudyView) -> list[tuple[str, dict[str, Any]]]:
     template = make_template("light")
     drawn = []
     for place, picture in enumerate(pictures, start=1):
-        figure = {**picture.figure, "layout": {**picture.figure["layout"], "template": template}}
+        layout = picture.figure["layout"]
+        height = min(layout["height"], CARD_HEIGHT)
+        figure = {**picture.figure, "layout": {**layout, "template": template, "height": height}}
         drawn.append((f"orch-{place}-{picture.name}", figure))
     return drawn
 

@@ -20,6 +20,8 @@
     const margin = layout.margin || {};
     layout.margin = { ...margin, t: Math.max((margin.t || 70) - 30, 30) };
     if (phone.matches) layout.margin = { ...layout.margin, l: 45, r: 8 };
+    // Wider than the paper, and the browser shrinks the whole page until no table can be read.
+    if (printing) Object.assign(layout, { autosize: false, width: 680 });
     const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
     return Plotly.react(document.getElementById(name), figure.data, layout, config);
   };

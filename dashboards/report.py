@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -204,7 +205,7 @@ def _results(view: StudyView) -> str:
 def _choice(selection: Mapping[str, Any] | None) -> str:
     if selection is None:
         return ""
-    sentence = f"<p><b>How sure is the choice?</b> {_text(selection['sentence'])}.</p>"
+    sentence = f"<p><b>How sure is the choice?</b> {_prose(selection['sentence'])}.</p>"
     return f"{sentence}<p class='soft'>Rule: {_text(selection['rule'])}.</p>"
 
 
@@ -234,7 +235,7 @@ def _figure(picture: Picture, place: str, drawn: dict[str, Any]) -> str:
     return (
         f"<figure{broad}><h3>{_text(title[:1].upper() + title[1:])}</h3>"
         f'<div class="plot" id="{name}" style="height:{height}px" role="img" aria-label="{_text(picture.title)}">'
-        f"</div><figcaption>{_text(picture.caption)}</figcaption></figure>"
+        f"</div><figcaption>{_prose(picture.caption)}</figcaption></figure>"
     )
 
 
@@ -263,7 +264,7 @@ def _table(table: Table, *, best: int | None = None, look: str = "wide") -> str:
     body = []
     for row in table.rows:
         cells = "".join(
-            f"<td{' class=n' if right else ' class=long' if len(str(cell)) > 40 else ''}>{_text(_cell(cell, name))}</td>"
+            f"<td{' class=n' if right else ' class=long' if len(str(cell)) > 24 else ''}>{_text(_cell(cell, name))}</td>"
             for cell, right, name in zip(row, numeric, table.columns, strict=True)
         )
         body.append(f"<tr{' class=best' if best is not None and row[0] == best else ''}>{cells}</tr>")
@@ -288,6 +289,11 @@ def _flat(value: Any) -> str:
 
 def _text(value: Any) -> str:
     return html.escape(str(value))
+
+
+def _prose(value: str) -> str:
+    """A text with its `commands` set as such."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(value))
 
 
 def _json(value: Any) -> str:

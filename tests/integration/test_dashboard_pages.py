@@ -14,7 +14,7 @@ from optuna_dashboard import get_note
 from dashboards.info import read_view
 from dashboards.login import comes_from_here
 from dashboards.notes import escape, write_study_note
-from dashboards.publish import Publisher, publish_study
+from dashboards.publish import CARD_HEIGHT, Publisher, draw_published, publish_study
 from dashboards.report import write_page
 from dashboards.serve import make_application, serve_dashboard
 from orchestrator.publishing import publish_unpublished
@@ -47,6 +47,11 @@ def study_page(database: Database, study: StudyRecord) -> dict[str, Any]:
     browser = Browser(make_application(database, password=None, allow_edit=False))
     assert browser.request(f"/api/studies/{study.optuna_study_id}") == 200
     return json.loads(browser.body)
+
+
+def test_a_published_figure_is_no_higher_than_its_card(sqlite: Database) -> None:
+    drawn = draw_published(read_view(sqlite, regime_two_study(sqlite)))
+    assert max(figure["layout"]["height"] for _, figure in drawn) == CARD_HEIGHT
 
 
 def test_a_published_study_has_its_note_its_figures_and_the_notes_of_its_trials(database: Database) -> None:
