@@ -1,6 +1,7 @@
 """Feature extraction against the raw forward rate of the backbone.
 
     python -m bench.extraction [--images 24] [--size 512] [--rounds 3] [--backbone InceptionV3]
+    KERAS_BACKEND=jax python -m bench.extraction --images 500 --threads 16
 
 Each round extracts JPEG files as a study does (decode, flip, scale, forward, store) and then runs the same number of
 batches of ready arrays through the same compiled forward pass, so that other load falls on both. The first batch of
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-from workers import devices
+from workers import backend, devices
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def main() -> None:
                 )
             )
     extracted, raw, decoded = np.array(rows).T
+    device = devices.describe()
+    print(f"{backend.name()} on {', '.join(device['gpus']) or device['processor']}")
     print(
         f"{chosen.backbone}, {chosen.images} images x 4 views, threads {chosen.threads}, load {os.getloadavg()[0]:.1f}"
     )

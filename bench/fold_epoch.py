@@ -1,6 +1,7 @@
 """One fold-epoch: orch against `model.fit` with a streaming AUC, and against the matrix products alone.
 
     python -m bench.fold_epoch [--batch 16 128 1600] [--rounds 5] [--precision float32 bfloat16]
+    KERAS_BACKEND=jax python -m bench.fold_epoch --threads 16
 
 Both train the same head on the same features, one epoch and its validation at a time, in turns, so that
 other load on the machine falls on both. `fit` is measured between its own epochs, without its set-up.
@@ -9,19 +10,20 @@ other load on the machine falls on both. `fit` is measured between its own epoch
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 import time
 
 import numpy as np
 
+from bench.products import EagerProducts, ProductsAtRate
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-from workers import devices
+from workers import backend, devices
 
 IMAGES, VIEWS, FEATURES, TARGETS, FOLDS = 2490, 4, 2048, 18, 6
 TRAIN = np.arange(IMAGES // FOLDS, IMAGES)
 VAL = np.arange(IMAGES // FOLDS)
 DROPOUT = 0.2
+LIMIT = "matrix products alone"
 
 
 def main() -> None:
@@ -40,15 +42,19 @@ def main() -> None:
     values = generator.random((IMAGES, VIEWS, FEATURES), dtype=np.float32)
     labels = (generator.random((IMAGES, TARGETS)) < 0.2).astype(np.float32)
     features = FeatureSet(values, labels)
+    device = devices.describe()
+    print(f"{backend.name()} on {', '.join(device['gpus']) or device['processor']}, threads {chosen.threads}")
     print(
         f"{IMAGES} images x {VIEWS} views x {FEATURES} features, {TARGETS} labels, k = {FOLDS}, seconds per fold-epoch"
     )
-    print(f"{'batch':>6} {'way':<22} {'median':>8} {'fastest':>8} {'fit / it':>9} {'it / products':>14}")
+    print(
+        f"{'batch':>6} {'way':<22} {'median':>8} {'fastest':>8} {'per s':>8} {'fit / it':>9} {'it / products':>14}"
+    )
     for batch_size in chosen.batch:
         ways = {"model.fit, AUC": FitEpochs(values, labels, batch_size)}
         for precision in chosen.precision:
             ways[f"orch, {precision}"] = OrchEpochs(features, batch_size, precision)
-        ways["matrix products alone"] = Products(batch_size)
+        ways |= limits(batch_size, chosen.precision)
         times = {name: [] for name in ways}
         for _ in range(chosen.rounds):
             for name, way in ways.items():
@@ -58,14 +64,29 @@ def main() -> None:
 
 def print_rows(batch_size: int, times: dict[str, list[float]]) -> None:
     """Print the table of one batch size; ratios are medians of the ratios within a round."""
-    fit, products = np.array(times["model.fit, AUC"]), np.array(times["matrix products alone"])
+    fit, products = np.array(times["model.fit, AUC"]), np.array(times[LIMIT])
     for name, measured in times.items():
         seconds = np.array(measured)
         print(
-            f"{batch_size:>6} {name:<22} {np.median(seconds):8.3f} {seconds.min():8.3f} "
+            f"{batch_size:>6} {name:<22} {np.median(seconds):8.4f} {seconds.min():8.4f} {1 / np.median(seconds):8.1f} "
             f"{np.median(fit / seconds):9.2f} {np.median(seconds / products):14.2f}",
             flush=True,
         )
+
+
+def limits(batch_size: int, precisions: list[str]) -> dict[str, object]:
+    """What the head's matrix products take; that in float32 is what the others are compared with."""
+    full, rest = divmod(len(TRAIN), min(batch_size, len(TRAIN)))
+    batches = [min(batch_size, len(TRAIN))] * full + [rest] * bool(rest)
+    widths = [FEATURES, *make_spec(batch_size).model.head, TARGETS]
+    if backend.name() == "tensorflow":
+        return {LIMIT: EagerProducts(widths, batches, len(VAL))}
+    return {
+        LIMIT if precision == "float32" else f"products, {precision}": ProductsAtRate(
+            widths, batches, len(VAL), precision
+        )
+        for precision in {"float32": None, **dict.fromkeys(precisions)}
+    }
 
 
 def make_spec(batch_size: int, precision: str = "float32") -> StudySpec:
@@ -141,42 +162,6 @@ class FitEpochs:
             ],
         )
         return ends[1] - ends[0]
-
-
-class Products:
-    """The matrix products of one fold-epoch in float32 and nothing else: forward, both gradients, validation."""
-
-    def __init__(self, batch_size: int) -> None:
-        import tensorflow as tf
-
-        self._tf = tf
-        widths = [FEATURES, 1024, 512, 256, TARGETS]
-        self._layers = list(itertools.pairwise(widths))
-        full, rest = divmod(len(TRAIN), min(batch_size, len(TRAIN)))
-        self._batches = [min(batch_size, len(TRAIN))] * full + [rest] * bool(rest)
-        self._weights = [tf.random.uniform(shape) for shape in self._layers]
-        self._inputs = {
-            rows: (
-                [tf.random.uniform((rows, a)) for a, _ in self._layers],
-                [tf.random.uniform((rows, b)) for _, b in self._layers],
-            )
-            for rows in {*self._batches, len(VAL)}
-        }
-        self.run()
-
-    def run(self) -> float:
-        """Seconds of all products."""
-        multiply, began = self._tf.matmul, time.perf_counter()
-        for rows in self._batches:
-            inputs, outputs = self._inputs[rows]
-            for number, weight in enumerate(self._weights):
-                multiply(inputs[number], weight)
-                multiply(inputs[number], outputs[number], transpose_a=True)
-                if number:
-                    multiply(outputs[number], weight, transpose_b=True)
-        for number, weight in enumerate(self._weights):
-            multiply(self._inputs[len(VAL)][0][number], weight).numpy()
-        return time.perf_counter() - began
 
 
 if __name__ == "__main__":
