@@ -4,7 +4,7 @@ One point: claim, 20 epochs (a report, a pruning check and six fold rows each), 
 with RandomSampler and SuccessiveHalvingPruner, 20 reports with `should_prune`, the fold rows as one user attribute per
 epoch ("stock"), or left out ("bare"). Every trial is a little better than those before, so that none is pruned.
 
-    python bench/bench_queue.py [--history 100 1000 5000] [--processes 1 8] [--points 24] [--sleep 8]
+    python bench/bench_queue.py [--history 100 1000 5000] [--processes 1 8] [--points 24] [--sleep 30]
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--history", type=int, nargs="*", default=[100, 1000, 5000])
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 8])
     parser.add_argument("--points", type=int, default=24, help="measured points per process")
-    parser.add_argument("--sleep", type=float, default=8.0, help="seconds per point of the throughput test")
+    parser.add_argument("--sleep", type=float, default=30.0, help="seconds per point of the throughput test")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     server = PostgresServer()

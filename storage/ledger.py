@@ -170,20 +170,6 @@ def read_score_columns(database: Database, study_uuid: str, metric: Metric) -> S
     )
 
 
-def read_epoch_means(
-    database: Database, study_uuid: str, epoch: int, folds: int, metric: Metric
-) -> dict[int, float]:
-    """The mean score over folds at one epoch, of every point whose folds all got there and one of them has a score."""
-    query = (
-        sa.select(_epochs.point, sa.func.avg(score_column(metric)))
-        .where(_epochs.study_uuid == study_uuid, _epochs.epoch == epoch)
-        .group_by(_epochs.point, _epochs.run_key)
-        .having(sa.func.count() == folds)
-    )
-    with database.reading() as connection:
-        return {point: float(mean) for point, mean in connection.execute(query) if mean is not None}
-
-
 @dataclass(frozen=True)
 class EpochMean:
     """One epoch of one point: means over the folds that got there; NaN where no fold has a value.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from storage import ledger, points, trials
 from storage.engine import Database
 from storage.errors import DatabaseAwayError, OrchError
-from storage.peers import find_best_point, find_live_points, read_fold_means
+from storage.peers import EpochMeans, find_best_point, find_live_points, read_fold_means
 from storage.points import Claim
 from storage.predictions import (
     FoldPredictions,
@@ -74,6 +74,7 @@ class Attempt:
     lease: Lease
     pruner: Pruner
     artifacts: Path | None = None
+    peers: EpochMeans = field(default_factory=EpochMeans)
 
     @property
     def point(self) -> int:
@@ -178,7 +179,7 @@ class Attempt:
     def epoch_means(self, epoch: int) -> dict[int, float]:
         """The mean over folds at one epoch of every point that got there."""
         spec = self.study.spec
-        return ledger.read_epoch_means(self.database, self.study.uuid, epoch, spec.cv.folds, spec.metric)
+        return self.peers.read(self.database, self.study.uuid, epoch, folds=spec.cv.folds, metric=spec.metric)
 
     def fold_means(self, folds: int) -> dict[int, float]:
         """The objective over the first folds only, of every point that finished them."""

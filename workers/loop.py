@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from storage import fleet, points, trials
 from storage.engine import Database
 from storage.errors import DatabaseAwayError, OrchError
+from storage.peers import EpochMeans
 from storage.points import Claim
 from storage.studies import StudyRecord
 from storage.waiting import wait_for
@@ -88,6 +89,7 @@ class Worker:
     overdue: Callable[[], None] | None = None
     _settled: set[str] = field(default_factory=set)
     _runs: list[TrialRun] = field(default_factory=list)
+    _peers: dict[str, EpochMeans] = field(default_factory=dict)
 
     def run(self, studies: Callable[[], Sequence[StudyRecord]], *, forever: bool = False) -> WorkerSummary:
         """Work until every point of the studies is done or failed, or until told to stop.
@@ -171,6 +173,7 @@ class Worker:
             device=self.device,
             per_device=self.per_device,
             forget_objective=self.forget_objective,
+            peers=self._peers.setdefault(study.uuid, EpochMeans()),
         )
         self._runs[:] = [run]
         try:

@@ -19,6 +19,7 @@ from storage import points, trials
 from storage.distributions import distributions
 from storage.engine import Database
 from storage.errors import DatabaseAwayError, LeaseLostError
+from storage.peers import EpochMeans
 from storage.points import COMPLETE, PRUNED, Claim
 from storage.studies import StudyRecord
 from storage.waiting import wait_for
@@ -71,6 +72,7 @@ class TrialRun:
         artifacts: the shared folder for checkpoints, if any.
         device, per_device: what it computes on, and how many processes share that.
         forget_objective: frees what the objective holds, after it ran out of memory.
+        peers: what this worker has read of the study's other points.
     """
 
     database: Database
@@ -86,6 +88,7 @@ class TrialRun:
     device: str
     per_device: int
     forget_objective: Callable[[], None]
+    peers: EpochMeans
     trial_id: int | None = None
 
     def run(self, summary: WorkerSummary, tell: Callable[[str], None]) -> None:
@@ -148,6 +151,7 @@ class TrialRun:
             lease,
             make_pruner(spec.pruner, spec.training.epochs),
             self.artifacts,
+            self.peers,
         )
 
     def _evaluate(self, attempt: Attempt, summary: WorkerSummary) -> str:

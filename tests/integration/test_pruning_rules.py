@@ -43,8 +43,9 @@ def test_a_rule_stops_weak_trials_and_the_best_survives(database: Database, rule
 
 
 def test_the_last_candidate_runs_to_its_end_however_weak(database: Database) -> None:
-    def auc(point: int, fold: int, epoch: int) -> float:
-        return (0.9, 0.6, 0.5)[point] if point or epoch < 3 else math.nan
+    def diverge(point: int, fold: int, epoch: int) -> dict[str, float]:
+        return {"val_loss": math.nan} if point == 0 and epoch == 3 else {}
 
     study = make_study(database, points=3, pruner="halving")
-    assert outcomes(database, study, PretendObjective(auc=auc)) == ["PRUNED", "COMPLETE", "PRUNED"]
+    objective = PretendObjective(auc=lambda point, fold, epoch: (0.9, 0.6, 0.5)[point], others=diverge)
+    assert outcomes(database, study, objective) == ["PRUNED", "COMPLETE", "PRUNED"]

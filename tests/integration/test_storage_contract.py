@@ -11,11 +11,11 @@ import optuna
 import pytest
 import sqlalchemy as sa
 
-from storage import fleet, ledger, points, predictions, studies, trials
+from storage import fleet, ledger, points, predictions, studies, tables, trials
 from storage.engine import Database, open_database
 from storage.errors import LeaseLostError, StudyExistsError, StudyNotFoundError
 from storage.objectives import AUC, METRICS
-from storage.peers import read_fold_means
+from storage.peers import EpochMeans, read_fold_means
 from storage.points import COMPLETE, MAX_LOSSES, PRUNED
 from tests.studies import claim, expire, make_row, make_spec, make_study, processes
 
@@ -300,8 +300,37 @@ class TestLedger:
             held = claim(database, study)
             rows = [make_row(held.point, fold, 1, 0.5 + 0.1 * fold) for fold in range(folds)]
             ledger.record_epochs(database, held, "key", rows, epoch=1, lease_seconds=5)
-        means = ledger.read_epoch_means(database, study.uuid, epoch=1, folds=3, metric=AUC)
+        means = EpochMeans().read(database, study.uuid, 1, folds=3, metric=AUC)
         assert means == pytest.approx({0: 0.6})
+
+    def test_what_settled_points_had_is_read_once(self, database: Database) -> None:
+        study, means = make_study(database), EpochMeans()
+
+        def read(reader: EpochMeans) -> dict[int, float]:
+            return reader.read(database, study.uuid, 1, folds=3, metric=AUC)
+
+        for outcome in (COMPLETE, PRUNED, None):
+            held = claim(database, study)
+            for fold in range(3):
+                assert held.point not in read(means)
+                rows = [make_row(held.point, fold, 1, 0.1 * held.point)]
+                ledger.record_epochs(database, held, "key", rows, epoch=1, lease_seconds=5)
+            assert (
+                read(means)
+                == read(EpochMeans())
+                == pytest.approx({n: 0.1 * n for n in range(held.point + 1)})
+            )
+            if outcome:
+                points.finish_point(database, held, outcome=outcome, value=0.1, trial_id=1, trial_number=1)
+                assert read(means) == read(EpochMeans())
+        with database.transaction() as connection:
+            connection.execute(sa.delete(tables.epochs))
+        assert read(means) == pytest.approx({0: 0.0, 1: 0.1})
+        with database.transaction() as connection:
+            connection.execute(
+                sa.update(tables.points).where(tables.points.c.point == 0).values(state="open")
+            )
+        assert read(means) == {}
 
     def test_every_reading_of_scores_has_the_sign_of_the_metric(self, database: Database) -> None:
         study = make_study(database, points=2)
@@ -312,8 +341,8 @@ class TestLedger:
         ledger.record_epochs(database, held, "key", rows, epoch=2, lease_seconds=5)
         columns = ledger.read_score_columns(database, study.uuid, metric)
         assert repr(columns.score.tolist()) == "[-0.3, -0.2, -0.1, nan, -0.2, -0.4]"
-        assert ledger.read_epoch_means(database, study.uuid, 1, 3, metric) == pytest.approx({0: -0.2})
-        assert ledger.read_epoch_means(database, study.uuid, 2, 3, metric) == pytest.approx({0: -0.3})
+        assert EpochMeans().read(database, study.uuid, 1, folds=3, metric=metric) == pytest.approx({0: -0.2})
+        assert EpochMeans().read(database, study.uuid, 2, folds=3, metric=metric) == pytest.approx({0: -0.3})
         for objective, value in (("max_of_mean", -0.2), ("mean_of_max", -0.5 / 3), ("last", -0.3)):
             means = read_fold_means(database, study.uuid, 3, epochs=2, objective=objective, metric=metric)
             assert means == pytest.approx({0: value})

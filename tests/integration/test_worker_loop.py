@@ -13,6 +13,7 @@ from storage import ledger, points, predictions, studies, trials
 from storage.engine import Database, open_database
 from storage.errors import OrchError
 from storage.objectives import AUC
+from storage.peers import EpochMeans
 from tests.studies import PretendObjective, claim, expire, make_row, make_study, rising_auc
 from workers.attempt import Attempt
 from workers.loop import Worker, WorkerSummary
@@ -148,7 +149,7 @@ def test_values_of_lost_attempts_count_once_for_pruning(database: Database) -> N
         rows = [make_row(0, fold, 1, val_auc=0.9) for fold in range(3)]
         ledger.record_epochs(database, held, "same", rows, epoch=1, lease_seconds=5)
         expire(database, held)
-    assert ledger.read_epoch_means(database, study.uuid, 1, 3, AUC) == pytest.approx({0: 0.9})
+    assert EpochMeans().read(database, study.uuid, 1, folds=3, metric=AUC) == pytest.approx({0: 0.9})
 
 
 def test_a_worker_told_to_stop_gives_the_point_back(database: Database) -> None:
