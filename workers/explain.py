@@ -43,7 +43,7 @@ def find_last_maps(model: keras.Model) -> keras.Layer:
 
 
 def compute_heat(
-    model: keras.Model, images: NDArray[np.float32], targets: Sequence[int]
+    model: keras.Model, images: NDArray[np.float32], targets: Sequence[int] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Grad-CAM of one output per image.
 
@@ -55,7 +55,7 @@ def compute_heat(
     Args:
         model: from images to probabilities.
         images: shape (n, height, width, 3), as the model takes them.
-        targets: length n: which output.
+        targets: length n: which output; None for the likeliest of each image.
 
     Returns:
         Heat in [0, 1], shape (n, height, width of the maps), all 0 where nothing speaks for the output; and the
@@ -68,9 +68,12 @@ def compute_heat(
     backend.require_tensorflow("Grad-CAM")
     import tensorflow as tf
 
-    with tf.GradientTape() as tape, _captured(find_last_maps(model), tape) as maps:
+    # Only what follows the maps is recorded: the backbone, with nearly all layers, needs no gradient.
+    tape = tf.GradientTape(watch_accessed_variables=False)
+    with tape, _captured(find_last_maps(model), tape) as maps:
         outputs = tf.convert_to_tensor(model(images, training=False))
-        chosen = tf.gather(outputs, tf.constant(targets), axis=1, batch_dims=1)
+        wanted = tf.argmax(outputs, axis=1) if targets is None else tf.constant(targets)
+        chosen = tf.gather(outputs, wanted, axis=1, batch_dims=1)
         kept = tf.clip_by_value(chosen, SMALLEST, 1 - SMALLEST)
         logits = tf.math.log(kept) - tf.math.log1p(-kept)
     (features,) = maps

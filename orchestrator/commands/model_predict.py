@@ -135,6 +135,11 @@ def explain(
         blank = sum(not row["evidence"] for row in written)
         if blank:
             console.say(f"{blank} maps are blank: nothing in these images speaks for the label.")
+        if any(row["places"] == [1, 1] for row in written):
+            console.warn(
+                "The model's last feature map has a single place for images of this size, so that it cannot show "
+                "where the model looks; train with a larger model.image_size."
+            )
 
 
 def _describe_model(

@@ -160,6 +160,23 @@ def test_the_level_of_a_map_that_the_head_never_sees_is_no_evidence() -> None:
     assert np.count_nonzero(heat) == 16
 
 
+def test_without_a_target_each_image_is_explained_by_its_likeliest() -> None:
+    import keras
+
+    from workers.explain import compute_heat
+
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Conv2D(8, 3),
+                              keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2, "sigmoid")])  # fmt: skip
+    images = np.random.default_rng(1).random((12, SIZE, SIZE, 3), np.float32)
+    images[6:] *= -1  # all is linear before the sigmoid, so that the other output wins
+    heat, scores = compute_heat(model, images, None)
+    likeliest = scores.argmax(axis=1)
+    assert set(likeliest) == {0, 1}
+    assert np.array_equal(heat, compute_heat(model, images, likeliest.tolist())[0])
+    assert not np.array_equal(heat, compute_heat(model, images, [0] * 12)[0])
+
+
 def test_jet_and_the_overlay_are_the_formula() -> None:
     from workers.explain import colour, overlay
 
