@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ def three_hosts_storm(
     """Run a study on two worker hosts while one of them is cut off; returns what happened, and the account."""
     folder.mkdir(parents=True, exist_ok=True)
     server = PostgresServer(network=f"{NETWORK}.0/24")
+    # Started within the namespace, the server of processes would leave every later test's processes there, without a network.
+    forkserver.ensure_running()
     with hosts(), inside(DATABASE_HOST):
         try:
             server.start()

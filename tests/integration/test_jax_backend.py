@@ -17,6 +17,8 @@ from workers import devices
 
 HERE = Path(__file__).parent
 CONTRACT = ("test_training.py", "test_head_options.py", "jax_checks.py")
+SHORT_FORM = "jax_checks or adam[1e-07] or plain_keras[none] or run[16] or restore[float32] or teach_nothing or diverged or other_images"
+"""XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them."""
 EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
 WRITTEN_FOR_TENSORFLOW = (
     "test_trials_and_folds_do_not_trace_again",
@@ -39,6 +41,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [
             *(sys.executable, "-m", "pytest", "-p", "tests.no_tensorflow", "-p", "no:cacheprovider", "-q"),
             *("-m", "not slow", *left_out),
+            *(() if os.environ.get("ORCH_TEST_JAX") == "all" else ("-k", SHORT_FORM)),
             *(str(HERE / name) for name in (*CONTRACT, EXTRACTION)),
         ],
         env={**os.environ, "KERAS_BACKEND": "jax", "ORCH_TEST_STATES": str(folder)},
