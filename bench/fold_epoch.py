@@ -3,18 +3,25 @@
     python -m bench.fold_epoch [--batch 16 128 1600] [--rounds 5] [--precision float32 bfloat16]
     KERAS_BACKEND=jax python -m bench.fold_epoch --threads 16
 
-Both train the same head on the same features, one epoch and its validation at a time, in turns, so that
-other load on the machine falls on both. `fit` is measured between its own epochs, without its set-up.
+All train the same head on the same features, one epoch and its validation at a time, each way in a process of its own,
+in turns, so that other load on the machine falls on all. `fit` shares every operation among the threads, as it does by
+itself; orch trains as many folds at once, as its worker does, and so do "products, folds at once". What is printed is
+the time of all that ran, per fold-epoch. `fit` is measured between its own epochs, without its set-up.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 
+from bench.processes import Apart
 from bench.products import EagerProducts, ProductsAtRate
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers import backend, devices
@@ -23,7 +30,8 @@ IMAGES, VIEWS, FEATURES, TARGETS, FOLDS = 2490, 4, 2048, 18, 6
 TRAIN = np.arange(IMAGES // FOLDS, IMAGES)
 VAL = np.arange(IMAGES // FOLDS)
 DROPOUT = 0.2
-LIMIT = "matrix products alone"
+FIT = "model.fit, AUC"
+FLOAT32, BFLOAT16 = "float32", "bfloat16"
 
 
 def main() -> None:
@@ -31,111 +39,163 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--batch", type=int, nargs="+", default=[16, 128, 1600])
     arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--precision", nargs="+", default=["float32", "bfloat16"])
+    arguments.add_argument("--precision", nargs="+", default=[FLOAT32, BFLOAT16])
     arguments.add_argument("--threads", type=int, default=2)
     chosen = arguments.parse_args()
-    devices.prepare(chosen.threads)
+    with ExitStack() as stack:
+        machine = stack.enter_context(Apart(Device, chosen.threads))
+        print(f"{machine.greeting}, load {os.getloadavg()[0]:.1f}")
+        machine.close()
+        print(
+            f"{IMAGES} images x {VIEWS} views x {FEATURES} features, {TARGETS} labels, k = {FOLDS}, "
+            "seconds per fold-epoch"
+        )
+        print(
+            f"{'batch':>6} {'way':<24} {'median':>8} {'fastest':>8} {'per s':>8} {'fit / it':>9} {'it / products':>14}"
+        )
+        for batch_size in chosen.batch:
+            with ExitStack() as ways_of_one:
+                ways = {
+                    name: ways_of_one.enter_context(Apart(make, chosen.threads, batch_size, *more))
+                    for name, make, *more in list_ways(chosen.precision)
+                }
+                for name, way in ways.items():
+                    if way.greeting:
+                        print(f"       {name}: {way.greeting}")
+                times: dict[str, list[float]] = {name: [] for name in ways}
+                for _ in range(chosen.rounds):
+                    for name, way in ways.items():
+                        times[name].append(way.run())
+                print_rows(batch_size, times)
 
-    from workers.training import FeatureSet
 
-    generator = np.random.default_rng(0)
-    values = generator.random((IMAGES, VIEWS, FEATURES), dtype=np.float32)
-    labels = (generator.random((IMAGES, TARGETS)) < 0.2).astype(np.float32)
-    features = FeatureSet(values, labels)
-    device = devices.describe()
-    print(f"{backend.name()} on {', '.join(device['gpus']) or device['processor']}, threads {chosen.threads}")
-    print(
-        f"{IMAGES} images x {VIEWS} views x {FEATURES} features, {TARGETS} labels, k = {FOLDS}, seconds per fold-epoch"
-    )
-    print(
-        f"{'batch':>6} {'way':<22} {'median':>8} {'fastest':>8} {'per s':>8} {'fit / it':>9} {'it / products':>14}"
-    )
-    for batch_size in chosen.batch:
-        ways = {"model.fit, AUC": FitEpochs(values, labels, batch_size)}
-        for precision in chosen.precision:
-            ways[f"orch, {precision}"] = OrchEpochs(features, batch_size, precision)
-        ways |= limits(batch_size, chosen.precision)
-        times = {name: [] for name in ways}
-        for _ in range(chosen.rounds):
-            for name, way in ways.items():
-                times[name].append(way.run())
-        print_rows(batch_size, times)
+def list_ways(precisions: list[str]) -> list[tuple[Any, ...]]:
+    """What is compared: its name, what makes it, and what that is told besides threads and batch size."""
+    ways: list[tuple[Any, ...]] = [(FIT, FitEpochs)]
+    ways += [(f"orch, {precision}", OrchEpochs, precision) for precision in precisions]
+    if backend.name() == "tensorflow":
+        return [*ways, ("products alone", Products, FLOAT32, False), (limit(), Products, FLOAT32, True)]
+    return [*ways, *((f"products, {name}", Products, name) for name in dict.fromkeys((FLOAT32, *precisions)))]
+
+
+def limit() -> str:
+    """What the last column compares with: the faster way to run nothing but the products, in float32."""
+    return "products, folds at once" if backend.name() == "tensorflow" else f"products, {FLOAT32}"
+
+
+class Device:
+    """Names what is computed on."""
+
+    def __init__(self, threads: int) -> None:
+        devices.prepare(threads)
+        device = devices.describe()
+        self.greeting = (
+            f"{backend.name()} on {', '.join(device['gpus']) or device['processor']}, threads {threads}"
+        )
 
 
 def print_rows(batch_size: int, times: dict[str, list[float]]) -> None:
     """Print the table of one batch size; ratios are medians of the ratios within a round."""
-    fit, products = np.array(times["model.fit, AUC"]), np.array(times[LIMIT])
+    fit, products = np.array(times[FIT]), np.array(times[limit()])
     for name, measured in times.items():
         seconds = np.array(measured)
         print(
-            f"{batch_size:>6} {name:<22} {np.median(seconds):8.4f} {seconds.min():8.4f} {1 / np.median(seconds):8.1f} "
+            f"{batch_size:>6} {name:<24} {np.median(seconds):8.4f} {seconds.min():8.4f} {1 / np.median(seconds):8.1f} "
             f"{np.median(fit / seconds):9.2f} {np.median(seconds / products):14.2f}",
             flush=True,
         )
 
 
-def limits(batch_size: int, precisions: list[str]) -> dict[str, object]:
-    """What the head's matrix products take; that in float32 is what the others are compared with."""
+def count_rows(batch_size: int) -> tuple[list[int], list[int], int]:
+    """Widths of the layers, rows of each batch, rows of the validation."""
     full, rest = divmod(len(TRAIN), min(batch_size, len(TRAIN)))
     batches = [min(batch_size, len(TRAIN))] * full + [rest] * bool(rest)
-    widths = [FEATURES, *make_spec(batch_size).model.head, TARGETS]
-    if backend.name() == "tensorflow":
-        return {LIMIT: EagerProducts(widths, batches, len(VAL))}
-    return {
-        LIMIT if precision == "float32" else f"products, {precision}": ProductsAtRate(
-            widths, batches, len(VAL), precision
-        )
-        for precision in {"float32": None, **dict.fromkeys(precisions)}
-    }
+    return [FEATURES, *make_spec(batch_size).model.head, TARGETS], batches, len(VAL)
 
 
-def make_spec(batch_size: int, precision: str = "float32") -> StudySpec:
+def make_data() -> tuple[np.ndarray, np.ndarray]:
+    """Features, shape (images, views, features), and labels."""
+    generator = np.random.default_rng(0)
+    values = generator.random((IMAGES, VIEWS, FEATURES), dtype=np.float32)
+    return values, (generator.random((IMAGES, TARGETS)) < 0.2).astype(np.float32)
+
+
+def make_spec(batch_size: int, precision: str = FLOAT32, threads: int = 2) -> StudySpec:
     """The reference study's head."""
     return StudySpec(
         study=StudySection(name="bench"),
         model=ModelSection(scale="none", dropout_rate=DROPOUT),
-        training=TrainingSection(batch_size=batch_size, precision=precision),
+        training=TrainingSection(batch_size=batch_size, precision=precision, threads=threads),
     )
 
 
 class OrchEpochs:
-    """Epochs of one fold as orch trains it; says what its preparation costs."""
+    """Epochs of as many folds at once as a worker trains; says what their preparation costs."""
 
-    def __init__(self, features, batch_size: int, precision: str) -> None:
-        from workers.training import FoldTrainer
+    def __init__(self, threads: int, batch_size: int, precision: str) -> None:
+        spec = make_spec(batch_size, precision, threads)
+        devices.prepare_for(spec)
+        from workers.training import FeatureSet, FoldTrainer
 
+        self._at_once, self._epoch = devices.count_at_once(), 0
+        self._pool = ThreadPoolExecutor(self._at_once)
+        features = FeatureSet(*make_data())
         began = time.perf_counter()
-        self._trainer = FoldTrainer(make_spec(batch_size, precision), FEATURES, TARGETS)
+        self._trainers = [FoldTrainer(spec, FEATURES, TARGETS) for _ in range(self._at_once)]
         built = time.perf_counter()
-        self._trainer.reset(features, TRAIN, VAL, {}, (0, 0, 0))
-        self._trainer.run_epoch(1)
+        for fold, trainer in enumerate(self._trainers):
+            trainer.reset(features, TRAIN, VAL, {}, (0, 0, fold))
         traced = time.perf_counter()
-        self._trainer.reset(features, TRAIN, VAL, {}, (0, 0, 0))
-        reset = time.perf_counter()
-        self._epoch = 0
         self.run()
-        print(
-            f"       orch, {precision}: build {built - began:.2f} s, first epoch {traced - built:.2f} s, "
-            f"reset {reset - traced:.3f} s"
+        self.greeting = (
+            f"{self._at_once} folds at once, built in {built - began:.2f} s, reset in {traced - built:.2f} s, "
+            f"first epoch {time.perf_counter() - traced:.2f} s"
         )
+        self.run()
 
     def run(self) -> float:
-        """Seconds of one epoch with validation and all metrics."""
+        """Seconds of one epoch with validation and all metrics, per fold."""
         self._epoch += 1
-        result = self._trainer.run_epoch(self._epoch)
-        if result.steps != math.ceil(len(TRAIN) / self._trainer._settings["batch_size"]):
-            raise RuntimeError("the batch size was not applied")
-        return result.seconds
+        began = time.perf_counter()
+        for result in self._pool.map(lambda trainer: trainer.run_epoch(self._epoch), self._trainers):
+            if result.steps != math.ceil(len(TRAIN) / self._trainers[0]._settings["batch_size"]):
+                raise RuntimeError("the batch size was not applied")
+        return (time.perf_counter() - began) / self._at_once
+
+
+class Products:
+    """The matrix products of an epoch and nothing else, one fold after the other or several at once."""
+
+    def __init__(self, threads: int, batch_size: int, precision: str, side_by_side: bool = False) -> None:
+        devices.prepare(*((1, threads) if side_by_side else (threads, 1)))
+        self._at_once = threads if side_by_side else 1
+        self._pool = ThreadPoolExecutor(self._at_once)
+        counted = count_rows(batch_size)
+        self._products = [
+            EagerProducts(*counted)
+            if backend.name() == "tensorflow"
+            else ProductsAtRate(*counted, precision=precision)
+            for _ in range(self._at_once)
+        ]
+
+    def run(self) -> float:
+        """Seconds per fold."""
+        began = time.perf_counter()
+        spent = list(self._pool.map(lambda products: products.run(), self._products))
+        is_run = backend.name() == "tensorflow"
+        return (time.perf_counter() - began) / self._at_once if is_run else spent[0]
 
 
 class FitEpochs:
     """Epochs of `fit` as tutorials write it: validation data, streaming AUC, Keras's Adam."""
 
-    def __init__(self, values: np.ndarray, labels: np.ndarray, batch_size: int) -> None:
+    def __init__(self, threads: int, batch_size: int) -> None:
+        devices.prepare(threads)
         import keras
 
         from workers.models.head import build_head
 
+        values, labels = make_data()
         self._model = build_head(make_spec(batch_size), FEATURES, TARGETS)
         self._model.compile(
             keras.optimizers.Adam(), "binary_crossentropy", metrics=[keras.metrics.AUC(multi_label=True)]

@@ -77,13 +77,13 @@ def evaluate(
     from storage.datasets import hash_file
     from storage.holdout import list_openings
     from storage.modelfiles import read_card, read_record
-    from workers.devices import prepare
+    from workers.devices import prepare_or_keep
     from workers.final_model import load_model
     from workers.predict import image_size, predict
 
     card = read_card(path) or {}
     if card:
-        prepare(int(card["spec"]["training"]["threads"]))
+        prepare_or_keep(int(card["spec"]["training"]["threads"]))
     model = load_model(path)
     image_size(model)
     digest = hash_file(path)

@@ -49,7 +49,7 @@ def draw_heat_maps(
     """
     import numpy as np
 
-    from workers.devices import import_quietly, prepare
+    from workers.devices import import_quietly, prepare_or_keep
     from workers.explain import compute_heat, overlay, write_overlay
     from workers.final_model import load_model
     from workers.images import read_image, read_picture
@@ -58,7 +58,7 @@ def draw_heat_maps(
     if threads is None:
         import_quietly()
     else:
-        prepare(threads)
+        prepare_or_keep(threads)
     model = load_model(path)
     size = image_size(model)
     try:

@@ -84,14 +84,14 @@ def predict_images(
     Raises:
         DataError: the model or an image cannot be used.
     """
-    from workers.devices import import_quietly, prepare
+    from workers.devices import import_quietly, prepare_or_keep
     from workers.final_model import load_model
     from workers.predict import predict
 
     if threads is None:
         import_quietly()
     else:
-        prepare(threads)
+        prepare_or_keep(threads)
     model = load_model(path)
     if int(model.output_shape[-1]) != len(targets):
         raise DataError(

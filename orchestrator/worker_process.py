@@ -121,11 +121,14 @@ def _tell_settled(database: Database, name: str) -> str:
 
 def _report(error: BaseException, request: Request) -> int:
     from orchestrator.cli import report_error
-    from storage.errors import OrchError
-    from workers.notices import CRASHED
+    from storage.errors import DeviceSettledError, OrchError
+    from workers.notices import CRASHED, RENEWED
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, DeviceSettledError):
+        console.say(f"{error.what} Starting a new process for the next study.")
+        return RENEWED
     if request.debug:
         import traceback
 

@@ -102,5 +102,9 @@ class TrainingError(OrchError):
     """The objective of this trial failed."""
 
 
+class DeviceSettledError(TrainingError):
+    """This process computes in another way than is asked for, and cannot change any more; a new one can."""
+
+
 class NothingToExportError(OrchError):
     """The study has no complete trial yet, so there is nothing to export."""

@@ -123,6 +123,7 @@ class PretendObjective:
     loss: float = 0.5
     seconds: float = 0.0
     others: Callable[[int, int, int], dict[str, float]] = lambda *place: {}
+    at_once: int = 1
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate by formula."""
@@ -143,4 +144,9 @@ class PretendObjective:
             )
 
         schedule = attempt.study.spec.cv.schedule
-        return cross_validate(attempt, start_fold, "sequential" if schedule == "sequential" else "lockstep")
+        return cross_validate(
+            attempt,
+            start_fold,
+            "sequential" if schedule == "sequential" else "lockstep",
+            at_once=self.at_once,
+        )

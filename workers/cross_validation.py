@@ -14,7 +14,9 @@ __all__ = ["Fold", "Schedule", "StartFold", "cross_validate", "judge"]
 Schedule = Literal["lockstep", "sequential"]
 
 
-def cross_validate(attempt: Attempt, start_fold: StartFold, schedule: Schedule = "lockstep") -> Outcome:
+def cross_validate(
+    attempt: Attempt, start_fold: StartFold, schedule: Schedule = "lockstep", at_once: int = 1
+) -> Outcome:
     """Run all folds of a trial to the end, or until it is pruned.
 
     Args:
@@ -22,6 +24,7 @@ def cross_validate(attempt: Attempt, start_fold: StartFold, schedule: Schedule =
         start_fold: starts a fold anew, by its number; in lockstep all of them are in use at once.
         schedule: "lockstep": all folds advance together, the mean is reported per epoch; "sequential": fold after
             fold, the mean over the finished ones is reported per fold. The value is the same.
+        at_once: how many folds of a lockstep compute at the same time; decides no value.
 
     Raises:
         Pruned: the trial is weak, or a fold's loss is not a number.
@@ -30,8 +33,11 @@ def cross_validate(attempt: Attempt, start_fold: StartFold, schedule: Schedule =
         Drained: the worker is told to stop.
     """
     spec = attempt.study.spec
-    run = run_lockstep if schedule == "lockstep" else run_sequential
-    curves, last_rows, predictions, train_images = run(attempt, start_fold)
+    curves, last_rows, predictions, train_images = (
+        run_lockstep(attempt, start_fold, at_once)
+        if schedule == "lockstep"
+        else run_sequential(attempt, start_fold)
+    )
     value, best_epoch, fold_values = judge(curves, spec.study.objective)
     require_value(value, spec.metric, spec.study.objective)
     return Outcome(

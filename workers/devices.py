@@ -7,20 +7,47 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from storage.errors import DeviceSettledError
 from workers import backend
 
+if TYPE_CHECKING:
+    from storage.spec import StudySpec
 
-def prepare(threads: int) -> None:
+
+def prepare(threads: int, at_once: int = 1) -> None:
     """Make this process compute the same numbers wherever threads, hardware and versions are alike.
 
+    Args:
+        threads: that share one operation; their number decides the order of sums, hence the last bits.
+        at_once: how many computations may run side by side, each on so many threads; decides no value.
+
     Raises:
-        TrainingError: the backend runs already with another number of threads.
+        DeviceSettledError: the backend runs already with another number of threads.
         UsageError: KERAS_BACKEND names a backend that is not installed, or that orch does not train with.
     """
-    set_threads(threads)
+    backend.device_room().set_threads(threads, at_once)
     backend.device_room().prepare_gpus()
+
+
+def prepare_or_keep(threads: int) -> None:
+    """As `prepare`, for what need not be the same to the last bit: a process that computes already stays as it is."""
+    try:
+        prepare(threads)
+    except DeviceSettledError:
+        return
+
+
+def prepare_for(spec: StudySpec) -> None:
+    """As `prepare`, for training what a study asks for on its `training.threads`.
+
+    Heads on features are small: folds side by side, each on one thread, use the processor better than threads that
+    share the products of one fold. So their values do not even depend on the number of threads.
+    """
+    room, threads = backend.device_room(), spec.training.threads
+    side_by_side = spec.uses_features and spec.cv.schedule != "sequential" and room.computes_side_by_side()
+    prepare(*((1, threads) if side_by_side else (threads, 1)))
 
 
 def import_quietly() -> None:
@@ -32,13 +59,9 @@ def import_quietly() -> None:
     backend.device_room().import_quietly()
 
 
-def set_threads(threads: int) -> None:
-    """Compute on `threads` threads; their number decides the order of sums, hence the last bits.
-
-    Raises:
-        TrainingError: the backend runs already with another number of threads.
-    """
-    backend.device_room().set_threads(threads)
+def count_at_once() -> int:
+    """How many computations run side by side; 1 before `prepare`."""
+    return int(backend.device_room().count_at_once())
 
 
 def describe() -> dict[str, Any]:

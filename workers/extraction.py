@@ -115,13 +115,43 @@ def extract(
     scale = find_preprocessing(spec.model.backbone)
     views, images = len(key.views), len(dataset.files)
     with FeatureWriter(cache, key, (images, views, backbone.output_shape[-1])) as writer:
-        for batch in read_batches(list(dataset.files), spec.model.image_size, views, key.batch, writer.done):
+        batches = read_batches(list(dataset.files), spec.model.image_size, views, key.batch, writer.done)
+
+        def extract_batch(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
             padded = np.zeros((key.batch, *batch.shape[1:]), np.float32)
             padded[: len(batch)] = batch
-            writer.append(backbone.predict_on_batch(scale(padded))[: len(batch)])
+            return backbone.predict_on_batch(scale(padded))[: len(batch)]
+
+        for rows in map_ahead(extract_batch, batches, at_once=devices.count_at_once()):
+            writer.append(rows)
             if report:
                 report(writer.done // views, images)
         writer.finish()
+
+
+def map_ahead(
+    compute: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    batches: Iterator[NDArray[np.uint8]],
+    *,
+    at_once: int,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield what `compute` makes of each batch, in order, `at_once` of them side by side."""
+    pending: deque[Future[NDArray[np.float32]]] = deque()
+    for first in batches:
+        # Alone: it makes the compiled function that the others share.
+        yield compute(first)
+        break
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="extract") as pool:
+        try:
+            for batch in batches:
+                pending.append(pool.submit(compute, batch))
+                if len(pending) > at_once:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
 
 
 def read_batches(

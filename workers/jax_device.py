@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from storage.errors import TrainingError
+from storage.errors import DeviceSettledError
 
 PACKAGES = ("jax", "jaxlib")
 """Whose versions a value depends on."""
@@ -28,11 +28,11 @@ def import_quietly() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}".strip()
 
 
-def set_threads(threads: int) -> None:
-    """Compute on `threads` threads, and start JAX.
+def set_threads(threads: int, at_once: int = 1) -> None:
+    """Compute on `threads` threads, and start JAX; `at_once` has no meaning here.
 
     Raises:
-        TrainingError: JAX runs already with another number of threads.
+        DeviceSettledError: JAX runs already with another number of threads.
     """
     import_quietly()
     import jax
@@ -49,16 +49,26 @@ def set_threads(threads: int) -> None:
                 os.environ["NPROC"] = before
         _started.append(threads)
     if _started != [threads]:
-        raise TrainingError(
-            f"This process cannot change to training.threads = {threads}.",
+        raise DeviceSettledError(
+            f"This process computes on {_started[0]} threads and cannot change to {threads}.",
             why="JAX fixes the number of threads at its start.",
-            next_step="Start one worker for each number of threads: `orch worker NAME`.",
+            next_step="Use a process of its own for each.",
         )
+
+
+def computes_side_by_side() -> bool:
+    """No: XLA shares every operation among the threads."""
+    return False
 
 
 def count_threads() -> int:
     """The number of threads that was set; 0 before."""
     return _started[0] if _started else 0
+
+
+def count_at_once() -> int:
+    """How many computations run side by side."""
+    return 1
 
 
 def prepare_gpus() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,8 +28,13 @@ from workers.lease import Drained
 Result = tuple[np.ndarray, list[FoldEpoch], tuple[FoldPredictions, ...], list[int]]
 
 
-def run_lockstep(attempt: Attempt, start_fold: StartFold) -> Result:
+def run_lockstep(attempt: Attempt, start_fold: StartFold, at_once: int = 1) -> Result:
     """Train all folds side by side.
+
+    Args:
+        attempt: where to record and report.
+        start_fold: starts a fold anew, by its number; all of them are in use at once.
+        at_once: how many of them compute at the same time; decides no value.
 
     Returns:
         Validation scores of shape (folds, epochs), the rows of the last epoch, the predictions that count, and
@@ -45,15 +52,10 @@ def run_lockstep(attempt: Attempt, start_fold: StartFold) -> Result:
     curves = np.full((len(folds), epochs), math.nan)
     keeper = _PredictionKeeper(spec.study.objective, folds)
     begin, rows = _resume(attempt, folds, curves, keeper)
-    seconds = 0.0
+    crew = _Crew(attempt, folds, at_once)
     attempt.lease.check()
     for epoch in range(begin + 1, epochs + 1):
-        rows = []
-        for number, fold in enumerate(folds):
-            # Told to stop within an epoch: finish it, if the grace period has the time.
-            attempt.lease.check(needed=seconds * (len(folds) - number))
-            rows.append(run_fold_epoch(attempt, fold, number, epoch))
-            seconds = rows[-1].seconds
+        rows = crew.run_epoch(epoch)
         curves[:, epoch - 1] = [spec.metric.score(row) for row in rows]
         attempt.record(rows, epoch)
         if any(is_diverged(row) for row in rows):
@@ -100,6 +102,30 @@ def _pack(folds: Sequence[Fold], keeper: _PredictionKeeper) -> dict[str, np.ndar
     for number, fold in enumerate(folds):
         arrays |= pack(f"state{number}", fold.state())
     return arrays
+
+
+class _Crew:
+    """Runs one epoch of every fold, some of them at the same time."""
+
+    def __init__(self, attempt: Attempt, folds: Sequence[Fold], at_once: int) -> None:
+        self._attempt, self._folds, self._at_once = attempt, folds, at_once
+        self._seconds = 0.0
+
+    def run_epoch(self, epoch: int) -> list[FoldEpoch]:
+        """Train and validate; the seconds of folds that shared the processor are shared out among them."""
+        rows: list[FoldEpoch] = []
+        with ThreadPoolExecutor(self._at_once, thread_name_prefix="fold") as pool:
+            while len(rows) < len(self._folds):
+                # Told to stop within an epoch: finish it, if the grace period has the time.
+                self._attempt.lease.check(needed=self._seconds * (len(self._folds) - len(rows)))
+                numbers = range(len(rows), min(len(rows) + self._at_once, len(self._folds)))
+                together = list(pool.map(lambda number: self._run(number, epoch), numbers))
+                rows += [replace(row, seconds=row.seconds / len(together)) for row in together]
+                self._seconds = rows[-1].seconds
+        return rows
+
+    def _run(self, number: int, epoch: int) -> FoldEpoch:
+        return run_fold_epoch(self._attempt, self._folds[number], number, epoch)
 
 
 class _PredictionKeeper:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from storage import fleet, points, trials
 from storage.engine import Database
-from storage.errors import DatabaseAwayError, OrchError
+from storage.errors import DatabaseAwayError, DeviceSettledError, OrchError
 from storage.peers import EpochMeans
 from storage.points import Claim
 from storage.studies import StudyRecord
@@ -119,6 +119,9 @@ class Worker:
             except (Drained, DatabaseAwayError):
                 if not self.stop.is_set():
                     raise
+            except DeviceSettledError:
+                self._say_goodbye()
+                raise
             summary.drained = self.stop.is_set()
             summary.seconds = time.monotonic() - began
             self._say_goodbye()

@@ -60,12 +60,12 @@ class KerasObjective:
             SpecError: no such backbone or layer, or the images are too small.
             WeightsError: the backbone's weights are missing or do not fit.
         """
-        from workers.devices import prepare
+        from workers.devices import prepare_for
         from workers.folds import check_folds, make_folds
         from workers.material import Material
 
         spec = study.spec
-        prepare(spec.training.threads)
+        prepare_for(spec)
         self.study = study
         self.targets = spec.data.targets or dataset.targets
         self.labels = select_targets(dataset, self.targets)
@@ -75,10 +75,13 @@ class KerasObjective:
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate one trial."""
+        from workers.devices import count_at_once
+
         outcome = cross_validate(
             attempt,
             lambda fold: self.material.start_fold(attempt.hyperparameters, attempt.point, fold),
             self.material.schedule,
+            count_at_once() if self.study.spec.uses_features else 1,
         )
         return replace(outcome, details={**outcome.details, **self._circumstances})
 

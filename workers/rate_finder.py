@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from storage.errors import DataError
-from workers.devices import prepare
+from workers.devices import prepare_for
 from workers.material import Material
 from workers.schedules import RISING, rise
 
@@ -74,7 +74,7 @@ def find_rates(
         raise DataError(
             f"{dataset.folder} has {count} development images: too few for a learning-rate finder."
         )
-    prepare(spec.training.threads)
+    prepare_for(spec)
     chosen = np.random.default_rng([spec.study.seed, SAMPLE]).permutation(count)
     set_aside = max(1, min(images, count) // 10)
     split = (np.sort(chosen[set_aside : set_aside + images]), np.sort(chosen[:set_aside]))

@@ -59,13 +59,13 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
         SpecError, WeightsError, ModelError, FeaturesError: as in a study's own training.
         TrainingError: the training diverged.
     """
-    from workers.devices import prepare
+    from workers.devices import prepare_for
     from workers.final_model import assemble
     from workers.folds import make_folds
     from workers.objective import select_targets
 
     spec = recipe.spec
-    prepare(spec.training.threads)
+    prepare_for(spec)
     targets = spec.data.targets or dataset.targets
     labels = select_targets(dataset, targets)
     splits = {spec.cv.folds: (np.arange(len(labels)), np.array([], np.int64))}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from workers.notices import CLAIMED, CRASHED, GRACE_SECONDS, PROGRESS, SETTLED
+from workers.notices import CLAIMED, CRASHED, GRACE_SECONDS, PROGRESS, RENEWED, SETTLED
 
 DRAIN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EARLY_CRASHES = 4
@@ -114,6 +114,9 @@ class Supervisor:
         self._read(place)
         os.close(place.pipe)
         place.process, place.pipe = None, -1
+        if code == RENEWED and not self._received and not self._gave_up:
+            place.start_at = time.monotonic()
+            return
         if self._received or self._gave_up or not (code < 0 or code == CRASHED):
             place.code, place.start_at = code, None
             return

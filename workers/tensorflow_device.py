@@ -7,7 +7,7 @@ import sys
 import tempfile
 from typing import Any
 
-from storage.errors import TrainingError
+from storage.errors import DeviceSettledError
 
 PACKAGES = ("tensorflow",)
 """Whose versions a value depends on."""
@@ -42,25 +42,33 @@ def import_quietly() -> None:
             os.close(stderr)
 
 
-def set_threads(threads: int) -> None:
-    """Compute on `threads` threads.
+def set_threads(threads: int, at_once: int = 1) -> None:
+    """Compute on `threads` threads, `at_once` times side by side where nothing was computed yet.
 
     Raises:
-        TrainingError: TensorFlow runs already with another number of threads.
+        DeviceSettledError: TensorFlow runs already with another number of threads.
     """
     import_quietly()
     import tensorflow as tf
 
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads * at_once)
     except RuntimeError as error:
         if count_threads() != threads:
-            raise TrainingError(
-                f"This process cannot change to training.threads = {threads}.",
+            raise DeviceSettledError(
+                f"This process computes on {count_threads()} threads and cannot change to {threads}.",
                 why="TensorFlow fixes the number of threads at its first computation.",
-                next_step="Start one worker for each number of threads: `orch worker NAME`.",
+                next_step="Use a process of its own for each.",
             ) from error
+
+
+def computes_side_by_side() -> bool:
+    """Whether computations started from several threads share the processor; a GPU takes one after the other."""
+    import_quietly()
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
 
 
 def count_threads() -> int:
@@ -68,6 +76,13 @@ def count_threads() -> int:
     import tensorflow as tf
 
     return int(tf.config.threading.get_intra_op_parallelism_threads())
+
+
+def count_at_once() -> int:
+    """How many computations run side by side."""
+    import tensorflow as tf
+
+    return max(1, int(tf.config.threading.get_inter_op_parallelism_threads()) // max(1, count_threads()))
 
 
 def prepare_gpus() -> None:

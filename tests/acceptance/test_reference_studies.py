@@ -115,9 +115,9 @@ def test_every_row_can_be_made_and_trained(
 
 def save_weights(path: Path) -> None:
     """Save a MobileNet with random weights in the form in which RadImageNet's come."""
-    from workers.devices import set_threads
+    from workers.devices import prepare
 
-    set_threads(2)  # what runs first in a process decides for all tests after it
+    prepare(1, 2)  # what runs first in a process decides for all tests after it
     import keras
 
     keras.applications.MobileNet(include_top=False, weights=None, input_shape=(32, 32, 3)).save(path)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from storage.errors import TrainingError, UsageError
+from storage.errors import DeviceSettledError, UsageError
 from tests.small_heads import make_trainer
 from workers import backend, devices
 from workers.jax_epoch import SMALLEST, drop_units, padded_size
@@ -23,7 +23,7 @@ STEP = {"learning_rate": 0.01, "epsilon": 1e-7, "beta_1": 0.9, "beta_2": 0.999, 
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
+def _settle_the_device() -> None:
     devices.prepare(2)
 
 
@@ -46,8 +46,8 @@ def test_tensorflow_is_not_here_and_jax_is_what_is_described() -> None:
 
 
 def test_threads_that_cannot_be_had_any_more_are_refused() -> None:
-    with pytest.raises(TrainingError, match=r"training\.threads = 3"):
-        devices.set_threads(3)
+    with pytest.raises(DeviceSettledError, match="on 2 threads and cannot change to 3"):
+        devices.prepare(3)
 
 
 def test_jax_computes_on_as_many_threads_as_it_is_told() -> None:

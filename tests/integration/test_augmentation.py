@@ -18,8 +18,8 @@ NOTHING = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0, "channel_sh
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    devices.prepare(2)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from storage.errors import SpecError, WeightsError
+from storage.errors import OrchError, SpecError, WeightsError
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers import devices, extraction
 from workers.images import read_image
@@ -37,8 +37,8 @@ class Images:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    devices.prepare(2)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,21 @@ def test_images_are_checked_before_an_extraction_and_progress_ends_at_all(tmp_pa
     assert "again" not in seen
 
 
+def test_batches_computed_side_by_side_come_out_in_order_and_one_that_fails_says_so() -> None:
+    batches = [np.full((1, 2, 2, 3), number, np.uint8) for number in range(9)]
+
+    def compute(batch: np.ndarray) -> np.ndarray:
+        time.sleep(0.02 if batch[0, 0, 0, 0] % 2 else 0)  # every other one is overtaken
+        if batch[0, 0, 0, 0] == 8:
+            raise OrchError("the ninth batch")
+        return batch[:, 0, 0, :1].astype(np.float32)
+
+    seen = []
+    with pytest.raises(OrchError, match="the ninth batch"):
+        seen.extend(int(rows[0, 0]) for rows in extraction.map_ahead(compute, iter(batches), at_once=3))
+    assert seen == list(range(8))
+
+
 def test_two_at_once_extract_once(images, stored, tmp_path) -> None:
     counted = Images(images.files)
     results = []
@@ -130,7 +145,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {folder!r})
 import test_extraction as here
-here.devices.prepare(2)
+here.devices.prepare(1, 2)
 def report(done, total):
     print(done, flush=True)
     time.sleep(60 if done >= 4 else 0)

@@ -18,8 +18,8 @@ TRAIN, VAL = np.arange(32), np.arange(32, IMAGES)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    devices.prepare(2)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
 
 
 def make_spec() -> StudySpec:

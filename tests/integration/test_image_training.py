@@ -19,8 +19,8 @@ TRAIN, VAL = np.arange(23), np.arange(23, IMAGES)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    devices.prepare(2)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
 
 
 def make_spec(model: dict | None = None, augmentation: dict | None = None, **training: Any) -> StudySpec:

@@ -59,7 +59,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("batch_size", BATCH_SIZES)
 def test_both_backends_train_alike(states: Path, batch_size: int) -> None:
     """One step over all images, and an epoch of three with a short last one; float32, no dropout."""
-    devices.prepare(2)
+    devices.prepare(1, 2)
     trainer = make_trainer(batch_size)
     trainer.run_epoch(1)
     state = trainer.state()

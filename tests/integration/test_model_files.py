@@ -20,10 +20,10 @@ SIZE = 20
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    from workers.devices import set_threads
+def _settle_the_device() -> None:
+    from workers.devices import prepare
 
-    set_threads(2)
+    prepare(1, 2)
 
 
 def build_stack(*, with_code: bool = False) -> Any:
@@ -204,7 +204,7 @@ def test_a_network_trained_as_a_whole_becomes_one_model(tmp_path: Path, ensemble
             "study": {"name": "whole"},
             "data": {"fingerprint": dataset.fingerprint},
             "model": {"kind": "lenet", "image_size": [SIZE, SIZE]},
-            "training": {"epochs": 2, "threads": 2, "batch_size": 8},
+            "training": {"epochs": 2, "threads": 1, "batch_size": 8},
             "cv": {"folds": 2},
         },
         source="a test",

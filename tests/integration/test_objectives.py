@@ -51,7 +51,7 @@ class KerasTrials:
         from workers.devices import prepare
         from workers.feature_set import FeatureSet
 
-        prepare(2)
+        prepare(1, 2)
         generator = np.random.default_rng(0)
         values = generator.normal(size=(IMAGES, 4, FEATURES)).astype(np.float32)
         self.labels = (values[:, 0, :TARGETS] + generator.normal(size=(IMAGES, TARGETS)) > 0.4).astype(

@@ -18,8 +18,8 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    devices.prepare(2)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])

@@ -19,8 +19,8 @@ NAME = "my_models"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    devices.prepare(2)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, entry: str) -> None:

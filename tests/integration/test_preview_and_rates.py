@@ -16,8 +16,8 @@ from workers.preview import GAP
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    devices.prepare(2)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
 
 
 @pytest.fixture
@@ -53,7 +53,12 @@ def test_the_finder_draws_fifty_rates_and_suggests_one(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    settings = ("model.kind=lenet", "model.image_size=[20, 24]", "training.augmentation=none")
+    settings = (
+        "model.kind=lenet",
+        "model.image_size=[20, 24]",
+        "training.augmentation=none",
+        "training.threads=1",
+    )
     options = [part for setting in settings for part in ("--set", setting)]
     assert (
         run(["model", "find-lr", "--data", "data", *options, "--images", "12", "-o", "lr.html", "--json"])

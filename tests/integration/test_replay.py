@@ -48,7 +48,7 @@ def starters() -> Callable[[StudySpec], Callable[[dict[str, Any], int, int], Any
     from workers.feature_set import FeatureSet
     from workers.training import FoldTrainer
 
-    prepare(2)
+    prepare(1, 2)
     generator = np.random.default_rng(0)
     values = generator.normal(size=(60, 4, 6)).astype(np.float32)
     labels = generator.integers(2, size=(60, 2)).astype(np.float32)

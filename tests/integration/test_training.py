@@ -6,6 +6,7 @@ import hashlib
 import math
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ TRAIN, VAL = np.arange(47), np.arange(47, IMAGES)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    devices.prepare(2)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
 
 
 def make_spec(**changes) -> StudySpec:
@@ -254,6 +255,20 @@ def test_without_augmentation_only_the_identity_is_seen() -> None:
     assert first.train_loss == second.train_loss
 
 
+def test_folds_trained_at_the_same_time_get_the_bits_of_one_trained_alone() -> None:
+    features, spec = make_features(), make_spec()
+    alone, *together = [start(spec, features, batch_size=16, dropout_rate=0.2) for _ in range(5)]
+
+    def train(trainer: FoldTrainer) -> str:
+        for epoch in range(1, 6):
+            trainer.run_epoch(epoch)
+        return digest(trainer)
+
+    wanted = train(alone)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(train, together)) == [wanted] * 4
+
+
 def test_a_diverged_model_is_reported_not_raised() -> None:
     result = start(make_spec(), make_features(), batch_size=16, learning_rate=1e38).run_epoch(1)
     assert np.isnan(result.train_loss)
@@ -279,7 +294,7 @@ DIGEST_SCRIPT = """
 import hashlib, sys
 sys.path.insert(0, {folder!r})
 from workers import devices
-devices.prepare(2)
+devices.prepare(1, 2)
 import test_training as here
 trainer = here.start(here.make_spec(model={{"head": (256, 64)}}), here.make_features(), batch_size=16, dropout_rate=0.2)
 for epoch in (1, 2, 3):

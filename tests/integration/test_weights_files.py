@@ -15,8 +15,8 @@ SIZE = (32, 32)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_threads() -> None:
-    devices.prepare(2)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
 
 
 def save(path: Path, alpha: float = 1.0) -> list[np.ndarray]:

@@ -64,6 +64,38 @@ def test_a_study_is_worked_off_and_every_number_adds_up(database: Database) -> N
     assert values == {trial.user_attrs["point"]: trial.value for trial in trial_list(database, study)}
 
 
+def test_folds_that_train_at_the_same_time_change_no_value_and_share_the_seconds(database: Database) -> None:
+    met: list[int] = []
+    meeting = threading.Barrier(2, action=lambda: met.append(1), timeout=20)
+
+    def meet_another(point: int, fold: int, epoch: int) -> dict[str, float]:
+        # Folds 0 and 1 wait for each other: one after the other they would never meet.
+        if fold < 2:
+            meeting.wait()
+        return {}
+
+    alone, together = make_study(database, "alone", points=1), make_study(database, "together", points=1)
+    work(database, alone, PretendObjective())
+    work(database, together, PretendObjective(others=meet_another, at_once=2))
+    assert len(met) == 4
+    rows, shared = (ledger.read_curves(database, study.uuid, 0) for study in (alone, together))
+    assert [row.val_auc for row in rows] == [row.val_auc for row in shared]
+    assert {row.fold: row.seconds for row in shared} == {0: 0.25, 1: 0.25, 2: 0.5}
+    values = [points.list_points(database, study.uuid)[0].value for study in (alone, together)]
+    assert values[0] == values[1]
+
+
+def test_a_fold_that_fails_beside_another_fails_the_trial_with_its_own_words(database: Database) -> None:
+    def fail(point: int, fold: int, epoch: int) -> dict[str, float]:
+        if (fold, epoch) == (1, 2):
+            raise OrchError("fold 1 fell over")
+        return {}
+
+    study = make_study(database, points=1)
+    work(database, study, PretendObjective(others=fail, at_once=3))
+    assert "fold 1 fell over" in str(points.list_points(database, study.uuid)[0].error)
+
+
 def test_predictions_are_those_of_the_best_epoch(database: Database) -> None:
     study = make_study(database, points=1)
     work(database, study, PretendObjective())

@@ -16,6 +16,7 @@ from storage.errors import UsageError
 from storage.points import MAX_LOSSES
 from tests.conftest import REPOSITORY
 from workers import supervisor
+from workers.notices import RENEWED
 from workers.supervisor import Slot, Supervisor, sum_up
 
 
@@ -99,6 +100,17 @@ def test_a_worker_that_leaves_is_left_alone(tmp_path: Path) -> None:
     assert supervise(tmp_path, program, slots=2) == (0, [], ["s"], 2)
     (tmp_path / "starts").unlink()
     assert supervise(tmp_path, "sys.exit(2)") == (2, [], [], 1)
+
+
+def test_a_worker_that_needs_a_new_process_gets_one_at_once_and_did_not_crash(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    program = (
+        f"path = {str(mark)!r}\n"
+        "lives = os.path.getsize(path) if os.path.exists(path) else 0\n"
+        "open(path, 'a').write('x')\n"
+        f"sys.exit({RENEWED}) if lives < 12 else None"
+    )
+    assert supervise(tmp_path, program) == (0, [], [], 13)
 
 
 def test_a_worker_that_crashes_at_once_each_time_is_given_up(tmp_path: Path) -> None:
