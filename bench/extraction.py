@@ -4,8 +4,9 @@
     KERAS_BACKEND=jax python -m bench.extraction --images 500 --threads 16
 
 Each round extracts JPEG files as a study does (decode, flip, scale, forward, store) and then runs the same number of
-batches of ready arrays through the same compiled forward pass, so that other load falls on both. The first batch of
-either, which compiles, is left out. Decoding alone is measured beside it: it must hide behind the forward pass.
+batches of ready arrays through the forward pass alone, in a process of its own whose threads share each operation, as the
+backend does by itself, so that other load falls on both. The first batch of either, which compiles, is left out.
+Decoding alone is measured beside it: it must hide behind the forward pass.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.processes import Apart
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers import backend, devices
 
@@ -43,20 +45,20 @@ def main() -> None:
     arguments.add_argument("--backbone", default="InceptionV3")
     arguments.add_argument("--threads", type=int, default=2)
     chosen = arguments.parse_args()
-    devices.prepare(chosen.threads)
     spec = StudySpec(
         study=StudySection(name="bench"),
         model=ModelSection(backbone=chosen.backbone, weights="none"),
         training=TrainingSection(threads=chosen.threads),
     )
-    with tempfile.TemporaryDirectory() as folder:
+    devices.prepare_for(spec)
+    with tempfile.TemporaryDirectory() as folder, Apart(Forward, spec) as forward:
         files = draw_files(Path(folder), chosen.images, chosen.size)
         rows = []
         for number in range(chosen.rounds):
             rows.append(
                 (
                     extract_files(spec, files, Path(folder) / str(number)),
-                    forward(spec, files),
+                    forward.run(len(files.files) * 4 // spec.model.extraction_batch - 1),
                     decode(spec, files),
                 )
             )
@@ -95,18 +97,24 @@ def extract_files(spec: StudySpec, files: Files, cache: Path) -> float:
     return (last - first) * 4 / (ended - began)
 
 
-def forward(spec: StudySpec, files: Files) -> float:
-    """Views per second of the forward pass on ready arrays."""
-    from workers.models.transfer import build_backbone
+class Forward:
+    """The forward pass on ready arrays."""
 
-    backbone, batch = build_backbone(spec.model), spec.model.extraction_batch
-    pixels = np.random.default_rng(0).random((batch, *spec.model.image_size, 3), dtype=np.float32)
-    backbone.predict_on_batch(pixels)
-    batches = len(files.files) * 4 // batch - 1
-    began = time.perf_counter()
-    for _ in range(batches):
-        backbone.predict_on_batch(pixels)
-    return batches * batch / (time.perf_counter() - began)
+    def __init__(self, spec: StudySpec) -> None:
+        from workers.models.transfer import build_backbone
+
+        devices.prepare(spec.training.threads)
+        self._backbone, self._batch = build_backbone(spec.model), spec.model.extraction_batch
+        shape = (self._batch, *spec.model.image_size, 3)
+        self._pixels = np.random.default_rng(0).random(shape, dtype=np.float32)
+        self._backbone.predict_on_batch(self._pixels)
+
+    def run(self, batches: int) -> float:
+        """Views per second over so many batches."""
+        began = time.perf_counter()
+        for _ in range(batches):
+            self._backbone.predict_on_batch(self._pixels)
+        return batches * self._batch / (time.perf_counter() - began)
 
 
 def decode(spec: StudySpec, files: Files) -> float:

@@ -169,15 +169,15 @@ def run_ray(study: PeerStudy) -> Values:
     return [float(found.get(number, np.nan)) for number in range(len(study.trials))]
 
 
-def run_orch(study: PeerStudy, pruner: str = "none") -> Values:
-    """Orch: a study in a database and a worker, in this process. A pruned trial has no value."""
+def run_orch(study: PeerStudy, precision: str = "float32") -> Values:
+    """Orch: a study in a database and a worker, in this process."""
     from storage.engine import open_database
     from storage.points import list_points
     from storage.studies import create_study
     from workers.worker import run_worker
 
     name = f"peers-{time.time_ns()}"
-    spec = study.spec.with_values({"study.name": name, "pruner.name": pruner})
+    spec = study.spec.with_values({"study.name": name, "training.precision": precision})
     database = open_database(f"sqlite:///{study.folder / f'{name}.db'}", create=True)
     try:
         record = create_study(
@@ -188,6 +188,11 @@ def run_orch(study: PeerStudy, pruner: str = "none") -> Values:
     finally:
         database.close()
     return [float(np.nan if point.value is None else point.value) for point in points]
+
+
+def run_orch_bfloat16(study: PeerStudy) -> Values:
+    """Orch with the matrix products of the hidden layers in bfloat16."""
+    return run_orch(study, "bfloat16")
 
 
 def measure_reference_loop(study: PeerStudy) -> float:

@@ -4,8 +4,8 @@
 
 All ways get the same images, features, folds and trials, nothing is pruned, and each gives one value per trial.
 Peers come with `pip install 'orch-studies[bench]'`; a way whose package is missing is left out. Ways run in turn, so
-that other load falls on all; ratios are to `optuna + fit` in the same round. Set-up of every trial and fold is part of it.
-The reference loop is extrapolated from measured steps.
+that other load falls on all, each in a process of its own, whose start is left out; ratios are to `optuna + fit` in the
+same round. Set-up of every trial and fold is part of it. The reference loop is extrapolated from measured steps.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bench import peer_ways
 from bench.peer_study import PeerStudy, make_study
+from bench.processes import Apart
 from workers import devices
 
 WAYS: dict[str, tuple[str, str, Callable[[PeerStudy], list[float]]]] = {
     "orch": ("orch", "optuna", peer_ways.run_orch),
+    "bfloat16": ("orch, bfloat16", "optuna", peer_ways.run_orch_bfloat16),
     "optuna": ("optuna + fit", "optuna", peer_ways.run_optuna),
     "tuned": ("optuna + tuned fit", "optuna", peer_ways.run_optuna_tuned),
     "kerastuner": ("KerasTuner + fit", "keras_tuner", peer_ways.run_keras_tuner),
@@ -45,7 +48,6 @@ def main() -> None:
     arguments.add_argument("--no-reference-loop", action="store_true")
     arguments.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     chosen = arguments.parse_args()
-    devices.prepare(chosen.threads)
     ways = {name: WAYS[name] for name in chosen.ways if importlib.util.find_spec(WAYS[name][1])}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     values: dict[str, list[float]] = {}
@@ -66,21 +68,44 @@ def main() -> None:
         )
         loops = []
         for _ in range(chosen.rounds):
-            loops.append(math.nan if chosen.no_reference_loop else peer_ways.measure_reference_loop(study))
-            for name, (_, _, run) in ways.items():
-                began = time.perf_counter()
+            loops.append(math.nan if chosen.no_reference_loop else run_apart("loop", study)[0])
+            for name in ways:
                 try:
-                    values[name] = run(study)
+                    spent, values[name] = run_apart(name, study)
                 # A peer that does not run here must not cost the figures of the others.
                 except Exception as error:
                     print(f"  {ways[name][0]} failed: {type(error).__name__}: {error}", file=sys.stderr)
                     values[name] = [math.nan] * len(study.trials)
                     seconds[name].append(math.nan)
                     continue
-                seconds[name].append(time.perf_counter() - began)
+                seconds[name].append(spent)
                 print(f"  {ways[name][0]}: {seconds[name][-1]:.1f} s", file=sys.stderr, flush=True)
         print_table(study, ways, seconds, values, np.array(loops))
     print(f"load at the end {os.getloadavg()[0]:.1f}")
+
+
+def run_apart(name: str, study: PeerStudy) -> Any:
+    """Seconds and values of one way, from a process of its own; of "loop" the seconds of a fold-epoch."""
+    with Apart(Way, name, study.spec.training.threads) as way:
+        return way.run(study)
+
+
+class Way:
+    """One way of running a study, with the backend started as its users have it."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._name = name
+        if name not in ("orch", "bfloat16", "ray"):
+            devices.prepare(threads)
+        devices.import_quietly()
+
+    def run(self, study: PeerStudy) -> tuple[float, list[float]]:
+        """Seconds, and the value of each trial."""
+        if self._name == "loop":
+            return peer_ways.measure_reference_loop(study), []
+        began = time.perf_counter()
+        values = WAYS[self._name][2](study)
+        return time.perf_counter() - began, values
 
 
 def print_table(

@@ -3,7 +3,7 @@
     python -m bench.scaling [--images 500 2500 10000] [--labels 2 18 100] [--folds 3 6 10] [--rounds 3]
 
 One quantity changes at a time, the others stay at 2,500 images, 18 labels and 6 folds; batch size 128, 2,048 features,
-head 1024-512-256. All settings run in turn in each round; the table has medians over the rounds.
+head 1024-512-256. All settings run in turn in each round, one fold at a time on one thread; the table has medians over the rounds.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ def main() -> None:
     arguments.add_argument("--labels", type=int, nargs="+", default=[2, 18, 100])
     arguments.add_argument("--folds", type=int, nargs="+", default=[3, 6, 10])
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--threads", type=int, default=2)
     chosen = arguments.parse_args()
-    devices.prepare(chosen.threads)
+    devices.prepare(1)
     settings = [(name, value) for name in USUAL for value in getattr(chosen, name)]
     epochs = [Epochs(**{**USUAL, name: value}) for name, value in settings]
     seconds = np.array([[one.run() for one in epochs] for _ in range(chosen.rounds)])
-    print(f"load {os.getloadavg()[0]:.1f}, threads {chosen.threads}")
+    print(f"load {os.getloadavg()[0]:.1f}, one thread per fold")
     print(
         f"{'varied':<16}{'s per fold-epoch':>18}{'us per training image':>24}{'s per epoch of all folds':>26}"
     )

@@ -20,7 +20,15 @@ from storage.engine import open_database
 from storage.studies import load_study
 
 SMALL = (
-    *("--set", "model.weights=none", "--set", "model.image_size=[75, 75]", "--set", "model.pooling=avg"),
+    *(
+        "--set",
+        "model.backbone=MobileNet",
+        "--set",
+        "model.weights=none",
+        "--set",
+        "model.image_size=[75, 75]",
+    ),
+    *("--set", "model.pooling=avg"),
     *("--set", "model.head=[32]", "--set", "cv.folds=3", "--set", "training.epochs=4"),
     *("--set", "pruner.name=fast", "--set", 'search.batch_size={type="int", low=8, high=40}'),
 )
