@@ -50,7 +50,7 @@ def set_threads(threads: int, at_once: int = 1) -> None:
         _started.append(threads)
     if _started != [threads]:
         raise DeviceSettledError(
-            f"This process computes on {_started[0]} threads and cannot change to {threads}.",
+            f"This process computes on {_started[0]} thread{'s' * (_started[0] > 1)} and cannot change to {threads}.",
             why="JAX fixes the number of threads at its start.",
             next_step="Use a process of its own for each.",
         )

@@ -57,7 +57,7 @@ def set_threads(threads: int, at_once: int = 1) -> None:
     except RuntimeError as error:
         if count_threads() != threads:
             raise DeviceSettledError(
-                f"This process computes on {count_threads()} threads and cannot change to {threads}.",
+                f"This process computes on {count_threads()} thread{'s' * (count_threads() > 1)} and cannot change to {threads}.",
                 why="TensorFlow fixes the number of threads at its first computation.",
                 next_step="Use a process of its own for each.",
             ) from error

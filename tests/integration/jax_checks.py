@@ -24,7 +24,7 @@ STEP = {"learning_rate": 0.01, "epsilon": 1e-7, "beta_1": 0.9, "beta_2": 0.999, 
 
 @pytest.fixture(scope="module", autouse=True)
 def _settle_the_device() -> None:
-    devices.prepare(2)
+    devices.prepare(1)
 
 
 @pytest.mark.parametrize("batch_size", [47, 19])
@@ -40,13 +40,13 @@ def test_tensorflow_is_not_here_and_jax_is_what_is_described() -> None:
     assert keras.backend.backend() == "jax"
     assert "tensorflow" not in sys.modules
     found = devices.describe()
-    assert found["threads"] == 2
+    assert found["threads"] == 1
     assert found["gpus"] == [device.device_kind for device in jax.devices() if device.platform == "gpu"]
     assert found["versions"].keys() == {"numpy", "keras", "jax", "jaxlib"}
 
 
 def test_threads_that_cannot_be_had_any_more_are_refused() -> None:
-    with pytest.raises(DeviceSettledError, match="on 2 threads and cannot change to 3"):
+    with pytest.raises(DeviceSettledError, match="on 1 thread and cannot change to 3"):
         devices.prepare(3)
 
 

@@ -54,10 +54,10 @@ def test_the_finder_draws_fifty_rates_and_suggests_one(
 ) -> None:
     capsys.readouterr()
     settings = (
-        "model.kind=lenet",
-        "model.image_size=[20, 24]",
-        "training.augmentation=none",
-        "training.threads=1",
+        "model.backbone=MobileNet",
+        "model.weights=none",
+        "model.image_size=[32, 32]",
+        "model.head=[8]",
     )
     options = [part for setting in settings for part in ("--set", setting)]
     assert (

@@ -51,7 +51,7 @@ def test_the_critical_value_is_the_quantile_of_a_simulation() -> None:
 def test_equal_trials_stay_with_the_stated_probability() -> None:
     generator = np.random.default_rng(2)
     kept = []
-    for _ in range(400):
+    for _ in range(200):
         fold_values = generator.normal(0.8, 0.02, size=(20, 6))
         measured = noise.measure_noise(fold_values)
         assert measured is not None
