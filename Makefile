@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := storage workers dashboards orchestrator
 
-# Two processes suit a laptop with two cores and the memory of two TensorFlows.
-TEST_PROCESSES ?= 2
+# Three processes keep two cores busy while one of them waits; each may hold a TensorFlow (1.3 GB).
+TEST_PROCESSES ?= 3
 TESTS ?= tests
 BENCH ?= bench
 
