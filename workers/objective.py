@@ -123,9 +123,11 @@ def prepare_objective(
     compare_features(study.name, np.asarray(sample), np.asarray(standing))
     if digest != objective.material.source.digest:
         log.info("Features of other library versions than the study's first worker; equal up to rounding.")
-    if study.spec.search and wait_for(lambda _: read_canary(database, study)) is None:
-        tried = objective.try_parameters()
-        wait_for(lambda _: register_canary(database, study, tried))
+    if study.spec.search:
+        tried = wait_for(lambda _: read_canary(database, study))
+        if tried is None:
+            tried = objective.try_parameters()
+            wait_for(lambda _: register_canary(database, study, tried))
         refuse_idle(tried)
     return objective
 

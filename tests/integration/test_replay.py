@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from storage.errors import StorageError
+from orchestrator.plan import plan_points
+from storage.engine import open_database
+from storage.errors import SpecError, StorageError
+from storage.imports import Choices, import_dataset
 from storage.ledger import FoldEpoch
 from storage.spec import StudySpec, parse
+from storage.studies import create_study
 from storage.what_ran import summarize_folds
+from tests.pictures import make_data
 from workers.canary import try_parameters
+from workers.objective import prepare_objective
 from workers.replay import NOT_COMPARED, replay_trial
 
 EPOCHS, FOLDS = 2, 2
@@ -130,3 +138,25 @@ def test_the_canary_sees_what_acts_and_what_adam_ignores(starters: Any) -> None:
         "epsilon": True,
         "momentum": False,
     }
+
+
+def test_a_study_refused_by_its_first_worker_is_refused_by_the_next(tmp_path: Path, sqlite_url: str) -> None:
+    folders = make_data(tmp_path)
+    dataset = import_dataset(*folders, tmp_path / "data", Choices(group_columns=("patient",), holdout=0.0))
+    spec = parse(
+        {
+            "study": {"name": "s", "trials": 2},
+            "data": {"fingerprint": dataset.fingerprint},
+            "model": {"kind": "lenet", "image_size": [20, 24]},
+            "training": {"threads": 1, "augmentation": "none"},
+            "cv": {"folds": 2},
+            # LeNet has no dropout.
+            "search": {"dropout_rate": {"type": "float", "low": 0.0, "high": 0.5}},
+        },
+        source="a test",
+    )
+    with closing(open_database(sqlite_url)) as database:
+        study = create_study(database, spec, plan_points(spec), data_folder="", facts={})
+        for _ in range(2):
+            with pytest.raises(SpecError, match="changes nothing: dropout_rate"):
+                prepare_objective(database, study, dataset, tmp_path / "cache")
