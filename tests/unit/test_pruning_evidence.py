@@ -12,7 +12,7 @@ CURVES = sorted((Path(__file__).parents[2] / "bench" / "data").glob("*.csv.gz"))
 
 
 def test_there_are_curves_of_both_regimes() -> None:
-    assert len(CURVES) == 2
+    assert len(CURVES) == 3
 
 
 @pytest.mark.parametrize("file", CURVES, ids=lambda file: file.name)
