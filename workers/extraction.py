@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Report = Callable[[int, int], None]
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 VIEWS = ("identity", "horizontal", "vertical", "both")
 """The four flips of an image, in the order in which features are stored."""
@@ -136,22 +138,11 @@ def map_ahead(
     at_once: int,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield what `compute` makes of each batch, in order, `at_once` of them side by side."""
-    pending: deque[Future[NDArray[np.float32]]] = deque()
     for first in batches:
         # Alone: it makes the compiled function that the others share.
         yield compute(first)
         break
-    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="extract") as pool:
-        try:
-            for batch in batches:
-                pending.append(pool.submit(compute, batch))
-                if len(pending) > at_once:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+    yield from _run_ahead(compute, batches, threads=at_once, ahead=at_once)
 
 
 def read_batches(
@@ -186,12 +177,19 @@ def flip(image: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
 
 def decode_ahead(files: list[Path], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
     """Yield the images, uint8 of shape (height, width, 3), in order, decoded on threads before they are asked for."""
-    pending: deque[Future[NDArray[np.uint8]]] = deque()
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="decode") as pool:
+    return _run_ahead(lambda file: read_image(file, size), files, threads=2, ahead=AHEAD)
+
+
+def _run_ahead(
+    compute: Callable[[Given], Made], given: Iterable[Given], *, threads: int, ahead: int
+) -> Iterator[Made]:
+    """Yield what `compute` makes, in order; `ahead` more are begun on threads before they are asked for."""
+    pending: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="ahead") as pool:
         try:
-            for file in files:
-                pending.append(pool.submit(read_image, file, size))
-                if len(pending) > AHEAD:
+            for one in given:
+                pending.append(pool.submit(compute, one))
+                if len(pending) > ahead:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
