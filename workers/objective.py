@@ -81,7 +81,8 @@ class KerasObjective:
             attempt,
             lambda fold: self.material.start_fold(attempt.hyperparameters, attempt.point, fold),
             self.material.schedule,
-            count_at_once() if self.study.spec.uses_features else 1,
+            # Folds on images share one network.
+            at_once=count_at_once() if self.study.spec.uses_features else 1,
         )
         return replace(outcome, details={**outcome.details, **self._circumstances})
 

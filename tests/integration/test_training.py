@@ -233,6 +233,8 @@ def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean() -> None:
     assert np.mean(dropped == 0) == pytest.approx(0.3, abs=0.01)
     assert dropped.mean() == pytest.approx(1, abs=0.02)
     assert np.array_equal(drop(ones, tf.constant(0.0), tf.constant(7, tf.int64), 0), ones)
+    nearly_all = drop(ones, tf.constant(0.999999), tf.constant(7, tf.int64), 0).numpy()
+    assert np.mean(nearly_all == 0) > 0.99
     assert not np.array_equal(dropped, drop(ones, tf.constant(0.3), tf.constant(7, tf.int64), 1))
 
 
