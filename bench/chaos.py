@@ -33,6 +33,8 @@ from tests.storm import Storm, account_for
 from tests.studies import make_study
 
 POINTS = 200
+KERAS_EPOCHS = 700
+"""Long enough for several kills a minute or more apart."""
 ORCH = Path(sys.executable).with_name("orch")
 KERAS_SETTINGS = (
     *("--set", "model.weights=none", "--set", "model.image_size=[75, 75]", "--set", "model.pooling=avg"),
@@ -217,9 +219,9 @@ def keras(server: PostgresServer, folder: Path, points: int = 16) -> dict[str, A
     values: dict[str, list[float | None]] = {}
     account: dict[str, Any] = {}
     happened: dict[str, Any] = {"kills": 0}
-    for name, processes, epochs in (("one", 1, 160), ("eight", 8, 160), ("chaos", 8, 160)):
+    for name, processes in (("one", 1), ("eight", 8), ("chaos", 8)):
         url = server.create_database()
-        words = ("--trials", points, "--pruner", "none", "--set", f"training.epochs={epochs}")
+        words = ("--trials", points, "--pruner", "none", "--set", f"training.epochs={KERAS_EPOCHS}")
         orch(
             folder,
             "study",

@@ -113,6 +113,8 @@ class Storm:
         process = chance.choice(alive)
         os.kill(process.pid, signal.SIGKILL)
         process.join()
+        # The study may be found settled in this very round: who was killed must not count among those that leave.
+        self._running.remove(process)
         return 1
 
     def _freeze_one(self, chance: random.Random) -> int:
