@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.sections import PRUNER_PRESETS, PrunerSection
-from workers.pruning import FoldCurves, Pruner, make_pruner
+from workers.named_pruners import make_pruner
+from workers.pruning import FoldCurves, Pruner
 
 Array = NDArray[np.float64]
 

@@ -1,13 +1,14 @@
 """The whole of Regime I, extraction and all, against plain Optuna with `fit` and against the reference study's loop.
 
-    python -m bench.whole_study [--patients 415] [--trials 100] [--pruner fast] [--precision float32] [--sample 5]
-                                [--data FOLDER] [--unpruned]
+    python -m bench.whole_study [--patients 415] [--trials 100] [--pruners careful fast] [--precision float32]
+                                [--sample 5] [--data FOLDER] [--unpruned] [--folds-csv FILE]
 
 orch runs everything: drawn radiographs (or a data set that `orch data import` made), the features of their four views,
 `orch study create --regime I`, one `orch worker`. The others are extrapolated: plain Optuna from `--sample` trials whose
 batch sizes stand evenly for those of the plan, one `model.fit` per fold on the cached features, plus a quarter of the
 extraction, since it looks at one view only; the reference loop from measured steps of a frozen InceptionV3.
-`--unpruned` runs the study once more without pruning, to compare the winners.
+Each of `--pruners` runs the study once on the same features. `--unpruned` runs it once more without pruning, to compare the
+winners; `--folds-csv` keeps the curves of that run.
 """
 
 from __future__ import annotations
@@ -39,63 +40,57 @@ def main() -> None:
     arguments.add_argument("--size", type=int, default=299, help="pixels of the drawn radiographs")
     arguments.add_argument("--data", type=Path, help="a data set instead, made by `orch data import`")
     arguments.add_argument("--trials", type=int, default=100)
-    arguments.add_argument("--pruner", default="fast")
+    arguments.add_argument("--pruners", nargs="+", default=["careful", "fast"])
     arguments.add_argument("--precision", default="float32")
     arguments.add_argument("--sample", type=int, default=5)
     arguments.add_argument("--unpruned", action="store_true")
+    arguments.add_argument("--folds-csv", type=Path, help="where to keep the curves of the unpruned run")
     chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = chosen.data.resolve() if chosen.data else draw(folder, chosen.patients, chosen.size)
-        spec_options = ["--trials", chosen.trials, "--set", f"training.precision={chosen.precision}"]
-        orch(
-            folder,
-            "study",
-            "create",
-            "pruned",
-            "--data",
-            data,
-            "--pruner",
-            chosen.pruner,
-            *REGIME,
-            *spec_options,
-        )
+        options = (*REGIME, "--trials", chosen.trials, "--set", f"training.precision={chosen.precision}")
+        for pruner in [*chosen.pruners, *(["none"] if chosen.unpruned else [])]:
+            orch(folder, "study", "create", pruner, "--data", data, "--pruner", pruner, *options)
         print(f"load {os.getloadavg()[0]:.1f}", flush=True)
-        with Apart(Extraction, folder, data) as extraction:
+        with Apart(Extraction, folder, data, chosen.pruners[0]) as extraction:
             extracting, images = extraction.run()
         print(
-            f"extraction of {images} images in 4 views: {extracting:.1f} s, {4 * images / extracting:.1f} views/s"
-        )
-        training = work(folder, data, "pruned")
-        best = export(folder, "pruned")
-        planned = chosen.trials * 6 * 20
-        trained = count_fold_epochs(folder, "pruned")
-        print(
-            f"orch, pruner {chosen.pruner}, {chosen.precision}: {training:.1f} s for {trained} of {planned} fold-epochs "
-            f"({1 - trained / planned:.1%} saved), best value {best['value']:.4f}",
+            f"extraction of {images} images in 4 views: {extracting:.1f} s, {4 * images / extracting:.1f} views/s",
             flush=True,
         )
-        with Apart(Fit, folder, data, chosen.sample) as fit:
+        with Apart(Fit, folder, data, chosen.pruners[0], chosen.sample) as fit:
             fitting = fit.run()
         print(
             f"optuna + fit: {fitting / chosen.trials:.1f} s a trial, {fitting:.0f} s in all (extrapolated)",
             flush=True,
         )
-        with Apart(Loop, folder, data) as loop:
+        planned = chosen.trials * 6 * 20
+        with Apart(Loop, folder, data, chosen.pruners[0]) as loop:
             looping = loop.run() * planned
         print(
-            f"reference loop: {looping / planned:.1f} s a fold-epoch, {looping:.0f} s in all (extrapolated)"
+            f"reference loop: {looping / planned:.1f} s a fold-epoch, {looping:.0f} s in all (extrapolated)",
+            flush=True,
         )
-        whole = extracting + training
-        print(f"optuna + fit : orch, extraction included {(fitting + extracting / 4) / whole:.1f} x")
-        print(f"reference loop : orch, extraction included {looping / whole:.0f} x", flush=True)
-        if chosen.unpruned:
-            orch(
-                folder, "study", "create", "whole", "--data", data, "--pruner", "none", *REGIME, *spec_options
+        values: dict[str, float] = {}
+        for pruner in chosen.pruners:
+            training, values[pruner] = run_study(folder, data, pruner, planned)
+            whole = extracting + training
+            print(
+                f"  optuna + fit : orch, extraction included {(fitting + extracting / 4) / whole:.1f} x\n"
+                f"  reference loop : orch, extraction included {looping / whole:.0f} x",
+                flush=True,
             )
-            seconds = work(folder, data, "whole")
-            value = export(folder, "whole")["value"]
-            print(f"without pruning: {seconds:.1f} s, best value {value:.4f}: {value - best['value']:+.4f}")
+        if chosen.unpruned:
+            _, best = run_study(folder, data, "none", planned)
+            for pruner, value in values.items():
+                print(f"  {pruner}: {value - best:+.4f} against the best of all trials")
+            if chosen.folds_csv:
+                orch(
+                    folder,
+                    *("study", "export", "none", "-o", folder / "none.json"),
+                    *("--folds-csv", chosen.folds_csv.resolve()),
+                )
     print(f"load at the end {os.getloadavg()[0]:.1f}")
 
 
@@ -134,6 +129,19 @@ def orch(folder: Path, *arguments: object) -> str:
     return done.stdout
 
 
+def run_study(folder: Path, data: Path, pruner: str, planned: int) -> tuple[float, float]:
+    """Work the study of a pruner off; its seconds and its best value."""
+    seconds = work(folder, data, pruner)
+    value = float(export(folder, pruner)["value"])
+    trained = count_fold_epochs(folder, pruner)
+    print(
+        f"orch, pruner {pruner}: {seconds:.1f} s for {trained} of {planned} fold-epochs "
+        f"({1 - trained / planned:.1%} saved), best value {value:.4f}",
+        flush=True,
+    )
+    return seconds, value
+
+
 def work(folder: Path, data: Path, study: str) -> float:
     """Seconds of one worker until every point is settled, its start included."""
     began = time.perf_counter()
@@ -154,15 +162,15 @@ def count_fold_epochs(folder: Path, study: str) -> int:
     return sum(point["epoch"] for point in points) * 6
 
 
-def open_study(folder: Path, data: Path) -> tuple[Any, Any]:
-    """The study as its worker sees it, and its data set."""
+def open_study(folder: Path, data: Path, study: str) -> tuple[Any, Any]:
+    """A study as its worker sees it, and its data set."""
     from storage.datasets import load_dataset
     from storage.engine import open_database
     from storage.studies import load_study
 
     database = open_database(f"sqlite:///{folder / 'orch.db'}")
     try:
-        return load_study(database, "pruned"), load_dataset(data)
+        return load_study(database, study), load_dataset(data)
     finally:
         database.close()
 
@@ -170,8 +178,8 @@ def open_study(folder: Path, data: Path) -> tuple[Any, Any]:
 class Extraction:
     """Extracts the features of the study, as a worker does."""
 
-    def __init__(self, folder: Path, data: Path) -> None:
-        self._study, self._dataset = open_study(folder, data)
+    def __init__(self, folder: Path, data: Path, study: str) -> None:
+        self._study, self._dataset = open_study(folder, data, study)
         self._cache = folder / "cache"
         devices.prepare_for(self._study.spec)
 
@@ -187,12 +195,12 @@ class Extraction:
 class Fit:
     """Trials of plain Optuna with `model.fit`, on the identity view of the extracted features."""
 
-    def __init__(self, folder: Path, data: Path, sample: int) -> None:
+    def __init__(self, folder: Path, data: Path, name: str, sample: int) -> None:
         from orchestrator.plan import plan_points
         from workers.extraction import ensure_features
         from workers.folds import make_folds
 
-        study, dataset = open_study(folder, data)
+        study, dataset = open_study(folder, data, name)
         spec = study.spec
         devices.prepare(spec.training.threads)
         self._planned = sorted(
@@ -220,8 +228,8 @@ class Fit:
 class Loop(Fit):
     """The reference study's loop."""
 
-    def __init__(self, folder: Path, data: Path) -> None:
-        super().__init__(folder, data, 1)
+    def __init__(self, folder: Path, data: Path, name: str) -> None:
+        super().__init__(folder, data, name, 1)
 
     def run(self) -> float:
         """Seconds of a fold-epoch."""

@@ -174,19 +174,27 @@ class SamplerSection(Section):
     points: tuple[dict[str, int | float | str], ...] = ()
 
 
-PrunerRule = Literal["paired", "halving", "median", "race", "none"]
+PrunerRule = Literal["forecast", "paired", "halving", "median", "race", "none"]
 PRUNER_PRESETS: dict[str, dict[str, str | int | float]] = {
     "careful": {
+        "name": "forecast",
+        "warmup_steps": 1,
+        "reduction_factor": 2,
+        "confidence": 2.0,
+        "prior_sd": 0.01,
+    },
+    "fast": {"name": "halving", "min_resource": 1, "reduction_factor": 2},
+    "halving": {"name": "halving", "min_resource": 4, "reduction_factor": 2},
+    "median": {"name": "median", "warmup_steps": 5},
+    "paired": {
         "name": "paired",
         "warmup_steps": 1,
         "reduction_factor": 3,
         "confidence": 2.0,
         "remaining_gain": 0.0,
+        "prior_sd": 0.02,
     },
-    "fast": {"name": "halving", "min_resource": 1, "reduction_factor": 2},
-    "halving": {"name": "halving", "min_resource": 4, "reduction_factor": 2},
-    "median": {"name": "median", "warmup_steps": 5},
-    "race": {"name": "race", "confidence": 1.0, "remaining_gain": 0.5},
+    "race": {"name": "race", "confidence": 1.0, "remaining_gain": 0.5, "prior_sd": 0.02},
 }
 """Settings that a name stands for until keys beside it say otherwise; docs/pruning.md says what they save and lose.
 A spec holds what they stand for."""
@@ -195,14 +203,14 @@ A spec holds what they stand for."""
 class PrunerSection(Section):
     """Which rule stops a weak trial; a rule reads only its own keys. `workers.pruning` has the formulas."""
 
-    name: PrunerRule = "paired"
+    name: PrunerRule = "forecast"
     min_resource: Count = 4
-    reduction_factor: Annotated[int, Field(ge=2, le=100)] = 3
+    reduction_factor: Annotated[int, Field(ge=2, le=100)] = 2
     startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
     warmup_steps: Annotated[int, Field(ge=0, le=10_000)] = 1
     confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 2.0
     remaining_gain: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
-    prior_sd: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
+    prior_sd: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
 
     @model_validator(mode="before")
     @classmethod

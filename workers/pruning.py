@@ -14,8 +14,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.sections import PrunerSection
-
 PeersAt = Callable[[int], Mapping[int, float]]
 """The last values of all points, this one among them, that got to a step: point -> value."""
 
@@ -182,7 +180,7 @@ class RacePruner:
         squares = float(np.square(differences - differences.mean()).sum())
         variance = (squares + PRIOR_FOLDS * self.prior_sd**2) / (len(differences) - 1 + PRIOR_FOLDS)
         slack = self.confidence * math.sqrt(variance / len(differences))
-        whole = _mean_over_folds(best[:folds])
+        whole = mean_over_folds(best[:folds])
         gain = (
             float(np.nanmax(whole) - np.nanmax(whole[:epochs])) if not np.isnan(whole[:epochs]).all() else 0.0
         )
@@ -243,39 +241,14 @@ def is_expendable(
     return any(peer > value for number, peer in peers_at(step).items() if number != point and number in live)
 
 
-def make_pruner(section: PrunerSection, last_step: int) -> Pruner:
-    """The pruner that a spec names.
-
-    Args:
-        section: names it.
-        last_step: steps of a complete trial.
-    """
-    match section.name:
-        case "none":
-            return NoPruner()
-        case "halving":
-            return HalvingPruner(section.min_resource, section.reduction_factor)
-        case "median":
-            return MedianPruner(section.startup_trials, section.warmup_steps, last_step)
-        case "race":
-            return RacePruner(section.confidence, section.remaining_gain, section.prior_sd)
-        case "paired":
-            race = RacePruner(section.confidence, section.remaining_gain, section.prior_sd)
-            return PairedPruner(section.warmup_steps, section.reduction_factor, race)
-
-
-def make_pruner_of_folds(section: PrunerSection, folds: int) -> Pruner:
-    """The same rule where a step is a whole fold, which is longer than any first rung or warm-up of epochs."""
-    return make_pruner(section.model_copy(update={"min_resource": 1, "warmup_steps": 0}), last_step=folds)
-
-
 def _highest(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """The best-so-far value of each fold; NaN where it has none. Input shape (folds, epochs)."""
     highest = np.where(np.isnan(curves), -np.inf, curves).max(axis=1)
     return np.where(np.isinf(highest), np.nan, highest)
 
 
-def _mean_over_folds(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_over_folds(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of the folds that have a value, by epoch; NaN where none has. Input shape (folds, epochs)."""
     known = ~np.isnan(curves)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(known, curves, 0).sum(axis=0) / known.sum(axis=0))

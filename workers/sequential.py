@@ -25,8 +25,10 @@ from workers.fold_epochs import (
     mean_known,
     run_fold_epoch,
 )
+from workers.forecast import ForecastPruner
 from workers.lockstep import Result
-from workers.pruning import HalvingPruner, PairedPruner, make_pruner_of_folds
+from workers.named_pruners import make_pruner_of_folds
+from workers.pruning import HalvingPruner, PairedPruner
 
 CHANCE_SDS = 2.0
 """A fold's curve that is weaker than the best trial's by more than so many standard deviations between the best
@@ -98,7 +100,7 @@ class _FoldRun:
         """Train what is left of the fold; returns its predictions, float16, shape (epochs, n_val, targets)."""
         epochs = self.curves.shape[1]
         begin, stack = self._resume()
-        judges = isinstance(self.attempt.pruner, HalvingPruner | PairedPruner)
+        judges = isinstance(self.attempt.pruner, HalvingPruner | PairedPruner | ForecastPruner)
         best = self.attempt.read_best_curves() if judges else None
         self.attempt.lease.check()
         for epoch in range(begin + 1, epochs + 1):
@@ -147,7 +149,7 @@ class _FoldRun:
         """Whether this fold was weaker than the best trial's same fold all along, and now by more than chance."""
         pruner = self.attempt.pruner
         gaps = best[self.number, :epoch] - self.curves[self.number, :epoch]
-        if isinstance(pruner, PairedPruner):
+        if isinstance(pruner, PairedPruner | ForecastPruner):
             own = self.curves[self.number : self.number + 1, :epoch]
             is_behind = pruner.race.is_behind(own, best[self.number : self.number + 1])
             return bool(epoch > pruner.warmup_steps and (gaps > 0).all() and is_behind)

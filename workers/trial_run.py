@@ -26,7 +26,7 @@ from storage.waiting import wait_for
 from workers.attempt import Attempt, Outcome, Pruned
 from workers.lease import Drained, Lease
 from workers.memory import describe_out_of_memory, free_memory, is_out_of_memory
-from workers.pruning import make_pruner
+from workers.named_pruners import make_pruner
 from workers.sampling import draw_params
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class TrialRun:
             number,
             params,
             lease,
-            make_pruner(spec.pruner, spec.training.epochs),
+            make_pruner(spec.pruner, spec.training.epochs, keeps_best=spec.study.objective != "last"),
             self.artifacts,
             self.peers,
         )

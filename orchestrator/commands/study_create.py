@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator import console
+from orchestrator.choices import Protocol, Pruner, Regime
 from orchestrator.opening import database_if_any, open_storage
 from orchestrator.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError, StorageNotFoundError
@@ -19,35 +19,6 @@ if TYPE_CHECKING:
     from storage.datasets import Dataset
     from storage.findings import Finding
     from storage.spec import StudySpec
-
-
-class Regime(StrEnum):
-    """The two regimes of the reference study."""
-
-    I = "I"  # noqa: E741  the reference study's own name
-    II = "II"
-
-
-class Protocol(StrEnum):
-    """The baselines of the reference studies."""
-
-    LENET = "lenet"
-    END_TO_END = "end-to-end"
-    IMAGENET = "imagenet"
-    RADIMAGENET = "radimagenet"
-    VERTEBRAL = "vertebral"
-
-
-class Pruner(StrEnum):
-    """Rules that stop a weak trial."""
-
-    CAREFUL = "careful"
-    FAST = "fast"
-    PAIRED = "paired"
-    HALVING = "halving"
-    MEDIAN = "median"
-    RACE = "race"
-    NONE = "none"
 
 
 def create(

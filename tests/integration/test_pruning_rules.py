@@ -31,7 +31,7 @@ def outcomes(database: Database, study: studies.StudyRecord, objective: PretendO
 
 
 @pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
-@pytest.mark.parametrize("rule", ["paired", "race", "median"])
+@pytest.mark.parametrize("rule", ["forecast", "paired", "race", "median"])
 def test_a_rule_stops_weak_trials_and_the_best_survives(database: Database, rule: str, schedule: str) -> None:
     settings = {"cv.schedule": schedule, "pruner.startup_trials": 2, "pruner.warmup_steps": 0}
     study = make_study(database, points=11, pruner=rule, **settings)

@@ -10,6 +10,8 @@ import pytest
 
 from storage.spec import PrunerSection, StudySection, StudySpec
 from workers.cross_validation import judge
+from workers.forecast import ForecastPruner, forecast_final
+from workers.named_pruners import make_pruner, make_pruner_of_folds
 from workers.pruning import (
     FoldCurves,
     HalvingPruner,
@@ -18,8 +20,6 @@ from workers.pruning import (
     PairedPruner,
     RacePruner,
     is_expendable,
-    make_pruner,
-    make_pruner_of_folds,
 )
 
 
@@ -59,7 +59,14 @@ def test_own_row_in_the_ledger_counts_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "pruner", [NoPruner(), HalvingPruner(4, 2), MedianPruner(5, 5, 20), RacePruner(1, 0.5, 0.02)]
+    "pruner",
+    [
+        NoPruner(),
+        HalvingPruner(4, 2),
+        MedianPruner(5, 5, 20),
+        RacePruner(1, 0.5, 0.02),
+        ForecastPruner(1, 2, 2.0, 0.01, 20, keeps_best=True),
+    ],
 )
 def test_not_a_number_always_stops(pruner: NoPruner) -> None:
     assert pruner.should_stop(0, 1, math.nan, lambda _: {})
@@ -85,7 +92,7 @@ def test_decisions_are_those_of_optuna_in_the_same_order(factor: int) -> None:
 
 def test_the_spec_names_the_pruner() -> None:
     kinds: dict = {"none": NoPruner, "halving": HalvingPruner, "median": MedianPruner, "race": RacePruner}
-    kinds["paired"] = PairedPruner
+    kinds |= {"paired": PairedPruner, "forecast": ForecastPruner}
     for name, kind in kinds.items():
         assert isinstance(make_pruner(PrunerSection(name=name), last_step=20), kind)
 
@@ -154,6 +161,97 @@ def test_paired_stops_only_what_is_in_the_worse_half_and_behind_the_best() -> No
     assert not pruner.should_stop(0, 2, 0.8, lambda _: better, behind)
     assert not pruner.should_stop(0, 2, 0.89, lambda _: worse, close)
     assert not pruner.should_stop(0, 1, 0.8, lambda _: worse, behind), "still warming up"
+
+
+def test_a_forecast_is_the_posterior_of_a_regression_on_complete_trials() -> None:
+    chance = np.random.default_rng(3)
+    levels = chance.uniform(0.5, 0.8, size=9)
+    finals = levels + 0.3 - 0.2 * levels + chance.normal(scale=0.004, size=9)
+    forecast, sd = forecast_final(0.55, levels, finals, prior_sd=0.01)
+
+    # The same by the textbook: coefficients of (1, level) with a prior of the slope alone, noise of unit variance.
+    design = np.stack([np.ones(9), levels - levels.mean()], axis=1)
+    precision = design.T @ design + np.diag([0, (0.01 / 0.15) ** 2])
+    target = (finals - levels) - design[:, 1] * -0.4
+    weights = np.linalg.solve(precision, design.T @ target)
+    at = np.array([1, 0.55 - levels.mean()])
+    rest = target - design @ weights
+    variance = (rest @ rest + 4 * 0.01**2) / (9 - 1 + 4)
+    assert forecast == pytest.approx(0.55 + at @ weights - 0.4 * at[1])
+    assert sd == pytest.approx(math.sqrt(variance * (1 + at @ np.linalg.solve(precision, at))))
+
+
+def test_many_complete_trials_outvote_the_prior_of_a_forecast() -> None:
+    levels = np.linspace(0.5, 0.8, 400)
+    forecast, sd = forecast_final(0.6, levels, 0.9 - 0.1 * levels, prior_sd=0.01)
+    assert forecast == pytest.approx(0.84, abs=1e-3)
+    assert sd < 0.002
+
+
+def forecasting(last_step: int = 4, **options: object) -> ForecastPruner:
+    settings = {"warmup_steps": 1, "reduction_factor": 2, "confidence": 2.0, "prior_sd": 0.01}
+    return ForecastPruner(**{**settings, "last_step": last_step, "keeps_best": True, **options})  # type: ignore[arg-type]
+
+
+COMPLETE = {point: [0.50, 0.60, 0.68, 0.70 + point / 100] for point in range(6)}
+
+
+def seen_at(step: int) -> dict[int, float]:
+    """Six complete trials, and two that were pruned after two steps."""
+    pruned = {8: 0.9, 9: 0.9} if step <= 2 else {}
+    return {**{point: values[step - 1] for point, values in COMPLETE.items()}, **pruned}
+
+
+def alone(values: list[float]) -> FoldCurves:
+    return FoldCurves(np.array([values, values]), lambda: None)
+
+
+def test_a_trial_stops_when_its_forecast_stays_below_the_best() -> None:
+    assert forecasting().should_stop(7, 2, 0.50, seen_at, alone([0.45, 0.50]))
+    assert not forecasting().should_stop(7, 2, 0.59, seen_at, alone([0.50, 0.59])), (
+        "may still rise as others did"
+    )
+    assert not forecasting().should_stop(7, 1, 0.10, seen_at, alone([0.10])), "still warming up"
+    assert not forecasting(confidence=99).should_stop(7, 2, 0.50, seen_at, alone([0.45, 0.50]))
+
+
+def test_the_better_half_is_safe_from_a_forecast() -> None:
+    late = {point: [0.1, 0.1, 0.1, 0.9] for point in range(3)}
+
+    def at(step: int) -> dict[int, float]:
+        return {**{point: values[step - 1] for point, values in late.items()}, 8: 0.0, 9: 0.0}
+
+    weak = alone([0.05, 0.05])
+    assert forecasting(reduction_factor=2, confidence=0).should_stop(7, 2, 0.05, at, weak)
+    assert not forecasting(reduction_factor=2, confidence=0).should_stop(7, 2, 0.11, at, weak)
+
+
+def test_a_forecast_needs_a_complete_trial_and_does_not_count_the_trial_itself() -> None:
+    weak = alone([0.1, 0.1])
+    assert not forecasting().should_stop(7, 2, 0.1, lambda step: {8: 0.9, 9: 0.9} if step < 3 else {}, weak)
+    itself = {7: 0.9, 8: 0.8, 9: 0.7}
+    assert not forecasting().should_stop(7, 2, 0.1, lambda step: itself if step < 3 else {7: 0.9}, weak)
+
+
+def test_a_trial_that_was_once_better_than_the_best_is_not_stopped_later() -> None:
+    lucky = alone([0.5, 0.8, 0.3])
+    assert not forecasting().should_stop(7, 3, 0.3, seen_at, lucky)
+    assert forecasting(keeps_best=False).should_stop(7, 3, 0.3, seen_at, lucky), "only its last value counts"
+
+
+def test_a_forecast_looks_complete_trials_up_once() -> None:
+    looks: list[int] = []
+
+    def counted(step: int) -> dict[int, float]:
+        looks.append(step)
+        return seen_at(step)
+
+    pruner = forecasting()
+    for step in (2, 3):
+        pruner.should_stop(7, step, 0.40, counted, alone([0.40] * step))
+    assert sorted(looks) == sorted([2, 4, 1, 2, 3, 4, 3, 4]), (
+        "the values of a step, who is complete; all steps once"
+    )
 
 
 def test_presets_are_spelled_out_and_keys_beside_them_win() -> None:
