@@ -22,6 +22,9 @@ LONGEST_DELAY = 15.0
 # PostgreSQL SQLSTATEs that a second try can mend: connection trouble, shutdown and start-up, deadlock,
 # serialisation, lock_timeout, idle-in-transaction, too many connections, and a standby that is being promoted.
 PASSING_STATES = ("08", "57P", "40001", "40P01", "55P03", "25P03", "53300", "25006")
+LOST_IN_TRANSACTION = "8s2b"
+"""SQLAlchemy's code of a transaction whose connection is gone; a failed flush has another one, and does not pass."""
+
 PASSING_WORDS = ("database is locked", "database table is locked", "server closed the connection")
 
 
@@ -31,6 +34,9 @@ def is_passing(error: BaseException) -> bool:
         return True
     if isinstance(error, sqlalchemy.exc.TimeoutError):
         return True
+    if isinstance(error, sqlalchemy.exc.PendingRollbackError):
+        # Optuna asked again in the transaction that a lost connection took along.
+        return error.code == LOST_IN_TRANSACTION
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         if error.connection_invalidated:
             return True

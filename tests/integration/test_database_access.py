@@ -17,7 +17,7 @@ from storage.deletion import stop_and_delete
 from storage.engine import Database, open_database, parse_url
 from storage.errors import DatabaseAwayError, SchemaError, StorageError
 from storage.studies import find_study, load_study
-from storage.waiting import is_passing
+from storage.waiting import is_passing, wait_for
 from tests.postgres import PostgresServer
 from tests.studies import PretendObjective, claim, make_study
 from workers.loop import Worker, WorkerSummary
@@ -194,6 +194,27 @@ def test_a_server_that_goes_before_the_first_trial_is_waited_for(
     finally:
         postgres_server.start()
     assert database.optuna.get_all_studies() == []
+    database.close()
+
+
+def test_a_session_that_ends_while_optuna_reads_trials_is_waited_for(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    """Optuna takes the loss for a query with too many values and asks again in the same, broken, transaction."""
+    database = open_database(postgres_url)
+    study = make_study(database)
+    claim(database, study)
+    database.optuna.create_new_trial(study.optuna_study_id)
+    ended: list[int] = []
+
+    def end_session(connection: sa.Connection, _: object, statement: str, *__: object) -> None:
+        if "FROM trial_user_attributes" in statement and not ended:
+            ended.append(connection.connection.driver_connection.info.backend_pid)
+            postgres_server.execute(f"SELECT pg_terminate_backend({ended[0]})")
+
+    sa.event.listen(database.engine, "before_cursor_execute", end_session)
+    trials = wait_for(lambda _: database.optuna.get_all_trials(study.optuna_study_id), give_up_after=20)
+    assert (len(trials), len(ended)) == (1, 1)
     database.close()
 
 
