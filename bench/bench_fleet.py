@@ -3,12 +3,13 @@
 A few processes hold the workers as threads, each a whole worker loop with its own pool of database sessions: its claims,
 beats, epochs (six fold rows, a report, a pruning check) and finishes. Training is a sleep. Points take `--pace` seconds
 per worker, at least 30 s, so that server and workers fit on one machine together; every epoch takes a twentieth of that.
-Each case is measured for `--window` seconds while every worker works; then all points are ended early, and every one of
-them must have ended exactly once. The idle cases: workers with `--forever` and nothing left; workers without a point
+Workers come, and leave, at `--per-second`: a thousand at the same instant on the server's own two cores measure these
+cores. Each case is measured for `--window` seconds while every worker works; then all points are ended early, and every
+one of them must have ended exactly once. The idle cases: workers with `--forever` and nothing left; workers without a point
 while another one still works.
 
     python bench/bench_fleet.py [--workers 50 200 500 1000] [--ways direct session transaction bare] [--pace 0.3]
-                                [--window 30] [--memory 8192] [--idle 1000]
+                                [--window 30] [--memory 8192] [--idle 1000] [--per-second 15]
 
 "session" and "transaction" are PgBouncer's pool modes; "bare" is transaction pooling by a PgBouncer that is not told
 orch's time limits. Needs Linux. One JSON line per case; a case that would not fit into `--memory` MiB says so.
@@ -23,13 +24,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
+import psycopg2
 
 from bench.fleet_process import Orders, run
 from bench.machine import available_mib, cpu_seconds, memory_mib
@@ -61,6 +63,7 @@ def main() -> int:
     parser.add_argument("--window", type=float, default=30.0, help="measured seconds per case")
     parser.add_argument("--memory", type=float, default=8192.0, help="MiB that all of it may take")
     parser.add_argument("--idle", type=int, nargs="*", default=[500], help="workers of the idle cases")
+    parser.add_argument("--per-second", type=float, default=15.0, help="workers that come or leave")
     arguments = parser.parse_args()
     # Told to stop, take the workers and the server along; a shell's background ignores SIGINT.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,7 +73,13 @@ def main() -> int:
         for way in arguments.ways:
             if not fits(workers, way, mib_per_worker, arguments.memory):
                 continue
-            case = Case(workers, way, max(SHORTEST_POINT, arguments.pace * workers), arguments.window)
+            case = Case(
+                workers,
+                way,
+                max(SHORTEST_POINT, arguments.pace * workers),
+                arguments.window,
+                arguments.per_second,
+            )
             result = case.run()
             ok = ok and result["ok"]
             if way == "direct":
@@ -78,7 +87,9 @@ def main() -> int:
     for workers in arguments.idle:
         for what in ("nothing left", "others work"):
             if fits(workers, what, mib_per_worker, arguments.memory):
-                Case(workers, "direct", SHORTEST_POINT, arguments.window, idle=what).run()
+                Case(
+                    workers, "direct", SHORTEST_POINT, arguments.window, arguments.per_second, idle=what
+                ).run()
     return 0 if ok else 1
 
 
@@ -106,14 +117,18 @@ class Case:
         way: "direct", "session", "transaction" or "bare".
         seconds: of a point.
         window: seconds to measure.
+        per_second: workers that come or leave.
         idle: "nothing left" or "others work"; empty for workers that work.
     """
 
-    def __init__(self, workers: int, way: str, seconds: float, window: float, idle: str = "") -> None:
+    def __init__(
+        self, workers: int, way: str, seconds: float, window: float, per_second: float, idle: str = ""
+    ) -> None:
         self.workers, self.way, self.seconds, self.window, self.idle = workers, way, seconds, window, idle
+        self.spread = workers / per_second
         self.most = workers * 2 + SPARE_SESSIONS
         # Each worker takes one, and those that end within the window and a slow start take another.
-        self.points = 1 if idle else workers + int(2 * workers * (window + 60) / seconds) + 10
+        self.points = 1 if idle else workers + int(2 * workers * (window + 60 + self.spread) / seconds) + 10
 
     def run(self) -> dict[str, Any]:
         """Run the case, print its line and return it."""
@@ -143,7 +158,7 @@ class Case:
                 processes.Process(
                     target=run,
                     args=(
-                        Orders(reached, STUDY, EPOCHS, self.seconds, threads, bool(self.idle)),
+                        Orders(reached, STUDY, EPOCHS, self.seconds, threads, bool(self.idle), self.spread),
                         finish,
                         answers,
                     ),
@@ -187,8 +202,11 @@ class Case:
             if self.idle
             else "orch_points WHERE state = 'claimed' AND trial_id IS NOT NULL"
         )
+        up = 0
         while True:
-            up = server.execute(f"SELECT count(*) FROM {counted}", database=name_of(url))[0][0]
+            # On so busy a machine a new session may time out; the next one tells.
+            with suppress(psycopg2.OperationalError):
+                up = server.execute(f"SELECT count(*) FROM {counted}", database=name_of(url))[0][0]
             if up >= 0.99 * self.workers:
                 return
             if time.monotonic() - began > 600 or not all(process.is_alive() for process in started):

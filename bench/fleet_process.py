@@ -32,6 +32,7 @@ class Orders:
         seconds: of a point, all its epochs together.
         threads: how many workers.
         forever: whether they wait for more when the study is settled.
+        spread: seconds over which the workers come, and in the end leave, as machines do.
     """
 
     url: str
@@ -40,6 +41,7 @@ class Orders:
     seconds: float
     threads: int
     forever: bool = False
+    spread: float = 0.0
 
 
 class Crew:
@@ -84,6 +86,7 @@ class Crew:
                 return [found] if found else []
 
             objective = PretendObjective(auc=self._make_curve())
+            time.sleep(random.uniform(0, orders.spread))
             worker = Worker(database, lambda _: objective, self._stop, tell=lambda text: None)
             worker.run(studies, forever=orders.forever)
             database.close()
@@ -94,12 +97,16 @@ class Crew:
         """A formula that sleeps; the first point of each worker ends somewhere, as if it had begun long ago."""
         epochs, pause = self._orders.epochs, self._orders.seconds / self._orders.epochs
         first: list[int] = []
+        leaving: list[bool] = []
         last_epoch = random.randint(1, epochs)
 
         def curve(point: int, fold: int, epoch: int) -> float:
             first[:] = first or [point]
             if fold == 0:
                 self._hurry.wait(pause * random.uniform(0.9, 1.1))
+            if self._hurry.is_set() and not leaving:
+                leaving.append(True)
+                time.sleep(random.uniform(0, self._orders.spread))
             if self._hurry.is_set() or (point == first[0] and epoch >= last_epoch):
                 raise Pruned(0.5)
             return 0.5 + 1e-6 * point

@@ -98,7 +98,9 @@ def make_trainer(*, dropout: float = 0.0, precision: str = "float32", epsilon: f
 
 def split(fold: int, folds: int) -> tuple[Array, Array]:
     """Training and validation images."""
-    return np.flatnonzero(np.arange(IMAGES) % folds != fold), np.flatnonzero(np.arange(IMAGES) % folds == fold)
+    return np.flatnonzero(np.arange(IMAGES) % folds != fold), np.flatnonzero(
+        np.arange(IMAGES) % folds == fold
+    )
 
 
 def draw_epoch(train: Array, seed: tuple[int, int, int], epoch: int) -> tuple[Array, Array]:
