@@ -38,7 +38,7 @@ KERAS_EPOCHS = 700
 ORCH = Path(sys.executable).with_name("orch")
 KERAS_SETTINGS = (
     *("--set", "model.weights=none", "--set", "model.image_size=[75, 75]", "--set", "model.pooling=avg"),
-    *("--set", "model.head=[64]", "--set", "cv.folds=3", "--set", "training.threads=1"),
+    *("--set", "model.head=[64]", "--set", "cv.folds=3", "--set", "training.threads=2"),
     *("--set", 'search.batch_size={type="int", low=8, high=40}', "--set", "study.lease_seconds=15"),
 )
 

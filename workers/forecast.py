@@ -7,7 +7,6 @@ learning curves: how far trials still rise from here is read off those that came
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +88,8 @@ class ForecastPruner:
         self.last_step = last_step
         self.keeps_best = keeps_best
         self.race = RacePruner(confidence, 0.0, FOLD_SPREAD * prior_sd)
-        self._complete: dict[int, NDArray[np.float64]] = {}
+        self._ended: set[int] = set()
+        self._levels = np.empty((0, last_step))
 
     def should_stop(
         self, point: int, step: int, value: float, peers_at: PeersAt, curves: FoldCurves | None = None
@@ -100,12 +100,11 @@ class ForecastPruner:
         if step <= self.warmup_steps or not self.every_step.is_beaten(point, step, value, peers_at):
             return False
         complete = self._read_complete(point, peers_at)
-        so_far = complete[:, step - 1]
-        known = ~np.isnan(so_far)
+        known = ~np.isnan(complete[:, step - 1]) & ~np.isnan(complete[:, -1])
         if not known.any():
             return False
+        levels, finals = complete[known, step - 1], complete[known, -1]
         level = self._level(step, value, curves)
-        levels, finals = so_far[known], complete[known, -1]
         forecast, sd = forecast_final(level, levels, finals, self.prior_sd)
         return max(forecast + self.confidence * sd, level) < float(finals.max())
 
@@ -115,13 +114,11 @@ class ForecastPruner:
         return float(np.nanmax([*mean_over_folds(curves.own)[:step], value]))
 
     def _read_complete(self, point: int, peers_at: PeersAt) -> NDArray[np.float64]:
-        """What the other complete trials had after each step, shape (trials, last_step); what is complete stays."""
-        ended = [number for number in peers_at(self.last_step) if number != point]
-        if any(number not in self._complete for number in ended):
+        """The levels of the other complete trials after each step, shape (trials, last_step); looked up when there is a new one."""
+        ended = peers_at(self.last_step).keys() - {point}
+        if ended != self._ended:
             steps = [peers_at(step) for step in range(1, self.last_step + 1)]
-            self._complete |= {number: self._so_far(steps, number) for number in ended}
-        return np.array([self._complete[number] for number in ended]).reshape(len(ended), self.last_step)
-
-    def _so_far(self, steps: list[Mapping[int, float]], point: int) -> NDArray[np.float64]:
-        values = np.array([values.get(point, math.nan) for values in steps])
-        return np.fmax.accumulate(values) if self.keeps_best else values
+            values = np.array([[at.get(number, math.nan) for number in sorted(ended)] for at in steps]).T
+            self._levels = np.fmax.accumulate(values, axis=1) if self.keeps_best else values
+            self._ended = ended
+        return self._levels
