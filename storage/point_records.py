@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,12 +62,15 @@ class PointCounts:
         return self.complete + self.pruned + self.failed == self.planned
 
 
-def list_points(database: Database, study_uuid: str) -> list[PointRecord]:
-    """Every point of a study, in order."""
+def list_points(
+    database: Database, study_uuid: str, numbers: Collection[int] | None = None
+) -> list[PointRecord]:
+    """Every point of a study, or those of these numbers, in order."""
+    query = sa.select(tables.points).where(_points.study_uuid == study_uuid).order_by(_points.point)
+    if numbers is not None:
+        query = query.where(_points.point.in_(numbers))
     with database.reading() as connection:
-        rows = connection.execute(
-            sa.select(tables.points).where(_points.study_uuid == study_uuid).order_by(_points.point)
-        ).all()
+        rows = connection.execute(query).all()
     return [PointRecord.from_row(row) for row in rows]
 
 

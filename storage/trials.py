@@ -109,23 +109,29 @@ def settle_trial(database: Database, trial_id: int, outcome: str, value: float |
         return False
 
 
-def sweep(database: Database, study: StudyRecord) -> int:
+def sweep(database: Database, study: StudyRecord, *, spare_seconds: float = 0.0) -> int:
     """Mend what killed workers left: may be run by anybody, at any time, any number of times.
 
     A RUNNING trial whose point is done is told; one that is not its point's present attempt becomes FAIL, lost.
+
+    Args:
+        database: where.
+        study: of which study.
+        spare_seconds: a point that was settled so lately is left to its own worker, which is about to tell Optuna.
 
     Returns:
         How many trials were mended.
     """
     with database.transaction() as connection:
         expire_leases(connection, study.uuid, database.now(connection))
-    if not _is_anything_left(database, study):
+    left = _read_trials(database, _list_left(database, study, spare_seconds))
+    if not left:
         return 0
-    running = list_running(database, study)
     # Points are read after the trials: a claim is made before its trial, so that a present attempt is never missed.
-    points = {record.point: record for record in list_points(database, study.uuid)}
+    numbers = {trial.user_attrs.get(POINT, -1) for trial in left}
+    points = {record.point: record for record in list_points(database, study.uuid, numbers)}
     mended = 0
-    for trial in running:
+    for trial in left:
         point = points.get(trial.user_attrs.get(POINT, -1))
         if point is None or not _is_of_orch(trial):
             continue
@@ -139,40 +145,55 @@ def sweep(database: Database, study: StudyRecord) -> int:
     return mended
 
 
-def _is_anything_left(database: Database, study: StudyRecord) -> bool:
-    """Whether a RUNNING trial is not the noted attempt of a claimed point.
+def _list_left(database: Database, study: StudyRecord, spare_seconds: float) -> list[int]:
+    """RUNNING trials that are not the noted attempt of a claimed point.
 
-    Hundreds of idle workers ask this again and again while others work: Optuna would make an object of every trial
+    Hundreds of idle workers ask this again and again while others work, and Optuna would make an object of every trial
     that runs, with all it reported, each time.
     """
-    attempted = sa.exists().where(
-        tables.points.c.study_uuid == study.uuid,
-        tables.points.c.state == "claimed",
-        tables.points.c.trial_id == _trials.c.trial_id,
+    attempt = sa.and_(
+        tables.points.c.study_uuid == study.uuid, tables.points.c.trial_id == _trials.c.trial_id
+    )
+    is_worked_on = sa.exists().where(attempt, tables.points.c.state == "claimed")
+    is_settled_lately = sa.exists().where(
+        attempt,
+        tables.points.c.state == "done",
+        tables.points.c.finished_at > database.clock - spare_seconds,
     )
     left = sa.select(_trials.c.trial_id).where(
-        _trials.c.study_id == study.optuna_study_id, _trials.c.state == "RUNNING", ~attempted
+        _trials.c.study_id == study.optuna_study_id, _trials.c.state == "RUNNING", ~is_worked_on
     )
+    if spare_seconds:
+        left = left.where(~is_settled_lately)
     with database.reading() as connection:
-        return connection.execute(left.limit(1)).first() is not None
+        return list(connection.execute(left.order_by(_trials.c.trial_id)).scalars())
+
+
+def _read_trials(database: Database, trial_ids: list[int]) -> list[Any]:
+    """Optuna's trials, past its cache, which would load every trial of the study; without those that were deleted."""
+    found = []
+    for trial_id in trial_ids:
+        with contextlib.suppress(KeyError):
+            found.append(_backend(database).get_trial(trial_id))
+    return found
 
 
 def list_running(database: Database, study: StudyRecord) -> list[Any]:
-    """Optuna's RUNNING trials of a study; none when it was deleted.
-
-    Read past Optuna's cache, which would load every trial of the study to answer.
-    """
+    """Optuna's RUNNING trials of a study, past its cache; none when it was deleted."""
     import optuna
 
-    storage = getattr(database.optuna, "_backend", database.optuna)
     try:
         return list(
-            storage.get_all_trials(
+            _backend(database).get_all_trials(
                 study.optuna_study_id, deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)
             )
         )
     except KeyError:
         return []
+
+
+def _backend(database: Database) -> Any:
+    return getattr(database.optuna, "_backend", database.optuna)
 
 
 @contextmanager

@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 FIRST_IDLE_SECONDS = 0.5
 LONGEST_IDLE_SECONDS = 10.0
 LONGEST_IDLE_FOREVER_SECONDS = 30.0
+SPARE_SECONDS = 5.0
 """How often a worker without work looks: less and less often, so that a thousand of them leave the database alone."""
 
 Result = TypeVar("Result")
@@ -194,7 +195,9 @@ class Worker:
             if study.uuid in self._settled:
                 continue
             counts = self._call(partial(points.count_points, self.database, study.uuid))
-            self._call(partial(trials.sweep, self.database, study))
+            # While others work, what they settled a moment ago is about to be told by themselves.
+            spare = 0.0 if counts.is_settled else SPARE_SECONDS
+            self._call(partial(trials.sweep, self.database, study, spare_seconds=spare))
             if counts.is_settled:
                 self._settled.add(study.uuid)
                 self.notify(SETTLED, study.name)

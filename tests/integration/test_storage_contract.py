@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -249,6 +250,18 @@ class TestTrials:
         assert states(database, study) == [COMPLETE, PRUNED, PRUNED]
         values = [t.value for t in optuna.load_study(study_name="small", storage=database.optuna).trials]
         assert values == [0.75, 0.5, None]
+
+    def test_a_sweep_beside_live_workers_leaves_them_the_telling(self, database: Database) -> None:
+        study = make_study(database)
+        held = claim(database, study)
+        trial_id, number = start(database, study, held)
+        points.finish_point(
+            database, held, outcome=COMPLETE, value=0.75, trial_id=trial_id, trial_number=number
+        )
+        assert trials.sweep(database, study, spare_seconds=60) == 0
+        time.sleep(0.05)
+        assert trials.sweep(database, study, spare_seconds=0.01) == 1
+        assert states(database, study) == [COMPLETE]
 
     def test_sweep_fails_the_twin_of_a_repeated_insert(self, database: Database) -> None:
         study = make_study(database)
