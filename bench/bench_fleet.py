@@ -24,16 +24,16 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
-import psycopg2
 
 from bench.fleet_process import Orders, run
+from bench.fleet_watch import Watch, latencies, make_watch
 from bench.machine import available_mib, cpu_seconds, memory_mib
 from bench.pgbouncer import PROGRAM, PgBouncer
 from orchestrator.verify import verify_study
@@ -151,7 +151,8 @@ class Case:
             server.execute("UPDATE orch_points SET expires_at = expires_at + 3600", database=name_of(url))
         database.close()
         finish, answers = processes.Event(), processes.Queue()
-        with self._pooled(server) as pooler:
+        with closing(server.connect(name_of(url))) as looking, self._pooled(server) as pooler:
+            watch = make_watch(looking)
             share = [len(part) for part in np.array_split(np.arange(self.workers), PROCESSES) if len(part)]
             reached = pooler.url(url) if pooler else url
             started = [
@@ -169,9 +170,11 @@ class Case:
             for process in started:
                 process.start()
             try:
-                self._wait_until_up(server, url, began, started)
+                self._wait_until_up(watch, began, started)
                 result: dict[str, Any] = {"seconds_until_all_are_up": round(time.monotonic() - began, 1)}
-                edges, measured = self._measure(server, url, pooler, [int(p.pid or 0) for p in started])
+                edges, measured = self._measure(
+                    server, watch, url, pooler, [int(p.pid or 0) for p in started]
+                )
                 result |= measured
                 ended = time.monotonic()
                 finish.set()
@@ -196,17 +199,14 @@ class Case:
         with PgBouncer(server, mode, sessions, limits=self.way != "bare") as pooler:
             yield pooler
 
-    def _wait_until_up(self, server: PostgresServer, url: str, began: float, started: list[Any]) -> None:
+    def _wait_until_up(self, watch: Watch, began: float, started: list[Any]) -> None:
         counted = (
             "orch_workers WHERE state = 'idle'"
             if self.idle
             else "orch_points WHERE state = 'claimed' AND trial_id IS NOT NULL"
         )
-        up = 0
         while True:
-            # On so busy a machine a new session may time out; the next one tells.
-            with suppress(psycopg2.OperationalError):
-                up = server.execute(f"SELECT count(*) FROM {counted}", database=name_of(url))[0][0]
+            (up,) = watch(f"SELECT count(*) FROM {counted}")
             if up >= 0.99 * self.workers:
                 return
             if time.monotonic() - began > 600 or not all(process.is_alive() for process in started):
@@ -214,24 +214,24 @@ class Case:
             time.sleep(1)
 
     def _measure(
-        self, server: PostgresServer, url: str, pooler: PgBouncer | None, workers: list[int]
+        self, server: PostgresServer, watch: Watch, url: str, pooler: PgBouncer | None, workers: list[int]
     ) -> tuple[tuple[float, float], dict[str, Any]]:
         groups = {"server": [server.process_id], "workers": workers}
         if pooler:
             groups["pgbouncer"] = [pooler.process_id]
         name = name_of(url)
         committed = f"SELECT xact_commit FROM pg_stat_database WHERE datname = '{name}'"
-        active = f"SELECT count(*), count(*) FILTER (WHERE state <> 'idle') FROM pg_stat_activity WHERE datname = '{name}'"
+        active = f"SELECT count(*), count(*) FILTER (WHERE state <> 'idle') FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
         before = {group: cpu_seconds(roots) for group, roots in groups.items()}
-        commits, start = server.execute(committed)[0][0], time.time()
+        (before_commits,), start = watch(committed), time.time()
         samples, waiting = [], []
         while time.time() < start + self.window:
             time.sleep(1)
-            samples.append(server.execute(active)[0])
+            samples.append(watch(active))
             if pooler:
                 waiting.append(pooler.pools()["cl_waiting"])
         end = time.time()
-        commits = server.execute(committed)[0][0] - commits
+        commits = watch(committed)[0] - before_commits
         share = {
             group: (cpu_seconds(roots) - before[group]) / (end - start) for group, roots in groups.items()
         }
@@ -301,20 +301,6 @@ class Case:
         ):
             return "the pooler's sessions"
         return "nothing yet"
-
-
-def latencies(
-    calls: list[dict[str, list[tuple[float, float]]]], edges: tuple[float, float]
-) -> dict[str, Any]:
-    """Milliseconds of the calls that began between the edges: median and 95 %."""
-    found: dict[str, Any] = {}
-    for name in ("claim", "epoch"):
-        seconds = [took for part in calls for began, took in part[name] if edges[0] <= began < edges[1]]
-        found[f"{name}s_per_s"] = round(len(seconds) / (edges[1] - edges[0]), 1)
-        if seconds:
-            median, high = np.percentile(np.array(seconds) * 1000, [50, 95])
-            found[f"{name}_ms"] = {"median": round(median, 1), "95 %": round(high, 1)}
-    return found
 
 
 def name_of(url: str) -> str:
