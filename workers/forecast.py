@@ -54,12 +54,14 @@ def forecast_final(
 
 
 class ForecastPruner:
-    """Predictive termination (Domhan et al. 2015, "Speeding up automatic hyperparameter optimization of deep neural networks
-    by extrapolation of learning curves", §3.3), with a regression on complete trials instead of fitted curves.
+    """Stops a trial that will hardly become the best one.
 
     After every step beyond `warmup_steps` a trial stops when it is not among the best 1/reduction_factor of all values that
-    ever reached that step, and `forecast + confidence * standard deviation` is below what the best complete trial ended with.
-    """  # noqa: D205
+    ever reached that step, and `forecast + confidence * standard deviation` is below what the best complete trial ended with:
+    the predictive termination criterion of Domhan et al. 2015, "Speeding up automatic hyperparameter optimization of deep
+    neural networks by extrapolation of learning curves". Like Baker et al. 2017, "Practical neural network performance
+    prediction for early stopping", it regresses on trials that ended instead of fitting curves.
+    """
 
     def __init__(
         self,
