@@ -4,8 +4,8 @@ A few processes hold the workers as threads, each a whole worker loop with its o
 beats, epochs (six fold rows, a report, a pruning check) and finishes. Training is a sleep. Points take `--pace` seconds
 per worker, at least 30 s, so that server and workers fit on one machine together; every epoch takes a twentieth of that.
 Workers come, and leave, at `--per-second`: a thousand at the same instant on the server's own two cores measure these
-cores. Each case is measured for `--window` seconds while every worker works; then all points are ended early, and every
-one of them must have ended exactly once. The idle cases: workers with `--forever` and nothing left; workers without a point
+cores. Each case is measured for `--window` seconds while every worker works; then all points that were begun are ended
+early, and every one of them must have ended exactly once. The idle cases: workers with `--forever` and nothing left; workers without a point
 while another one still works.
 
     python bench/bench_fleet.py [--workers 50 200 500 1000] [--ways direct session transaction bare] [--pace 0.3]
@@ -50,6 +50,7 @@ SPARE_SESSIONS = 50
 SHORTEST_POINT = 30.0
 STUDY = "fleet"
 REALISTIC = {"fsync": "on", "full_page_writes": "on", "autovacuum": "on", "shared_buffers": "256MB"}
+GIVE_UP_OPEN_POINTS = "DELETE FROM orch_points WHERE state = 'open' RETURNING point"
 BUSY = 0.85
 """Of all cores: more means that the machine is what gives out."""
 
@@ -177,6 +178,8 @@ class Case:
                 )
                 result |= measured
                 ended = time.monotonic()
+                # Else a thousand workers would begin hundreds of points more at the same instant.
+                left = server.execute(GIVE_UP_OPEN_POINTS, database=name_of(url))
                 finish.set()
                 answered = [answers.get(timeout=900) for _ in started]
                 for process in started:
@@ -187,7 +190,7 @@ class Case:
                     process.kill()
         result |= latencies([calls for calls, _ in answered], edges)
         result["errors"] = [error for _, errors in answered for error in errors][:3]
-        return self._summarise(url, study, result)
+        return self._summarise(url, study, result, begun=self.points - len(left))
 
     @contextmanager
     def _pooled(self, server: PostgresServer) -> Iterator[PgBouncer | None]:
@@ -256,26 +259,26 @@ class Case:
             **{f"{group}_mib": round(memory_mib(roots)) for group, roots in groups.items()},
         }
 
-    def _summarise(self, url: str, study: StudyRecord, result: dict[str, Any]) -> dict[str, Any]:
+    def _summarise(self, url: str, study: StudyRecord, result: dict[str, Any], begun: int) -> dict[str, Any]:
         database = open_database(url)
         try:
             counts = count_points(database, study.uuid)
             problems: list[str] = []
             if not self.idle:
                 planned: list[dict[str, Any] | None] = [
-                    {"batch_size": 16 + number} for number in range(self.points)
+                    {"batch_size": 16 + number} for number in range(begun)
                 ]
                 document = verify_study(database, load_study(database, STUDY), planned)
                 problems = document["problems"]
                 ended = document["trials"].get("COMPLETE", 0) + document["trials"].get("PRUNED", 0)
-                if ended != self.points or not counts.is_settled or counts.failed:
-                    problems.append(f"{ended} trials ended for {self.points} points: {counts}")
+                if ended != begun or not counts.is_settled or counts.failed:
+                    problems.append(f"{ended} trials ended for {begun} points: {counts}")
         finally:
             database.close()
         ok = not problems and not result["errors"]
         facts = {"workers": self.workers, "way": self.way, **({"idle": self.idle} if self.idle else {})}
         if not self.idle:
-            facts |= {"seconds_per_point": self.seconds, "points": self.points}
+            facts |= {"seconds_per_point": self.seconds, "points": begun}
         result = {
             **facts,
             **result,
