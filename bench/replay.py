@@ -67,6 +67,8 @@ def main() -> None:
         curves = read_curves(file)
         print(f"{file.name}: {len(curves)} trials x {curves.shape[1]} folds x {curves.shape[2]} epochs")
         print(f"  {'saved % / regret':<22}{'recorded':>16}{'shuffled':>16}{'resampled':>16}")
+        bounds = [bound_saving(studies) for studies in ([curves], shuffle(curves), resample(curves))]
+        print(f"  {'at most, knowing ends':<22}" + "".join(f"{100 * saved:9.1f} /0.0000" for saved in bounds))
         for name, section in rules.items():
             cells = [measure(studies, section) for studies in ([curves], shuffle(curves), resample(curves))]
             text = "".join(f"{100 * saved:9.1f} /{regret:6.4f}"[:18].rjust(16) for saved, regret in cells)
@@ -78,6 +80,18 @@ def measure(studies: Iterable[Array], section: dict[str, object]) -> tuple[float
     results = [replay(curves, PrunerSection.model_validate(section)) for curves in studies]
     saved, regret = np.mean(results, axis=0)
     return float(saved), float(regret)
+
+
+def bound_saving(studies: Iterable[Array]) -> float:
+    """What is saved by who knows how every trial ends: each new best runs whole, the others one epoch."""
+    shares = []
+    for curves in studies:
+        means = curves.mean(axis=1)
+        values = np.where(np.isnan(means).any(axis=1), -math.inf, means.max(axis=1))
+        is_new_best = values > np.maximum.accumulate([-math.inf, *values[:-1]])
+        planned = [run_alone(mean) for mean in means]
+        shares.append(1 - float(np.where(is_new_best, planned, 1).sum()) / sum(planned))
+    return float(np.mean(shares))
 
 
 def verdict(name: str, cells: list[tuple[float, float]]) -> str:

@@ -49,7 +49,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = chosen.data.resolve() if chosen.data else draw(folder, chosen.patients, chosen.size)
-        options = (*REGIME, "--trials", chosen.trials, "--set", f"training.precision={chosen.precision}")
+        accepted = () if chosen.data else DRAWN_ALIKE
+        options = (
+            *REGIME,
+            *accepted,
+            "--trials",
+            chosen.trials,
+            "--set",
+            f"training.precision={chosen.precision}",
+        )
         for pruner in [*chosen.pruners, *(["none"] if chosen.unpruned else [])]:
             orch(folder, "study", "create", pruner, "--data", data, "--pruner", pruner, *options)
         print(f"load {os.getloadavg()[0]:.1f}", flush=True)
@@ -95,6 +103,8 @@ def main() -> None:
 
 
 REGIME = ("--regime", "I", "--set", "model.weights=none")
+DRAWN_ALIKE = ("--accept", "near-duplicates")
+"""Among thousands of drawn legs some pairs are so alike that the audit takes them for copies."""
 
 
 def draw(folder: Path, patients: int, size: int) -> Path:

@@ -127,7 +127,7 @@ def _follow(
     sleep: Callable[[float], None],
 ) -> PointCounts:
     from storage.points import count_points, list_points
-    from storage.trials import sweep
+    from storage.sweeping import sweep
 
     history: deque[tuple[float, int]] = deque()
     while True:

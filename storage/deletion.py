@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from storage import tables
 from storage.engine import Database
 from storage.studies import StudyRecord, delete_study, stop_study
-from storage.trials import list_running, sweep
+from storage.sweeping import sweep
+from storage.trials import list_running
 from storage.waiting import described
 
 _points = tables.points.c

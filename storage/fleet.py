@@ -12,6 +12,7 @@ from storage import tables
 from storage.engine import Database
 
 KEPT_SECONDS = 7 * 86_400
+IDLE_SECONDS = 120.0
 _workers = tables.workers.c
 
 
@@ -61,6 +62,14 @@ def note_worker(
             )
             .on_conflict_do_update(index_elements=["worker"], set_=changing)
         )
+
+
+def count_idle(database: Database) -> int:
+    """Workers that said lately that they have nothing to do."""
+    lately = _workers.last_seen > database.clock - IDLE_SECONDS
+    query = sa.select(sa.func.count()).where(_workers.state == "idle", lately)
+    with database.reading() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def forget_old_workers(database: Database) -> None:

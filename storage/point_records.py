@@ -74,6 +74,16 @@ def list_points(
     return [PointRecord.from_row(row) for row in rows]
 
 
+def is_any_claimable(database: Database, study_uuid: str) -> bool:
+    """Whether a point is open, or held by a worker that let its lease run out."""
+    is_claimable = sa.or_(
+        _points.state == "open", sa.and_(_points.state == "claimed", _points.expires_at < database.clock)
+    )
+    query = sa.select(_points.point).where(_points.study_uuid == study_uuid, is_claimable).limit(1)
+    with database.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
 def count_points(database: Database, study_uuid: str) -> PointCounts:
     """Count the points of a study by what became of them."""
     with database.reading() as connection:

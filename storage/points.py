@@ -23,7 +23,13 @@ from sqlalchemy.engine import Connection
 from storage import tables
 from storage.engine import Database
 from storage.errors import LeaseLostError
-from storage.point_records import PointCounts, PointRecord, count_points, list_points
+from storage.point_records import (
+    PointCounts,
+    PointRecord,
+    count_points,
+    is_any_claimable,
+    list_points,
+)
 from storage.studies import StudyRecord
 
 __all__ = [
@@ -39,6 +45,7 @@ __all__ = [
     "expire_leases",
     "fail_point",
     "finish_point",
+    "is_any_claimable",
     "keep_params",
     "list_points",
     "note_progress",

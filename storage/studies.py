@@ -157,6 +157,9 @@ def delete_study(database: Database, study: StudyRecord) -> None:
         with contextlib.suppress(KeyError):
             database.optuna.delete_study(study.optuna_study_id)
         with database.transaction() as connection:
+            connection.execute(
+                sa.delete(tables.facts).where(tables.facts.c.key == tables.turn_key(study.uuid))
+            )
             connection.execute(sa.delete(tables.studies).where(tables.studies.c.uuid == study.uuid))
 
 

@@ -147,3 +147,8 @@ facts = sa.Table(
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+
+
+def turn_key(study_uuid: str) -> str:
+    """The key of the fact that says when an idle worker last swept a study."""
+    return f"sweep:{study_uuid}"

@@ -16,12 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from storage import fleet, points, trials
+from storage import fleet, points
 from storage.engine import Database
 from storage.errors import DatabaseAwayError, DeviceSettledError, OrchError
 from storage.peers import EpochMeans
 from storage.points import Claim
 from storage.studies import StudyRecord
+from storage.sweeping import sweep_beside_others
 from storage.waiting import wait_for
 from workers.drain import Grace
 from workers.lease import Drained
@@ -39,8 +40,9 @@ log = logging.getLogger(__name__)
 FIRST_IDLE_SECONDS = 0.5
 LONGEST_IDLE_SECONDS = 10.0
 LONGEST_IDLE_FOREVER_SECONDS = 30.0
-SPARE_SECONDS = 5.0
-"""How often a worker without work looks: less and less often, so that a thousand of them leave the database alone."""
+LOOKS_PER_SECOND = 20.0
+"""How often a worker without work looks: less and less often, and the fewer times the more of them do, so that a thousand
+leave the database alone and the fleet still sees what there is within a moment."""
 
 Result = TypeVar("Result")
 FindObjective = Callable[[StudyRecord], "Objective"]
@@ -115,7 +117,8 @@ class Worker:
                         break
                     self._call(lambda: self._note("idle"))
                     longest = self._longest_idle(served, all_settled=all_settled)
-                    self.stop.wait(min(idle, longest) * random.uniform(0.8, 1.2))
+                    crowd = self._call(partial(fleet.count_idle, self.database)) / LOOKS_PER_SECOND
+                    self.stop.wait(max(min(idle, longest), crowd) * random.uniform(0.8, 1.2))
                     idle = min(idle * 1.6, longest)
             except (Drained, DatabaseAwayError):
                 if not self.stop.is_set():
@@ -134,7 +137,7 @@ class Worker:
         for study in studies:
             if self.stop.is_set() or study.state != "open" or study.uuid in self._settled:
                 continue
-            if not self._has_work(study):
+            if not self._call(partial(points.is_any_claimable, self.database, study.uuid)):
                 continue
             try:
                 objective = self.find_objective(study)
@@ -195,13 +198,11 @@ class Worker:
             if study.uuid in self._settled:
                 continue
             counts = self._call(partial(points.count_points, self.database, study.uuid))
-            # While others work, what they settled a moment ago is about to be told by themselves.
-            spare = 0.0 if counts.is_settled else SPARE_SECONDS
-            self._call(partial(trials.sweep, self.database, study, spare_seconds=spare))
-            if counts.is_settled:
+            nothing_left = self._call(partial(sweep_beside_others, self.database, study))
+            if counts.is_settled and nothing_left:
                 self._settled.add(study.uuid)
                 self.notify(SETTLED, study.name)
-            elif study.state == "open" or counts.running:
+            elif study.state == "open" or counts.running or not nothing_left:
                 all_settled = False
         return all_settled
 
@@ -215,10 +216,6 @@ class Worker:
     def _hold(self, study: StudyRecord, claim: Claim, lease_seconds: float) -> None:
         points.beat(self.database, claim, lease_seconds=lease_seconds)
         self._note("working", study.uuid, claim.point)
-
-    def _has_work(self, study: StudyRecord) -> bool:
-        counts = self._call(lambda: points.count_points(self.database, study.uuid))
-        return counts.open + counts.running > 0
 
     def _note(self, state: str, study_uuid: str | None = None, point: int | None = None) -> None:
         fleet.note_worker(

@@ -1,7 +1,7 @@
 """From a claim to a settled point: start the trial, evaluate it, and say what became of it.
 
 The point is settled first and Optuna is told afterwards; an attempt that ends without a value says why before it gives
-its point back. So whatever is cut off where, `storage.trials.sweep` finds the truth.
+its point back. So whatever is cut off where, `storage.sweeping` finds the truth.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from storage.engine import Database
 from storage.errors import DataError, FeaturesError, ModelError, SpecError, WeightsError
 from storage.points import count_points
 from storage.studies import StudyRecord, find_study, list_studies, load_study
-from storage.trials import sweep
+from storage.sweeping import sweep
 from workers.lease import Drained
 from workers.loop import StudyRefused, Worker, WorkerSummary
 from workers.notices import GRACE_SECONDS

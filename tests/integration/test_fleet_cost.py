@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from storage import points, studies, trials
+from storage import points, studies, sweeping, trials
 from storage.distributions import distributions
 from storage.engine import Database, open_database
 from tests.studies import PretendObjective, claim, expire, make_study
@@ -59,9 +59,9 @@ def test_an_idle_worker_loads_no_trial_that_others_work_on(
     load = backend.get_trial
     monkeypatch.setattr(backend, "get_trial", lambda number: loads.append(number) or load(number))
     monkeypatch.delattr(type(backend), "get_all_trials")
-    assert trials.sweep(database, study) == 0
+    assert sweeping.sweep(database, study) == 0
     assert loads == []
     expire(database, held)
-    assert trials.sweep(database, study) == 1
+    assert sweeping.sweep(database, study) == 1
     assert set(loads) == {trial_id}, "only the one that was left"
     assert points.claim_point(database, study, worker="w", token=str(uuid.uuid4())) is not None

@@ -12,7 +12,7 @@ import optuna
 import pytest
 import sqlalchemy as sa
 
-from storage import fleet, ledger, points, predictions, studies, tables, trials
+from storage import fleet, ledger, points, predictions, studies, sweeping, tables, trials
 from storage.engine import Database, open_database
 from storage.errors import LeaseLostError, StudyExistsError, StudyNotFoundError
 from storage.objectives import AUC, METRICS
@@ -165,7 +165,7 @@ class TestPoints:
         record = points.list_points(database, study.uuid)[0]
         assert record.state == "failed"
         assert "times in a row" in str(record.error)
-        trials.sweep(database, study)
+        sweeping.sweep(database, study)
         assert states(database, study) == ["FAIL"] * MAX_LOSSES
 
     def test_a_failure_is_retried_and_then_final(self, database: Database) -> None:
@@ -224,7 +224,7 @@ class TestTrials:
     def test_sweep_leaves_the_present_attempt_alone(self, database: Database) -> None:
         study = make_study(database)
         start(database, study, claim(database, study))
-        assert trials.sweep(database, study) == 0
+        assert sweeping.sweep(database, study) == 0
         assert states(database, study) == ["RUNNING"]
 
     def test_sweep_fails_what_a_killed_worker_left(self, database: Database) -> None:
@@ -232,11 +232,11 @@ class TestTrials:
         held = claim(database, study)
         start(database, study, held)
         expire(database, held)
-        assert trials.sweep(database, study) == 1
+        assert sweeping.sweep(database, study) == 1
         (trial,) = optuna.load_study(study_name="small", storage=database.optuna).trials
         assert (trial.state.name, trial.user_attrs["orch_outcome"]) == ("FAIL", "lost")
         assert points.count_points(database, study.uuid).open == 6
-        assert trials.sweep(database, study) == 0
+        assert sweeping.sweep(database, study) == 0
 
     def test_sweep_tells_a_finish_that_was_cut_off(self, database: Database) -> None:
         study = make_study(database)
@@ -246,7 +246,7 @@ class TestTrials:
             points.finish_point(
                 database, held, outcome=outcome, value=value, trial_id=trial_id, trial_number=number
             )
-        assert trials.sweep(database, study) == 3
+        assert sweeping.sweep(database, study) == 3
         assert states(database, study) == [COMPLETE, PRUNED, PRUNED]
         values = [t.value for t in optuna.load_study(study_name="small", storage=database.optuna).trials]
         assert values == [0.75, 0.5, None]
@@ -258,17 +258,60 @@ class TestTrials:
         points.finish_point(
             database, held, outcome=COMPLETE, value=0.75, trial_id=trial_id, trial_number=number
         )
-        assert trials.sweep(database, study, spare_seconds=60) == 0
+        assert sweeping.sweep(database, study, spare_seconds=60) == 0
+        assert not sweeping.sweep_beside_others(database, study), "something is left, though not for others"
         time.sleep(0.05)
-        assert trials.sweep(database, study, spare_seconds=0.01) == 1
+        assert sweeping.sweep(database, study, spare_seconds=0.01) == 1
         assert states(database, study) == [COMPLETE]
+        assert sweeping.sweep_beside_others(database, study)
+
+    def test_idle_workers_take_turns_to_sweep(self, database: Database) -> None:
+        study = make_study(database)
+        held = claim(database, study)
+        start(database, study, held)
+        assert sweeping.sweep_beside_others(database, study), "nothing to do takes no turn"
+        expire(database, held)
+        assert sweeping.sweep_beside_others(database, study)
+        assert states(database, study) == ["FAIL"]
+        again = claim(database, study)
+        start(database, study, again)
+        expire(database, again)
+        assert not sweeping.sweep_beside_others(database, study), "another one swept a moment ago"
+        assert states(database, study) == ["FAIL", "RUNNING"]
+        time.sleep(sweeping.TURN_SECONDS)
+        assert sweeping.sweep_beside_others(database, study)
+        assert states(database, study) == ["FAIL", "FAIL"]
+
+    def test_a_trial_that_is_none_of_orch_keeps_no_worker(self, database: Database) -> None:
+        study = make_study(database)
+        database.optuna.create_new_trial(study.optuna_study_id)
+        assert sweeping.sweep_beside_others(database, study)
+
+    def test_what_can_be_claimed(self, database: Database) -> None:
+        study = make_study(database, points=1)
+        assert points.is_any_claimable(database, study.uuid)
+        held = claim(database, study)
+        assert not points.is_any_claimable(database, study.uuid)
+        expire(database, held)
+        assert points.is_any_claimable(database, study.uuid)
+
+    def test_a_deleted_study_leaves_no_turn(self, database: Database) -> None:
+        study = make_study(database)
+        held = claim(database, study)
+        start(database, study, held)
+        expire(database, held)
+        sweeping.sweep_beside_others(database, study)
+        studies.delete_study(database, study)
+        with database.reading() as connection:
+            keys = connection.execute(sa.select(tables.facts.c.key)).scalars().all()
+        assert not [key for key in keys if key.startswith("sweep")]
 
     def test_sweep_fails_the_twin_of_a_repeated_insert(self, database: Database) -> None:
         study = make_study(database)
         held = claim(database, study)
         trials.start_trial(database, study, held, BATCH, "worker")
         start(database, study, held)
-        assert trials.sweep(database, study) == 1
+        assert sweeping.sweep(database, study) == 1
         assert states(database, study) == ["FAIL", "RUNNING"]
 
     def test_settling_or_ending_twice_changes_nothing(self, database: Database) -> None:

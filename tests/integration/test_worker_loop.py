@@ -43,6 +43,20 @@ def trial_list(database: Database, study: studies.StudyRecord) -> list[optuna.tr
     return optuna.load_study(study_name=study.name, storage=database.optuna).get_trials(deepcopy=False)
 
 
+def test_a_stopped_study_whose_last_holder_vanished_keeps_no_worker(database: Database) -> None:
+    study = make_study(database, points=2)
+    held = claim(database, study)
+    studies.stop_study(database, study)
+    expire(database, held)
+    stop = threading.Event()
+    timer = threading.Timer(20, stop.set)
+    timer.start()
+    summary = work(database, study, PretendObjective(), stop)
+    timer.cancel()
+    assert not summary.drained, "it waited for a worker that is gone"
+    assert points.count_points(database, study.uuid).open == 2
+
+
 def test_a_study_is_worked_off_and_every_number_adds_up(database: Database) -> None:
     study = make_study(database, points=5)
     summary = work(database, study, PretendObjective())
