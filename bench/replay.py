@@ -1,9 +1,9 @@
 """What pruning rules save and lose, replayed on curves that were recorded without pruning.
 
-    python -m bench.replay [--curves CSV ...] [--all]
+    python -m bench.replay [--curves CSV ...] [--all] [--fold-by-fold]
 
 One worker takes the trials one after the other, in lockstep over the folds, through the rules of `workers.pruning`
-themselves. Saved: the share of fold-epochs that were not trained. Regret: the best value of all trials minus that of
+themselves; or fold by fold, judged after each fold. Saved: the share of fold-epochs that were not trained. Regret: the best value of all trials minus that of
 the best trial that came to its end. Three ways to go through the same curves, seeds fixed in advance:
 
 - recorded: in their order;
@@ -17,17 +17,18 @@ from __future__ import annotations
 
 import argparse
 import csv
+import functools
 import gzip
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.sections import PRUNER_PRESETS, PrunerSection
-from workers.named_pruners import make_pruner
+from workers.named_pruners import make_pruner, make_pruner_of_folds
 from workers.pruning import FoldCurves, Pruner
 
 Array = NDArray[np.float64]
@@ -56,7 +57,9 @@ def main() -> None:
         "--curves", type=Path, nargs="*", help="files instead of bench/data and the reference study"
     )
     arguments.add_argument("--all", action="store_true", help="single rules, too, not only the presets")
+    arguments.add_argument("--fold-by-fold", action="store_true", help="the sequential schedule")
     chosen = arguments.parse_args()
+    run = replay_folds if chosen.fold_by_fold else replay
     files = chosen.curves or [
         *([DATA / "reference-study" / "regime-1-curves.csv.gz"] if DATA.is_dir() else []),
         *sorted((HERE / "data").glob("*.csv.gz")),
@@ -67,17 +70,29 @@ def main() -> None:
         curves = read_curves(file)
         print(f"{file.name}: {len(curves)} trials x {curves.shape[1]} folds x {curves.shape[2]} epochs")
         print(f"  {'saved % / regret':<22}{'recorded':>16}{'shuffled':>16}{'resampled':>16}")
-        bounds = [bound_saving(studies) for studies in ([curves], shuffle(curves), resample(curves))]
-        print(f"  {'at most, knowing ends':<22}" + "".join(f"{100 * saved:9.1f} /0.0000" for saved in bounds))
+        if chosen.fold_by_fold:
+            curves = np.where(np.isnan(curves).any(axis=(1, 2), keepdims=True), -math.inf, curves)
+        else:
+            bounds = [bound_saving(studies) for studies in ([curves], shuffle(curves), resample(curves))]
+            print(
+                f"  {'at most, knowing ends':<22}" + "".join(f"{100 * saved:9.1f}       " for saved in bounds)
+            )
         for name, section in rules.items():
-            cells = [measure(studies, section) for studies in ([curves], shuffle(curves), resample(curves))]
+            cells = [
+                measure(studies, section, run) for studies in ([curves], shuffle(curves), resample(curves))
+            ]
             text = "".join(f"{100 * saved:9.1f} /{regret:6.4f}"[:18].rjust(16) for saved, regret in cells)
-            print(f"  {name:<22}{text}  {verdict(name, cells)}", flush=True)
+            found = "" if chosen.fold_by_fold else verdict(name, cells)
+            print(f"  {name:<22}{text}  {found}", flush=True)
 
 
-def measure(studies: Iterable[Array], section: dict[str, object]) -> tuple[float, float]:
+def measure(
+    studies: Iterable[Array],
+    section: dict[str, object],
+    run: Callable[[Array, PrunerSection], tuple[float, float]],
+) -> tuple[float, float]:
     """Mean share of fold-epochs saved and mean regret over studies."""
-    results = [replay(curves, PrunerSection.model_validate(section)) for curves in studies]
+    results = [run(curves, PrunerSection.model_validate(section)) for curves in studies]
     saved, regret = np.mean(results, axis=0)
     return float(saved), float(regret)
 
@@ -128,6 +143,34 @@ def replay(curves: Array, section: PrunerSection) -> tuple[float, float]:
         if ran == epochs and (best is None or values[point] > values[best]) and values[point] > -math.inf:
             best = point
     return 1 - used / planned, float(values.max() - (values[best] if best is not None else math.nan))
+
+
+def replay_folds(curves: Array, section: PrunerSection) -> tuple[float, float]:
+    """The same where folds are trained one after the other and a trial is judged after each of them only.
+
+    Args:
+        curves: as for `replay`, -inf for all of a trial that diverged.
+        section: the rule.
+    """
+    trials, folds, _ = curves.shape
+    pruner = make_pruner_of_folds(section, folds)
+    values = np.stack([curves[:, :done].mean(axis=1).max(axis=1) for done in range(1, folds + 1)], axis=1)
+    reached: list[dict[int, float]] = [{} for _ in range(folds + 1)]
+    best: int | None = None
+    used = 0
+    for point in range(trials):
+        for done in range(1, folds + 1):
+            used += 1
+            reached[done][point] = value = float(values[point, done - 1])
+            if best is None or done == folds:
+                continue
+            beside = FoldCurves(curves[point, :done], functools.partial(curves.__getitem__, best))
+            if pruner.should_stop(point, done, value, reached.__getitem__, beside):
+                break
+        else:
+            if best is None or values[point, -1] > values[best, -1]:
+                best = point
+    return 1 - used / (trials * folds), float(values[:, -1].max() - values[best, -1])
 
 
 def run_alone(mean: Array) -> int:
