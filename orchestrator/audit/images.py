@@ -118,9 +118,10 @@ def find_sealed_elsewhere(dataset: Dataset, cache: Path, database: Database | No
             "holdout-in-training",
             "error",
             f"{images} of {len(dataset.sha256)} development images are sealed in the hold-out of "
-            f"{len(known)} other data set(s): {_few([name[:19] + '..' for name in known])}.",
-            "Train on the data set whose hold-out is sealed; a hold-out that was trained on measures nothing. "
-            "Only if that import was a mistake and is deleted, so that nothing will be judged on it, is this harmless.",
+            f"{'another data set' if len(known) == 1 else f'{len(known)} other data sets'}: "
+            f"{_few([name[:19] + '..' for name in known])}.",
+            "Train on the data set whose hold-out is sealed; a hold-out that was trained on measures nothing. Was that import a "
+            f"mistake, and nothing judged on it: orch data forget {next(iter(known))}",
             {"images": images, "holdouts": {name: len(found) for name, found in known.items()}},
         )
     ]

@@ -10,6 +10,7 @@ import typer
 from orchestrator import console
 from orchestrator.commands import data_preview
 from orchestrator.commands.data_audit import audit
+from orchestrator.commands.data_forget import forget
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson
 
@@ -164,6 +165,7 @@ def show(
 
 
 app.command("preview")(data_preview.preview)
+app.command("forget")(forget)
 
 
 def _ask_for_group(labels: Path) -> None:

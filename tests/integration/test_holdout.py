@@ -11,9 +11,11 @@ import pytest
 from storage.datasets import Dataset, load_dataset
 from storage.engine import open_database
 from storage.errors import DataError
+from storage.forgetting import forget_holdout
 from storage.holdout import find_unsealed, list_openings, open_holdout, register_sealed
 from storage.imports import Choices, import_dataset
 from tests.pictures import make_data
+from tests.studies import make_study
 
 CHOICES = Choices(group_columns=("patient",), holdout=0.25)
 
@@ -44,6 +46,48 @@ def test_an_opening_gives_the_rows_and_is_on_record(dataset: Dataset, database_u
         assert "@" in from_database.opened_by
     finally:
         database.close()
+
+
+def test_an_import_that_was_a_mistake_is_forgotten_until_something_was_judged_on_it(
+    dataset: Dataset, tmp_path: Path, database_url: str
+) -> None:
+    images, labels = tmp_path / "images", tmp_path / "labels.csv"
+    cache = tmp_path / "cache"
+    database = open_database(database_url)
+    again = import_dataset(
+        images,
+        labels,
+        tmp_path / "again",
+        Choices(group_columns=("patient",), holdout=0.25, seed=7),
+        cache=cache,
+        database=database,
+    )
+
+    def sealed_elsewhere() -> list[str]:
+        return list(
+            find_unsealed(dataset.sha256, cache=cache, database=database, besides=dataset.fingerprint)
+        )
+
+    assert sealed_elsewhere() == [again.fingerprint]
+    assert forget_holdout(again.fingerprint, again.folder, cache, database) == 6
+    assert sealed_elsewhere() == []
+    assert forget_holdout(again.fingerprint, None, cache, database) == 0
+    register_sealed(again.folder, again.fingerprint, cache, database)
+    open_holdout(again, database=database, model_sha256="m", purpose="p")
+    with pytest.raises(DataError, match="was opened"):
+        forget_holdout(again.fingerprint, None, cache, database)
+    assert sealed_elsewhere() == [again.fingerprint]
+    database.close()
+
+
+def test_a_data_set_that_a_study_was_made_on_is_not_forgotten(
+    dataset: Dataset, tmp_path: Path, sqlite_url: str
+) -> None:
+    database = open_database(sqlite_url)
+    make_study(database, "first", **{"data.fingerprint": dataset.fingerprint})
+    with pytest.raises(DataError, match="study 'first'"):
+        forget_holdout(dataset.fingerprint, dataset.folder, tmp_path / "cache", database)
+    database.close()
 
 
 def test_both_records_of_one_opening_count_once(dataset: Dataset, sqlite_url: str) -> None:
