@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.backbones import check_backbone
 from orchestrator.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
 from storage.errors import DataError, SpecError, UsageError
 from storage.spec import StudySpec
@@ -83,8 +84,10 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
     """Return the spec with the SHA-256 of a weights file, so that every worker uses the same weights.
 
     Raises:
-        SpecError: the file does not exist.
+        SpecError: the file does not exist, or the backbone.
     """
+    if spec.model.kind == "transfer":
+        check_backbone(spec.model.backbone)
     weights = spec.model.weights
     if weights in ("imagenet", "none") or spec.model.weights_sha256:
         return spec

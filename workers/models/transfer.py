@@ -170,8 +170,8 @@ def _build_imagenet(model: ModelSection, build: Callable[..., keras.Model]) -> k
             f"{_first_sentence(error)}",
             why="There is no way to the network from here, or a download was cut off.",
             next_step=(
-                "Copy the file into ~/.keras/models from a machine that has it, give a file with "
-                "--set model.weights=FILE.h5, or use random weights with --set model.weights=none."
+                "Copy the file into ~/.keras/models from a machine that has it; or make the study anew, with a file "
+                "(--set model.weights=FILE.h5) or with random weights (--set model.weights=none)."
             ),
         ) from error
     finally:
