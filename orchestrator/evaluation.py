@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.versions import library_versions
 from storage.errors import DataError
+from storage.wording import show_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,9 +150,9 @@ def find_targets(card: dict[str, Any], dataset: Dataset, outputs: int) -> tuple[
     missing = [target for target in targets if target not in dataset.targets]
     if missing or len(targets) != outputs:
         raise DataError(
-            f"The model has {outputs} outputs ({', '.join(targets)}), which {dataset.folder} does not label all."
+            f"The model has {show_count(outputs, 'output')} ({', '.join(targets)}), which {dataset.folder} does not label all."
             if missing
-            else f"The model has {outputs} outputs, {dataset.folder} has {len(targets)} labels.",
+            else f"The model has {show_count(outputs, 'output')}, {dataset.folder} has {show_count(len(targets), 'label')}.",
             why=f"Its labels are {', '.join(dataset.targets)}.",
             next_step="Import the images with label columns of these names.",
         )

@@ -10,6 +10,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
+from storage.wording import show_count, show_times
 
 Columns = Annotated[
     list[str] | None,
@@ -103,13 +104,13 @@ def evaluate(
 
 def _print(document: dict[str, Any]) -> None:
     data, openings = document["data"], document["openings"]
-    opened = f"{len(openings)} times" if len(openings) > 1 else "once" if openings else None
+    images, groups = show_count(data["images"], "image"), show_count(data["groups"], "group")
     console.print_facts(
         [
             ("model", f"{document['model']['file']} (SHA-256 {document['model']['sha256'][:12]}..)"),
-            ("judged on", f"{data['part']}: {data['images']} images of {data['groups']} groups"),
+            ("judged on", f"{data['part']}: {images} of {groups}"),
             ("data set", data["fingerprint"]),
-            ("hold-out opened", opened),
+            ("hold-out opened", show_times(len(openings)) if openings else None),
             *(
                 ("", f"{console.show_time(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")
                 for one in openings

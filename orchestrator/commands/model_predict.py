@@ -10,6 +10,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
+from storage.wording import show_count
 
 Source = Annotated[
     Path,
@@ -83,7 +84,7 @@ def predict(
     if as_json:
         console.print_json([dict(zip(header, row, strict=True)) for row in rows])
     else:
-        console.print_line(f"{len(rows)} predictions in {out}")
+        console.print_line(f"{show_count(len(rows), 'prediction')} in {out}")
 
 
 def explain(
@@ -131,7 +132,7 @@ def explain(
     if as_json:
         console.print_json(written)
     else:
-        console.print_line(f"{len(written)} heat maps in {out}")
+        console.print_line(f"{show_count(len(written), 'heat map')} in {out}")
         blank = sum(not row["evidence"] for row in written)
         if blank:
             console.say(f"{blank} maps are blank: nothing in these images speaks for the label.")

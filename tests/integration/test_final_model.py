@@ -299,7 +299,7 @@ def test_predictions_go_to_csv_and_excel_and_looking_at_sealed_images_is_recorde
     assert "1 of these images are sealed" in capsys.readouterr().err
     openings = list_openings(place.dataset, None)
     assert len(openings) == before + 1
-    assert openings[-1].purpose == "predicting with model.keras (1 sealed images)"
+    assert openings[-1].purpose == "predicting with model.keras (1 sealed image)"
     with zipfile.ZipFile("p.xlsx") as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
         assert sheet.count("<row ") == 2
