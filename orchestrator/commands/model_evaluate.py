@@ -67,7 +67,7 @@ def evaluate(
     Example:
       orch model evaluate model.keras --data my-data --open-holdout --tta 4 -o evaluation.json
     """
-    from orchestrator.evaluation import Question
+    from orchestrator.evaluation import Question, check_rule
     from orchestrator.evaluation import evaluate as judge
     from orchestrator.export import to_json, write_text
     from orchestrator.progress import show_progress
@@ -78,6 +78,7 @@ def evaluate(
     if out is not None and not out.absolute().parent.is_dir():
         # Found out before the hold-out is opened, which happens once.
         raise UsageError(f"There is no folder {out.parent} to write {out.name} in.")
+    check_rule(threshold)
     question = Question(
         open_holdout=open_holdout,
         again=again,
