@@ -113,7 +113,7 @@ def explain(
       orch model explain model.keras new-images -o heatmaps
     """
     from orchestrator import prediction_tables
-    from orchestrator.heat_maps import draw_heat_maps
+    from orchestrator.heat_maps import draw_heat_maps, find_reservations
     from orchestrator.progress import show_progress
     from storage.errors import UsageError
     from storage.settings import cache_folder
@@ -133,14 +133,8 @@ def explain(
         console.print_json(written)
     else:
         console.print_line(f"{show_count(len(written), 'heat map')} in {out}")
-        blank = sum(not row["evidence"] for row in written)
-        if blank:
-            console.say(f"{blank} maps are blank: nothing in these images speaks for the label.")
-        if any(row["places"] == [1, 1] for row in written):
-            console.warn(
-                "The model's last feature map has a single place for images of this size, so that it cannot show "
-                "where the model looks; train with a larger model.image_size."
-            )
+        for reservation in find_reservations(written):
+            console.warn(reservation)
 
 
 def _describe_model(

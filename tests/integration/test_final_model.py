@@ -323,7 +323,7 @@ def test_random_changes_depend_on_the_image_alone(place: Place, model: Path) -> 
     assert np.abs(forward.augmented[:, 0] - forward.augmented[:, 1]).max() > 1e-4
 
 
-def test_heat_maps_are_named_by_score_and_laid_over_the_image(place: Place, model: Path) -> None:
+def test_heat_maps_are_named_by_score_and_laid_over_the_image(place: Place, model: Path, capsys: Any) -> None:
     assert (
         place.orch(
             "model",
@@ -345,6 +345,9 @@ def test_heat_maps_are_named_by_score_and_laid_over_the_image(place: Place, mode
     assert 0 <= float(score) <= 1
     assert label == "bright"
     assert Image.open(pictures[0]).size == (SIZE, SIZE)
+    said = capsys.readouterr().err
+    assert "single place" in said
+    assert "nothing in" not in said
 
 
 def test_show_tells_what_is_in_the_file(place: Place, model: Path, capsys: Any) -> None:
