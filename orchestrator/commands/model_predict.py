@@ -124,7 +124,9 @@ def explain(
     images = prediction_tables.find_images(source, None, "filename", names)
     images = images.first(limit)
     with database_if_any(storage) as database:
-        prediction_tables.notice_sealed(path, images, database, cache_folder(), console.say)
+        prediction_tables.notice_sealed(
+            path, images, database, cache_folder(), console.say, doing="explaining"
+        )
     with show_progress("Explaining") as report:
         written = draw_heat_maps(
             path, images, names, target, out, pixels=scale, alpha=alpha, threads=threads, report=report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -299,10 +300,19 @@ def test_predictions_go_to_csv_and_excel_and_looking_at_sealed_images_is_recorde
     development = {path.name for path in place.dataset.files}
     sealed = next(path for path in (place.folder / "images").iterdir() if path.name not in development)
     assert place.orch("model", "predict", model, sealed, "-o", "p.xlsx") == 0
-    assert "1 of these images are sealed" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "warning: 1 image is sealed in the hold-out of sha256:" in said.err
+    assert f": {sealed.name}. Looking at it counts as an opening" in said.err
+    assert "the first `orch model evaluate` of that data set will then ask for --again" in said.err
+    assert said.out == "1 prediction in p.xlsx\n"
     openings = list_openings(place.dataset, None)
     assert len(openings) == before + 1
     assert openings[-1].purpose == "predicting with model.keras (1 sealed image)"
+    assert place.orch("model", "explain", model, "images", "-o", "seen") == 0
+    assert re.search(
+        r"warning: \d+ images are sealed in .* and \d+ more\. Looking at them", capsys.readouterr().err
+    )
+    assert list_openings(place.dataset, None)[-1].purpose.startswith("explaining with model.keras (")
     with zipfile.ZipFile("p.xlsx") as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
         assert sheet.count("<row ") == 2
