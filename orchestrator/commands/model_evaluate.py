@@ -56,12 +56,21 @@ def evaluate(
     ] = 1000,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE.json", help="Write everything.", show_default=False),
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE.json",
+            help="Write everything. Default with --open-holdout: MODEL.evaluation.json beside the model.",
+            show_default=False,
+        ),
     ] = None,
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a model on its sealed hold-out (once, on record), or on a data set from elsewhere, whole.
+
+    What an opened hold-out says is always kept: in -o, else beside the model as MODEL.evaluation.json (or
+    MODEL.evaluation.2.json and so on: none is overwritten).
 
     \b
     Example:
@@ -69,16 +78,16 @@ def evaluate(
     """
     from orchestrator.evaluation import Question, check_rule
     from orchestrator.evaluation import evaluate as judge
+    from orchestrator.evaluation_files import check_folder, write_beside
     from orchestrator.export import to_json, write_text
     from orchestrator.progress import show_progress
     from orchestrator.repeats import read_repeats
     from storage.datasets import load_dataset
-    from storage.errors import UsageError
 
-    if out is not None and not out.absolute().parent.is_dir():
-        # Found out before the hold-out is opened, which happens once.
-        raise UsageError(f"There is no folder {out.parent} to write {out.name} in.")
     check_rule(threshold)
+    if out is not None or (open_holdout and path.exists()):
+        # Found out before the hold-out is opened, which happens once.
+        check_folder(out if out is not None else path)
     question = Question(
         open_holdout=open_holdout,
         again=again,
@@ -93,12 +102,20 @@ def evaluate(
         document = judge(
             path, load_dataset(data), database, question, repeats, say=console.say, report=report
         )
-    if out is not None:
-        write_text(out, to_json(console.without_nan(document)))
-    if as_json:
-        console.print_json(document)
-    else:
-        _print(document)
+    try:
+        text = to_json(console.without_nan(document))
+        if out is not None:
+            write_text(out, text)
+        elif open_holdout:
+            out = write_beside(path, text)
+        if out is not None:
+            console.say(f"The evaluation is kept in {out}.")
+    finally:
+        # Also where the disk is full: numbers of a hold-out are not to be lost.
+        if as_json:
+            console.print_json(document)
+        else:
+            _print(document)
     for warning in document["warnings"]:
         console.warn(warning)
 

@@ -252,8 +252,16 @@ def test_the_holdout_is_opened_once_on_record_with_intervals(place: Place, model
     assert opening["model_sha256"] == inspect_model(model).sha256
     assert place.orch(*judge, "--open-holdout") == 2
     assert "--again" in capsys.readouterr().err
-    assert place.orch(*judge, "--open-holdout", "--again", "--json", "--resamples", "0") == 0
-    assert len(json.loads(capsys.readouterr().out)["openings"]) == 2
+    assert not list(place.folder.glob("model.evaluation*"))
+    kept = [place.folder / name for name in ("model.evaluation.json", "model.evaluation.2.json")]
+    for number, path in enumerate(kept, start=2):
+        assert place.orch(*judge, "--open-holdout", "--again", "--json", "--resamples", "0") == 0
+        said = capsys.readouterr()
+        assert f"The evaluation is kept in {path}." in said.err
+        assert json.loads(path.read_text()) == json.loads(said.out)
+        assert len(json.loads(said.out)["openings"]) == number
+    # The first is still the first: nothing was written over.
+    assert len(json.loads(kept[0].read_text())["openings"]) == 2
 
 
 def test_a_foreign_data_set_is_judged_whole_without_what_the_model_has_seen(
