@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.versions import library_versions
 from storage.errors import DataError
+from storage.wording import list_some, show_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from workers.predict import Repeats
 
 SCHEMA = "orch.evaluation/1"
+MOST_NAMES = 10
+"""Columns that a message names: a table of hundreds would hide the nearest."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,14 @@ def evaluate(
 
     from orchestrator.evaluation_images import find_images, leave_out_seen
     from orchestrator.evaluation_results import describe_curves, score_columns, score_pools, score_rust
-    from storage.datasets import hash_file
+    from storage.datasets import hash_file, read_columns
     from storage.holdout import list_openings
     from storage.modelfiles import read_card, read_record
     from workers.devices import prepare_or_keep
     from workers.final_model import load_model
     from workers.predict import image_size, predict
 
+    check_columns(dataset.folder, question.subgroups, question.visits, list(read_columns(dataset)))
     card = read_card(path) or {}
     if card:
         prepare_or_keep(int(card["spec"]["training"]["threads"]))
@@ -90,7 +95,7 @@ def evaluate(
     targets = find_targets(card, dataset, int(model.output_shape[-1]))
     record = read_record(path)
     rule = read_thresholds(question.threshold, record, len(targets))
-    check_question(dataset, question, targets, record)
+    check_question(question, targets, record)
     judged = find_images(
         path, card, digest, dataset, database, opens=question.open_holdout, again=question.again, say=say
     )
@@ -149,13 +154,71 @@ def find_targets(card: dict[str, Any], dataset: Dataset, outputs: int) -> tuple[
     missing = [target for target in targets if target not in dataset.targets]
     if missing or len(targets) != outputs:
         raise DataError(
-            f"The model has {outputs} outputs ({', '.join(targets)}), which {dataset.folder} does not label all."
+            f"The model has {show_count(outputs, 'output')} ({', '.join(targets)}), which {dataset.folder} does not label all."
             if missing
-            else f"The model has {outputs} outputs, {dataset.folder} has {len(targets)} labels.",
+            else f"The model has {show_count(outputs, 'output')}, {dataset.folder} has {show_count(len(targets), 'label')}.",
             why=f"Its labels are {', '.join(dataset.targets)}.",
             next_step="Import the images with label columns of these names.",
         )
     return targets
+
+
+def check_rule(rule: str) -> str:
+    """Make sure that there is such a rule for thresholds, which needs neither a model nor data; returns its name.
+
+    Raises:
+        DataError: names the valid ones, and the nearest.
+    """
+    from storage.clinical.thresholds import RULES, read_rule
+
+    try:
+        return read_rule(rule)[0]
+    except ValueError as error:
+        name, _, value = rule.partition("=")
+        near = difflib.get_close_matches(name.lower(), RULES, n=1)
+        meant = "".join(near)
+        if meant == "sensitivity":
+            # What is wrong may be the number: the very rule that was refused is no advice.
+            meant = f"sensitivity={value}" if value and name != meant else ""
+        raise DataError(
+            f"--threshold {rule} is no rule.",
+            why="It is a number from 0 to 1, youden, or sensitivity=S with S above 0 and at most 1.",
+            next_step=f"Is --threshold {meant} meant?"
+            if meant
+            else "Say --threshold 0.5, --threshold youden or --threshold sensitivity=0.9.",
+        ) from error
+
+
+def check_columns(
+    folder: Path, subgroups: Sequence[str], visits: Sequence[str], known: Sequence[str]
+) -> None:
+    """Make sure that the columns that are asked for are there.
+
+    Args:
+        folder: of the data set.
+        subgroups: asked for with --subgroup.
+        visits: asked for with --visit.
+        known: the columns that are no labels.
+
+    Raises:
+        DataError: names those there are, the nearest first.
+    """
+    for option, columns in (("--subgroup", subgroups), ("--visit", visits)):
+        for column in columns:
+            if column in known:
+                continue
+            alike = {
+                name: difflib.SequenceMatcher(None, column.lower(), name.lower()).ratio() for name in known
+            }
+            nearest = sorted(known, key=lambda name: -alike[name])
+            near = [name for name in nearest[:1] if alike[name] >= 0.6]
+            raise DataError(
+                f"{folder} has no column {column!r} besides its labels, for {option}.",
+                why=f"There are {list_some(nearest, MOST_NAMES)}." if nearest else "There are none.",
+                next_step=f"Is {near[0]} meant?"
+                if near
+                else "Import the images again with a labels file that has it, or name another column.",
+            )
 
 
 def read_thresholds(
@@ -166,19 +229,9 @@ def read_thresholds(
     Raises:
         DataError: no such rule, or it needs out-of-fold predictions, and the model carries none.
     """
-    import numpy as np
+    from storage.clinical.thresholds import RULES, choose_thresholds
 
-    from storage.clinical.thresholds import choose_thresholds
-
-    try:
-        choose_thresholds(rule, np.zeros((0, targets)), np.zeros((0, targets)))
-    except ValueError as error:
-        raise DataError(
-            f"--threshold {rule} is no rule.",
-            why=str(error),
-            next_step="Say --threshold 0.5, --threshold youden or --threshold sensitivity=0.9.",
-        ) from error
-    if rule.startswith(("youden", "sensitivity")) and (record is None or not len(record.labels)):
+    if check_rule(rule) in RULES and (record is None or not len(record.labels)):
         raise DataError(
             f"--threshold {rule} needs out-of-fold predictions, and the model carries none.",
             why="It was trained where the study's database was not, or not by orch. A threshold chosen on the very "
@@ -188,9 +241,7 @@ def read_thresholds(
     return lambda labels, probabilities: choose_thresholds(rule, labels, probabilities)
 
 
-def check_question(
-    dataset: Dataset, question: Question, targets: tuple[str, ...], record: TrainingRecord | None
-) -> None:
+def check_question(question: Question, targets: tuple[str, ...], record: TrainingRecord | None) -> None:
     """Make sure that what is asked can be answered, before a hold-out is opened for it.
 
     Raises:
@@ -199,7 +250,6 @@ def check_question(
     import numpy as np
 
     from orchestrator.evaluation_results import fit_recalibrations, score_rust
-    from storage.datasets import read_columns
 
     nobody = np.zeros((0, len(targets)))
     if question.recalibrate:
@@ -207,10 +257,3 @@ def check_question(
         fit_recalibrations(targets, known, record.probabilities if record is not None else nobody)
     if question.visits:
         score_rust([[]], targets, nobody, nobody, nobody[:, 0], resamples=1, seed=0)
-    known_columns = read_columns(dataset)
-    for column in (*question.subgroups, *question.visits):
-        if column not in known_columns:
-            raise DataError(
-                f"{dataset.folder} has no column {column!r}.",
-                why=f"Its columns besides labels are {', '.join(known_columns)}.",
-            )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DataError
+from storage.wording import show_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +72,8 @@ def find_images(
     if not opens:
         if sealed:
             say(
-                f"{sealed} images of {dataset.folder} are sealed and stay so; --open-holdout takes them in, too."
+                f"The hold-out of {dataset.folder} ({show_count(sealed, 'image')}) stays sealed; --open-holdout takes "
+                "it in, too."
             )
         return development
     opened = open_holdout(

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.prediction_tables import Images
 from storage.errors import UsageError
+from storage.wording import show_count
 
 BATCH = 8
 """Images at once: several share the cost of running a network layer by layer."""
@@ -91,6 +92,27 @@ def draw_heat_maps(
             if report:
                 report(len(written), len(images.files))
     return written
+
+
+def find_reservations(written: Sequence[dict[str, Any]]) -> list[str]:
+    """What a reader of heat maps must know, as sentences: that they cannot show anything, or that some are blank.
+
+    Args:
+        written: from `draw_heat_maps`.
+    """
+    if any(row["places"] == [1, 1] for row in written):
+        # Such a map is blank or full whatever is in the image: blank ones are no finding of their own.
+        return [
+            "The model's last feature map has a single place for images of this size, so that it cannot show where "
+            "the model looks; train with a larger model.image_size."
+        ]
+    blank = sum(not row["evidence"] for row in written)
+    if not blank:
+        return []
+    are, those = ("is", "that image") if blank == 1 else ("are", "these images")
+    return [
+        f"{blank} of {show_count(len(written), 'heat map')} {are} blank: nothing in {those} speaks for the label."
+    ]
 
 
 def _plain(text: str) -> str:

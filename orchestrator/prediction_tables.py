@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DataError, OrchError, UsageError
+from storage.wording import list_some, show_count
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -102,9 +103,24 @@ def predict_images(
 
 
 def notice_sealed(
-    path: Path, images: Images, database: Database | None, cache: Path, say: Callable[[str], None]
+    path: Path,
+    images: Images,
+    database: Database | None,
+    cache: Path,
+    say: Callable[[str], None],
+    *,
+    doing: str = "predicting",
 ) -> None:
-    """Say and record it when images that are about to be predicted are sealed in a hold-out, or were trained on."""
+    """Say and record it when images that are about to be looked at are sealed in a hold-out, or were trained on.
+
+    Args:
+        path: the model.
+        images: that it will look at.
+        database: the study database, or None.
+        cache: the cache folder of this machine.
+        say: told the warnings.
+        doing: what will be done with the model, for the record.
+    """
     from storage.datasets import hash_file
     from storage.holdout import find_unsealed
     from storage.looks import record_looks
@@ -112,9 +128,12 @@ def notice_sealed(
 
     found = find_unsealed(images.digests, cache=cache, database=database)
     for fingerprint, sealed in found.items():
+        names = [name for name, digest in zip(images.names, images.digests, strict=True) if digest in sealed]
+        are, them = ("is", "it") if len(names) == 1 else ("are", "them")
         say(
-            f"warning: {len(sealed)} of these images are sealed in the hold-out of {fingerprint[:19]}..; looking at them "
-            "is recorded as an opening of it."
+            f"warning: {show_count(len(names), 'image')} {are} sealed in the hold-out of {fingerprint[:19]}..: "
+            f"{list_some(names)}. Looking at {them} counts as an opening and is recorded: even the first `orch model "
+            "evaluate` of that data set will then ask for --again."
         )
     if found:
         record_looks(
@@ -122,7 +141,7 @@ def notice_sealed(
             cache=cache,
             database=database,
             model_sha256=hash_file(path),
-            purpose=f"predicting with {path.name}",
+            purpose=f"{doing} with {path.name}",
         )
     record = read_record(path)
     seen = len(record.trained_on & set(images.digests)) if record is not None else 0

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from storage.wording import show_count
+
 if TYPE_CHECKING:
     from storage.engine import Database
 
@@ -36,7 +38,7 @@ def record_looks(
         cache: the cache folder of this machine.
         database: the study database, or None.
         model_sha256: the model that looked.
-        purpose: what for, in words; the number of images is put before it.
+        purpose: what for, in words; the number of images is put after it.
     """
     for fingerprint, images in found.items():
         look = {
@@ -44,7 +46,7 @@ def record_looks(
             "opened_at": time.time(),
             "opened_by": f"{name_user()}@{socket.gethostname()}",
             "model_sha256": model_sha256,
-            "purpose": f"{purpose} ({len(images)} sealed images)",
+            "purpose": f"{purpose} ({show_count(len(images), 'sealed image')})",
             "study_uuid": None,
         }
         path = _file(cache, fingerprint)

@@ -10,6 +10,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
+from storage.wording import show_count, show_times
 
 Columns = Annotated[
     list[str] | None,
@@ -55,28 +56,38 @@ def evaluate(
     ] = 1000,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE.json", help="Write everything.", show_default=False),
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE.json",
+            help="Write everything. Default with --open-holdout: MODEL.evaluation.json beside the model.",
+            show_default=False,
+        ),
     ] = None,
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a model on its sealed hold-out (once, on record), or on a data set from elsewhere, whole.
 
+    What an opened hold-out says is always kept: in -o, else beside the model as MODEL.evaluation.json (or
+    MODEL.evaluation.2.json and so on: none is overwritten).
+
     \b
     Example:
       orch model evaluate model.keras --data my-data --open-holdout --tta 4 -o evaluation.json
     """
-    from orchestrator.evaluation import Question
+    from orchestrator.evaluation import Question, check_rule
     from orchestrator.evaluation import evaluate as judge
+    from orchestrator.evaluation_files import check_folder, write_beside
     from orchestrator.export import to_json, write_text
     from orchestrator.progress import show_progress
     from orchestrator.repeats import read_repeats
     from storage.datasets import load_dataset
-    from storage.errors import UsageError
 
-    if out is not None and not out.absolute().parent.is_dir():
+    check_rule(threshold)
+    if out is not None or (open_holdout and path.exists()):
         # Found out before the hold-out is opened, which happens once.
-        raise UsageError(f"There is no folder {out.parent} to write {out.name} in.")
+        check_folder(out if out is not None else path)
     question = Question(
         open_holdout=open_holdout,
         again=again,
@@ -91,25 +102,33 @@ def evaluate(
         document = judge(
             path, load_dataset(data), database, question, repeats, say=console.say, report=report
         )
-    if out is not None:
-        write_text(out, to_json(console.without_nan(document)))
-    if as_json:
-        console.print_json(document)
-    else:
-        _print(document)
+    try:
+        text = to_json(console.without_nan(document))
+        if out is not None:
+            write_text(out, text)
+        elif open_holdout:
+            out = write_beside(path, text)
+        if out is not None:
+            console.say(f"The evaluation is kept in {out}.")
+    finally:
+        # Also where the disk is full: numbers of a hold-out are not to be lost.
+        if as_json:
+            console.print_json(document)
+        else:
+            _print(document)
     for warning in document["warnings"]:
         console.warn(warning)
 
 
 def _print(document: dict[str, Any]) -> None:
     data, openings = document["data"], document["openings"]
-    opened = f"{len(openings)} times" if len(openings) > 1 else "once" if openings else None
+    images, groups = show_count(data["images"], "image"), show_count(data["groups"], "group")
     console.print_facts(
         [
             ("model", f"{document['model']['file']} (SHA-256 {document['model']['sha256'][:12]}..)"),
-            ("judged on", f"{data['part']}: {data['images']} images of {data['groups']} groups"),
+            ("judged on", f"{data['part']}: {images} of {groups}"),
             ("data set", data["fingerprint"]),
-            ("hold-out opened", opened),
+            ("hold-out opened", show_times(len(openings)) if openings else None),
             *(
                 ("", f"{console.show_time(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")
                 for one in openings

@@ -10,6 +10,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
+from storage.wording import show_count
 
 Source = Annotated[
     Path,
@@ -83,7 +84,7 @@ def predict(
     if as_json:
         console.print_json([dict(zip(header, row, strict=True)) for row in rows])
     else:
-        console.print_line(f"{len(rows)} predictions in {out}")
+        console.print_line(f"{show_count(len(rows), 'prediction')} in {out}")
 
 
 def explain(
@@ -112,7 +113,7 @@ def explain(
       orch model explain model.keras new-images -o heatmaps
     """
     from orchestrator import prediction_tables
-    from orchestrator.heat_maps import draw_heat_maps
+    from orchestrator.heat_maps import draw_heat_maps, find_reservations
     from orchestrator.progress import show_progress
     from storage.errors import UsageError
     from storage.settings import cache_folder
@@ -123,7 +124,9 @@ def explain(
     images = prediction_tables.find_images(source, None, "filename", names)
     images = images.first(limit)
     with database_if_any(storage) as database:
-        prediction_tables.notice_sealed(path, images, database, cache_folder(), console.say)
+        prediction_tables.notice_sealed(
+            path, images, database, cache_folder(), console.say, doing="explaining"
+        )
     with show_progress("Explaining") as report:
         written = draw_heat_maps(
             path, images, names, target, out, pixels=scale, alpha=alpha, threads=threads, report=report
@@ -131,15 +134,9 @@ def explain(
     if as_json:
         console.print_json(written)
     else:
-        console.print_line(f"{len(written)} heat maps in {out}")
-        blank = sum(not row["evidence"] for row in written)
-        if blank:
-            console.say(f"{blank} maps are blank: nothing in these images speaks for the label.")
-        if any(row["places"] == [1, 1] for row in written):
-            console.warn(
-                "The model's last feature map has a single place for images of this size, so that it cannot show "
-                "where the model looks; train with a larger model.image_size."
-            )
+        console.print_line(f"{show_count(len(written), 'heat map')} in {out}")
+        for reservation in find_reservations(written):
+            console.warn(reservation)
 
 
 def _describe_model(

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from storage.clinical.curves import roc_curve
 
 DEFAULT = 0.5
+RULES = ("youden", "sensitivity")
+"""Names of the rules that look at out-of-fold predictions; any other rule is a number."""
 
 
 def choose_youden(labels: NDArray, scores: NDArray) -> float:
@@ -29,6 +31,26 @@ def choose_sensitivity(labels: NDArray, scores: NDArray, wanted: float) -> float
     return float(curve.thresholds[np.argmax(curve.y >= wanted - 1e-12)])
 
 
+def read_rule(rule: str) -> tuple[str, float]:
+    """The name of a rule, empty for a number, and that number, or the sensitivity that is wanted.
+
+    Raises:
+        ValueError: no such rule.
+    """
+    name, equals, value = rule.partition("=")
+    if name == "youden" and not equals:
+        return name, DEFAULT
+    if name == "sensitivity":
+        wanted = float(value)
+        valid = 0 < wanted <= 1
+    else:
+        name, wanted = "", float(rule)
+        valid = 0 <= wanted <= 1
+    if not valid:
+        raise ValueError(f"{rule} is out of its range")
+    return name, wanted
+
+
 def choose_thresholds(rule: str, labels: NDArray, probabilities: NDArray) -> list[float]:
     """A threshold for each label by a rule.
 
@@ -40,15 +62,9 @@ def choose_thresholds(rule: str, labels: NDArray, probabilities: NDArray) -> lis
     Raises:
         ValueError: no such rule.
     """
-    name, _, value = rule.partition("=")
-    if name not in ("youden", "sensitivity"):
-        number = float(rule)
-        if not 0 <= number <= 1:
-            raise ValueError(f"{rule} is not between 0 and 1")
-        return [number] * probabilities.shape[1]
-    wanted = float(value) if name == "sensitivity" else 0.5
-    if not 0 < wanted <= 1:
-        raise ValueError(f"{value} is not above 0 and at most 1")
+    name, wanted = read_rule(rule)
+    if name not in RULES:
+        return [wanted] * probabilities.shape[1]
     chosen = []
     for label, score in zip(labels.T, probabilities.astype(np.float64).T, strict=True):
         kept = ~np.isnan(label)

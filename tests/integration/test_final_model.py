@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,6 +227,9 @@ def test_the_holdout_is_opened_once_on_record_with_intervals(place: Place, model
     for wrong in (["--threshold", "best"], ["--subgroup", "colour"], ["--visit", "patient"]):
         assert place.orch(*judge, "--open-holdout", *wrong) == 2
     assert "hold-out opened" not in capsys.readouterr().out
+    # A rule is looked at before anything is read.
+    assert place.orch("model", "evaluate", "no.keras", "--data", "nowhere", "--threshold", "youdn") == 2
+    assert "Is --threshold youden meant?" in capsys.readouterr().err
     asked = ("--open-holdout", "--threshold", "youden", "--recalibrate", "--subgroup", "site", "--tta", "9")
     assert place.orch(*judge, *asked, "--resamples", "200", "-o", "evaluation.json") == 0
     said = capsys.readouterr()
@@ -248,8 +252,16 @@ def test_the_holdout_is_opened_once_on_record_with_intervals(place: Place, model
     assert opening["model_sha256"] == inspect_model(model).sha256
     assert place.orch(*judge, "--open-holdout") == 2
     assert "--again" in capsys.readouterr().err
-    assert place.orch(*judge, "--open-holdout", "--again", "--json", "--resamples", "0") == 0
-    assert len(json.loads(capsys.readouterr().out)["openings"]) == 2
+    assert not list(place.folder.glob("model.evaluation*"))
+    kept = [place.folder / name for name in ("model.evaluation.json", "model.evaluation.2.json")]
+    for number, path in enumerate(kept, start=2):
+        assert place.orch(*judge, "--open-holdout", "--again", "--json", "--resamples", "0") == 0
+        said = capsys.readouterr()
+        assert f"The evaluation is kept in {path}." in said.err
+        assert json.loads(path.read_text()) == json.loads(said.out)
+        assert len(json.loads(said.out)["openings"]) == number
+    # The first is still the first: nothing was written over.
+    assert len(json.loads(kept[0].read_text())["openings"]) == 2
 
 
 def test_a_foreign_data_set_is_judged_whole_without_what_the_model_has_seen(
@@ -296,10 +308,19 @@ def test_predictions_go_to_csv_and_excel_and_looking_at_sealed_images_is_recorde
     development = {path.name for path in place.dataset.files}
     sealed = next(path for path in (place.folder / "images").iterdir() if path.name not in development)
     assert place.orch("model", "predict", model, sealed, "-o", "p.xlsx") == 0
-    assert "1 of these images are sealed" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "warning: 1 image is sealed in the hold-out of sha256:" in said.err
+    assert f": {sealed.name}. Looking at it counts as an opening" in said.err
+    assert "the first `orch model evaluate` of that data set will then ask for --again" in said.err
+    assert said.out == "1 prediction in p.xlsx\n"
     openings = list_openings(place.dataset, None)
     assert len(openings) == before + 1
-    assert openings[-1].purpose == "predicting with model.keras (1 sealed images)"
+    assert openings[-1].purpose == "predicting with model.keras (1 sealed image)"
+    assert place.orch("model", "explain", model, "images", "-o", "seen") == 0
+    assert re.search(
+        r"warning: \d+ images are sealed in .* and \d+ more\. Looking at them", capsys.readouterr().err
+    )
+    assert list_openings(place.dataset, None)[-1].purpose.startswith("explaining with model.keras (")
     with zipfile.ZipFile("p.xlsx") as book:
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
         assert sheet.count("<row ") == 2
@@ -320,7 +341,7 @@ def test_random_changes_depend_on_the_image_alone(place: Place, model: Path) -> 
     assert np.abs(forward.augmented[:, 0] - forward.augmented[:, 1]).max() > 1e-4
 
 
-def test_heat_maps_are_named_by_score_and_laid_over_the_image(place: Place, model: Path) -> None:
+def test_heat_maps_are_named_by_score_and_laid_over_the_image(place: Place, model: Path, capsys: Any) -> None:
     assert (
         place.orch(
             "model",
@@ -342,6 +363,9 @@ def test_heat_maps_are_named_by_score_and_laid_over_the_image(place: Place, mode
     assert 0 <= float(score) <= 1
     assert label == "bright"
     assert Image.open(pictures[0]).size == (SIZE, SIZE)
+    said = capsys.readouterr().err
+    assert "single place" in said
+    assert "nothing in" not in said
 
 
 def test_show_tells_what_is_in_the_file(place: Place, model: Path, capsys: Any) -> None:

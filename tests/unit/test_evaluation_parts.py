@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from orchestrator.console import show_interval, without_nan
-from orchestrator.evaluation import read_thresholds
+from orchestrator.evaluation import check_columns, read_thresholds
 from orchestrator.evaluation_results import describe_curves, score_columns, score_pools, score_rust
 from orchestrator.repeats import read_repeats
 from storage.clinical.thresholds import choose_thresholds, choose_youden
@@ -74,10 +74,52 @@ def test_thresholds_are_chosen_on_out_of_fold_predictions_alone() -> None:
     assert scored["recalibrated"]["labels"]["a"]["threshold"] != chosen[0]
 
 
-@pytest.mark.parametrize("rule", ["best", "youdens", "sensitivity", "sensitivity=0", "1.5", "", "nan"])
+@pytest.mark.parametrize(
+    "rule", ["best", "youdens", "sensitivity", "sensitivity=0", "1.5", "", "nan", "youden=1"]
+)
 def test_a_rule_that_does_not_exist_is_refused(rule: str) -> None:
     with pytest.raises(DataError, match="is no rule"):
         read_thresholds(rule, make_record(), 2)
+
+
+@pytest.mark.parametrize(
+    ("rule", "meant"),
+    [
+        ("youdn", "youden"),
+        ("Youden", "youden"),
+        ("sensitivty=0.8", "sensitivity=0.8"),
+        ("youden=1", "youden"),
+    ],
+)
+def test_a_mistyped_rule_is_answered_with_the_valid_ones_and_the_nearest(rule: str, meant: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_thresholds(rule, make_record(), 2)
+    assert str(caught.value) == (
+        f"--threshold {rule} is no rule. It is a number from 0 to 1, youden, or sensitivity=S with S above 0 and "
+        f"at most 1. Is --threshold {meant} meant?"
+    )
+
+
+@pytest.mark.parametrize("rule", ["best", "0,5", "sensitivity", "sensitivity=much", "nan"])
+def test_a_rule_unlike_any_is_answered_without_the_words_of_python(rule: str) -> None:
+    with pytest.raises(DataError, match=r"Say --threshold 0\.5, --threshold youden or") as caught:
+        read_thresholds(rule, make_record(), 2)
+    assert "convert" not in str(caught.value)
+
+
+def test_an_unknown_column_is_answered_with_those_there_are_the_nearest_first() -> None:
+    known = ["filename", "patient", "site", "Sex"]
+    check_columns(Path("data"), ["site"], ["patient"], known)
+    with pytest.raises(DataError) as caught:
+        check_columns(Path("data"), ["sex"], [], known)
+    assert str(caught.value) == (
+        "data has no column 'sex' besides its labels, for --subgroup. There are Sex, site, patient, filename. "
+        "Is Sex meant?"
+    )
+    with pytest.raises(DataError, match=r"for --visit\. There are none\."):
+        check_columns(Path("data"), [], ["colour"], [])
+    with pytest.raises(DataError, match=r" and 2 more\. Import the images again .* another column\.$"):
+        check_columns(Path("data"), [], ["colour"], [*known, *(f"z{number}" for number in range(8))])
 
 
 @pytest.mark.parametrize("rule", ["youden", "sensitivity=0.9"])
