@@ -105,6 +105,7 @@ def _work(request: Request) -> int:
 
 def _tell_settled(database: Database, name: str) -> str:
     """What to do next when no point of the study is left; without it, a worker that came too late seems to fail."""
+    from orchestrator.next_steps import tell_settled
     from storage.errors import StudyNotFoundError
     from storage.point_records import count_points
     from storage.studies import load_study
@@ -115,8 +116,7 @@ def _tell_settled(database: Database, name: str) -> str:
         return ""  # deleted meanwhile
     if not counts.is_settled:
         return ""
-    next_step = f"orch study export {name} -o best.json" if counts.complete else f"orch study show {name}"
-    return f"Every point of {name!r} is settled. Next: {next_step}"
+    return tell_settled(name, counts)
 
 
 def _report(error: BaseException, request: Request) -> int:

@@ -114,7 +114,10 @@ def test_from_radiographs_to_the_best_of_both_regimes(place: Place) -> None:
     grid = ("--set", 'search.learning_rate={type="grid", values=[1e-2, 1e-3]}')
     grid += ("--set", 'search.epsilon={type="grid", values=[1e-3, 1e-7]}')
     place.run("study", "create", "two", "--regime", "II", "--from", "one.json", "--data", "data", *grid)
-    assert "Every point of 'two' is settled. Next: orch study export two" in place.run("worker", "two").stderr
+    assert (
+        "Every point of 'two' is settled. Next: orch study export two -o two.json"
+        in place.run("worker", "two").stderr
+    )
     second = check_points(place, "two", 4)
     params: dict[str, float] = best["params"]  # type: ignore[assignment]
     assert {name: second["fixed"][name] for name in params} == params  # type: ignore[index]

@@ -1,0 +1,40 @@
+"""`orch study watch`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from orchestrator import console
+from orchestrator.opening import open_storage
+from orchestrator.options import Storage, StudyName
+
+
+def watch(
+    name: StudyName,
+    interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2)] = 5.0,
+    storage: Storage = None,
+) -> None:
+    """Follow a study until it is finished.
+
+    One live table on a terminal, a line for every change elsewhere; ends when every point is done or failed.
+
+    \b
+    Example:
+      orch study watch first
+    """
+    from orchestrator.next_steps import tell_settled
+    from orchestrator.watch import watch_live, watch_study
+    from storage.studies import load_study
+
+    with open_storage(storage) as database:
+        study = load_study(database, name)
+        if console.is_drawn(sys.stdout):
+            counts = watch_live(database, study, interval=interval)
+        else:
+            counts = watch_study(database, study, print_line=typer.echo, interval=interval)
+    console.say(tell_settled(name, counts))
+    if counts.failed:
+        console.warn(f"{counts.failed} point(s) failed; `orch study show {name}` says why.")

@@ -1,0 +1,20 @@
+"""What to do next with a study, in a sentence; commands that end say it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from storage.wording import best_file
+
+if TYPE_CHECKING:
+    from storage.point_records import PointCounts
+
+
+def tell_settled(name: str, counts: PointCounts) -> str:
+    """What to do once no point of a study is left."""
+    study = shlex.quote(name)
+    next_step = (
+        f"orch study export {study} -o {best_file(name)}" if counts.complete else f"orch study show {study}"
+    )
+    return f"Every point of {name!r} is settled. Next: {next_step}"
