@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from storage.wording import best_file
+from storage.wording import best_file, count
 
 if TYPE_CHECKING:
     from storage.point_records import PointCounts
@@ -18,3 +18,12 @@ def tell_settled(name: str, counts: PointCounts) -> str:
         f"orch study export {study} -o {best_file(name)}" if counts.complete else f"orch study show {study}"
     )
     return f"Every point of {name!r} is settled. Next: {next_step}"
+
+
+def tell_stopped(name: str, counts: PointCounts) -> str:
+    """What to do with a stopped study; without it, a command that ends there has no visible reason."""
+    left = counts.open + counts.running
+    return (
+        f"The study {name!r} is stopped with {count(left, 'point')} of {counts.planned} left, so no worker takes one. "
+        f"`orch study resume {shlex.quote(name)}` opens it again."
+    )

@@ -93,30 +93,31 @@ def _work(request: Request) -> int:
             grace_seconds=request.grace,
             overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
         )
-        settled = "" if received or not request.name else _tell_settled(database, request.name)
+        advice = "" if received or not request.name else _tell_what_comes_next(database, request.name)
     console.say(
         f"{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed in "
         f"{console.show_seconds(summary.seconds)}."
     )
-    if settled:
-        console.say(settled)
+    if advice:
+        console.say(advice)
     return 128 + received[0] if received else 0
 
 
-def _tell_settled(database: Database, name: str) -> str:
-    """What to do next when no point of the study is left; without it, a worker that came too late seems to fail."""
-    from orchestrator.next_steps import tell_settled
+def _tell_what_comes_next(database: Database, name: str) -> str:
+    """Why there is nothing more to do; without it, a worker that came too late seems to fail."""
+    from orchestrator.next_steps import tell_settled, tell_stopped
     from storage.errors import StudyNotFoundError
     from storage.point_records import count_points
     from storage.studies import load_study
 
     try:
-        counts = count_points(database, load_study(database, name).uuid)
+        study = load_study(database, name)
+        counts = count_points(database, study.uuid)
     except StudyNotFoundError:
         return ""  # deleted meanwhile
-    if not counts.is_settled:
-        return ""
-    return tell_settled(name, counts)
+    if counts.is_settled:
+        return tell_settled(name, counts)
+    return tell_stopped(name, counts) if study.state == "stopped" else ""
 
 
 def _report(error: BaseException, request: Request) -> int:

@@ -19,13 +19,14 @@ def watch(
 ) -> None:
     """Follow a study until it is finished.
 
-    One live table on a terminal, a line for every change elsewhere; ends when every point is done or failed.
+    One live table on a terminal, a line for every change elsewhere; ends when every point is done or failed,
+    and when the study is stopped and nothing of it runs.
 
     \b
     Example:
       orch study watch first
     """
-    from orchestrator.next_steps import tell_settled
+    from orchestrator.next_steps import tell_settled, tell_stopped
     from orchestrator.watch import watch_live, watch_study
     from storage.studies import load_study
 
@@ -35,6 +36,6 @@ def watch(
             counts = watch_live(database, study, interval=interval)
         else:
             counts = watch_study(database, study, print_line=typer.echo, interval=interval)
-    console.say(tell_settled(name, counts))
+    console.say(tell_settled(name, counts) if counts.is_settled else tell_stopped(name, counts))
     if counts.failed:
         console.warn(f"{counts.failed} point(s) failed; `orch study show {name}` says why.")

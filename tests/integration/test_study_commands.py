@@ -1,7 +1,8 @@
-"""`orch study export` on a small study that was worked off without training."""
+"""`orch study` and `orch worker` on small studies that are worked off without training."""
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import cli
 from storage.engine import open_database
+from storage.imports import Choices, import_dataset
 from storage.studies import load_study
+from tests.pictures import make_data
 from tests.studies import PretendObjective, make_study
 from workers.loop import Worker
 
@@ -19,18 +21,23 @@ Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def run(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Run:
-    """Run a command line on the database of this test; returns the exit code and what stderr says."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ORCH_STORAGE", sqlite_url)
+def run(run_orch: Callable[..., subprocess.CompletedProcess[str]], sqlite_url: str) -> Run:
+    """Run a command beside the database of this test; returns the exit code and what stderr says."""
 
-    def run_here(*arguments: object) -> tuple[int, str]:
-        code = cli.run([str(argument) for argument in arguments])
-        return code, capfd.readouterr().err
+    def call(*arguments: object) -> tuple[int, str]:
+        done = run_orch(*arguments)
+        return done.returncode, done.stderr
 
-    return run_here
+    return call
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """A dataset of tiny images."""
+    images, labels = make_data(tmp_path)
+    choices = Choices(group_columns=("patient",), holdout=0.0)
+    import_dataset(images, labels, tmp_path / "data", choices, cache=tmp_path / "cache")
+    return tmp_path / "data"
 
 
 def work_off(url: str, *names: str) -> None:
@@ -43,7 +50,9 @@ def work_off(url: str, *names: str) -> None:
             )
 
 
-def test_a_winner_that_overwrites_that_of_another_study_says_so(run: Run, sqlite_url: str) -> None:
+def test_a_winner_that_overwrites_that_of_another_study_says_so(
+    run: Run, sqlite_url: str, tmp_path: Path
+) -> None:
     work_off(sqlite_url, "first", "second")
     for study in ("first", "first"):
         code, said = run("study", "export", study, "-o", "best.json")
@@ -52,7 +61,7 @@ def test_a_winner_that_overwrites_that_of_another_study_says_so(run: Run, sqlite
     assert code == 0
     assert "best.json held the winner of the study 'first' until now" in said
     assert "`orch study export first -o first.json` writes that one again" in said
-    Path("other.json").write_text("[]")
+    (tmp_path / "other.json").write_text("[]")
     code, said = run("study", "export", "second", "-o", "other.json")
     assert (code, "held the winner" in said) == (0, False), said
 
@@ -64,3 +73,28 @@ def test_what_is_watched_to_its_end_names_a_file_of_its_own(run: Run, sqlite_url
         0,
         "Every point of 'second' is settled. Next: orch study export second -o second.json\n",
     )
+
+
+def test_a_stopped_study_says_how_it_is_opened_again(run: Run, dataset: Path) -> None:
+    make = (
+        "study",
+        "create",
+        "held",
+        "--regime",
+        "I",
+        "--trials",
+        1,
+        "--data",
+        dataset,
+        "--set",
+        "model.weights=none",
+    )
+    assert run(*make)[0] == 0
+    assert run("study", "stop", "held")[0] == 0
+    advice = (
+        "The study 'held' is stopped with 1 point of 1 left, so no worker takes one. "
+        "`orch study resume held` opens it again.\n"
+    )
+    assert run("study", "watch", "held") == (0, advice)
+    code, said = run("worker", "held", "--gpus", "none")
+    assert (code, said.endswith(advice)) == (0, True), said
