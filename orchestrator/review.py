@@ -99,6 +99,32 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
     return spec.with_values({"model.weights": str(path.resolve()), "model.weights_sha256": hash_file(path)})
 
 
+def describe_model(spec: StudySpec) -> str:
+    """Say what will be trained: the network, where its weights come from, and the size of its images."""
+    model = spec.model
+    pixels = f"{model.image_size[0]} x {model.image_size[1]} pixels"
+    if model.kind != "transfer":
+        return f"{'LeNet' if model.kind == 'lenet' else model.kind}, {pixels}"
+    trained = {"head": "only the head is trained", "all": "all of it is trained"}.get(
+        model.trainable, f"trained from layer {model.trainable} on"
+    )
+    weights = "none (random)" if model.weights == "none" else model.weights
+    return f"{model.backbone}, weights {weights}, {pixels}; head {'-'.join(map(str, model.head)) or 'of one layer'}, {trained}"
+
+
+def describe_pruner(spec: StudySpec) -> str:
+    """Name the rule that stops weak trials, and the settings that a name stands for."""
+    from storage.sections import PRUNER_PRESETS, PrunerSection
+
+    rule = spec.pruner.name
+    if rule == "none":
+        return "none: every trial is trained to its end"
+    named = next((name for name in PRUNER_PRESETS if PrunerSection(name=name) == spec.pruner), None)
+    if named is None:
+        return f"{rule}, with settings of this study's own"
+    return named if named == rule else f"{named} (the rule {rule!r})"
+
+
 def metric_warnings(spec: StudySpec) -> list[str]:
     """Warn of an objective that may be undefined in an epoch of a fold."""
     metric = spec.metric
