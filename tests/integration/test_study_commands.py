@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.worker_process import _tell_what_comes_next
 from storage.engine import open_database
 from storage.imports import Choices, import_dataset
-from storage.studies import load_study
+from storage.studies import load_study, stop_study
 from tests.pictures import make_data
 from tests.studies import PretendObjective, make_study
 from workers.loop import Worker
@@ -92,9 +93,22 @@ def test_a_stopped_study_says_how_it_is_opened_again(run: Run, dataset: Path) ->
     assert run(*make)[0] == 0
     assert run("study", "stop", "held")[0] == 0
     advice = (
-        "The study 'held' is stopped with 1 point of 1 left, so no worker takes one. "
+        "The study 'held' is stopped with 1 of 1 point left, so no worker takes one. "
         "`orch study resume held` opens it again.\n"
     )
     assert run("study", "watch", "held") == (0, advice)
     code, said = run("worker", "held", "--gpus", "none")
     assert (code, said.endswith(advice)) == (0, True), said
+
+
+def test_a_worker_that_was_told_to_stop_says_how_to_go_on(sqlite_url: str) -> None:
+    with closing(open_database(sqlite_url)) as database:
+        study = make_study(database, "held back", points=2)
+        told = _tell_what_comes_next(database, "held back", drained=True)
+        assert (
+            told == "2 of 2 points of 'held back' are left; running `orch worker 'held back'` again goes on."
+        )
+        assert _tell_what_comes_next(database, "held back", drained=False) == ""
+        stop_study(database, study)
+        assert "`orch study resume 'held back'`" in _tell_what_comes_next(database, "held back", drained=True)
+        assert _tell_what_comes_next(database, "deleted", drained=True) == ""
