@@ -15,7 +15,7 @@ from typing import Any
 from storage.errors import SpecError
 from storage.objectives import AUC
 from storage.spec import SEARCHABLE, StudySpec, parse, read_toml
-from storage.wording import count
+from storage.wording import say_count
 
 REGIME_ONE_SEARCH: dict[str, Any] = {
     "batch_size": {"type": "int", "low": 16, "high": 2048},
@@ -83,7 +83,7 @@ def build_spec(
         # A grid's size is its budget; a count beside it could only contradict it.
         if trials is not None and trials != spec.point_count:
             raise SpecError(
-                f"--trials {trials} does not fit a grid of {count(spec.point_count, 'cell')}.",
+                f"--trials {trials} does not fit a grid of {say_count(spec.point_count, 'cell')}.",
                 why="A grid evaluates every cell once.",
                 next_step="Leave --trials out, or choose the random sampler: --set sampler.name=random"
                 f"{_smaller_grid(spec) if trials < spec.point_count else ''}.",
@@ -99,7 +99,7 @@ def _smaller_grid(spec: StudySpec) -> str:
         key=lambda axis: len(axis[1]),
     )
     kept = (values[0], values[-1]) if len(values) > 2 else values[:1]
-    cells = count(spec.point_count // len(values) * len(kept), "cell")
+    cells = say_count(spec.point_count // len(values) * len(kept), "cell")
     listed = ", ".join(json.dumps(_whole(value)) for value in kept)
     return f", or a smaller grid: --set 'search.{name}.values=[{listed}]' leaves {cells}"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
 from storage.errors import DataError, SpecError, UsageError
 from storage.spec import StudySpec
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from storage.datasets import Dataset
@@ -218,7 +219,7 @@ def batch_warnings(
     elif short:
         left = short_last_batch(spec.training.batch_size, train_images)
         found.append(
-            f"With batch size {spec.training.batch_size} a fold's last batch holds {left} image(s), "
+            f"With batch size {spec.training.batch_size} a fold's last batch holds {say_count(left or 0, 'image')}, "
             "and is still a whole Adam step. Another batch size avoids it."
         )
     return found

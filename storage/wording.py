@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 
-def count(number: int, one: str, more: str = "") -> str:
+def say_count(number: int, one: str, more: str = "") -> str:
     """Return a number with its noun: "1 study", "2 studies".
 
     Args:

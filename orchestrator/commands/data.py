@@ -12,6 +12,7 @@ from orchestrator.commands import data_preview
 from orchestrator.commands.data_audit import audit
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from storage.datasets import Dataset
@@ -223,7 +224,10 @@ def _print_words(document: dict[str, Any]) -> None:
             ("labels", f"{len(document['targets'])}: {', '.join(document['targets'])}"),
             ("image modes", ", ".join(f"{mode} {count}" for mode, count in document["modes"].items())),
             ("hold-out", None if holdout else "none"),
-            ("hold-out opened", f"{len(document['openings'])} times" if document["openings"] else None),
+            (
+                "hold-out opened",
+                say_count(len(document["openings"]), "time") if document["openings"] else None,
+            ),
         ]
     )
     console.print_line()

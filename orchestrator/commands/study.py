@@ -15,6 +15,7 @@ from orchestrator.commands.study_verify import verify
 from orchestrator.commands.study_watch import watch
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage, StudyName
+from storage.wording import best_file, say_count
 
 app = typer.Typer(
     help="Create studies, follow them, and take their results away.",
@@ -140,7 +141,9 @@ def delete(
         if not yes:
             _ask(f"Delete the study {name!r} with {done} finished of {counts.planned} points for good?", name)
         if counts.running:
-            console.say(f"Taking {counts.running} point(s) from their workers first.")
+            console.say(
+                f"Taking {say_count(counts.running, 'point')} from {'its worker' if counts.running == 1 else 'their workers'} first."
+            )
         stop_and_delete(database, study, patience=study.spec.study.lease_seconds / 2)
     console.say(f"Deleted the study {name!r}.")
 
@@ -182,7 +185,6 @@ def export(
     from storage.ledger import read_curves
     from storage.points import list_points
     from storage.studies import load_study
-    from storage.wording import best_file
 
     with open_storage(storage) as database:
         study = load_study(database, name)

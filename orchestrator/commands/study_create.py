@@ -12,6 +12,7 @@ from orchestrator.choices import Protocol, Pruner, Regime
 from orchestrator.opening import database_if_any, open_storage
 from orchestrator.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError, StorageNotFoundError
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from orchestrator.estimate import Estimate
@@ -264,7 +265,10 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
     console.print_facts(
         [
             ("study", report["study"]),
-            ("data", f"{report['images']} images of {report['groups']} groups, {report['targets']} labels"),
+            (
+                "data",
+                f"{say_count(report['images'], 'image')} of {say_count(report['groups'], 'group')}, {say_count(report['targets'], 'label')}",
+            ),
             ("model", report["model"]),
             (
                 "search",

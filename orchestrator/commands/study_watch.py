@@ -10,6 +10,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import open_storage
 from orchestrator.options import Storage, StudyName
+from storage.wording import say_count
 
 
 def watch(
@@ -38,4 +39,4 @@ def watch(
             counts = watch_study(database, study, print_line=typer.echo, interval=interval)
     console.say(tell_settled(name, counts) if counts.is_settled else tell_stopped(name, counts))
     if counts.failed:
-        console.warn(f"{counts.failed} point(s) failed; `orch study show {name}` says why.")
+        console.warn(f"{say_count(counts.failed, 'point')} failed; `orch study show {name}` says why.")

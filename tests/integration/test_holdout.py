@@ -56,7 +56,7 @@ def test_both_records_of_one_opening_count_once(dataset: Dataset, sqlite_url: st
 def test_a_second_opening_must_be_asked_for(dataset: Dataset) -> None:
     open_holdout(dataset, database=None, model_sha256="m", purpose="first look", opened_by="ann@host")
     with pytest.raises(
-        DataError, match=r"was opened before: 1 times, last on .* by ann@host for first look.*--again"
+        DataError, match=r"was opened before: 1 time, last on .* by ann@host for first look.*--again"
     ):
         open_holdout(dataset, database=None, model_sha256="m", purpose="second look")
     assert len(list_openings(dataset, None)) == 1

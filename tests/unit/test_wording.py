@@ -1,6 +1,6 @@
 import pytest
 
-from storage.wording import best_file, count
+from storage.wording import best_file, say_count
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from storage.wording import best_file, count
     ],
 )
 def test_a_count_agrees_with_its_noun(number: int, words: tuple[str, ...], text: str) -> None:
-    assert count(number, *words) == text
+    assert say_count(number, *words) == text
 
 
 def test_a_study_has_a_file_of_its_own_that_a_shell_can_read() -> None:
