@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.errors import OrchError, SchemaError, StorageNotFoundError
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -77,16 +78,19 @@ def _check_storage(flag: str | None) -> Iterator[Check]:
     try:
         with open_storage(flag) as database:
             studies = list_studies(database)
-            yield Check("storage", OK, f"{database.url_text}, {len(studies)} studies")
+            yield Check("storage", OK, f"{database.url_text}, {say_count(len(studies), 'study', 'studies')}")
             yield Check("schema", OK, f"version {schema_version(database)}")
             with database.reading() as connection:
-                difference = database.now(connection) - time.time()
+                difference = round(database.now(connection) - time.time(), 1)
             status = OK if abs(difference) <= CLOCK_SECONDS else WARN
             yield _check_round_trips(database)
             yield from _check_sessions(database)
-            yield Check(
-                "clocks", status, f"the database's clock differs from this machine's by {difference:+.1f} s"
+            differs = (
+                f"differs from this machine's by {difference:+.1f} s"
+                if difference
+                else "agrees with this machine's"
             )
+            yield Check("clocks", status, f"the database's clock {differs}")
     except StorageNotFoundError as error:
         # A new user has no file yet, which is no fault of the machine; a wrong address is one.
         yield Check("storage", WARN if _is_file_to_come(flag) else FAIL, str(error))

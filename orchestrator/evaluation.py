@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.versions import library_versions
 from storage.errors import DataError
-from storage.wording import list_some, show_count
+from storage.wording import list_some, say_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,9 +154,9 @@ def find_targets(card: dict[str, Any], dataset: Dataset, outputs: int) -> tuple[
     missing = [target for target in targets if target not in dataset.targets]
     if missing or len(targets) != outputs:
         raise DataError(
-            f"The model has {show_count(outputs, 'output')} ({', '.join(targets)}), which {dataset.folder} does not label all."
+            f"The model has {say_count(outputs, 'output')} ({', '.join(targets)}), which {dataset.folder} does not label all."
             if missing
-            else f"The model has {show_count(outputs, 'output')}, {dataset.folder} has {show_count(len(targets), 'label')}.",
+            else f"The model has {say_count(outputs, 'output')}, {dataset.folder} has {say_count(len(targets), 'label')}.",
             why=f"Its labels are {', '.join(dataset.targets)}.",
             next_step="Import the images with label columns of these names.",
         )

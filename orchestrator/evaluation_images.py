@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DataError
-from storage.wording import show_count
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +72,7 @@ def find_images(
     if not opens:
         if sealed:
             say(
-                f"The hold-out of {dataset.folder} ({show_count(sealed, 'image')}) stays sealed; --open-holdout takes "
+                f"The hold-out of {dataset.folder} ({say_count(sealed, 'image')}) stays sealed; --open-holdout takes "
                 "it in, too."
             )
         return development

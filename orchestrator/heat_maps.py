@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.prediction_tables import Images
 from storage.errors import UsageError
-from storage.wording import show_count
+from storage.wording import say_count
 
 BATCH = 8
 """Images at once: several share the cost of running a network layer by layer."""
@@ -111,7 +111,7 @@ def find_reservations(written: Sequence[dict[str, Any]]) -> list[str]:
         return []
     are, those = ("is", "that image") if blank == 1 else ("are", "these images")
     return [
-        f"{blank} of {show_count(len(written), 'heat map')} {are} blank: nothing in {those} speaks for the label."
+        f"{blank} of {say_count(len(written), 'heat map')} {are} blank: nothing in {those} speaks for the label."
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DataError, OrchError, UsageError
-from storage.wording import list_some, show_count
+from storage.wording import list_some, say_count
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -131,7 +131,7 @@ def notice_sealed(
         names = [name for name, digest in zip(images.names, images.digests, strict=True) if digest in sealed]
         are, them = ("is", "it") if len(names) == 1 else ("are", "them")
         say(
-            f"warning: {show_count(len(names), 'image')} {are} sealed in the hold-out of {fingerprint[:19]}..: "
+            f"warning: {say_count(len(names), 'image')} {are} sealed in the hold-out of {fingerprint[:19]}..: "
             f"{list_some(names)}. Looking at {them} counts as an opening and is recorded: even the first `orch model "
             "evaluate` of that data set will then ask for --again."
         )

@@ -15,6 +15,7 @@ from typing import Any
 from storage.errors import SpecError
 from storage.objectives import AUC
 from storage.spec import SEARCHABLE, StudySpec, parse, read_toml
+from storage.wording import say_count
 
 REGIME_ONE_SEARCH: dict[str, Any] = {
     "batch_size": {"type": "int", "low": 16, "high": 2048},
@@ -82,12 +83,29 @@ def build_spec(
         # A grid's size is its budget; a count beside it could only contradict it.
         if trials is not None and trials != spec.point_count:
             raise SpecError(
-                f"--trials {trials} does not fit a grid of {spec.point_count} cells.",
+                f"--trials {trials} does not fit a grid of {say_count(spec.point_count, 'cell')}.",
                 why="A grid evaluates every cell once.",
-                next_step="Leave --trials out, or choose the random sampler: --set sampler.name=random.",
+                next_step="Leave --trials out, or choose the random sampler: --set sampler.name=random"
+                f"{_smaller_grid(spec) if trials < spec.point_count else ''}.",
             )
         spec = spec.with_values({"study.trials": spec.point_count})
     return spec
+
+
+def _smaller_grid(spec: StudySpec) -> str:
+    """The end of a sentence: an option that shortens the longest axis, and how many cells there are then."""
+    name, values = max(
+        ((name, searched.values or ()) for name, searched in spec.search.items()),
+        key=lambda axis: len(axis[1]),
+    )
+    kept = (values[0], values[-1]) if len(values) > 2 else values[:1]
+    cells = say_count(spec.point_count // len(values) * len(kept), "cell")
+    listed = ", ".join(json.dumps(_whole(value)) for value in kept)
+    return f", or a smaller grid: --set 'search.{name}.values=[{listed}]' leaves {cells}"
+
+
+def _whole(value: float | str) -> float | int | str:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def repeat_finalists(name: str, best: dict[str, Any], *, repeats: int, finalists: int) -> StudySpec:

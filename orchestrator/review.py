@@ -12,6 +12,7 @@ from orchestrator.backbones import check_backbone
 from orchestrator.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
 from storage.errors import DataError, SpecError, UsageError
 from storage.spec import StudySpec
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from storage.datasets import Dataset
@@ -100,6 +101,32 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
     from storage.datasets import hash_file
 
     return spec.with_values({"model.weights": str(path.resolve()), "model.weights_sha256": hash_file(path)})
+
+
+def describe_model(spec: StudySpec) -> str:
+    """Say what will be trained: the network, where its weights come from, and the size of its images."""
+    model = spec.model
+    pixels = f"{model.image_size[0]} x {model.image_size[1]} pixels"
+    if model.kind != "transfer":
+        return f"{'LeNet' if model.kind == 'lenet' else model.kind}, {pixels}"
+    trained = {"head": "only the head is trained", "all": "all of it is trained"}.get(
+        model.trainable, f"trained from layer {model.trainable} on"
+    )
+    weights = "none (random)" if model.weights == "none" else model.weights
+    return f"{model.backbone}, weights {weights}, {pixels}; head {'-'.join(map(str, model.head)) or 'of one layer'}, {trained}"
+
+
+def describe_pruner(spec: StudySpec) -> str:
+    """Name the rule that stops weak trials, and the settings that a name stands for."""
+    from storage.sections import PRUNER_PRESETS, PrunerSection
+
+    rule = spec.pruner.name
+    if rule == "none":
+        return "none: every trial is trained to its end"
+    named = next((name for name in PRUNER_PRESETS if PrunerSection(name=name) == spec.pruner), None)
+    if named is None:
+        return f"{rule}, with settings of this study's own"
+    return named if named == rule else f"{named} (the rule {rule!r})"
 
 
 def metric_warnings(spec: StudySpec) -> list[str]:
@@ -195,7 +222,7 @@ def batch_warnings(
     elif short:
         left = short_last_batch(spec.training.batch_size, train_images)
         found.append(
-            f"With batch size {spec.training.batch_size} a fold's last batch holds {left} image(s), "
+            f"With batch size {spec.training.batch_size} a fold's last batch holds {say_count(left or 0, 'image')}, "
             "and is still a whole Adam step. Another batch size avoids it."
         )
     return found

@@ -13,6 +13,7 @@ from storage.ledger import FoldEpoch, read_curves, run_key
 from storage.points import COMPLETE, MAX_LOSSES, PRUNED, PointRecord, count_points, list_points
 from storage.predictions import FoldPredictions, read_predictions
 from storage.trials import ATTEMPT, ERROR, FAILED, LOST, OUTCOME, POINT, STOPPED
+from storage.wording import say_count
 from workers.fold_epochs import judge
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, tr
         account.require(bool(point.error), f"{name} failed without an error on record.")
         account.require(
             point.failures > study.spec.study.retries or point.losses >= MAX_LOSSES,
-            f"{name} failed after {point.failures} error(s) and {point.losses} loss(es), which is too early.",
+            f"{name} failed after {say_count(point.failures, 'error')} and {say_count(point.losses, 'loss', 'losses')}, which is too early.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Live progress of a study: one table on a terminal, plain lines elsewhere, until every point is done or failed."""
+"""Live progress of a study: one table on a terminal, plain lines elsewhere, until nothing more happens to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def watch_study(
     interval: float = 5.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> PointCounts:
-    """Print a line whenever something changed; return when every point is done or failed.
+    """Print a line whenever something changed; return when every point is done or failed, or the study rests stopped.
 
     Args:
         interval: seconds between two looks.
@@ -54,7 +54,7 @@ def watch_live(
     interval: float = 5.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> PointCounts:
-    """Keep one table on the terminal fresh; return when every point is done or failed.
+    """Keep one table on the terminal fresh; return when every point is done or failed, or the study rests stopped.
 
     Args:
         console: rich's; that of this terminal when left out.
@@ -127,11 +127,15 @@ def _follow(
     sleep: Callable[[float], None],
 ) -> PointCounts:
     from storage.points import count_points, list_points
+    from storage.studies import find_study
     from storage.sweeping import sweep
 
     history: deque[tuple[float, int]] = deque()
     while True:
         sweep(database, study)
+        # Asked before the points are counted: whatever was claimed until it was stopped is among those that run.
+        present = find_study(database, study.name)
+        is_stopped = present is not None and present.state == "stopped"
         points = list_points(database, study.uuid)
         counts = count_points(database, study.uuid)
         now = time.monotonic()
@@ -139,7 +143,7 @@ def _follow(
         while now - history[0][0] > MEMORY_SECONDS:
             history.popleft()
         show(points, counts, _time_left(history, counts.open + counts.running))
-        if counts.is_settled:
+        if counts.is_settled or (is_stopped and not counts.running):
             return counts
         sleep(interval)
 

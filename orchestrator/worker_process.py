@@ -93,30 +93,35 @@ def _work(request: Request) -> int:
             grace_seconds=request.grace,
             overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
         )
-        settled = "" if received or not request.name else _tell_settled(database, request.name)
+        advice = _tell_what_comes_next(database, request.name, drained=bool(received)) if request.name else ""
     console.say(
-        f"{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed in "
+        f"{'In this run: ' if received else ''}{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed in "
         f"{console.show_seconds(summary.seconds)}."
     )
-    if settled:
-        console.say(settled)
+    if advice:
+        console.say(advice)
     return 128 + received[0] if received else 0
 
 
-def _tell_settled(database: Database, name: str) -> str:
-    """What to do next when no point of the study is left; without it, a worker that came too late seems to fail."""
-    from storage.errors import StudyNotFoundError
+def _tell_what_comes_next(database: Database, name: str, *, drained: bool) -> str:
+    """Why there is nothing more to do, or how to go on; without it, a worker that did nothing seems to fail."""
+    from orchestrator.next_steps import tell_left, tell_settled, tell_stopped
+    from storage.errors import DatabaseAwayError, StudyNotFoundError
     from storage.point_records import count_points
     from storage.studies import load_study
+    from storage.waiting import described
 
     try:
-        counts = count_points(database, load_study(database, name).uuid)
-    except StudyNotFoundError:
-        return ""  # deleted meanwhile
-    if not counts.is_settled:
-        return ""
-    next_step = f"orch study export {name} -o best.json" if counts.complete else f"orch study show {name}"
-    return f"Every point of {name!r} is settled. Next: {next_step}"
+        with described():
+            study = load_study(database, name)
+            counts = count_points(database, study.uuid)
+    except (StudyNotFoundError, DatabaseAwayError):
+        return ""  # deleted meanwhile, or nobody can tell; the work is done, and advice is worth no failure
+    if counts.is_settled:
+        return tell_settled(name, counts)
+    if study.state == "stopped":
+        return tell_stopped(name, counts)
+    return tell_left(name, counts) if drained else ""
 
 
 def _report(error: BaseException, request: Request) -> int:

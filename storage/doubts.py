@@ -11,6 +11,7 @@ import numpy as np
 from storage.datasets import name_few
 from storage.imagefiles import ImageFacts
 from storage.labels import Table
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from storage.imports import Choices
@@ -87,7 +88,9 @@ def _doubt_copies(facts: Sequence[ImageFacts], labels: np.ndarray) -> list[str]:
         for copies in copied
     )
     say = f", {differing} of them with differing labels" if differing else ""
-    return [f"{len(copied)} images occur more than once in the same group (equal bytes){say}; all are kept."]
+    return [
+        f"{say_count(len(copied), 'image occurs', 'images occur')} more than once in the same group (equal bytes){say}; all are kept."
+    ]
 
 
 def _doubt_labels(targets: Sequence[str], labels: np.ndarray, groups: np.ndarray) -> list[str]:
@@ -101,12 +104,12 @@ def _doubt_labels(targets: Sequence[str], labels: np.ndarray, groups: np.ndarray
     doubts = []
     if constant:
         doubts.append(
-            f"{len(constant)} labels have one value only in the development images and cannot be learned or scored: "
+            f"{say_count(len(constant), 'label has', 'labels have')} one value only in the development images and cannot be learned or scored: "
             f"{name_few(constant)}."
         )
     if rare:
         doubts.append(
-            f"{len(rare)} labels have a class in fewer than {USUAL_FOLDS} groups of the development images, so with "
+            f"{say_count(len(rare), 'label has', 'labels have')} a class in fewer than {USUAL_FOLDS} groups of the development images, so with "
             f"{USUAL_FOLDS} folds some folds cannot score them: {name_few(rare)}."
         )
     return doubts

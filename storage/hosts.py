@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from storage import tables
 from storage.engine import Database
 from storage.errors import StorageError
+from storage.wording import say_count
 
 KEY = "host"
 MACHINE_ID = Path("/etc/machine-id")
@@ -74,7 +75,7 @@ def take_over(database: Database) -> None:
         return
     if working:
         raise StorageError(
-            f"{working} point(s) of {database.file.absolute()} are being worked on, on the other machine.",
+            f"{say_count(working, 'point')} of {database.file.absolute()} {'is' if working == 1 else 'are'} being worked on, on the other machine.",
             next_step="Stop the workers there first.",
         )
     _note(database, this_host())

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from storage.wording import show_count
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -46,7 +46,7 @@ def record_looks(
             "opened_at": time.time(),
             "opened_by": f"{name_user()}@{socket.gethostname()}",
             "model_sha256": model_sha256,
-            "purpose": f"{purpose} ({show_count(len(images), 'sealed image')})",
+            "purpose": f"{purpose} ({say_count(len(images), 'sealed image')})",
             "study_uuid": None,
         }
         path = _file(cache, fingerprint)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from storage.errors import SchemaError, StorageError
 from storage.tables import SCHEMA_VERSION, VERSION_TABLE
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -150,7 +151,7 @@ def _refuse_while_claimed(database: Database) -> None:
         ).scalar_one()
     if claimed:
         raise SchemaError(
-            f"{claimed} point(s) are being worked on, so the tables are not changed now.",
+            f"{say_count(claimed, 'point is', 'points are')} being worked on, so the tables are not changed now.",
             next_step="Stop the workers (SIGTERM) and run `orch db upgrade` again.",
         )
 

@@ -20,6 +20,7 @@ from storage.luck import simulate_luck
 from storage.points import COMPLETE, PRUNED, PointRecord, list_points
 from storage.predictions import FoldPredictions, read_predictions
 from storage.studies import StudyRecord, list_studies
+from storage.wording import best_file
 
 LEVEL = noise.LEVEL
 
@@ -54,7 +55,7 @@ class JudgedTrials:
 def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | None:
     """Say how sure the choice of the best trial is, as plain JSON data; None without a complete trial.
 
-    Keys: `metric`, `value` and `corrected_value` (None where it cannot be told, then `corrected_at_most`), `correction` ("repeats",
+    Keys: `study`, `metric`, `value` and `corrected_value` (None where it cannot be told, then `corrected_at_most`), `correction` ("repeats",
     "bootstrap", "simulation" or None) with `corrected_low`, `corrected_high`, `repeats` and `correction_reason` (why
     there is none, where the metric is why); `noise_per_fold`,
     `noise_per_trial`, `expected_luck` of the best of `candidates`; `indistinguishable` (point, trial, value, params,
@@ -70,6 +71,7 @@ def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | 
     places = noise.find_equals(judged.values, measured).tolist() if measured else [0]
     equals = [_describe(judged, place) for place in places]
     document: dict[str, Any] = {
+        "study": study.name,
         "metric": study.spec.metric.name,
         "value": best.value,
         "best_point": best.point,
@@ -96,15 +98,16 @@ def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | 
 def describe_selection(document: dict[str, Any]) -> str:
     """One sentence for people: "0.8082 (0.7960 corrected); 44 trials cannot be told from it; cheapest of them: ..."."""
     text = f"{document['value']:.4f}"
+    repeats = f"`orch study create NAME --from {best_file(document['study'])} --repeats 5`"
     if document["corrected_value"] is not None:
         text += f" ({document['corrected_value']:.4f} corrected by {document['correction']})"
     elif document["corrected_at_most"] is not None:
         text += (
             f" (at most {document['corrected_at_most']:.4f} corrected: pruning chose, too; only fresh repeats tell, "
-            "`orch study create NAME --from best.json --repeats 5`)"
+            f"{repeats})"
         )
     elif document["correction_reason"] is not None:
-        text += f" (not corrected: {document['correction_reason']}, `orch study create NAME --from best.json --repeats 5`)"
+        text += f" (not corrected: {document['correction_reason']}, {repeats})"
     others = len(document["indistinguishable"]) - 1
     if document["noise_per_trial"] is None:
         return text + "; too few trials or folds to tell its noise"

@@ -1,21 +1,35 @@
-"""Numbers and names in sentences: one image, two images, a, b and 3 more."""
+"""Words that messages share: counts with their nouns, long lists cut short, and the file that a study's winner goes to."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 
-def show_count(number: int, noun: str) -> str:
-    """A number with its noun, whose plural ends in s."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def say_count(number: int, one: str, more: str = "") -> str:
+    """Return a number with its noun: "1 study", "2 studies".
+
+    Args:
+        one: the noun, and what follows it, for one.
+        more: the same for any other number; left out, it is `one` with an s.
+    """
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
-def show_times(number: int) -> str:
-    """How often something happened."""
+def say_times(number: int) -> str:
+    """Return how often something happened."""
     return "once" if number == 1 else f"{number} times"
 
 
 def list_some(names: Sequence[str], most: int = 3) -> str:
-    """The first few of many names, and how many more there are."""
+    """Return the first few of many names, and how many more there are."""
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def best_file(study: str) -> str:
+    """Return the name of the file that messages advise for a study's winner, as a shell reads it.
+
+    It is named after the study: one name for all would let the winner of the second overwrite that of the first.
+    """
+    return shlex.quote(study.replace("/", "-") + ".json")

@@ -16,6 +16,7 @@ import numpy as np
 
 from orchestrator.audit.evidence import Evidence
 from storage.findings import Finding
+from storage.wording import say_count
 
 CONFOUNDED = 0.70
 """A macro AUC without pixels from which a result must be read against it."""
@@ -133,7 +134,7 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
                     "target-confounds",
                     "warning",
                     f"Knowing nothing but {one.predictor!r} scores a macro AUC of {one.macro:.3f} over the "
-                    f"{len(one.auc)} targets, {one.macro_others:.3f} over the {len(one.others)} others{together}.",
+                    f"{say_count(len(one.auc), 'target')}, {one.macro_others:.3f} over the {say_count(len(one.others), 'other')}{together}.",
                     f"Advised against as targets: {', '.join(against)}. Train the others with data.targets, and "
                     "leave blank what such an image cannot show.",
                     {**one.to_document(), "advised_against": against},
@@ -152,7 +153,7 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
             Finding(
                 "target-known-without-pixels",
                 "warning",
-                f"{len(known)} targets are known without looking at the image: {listed}.",
+                f"{say_count(len(known), 'target is', 'targets are')} known without looking at the image: {listed}.",
                 f"Advised against as targets: {', '.join(sorted(known))}.",
                 {
                     "advised_against": sorted(known),

@@ -13,6 +13,7 @@ import numpy as np
 
 from storage.findings import Finding
 from storage.nearduplicates import Sketch, find_duplicates, sketch_file
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from storage.datasets import Dataset
@@ -82,7 +83,7 @@ def find_copies(dataset: Dataset, facts: ImageFacts) -> list[Finding]:
             Finding(
                 "near-duplicates",
                 "error",
-                f"{len(within)} pairs of images in different groups are the same picture: {_few(named)}.",
+                f"{say_count(len(within), 'pair')} of images in different groups {'is' if len(within) == 1 else 'are'} the same picture: {_few(named)}.",
                 "Remove the copies, or give both the same group; else one may train and the other validate.",
                 {
                     "pairs": [
@@ -97,7 +98,7 @@ def find_copies(dataset: Dataset, facts: ImageFacts) -> list[Finding]:
             Finding(
                 "holdout-near-duplicates",
                 "error",
-                f"{len(named)} development images are pictures of the sealed hold-out: {_few(named)}.",
+                f"{say_count(len(named), 'development image is a picture', 'development images are pictures')} of the sealed hold-out: {_few(named)}.",
                 "Remove the copies and import again: the hold-out cannot judge a model that has seen them.",
                 {"images": [dataset.sha256[place] for place in sorted({pair.first for pair in across})]},
             )

@@ -6,6 +6,7 @@ import numpy as np
 
 from orchestrator.audit.evidence import Evidence
 from storage.findings import Finding
+from storage.wording import say_count
 
 FEWEST_ROWS = 20
 FEWEST_EXPECTED = 12.0
@@ -94,8 +95,8 @@ def find_impossible(evidence: Evidence, twins: dict[str, dict[str, str]]) -> lis
         Finding(
             "blank-advised",
             "warning",
-            f"Where {name} is {value or 'blank'} ({int(conditions[name, value].sum())} images), {len(targets)} targets "
-            f"are 0 and never 1: {', '.join(targets)}.",
+            f"Where {name} is {value or 'blank'} ({say_count(int(conditions[name, value].sum()), 'image')}), "
+            f"{say_count(len(targets), 'target is', 'targets are')} 0 and never 1: {', '.join(targets)}.",
             "If they cannot be assessed there, leave the cell blank (not assessed); a 0 teaches the model the "
             f"{name} in place of the finding.",
             {

@@ -10,6 +10,7 @@ import numpy as np
 
 from orchestrator.audit.evidence import ROWS_BEFORE_GUESSING, Evidence
 from storage.findings import Finding
+from storage.wording import say_count
 
 FEW_GROUPS = 20
 
@@ -70,7 +71,7 @@ def _find_straddling_sides(evidence: Evidence) -> list[Finding]:
         Finding(
             "patients-split",
             "error",
-            f"The split column puts {len(torn)} groups on both sides, test and train or valid.",
+            f"The split column puts {say_count(len(torn), 'group')} on both sides, test and train or valid.",
             "Mend the column, or let orch split by group: --holdout 0.15.",
             {"groups": len(torn)},
         )
@@ -118,7 +119,7 @@ def find_groups_with_labels(evidence: Evidence) -> list[Finding]:
             Finding(
                 "groups-carry-label",
                 "error" if count <= 2 * len(evidence.folds) else "warning",
-                f"{len(carried)} labels never vary within a group and there are only {count} groups: "
+                f"{say_count(len(carried), 'label never varies', 'labels never vary')} within a group and there are only {count} groups: "
                 f"{_few(carried)}. A model may learn the group in place of the label.",
                 "Name the patient as group, not the site or the class; or bring more groups.",
                 {"targets": carried, "groups": count},
@@ -129,7 +130,7 @@ def find_groups_with_labels(evidence: Evidence) -> list[Finding]:
             Finding(
                 "groups-carry-label",
                 "note",
-                f"{len(carried)} labels never vary within a group: {_few(carried)}. The sample is {count} groups, not "
+                f"{say_count(len(carried), 'label never varies', 'labels never vary')} within a group: {_few(carried)}. The sample is {count} groups, not "
                 f"{len(evidence.groups)} images.",
                 "Nothing to do: folds are made by group.",
                 {"targets": carried, "groups": count},
@@ -152,7 +153,7 @@ def find_single_classes(evidence: Evidence) -> list[Finding]:
         Finding(
             "single-class-folds",
             "warning",
-            f"{len(single)} label(s) have one class among a fold's validation images and are left out of that "
+            f"{say_count(len(single), 'label has', 'labels have')} one class among a fold's validation images and {'is' if len(single) == 1 else 'are'} left out of that "
             f"fold's AUC: {_few(single)}.",
             "Use fewer folds, or leave these labels out with data.targets.",
             {"labels": single},

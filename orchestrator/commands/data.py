@@ -13,7 +13,7 @@ from orchestrator.commands.data_audit import audit
 from orchestrator.commands.data_forget import forget
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson
-from storage.wording import show_times
+from storage.wording import say_times
 
 if TYPE_CHECKING:
     from storage.datasets import Dataset
@@ -226,7 +226,7 @@ def _print_words(document: dict[str, Any]) -> None:
             ("labels", f"{len(document['targets'])}: {', '.join(document['targets'])}"),
             ("image modes", ", ".join(f"{mode} {count}" for mode, count in document["modes"].items())),
             ("hold-out", None if holdout else "none"),
-            ("hold-out opened", show_times(len(document["openings"])) if document["openings"] else None),
+            ("hold-out opened", say_times(len(document["openings"])) if document["openings"] else None),
         ]
     )
     console.print_line()

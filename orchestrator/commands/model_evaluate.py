@@ -10,7 +10,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
-from storage.wording import show_count, show_times
+from storage.wording import say_count, say_times
 
 Columns = Annotated[
     list[str] | None,
@@ -122,13 +122,13 @@ def evaluate(
 
 def _print(document: dict[str, Any]) -> None:
     data, openings = document["data"], document["openings"]
-    images, groups = show_count(data["images"], "image"), show_count(data["groups"], "group")
+    images, groups = say_count(data["images"], "image"), say_count(data["groups"], "group")
     console.print_facts(
         [
             ("model", f"{document['model']['file']} (SHA-256 {document['model']['sha256'][:12]}..)"),
             ("judged on", f"{data['part']}: {images} of {groups}"),
             ("data set", data["fingerprint"]),
-            ("hold-out opened", show_times(len(openings)) if openings else None),
+            ("hold-out opened", say_times(len(openings)) if openings else None),
             *(
                 ("", f"{console.show_time(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")
                 for one in openings

@@ -10,7 +10,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
-from storage.wording import show_count
+from storage.wording import say_count
 
 Source = Annotated[
     Path,
@@ -84,7 +84,7 @@ def predict(
     if as_json:
         console.print_json([dict(zip(header, row, strict=True)) for row in rows])
     else:
-        console.print_line(f"{show_count(len(rows), 'prediction')} in {out}")
+        console.print_line(f"{say_count(len(rows), 'prediction')} in {out}")
 
 
 def explain(
@@ -134,7 +134,7 @@ def explain(
     if as_json:
         console.print_json(written)
     else:
-        console.print_line(f"{show_count(len(written), 'heat map')} in {out}")
+        console.print_line(f"{say_count(len(written), 'heat map')} in {out}")
         for reservation in find_reservations(written):
             console.warn(reservation)
 

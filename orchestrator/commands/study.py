@@ -1,7 +1,8 @@
-"""`orch study`: list, show, watch, stop, resume, delete, export. `create` has a file of its own."""
+"""`orch study`: list, show, stop, resume, delete, export. `create`, `verify` and `watch` have files of their own."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +12,10 @@ import typer
 from orchestrator import console
 from orchestrator.commands.study_create import create
 from orchestrator.commands.study_verify import verify
+from orchestrator.commands.study_watch import watch
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage, StudyName
+from storage.wording import best_file, say_count
 
 app = typer.Typer(
     help="Create studies, follow them, and take their results away.",
@@ -21,6 +24,7 @@ app = typer.Typer(
 )
 
 app.command("create")(create)
+app.command("watch")(watch)
 app.command("verify", short_help="Account for every point, attempt and fold.")(verify)
 
 SHOWN_POINTS = 10
@@ -81,34 +85,6 @@ def show(name: StudyName, storage: Storage = None, as_json: AsJson = False) -> N
 
 
 @app.command()
-def watch(
-    name: StudyName,
-    interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2)] = 5.0,
-    storage: Storage = None,
-) -> None:
-    """Follow a study until it is finished.
-
-    One live table on a terminal, a line for every change elsewhere; ends when every point is done or failed.
-
-    \b
-    Example:
-      orch study watch first
-    """
-    from orchestrator.watch import watch_live, watch_study
-    from storage.studies import load_study
-
-    with open_storage(storage) as database:
-        study = load_study(database, name)
-        if console.is_drawn(sys.stdout):
-            counts = watch_live(database, study, interval=interval)
-        else:
-            counts = watch_study(database, study, print_line=typer.echo, interval=interval)
-    console.say(f"Every point is settled. Next: orch study export {name} -o best.json")
-    if counts.failed:
-        console.warn(f"{counts.failed} point(s) failed; `orch study show {name}` says why.")
-
-
-@app.command()
 def stop(name: StudyName, storage: Storage = None) -> None:
     """Let workers claim no further point.
 
@@ -165,7 +141,9 @@ def delete(
         if not yes:
             _ask(f"Delete the study {name!r} with {done} finished of {counts.planned} points for good?", name)
         if counts.running:
-            console.say(f"Taking {counts.running} point(s) from their workers first.")
+            console.say(
+                f"Taking {say_count(counts.running, 'point')} from {'its worker' if counts.running == 1 else 'their workers'} first."
+            )
         stop_and_delete(database, study, patience=study.spec.study.lease_seconds / 2)
     console.say(f"Deleted the study {name!r}.")
 
@@ -224,12 +202,30 @@ def export(
             console.say(f"Wrote the curves; see them with: tensorboard --logdir {tensorboard}")
     if output:
         files.append((output, exporting.to_json(document)))
+    replaced = _winner_of_another(output, name) if output else None
     for path, text in files:
         exporting.write_text(path, text)
         console.say(f"Wrote {path}.")
+    if replaced is not None:
+        console.warn(
+            f"{output} held the winner of the study {replaced!r} until now, and the two share that file name. "
+            f"`orch study export {shlex.quote(replaced)} -o {best_file(replaced)}` writes that one again."
+        )
     if output is None:
         console.print_json(document)
     _say_what_to_know(document)
+
+
+def _winner_of_another(path: Path, study: str) -> str | None:
+    """The study whose best.json is about to be overwritten; None where that is no loss."""
+    from orchestrator.regimes import read_best
+    from storage.errors import SpecError
+
+    try:
+        other = read_best(path).get("study")
+    except (SpecError, OSError):
+        return None  # there is no such file, or it is none of ours
+    return other if isinstance(other, str) and other != study else None
 
 
 def _say_what_to_know(document: dict[str, Any]) -> None:

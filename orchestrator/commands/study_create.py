@@ -12,6 +12,7 @@ from orchestrator.choices import Protocol, Pruner, Regime
 from orchestrator.opening import database_if_any, open_storage
 from orchestrator.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError, StorageNotFoundError
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from orchestrator.estimate import Estimate
@@ -227,10 +228,13 @@ def _measure(storage: str | None, spec: StudySpec) -> float | None:
 
 def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[str, Any]:
     from orchestrator.plan import fold_epochs
+    from orchestrator.review import describe_model, describe_pruner
 
     return {
         "study": spec.study.name,
         "regime": spec.study.regime,
+        "model": describe_model(spec),
+        "pruner": describe_pruner(spec),
         "points": spec.point_count,
         "folds": spec.cv.folds,
         "epochs": spec.training.epochs,
@@ -261,7 +265,11 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
     console.print_facts(
         [
             ("study", report["study"]),
-            ("data", f"{report['images']} images of {report['groups']} groups, {report['targets']} labels"),
+            (
+                "data",
+                f"{say_count(report['images'], 'image')} of {say_count(report['groups'], 'group')}, {say_count(report['targets'], 'label')}",
+            ),
+            ("model", report["model"]),
             (
                 "search",
                 ", ".join(f"{name} {_show_search(how)}" for name, how in sorted(report["search"].items())),
@@ -272,6 +280,7 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
             ("schedule", report["schedule"]),
             ("epochs", report["epochs"]),
             ("objective", f"{report['objective']} of {report['metric']}"),
+            ("pruner", report["pruner"]),
             ("fold-epochs", f"{report['fold_epochs']} when nothing is pruned"),
             (
                 "time",

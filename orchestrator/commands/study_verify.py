@@ -7,6 +7,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage, StudyName
+from storage.wording import say_count
 
 
 def verify(name: StudyName, storage: Storage = None, as_json: AsJson = False) -> None:
@@ -35,7 +36,7 @@ def verify(name: StudyName, storage: Storage = None, as_json: AsJson = False) ->
                 ("trials", _count(document["trials"]) or "none"),
                 ("attempts", _count(document["attempts"])),
                 ("fold-epochs", _count(document["folds"])),
-                ("hold-out", f"opened {len(document['holdout_openings'])} time(s)"),
+                ("hold-out", f"opened {say_count(len(document['holdout_openings']), 'time')}"),
                 ("verdict", "everything adds up" if document["ok"] else "something does not add up"),
             ]
         )

@@ -63,7 +63,7 @@ def worker(
     Examples:
       orch worker first --data my-data
       orch worker --gpus 0,1 --per-gpu 2 --forever
-      orch worker first --processes 2 --on-finish 'orch study export $ORCH_STUDY -o best.json'
+      orch worker first --processes 2 --on-finish 'orch study export $ORCH_STUDY -o $ORCH_STUDY.json'
     """
     from orchestrator.processes import choose_slots, run_workers, visible_gpus
     from orchestrator.worker_process import Request

@@ -133,7 +133,11 @@ def test_a_study_is_created_once_and_shown(run_here: Run, dataset: Path, tmp_pat
     dry = run_here(*create, "--dry-run")
     assert dry.returncode == 0, dry.stderr
     assert not (tmp_path / "orch.db").exists()
-    for word in ("100", "12000", "6 of 20 training images", "rule of thumb"):
+    for word in (
+        *("100", "12000", "6 of 20 training images", "rule of thumb"),
+        "InceptionV3, weights none (random), 299 x 299 pixels; head 1024-512-256, only the head is trained",
+        "careful (the rule 'forecast')",
+    ):
         assert word in dry.stdout
     assert "every batch size from 20 up is one full batch" in dry.stderr
     made = run_here(*create, "--json")

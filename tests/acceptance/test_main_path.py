@@ -114,7 +114,10 @@ def test_from_radiographs_to_the_best_of_both_regimes(place: Place) -> None:
     grid = ("--set", 'search.learning_rate={type="grid", values=[1e-2, 1e-3]}')
     grid += ("--set", 'search.epsilon={type="grid", values=[1e-3, 1e-7]}')
     place.run("study", "create", "two", "--regime", "II", "--from", "one.json", "--data", "data", *grid)
-    assert "Every point of 'two' is settled. Next: orch study export two" in place.run("worker", "two").stderr
+    assert (
+        "Every point of 'two' is settled. Next: orch study export two -o two.json"
+        in place.run("worker", "two").stderr
+    )
     second = check_points(place, "two", 4)
     params: dict[str, float] = best["params"]  # type: ignore[assignment]
     assert {name: second["fixed"][name] for name in params} == params  # type: ignore[index]
@@ -140,6 +143,10 @@ def test_a_worker_that_is_stopped_gives_its_point_back(place: Place) -> None:
     finally:
         worker.kill()
     assert worker.returncode == 143, errors
+    assert "In this run: 0 complete, 0 pruned, 0 failed in " in errors
+    assert errors.endswith(
+        "2 of 2 points of 'stopped' are left; running `orch worker stopped` again goes on.\n"
+    )
     assert "Traceback" not in errors
     points = json.loads(place.run("study", "show", name, "--json").stdout)["points"]
     assert (points["open"], points["running"]) == (2, 0)

@@ -18,8 +18,8 @@ from storage.errors import NothingToExportError, StorageError
 from storage.ledger import read_curves
 from storage.objectives import AUC
 from storage.points import list_points
-from storage.studies import StudyRecord, load_study
-from tests.studies import PretendObjective, make_row, make_spec, make_study, rising_auc
+from storage.studies import StudyRecord, load_study, stop_study
+from tests.studies import PretendObjective, claim, expire, make_row, make_spec, make_study, rising_auc
 from workers.loop import Worker
 
 
@@ -173,6 +173,22 @@ def test_watching_ends_with_the_study_and_prints_changes_only(database: Database
     assert len(lines) == 2
     assert "0 of 6 points" in lines[0]
     assert "6 of 6 points: 6 complete" in lines[1]
+
+
+def test_watching_ends_where_a_stopped_study_has_nothing_running(database: Database) -> None:
+    study = make_study(database)
+    held = claim(database, study)
+    stop_study(database, study)
+    looks = 0
+
+    def give_back(_: float) -> None:
+        nonlocal looks
+        looks += 1
+        assert looks == 1, "it goes on waiting for a study that nobody may work on"
+        expire(database, held)
+
+    counts = watch_study(database, study, print_line=lambda line: None, sleep=give_back)
+    assert (counts.open, counts.running, looks) == (6, 0, 1)
 
 
 def test_a_study_and_a_trial_as_documents(database: Database) -> None:

@@ -236,7 +236,7 @@ def test_copies_within_a_group_are_kept_and_warned_of(tmp_path: Path) -> None:
     shutil.copy(tmp_path / "images" / "p03-0.png", tmp_path / "images" / "p03-1.png")
     dataset = import_from(tmp_path, Choices(group_columns=("patient",), holdout=0))
     assert len(dataset.files) == 24
-    assert any("1 images occur more than once in the same group" in warning for warning in dataset.warnings)
+    assert any("1 image occurs more than once in the same group" in warning for warning in dataset.warnings)
 
 
 def test_without_groups_copies_stay_on_one_side(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def test_pruned_trials_are_not_judged_and_leave_only_a_bound(database: Database)
     assert selection["corrected_value"] is None
     assert selection["corrected_at_most"] is not None
     assert "only fresh repeats tell" in selection["sentence"]
+    assert "--from small.json --repeats 5" in selection["sentence"]
 
 
 def test_one_complete_trial_tells_no_noise(database: Database) -> None:

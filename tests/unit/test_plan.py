@@ -4,8 +4,11 @@ import pytest
 
 from orchestrator.plan import fold_epochs, plan_points, share_of_equal_batches, short_last_batch
 from orchestrator.regimes import regime_one, regime_two
+from orchestrator.review import describe_model, describe_pruner
 from storage.distributions import distributions
 from storage.spec import StudySpec, parse
+
+SEARCH = {"dropout_rate": {"type": "float", "low": 0, "high": 0.5}}
 
 
 def spec_of(**sections: object) -> StudySpec:
@@ -128,3 +131,39 @@ def test_no_search_over_batch_sizes_has_no_equal_ones() -> None:
 )
 def test_short_last_batch(batch_size: int, sizes: list[int], left: int | None) -> None:
     assert short_last_batch(batch_size, sizes) == left
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({}, "InceptionV3, weights imagenet, 299 x 299 pixels; head 1024-512-256, only the head is trained"),
+        (
+            {
+                "backbone": "VGG16",
+                "weights": "none",
+                "image_size": [96, 64],
+                "trainable": "all",
+                "head": [32],
+            },
+            "VGG16, weights none (random), 96 x 64 pixels; head 32, all of it is trained",
+        ),
+        ({"kind": "lenet", "trainable": "all"}, "LeNet, 299 x 299 pixels"),
+        ({"kind": "mine", "trainable": "all"}, "mine, 299 x 299 pixels"),
+    ],
+)
+def test_what_is_trained_is_said(model: dict[str, object], words: str) -> None:
+    assert describe_model(spec_of(search=SEARCH, model=model)) == words
+
+
+@pytest.mark.parametrize(
+    ("pruner", "words"),
+    [
+        ({}, "careful (the rule 'forecast')"),
+        ({"name": "fast"}, "fast (the rule 'halving')"),
+        ({"name": "halving"}, "halving"),
+        ({"name": "forecast", "confidence": 3.0}, "forecast, with settings of this study's own"),
+        ({"name": "none"}, "none: every trial is trained to its end"),
+    ],
+)
+def test_the_rule_that_stops_trials_is_named(pruner: dict[str, object], words: str) -> None:
+    assert describe_pruner(spec_of(search=SEARCH, pruner=pruner)) == words

@@ -81,8 +81,16 @@ def test_nothing_searched_is_an_error() -> None:
 
 
 def test_the_size_of_a_grid_is_not_chosen() -> None:
-    with pytest.raises(SpecError, match="--trials 10 does not fit a grid of 32 cells"):
+    with pytest.raises(SpecError, match="--trials 10 does not fit a grid of 32 cells") as refused:
         build_spec("x", regime="II", trials=10)
+    setting = "search.epsilon.values=[0.1, 1e-08]"
+    assert f"--set '{setting}' leaves 8 cells." in str(refused.value)
+    assert build_spec("x", regime="II", trials=8, settings=[setting]).study.trials == 8
+    with pytest.raises(SpecError, match=r"--set sampler\.name=random\.$"):
+        build_spec("x", regime="II", trials=33)
+    grid = ['search.learning_rate={type="grid", values=[1, 2]}', 'search.epsilon={type="grid", values=[1]}']
+    with pytest.raises(SpecError, match=r"values=\[1\]' leaves 1 cell\.$"):
+        build_spec("x", regime="II", trials=1, settings=grid)
     assert build_spec("x", regime="II", trials=32).study.trials == 32
 
 

@@ -1,20 +1,34 @@
-"""Numbers and names in sentences."""
+"""Counts, lists and names in sentences."""
 
-from __future__ import annotations
+import pytest
 
-from storage.wording import list_some, show_count, show_times
+from storage.wording import best_file, list_some, say_count, say_times
 
 
-def test_one_is_singular_and_all_else_plural() -> None:
-    assert [show_count(number, "sealed image") for number in (0, 1, 2)] == [
-        "0 sealed images",
-        "1 sealed image",
-        "2 sealed images",
-    ]
-    assert [show_times(number) for number in (1, 2)] == ["once", "2 times"]
+@pytest.mark.parametrize(
+    ("number", "words", "text"),
+    [
+        (0, ("label",), "0 labels"),
+        (1, ("label",), "1 label"),
+        (2, ("label",), "2 labels"),
+        (1, ("study", "studies"), "1 study"),
+        (0, ("study", "studies"), "0 studies"),
+    ],
+)
+def test_a_count_agrees_with_its_noun(number: int, words: tuple[str, ...], text: str) -> None:
+    assert say_count(number, *words) == text
+
+
+def test_how_often() -> None:
+    assert [say_times(number) for number in (1, 2)] == ["once", "2 times"]
 
 
 def test_a_long_list_of_names_ends_in_how_many_more() -> None:
     assert list_some(["a.png"]) == "a.png"
     assert list_some(["a.png", "b.png", "c.png"]) == "a.png, b.png, c.png"
     assert list_some(["a.png", "b.png", "c.png", "d.png", "e.png"]) == "a.png, b.png, c.png and 2 more"
+
+
+def test_a_study_has_a_file_of_its_own_that_a_shell_can_read() -> None:
+    assert best_file("second") == "second.json"
+    assert best_file("my study/2") == "'my study-2.json'"
