@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.versions import library_versions
 from storage.errors import DataError
-from storage.wording import list_some, say_count
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -203,6 +203,8 @@ def check_columns(
     Raises:
         DataError: names those there are, the nearest first.
     """
+    from storage.datasets import name_few
+
     for option, columns in (("--subgroup", subgroups), ("--visit", visits)):
         for column in columns:
             if column in known:
@@ -214,7 +216,7 @@ def check_columns(
             near = [name for name in nearest[:1] if alike[name] >= 0.6]
             raise DataError(
                 f"{folder} has no column {column!r} besides its labels, for {option}.",
-                why=f"There are {list_some(nearest, MOST_NAMES)}." if nearest else "There are none.",
+                why=f"There are {name_few(nearest, MOST_NAMES)}." if nearest else "There are none.",
                 next_step=f"Is {near[0]} meant?"
                 if near
                 else "Import the images again with a labels file that has it, or name another column.",

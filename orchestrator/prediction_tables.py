@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DataError, OrchError, UsageError
-from storage.wording import list_some, say_count
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -121,7 +121,7 @@ def notice_sealed(
         say: told the warnings.
         doing: what will be done with the model, for the record.
     """
-    from storage.datasets import hash_file
+    from storage.datasets import hash_file, name_few
     from storage.holdout import find_unsealed
     from storage.looks import record_looks
     from storage.modelfiles import read_record
@@ -132,7 +132,7 @@ def notice_sealed(
         are, them = ("is", "it") if len(names) == 1 else ("are", "them")
         say(
             f"warning: {say_count(len(names), 'image')} {are} sealed in the hold-out of {fingerprint[:19]}..: "
-            f"{list_some(names)}. Looking at {them} counts as an opening and is recorded: even the first `orch model "
+            f"{name_few(names, 3)}. Looking at {them} counts as an opening and is recorded: even the first `orch model "
             "evaluate` of that data set will then ask for --again."
         )
     if found:

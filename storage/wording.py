@@ -1,9 +1,8 @@
-"""Words that messages share: counts with their nouns, long lists cut short, and the file that a study's winner goes to."""
+"""Words that messages share: counts with their nouns, and the file that a study's winner goes to."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 
 
 def say_count(number: int, one: str, more: str = "") -> str:
@@ -19,12 +18,6 @@ def say_count(number: int, one: str, more: str = "") -> str:
 def say_times(number: int) -> str:
     """Return how often something happened."""
     return "once" if number == 1 else f"{number} times"
-
-
-def list_some(names: Sequence[str], most: int = 3) -> str:
-    """Return the first few of many names, and how many more there are."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def best_file(study: str) -> str:

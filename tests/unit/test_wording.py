@@ -1,8 +1,8 @@
-"""Counts, lists and names in sentences."""
+"""Counts and names in sentences."""
 
 import pytest
 
-from storage.wording import best_file, list_some, say_count, say_times
+from storage.wording import best_file, say_count, say_times
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,6 @@ def test_a_count_agrees_with_its_noun(number: int, words: tuple[str, ...], text:
 
 def test_how_often() -> None:
     assert [say_times(number) for number in (1, 2)] == ["once", "2 times"]
-
-
-def test_a_long_list_of_names_ends_in_how_many_more() -> None:
-    assert list_some(["a.png"]) == "a.png"
-    assert list_some(["a.png", "b.png", "c.png"]) == "a.png, b.png, c.png"
-    assert list_some(["a.png", "b.png", "c.png", "d.png", "e.png"]) == "a.png, b.png, c.png and 2 more"
 
 
 def test_a_study_has_a_file_of_its_own_that_a_shell_can_read() -> None:
