@@ -174,7 +174,7 @@ def test_a_study_is_created_once_and_shown(run_here: Run, dataset: Path, tmp_pat
         (("--regime", "II", "--trials", "5"), 2, "does not fit a grid of 32 cells"),
         (("--regime", "III"), 2, "'III' is not one of I, II. Did you mean II?"),
         (("--regime", "I", "--pruner", "fsat"), 2, "race, none. Did you mean fast?"),
-        (("--regime", "I", "--set", "pruner.name=fsat"), 2, "race, paired, none (did you mean fast?)"),
+        (("--regime", "I", "--set", "pruner.name=fsat"), 2, "race, forecast, none (did you mean fast?)"),
         (("--regime", "I", "--trials", "four"), 2, "'four' is not a whole number."),
         (("--regime", "I", "--trials", "0"), 2, "It should be greater than or equal to 1"),
         (("--regime", "I", "--set", "model.image_size=[75]"), 2, "or one number for a square"),
