@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -237,6 +238,8 @@ def test_an_image_too_small_for_the_backbone_is_said() -> None:
 def test_imagenet_without_a_way_to_download_says_how_to_give_a_file(monkeypatch, tmp_path) -> None:
     from workers.models.transfer import build_backbone
 
+    # The first download of a process fixes the proxies of all later ones: those of this test must not stay.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
