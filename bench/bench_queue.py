@@ -2,7 +2,7 @@
 
 One point: claim, 20 epochs (a report, a pruning check and six fold rows each), finish. Stock Optuna: `study.optimize`
 with RandomSampler and SuccessiveHalvingPruner, 20 reports with `should_prune`, the fold rows as one user attribute per
-epoch ("stock"), or left out ("bare"); orch has its default pruner. Every trial is a little better than those before, so that none is pruned.
+epoch ("stock"), or left out ("bare"). Every trial is a little better than those before, so that none is pruned.
 
     python bench/bench_queue.py [--history 100 1000 5000] [--processes 1 8] [--points 24] [--sleep 30]
 """
@@ -89,7 +89,7 @@ def make_spec(points: int, name: str = STUDY) -> StudySpec:
             "training": {"epochs": EPOCHS},
             "cv": {"folds": FOLDS},
             "search": {"batch_size": {"type": "int", "low": 16, "high": 2048}},
-            "pruner": {"name": "careful"},
+            "pruner": {"name": "halving", "min_resource": 1},
         },
         source="the benchmark",
     )
