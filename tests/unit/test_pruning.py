@@ -264,3 +264,10 @@ def test_presets_are_spelled_out_and_keys_beside_them_win() -> None:
     assert spec.with_values({"pruner.name": "fast", "pruner.min_resource": 2}).pruner == PrunerSection(
         name="halving", min_resource=2
     )
+
+
+def test_complete_trials_count_with_their_best_epoch_in_a_forecast() -> None:
+    def at(step: int) -> dict[int, float]:
+        return dict.fromkeys(range(4), [0.5, 0.9, 0.3, 0.3][step - 1])
+
+    assert forecasting().should_stop(7, 2, 0.5, at, alone([0.5, 0.5]))
