@@ -17,6 +17,7 @@ from workers import backend, devices, metrics
 from workers.augmentation import draw_changes
 from workers.class_balance import positive_weights
 from workers.image_set import VALIDATION_BATCH, ImageSet
+from workers.keras_adam import round_as_keras
 from workers.schedules import learning_rate
 from workers.training import INITIAL_WEIGHTS, EpochResult, summarize_epoch
 
@@ -139,7 +140,9 @@ class ImageFoldTrainer:
         order = generator.permutation(self.train_index)
         changes = draw_changes(generator, len(order), self._images.size, self._settings)
         rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
-        settings = {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
+        settings = round_as_keras(
+            {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
+        )
         slots = self._shared.slots
         steps_before = int(slots.steps.numpy())
         batch_size = min(int(self._settings["batch_size"]), len(order))

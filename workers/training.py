@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from workers import backend, devices, metrics
 from workers.class_balance import positive_weights
 from workers.feature_set import FeatureSet
+from workers.keras_adam import round_as_keras
 from workers.schedules import learning_rate
 
 if TYPE_CHECKING:
@@ -178,7 +179,9 @@ class FoldTrainer:
         if self._settings["augmentation"] == "flip":
             views = generator.integers(self._features.view_count, size=len(order))
         rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
-        settings = {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
+        settings = round_as_keras(
+            {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
+        )
         steps_before = self._slots.steps_taken
         train_logits = self._compiled.train(
             self._slots,

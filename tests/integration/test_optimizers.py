@@ -48,6 +48,42 @@ def test_ten_steps_are_those_of_keras(name: str) -> None:
     assert np.abs(weight.numpy() - begin).max() > 0.01
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_the_length_of_a_step_is_rounded_as_keras_rounds_it(name: str) -> None:
+    """Without that each weight moves too far by 6.4e-6 of a step, always in the same direction."""
+    import keras
+    import tensorflow as tf
+
+    from workers.keras_adam import round_as_keras
+    from workers.optimizers import apply_step
+
+    theirs = {
+        "adam": lambda: keras.optimizers.Adam(0.01),
+        "adamw": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.02),
+    }[name]()
+    # Weights of 0 hold a change to all its digits.
+    begin = np.zeros((50, 3), np.float32)
+    expected = keras.Variable(begin)
+    weight, first, second = tf.Variable(begin), tf.Variable(begin), tf.Variable(begin)
+    rounded = round_as_keras({**SETTINGS, "optimizer": name})
+    settings = {key: tf.constant(rounded[key], tf.float32) for key in SETTINGS}
+    gradient = tf.constant(np.random.default_rng(0).normal(size=(50, 3)), tf.float32)
+    theirs.apply([gradient], [expected])
+    apply_step(
+        name, [weight.handle], [first.handle], [second.handle], [gradient], tf.constant(1, tf.int64), settings
+    )
+    assert np.abs(weight.numpy() / expected.numpy() - 1).max() < 1e-6
+
+
+def test_rounding_leaves_other_optimizers_and_strange_betas_alone() -> None:
+    from workers.keras_adam import round_as_keras
+
+    assert round_as_keras({**SETTINGS, "optimizer": "sgd"}) == {**SETTINGS, "optimizer": "sgd"}
+    # float32 takes it for 1, and there is nothing to divide by.
+    strange = {**SETTINGS, "optimizer": "adam", "beta_1": 1 - 1e-9}
+    assert round_as_keras(strange) == strange
+
+
 def test_smoothed_labels_are_those_of_keras() -> None:
     import keras
 
