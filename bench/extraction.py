@@ -1,6 +1,7 @@
 """Feature extraction against the raw forward rate of the backbone.
 
     python -m bench.extraction [--images 24] [--size 512] [--rounds 3] [--backbone InceptionV3]
+                               [--precision float32]
     KERAS_BACKEND=jax python -m bench.extraction --images 500 --threads 16
 
 Each round extracts JPEG files as a study does (decode, flip, scale, forward, store) and then runs the same number of
@@ -44,10 +45,11 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--backbone", default="InceptionV3")
     arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--precision", default="float32", help="of the extraction; the peer is float32")
     chosen = arguments.parse_args()
     spec = StudySpec(
         study=StudySection(name="bench"),
-        model=ModelSection(backbone=chosen.backbone, weights="none"),
+        model=ModelSection(backbone=chosen.backbone, weights="none", extraction_precision=chosen.precision),
         training=TrainingSection(threads=chosen.threads),
     )
     devices.prepare_for(spec)

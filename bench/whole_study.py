@@ -1,12 +1,13 @@
 """The whole of Regime I, extraction and all, against plain Optuna with `fit` and against the reference study's loop.
 
     python -m bench.whole_study [--patients 415] [--trials 100] [--pruners careful fast] [--precision float32]
-                                [--sample 5] [--data FOLDER] [--unpruned] [--folds-csv FILE]
+                                [--extraction-precision float32] [--sample 5] [--data FOLDER]
+                                [--unpruned] [--folds-csv FILE]
 
 orch runs everything: drawn radiographs (or a data set that `orch data import` made), the features of their four views,
 `orch study create --regime I`, one `orch worker`. The others are extrapolated: plain Optuna from `--sample` trials whose
-batch sizes stand evenly for those of the plan, one `model.fit` per fold on the cached features, plus a quarter of the
-extraction, since it looks at one view only; the reference loop from measured steps of a frozen InceptionV3.
+batch sizes stand evenly for those of the plan, one `model.fit` per fold on the cached features, plus `predict` of the
+backbone over one view of each image, from measured batches in float32; the reference loop from measured steps of a frozen InceptionV3.
 Each of `--pruners` runs the study once on the same features. `--unpruned` runs it once more without pruning, to compare the
 winners; `--folds-csv` keeps the curves of that run.
 """
@@ -26,8 +27,10 @@ from typing import Any
 import numpy as np
 
 from bench import peer_ways
+from bench.extraction import Forward
 from bench.peer_study import PeerStudy
 from bench.processes import Apart
+from storage.spec import ModelSection, StudySection, StudySpec
 from workers import devices
 
 
@@ -41,7 +44,8 @@ def main() -> None:
     arguments.add_argument("--data", type=Path, help="a data set instead, made by `orch data import`")
     arguments.add_argument("--trials", type=int, default=100)
     arguments.add_argument("--pruners", nargs="+", default=["careful", "fast"])
-    arguments.add_argument("--precision", default="float32")
+    arguments.add_argument("--precision", default="float32", help="of training")
+    arguments.add_argument("--extraction-precision", default="float32")
     arguments.add_argument("--sample", type=int, default=5)
     arguments.add_argument("--unpruned", action="store_true")
     arguments.add_argument("--folds-csv", type=Path, help="where to keep the curves of the unpruned run")
@@ -57,6 +61,8 @@ def main() -> None:
             chosen.trials,
             "--set",
             f"training.precision={chosen.precision}",
+            "--set",
+            f"model.extraction_precision={chosen.extraction_precision}",
         )
         for pruner in [*chosen.pruners, *(["none"] if chosen.unpruned else [])]:
             orch(folder, "study", "create", pruner, "--data", data, "--pruner", pruner, *options)
@@ -67,10 +73,13 @@ def main() -> None:
             f"extraction of {images} images in 4 views: {extracting:.1f} s, {4 * images / extracting:.1f} views/s",
             flush=True,
         )
+        with Apart(Forward, SPEC) as forward:
+            predicting = images / forward.run(SAMPLE_BATCHES)
         with Apart(Fit, folder, data, chosen.pruners[0], chosen.sample) as fit:
             fitting = fit.run()
         print(
-            f"optuna + fit: {fitting / chosen.trials:.1f} s a trial, {fitting:.0f} s in all (extrapolated)",
+            f"optuna + fit: {predicting:.0f} s for one view of each image, {fitting / chosen.trials:.1f} s a trial, "
+            f"{predicting + fitting:.0f} s in all (extrapolated)",
             flush=True,
         )
         planned = chosen.trials * 6 * 20
@@ -85,7 +94,7 @@ def main() -> None:
             training, values[pruner] = run_study(folder, data, pruner, planned)
             whole = extracting + training
             print(
-                f"  optuna + fit : orch, extraction included {(fitting + extracting / 4) / whole:.1f} x\n"
+                f"  optuna + fit : orch, extraction included {(fitting + predicting) / whole:.1f} x\n"
                 f"  reference loop : orch, extraction included {looping / whole:.0f} x",
                 flush=True,
             )
@@ -103,6 +112,9 @@ def main() -> None:
 
 
 REGIME = ("--regime", "I", "--set", "model.weights=none")
+SPEC = StudySpec(study=StudySection(name="peer"), model=ModelSection(weights="none"))
+"""The backbone as others run it."""
+SAMPLE_BATCHES = 8
 DRAWN_ALIKE = ("--accept", "near-duplicates")
 """Among thousands of drawn legs some pairs are so alike that the audit takes them for copies."""
 

@@ -20,7 +20,7 @@ SECONDS_PER_STEP = 0.0039
 SECONDS_PER_IMAGE = 6e-5
 RULE_WEIGHTS = 2048 * 1024 + 1024 * 512 + 512 * 256 + 256 * 18
 # One forward pass of InceptionV3 at 299 x 299 on the same cores.
-SECONDS_PER_VIEW = 0.048
+SECONDS_PER_VIEW = {"float32": 0.055, "bfloat16": 0.027}
 RULE_PIXELS = 299 * 299
 PASSES_OF_A_STEP = 3
 FEATURE_COUNTS = {
@@ -62,7 +62,8 @@ def estimate_time(
         measured: median seconds of a fold-epoch in a study like this one, where there is one.
     """
     pixels = spec.model.image_size[0] * spec.model.image_size[1]
-    per_view = SECONDS_PER_VIEW * pixels / RULE_PIXELS
+    precision = spec.model.extraction_precision if spec.uses_features else spec.training.precision
+    per_view = SECONDS_PER_VIEW[precision] * pixels / RULE_PIXELS
     per_epoch = measured if measured is not None else _rule_of_thumb(spec, points, train_images)
     extraction = 0.0
     if spec.uses_features:

@@ -45,6 +45,7 @@ class FeatureKey:
         pooling: how the last feature maps become a vector.
         views: names of the flips, in the order in which they are stored.
         batch: images per forward pass; it may decide the last bits.
+        precision: what the layers of the backbone compute in.
         versions: of the libraries that compute the values.
     """
 
@@ -57,6 +58,7 @@ class FeatureKey:
     pooling: str
     views: tuple[str, ...]
     batch: int
+    precision: str
     versions: tuple[tuple[str, str], ...]
     dtype: str = "float32"
 

@@ -60,6 +60,7 @@ class ModelSection(Section):
     pooling: Literal["max", "avg"] = "max"
     scale: Literal["auto", "none", "standardize"] = "auto"
     extraction_batch: Count = 32
+    extraction_precision: Literal["float32", "bfloat16"] = "float32"
     head: tuple[Count, ...] = (1024, 512, 256)
     head_normalization: bool = False
     dropout_rate: Fraction = 0.0

@@ -18,7 +18,10 @@ from workers import devices
 from workers.images import RESIZE, read_image
 
 if TYPE_CHECKING:
+    import keras
+
     from storage.datasets import Dataset
+    from storage.sections import ModelSection
     from storage.spec import StudySpec
 
 log = logging.getLogger(__name__)
@@ -93,6 +96,7 @@ def describe_features(spec: StudySpec, fingerprint: str) -> FeatureKey:
         pooling=spec.model.pooling,
         views=VIEWS if spec.flips else VIEWS[:1],
         batch=spec.model.extraction_batch,
+        precision=spec.model.extraction_precision,
         versions=tuple(
             (name, metadata.version(name)) for name in ("keras", "pillow", keras.backend.backend())
         ),
@@ -110,10 +114,10 @@ def extract(
     Raises:
         As `ensure_features`.
     """
-    from workers.models.transfer import build_backbone, find_preprocessing
+    from workers.models.transfer import find_preprocessing
 
     dataset.check_images()
-    backbone = build_backbone(spec.model)
+    backbone = build_extractor(spec.model)
     scale = find_preprocessing(spec.model.backbone)
     views, images = len(key.views), len(dataset.files)
     with FeatureWriter(cache, key, (images, views, backbone.output_shape[-1])) as writer:
@@ -129,6 +133,25 @@ def extract(
             if report:
                 report(writer.done // views, images)
         writer.finish()
+
+
+def build_extractor(model: ModelSection) -> keras.Model:
+    """The backbone in `model.extraction_precision`, as fast as that allows.
+
+    In float32 it stays as Keras built it: features are to be the backbone's own to the last bit. In bfloat16, where they are not
+    anyway, its normalisations are folded, which takes a fifth of the time off.
+
+    Raises:
+        As `build_backbone`.
+    """
+    from workers.models.folding import fold_normalization
+    from workers.models.precision import built_for
+    from workers.models.transfer import build_backbone
+
+    if model.extraction_precision == "float32":
+        return build_backbone(model)
+    with built_for(model.extraction_precision):
+        return fold_normalization(build_backbone(model))
 
 
 def map_ahead(

@@ -24,7 +24,7 @@ from workers.cross_validation import cross_validate
 
 log = logging.getLogger(__name__)
 
-FEATURES_TOLERANCE = 1e-3
+FEATURES_TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}
 """Largest difference between two machines' features that still counts as rounding, in standard deviations."""
 
 FEW_IMAGES = 32
@@ -121,7 +121,8 @@ def prepare_objective(
     digest, standing = wait_for(
         lambda _: register_features(database, study, objective.material.source.digest, sample)
     )
-    compare_features(study.name, np.asarray(sample), np.asarray(standing))
+    tolerance = FEATURES_TOLERANCE[study.spec.model.extraction_precision]
+    compare_features(study.name, np.asarray(sample), np.asarray(standing), tolerance)
     if digest != objective.material.source.digest:
         log.info("Features of other library versions than the study's first worker; equal up to rounding.")
     if study.spec.search:
@@ -133,15 +134,21 @@ def prepare_objective(
     return objective
 
 
-def compare_features(study: str, mine: np.ndarray, standing: np.ndarray) -> None:
+def compare_features(study: str, mine: np.ndarray, standing: np.ndarray, tolerance: float) -> None:
     """Compare samples of features of two machines.
+
+    Args:
+        study: its name, for the message.
+        mine: a sample of this machine's features.
+        standing: that of the study's first worker.
+        tolerance: the largest difference that counts as rounding, in standard deviations of the latter.
 
     Raises:
         FeaturesError: they differ by more than rounding.
     """
     spread = float(standing.std()) or 1.0
     furthest = float(np.abs(mine - standing).max()) / spread if mine.shape == standing.shape else np.inf
-    if not furthest <= FEATURES_TOLERANCE:
+    if not furthest <= tolerance:
         raise FeaturesError(
             f"The features of this machine differ from those the study {study!r} was begun with, by "
             f"{furthest:.3g} standard deviations.",

@@ -85,6 +85,44 @@ def test_features_equal_the_backbone_in_the_epoch(images, tmp_path) -> None:
     assert values.shape == (IMAGES, 4, 2048)
 
 
+@pytest.mark.parametrize("backbone", ["MobileNetV2", "ResNet50", "DenseNet121", "EfficientNetB0", "Xception"])
+def test_a_folded_backbone_computes_the_same(backbone) -> None:
+    """Kernels with and without a bias, depthwise ones, normalisations that follow no convolution, none at all to fold."""
+    import keras
+
+    from workers.models.folding import fold_normalization
+    from workers.models.transfer import build_backbone
+
+    plain = build_backbone(make_spec(backbone=backbone).model)
+    generator = np.random.default_rng(0)
+    for layer in plain.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([generator.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+    images = generator.uniform(0, 255, (4, *SIZE, 3)).astype(np.float32)
+    expected = plain.predict_on_batch(images)
+    folded = fold_normalization(plain)
+    assert np.abs(folded.predict_on_batch(images) - expected).max() < 3e-5 * expected.std()
+    assert count_normalizations(folded) < count_normalizations(plain)
+    assert np.array_equal(plain.predict_on_batch(images), expected)
+
+
+def count_normalizations(model) -> int:
+    """How many are still called."""
+    return sum(
+        operation.__class__.__name__ == "BatchNormalization"
+        for nodes in model._nodes_by_depth.values()
+        for operation in (node.operation for node in nodes)
+    )
+
+
+def test_bfloat16_features_are_other_features_near_those_of_float32(images, stored, tmp_path) -> None:
+    coarse = extraction.ensure_features(make_spec(extraction_precision="bfloat16"), images, tmp_path)
+    assert coarse.digest != stored.digest
+    assert coarse.values.dtype == np.float32
+    difference = np.abs(coarse.values - stored.values)
+    assert 0 < difference.mean() < 0.02 * stored.values.std()
+
+
 def test_a_value_does_not_depend_on_the_other_images(images, stored, tmp_path) -> None:
     few = Images(images.files[:3], fingerprint="sha256:few")
     fewer = extraction.ensure_features(make_spec(), few, tmp_path)

@@ -25,6 +25,7 @@ KEY = features.FeatureKey(
     preprocessing="inception_v3",
     pooling="max",
     views=("identity", "horizontal"),
+    precision="float32",
     batch=4,
     versions=(("keras", "3"),),
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.models.precision import name_policy
+
 if TYPE_CHECKING:
     import keras
 
@@ -28,7 +30,7 @@ def build_head(
     import keras
 
     rate = spec.model.dropout_rate if dropout_rate is None else dropout_rate
-    policy = "mixed_bfloat16" if spec.training.precision == "bfloat16" else "float32"
+    policy = name_policy(spec.training.precision)
     layers: list[keras.Layer] = [keras.Input((feature_count,))]
     for number, width in enumerate(spec.model.head, start=1):
         if spec.model.head_normalization:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from storage.errors import SpecError
 from workers.models.head import build_head
 from workers.models.lenet import build_lenet, scale_pixels
 from workers.models.own import build_own_model
+from workers.models.precision import built_for, name_policy
 from workers.models.transfer import build_backbone, find_preprocessing, seeded
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Network:
         model = spec.model
         self.tail: list[keras.layers.Layer] = []
         if model.kind == "transfer":
-            with _dtype_policy(_policy(spec)):
+            with built_for(spec.training.precision):
                 self.body = build_backbone(model)
             unfreeze(self.body, model.trainable)
             head = build_head(spec, self.body.output_shape[-1], target_count)
@@ -61,10 +61,12 @@ class Network:
             self.tail = head.layers[:-1]
             self.scale = find_preprocessing(model.backbone)
         elif model.kind == "lenet":
-            self.body = build_lenet(model.image_size, target_count, policy=_policy(spec))
+            self.body = build_lenet(
+                model.image_size, target_count, policy=name_policy(spec.training.precision)
+            )
             self.scale = scale_pixels
         else:
-            with _dtype_policy(_policy(spec)):
+            with built_for(spec.training.precision):
                 self.body = build_own_model(
                     model.model_copy(update={"dropout_rate": self._dropout_rate}), target_count
                 )
@@ -187,19 +189,3 @@ def unfreeze(backbone: keras.Model, trainable: str) -> None:
     first = 0 if trainable == "all" else names.index(trainable)
     for layer in backbone.layers[:first]:
         layer.trainable = False
-
-
-def _policy(spec: StudySpec) -> str:
-    return "mixed_bfloat16" if spec.training.precision == "bfloat16" else "float32"
-
-
-@contextmanager
-def _dtype_policy(name: str) -> Iterator[None]:
-    import keras
-
-    previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(previous)

@@ -28,7 +28,7 @@ DOWNLOAD_SECONDS = 30
 
 
 def build_backbone(model: ModelSection) -> keras.Model:
-    """Build the backbone with pooled features as its output, in float32, not trainable.
+    """Build the backbone with pooled features as its output, not trainable; its layers compute in the policy in force.
 
     Args:
         model: gives backbone, weights, weights_seed, image_size (height, width) and pooling.
