@@ -77,7 +77,13 @@ def evaluate(
     import numpy as np
 
     from orchestrator.evaluation_images import find_images, leave_out_seen
-    from orchestrator.evaluation_results import describe_curves, score_columns, score_pools, score_rust
+    from orchestrator.evaluation_results import (
+        check_subgroups,
+        describe_curves,
+        score_columns,
+        score_pools,
+        score_rust,
+    )
     from storage.datasets import hash_file, read_columns
     from storage.holdout import list_openings
     from storage.modelfiles import read_card, read_record
@@ -85,7 +91,9 @@ def evaluate(
     from workers.final_model import load_model
     from workers.predict import image_size, predict
 
-    check_columns(dataset.folder, question.subgroups, question.visits, list(read_columns(dataset)))
+    known = read_columns(dataset)
+    check_columns(dataset.folder, question.subgroups, question.visits, list(known))
+    check_subgroups({name: known[name] for name in question.subgroups})
     card = read_card(path) or {}
     if card:
         prepare_or_keep(int(card["spec"]["training"]["threads"]))
@@ -136,7 +144,7 @@ def evaluate(
     if question.subgroups:
         columns = {name: judged.columns[name] for name in question.subgroups}
         document["subgroups"] = score_columns(
-            columns, targets, labels, predictions.raw, judged.groups, **drawn
+            columns, targets, labels, predictions.raw, judged.groups, say=say, **drawn
         )
     if question.visits:
         visits = [judged.columns[name] for name in question.visits]

@@ -128,12 +128,9 @@ def score_columns(
     *,
     resamples: int,
     seed: int,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The AUC by subgroup, for each of these columns.
-
-    Raises:
-        DataError: a column has too many different values.
-    """
+    """The AUC by subgroup, for each of these columns; one that only here has too many different values is left out."""
     from storage.clinical.scorecard import score_subgroups
 
     found = {}
@@ -142,13 +139,29 @@ def score_columns(
             found[name] = score_subgroups(
                 cells, targets, labels, probabilities, groups, resamples=resamples, seed=seed
             )
+        except ValueError:
+            # The hold-out was opened for this evaluation: it must not be lost.
+            say(f"the column {name!r} has {len(set(cells))} different values here, too many for subgroups")
+    return found
+
+
+def check_subgroups(columns: Mapping[str, Sequence[str]]) -> None:
+    """Make sure that each of these columns makes subgroups.
+
+    Raises:
+        DataError: a column has too many different values.
+    """
+    from storage.clinical.scorecard import name_subgroups
+
+    for name, cells in columns.items():
+        try:
+            name_subgroups(cells)
         except ValueError as error:
             raise DataError(
                 f"The column {name!r} has {len(set(cells))} different values, too many for subgroups.",
                 why="Only numbers are put into quarters.",
                 next_step="Name a column of few values with --subgroup.",
             ) from error
-    return found
 
 
 def score_rust(

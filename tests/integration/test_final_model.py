@@ -57,8 +57,12 @@ def make_images(folder: Path, patients: int, first_seed: int = 0) -> tuple[Path,
             labels = (patient % 2, (patient // 2) % 2)
             name = f"{patient:02d}-{number}.png"
             draw(images / name, *labels, seed=first_seed + 2 * patient + number)
-            rows.append([name, f"p{patient}", "north" if patient % 3 else "south", *labels])
-    return images, write_table(folder / "labels.csv", ["filename", "patient", "site", *TARGETS], rows)
+            rows.append(
+                [name, f"p{patient}", "north" if patient % 3 else "south", f"as on day {patient}", *labels]
+            )
+    return images, write_table(
+        folder / "labels.csv", ["filename", "patient", "site", "remark", *TARGETS], rows
+    )
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +230,8 @@ def test_the_holdout_is_opened_once_on_record_with_intervals(place: Place, model
     assert "was trained on the development images" in capsys.readouterr().err
     for wrong in (["--threshold", "best"], ["--subgroup", "colour"], ["--visit", "patient"]):
         assert place.orch(*judge, "--open-holdout", *wrong) == 2
+    assert place.orch(*judge, "--open-holdout", "--subgroup", "remark") == 2
+    assert "too many for subgroups" in capsys.readouterr().err
     assert "hold-out opened" not in capsys.readouterr().out
     # A rule is looked at before anything is read.
     assert place.orch("model", "evaluate", "no.keras", "--data", "nowhere", "--threshold", "youdn") == 2

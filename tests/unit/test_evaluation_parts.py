@@ -9,7 +9,13 @@ import pytest
 
 from orchestrator.console import show_interval, without_nan
 from orchestrator.evaluation import check_columns, read_thresholds
-from orchestrator.evaluation_results import describe_curves, score_columns, score_pools, score_rust
+from orchestrator.evaluation_results import (
+    check_subgroups,
+    describe_curves,
+    score_columns,
+    score_pools,
+    score_rust,
+)
 from orchestrator.repeats import read_repeats
 from storage.clinical.thresholds import choose_thresholds, choose_youden
 from storage.errors import DataError, UsageError
@@ -149,9 +155,17 @@ def test_the_rust_score_takes_several_columns_as_a_visit_and_its_own_labels_only
 
 def test_a_column_of_many_words_makes_no_subgroups() -> None:
     names = {"name": [f"n{place}" for place in range(40)]}
-    labels = np.tile([[0.0], [1.0]], (20, 1))
     with pytest.raises(DataError, match="40 different values"):
-        score_columns(names, ["a"], labels, labels, np.arange(40), resamples=0, seed=0)
+        check_subgroups(names)
+
+
+def test_a_column_that_only_the_hold_out_has_too_many_values_in_costs_no_evaluation() -> None:
+    columns = {"name": [f"n{place}" for place in range(40)], "sex": ["f", "m"] * 20}
+    labels = np.tile([[0.0], [1.0]], (20, 1))
+    said: list[str] = []
+    found = score_columns(columns, ["a"], labels, labels, np.arange(40), resamples=0, seed=0, say=said.append)
+    assert list(found) == ["sex"]
+    assert said == ["the column 'name' has 40 different values here, too many for subgroups"]
 
 
 def test_curves_are_thinned_with_their_ends_kept() -> None:

@@ -239,6 +239,18 @@ def test_a_trial_that_was_once_better_than_the_best_is_not_stopped_later() -> No
     assert forecasting(keeps_best=False).should_stop(7, 3, 0.3, seen_at, lucky), "only its last value counts"
 
 
+def test_what_a_trial_has_already_counts_even_where_the_forecast_is_lower() -> None:
+    """Among trials that end alike wherever they are now, a high level is forecast to be lost again; it cannot be."""
+    alike = {point: [0.0, point / 30, 0.69 + point % 2 / 100] for point in range(20)}
+
+    def at(step: int) -> dict[int, float]:
+        return {point: values[step - 1] for point, values in alike.items()}
+
+    sure = forecasting(last_step=3, confidence=0)
+    assert sure.should_stop(30, 2, 0.1, at, alone([0.695, 0.1])), "below the best, .70"
+    assert not sure.should_stop(30, 2, 0.1, at, alone([0.705, 0.1]))
+
+
 def test_a_forecast_looks_complete_trials_up_once() -> None:
     looks: list[int] = []
 
