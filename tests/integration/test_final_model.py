@@ -277,7 +277,7 @@ def test_a_foreign_data_set_is_judged_whole_without_what_the_model_has_seen(
     seen = place.dataset.files[0]
     (images / "seen.png").write_bytes(seen.read_bytes())
     with labels.open("a") as file:
-        file.write("seen.png,p99,south,1,0\n")
+        file.write("seen.png,p99,south,seen before,1,0\n")
     import_dataset(
         images, labels, place.folder / "abroad-data", Choices(group_columns=("patient",), holdout=0)
     )

@@ -1,23 +1,30 @@
-"""The default pruner is as good as docs/pruning.md says, on orch's own unpruned curves, in the order they were made."""
+"""The default pruner is as good as docs/pruning.md says, on orch's own unpruned curves, as they were made and shuffled."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.replay import read_curves, replay
+from bench.replay import measure, read_curves, replay, shuffle
 from storage.sections import PrunerSection
 
 CURVES = sorted((Path(__file__).parents[2] / "bench" / "data").glob("*.csv.gz"))
 
 
 def test_there_are_curves_of_both_regimes() -> None:
-    assert len(CURVES) == 3
+    assert len(CURVES) == 4
 
 
 @pytest.mark.parametrize("file", CURVES, ids=lambda file: file.name)
 def test_the_default_saves_more_than_half_and_keeps_the_winner(file: Path) -> None:
     saved, regret = replay(read_curves(file), PrunerSection())
+    assert saved >= 0.55
+    assert regret <= 0.0005
+
+
+@pytest.mark.parametrize("file", CURVES, ids=lambda file: file.name)
+def test_it_does_so_in_other_orders_too(file: Path) -> None:
+    saved, regret = measure(shuffle(read_curves(file)), {}, replay)
     assert saved >= 0.55
     assert regret <= 0.0005
 
