@@ -113,7 +113,17 @@ def describe_model(spec: StudySpec) -> str:
         model.trainable, f"trained from layer {model.trainable} on"
     )
     weights = "none (random)" if model.weights == "none" else model.weights
-    return f"{model.backbone}, weights {weights}, {pixels}; head {'-'.join(map(str, model.head)) or 'of one layer'}, {trained}"
+    coarse = [
+        name
+        for name, precision in (
+            ("features", model.extraction_precision if spec.uses_features else "float32"),
+            ("training", spec.training.precision),
+        )
+        if precision == "bfloat16"
+    ]
+    precision = f"; {' and '.join(coarse)} in bfloat16" if coarse else ""
+    head = "-".join(map(str, model.head)) or "of one layer"
+    return f"{model.backbone}, weights {weights}, {pixels}; head {head}, {trained}{precision}"
 
 
 def describe_pruner(spec: StudySpec) -> str:

@@ -93,7 +93,10 @@ def _work(request: Request) -> int:
             grace_seconds=request.grace,
             overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
         )
-        advice = _tell_what_comes_next(database, request.name, drained=bool(received)) if request.name else ""
+        if request.name:
+            advice = _tell_what_comes_next(database, request.name, drained=bool(received))
+        else:
+            advice = "" if received or summary.studies else _tell_why_idle(database)
     console.say(
         f"{'In this run: ' if received else ''}{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed in "
         f"{console.show_seconds(summary.seconds)}."
@@ -122,6 +125,26 @@ def _tell_what_comes_next(database: Database, name: str, *, drained: bool) -> st
     if study.state == "stopped":
         return tell_stopped(name, counts)
     return tell_left(name, counts) if drained else ""
+
+
+def _tell_why_idle(database: Database) -> str:
+    """Why a worker that would take any study found none."""
+    from orchestrator.next_steps import tell_stopped
+    from storage.errors import DatabaseAwayError
+    from storage.point_records import count_points
+    from storage.studies import list_studies
+    from storage.waiting import described
+
+    try:
+        with described():
+            studies = list_studies(database)
+            counts = {study.name: count_points(database, study.uuid) for study in studies}
+    except DatabaseAwayError:
+        return ""
+    held = [study.name for study in studies if study.state == "stopped" and not counts[study.name].is_settled]
+    if held:
+        return "\n".join(tell_stopped(name, counts[name]) for name in held)
+    return "" if studies else "There is no study yet. `orch study create` makes one."
 
 
 def _report(error: BaseException, request: Request) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.worker_process import _tell_what_comes_next
+from orchestrator.worker_process import _tell_what_comes_next, _tell_why_idle
 from storage.engine import open_database
 from storage.imports import Choices, import_dataset
 from storage.studies import load_study, stop_study
@@ -99,6 +99,17 @@ def test_a_stopped_study_says_how_it_is_opened_again(run: Run, dataset: Path) ->
     assert run("study", "watch", "held") == (0, advice)
     code, said = run("worker", "held", "--gpus", "none")
     assert (code, said.endswith(advice)) == (0, True), said
+    code, said = run("worker", "--gpus", "none")
+    assert (code, said.endswith(advice)) == (0, True), said
+
+
+def test_a_worker_without_any_study_says_so(sqlite_url: str) -> None:
+    with closing(open_database(sqlite_url)) as database:
+        assert _tell_why_idle(database) == "There is no study yet. `orch study create` makes one."
+        study = make_study(database, "held", points=2)
+        assert _tell_why_idle(database) == "", "somebody else works on what is open"
+        stop_study(database, study)
+        assert "`orch study resume held`" in _tell_why_idle(database)
 
 
 def test_a_worker_that_was_told_to_stop_says_how_to_go_on(sqlite_url: str) -> None:

@@ -147,6 +147,10 @@ def test_short_last_batch(batch_size: int, sizes: list[int], left: int | None) -
             },
             "VGG16, weights none (random), 96 x 64 pixels; head 32, all of it is trained",
         ),
+        (
+            {"extraction_precision": "bfloat16", "head": [32]},
+            "InceptionV3, weights imagenet, 299 x 299 pixels; head 32, only the head is trained; features in bfloat16",
+        ),
         ({"kind": "lenet", "trainable": "all"}, "LeNet, 299 x 299 pixels"),
         ({"kind": "mine", "trainable": "all"}, "mine, 299 x 299 pixels"),
     ],
