@@ -98,12 +98,30 @@ def test_a_folded_backbone_computes_the_same(backbone) -> None:
     for layer in plain.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.set_weights([generator.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+        elif isinstance(layer, keras.layers.Conv2D) and layer.use_bias:
+            layer.bias.assign(generator.uniform(0.5, 1.5, layer.bias.shape))
     images = generator.uniform(0, 255, (4, *SIZE, 3)).astype(np.float32)
     expected = plain.predict_on_batch(images)
     folded = fold_normalization(plain)
     assert np.abs(folded.predict_on_batch(images) - expected).max() < 3e-5 * expected.std()
     assert count_normalizations(folded) < count_normalizations(plain)
     assert np.array_equal(plain.predict_on_batch(images), expected)
+
+
+def test_a_convolution_that_somebody_else_reads_is_not_folded() -> None:
+    import keras
+
+    from workers.models.folding import fold_normalization
+
+    inputs = keras.Input((8, 8, 3))
+    convolved = keras.layers.Conv2D(4, 3)(inputs)
+    normalized = keras.layers.BatchNormalization()(convolved)
+    pooled = keras.layers.GlobalMaxPooling2D()(keras.layers.Add()([convolved, normalized]))
+    model = keras.Model(inputs, pooled)
+    model.layers[2].set_weights([np.full(4, value, np.float32) for value in (2.0, 1.0, 0.5, 3.0)])
+    images = np.random.default_rng(0).random((2, 8, 8, 3), dtype=np.float32)
+    folded = fold_normalization(model).predict_on_batch(images)
+    assert np.allclose(folded, model.predict_on_batch(images), atol=1e-5)
 
 
 def count_normalizations(model) -> int:

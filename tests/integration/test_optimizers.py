@@ -73,6 +73,8 @@ def test_the_length_of_a_step_is_rounded_as_keras_rounds_it(name: str) -> None:
         name, [weight.handle], [first.handle], [second.handle], [gradient], tf.constant(1, tf.int64), settings
     )
     assert np.abs(weight.numpy() / expected.numpy() - 1).max() < 1e-6
+    decay = rounded["learning_rate"] * rounded["weight_decay"]
+    assert decay == pytest.approx(SETTINGS["learning_rate"] * SETTINGS["weight_decay"], rel=1e-12)
 
 
 def test_rounding_leaves_other_optimizers_and_strange_betas_alone() -> None:
