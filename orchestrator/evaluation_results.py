@@ -141,7 +141,9 @@ def score_columns(
             )
         except ValueError:
             # The hold-out was opened for this evaluation: it must not be lost.
-            say(f"the column {name!r} has {len(set(cells))} different values here, too many for subgroups")
+            say(
+                f"warning: The column {name!r} has {len(set(cells))} different values here, too many for subgroups; it is left out."
+            )
     return found
 
 

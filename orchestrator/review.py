@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.backbones import check_backbone
 from orchestrator.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
 from storage.errors import DataError, SpecError, UsageError
 from storage.spec import StudySpec
 from storage.wording import say_count
+from workers.models.backbones import check_backbone, list_backbones
 
 if TYPE_CHECKING:
     from storage.datasets import Dataset
@@ -88,7 +88,7 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
         SpecError: the file does not exist, or the backbone.
     """
     if spec.model.kind == "transfer":
-        check_backbone(spec.model.backbone)
+        check_backbone(spec.model.backbone, list_backbones())
     weights = spec.model.weights
     if weights in ("imagenet", "none") or spec.model.weights_sha256:
         return spec

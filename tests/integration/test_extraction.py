@@ -87,7 +87,7 @@ def test_features_equal_the_backbone_in_the_epoch(images, tmp_path) -> None:
 
 @pytest.mark.parametrize("backbone", ["MobileNetV2", "ResNet50", "DenseNet121", "EfficientNetB0", "Xception"])
 def test_a_folded_backbone_computes_the_same(backbone) -> None:
-    """Kernels with and without a bias, depthwise ones, normalisations that follow no convolution, none at all to fold."""
+    """Kernels with and without a bias, depthwise ones, normalisations that follow no convolution."""
     import keras
 
     from workers.models.folding import fold_normalization

@@ -165,7 +165,9 @@ def test_a_column_that_only_the_hold_out_has_too_many_values_in_costs_no_evaluat
     said: list[str] = []
     found = score_columns(columns, ["a"], labels, labels, np.arange(40), resamples=0, seed=0, say=said.append)
     assert list(found) == ["sex"]
-    assert said == ["the column 'name' has 40 different values here, too many for subgroups"]
+    assert said == [
+        "warning: The column 'name' has 40 different values here, too many for subgroups; it is left out."
+    ]
 
 
 def test_curves_are_thinned_with_their_ends_kept() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from storage.errors import SpecError
@@ -22,13 +23,16 @@ def list_backbones() -> list[str]:
     return re.findall(r"\b([A-Z]\w+) as \1\b", listing.read_text(encoding="utf-8"))
 
 
-def check_backbone(name: str) -> None:
+def check_backbone(name: str, known: Sequence[str]) -> None:
     """Refuse a backbone that no worker could build.
+
+    Args:
+        name: in `keras.applications`.
+        known: the names there; where they cannot be told, none, and nothing is refused.
 
     Raises:
         SpecError: names the nearest one.
     """
-    known = list_backbones()
     if not known or name in known:
         return
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)

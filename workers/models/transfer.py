@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import hashlib
 import importlib
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from storage.errors import SpecError, WeightsError
+from workers.models.backbones import check_backbone
 from workers.models.weights import describe_misfit
 
 if TYPE_CHECKING:
@@ -65,12 +65,7 @@ def find_application(name: str) -> Callable[..., keras.Model]:
 
     # Modules in there have lower-case names, builders do not.
     valid = [entry for entry in dir(keras.applications) if entry[0].isupper()]
-    if name not in valid:
-        near = difflib.get_close_matches(name, valid, n=1, cutoff=0.3)
-        raise SpecError(
-            f"model.backbone = {name!r} is not in keras.applications.",
-            next_step=f"Did you mean {near[0]}?" if near else f"There are {', '.join(valid)}.",
-        )
+    check_backbone(name, valid)
     builder: Callable[..., keras.Model] = getattr(keras.applications, name)
     return builder
 
