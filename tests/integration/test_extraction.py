@@ -134,7 +134,9 @@ def count_normalizations(model) -> int:
 
 
 def test_bfloat16_features_are_other_features_near_those_of_float32(images, stored, tmp_path) -> None:
-    coarse = extraction.ensure_features(make_spec(extraction_precision="bfloat16"), images, tmp_path)
+    spec = make_spec(extraction_precision="bfloat16")
+    assert extraction.build_extractor(spec.model).output.dtype == "float32", "pooled in float32"
+    coarse = extraction.ensure_features(spec, images, tmp_path)
     assert coarse.digest != stored.digest
     assert coarse.values.dtype == np.float32
     difference = np.abs(coarse.values - stored.values)
