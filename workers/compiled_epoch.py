@@ -7,7 +7,7 @@ of a trial nor the trials of a study trace again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -16,8 +16,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from workers.backend import SETTINGS
+from workers.dropout import BYTES_PER_UNIT, draw_bits, drop, make_generator
 from workers.head_pass import HeadPass, running_statistics
 from workers.optimizers import apply_step, masked_cross_entropy
+
+RANDOM_BYTES = 2**24
+"""What the random bits of one call of the graph may take; an epoch of more images is several calls."""
 
 
 class OptimizerSlots:
@@ -81,6 +85,9 @@ class CompiledEpoch:
         head: gives the layers and shapes; its weights are not used.
         standardized: whether features are shifted and scaled after they were gathered.
         optimizer: "adam", "adamw" or "sgd".
+
+    Attributes:
+        feature_precision: in what features are taken, "float32" or "bfloat16".
     """
 
     def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
@@ -89,7 +96,13 @@ class CompiledEpoch:
         self._statistic_shapes = [tuple(statistic.shape) for statistic in running_statistics(head)]
         self._standardized = standardized
         self._optimizer = optimizer
-        features = tf.TensorSpec([None, head.input_shape[-1]], tf.float32)
+        self.feature_precision = self._pass.input_precision(standardized=standardized)
+        self._dropout = {
+            place: layer.input.shape[-1]
+            for place, layer in enumerate(self._pass.layers)
+            if isinstance(layer, keras.layers.Dropout)
+        }
+        features = tf.TensorSpec([None, head.input_shape[-1]], self.feature_precision)
         labels = tf.TensorSpec([None, head.output_shape[-1]], tf.float32)
         vector = tf.TensorSpec([head.input_shape[-1]], tf.float32)
         indices, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)
@@ -98,7 +111,6 @@ class CompiledEpoch:
         statistics = [handle] * len(self._statistic_shapes)
         settings = {
             "batch_size": tf.TensorSpec([], tf.int32),
-            "seed": tf.TensorSpec([], tf.int64),
             **dict.fromkeys((*SETTINGS, "dropout_rate", "label_smoothing"), number),
             "positive_weights": tf.TensorSpec([head.output_shape[-1]], tf.float32),
         }
@@ -113,6 +125,7 @@ class CompiledEpoch:
                 labels,
                 indices,
                 indices,
+                {place: tf.TensorSpec([None, width], tf.uint16) for place, width in self._dropout.items()},
                 settings,
             ],
         )
@@ -136,18 +149,17 @@ class CompiledEpoch:
 
         Args:
             slots: weights and optimizer memory; changed in place.
-            features: float32 on the device, shape (rows, features).
+            features: in `feature_precision` on the device, shape (rows, features).
             scale: mean and 1/sd on the device, each of shape (features,).
             labels: float32, shape (n images, targets); NaN is not assessed.
             order: the images of this epoch, in the order of their batches.
             rows: the row of `features` that stands for each of them.
-            settings: batch_size, seed (dropout), dropout_rate, label_smoothing, positive_weights, and those of
+            settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, positive_weights, and those of
                 `workers.backend.SETTINGS`; others are not looked at.
 
         Returns:
             The logits that training saw, shape (len(order), targets), in the order of `order`.
         """
-        kinds = {"batch_size": tf.int32, "seed": tf.int64}
         handles = (
             [weight.handle for weight in slots.weights],
             [moment.handle for moment in slots.first_moments],
@@ -156,10 +168,27 @@ class CompiledEpoch:
             slots.steps.handle,
         )
         tensors = {
-            name: tf.constant(settings[name], kinds.get(name, tf.float32)) for name in self._setting_names
+            name: tf.constant(settings[name], tf.int32 if name == "batch_size" else tf.float32)
+            for name in self._setting_names
         }
-        logits = self._train(handles, features, scale, labels, tf.constant(order), tf.constant(rows), tensors)
-        return logits.numpy()
+        generator = make_generator(settings["seed"])
+        parts = []
+        for part in self._divide(len(order), settings["batch_size"]):
+            indices = tf.constant(order[part]), tf.constant(rows[part])
+            bits = {
+                place: tf.constant(draw_bits(generator, len(order[part]), width))
+                for place, width in self._dropout.items()
+            }
+            logits = self._train(handles, features, scale, labels, *indices, bits, tensors)
+            parts.append(logits.numpy())
+        return np.concatenate(parts)
+
+    def _divide(self, count: int, batch_size: int) -> Iterator[slice]:
+        """Whole batches, as many at once as `RANDOM_BYTES` has random bits for."""
+        per_batch = BYTES_PER_UNIT * sum(self._dropout.values()) * batch_size
+        size = max(1, RANDOM_BYTES // max(1, per_batch)) * batch_size
+        for start in range(0, count, size):
+            yield slice(start, start + size)
 
     def predict(
         self, slots: OptimizerSlots, features: Any, scale: tuple[Any, Any], rows: NDArray[np.int32]
@@ -177,6 +206,7 @@ class CompiledEpoch:
         labels: Any,
         order: Any,
         rows: Any,
+        bits: dict[int, Any],
         settings: dict[str, Any],
     ) -> Any:
         weight_handles, first_handles, second_handles, statistic_handles, step_handle = handles
@@ -192,8 +222,7 @@ class CompiledEpoch:
             statistics = self._read(statistic_handles, self._statistic_shapes)
 
             def drop_units(outputs: Any, place: int) -> Any:
-                counter = number * len(self._pass.layers) + place
-                return drop(outputs, settings["dropout_rate"], settings["seed"], counter)
+                return drop(outputs, settings["dropout_rate"], bits[place][start:end])
 
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
@@ -247,22 +276,3 @@ class CompiledEpoch:
             value.set_shape(shape)
             values.append(value)
         return values
-
-
-LEVELS = 2**16
-"""A unit is dropped when its 16 random bits fall below rate * LEVELS: half the random numbers that float32 would take."""
-
-
-def drop(inputs: Any, rate: Any, seed: Any, counter: Any) -> Any:
-    """Inverted dropout as in Keras, from a generator without state and with the rate as a tensor.
-
-    The same (seed, counter) drops the same units, wherever and whenever it runs. The rate is met within 2e-5.
-    """
-    size = tf.size(inputs)
-    drawn = tf.random.stateless_uniform(
-        [(size + 1) // 2], tf.stack([seed, tf.cast(counter, tf.int64)]), None, None, tf.uint32
-    )
-    bits = tf.reshape(tf.reshape(tf.bitcast(drawn, tf.uint16), [-1])[:size], tf.shape(inputs))
-    # A rate just below 1 would round to one more than 16 bits hold, and drop nothing.
-    is_kept = bits >= tf.cast(tf.minimum(tf.round(rate * LEVELS), LEVELS - 1), tf.uint16)
-    return inputs * tf.where(is_kept, tf.cast(1 / (1 - rate), inputs.dtype), tf.zeros([], inputs.dtype))

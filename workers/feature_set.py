@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,25 @@ class FeatureSet:
         self.values = values
         self.labels = np.asarray(labels, np.float32)
         self.image_count, self.view_count, self.feature_count = values.shape
-        self.resident: Any = ops.convert_to_tensor(np.reshape(values, (-1, self.feature_count)))
+        self._resident: dict[str, Any] = {}
+        self._guard = threading.Lock()
         self.resident_labels: Any = ops.convert_to_tensor(self.labels)
         self.unscaled: tuple[Any, Any] = (ops.zeros(self.feature_count), ops.ones(self.feature_count))
         self._scales: dict[bytes, tuple[Any, Any]] = {}
+
+    def resident(self, precision: str) -> Any:
+        """All features on the device in this precision, shape (n images * views, features); put there once.
+
+        Args:
+            precision: "float32" or "bfloat16".
+        """
+        from keras import ops
+
+        with self._guard:
+            if precision not in self._resident:
+                rows = np.reshape(self.values, (-1, self.feature_count))
+                self._resident[precision] = ops.cast(ops.convert_to_tensor(rows), precision)
+        return self._resident[precision]
 
     def locate(self, images: NDArray[np.int64], views: NDArray[np.int64] | int = 0) -> NDArray[np.int32]:
         """Rows of `resident` that hold these images in these views (0 is the identity)."""

@@ -23,6 +23,14 @@ class HeadPass:
     def __init__(self, head: keras.Sequential) -> None:
         self.layers = [layer for layer in head.layers if not isinstance(layer, keras.layers.Activation)]
 
+    def input_precision(self, *, standardized: bool) -> str:
+        """In what features may wait on the device: in that of the first layer, which would round them at every step.
+
+        Args:
+            standardized: they are shifted and scaled before, and that is done in float32.
+        """
+        return "float32" if standardized else str(self.layers[0].compute_dtype)
+
     def logits(
         self,
         weights: Sequence[Any],
@@ -36,7 +44,7 @@ class HeadPass:
         Args:
             weights: values of the trainable variables, in the order of the layers.
             statistics: values of the `running_statistics`.
-            inputs: float32, shape (n, features).
+            inputs: shape (n, features), in `input_precision`.
             drop: dropout in training; None outside training.
             mask: boolean, shape (n,): the rows that BatchNormalization measures; None for all.
         """

@@ -10,7 +10,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from workers.backend import SETTINGS
-from workers.compiled_epoch import OptimizerSlots, drop
+from workers.compiled_epoch import OptimizerSlots
+from workers.dropout import draw_bits_in_graph, drop
 from workers.models.network import Network
 from workers.optimizers import apply_step, masked_cross_entropy
 
@@ -65,7 +66,8 @@ class ImageEpoch:
         slots, network = self._slots, self._network
 
         def drop_units(inputs: Any, place: int) -> Any:
-            return drop(inputs, settings["dropout_rate"], seed, number * (len(network.tail) + 1) + place)
+            bits = draw_bits_in_graph(tf.shape(inputs), seed, number * (len(network.tail) + 1) + place)
+            return drop(inputs, settings["dropout_rate"], bits)
 
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(slots.weights)

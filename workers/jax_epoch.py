@@ -107,11 +107,15 @@ class CompiledEpoch:
         head: gives the layers and shapes; its weights are not used.
         standardized: whether features are shifted and scaled after they were gathered.
         optimizer: "adam", "adamw" or "sgd".
+
+    Attributes:
+        feature_precision: in what features are taken, "float32" or "bfloat16".
     """
 
     def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
         self._pass = HeadPass(head)
         self._standardized = standardized
+        self.feature_precision = self._pass.input_precision(standardized=standardized)
         self._optimizer = optimizer
         self._targets = head.output_shape[-1]
         # The old state and the logits so far are given away, so that they are overwritten where they lie.

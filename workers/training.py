@@ -151,6 +151,7 @@ class FoldTrainer:
             self._settings["optimizer"],
             *self._shape,
         )
+        self._resident = features.resident(self._compiled.feature_precision)
         self._validation_rows = features.locate(self.val_index)
         standardizes = self._spec.model.standardizes
         self._scale = features.scale(self.train_index) if standardizes else features.unscaled
@@ -185,7 +186,7 @@ class FoldTrainer:
         steps_before = self._slots.steps_taken
         train_logits = self._compiled.train(
             self._slots,
-            self._features.resident,
+            self._resident,
             self._scale,
             self._features.resident_labels,
             order.astype(np.int32),
@@ -214,7 +215,7 @@ class FoldTrainer:
     def _validate(self) -> NDArray[np.float32]:
         if self._validation_logits is None:
             self._validation_logits = self._compiled.predict(
-                self._slots, self._features.resident, self._scale, self._validation_rows
+                self._slots, self._resident, self._scale, self._validation_rows
             )
         return self._validation_logits
 

@@ -226,19 +226,54 @@ def test_trials_and_folds_do_not_trace_again() -> None:
     assert trainers[0]._compiled._train.experimental_get_tracing_count() == 1
 
 
-def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean() -> None:
+@pytest.mark.parametrize("drawn_in", ["numpy", "graph"])
+def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean(drawn_in: str) -> None:
     import tensorflow as tf
 
-    from workers.compiled_epoch import drop
+    from workers.dropout import draw_bits, draw_bits_in_graph, drop, make_generator
 
-    ones = tf.ones([2000, 50])
-    dropped = drop(ones, tf.constant(0.3), tf.constant(7, tf.int64), 0).numpy()
+    def draw(seed: int) -> tf.Tensor:
+        if drawn_in == "numpy":
+            return tf.constant(draw_bits(make_generator(seed), 2001, 51))
+        return draw_bits_in_graph(tf.constant([2001, 51]), tf.constant(7, tf.int64), tf.constant(seed))
+
+    ones = tf.ones([2001, 51])
+    dropped = drop(ones, tf.constant(0.3), draw(0)).numpy()
     assert np.mean(dropped == 0) == pytest.approx(0.3, abs=0.01)
     assert dropped.mean() == pytest.approx(1, abs=0.02)
-    assert np.array_equal(drop(ones, tf.constant(0.0), tf.constant(7, tf.int64), 0), ones)
-    nearly_all = drop(ones, tf.constant(0.999999), tf.constant(7, tf.int64), 0).numpy()
+    assert np.array_equal(drop(ones, tf.constant(0.0), draw(0)), ones)
+    nearly_all = drop(ones, tf.constant(0.999999), draw(0)).numpy()
     assert np.mean(nearly_all == 0) > 0.99
-    assert not np.array_equal(dropped, drop(ones, tf.constant(0.3), tf.constant(7, tf.int64), 1))
+    assert np.array_equal(dropped, drop(ones, tf.constant(0.3), draw(0)))
+    assert not np.array_equal(dropped, drop(ones, tf.constant(0.3), draw(1)))
+
+
+def test_an_epoch_of_many_images_is_trained_in_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers import compiled_epoch
+
+    features, spec = make_features(), make_spec()
+    whole, parted = (start(spec, features, batch_size=7, dropout_rate=0.0) for _ in range(2))
+    expected = whole.run_epoch(1)
+    monkeypatch.setattr(compiled_epoch, "RANDOM_BYTES", 1)
+    parts = list(parted._compiled._divide(len(TRAIN), 7))
+    assert parts[:2] == [slice(0, 7), slice(7, 14)]
+    result = parted.run_epoch(1)
+    assert (result.steps, result.train_loss) == (expected.steps, expected.train_loss)
+    assert np.array_equal(parted.predict_validation(), whole.predict_validation())
+
+
+def test_features_wait_on_the_device_in_the_precision_of_the_first_layer() -> None:
+    features = make_features()
+    kept = {
+        (precision, scale): start(make_spec(precision=precision, model={"scale": scale}), features)._resident
+        for precision in ("float32", "bfloat16")
+        for scale in ("none", "standardize")
+    }
+    rounded = [key for key, rows in kept.items() if rows.dtype == "bfloat16"]
+    assert rounded == [("bfloat16", "none")]
+    assert kept["bfloat16", "standardize"] is kept["float32", "none"]
+    no_layers = start(make_spec(precision="bfloat16", model={"scale": "none", "head": ()}), features)
+    assert no_layers._resident.dtype == "float32"
 
 
 def test_bfloat16_trains_in_bfloat16_with_float32_weights_and_logits() -> None:
