@@ -1,9 +1,9 @@
 """What pruning rules save and lose, replayed on curves that were recorded without pruning.
 
-    python -m bench.replay [--curves CSV ...] [--all] [--fold-by-fold]
+    python -m bench.replay [--curves CSV ...] [--all] [--workers 8] [--fold-by-fold]
 
-One worker takes the trials one after the other, in lockstep over the folds, through the rules of `workers.pruning`
-themselves; or fold by fold, judged after each fold. Saved: the share of fold-epochs that were not trained. Regret: the best value of all trials minus that of
+Workers take the trials one after the other, in lockstep over the folds, through the rules of `workers.pruning` and
+`workers.forecast` themselves; or one worker fold by fold, judged after each fold. Saved: the share of fold-epochs that were not trained. Regret: the best value of all trials minus that of
 the best trial that came to its end. Three ways to go through the same curves, seeds fixed in advance:
 
 - recorded: in their order;
@@ -19,8 +19,10 @@ import argparse
 import csv
 import functools
 import gzip
+import heapq
 import math
 import os
+import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from numpy.typing import NDArray
 
 from storage.sections import PRUNER_PRESETS, PrunerSection
 from workers.named_pruners import make_pruner, make_pruner_of_folds
-from workers.pruning import FoldCurves, Pruner
+from workers.pruning import FoldCurves, is_expendable
 
 Array = NDArray[np.float64]
 
@@ -37,10 +39,12 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("ORCH_TEST_DATA", HERE.parents[1] / "shared" / "data"))
 ORDERS, ORDER_SEED = 20, 7
 STUDIES, STUDY_SEED, STUDY_TRIALS = 40, 11, 100
+SPEED_SEED, SPEED_SPREAD = 3, 0.1
 GOALS = {"careful": (0.55, 0.0005), "fast": (0.80, 0.002)}
 
 RULES: dict[str, dict[str, object]] = {
     "halving (4, 2)": {"name": "halving", "min_resource": 4},
+    "halving (1, 2)": {"name": "halving", "min_resource": 1},
     "halving (3, 2)": {"name": "halving", "min_resource": 3},
     "halving (1, 3)": {"name": "halving", "min_resource": 1, "reduction_factor": 3},
     "race at 2 se": {"name": "race", "confidence": 2.0, "remaining_gain": 0.0},
@@ -57,9 +61,10 @@ def main() -> None:
         "--curves", type=Path, nargs="*", help="files instead of bench/data and the reference study"
     )
     arguments.add_argument("--all", action="store_true", help="single rules, too, not only the presets")
+    arguments.add_argument("--workers", type=int, default=1, help="that train at the same time")
     arguments.add_argument("--fold-by-fold", action="store_true", help="the sequential schedule")
     chosen = arguments.parse_args()
-    run = replay_folds if chosen.fold_by_fold else replay
+    run = replay_folds if chosen.fold_by_fold else functools.partial(replay, workers=chosen.workers)
     files = chosen.curves or [
         *([DATA / "reference-study" / "regime-1-curves.csv.gz"] if DATA.is_dir() else []),
         *sorted((HERE / "data").glob("*.csv.gz")),
@@ -118,12 +123,13 @@ def verdict(name: str, cells: list[tuple[float, float]]) -> str:
     return f"{'met' if met else 'MISSED'}: {100 * goal[0]:.0f} % at {goal[1]:.4f}"
 
 
-def replay(curves: Array, section: PrunerSection) -> tuple[float, float]:
-    """Run trials one after the other through a rule.
+def replay(curves: Array, section: PrunerSection, workers: int = 1) -> tuple[float, float]:
+    """Run trials through a rule, each on the next worker that is free.
 
     Args:
         curves: validation AUC, shape (trials, folds, epochs); NaN from where a trial diverged.
         section: the rule.
+        workers: how many train at the same time; their epochs take equally long, give or take `SPEED_SPREAD`.
 
     Returns:
         The share of fold-epochs saved, and the regret.
@@ -131,17 +137,48 @@ def replay(curves: Array, section: PrunerSection) -> tuple[float, float]:
     epochs = curves.shape[2]
     pruner = make_pruner(section, epochs)
     means = curves.mean(axis=1)
-    ends = np.where(np.isnan(means), -math.inf, means)
-    values = np.where(np.isnan(means).any(axis=1), -math.inf, ends.max(axis=1))
-    planned = sum(run_alone(mean) for mean in means)
+    values = np.where(np.isnan(means).any(axis=1), -math.inf, np.nan_to_num(means, nan=-math.inf).max(axis=1))
     reached: list[dict[int, float]] = [{} for _ in range(epochs + 1)]
+    speeds, waiting = random.Random(SPEED_SEED), iter(range(len(curves)))
+    running: dict[int, int] = {}
+    steps: list[tuple[float, int, int]] = []
     best: int | None = None
     used = 0
-    for point, mean in enumerate(means):
-        ran = run_trial(point, curves, mean, pruner, reached, best)
-        used += ran
-        if ran == epochs and (best is None or values[point] > values[best]) and values[point] > -math.inf:
-            best = point
+
+    def plan(now: float, worker: int, epoch: int) -> None:
+        if epoch == 1:
+            running[worker] = next(waiting, -1)
+        if running[worker] < 0:
+            del running[worker]
+        else:
+            lasts = speeds.uniform(1 - SPEED_SPREAD, 1 + SPEED_SPREAD)
+            heapq.heappush(steps, (now + lasts, worker, epoch))
+
+    for worker in range(workers):
+        plan(0.0, worker, 1)
+    while steps:
+        now, worker, epoch = heapq.heappop(steps)
+        point = running[worker]
+        reached[epoch][point] = value = float(means[point, epoch - 1])
+        used += 1
+        ends = math.isnan(value)
+        # A worker does not ask after the last epoch.
+        if not ends and epoch == epochs:
+            ends = True
+            best = point if best is None or values[point] > values[best] else best
+        elif not ends:
+            read_best = functools.partial(lambda leader: None if leader is None else curves[leader], best)
+            beside = FoldCurves(curves[point, :, :epoch], read_best)
+            ends = pruner.should_stop(point, epoch, value, reached.__getitem__, beside) and is_expendable(
+                point,
+                value,
+                epoch,
+                reached.__getitem__,
+                any_complete=best is not None,
+                live=set(running.values()),
+            )
+        plan(now, worker, 1 if ends else epoch + 1)
+    planned = sum(run_alone(mean) for mean in means)
     return 1 - used / planned, float(values.max() - (values[best] if best is not None else math.nan))
 
 
@@ -177,24 +214,6 @@ def run_alone(mean: Array) -> int:
     """Epochs that a trial runs when nothing but NaN stops it."""
     gone = np.flatnonzero(np.isnan(mean))
     return int(gone[0]) + 1 if len(gone) else len(mean)
-
-
-def run_trial(
-    point: int, curves: Array, mean: Array, pruner: Pruner, reached: list[dict[int, float]], best: int | None
-) -> int:
-    """Run one trial; returns its epochs, and notes its values in `reached`."""
-    for epoch in range(1, len(mean) + 1):
-        value = float(mean[epoch - 1])
-        reached[epoch][point] = value
-        if math.isnan(value):
-            return epoch
-        # A worker does not ask after the last epoch, nor before any trial is complete.
-        if epoch == len(mean) or best is None:
-            continue
-        beside = FoldCurves(curves[point, :, :epoch], lambda: curves[best])
-        if pruner.should_stop(point, epoch, value, reached.__getitem__, beside):
-            return epoch
-    return len(mean)
 
 
 def shuffle(curves: Array) -> Iterator[Array]:

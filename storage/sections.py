@@ -182,9 +182,17 @@ PRUNER_PRESETS: dict[str, dict[str, str | int | float]] = {
         "warmup_steps": 1,
         "reduction_factor": 2,
         "confidence": 2.0,
+        "confidence_growth": 0.0,
         "prior_sd": 0.01,
     },
-    "fast": {"name": "halving", "min_resource": 1, "reduction_factor": 2},
+    "fast": {
+        "name": "forecast",
+        "warmup_steps": 0,
+        "reduction_factor": 2,
+        "confidence": 2.0,
+        "confidence_growth": 0.5,
+        "prior_sd": 0.01,
+    },
     "halving": {"name": "halving", "min_resource": 4, "reduction_factor": 2},
     "median": {"name": "median", "warmup_steps": 5},
     "paired": {
@@ -210,6 +218,7 @@ class PrunerSection(Section):
     startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
     warmup_steps: Annotated[int, Field(ge=0, le=10_000)] = 1
     confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 2.0
+    confidence_growth: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     remaining_gain: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     prior_sd: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
 

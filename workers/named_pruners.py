@@ -28,6 +28,7 @@ def make_pruner(section: PrunerSection, last_step: int, *, keeps_best: bool = Tr
                 section.prior_sd,
                 last_step,
                 keeps_best=keeps_best,
+                confidence_growth=section.confidence_growth,
             )
         case "median":
             return MedianPruner(section.startup_trials, section.warmup_steps, last_step)

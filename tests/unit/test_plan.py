@@ -163,7 +163,7 @@ def test_what_is_trained_is_said(model: dict[str, object], words: str) -> None:
     ("pruner", "words"),
     [
         ({}, "careful (the rule 'forecast')"),
-        ({"name": "fast"}, "fast (the rule 'halving')"),
+        ({"name": "fast"}, "fast (the rule 'forecast')"),
         ({"name": "halving"}, "halving"),
         ({"name": "forecast", "confidence": 3.0}, "forecast, with settings of this study's own"),
         ({"name": "none"}, "none: every trial is trained to its end"),

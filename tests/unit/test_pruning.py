@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from storage.spec import PrunerSection, StudySection, StudySpec
 from workers.cross_validation import judge
-from workers.forecast import ForecastPruner, forecast_final
+from workers.forecast import ForecastPruner, forecast_final, forecast_lag
 from workers.named_pruners import make_pruner, make_pruner_of_folds
 from workers.pruning import (
     FoldCurves,
@@ -226,11 +227,43 @@ def test_the_better_half_is_safe_from_a_forecast() -> None:
     assert not forecasting(reduction_factor=2, confidence=0).should_stop(7, 2, 0.11, at, weak)
 
 
-def test_a_forecast_needs_a_complete_trial_and_does_not_count_the_trial_itself() -> None:
-    weak = alone([0.1, 0.1])
-    assert not forecasting().should_stop(7, 2, 0.1, lambda step: {8: 0.9, 9: 0.9} if step < 3 else {}, weak)
+def test_without_a_complete_trial_a_forecast_compares_with_the_one_that_leads() -> None:
+    leaders = {8: 0.60, 9: 0.50}
+    stops = functools.partial(
+        forecasting().should_stop, 7, 2, peers_at=lambda step: leaders if step < 3 else {}
+    )
+    assert not stops(0.55, curves=alone([0.1, 0.55])), "the distance may be chance"
+    assert stops(0.54, curves=alone([0.1, 0.54]))
+    assert stops(0.54, curves=alone([0.9, 0.54])), "the leader's last value is known, not its best one"
+    assert not stops(0.61, curves=alone([0.1, 0.61])), "it leads itself"
+
+
+def test_the_lag_of_a_trial_is_forecast_by_the_prior() -> None:
+    lag, sd = forecast_lag(0.1, prior_sd=0.03)
+    assert lag == pytest.approx(0.06)
+    assert sd == pytest.approx(math.sqrt(0.03**2 + 0.03**2 + (0.15 * 0.1) ** 2))
+
+
+def test_a_trial_is_not_its_own_proof_of_how_trials_rise() -> None:
     itself = {7: 0.9, 8: 0.8, 9: 0.7}
-    assert not forecasting().should_stop(7, 2, 0.1, lambda step: itself if step < 3 else {7: 0.9}, weak)
+    stops = forecasting(confidence=99).should_stop
+    assert not stops(7, 2, 0.1, lambda step: itself if step < 3 else {7: 0.9}, alone([0.1, 0.1]))
+
+
+def test_confidence_grows_with_the_steps_that_are_done() -> None:
+    quick = forecasting(last_step=4, warmup_steps=0, confidence=2.0, confidence_growth=0.5)
+    leaders = {8: 0.60, 9: 0.50}
+
+    def stops(step: int, gap: float) -> bool:
+        return quick.should_stop(7, step, 0.60 - gap, lambda at: leaders if at < 4 else {}, alone([0.0]))
+
+    for step in (1, 2, 3):
+        z = 2.0 * math.sqrt(step / 4)
+        gap = next(
+            gap for gap in np.arange(0.001, 0.1, 0.001) if (lag := forecast_lag(gap, 0.01))[0] > z * lag[1]
+        )
+        assert stops(step, gap + 1e-4)
+        assert not stops(step, gap - 1.1e-3)
 
 
 def test_a_trial_that_was_once_better_than_the_best_is_not_stopped_later() -> None:
@@ -268,13 +301,13 @@ def test_a_forecast_looks_complete_trials_up_once() -> None:
 
 def test_presets_are_spelled_out_and_keys_beside_them_win() -> None:
     assert PrunerSection(name="careful") == PrunerSection()
-    assert PrunerSection(name="fast") == PrunerSection(name="halving", min_resource=1)
+    assert PrunerSection(name="fast") == PrunerSection(warmup_steps=0, confidence_growth=0.5)
     assert PrunerSection(name="race", confidence=3) == PrunerSection(
         name="race", confidence=3, remaining_gain=0.5
     )
     spec = StudySpec(study=StudySection(name="x"))
-    assert spec.with_values({"pruner.name": "fast", "pruner.min_resource": 2}).pruner == PrunerSection(
-        name="halving", min_resource=2
+    assert spec.with_values({"pruner.name": "fast", "pruner.confidence": 1}).pruner == PrunerSection(
+        warmup_steps=0, confidence=1, confidence_growth=0.5
     )
 
 

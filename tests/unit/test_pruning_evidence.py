@@ -29,6 +29,22 @@ def test_it_does_so_in_other_orders_too(file: Path) -> None:
     assert regret <= 0.0005
 
 
+def test_many_workers_that_begin_together_save_as_well() -> None:
+    results = [replay(read_curves(file), PrunerSection(), workers=8) for file in CURVES]
+    assert np.mean([saved for saved, _ in results]) >= 0.55
+    assert max(regret for _, regret in results) <= 0.0005
+
+
+def test_the_fast_preset_saves_nearly_as_much_as_eager_halving_and_loses_less() -> None:
+    fast, eager = (
+        np.mean([measure(shuffle(read_curves(file)), section, replay) for file in CURVES], axis=0)
+        for section in ({"name": "fast"}, {"name": "halving", "min_resource": 1})
+    )
+    assert fast[0] >= 0.79
+    assert fast[0] >= eager[0] - 0.01
+    assert fast[1] <= 0.8 * eager[1]
+
+
 def test_without_pruning_nothing_is_saved_or_lost() -> None:
     curves = np.random.default_rng(0).random((5, 3, 4))
     assert replay(curves, PrunerSection(name="none")) == (0, 0)
