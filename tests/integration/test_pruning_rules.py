@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage import points, studies
+from storage import ledger, points, studies
 from storage.engine import Database, open_database
-from tests.studies import PretendObjective, make_study, rising_auc
-from workers.loop import Worker
+from tests.studies import PretendObjective, claim, make_row, make_study, rising_auc
+from workers.loop import Worker, WorkerSummary
 
 
 @pytest.fixture
@@ -49,3 +49,18 @@ def test_the_last_candidate_runs_to_its_end_however_weak(database: Database) -> 
     study = make_study(database, points=3, pruner="halving")
     objective = PretendObjective(auc=lambda point, fold, epoch: (0.9, 0.6, 0.5)[point], others=diverge)
     assert outcomes(database, study, objective) == ["PRUNED", "COMPLETE", "PRUNED"]
+
+
+@pytest.mark.parametrize("leader_lives", [True, False])
+def test_workers_that_begin_together_stop_a_weak_trial_before_one_is_complete(
+    database: Database, leader_lives: bool
+) -> None:
+    study = make_study(database, points=2, pruner="forecast", **{"pruner.warmup_steps": 0})
+    held = claim(database, study, worker="elsewhere")
+    rows = [make_row(held.point, fold, 1, val_auc=0.9) for fold in range(study.spec.cv.folds)]
+    ledger.record_epochs(database, held, "same", rows, epoch=1, lease_seconds=60 if leader_lives else -1)
+    objective = PretendObjective(auc=lambda point, fold, epoch: 0.6)
+    worker, summary = Worker(database, lambda _: objective, threading.Event()), WorkerSummary()
+    while not summary.pruned and not summary.complete:
+        worker._serve_one([study], summary)
+    assert (summary.pruned, summary.complete) == ((1, 0) if leader_lives else (0, 1))
