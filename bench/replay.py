@@ -23,8 +23,9 @@ import heapq
 import math
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,35 +72,79 @@ def main() -> None:
     ]
     rules = {f"preset {name}": section for name, section in PRUNER_PRESETS.items()}
     rules |= RULES if chosen.all else {}
+    own: dict[str, list[list[Cell]]] = {name: [] for name in rules}
     for file in files:
         curves = read_curves(file)
-        print(f"{file.name}: {len(curves)} trials x {curves.shape[1]} folds x {curves.shape[2]} epochs")
-        print(f"  {'saved % / regret':<22}{'recorded':>16}{'shuffled':>16}{'resampled':>16}")
+        print_heading(
+            f"{file.name}: {len(curves)} trials x {curves.shape[1]} folds x {curves.shape[2]} epochs"
+        )
         if chosen.fold_by_fold:
             curves = np.where(np.isnan(curves).any(axis=(1, 2), keepdims=True), -math.inf, curves)
         else:
             bounds = [bound_saving(studies) for studies in ([curves], shuffle(curves), resample(curves))]
             print(
-                f"  {'at most, knowing ends':<22}" + "".join(f"{100 * saved:9.1f}       " for saved in bounds)
+                f"  {'at most, knowing ends':<22}" + "".join(f"{100 * saved:6.1f}{'':20}" for saved in bounds)
             )
         for name, section in rules.items():
             cells = [
                 measure(studies, section, run) for studies in ([curves], shuffle(curves), resample(curves))
             ]
-            text = "".join(f"{100 * saved:9.1f} /{regret:6.4f}"[:18].rjust(16) for saved, regret in cells)
-            found = "" if chosen.fold_by_fold else verdict(name, cells)
-            print(f"  {name:<22}{text}  {found}", flush=True)
+            print_row(name, cells, judged=not chosen.fold_by_fold)
+            if file.parent == HERE / "data":
+                own[name].append(cells)
+    if all(own.values()):
+        print_heading(f"orch's own, mean of {len(own['preset careful'])} studies")
+        for name, studies in own.items():
+            cells = [average(column) for column in zip(*studies, strict=True)]
+            print_row(name, cells, judged=not chosen.fold_by_fold)
+
+
+class Cell(NamedTuple):
+    """Means over studies, and the standard error of the regret; NaN of a single study."""
+
+    saved: float
+    regret: float
+    error: float
+
+
+def print_heading(text: str) -> None:
+    """Begin a table."""
+    print(text)
+    print(f"  {'saved % / regret':<22}{'recorded':<26}{'shuffled':<26}{'resampled':<26}")
+
+
+def print_row(name: str, cells: list[Cell], *, judged: bool) -> None:
+    """Print what a rule did; of a preset, whether it is as good as it must be in every column, if that is judged."""
+    texts = [
+        f"{100 * cell.saved:6.1f} / {cell.regret:.4f}"
+        + ("" if math.isnan(cell.error) else f" +-{cell.error:.4f}")
+        for cell in cells
+    ]
+    goal = GOALS.get(name.removeprefix("preset ")) if judged else None
+    verdict = ""
+    if goal is not None:
+        met = all(cell.saved >= goal[0] and cell.regret <= goal[1] for cell in cells)
+        verdict = f"{'met' if met else 'MISSED'}: {100 * goal[0]:.0f} % at {goal[1]:.4f}"
+    print(f"  {name:<22}" + "".join(f"{text:<26}" for text in texts) + verdict, flush=True)
 
 
 def measure(
     studies: Iterable[Array],
     section: dict[str, object],
     run: Callable[[Array, PrunerSection], tuple[float, float]],
-) -> tuple[float, float]:
-    """Mean share of fold-epochs saved and mean regret over studies."""
-    results = [run(curves, PrunerSection.model_validate(section)) for curves in studies]
-    saved, regret = np.mean(results, axis=0)
-    return float(saved), float(regret)
+) -> Cell:
+    """Run studies through a rule."""
+    results = np.array([run(curves, PrunerSection.model_validate(section)) for curves in studies])
+    saved, regret = results.mean(axis=0)
+    error = results[:, 1].std(ddof=1) / math.sqrt(len(results)) if len(results) > 1 else math.nan
+    return Cell(float(saved), float(regret), float(error))
+
+
+def average(cells: Sequence[Cell]) -> Cell:
+    """The mean over sets of curves, whose errors are independent."""
+    saved, regret, _ = np.mean(cells, axis=0)
+    error = math.sqrt(sum(cell.error**2 for cell in cells)) / len(cells)
+    return Cell(float(saved), float(regret), error)
 
 
 def bound_saving(studies: Iterable[Array]) -> float:
@@ -112,15 +157,6 @@ def bound_saving(studies: Iterable[Array]) -> float:
         planned = [run_alone(mean) for mean in means]
         shares.append(1 - float(np.where(is_new_best, planned, 1).sum()) / sum(planned))
     return float(np.mean(shares))
-
-
-def verdict(name: str, cells: list[tuple[float, float]]) -> str:
-    """Whether a preset is as good as it must be, in every column."""
-    goal = GOALS.get(name.removeprefix("preset "))
-    if goal is None:
-        return ""
-    met = all(saved >= goal[0] and regret <= goal[1] for saved, regret in cells)
-    return f"{'met' if met else 'MISSED'}: {100 * goal[0]:.0f} % at {goal[1]:.4f}"
 
 
 def replay(curves: Array, section: PrunerSection, workers: int = 1) -> tuple[float, float]:
