@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +18,7 @@ from dashboards.outcomes import Outcomes
 from dashboards.search_figures import draw_search, draw_slices
 from dashboards.study_figures import draw_comparison, draw_fleet, draw_folds, draw_pruning
 from storage.errors import UsageError
+from storage.files import write_bytes
 
 FORMATS = ("png", "svg", "pdf")
 WIDTH = 1000
@@ -77,7 +76,7 @@ def write_pictures(
         folder.mkdir(parents=True, exist_ok=True)
         for picture in pictures:
             path = folder / f"{picture.name}.csv"
-            _write(path, picture.table.to_csv().encode())
+            write_bytes(path, picture.table.to_csv().encode())
             written.append(path)
     wanted = [
         (picture, folder / f"{picture.name}.{format_}")
@@ -118,7 +117,7 @@ async def _render(
                 drawn = await browser.calc_fig(picture.to_plotly(), options)
             except Exception as error:
                 raise _cannot_render(error) from error
-            _write(path, drawn)
+            write_bytes(path, drawn)
     finally:
         await browser.close()
 
@@ -133,15 +132,3 @@ def _cannot_render(error: Exception) -> UsageError:
         "program where it is in no usual place; it runs as root, too), or save the picture from the report with "
         "the camera above each figure.",
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

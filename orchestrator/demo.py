@@ -5,6 +5,7 @@ Everything lies in one folder. Run again, it goes on where it was: each step is 
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator import console
 from orchestrator.opening import open_storage
 from storage.errors import DataError, OrchError, UsageError
+from storage.files import write_text
 
 if TYPE_CHECKING:
     from storage.datasets import Dataset
@@ -233,7 +235,7 @@ def _work(places: Places, name: str) -> int:
 
 
 def _export(places: Places, name: str) -> None:
-    from orchestrator.export import best_document, to_json, write_text
+    from orchestrator.export import best_document, to_json
     from storage.studies import load_study
 
     with open_storage(places.storage) as database:
@@ -250,8 +252,6 @@ def _report(places: Places) -> None:
 
 
 def _print_results(places: Places) -> None:
-    import json
-
     rows: list[list[Any]] = []
     best: dict[str, Any] = {}
     for name in STUDIES:

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from itertools import count
 from pathlib import Path
 
-from orchestrator.export import write_text
-from storage.errors import UsageError
+from storage.files import write_text
 
 SUFFIX = ".evaluation.json"
-
-
-def check_folder(path: Path) -> None:
-    """Make sure that an evaluation can be written where this file is, or is to be.
-
-    Raises:
-        UsageError: there is no such folder, or it cannot be written in.
-    """
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder} to write {path.name} in.")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(
-            f"The evaluation cannot be kept in {folder}.",
-            why="You may not write in that folder.",
-            next_step="Name a file elsewhere: -o evaluation.json",
-        )
 
 
 def write_beside(model: Path, text: str) -> Path:
@@ -36,7 +17,8 @@ def write_beside(model: Path, text: str) -> Path:
         MODEL.evaluation.json, or MODEL.evaluation.2.json and so on.
 
     Raises:
-        OSError: the folder is not writable, or the disk is full.
+        UsageError: the folder is not writable.
+        OSError: the disk is full.
     """
     for number in count(1):
         path = model.with_suffix(SUFFIX if number == 1 else f".evaluation.{number}.json")

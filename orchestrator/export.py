@@ -1,7 +1,4 @@
-"""Take a study away: best.json, the trials and the fold curves as CSV, the spec as TOML.
-
-Every file is written under a temporary name and moved into place, so that a reader never sees half a file.
-"""
+"""Take a study away: best.json, the trials and the fold curves as CSV, the spec as TOML."""
 
 from __future__ import annotations
 
@@ -9,13 +6,10 @@ import csv
 import io
 import json
 import math
-import os
 import statistics
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.console import without_nan
@@ -239,32 +233,6 @@ def spec_toml(spec: StudySpec) -> str:
         else:
             lines += [f"[{name}]", *_toml_pairs(section), ""]
     return "\n".join(lines)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OSError: the folder does not exist, is not writable, or the disk is full; names `path`.
-    """
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    except OSError as error:
-        # Nobody asked for a file of the temporary name.
-        raise type(error)(error.errno, error.strerror, str(path)) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        # mkstemp makes a private file; what is exported is as readable as any file of the user.
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def to_json(document: dict[str, Any]) -> str:

@@ -70,7 +70,7 @@ def train_model(
     from workers.final_model import save_model
     from workers.refit import refit
 
-    check_place(out)
+    check_out(out)
     recipe = read_recipe(best, dataset, wish)
     record = read_record(best, recipe.spec, dataset, database, say)
     trained = refit(recipe, dataset, cache, report)
@@ -112,18 +112,18 @@ def train_model(
     return write_card(out, card)
 
 
-def check_place(out: Path) -> None:
+def check_out(out: Path) -> None:
     """Make sure, before hours of training, that the model can be written where it was asked for.
 
     Raises:
-        DataError: another suffix, no such folder, or a file that is there already.
+        DataError: another suffix, or a file that is there already.
+        UsageError: no such folder, or one that cannot be written in.
     """
+    from storage.files import check_place
+
     if out.suffix != ".keras":
         raise DataError(f"{out} must end in .keras.", next_step=f"Say -o {out.with_suffix('.keras')}.")
-    if not out.absolute().parent.is_dir():
-        raise DataError(
-            f"There is no folder {out.parent} to write {out.name} in.", next_step="Make it first."
-        )
+    check_place(out)
     if out.exists():
         raise DataError(
             f"{out} exists already.",
@@ -215,8 +215,9 @@ def describe_record(record: TrainingRecord, targets: tuple[str, ...]) -> dict[st
 
 def write_card(out: Path, card: dict[str, Any]) -> dict[str, Any]:
     """Write the card beside the model, with the model's SHA-256, and return it."""
-    from orchestrator.export import to_json, write_text
+    from orchestrator.export import to_json
     from storage.datasets import hash_file
+    from storage.files import write_text
 
     whole = {**card, "file": out.name, "model_sha256": hash_file(out)}
     write_text(out.with_suffix(".card.json"), to_json(whole))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DataError, OrchError, UsageError
+from storage.files import check_place, write_bytes, write_text
 from storage.wording import say_count
 
 if TYPE_CHECKING:
@@ -179,8 +179,6 @@ def write_table(out: Path, header: Sequence[str], rows: Sequence[Sequence[Any]])
     if out.suffix.lower() == ".xlsx":
         _write_workbook(out, header, rows)
         return
-    from orchestrator.export import write_text
-
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -192,13 +190,12 @@ def check_out(out: Path) -> None:
     """Make sure, before anything is predicted, that the table can be written.
 
     Raises:
-        UsageError: another suffix, or no such folder.
+        UsageError: another suffix, no such folder, or one that cannot be written in.
         OrchError: XlsxWriter is not installed.
     """
     if out.suffix.lower() not in (".csv", ".xlsx"):
         raise UsageError(f"-o {out} must end in .csv or .xlsx.")
-    if not out.absolute().parent.is_dir():
-        raise UsageError(f"There is no folder {out.parent} to write {out.name} in.")
+    check_place(out)
     if out.suffix.lower() == ".xlsx":
         _import_xlsxwriter()
 
@@ -208,21 +205,24 @@ def _write_workbook(out: Path, header: Sequence[str], rows: Sequence[Sequence[An
         raise DataError(
             f"An Excel sheet holds {SHEET_ROWS} rows, not {len(rows)}.", next_step="Write a .csv."
         )
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    # File names come from users: one that begins with = must not become a formula.
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": True}
-    try:
-        with _import_xlsxwriter().Workbook(partial, options) as book:
-            sheet = book.add_worksheet("predictions")
-            sheet.write_row(0, 0, header, book.add_format({"bold": True}))
-            for place, row in enumerate(rows, start=1):
-                sheet.write_row(place, 0, row)
-            sheet.freeze_panes(1, 1)
-            sheet.set_column(0, 0, max([len(str(row[0])) for row in rows] + [10]))
-            sheet.autofilter(0, 0, len(rows), len(header) - 1)
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
+    # File names come from users: one that begins with = must not become a formula. In memory, because XlsxWriter hides
+    # what the disk says in an error of its own, and keeps parts in the folder for temporary files.
+    options = {
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "nan_inf_to_errors": True,
+        "in_memory": True,
+    }
+    content = io.BytesIO()
+    with _import_xlsxwriter().Workbook(content, options) as book:
+        sheet = book.add_worksheet("predictions")
+        sheet.write_row(0, 0, header, book.add_format({"bold": True}))
+        for place, row in enumerate(rows, start=1):
+            sheet.write_row(place, 0, row)
+        sheet.freeze_panes(1, 1)
+        sheet.set_column(0, 0, max([len(str(row[0])) for row in rows] + [10]))
+        sheet.autofilter(0, 0, len(rows), len(header) - 1)
+    write_bytes(out, content.getvalue())
 
 
 def _import_xlsxwriter() -> Any:

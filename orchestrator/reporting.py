@@ -27,8 +27,8 @@ def write_report(
         StudyNotFoundError: there is no study of one of the names.
     """
     from dashboards.report import write_page
-    from orchestrator.export import write_text
     from orchestrator.versions import library_versions
+    from storage.files import write_text
     from storage.studies import load_study
 
     studies = [load_study(database, name) for name in names]

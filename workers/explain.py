@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DataError
+from storage.files import replacing
 from workers import backend
 from workers.final_model import CENTRING
 
@@ -113,9 +114,8 @@ def write_overlay(path: Path, image: NDArray[np.uint8]) -> None:
     """Write one picture, whole or not at all."""
     from PIL import Image
 
-    partial = path.with_name(f".{path.name}.partial")
-    Image.fromarray(image).save(partial, format="PNG")
-    partial.replace(path)
+    with replacing(path) as partial:
+        Image.fromarray(image).save(partial, format="PNG")
 
 
 def _flatten(model: keras.Model) -> Iterator[keras.Layer]:

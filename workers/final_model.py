@@ -6,7 +6,6 @@ ensemble has k heads (with a scaling each) or networks, whose probabilities are 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DataError
+from storage.files import replacing
 from storage.modelfiles import TrainingRecord, attach, inspect_model
 from workers import devices
 
@@ -108,16 +108,13 @@ def save_model(model: keras.Model, path: Path, card: dict[str, Any], record: Tra
         record: see `storage.modelfiles`.
 
     Raises:
-        OSError: the folder does not exist, is not writable, or the disk is full.
+        UsageError: the folder does not exist or is not writable.
+        OSError: the disk is full; names `path`.
     """
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial.keras")
-    try:
+    with replacing(path) as partial:
         model.save(partial)
         _check_reading(partial, model)
         attach(partial, card, record)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _check_reading(path: Path, model: keras.Model) -> None:

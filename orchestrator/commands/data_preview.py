@@ -45,11 +45,13 @@ def preview(
     from orchestrator.regimes import parse_settings
     from storage.datasets import load_dataset
     from storage.errors import UsageError
+    from storage.files import check_place
     from storage.spec import parse, read_toml
     from workers.preview import draw_preview
 
     if out.suffix.lower() != ".png":
         raise UsageError(f"{out} does not end in .png.", next_step="For example: -o augmentation.png")
+    check_place(out)
     document = read_toml(spec_file) if spec_file else {}
     document["study"] = {**document.get("study", {}), "name": "preview"}
     spec = parse(document, source=str(spec_file or "--set")).with_values(parse_settings(settings or []))
@@ -68,13 +70,9 @@ def preview(
 
 
 def _write_picture(picture: object, out: Path) -> None:
-    import os
-
     from PIL import Image
 
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    try:
+    from storage.files import replacing
+
+    with replacing(out) as partial:
         Image.fromarray(picture).save(partial, format="PNG")  # type: ignore[arg-type]
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)

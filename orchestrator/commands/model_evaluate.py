@@ -78,16 +78,17 @@ def evaluate(
     """
     from orchestrator.evaluation import Question, check_rule
     from orchestrator.evaluation import evaluate as judge
-    from orchestrator.evaluation_files import check_folder, write_beside
-    from orchestrator.export import to_json, write_text
+    from orchestrator.evaluation_files import SUFFIX, write_beside
+    from orchestrator.export import to_json
     from orchestrator.progress import show_progress
     from orchestrator.repeats import read_repeats
     from storage.datasets import load_dataset
+    from storage.files import check_place, write_text
 
     check_rule(threshold)
     if out is not None or (open_holdout and path.exists()):
         # Found out before the hold-out is opened, which happens once.
-        check_folder(out if out is not None else path)
+        check_place(out if out is not None else path.with_suffix(SUFFIX))
     question = Question(
         open_holdout=open_holdout,
         again=again,

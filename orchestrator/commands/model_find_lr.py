@@ -43,11 +43,11 @@ def find_lr(
     Example:
       orch model find-lr --data my-data --set training.positive_weight=balanced -o lr.html
     """
-    from orchestrator.export import write_text
     from orchestrator.progress import show_progress
     from orchestrator.regimes import parse_settings
     from orchestrator.review import choose_dataset, fill_in_data, fill_in_weights
     from storage.errors import UsageError
+    from storage.files import check_place, write_text
     from storage.settings import cache_folder
     from storage.spec import parse, read_toml
     from workers.objective import select_targets
@@ -55,6 +55,7 @@ def find_lr(
 
     if out.suffix.lower() != ".html":
         raise UsageError(f"{out} does not end in .html.", next_step="For example: -o lr.html")
+    check_place(out)
     document = read_toml(spec_file) if spec_file else {}
     document["study"] = {**document.get("study", {}), "name": "find-lr"}
     document["search"] = {}

@@ -50,6 +50,7 @@ def report(
     from dashboards.figures import FORMATS
     from orchestrator.reporting import write_figures, write_report
     from storage.errors import UsageError
+    from storage.files import check_place
     from storage.settings import data_folders
 
     wanted = list(dict.fromkeys(formats or []))
@@ -60,6 +61,7 @@ def report(
             )
     if wanted and figures is None:
         raise UsageError("--format needs a folder for the pictures.", next_step="Name one: --figures DIR")
+    check_place(output)
     with open_storage(storage) as database:
         chapters = write_report(database, list(dict.fromkeys(names)), data_folders(data), output)
     size = output.stat().st_size / 1e6

@@ -26,8 +26,8 @@ def init(
     Example:
       orch init
     """
-    from orchestrator.export import write_text
     from storage.errors import UsageError
+    from storage.files import write_text
 
     if not folder.is_dir():
         raise UsageError(f"The folder {folder} does not exist.", next_step="Make it first.")

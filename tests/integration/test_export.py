@@ -15,6 +15,7 @@ from orchestrator.regimes import build_spec, read_best, regime_two
 from orchestrator.watch import watch_study
 from storage.engine import Database, open_database
 from storage.errors import NothingToExportError, StorageError
+from storage.files import write_text
 from storage.ledger import read_curves
 from storage.objectives import AUC
 from storage.points import list_points
@@ -119,7 +120,7 @@ def test_regime_two_starts_from_the_exported_file(database: Database, tmp_path: 
     study = make_study(database)
     work(database, study)
     best = export.best_document(database, study)
-    export.write_text(tmp_path / "best.json", export.to_json(best))
+    write_text(tmp_path / "best.json", export.to_json(best))
     spec = regime_two("two", best=read_best(tmp_path / "best.json"))
     assert spec.training.batch_size == best["params"]["batch_size"]
     assert spec.data.fingerprint == study.fingerprint
@@ -144,17 +145,6 @@ def test_an_exported_spec_reads_back_to_an_equal_spec(tmp_path: Path) -> None:
     spec = make_spec("small", **{"model.weights": 'a "quoted" päth.h5', "data.targets": ["a", "b"]})
     (tmp_path / "spec.toml").write_text(export.spec_toml(spec), encoding="utf-8")
     assert build_spec("small", spec_file=tmp_path / "spec.toml") == spec
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "best.json"
-    path.write_text("before")
-    with pytest.raises(UnicodeEncodeError):
-        export.write_text(path, "half \ud800 of it")
-    assert path.read_text() == "before"
-    assert [file.name for file in tmp_path.iterdir()] == ["best.json"]
-    export.write_text(path, "after")
-    assert path.read_text() == "after"
 
 
 def test_watching_ends_with_the_study_and_prints_changes_only(database: Database) -> None:

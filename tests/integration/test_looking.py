@@ -108,7 +108,7 @@ def test_the_report_command_writes_the_page_and_the_numbers(
         (("report", "frist"), "Did you mean 'first'"),
         (("report", "first", "--format", "bmp", "--figures", "figures"), "cannot be written as 'bmp'"),
         (("report", "first", "--format", "svg"), "--figures DIR"),
-        (("report", "first", "-o", "missing/page.html"), "No such file or directory (missing/page.html)"),
+        (("report", "first", "-o", "missing/page.html"), "There is no folder missing to write page.html in"),
         (("dashboard", "--host", "0.0.0.0", "--no-login"), "no login"),
     ],
 )

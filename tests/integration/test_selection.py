@@ -16,6 +16,7 @@ from orchestrator.records import study_document
 from orchestrator.regimes import build_spec, read_best, repeat_finalists
 from storage.engine import Database, open_database
 from storage.errors import SpecError
+from storage.files import write_text
 from storage.selection import describe_selection, judge_selection
 from storage.spec import from_toml
 from storage.studies import StudyRecord, create_study, load_study
@@ -93,7 +94,7 @@ def test_best_json_and_study_show_carry_it(database: Database) -> None:
 def test_repeats_correct_the_winner_of_a_pruned_study(database: Database, tmp_path: Path) -> None:
     study = make_study(database, points=10, pruner="halving")
     work(database, study)
-    export.write_text(tmp_path / "best.json", export.to_json(export.best_document(database, study)))
+    write_text(tmp_path / "best.json", export.to_json(export.best_document(database, study)))
     best = read_best(tmp_path / "best.json")
     spec = repeat_finalists("again", best, repeats=3, finalists=2)
     assert (spec.study.repeats_of, spec.pruner.name) == (study.uuid, "none")
