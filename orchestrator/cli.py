@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.commands import dashboard, data, db, model, report, setup, status, study, trial, worker
+from orchestrator.help import CommandGroup
 from storage.errors import OrchError
 
 FAILED = 1
@@ -37,14 +38,8 @@ The way of a study:
   orch study export first -o best.json
 """
 
-app = typer.Typer(
-    name="orch",
-    help=HELP,
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
-    pretty_exceptions_enable=False,
-    # Plain help: it reads the same in a terminal, a pipe and a log, and starts three times as fast.
-    rich_markup_mode=None,
+app = CommandGroup(
+    name="orch", help=HELP, pretty_exceptions_show_locals=False, pretty_exceptions_enable=False
 )
 app.command("init")(setup.init)
 app.command("doctor")(setup.doctor)

@@ -12,8 +12,8 @@ from orchestrator.options import Storage
 
 
 def dashboard(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8080,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="PORT", help="Port to listen on.", min=1, max=65535)] = 8080,
     allow_edit: Annotated[
         bool, typer.Option("--allow-edit", help="Let the browser change and delete studies.")
     ] = False,

@@ -11,6 +11,7 @@ from orchestrator import console
 from orchestrator.commands import data_preview
 from orchestrator.commands.data_audit import audit
 from orchestrator.commands.data_forget import forget
+from orchestrator.help import CommandGroup
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson
 from storage.wording import say_times
@@ -18,9 +19,7 @@ from storage.wording import say_times
 if TYPE_CHECKING:
     from storage.datasets import Dataset
 
-app = typer.Typer(
-    help="Bring images and labels in, and look at them.", no_args_is_help=True, rich_markup_mode=None
-)
+app = CommandGroup(help="Bring images and labels in, and look at them.")
 
 app.command("audit")(audit)
 
@@ -46,7 +45,9 @@ def import_(
         bool,
         typer.Option("--class-folders", help="In place of labels: each folder in IMAGES is a class."),
     ] = False,
-    filename_column: Annotated[str, typer.Option(help="The column with the file names.")] = "filename",
+    filename_column: Annotated[
+        str, typer.Option(metavar="COLUMN", help="The column with the file names.")
+    ] = "filename",
     group: Annotated[
         str | None,
         typer.Option(
@@ -91,7 +92,7 @@ def import_(
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 1337,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the split.")] = 1337,
     as_json: AsJson = False,
 ) -> None:
     """Check images and labels, seal a hold-out, and write a dataset folder. The images stay where they are.

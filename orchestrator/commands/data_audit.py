@@ -30,7 +30,9 @@ def audit(
             show_default=False,
         ),
     ] = None,
-    filename_column: Annotated[str, typer.Option(help="The column with the file names.")] = "filename",
+    filename_column: Annotated[
+        str, typer.Option(metavar="COLUMN", help="The column with the file names.")
+    ] = "filename",
     group: Annotated[
         str | None,
         typer.Option(
@@ -55,8 +57,8 @@ def audit(
             metavar="COLUMN", help="With --labels: a column with train, valid or test.", show_default=False
         ),
     ] = None,
-    folds: Annotated[int, typer.Option(help="Number of folds.", min=2)] = 6,
-    seed: Annotated[int, typer.Option(help="Seed of the folds, as of the study.", min=0)] = 1337,
+    folds: Annotated[int, typer.Option(metavar="N", help="Number of folds.", min=2)] = 6,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the folds, as of the study.", min=0)] = 1337,
     images: Annotated[bool, typer.Option("--images/--no-images", help="Open the images.")] = True,
     as_json: AsJson = False,
 ) -> None:

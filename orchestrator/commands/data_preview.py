@@ -17,7 +17,7 @@ def preview(
     ] = Path("augmentation.png"),
     spec_file: Annotated[
         Path | None,
-        typer.Option("--spec", metavar="FILE.TOML", help="The spec of the study.", show_default=False),
+        typer.Option("--spec", metavar="FILE.toml", help="The spec of the study.", show_default=False),
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from orchestrator import console
+from orchestrator.help import CommandGroup
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage
 
-app = typer.Typer(help="Prepare and check the study database.", no_args_is_help=True, rich_markup_mode=None)
+app = CommandGroup(help="Prepare and check the study database.")
 
 
 @app.command()
@@ -102,7 +103,9 @@ def upgrade(storage: Storage = None) -> None:
 
 @app.command("grant-readonly", short_help="Let a PostgreSQL role look, and change nothing.")
 def grant_readonly(
-    role: Annotated[str, typer.Argument(help="A role of the PostgreSQL server.", show_default=False)],
+    role: Annotated[
+        str, typer.Argument(metavar="ROLE", help="A role of the PostgreSQL server.", show_default=False)
+    ],
     storage: Storage = None,
 ) -> None:
     """Let a PostgreSQL role look at everything and change nothing.

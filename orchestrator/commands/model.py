@@ -9,12 +9,11 @@ import typer
 
 from orchestrator import console
 from orchestrator.commands import model_evaluate, model_find_lr, model_predict
+from orchestrator.help import CommandGroup
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, DataFolders, ModelPath, Storage
 
-app = typer.Typer(
-    help="Final models: train, judge, use and explain them.", no_args_is_help=True, rich_markup_mode=None
-)
+app = CommandGroup(help="Final models: train, judge, use and explain them.")
 
 
 @app.command(short_help="Train the winner of a study on all its images.")
@@ -23,7 +22,7 @@ def train(
         Path,
         typer.Option(
             "--from",
-            metavar="best.json",
+            metavar="FILE.json",
             help="What `orch study export` wrote: hyperparameters and epochs of the winner.",
             show_default=False,
         ),

@@ -21,7 +21,7 @@ def find_lr(
     ),
     spec_file: Annotated[
         Path | None,
-        typer.Option("--spec", metavar="FILE.TOML", help="The spec of the study.", show_default=False),
+        typer.Option("--spec", metavar="FILE.toml", help="The spec of the study.", show_default=False),
     ] = None,
     settings: Annotated[
         list[str] | None,

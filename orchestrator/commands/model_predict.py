@@ -50,7 +50,9 @@ def predict(
             metavar="CSV", help="A labels file, to put known labels beside predictions.", show_default=False
         ),
     ] = None,
-    filename_column: Annotated[str, typer.Option(help="The column of file names.")] = "filename",
+    filename_column: Annotated[
+        str, typer.Option(metavar="COLUMN", help="The column of file names.")
+    ] = "filename",
     targets: Targets = "",
     pixels: Pixels = "",
     storage: Storage = None,
@@ -100,7 +102,9 @@ def explain(
         ),
     ] = "",
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many images.")] = 100,
-    alpha: Annotated[float, typer.Option(min=0, max=1, help="Strength of the colours.")] = 0.3,
+    alpha: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Strength of the colours.")
+    ] = 0.3,
     targets: Targets = "",
     pixels: Pixels = "",
     storage: Storage = None,

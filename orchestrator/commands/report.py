@@ -14,7 +14,7 @@ from orchestrator.options import DataFolders, Storage
 
 def report(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME..", help="One or several studies.", show_default=False)
+        list[str], typer.Argument(metavar="NAME", help="One or several studies.", show_default=False)
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Where the page goes.")

@@ -15,7 +15,7 @@ TEMPLATES = ("orch.toml", "study.toml")
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to write the files.", show_default="here")
+        Path, typer.Argument(metavar="DIR", help="Where to write the files.", show_default="here")
     ] = Path(),
 ) -> None:
     """Write orch.toml and study.toml to start from.

@@ -12,15 +12,12 @@ from orchestrator.commands.study_create import create
 from orchestrator.commands.study_export import export
 from orchestrator.commands.study_verify import verify
 from orchestrator.commands.study_watch import watch
+from orchestrator.help import CommandGroup
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage, StudyName
 from storage.wording import say_count
 
-app = typer.Typer(
-    help="Create studies, follow them, and take their results away.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = CommandGroup(help="Create studies, follow them, and take their results away.")
 
 app.command("create")(create)
 app.command("watch")(watch)

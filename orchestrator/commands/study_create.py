@@ -53,13 +53,16 @@ def create(
         typer.Option(help="Seed of points, folds and training.", min=0, metavar="N", show_default="1337"),
     ] = None,
     pruner: Annotated[
-        Pruner | None, typer.Option(help="Rule that stops weak trials.", show_default="careful")
+        Pruner | None,
+        typer.Option(
+            help="Rule that stops weak trials early.", metavar="|".join(Pruner), show_default="careful"
+        ),
     ] = None,
     from_: Annotated[
         Path | None,
         typer.Option(
             "--from",
-            metavar="BEST.JSON",
+            metavar="FILE.json",
             help="Keep hyperparameters, model and data of an exported winner.",
             show_default=False,
         ),
@@ -74,12 +77,13 @@ def create(
         ),
     ] = None,
     finalists: Annotated[
-        int, typer.Option(help="With --repeats: the winner and the next best of its equals.", min=1)
+        int,
+        typer.Option(help="With --repeats: the winner and the next best of its equals.", min=1, metavar="N"),
     ] = 3,
     spec_file: Annotated[
         Path | None,
         typer.Option(
-            "--spec", metavar="FILE.TOML", help="A spec file; `orch init` writes one.", show_default=False
+            "--spec", metavar="FILE.toml", help="A spec file; `orch init` writes one.", show_default=False
         ),
     ] = None,
     settings: Annotated[

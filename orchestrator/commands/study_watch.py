@@ -15,7 +15,9 @@ from storage.wording import say_count
 
 def watch(
     name: StudyName,
-    interval: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.2)] = 5.0,
+    interval: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Seconds between two looks.", min=0.2)
+    ] = 5.0,
     storage: Storage = None,
 ) -> None:
     """Follow a study until it is finished.

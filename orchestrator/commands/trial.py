@@ -7,16 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator import console
+from orchestrator.help import CommandGroup
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, DataFolders, Storage, StudyName
 
-app = typer.Typer(help="Look at single trials.", no_args_is_help=True, rich_markup_mode=None)
+app = CommandGroup(help="Look at single trials.")
 
 
 @app.command()
 def show(
     name: StudyName,
-    number: Annotated[int, typer.Argument(help="Number of the trial.", show_default=False)],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Number of the trial.", show_default=False)],
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,7 +75,7 @@ def _range(value: Any) -> Any:
 @app.command()
 def replay(
     name: StudyName,
-    number: Annotated[int, typer.Argument(help="Number of the trial.", show_default=False)],
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Number of the trial.", show_default=False)],
     data: DataFolders = None,
     storage: Storage = None,
     as_json: AsJson = False,

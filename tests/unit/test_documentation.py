@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from orchestrator.cli import app
+from orchestrator.cli import app, run
 from tests.conftest import REPOSITORY
 
 ROOT: Any = typer.main.get_command(app)
@@ -121,6 +121,18 @@ def test_every_command_has_help_with_an_example_that_fits_it(name: str) -> None:
 def test_every_option_has_a_help_text(name: str) -> None:
     options = [parameter for parameter in COMMANDS[name].params if parameter.param_type_name == "option"]
     assert [option.name for option in options if not getattr(option, "help", None)] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_shows_what_is_typed_and_no_braces_or_types(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*name.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    usage, _, rest = shown.partition("\n")
+    assert re.fullmatch(rf"Usage: orch {name} \[OPTIONS\]( \[?[A-Z|]+\]?(\.\.\.)?)*", usage), usage
+    terms = re.findall(r"^  (\S.*?)(?:  |$)", rest.partition("\nArguments:")[2] or rest, re.MULTILINE)
+    assert [term for term in terms if re.search(r"[<>{}]", term)] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,0 +1,63 @@
+"""How the help of a command shows what it takes: NAME, [NAME], NAME.., as manuals do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+
+class PlainCommand(TyperCommand):
+    """A command whose arguments stand in its help by their names alone.
+
+    Typer's own way is {NAME} and `NAME <str>`: braces that nobody is to type, and types of Python.
+    """
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words after the name of the command in its usage line."""
+        named = [_name(one) for one in _arguments(self, ctx)]
+        required = [one.required for one in _arguments(self, ctx)]
+        return [
+            *([self.options_metavar] if self.options_metavar else []),
+            *(name if needed else f"[{name}]" for name, needed in zip(named, required, strict=True)),
+        ]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections on arguments and on options."""
+        arguments = [(one, one.get_help_record(ctx)) for one in _arguments(self, ctx)]
+        options = [
+            record
+            for one in self.get_params(ctx)
+            if one.param_type_name == "option" and (record := one.get_help_record(ctx)) is not None
+        ]
+        for title, rows in (
+            ("Arguments", [(_name(one), record[1]) for one, record in arguments if record is not None]),
+            ("Options", options),
+        ):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+class CommandGroup(typer.Typer):
+    """Commands under one name, with help as `PlainCommand` writes it, the same in a terminal, a pipe and a log."""
+
+    def __init__(self, **settings: Any) -> None:
+        """As `typer.Typer`."""
+        # Without rich the help also comes three times as fast.
+        super().__init__(no_args_is_help=True, rich_markup_mode=None, **settings)
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        """As `typer.Typer.command`."""
+        return super().command(name, cls=PlainCommand, **settings)
+
+
+def _arguments(command: TyperCommand, ctx: Any) -> list[Any]:
+    return [one for one in command.get_params(ctx) if one.param_type_name == "argument"]
+
+
+def _name(argument: Any) -> str:
+    name = argument.metavar or str(argument.name).upper()
+    return name if argument.nargs == 1 else f"{name}..."
