@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from dashboards.info import StudyView, describe_attempt, describe_state, fold_spread, peak_epoch, show_number
 from dashboards.warnings import list_warnings
 from storage.ledger import FoldEpoch
 from storage.point_records import PointRecord
+from storage.wording import say_instant
 
 TOP = 10
 SHOWN_EPOCHS = 20
@@ -31,7 +32,7 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
         f"**{settled} of {counts.planned} points settled**: {counts.complete} complete, {counts.pruned} pruned, "
         f"{counts.failed} failed, {counts.running} running, {counts.open} open"
         + (" (the study is stopped)" if study.state == "stopped" else "")
-        + f". Written {_time(view.read_at)}.",
+        + f". Written {say_instant(view.read_at, UTC)}.",
         "",
     ]
     if best is not None:
@@ -134,7 +135,3 @@ def _short(value: float) -> str:
 def _last_part(path: str) -> str:
     """A weights file may lie under somebody's name: the note shows the file, not the folder."""
     return path.replace("\\", "/").rpartition("/")[2]
-
-
-def _time(timestamp: float) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -20,6 +20,7 @@ from dashboards.outcomes import Outcomes
 from dashboards.palette import list_swaps, make_template
 from dashboards.warnings import list_warnings
 from storage.objectives import METRICS
+from storage.wording import say_instant
 
 SHOWN_TRIALS = 20
 MOST_TRIALS = 1000
@@ -57,15 +58,14 @@ def write_page(chapters: Sequence[Chapter], versions: Mapping[str, str | None]) 
         chapters: one per study, at least one.
         versions: of orch and its libraries, for the reader who repeats it.
     """
-    parts: list[str] = []
     drawn: dict[str, Any] = {}
-    if len(chapters) > 1:
-        parts.append(_write_comparison([chapter.view for chapter in chapters], drawn))
+    views = [chapter.view for chapter in chapters]
+    parts = [_write_comparison(views, drawn)] if len(chapters) > 1 else []
     for place, chapter in enumerate(chapters):
         parts.append(_write_chapter(chapter, versions, f"s{place}", drawn))
-    names = [chapter.view.study.name for chapter in chapters]
+    names = [view.study.name for view in views]
     title = f"Study {names[0]}" if len(names) == 1 else f"Studies {', '.join(names)}"
-    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    made = say_instant(datetime.now(UTC).timestamp(), UTC)
     links = "".join(f'<a href="#s{place}">{_text(name)}</a>' for place, name in enumerate(names))
     templates = {theme: make_template(theme, transparent=True) for theme in ("light", "dark")}
     return "".join(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.errors import OrchError, SchemaError, StorageNotFoundError
-from storage.wording import say_count
+from storage.wording import say_count, say_duration
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -215,7 +215,7 @@ def _check_tensorflow() -> Iterator[Check]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        yield Check("TensorFlow", FAIL, f"importing it took more than {TENSORFLOW_SECONDS} s")
+        yield Check("TensorFlow", FAIL, f"importing it took more than {say_duration(TENSORFLOW_SECONDS)}")
         return
     answer = next((line.split() for line in ran.stdout.splitlines() if line.startswith("orch ")), None)
     if ran.returncode or answer is None:

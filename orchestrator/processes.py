@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from orchestrator.worker_process import Request
+from storage.wording import say_duration
 from workers.supervisor import Slot, Supervisor
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -54,7 +55,7 @@ def run_workers(
             if running.wait(COMMAND_SECONDS):
                 say(f"--on-finish ended with exit code {running.returncode}.")
         except subprocess.TimeoutExpired:
-            say(f"--on-finish still runs after {COMMAND_SECONDS:.0f} s; leaving it alone.")
+            say(f"--on-finish still runs after {say_duration(COMMAND_SECONDS)}; leaving it alone.")
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,10 +43,10 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
     from dashboards.info import read_view
     from dashboards.outcomes import find_dataset, read_outcomes
     from dashboards.report import Chapter
-    from orchestrator.console import show_time
     from orchestrator.export import spec_toml
     from storage.holdout import find_openings
     from storage.selection import judge_selection
+    from storage.wording import say_instant
 
     view = read_view(database, study)
     dataset = find_dataset(study, folders)
@@ -57,7 +58,7 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
         spec_text=spec_toml(study.spec),
         data_summary=dataset.summary if dataset else None,
         selection=judge_selection(database, study) if best else None,
-        openings=[f"{show_time(one.opened_at)} by {one.opened_by}: {one.purpose}" for one in openings],
+        openings=[f"{say_instant(one.opened_at, UTC)} by {one.opened_by}: {one.purpose}" for one in openings],
     )
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from orchestrator.console import say, show_seconds
+from orchestrator.console import say
+from orchestrator.progress import draw_progress
+from storage.wording import say_duration
 
 LINE_SECONDS = 20.0
 """At most one line in so many seconds off a terminal: it goes to a log."""
@@ -39,7 +41,7 @@ def _print_lines() -> Report:
         left = (
             ""
             if finished or not done
-            else f", about {show_seconds((now - first) * (total - done) / done)} left"
+            else f", about {say_duration((now - first) * (total - done) / done)} left"
         )
         say(f"{what}: {done} of {total}{left}")
 
@@ -64,11 +66,7 @@ def _draw_bars(stack: ExitStack) -> Report:
 
 
 def _start_bar(stack: ExitStack, what: str, total: int) -> tuple[Any, Any]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=Console(stderr=True))
+    progress = draw_progress()
     stack.callback(progress.stop)
     progress.start()
     return progress, progress.add_task(what, total=total)

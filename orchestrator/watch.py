@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.console import show_params, show_seconds
+from orchestrator.console import show_params
 from orchestrator.export import best_point
+from storage.wording import say_duration, say_instant
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -40,7 +41,7 @@ def watch_study(
         nonlocal shown
         line = describe(points, counts)
         if line != shown:
-            print_line(f"{time.strftime('%H:%M:%S')}  {line}{f', {left}' if left else ''}")
+            print_line(f"{say_instant(time.time())}  {line}{f', {left}' if left else ''}")
             shown = line
 
     return _follow(database, study, show, interval, sleep)
@@ -161,4 +162,4 @@ def _time_left(history: deque[tuple[float, int]], left: int) -> str:
     (first_time, first), (last_time, last) = history[0], history[-1]
     if not left or last <= first or last_time <= first_time:
         return ""
-    return f"about {show_seconds(left * (last_time - first_time) / (last - first))} left"
+    return f"about {say_duration(left * (last_time - first_time) / (last - first))} left"

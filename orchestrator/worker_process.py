@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import console
+from storage.wording import say_duration
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -99,7 +100,7 @@ def _work(request: Request) -> int:
             advice = "" if received or summary.studies else _tell_why_idle(database)
     console.say(
         f"{'In this run: ' if received else ''}{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed in "
-        f"{console.show_seconds(summary.seconds)}."
+        f"{say_duration(summary.seconds)}."
     )
     if advice:
         console.say(advice)

@@ -33,7 +33,7 @@ from storage.datasets import (
 from storage.errors import DataError
 from storage.looks import name_user, read_looks
 from storage.settings import cache_folder
-from storage.wording import say_times
+from storage.wording import say_instant, say_times
 
 if TYPE_CHECKING:
     from storage.engine import Database
@@ -111,10 +111,9 @@ def open_holdout(
     earlier = list_openings(dataset, database)
     if earlier and not again:
         last = earlier[-1]
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(last.opened_at))
         raise DataError(
             f"The hold-out of {dataset.folder} was opened before: {say_times(len(earlier))}, "
-            f"{'last on' if len(earlier) > 1 else 'on'} {when} by {last.opened_by} for {last.purpose}.",
+            f"{'last on' if len(earlier) > 1 else 'on'} {say_instant(last.opened_at)} by {last.opened_by} for {last.purpose}.",
             why="Each further look makes its estimate more hopeful than the truth.",
             next_step="Say --again to open it once more; that is recorded too.",
         )

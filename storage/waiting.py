@@ -12,6 +12,7 @@ from typing import TypeVar
 import sqlalchemy.exc
 
 from storage.errors import DatabaseAwayError, StorageError
+from storage.wording import say_duration
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -90,7 +91,11 @@ def wait_for(
             if stopped() or (give_up_after is not None and waited >= give_up_after):
                 raise away(error) from error
             if delay > 1.0:
-                log.warning("The database is away (%.0f s so far); trying again in %.0f s.", waited, delay)
+                log.warning(
+                    "The database is away (%s so far); trying again in %s.",
+                    say_duration(waited),
+                    say_duration(delay),
+                )
         sleep(delay * random.uniform(0.5, 1.0))
         delay = min(delay * 2, LONGEST_DELAY)
         tries += 1

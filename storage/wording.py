@@ -1,8 +1,9 @@
-"""Words that messages share: counts with their nouns, and the file that a study's winner goes to."""
+"""Words that messages share: counts with their nouns, times, and the file that a study's winner goes to."""
 
 from __future__ import annotations
 
 import shlex
+from datetime import datetime, tzinfo
 
 
 def say_count(number: int, one: str, more: str = "") -> str:
@@ -18,6 +19,37 @@ def say_count(number: int, one: str, more: str = "") -> str:
 def say_times(number: int) -> str:
     """Return how often something happened."""
     return "once" if number == 1 else f"{number} times"
+
+
+def say_duration(seconds: float) -> str:
+    """Return a span of time as a person says it: "0.4 s", "45 s", "12 min", "3.5 h", "2.1 days"."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f}".removesuffix(".0") + " s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 36 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def say_instant(timestamp: float, zone: tzinfo | None = None) -> str:
+    """Return date, time and time zone: "2026-03-01 14:05:09 CET". Without its zone a time means nothing elsewhere.
+
+    Args:
+        timestamp: seconds since 1970.
+        zone: of the text; that of this machine when left out. What several machines write by turns names one for all.
+    """
+    return datetime.fromtimestamp(timestamp, zone).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def say_written(text: str | None) -> str | None:
+    """Return the time of a JSON document (ISO 8601) as `say_instant` does; as it stands where it is no such time."""
+    try:
+        return say_instant(datetime.fromisoformat(text).timestamp()) if text else None
+    except ValueError:
+        return text
 
 
 def best_file(study: str) -> str:

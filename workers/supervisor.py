@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from storage.wording import say_duration
 from workers.notices import CLAIMED, CRASHED, GRACE_SECONDS, PROGRESS, RENEWED, SETTLED
 
 DRAIN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -172,7 +173,7 @@ class Supervisor:
             self._told_at = time.monotonic()
             return
         delay = min(self.first_delay * 2 ** (max(self._crashes, place.early_crashes) - 1), LONGEST_DELAY)
-        self.say(f"The worker on {place.slot.label} {how}; starting it again in {delay:.0f} s.")
+        self.say(f"The worker on {place.slot.label} {how}; starting it again in {say_duration(delay)}.")
         place.start_at = time.monotonic() + delay
 
     def _pass_on(self, number: int, frame: Any) -> None:

@@ -23,6 +23,7 @@ from storage.peers import EpochMeans
 from storage.points import COMPLETE, PRUNED, Claim
 from storage.studies import StudyRecord
 from storage.waiting import wait_for
+from storage.wording import say_duration
 from workers.attempt import Attempt, Outcome, Pruned
 from workers.lease import Drained, Lease
 from workers.memory import describe_out_of_memory, free_memory, is_out_of_memory
@@ -101,7 +102,7 @@ class TrialRun:
                 attempt = self._start(lease)
                 line = self._evaluate(attempt, summary)
             seconds = time.monotonic() - began
-            tell(f"{study.name} trial {attempt.trial_number} (point {point}) {line}, {seconds:.1f} s")
+            tell(f"{study.name} trial {attempt.trial_number} (point {point}) {line}, {say_duration(seconds)}")
         except LeaseLostError:
             summary.lost += 1
             tell(f"{study.name} point {point}: lease lost, result dropped")

@@ -12,6 +12,7 @@ from orchestrator.commands import model_evaluate, model_find_lr, model_predict
 from orchestrator.help import CommandGroup
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, DataFolders, ModelPath, Storage
+from storage.wording import say_written
 
 app = CommandGroup(help="Final models: train, judge, use and explain them.")
 
@@ -151,7 +152,7 @@ def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
         (f"cross-validated {_metric_label(validated)}", validated.get("value")),
         ("out-of-fold AUC", console.show_interval(pooled) if pooled else None),
         ("model SHA-256", card.get("model_sha256")),
-        ("made", card.get("made_at")),
+        ("made", say_written(card.get("made_at"))),
         ("intended use", card.get("intended_use")),
     ]
 

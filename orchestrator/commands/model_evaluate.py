@@ -10,7 +10,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
-from storage.wording import say_count, say_times
+from storage.wording import say_count, say_instant, say_times
 
 Columns = Annotated[
     list[str] | None,
@@ -131,7 +131,7 @@ def _print(document: dict[str, Any]) -> None:
             ("data set", data["fingerprint"]),
             ("hold-out opened", say_times(len(openings)) if openings else None),
             *(
-                ("", f"{console.show_time(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")
+                ("", f"{say_instant(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")
                 for one in openings
             ),
             ("threshold", document["threshold_rule"]),

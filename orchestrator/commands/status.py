@@ -9,6 +9,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage
+from storage.wording import say_duration
 
 
 def status(
@@ -38,7 +39,7 @@ def status(
             [
                 [
                     *(worker[name] for name in columns[:-1]),
-                    f"{console.show_seconds(worker['seconds_ago'])} ago",
+                    f"{say_duration(worker['seconds_ago'])} ago",
                 ]
                 for worker in document["workers"]
             ],
@@ -52,7 +53,7 @@ def status(
         rows = [
             [
                 *(study[name] for name in counted),
-                "-" if study["seconds_left"] is None else console.show_seconds(study["seconds_left"]),
+                "-" if study["seconds_left"] is None else say_duration(study["seconds_left"]),
             ]
             for study in document["studies"]
         ]

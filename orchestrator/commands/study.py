@@ -15,7 +15,7 @@ from orchestrator.commands.study_watch import watch
 from orchestrator.help import CommandGroup
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage, StudyName
-from storage.wording import say_count
+from storage.wording import say_count, say_instant
 
 app = CommandGroup(help="Create studies, follow them, and take their results away.")
 
@@ -171,7 +171,7 @@ def _row(document: dict[str, Any]) -> list[Any]:
         counts["failed"],
         counts["running"],
         best["value"] if best else None,
-        console.show_time(document["created_at"]),
+        say_instant(document["created_at"]),
     ]
 
 
@@ -182,7 +182,7 @@ def _print_study(document: dict[str, Any]) -> None:
             ("study", document["study"]),
             ("regime", document["regime"]),
             ("state", "finished" if document["is_settled"] else document["state"]),
-            ("created", console.show_time(document["created_at"])),
+            ("created", say_instant(document["created_at"])),
             (
                 "data",
                 f"{facts.get('images')} images of {facts.get('groups')} groups, {document['fingerprint'][:19]}",

@@ -12,7 +12,7 @@ from orchestrator.choices import Protocol, Pruner, Regime
 from orchestrator.opening import database_if_any, open_storage
 from orchestrator.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError, StorageNotFoundError
-from storage.wording import say_count
+from storage.wording import say_count, say_duration
 
 if TYPE_CHECKING:
     from orchestrator.estimate import Estimate
@@ -288,8 +288,8 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
             ("fold-epochs", f"{report['fold_epochs']} when nothing is pruned"),
             (
                 "time",
-                f"about {console.show_seconds(estimate['total_seconds'])} for one worker when nothing is pruned, "
-                f"of it {console.show_seconds(estimate['extraction_seconds'])} for the features "
+                f"about {say_duration(estimate['total_seconds'])} for one worker when nothing is pruned, "
+                f"of it {say_duration(estimate['extraction_seconds'])} for the features "
                 f"(basis: {estimate['basis']})",
             ),
         ]

@@ -10,6 +10,7 @@ from orchestrator import console
 from orchestrator.help import CommandGroup
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, DataFolders, Storage, StudyName
+from storage.wording import say_written
 
 app = CommandGroup(help="Look at single trials.")
 
@@ -47,8 +48,8 @@ def show(
             ("searched", console.show_params(document["params"])),
             ("fixed", console.show_params(document["fixed"])),
             ("worker", document["worker"]),
-            ("started", document["started_at"]),
-            ("ended", document["ended_at"]),
+            ("started", say_written(document["started_at"])),
+            ("ended", say_written(document["ended_at"])),
             ("error", document["error"]),
         ]
     )
