@@ -10,7 +10,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 FIRST_IDLE_SECONDS = 0.5
 LONGEST_IDLE_SECONDS = 10.0
 LONGEST_IDLE_FOREVER_SECONDS = 30.0
+PREPARING_SECONDS = 0.5
+"""What is prepared sooner, most often because it is at hand already, is not worth a word."""
 LOOKS_PER_SECOND = 20.0
 """How often a worker without work looks: less and less often, and the fewer times the more of them do, so that a thousand
 leave the database alone and the fleet still sees what there is within a moment."""
@@ -106,6 +109,8 @@ class Worker:
         idle = FIRST_IDLE_SECONDS
         with Grace(self.stop, self.grace_seconds, self._give_up if self.overdue else None) as grace:
             try:
+                # Before anything slow is imported: somebody may look for this worker already.
+                self._call(lambda: self._note("starting"))
                 self._call(lambda: fleet.forget_old_workers(self.database))
                 while not self.stop.is_set():
                     served = self._call(studies)
@@ -140,7 +145,8 @@ class Worker:
             if not self._call(partial(points.is_any_claimable, self.database, study.uuid)):
                 continue
             try:
-                objective = self.find_objective(study)
+                with self._preparing(study):
+                    objective = self.find_objective(study)
             except StudyRefused:
                 continue
             token = str(uuid.uuid4())
@@ -151,6 +157,7 @@ class Worker:
                 if study.name not in summary.studies:
                     summary.studies.append(study.name)
                 self.notify(CLAIMED, study.name)
+                self._call(partial(self._note, "working", study.uuid, claim.point))
                 self._work(study, claim, objective, summary, grace)
                 self.notify(PROGRESS, study.name)
                 if self.after_trial is not None and not self.stop.is_set():
@@ -216,6 +223,29 @@ class Worker:
     def _hold(self, study: StudyRecord, claim: Claim, lease_seconds: float) -> None:
         points.beat(self.database, claim, lease_seconds=lease_seconds)
         self._note("working", study.uuid, claim.point)
+
+    @contextmanager
+    def _preparing(self, study: StudyRecord) -> Iterator[None]:
+        """Say now and then that this worker prepares a study: an extraction of features may take an hour."""
+        ended = threading.Event()
+
+        def say() -> None:
+            delay = PREPARING_SECONDS
+            while not ended.wait(delay):
+                delay = LONGEST_IDLE_FOREVER_SECONDS
+                try:
+                    self._note("preparing", study.uuid)
+                except Exception:
+                    log.debug("The database is away; nobody hears what this worker prepares.", exc_info=True)
+
+        thread = threading.Thread(target=say, name="orch-preparing", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            # What it may still say must not come after what is said next.
+            thread.join(timeout=1.0)
 
     def _note(self, state: str, study_uuid: str | None = None, point: int | None = None) -> None:
         fleet.note_worker(

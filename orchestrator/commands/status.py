@@ -46,7 +46,9 @@ def status(
             title="Workers",
         )
     else:
-        console.print_line("No worker is known. `orch worker` starts one.")
+        console.print_line(
+            "No worker is running. `orch worker` starts one; one that was just started appears here within a minute."
+        )
     console.print_line()
     if document["studies"]:
         counted = ("study", "state", "points", "done", "running", "open", "failed")
@@ -59,4 +61,4 @@ def status(
         ]
         console.print_table((*counted, "time left"), rows, title="Open studies")
     else:
-        console.print_line("Every study is finished.")
+        console.print_line("No study is open.")

@@ -6,20 +6,24 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psycopg2
 import pytest
 import sqlalchemy as sa
 
+from orchestrator.cli import run
+from orchestrator.fleet import fleet_document
 from storage import hosts, points, schema, tables
 from storage.deletion import stop_and_delete
 from storage.engine import Database, open_database, parse_url
 from storage.errors import DatabaseAwayError, SchemaError, StorageError
-from storage.studies import find_study, load_study
+from storage.studies import StudyRecord, find_study, load_study
 from storage.waiting import is_passing, wait_for
 from tests.postgres import PostgresServer
 from tests.studies import PretendObjective, claim, make_study
+from workers import loop
 from workers.loop import Worker, WorkerSummary
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -142,11 +146,42 @@ def test_deleting_takes_the_study_from_its_workers_first(database_url: str) -> N
     other.close()
 
 
+def test_a_worker_is_shown_from_its_start_and_while_it_prepares_a_study(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def look() -> list[tuple[str, str | None]]:
+        return [
+            (worker["state"], worker["study"])
+            for worker in fleet_document(database, everybody=False)["workers"]
+        ]
+
+    def list_studies() -> list[StudyRecord]:
+        seen.append(look())
+        return [load_study(database, "small")]
+
+    def prepare(study: StudyRecord) -> PretendObjective:
+        end = time.monotonic() + 20
+        while look() != [("preparing", "small")] and time.monotonic() < end:
+            time.sleep(0.05)
+        seen.append(look())
+        return PretendObjective(before=lambda attempt: seen.append(look()))
+
+    monkeypatch.setattr(loop, "PREPARING_SECONDS", 0.1, raising=False)
+    assert run(["status", "--storage", sqlite_url]) == 0
+    assert "one that was just started appears here within a minute" in capsys.readouterr().out
+    seen: list[list[tuple[str, str | None]]] = []
+    with closing(open_database(sqlite_url)) as database:
+        make_study(database, points=1)
+        Worker(database, prepare, threading.Event()).run(list_studies)
+        assert seen[:3] == [[("starting", None)], [("preparing", "small")], [("working", "small")]]
+        assert look() == []
+
+
 def test_the_fleet_and_what_is_left_are_shown(sqlite_url: str, run_orch: Run, tmp_path: Path) -> None:
     import json
 
     database = open_database(sqlite_url)
-    study = make_study(database, points=4)
+    make_study(database, points=4)
     stop = threading.Event()
 
     def note_and_stop(attempt: object) -> None:
@@ -158,7 +193,6 @@ def test_the_fleet_and_what_is_left_are_shown(sqlite_url: str, run_orch: Run, tm
     worker = Worker(
         database, lambda _: PretendObjective(before=note_and_stop), stop, name="w", device="GPU 3"
     )
-    worker._note("working", study.uuid, 2)
     worker.run(lambda: [load_study(database, "small")])
     (at_work,) = shown[0]["workers"]
     assert (at_work["device"], at_work["study"], at_work["point"], at_work["trial"]) == (
