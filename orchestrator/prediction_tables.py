@@ -109,9 +109,12 @@ def notice_sealed(
     cache: Path,
     say: Callable[[str], None],
     *,
+    agree: Callable[[], bool] = lambda: True,
     doing: str = "predicting",
 ) -> None:
-    """Say and record it when images that are about to be looked at are sealed in a hold-out, or were trained on.
+    """Say what it means that images are sealed in a hold-out, or were trained on, and record the opening.
+
+    Nothing is predicted yet, so that who did not know it can still say no.
 
     Args:
         path: the model.
@@ -119,7 +122,11 @@ def notice_sealed(
         database: the study database, or None.
         cache: the cache folder of this machine.
         say: told the warnings.
+        agree: asked whether to open a hold-out, where there is somebody to ask.
         doing: what will be done with the model, for the record.
+
+    Raises:
+        OrchError: the answer is no; nothing was opened or recorded.
     """
     from storage.datasets import hash_file, name_few
     from storage.holdout import find_unsealed
@@ -132,9 +139,13 @@ def notice_sealed(
         are, them = ("is", "it") if len(names) == 1 else ("are", "them")
         say(
             f"warning: {say_count(len(names), 'image')} {are} sealed in the hold-out of {fingerprint[:19]}..: "
-            f"{name_few(names, 3)}. Looking at {them} counts as an opening and is recorded: even the first `orch model "
-            "evaluate` of that data set will then ask for --again."
+            f"{name_few(names, 3)}. {doing.capitalize()} {them} opens that hold-out, and this is recorded: an estimate on "
+            "images that somebody has looked at may be too good, because choices made afterwards can follow what was "
+            "seen. Even the first `orch model evaluate` of that data set will name this opening and ask for --again. To "
+            f"keep the hold-out sealed, leave {them} out."
         )
+    if found and not agree():
+        raise OrchError(f"Stopped before {doing}: the hold-out stays sealed.")
     if found:
         record_looks(
             found,

@@ -114,7 +114,8 @@ def open_holdout(
         raise DataError(
             f"The hold-out of {dataset.folder} was opened before: {say_times(len(earlier))}, "
             f"{'last on' if len(earlier) > 1 else 'on'} {say_instant(last.opened_at)} by {last.opened_by} for {last.purpose}.",
-            why="Each further look makes its estimate more hopeful than the truth.",
+            why="Each further look makes its estimate more hopeful than the truth. A prediction or a heat map of sealed "
+            "images is a look, too.",
             next_step="Say --again to open it once more; that is recorded too.",
         )
     opening = Opening(

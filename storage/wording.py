@@ -23,7 +23,7 @@ def say_times(number: int) -> str:
 
 def say_duration(seconds: float) -> str:
     """Return a span of time as a person says it: "0.4 s", "45 s", "12 min", "3.5 h", "2.1 days"."""
-    if seconds < 9.95:
+    if seconds < 0.95:
         return f"{max(seconds, 0):.1f}".removesuffix(".0") + " s"
     if seconds < 90:
         return f"{seconds:.0f} s"

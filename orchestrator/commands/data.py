@@ -14,7 +14,7 @@ from orchestrator.commands.data_forget import forget
 from orchestrator.help import CommandGroup
 from orchestrator.opening import database_if_any
 from orchestrator.options import AsJson
-from storage.wording import say_times
+from storage.wording import say_instant, say_times
 
 if TYPE_CHECKING:
     from storage.datasets import Dataset
@@ -228,6 +228,10 @@ def _print_words(document: dict[str, Any]) -> None:
             ("image modes", ", ".join(f"{mode} {count}" for mode, count in document["modes"].items())),
             ("hold-out", None if holdout else "none"),
             ("hold-out opened", say_times(len(document["openings"])) if document["openings"] else None),
+            *(
+                ("", f"{say_instant(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")
+                for one in document["openings"]
+            ),
         ]
     )
     console.print_line()

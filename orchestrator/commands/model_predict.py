@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,7 +61,7 @@ def predict(
 ) -> None:
     """Predict images into a table: file, label if known, raw, and mean, max and min over changed copies.
 
-    Sealed images of a hold-out are noticed, and looking at them is recorded.
+    Predicting images that are sealed in a hold-out opens it: this is said before, asked on a terminal, and recorded.
 
     \b
     Example:
@@ -76,7 +77,9 @@ def predict(
     repeats = read_repeats(path, tta, tta_by, say=console.say)
     images = prediction_tables.find_images(source, labels, filename_column, names)
     with database_if_any(storage) as database:
-        prediction_tables.notice_sealed(path, images, database, cache_folder(), console.say)
+        prediction_tables.notice_sealed(
+            path, images, database, cache_folder(), console.say, agree=_agree_to_open
+        )
     with show_progress("Predicting") as report:
         predictions = prediction_tables.predict_images(
             path, images, names, repeats, pixels=scale, threads=threads, report=report
@@ -112,6 +115,8 @@ def explain(
 ) -> None:
     """Lay Grad-CAM heat maps over images: where the model looks. Files are named by score, label and image.
 
+    Explaining images that are sealed in a hold-out opens it: this is said before, asked on a terminal, and recorded.
+
     \b
     Example:
       orch model explain model.keras new-images -o heatmaps
@@ -129,7 +134,7 @@ def explain(
     images = images.first(limit)
     with database_if_any(storage) as database:
         prediction_tables.notice_sealed(
-            path, images, database, cache_folder(), console.say, doing="explaining"
+            path, images, database, cache_folder(), console.say, agree=_agree_to_open, doing="explaining"
         )
     with show_progress("Explaining") as report:
         written = draw_heat_maps(
@@ -141,6 +146,11 @@ def explain(
         console.print_line(f"{say_count(len(written), 'heat map')} in {out}")
         for reservation in find_reservations(written):
             console.warn(reservation)
+
+
+def _agree_to_open() -> bool:
+    """Ask a person at a terminal; a script was told by the warning, and its log keeps it."""
+    return not sys.stdin.isatty() or typer.confirm("Open the hold-out?", err=True)
 
 
 def _describe_model(

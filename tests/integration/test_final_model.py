@@ -316,15 +316,15 @@ def test_predictions_go_to_csv_and_excel_and_looking_at_sealed_images_is_recorde
     assert place.orch("model", "predict", model, sealed, "-o", "p.xlsx") == 0
     said = capsys.readouterr()
     assert "warning: 1 image is sealed in the hold-out of sha256:" in said.err
-    assert f": {sealed.name}. Looking at it counts as an opening" in said.err
-    assert "the first `orch model evaluate` of that data set will then ask for --again" in said.err
+    assert f": {sealed.name}. Predicting it opens that hold-out, and this is recorded" in said.err
+    assert "the first `orch model evaluate` of that data set will name this opening and ask" in said.err
     assert said.out == "1 prediction in p.xlsx\n"
     openings = list_openings(place.dataset, None)
     assert len(openings) == before + 1
     assert openings[-1].purpose == "predicting with model.keras (1 sealed image)"
     assert place.orch("model", "explain", model, "images", "-o", "seen") == 0
     assert re.search(
-        r"warning: \d+ images are sealed in .* and \d+ more\. Looking at them", capsys.readouterr().err
+        r"warning: \d+ images are sealed in .* and \d+ more\. Explaining them opens", capsys.readouterr().err
     )
     assert list_openings(place.dataset, None)[-1].purpose.startswith("explaining with model.keras (")
     with zipfile.ZipFile("p.xlsx") as book:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from orchestrator import prediction_tables
+from orchestrator.cli import run
 from storage.datasets import Dataset, load_dataset
 from storage.engine import open_database
-from storage.errors import DataError
+from storage.errors import DataError, OrchError
 from storage.forgetting import forget_holdout
 from storage.holdout import find_unsealed, list_openings, open_holdout, register_sealed
 from storage.imports import Choices, import_dataset
@@ -46,6 +49,41 @@ def test_an_opening_gives_the_rows_and_is_on_record(dataset: Dataset, database_u
         assert "@" in from_database.opened_by
     finally:
         database.close()
+
+
+def test_predicting_sealed_images_is_told_and_asked_before_it_opens_and_named_afterwards(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ORCH_CACHE", str(tmp_path / "cache"))
+    model = tmp_path / "model.keras"
+    with zipfile.ZipFile(model, "w") as archive:
+        archive.writestr("config.json", "{}")
+    whole = prediction_tables.find_images(tmp_path / "images", None, "filename", [])
+    sealed = next(place for place, digest in enumerate(whole.digests) if digest not in dataset.sha256)
+    images = prediction_tables.Images(
+        whole.names[sealed:], whole.files[sealed:], whole.digests[sealed:], {}
+    ).first(1)
+    said: list[str] = []
+
+    def look(*, agree: bool) -> None:
+        prediction_tables.notice_sealed(
+            model, images, None, tmp_path / "cache", said.append, agree=lambda: agree
+        )
+
+    with pytest.raises(OrchError, match="the hold-out stays sealed"):
+        look(agree=False)
+    (told,) = said
+    assert (
+        f"{images.names[0]}. Predicting it opens that hold-out, and this is recorded: an estimate on" in told
+    )
+    assert list_openings(dataset, None) == []
+    look(agree=True)
+    with pytest.raises(
+        DataError, match=r"opened before: once, .* for predicting with model.keras \(1 sealed"
+    ):
+        open_holdout(dataset, database=None, model_sha256="cd" * 32, purpose="judging")
+    assert run(["data", "show", str(dataset.folder)]) == 0
+    assert "predicting with model.keras (1 sealed image)" in capsys.readouterr().out
 
 
 def test_an_import_that_was_a_mistake_is_forgotten_until_something_was_judged_on_it(
