@@ -25,7 +25,7 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
     spread = f" Bars: the standard error of a trial over its folds ({noise:.4f})." if noise else ""
     caption = (
         f"Complete trials by rank. Blue: cannot be told from the best; grey: worse for sure.{spread} Dashed: what the "
-        f"best is worth once it is corrected for having been chosen. {selection['sentence']}."
+        f"best is worth once it is corrected for having been chosen. How sure is the best value? {selection['sentence']}."
     )
     equals = {one["point"] for one in selection["indistinguishable"]}
     table = Table(

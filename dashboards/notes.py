@@ -41,7 +41,7 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
             "",
         ]
         if how_sure:
-            lines += [f"**How sure:** {how_sure}.", ""]
+            lines += [f"**How sure is the best value?** {how_sure}.", ""]
         lines += _table(
             ("rank", "trial", view.metric.name, "sd over folds", "epoch", *view.searched),
             [

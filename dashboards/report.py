@@ -205,7 +205,7 @@ def _results(view: StudyView) -> str:
 def _choice(selection: Mapping[str, Any] | None) -> str:
     if selection is None:
         return ""
-    sentence = f"<p><b>How sure is the choice?</b> {_prose(selection['sentence'])}.</p>"
+    sentence = f"<p><b>How sure is the best value?</b> {_prose(selection['sentence'])}.</p>"
     return f"{sentence}<p class='soft'>Rule: {_text(selection['rule'])}.</p>"
 
 

@@ -20,7 +20,7 @@ from storage.luck import simulate_luck
 from storage.points import COMPLETE, PRUNED, PointRecord, list_points
 from storage.predictions import FoldPredictions, read_predictions
 from storage.studies import StudyRecord, list_studies
-from storage.wording import best_file
+from storage.verdict import describe_selection
 
 LEVEL = noise.LEVEL
 
@@ -93,30 +93,6 @@ def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | 
     document |= _correct(database, study, judged, bool(pruned))
     document["sentence"] = describe_selection(document)
     return document
-
-
-def describe_selection(document: dict[str, Any]) -> str:
-    """One sentence for people: "0.8082 (0.7960 corrected); 44 trials cannot be told from it; cheapest of them: ..."."""
-    text = f"{document['value']:.4f}"
-    repeats = f"`orch study create NAME --from {best_file(document['study'])} --repeats 5`"
-    if document["corrected_value"] is not None:
-        text += f" ({document['corrected_value']:.4f} corrected by {document['correction']})"
-    elif document["corrected_at_most"] is not None:
-        text += (
-            f" (at most {document['corrected_at_most']:.4f} corrected: pruning chose, too; only fresh repeats tell, "
-            f"{repeats})"
-        )
-    elif document["correction_reason"] is not None:
-        text += f" (not corrected: {document['correction_reason']}, {repeats})"
-    others = len(document["indistinguishable"]) - 1
-    if document["noise_per_trial"] is None:
-        return text + "; too few trials or folds to tell its noise"
-    text += f"; {others} trial{' ' if others == 1 else 's '}cannot be told from it"
-    if others:
-        text += f"; cheapest of them: point {document['cheapest']['point']}"
-    if document["not_judged"]:
-        text += f"; {len(document['not_judged'])} pruned trials are not judged"
-    return text
 
 
 def read_judged(database: Database, study: StudyRecord, points: Sequence[PointRecord]) -> JudgedTrials | None:

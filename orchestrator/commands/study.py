@@ -190,9 +190,10 @@ def _print_study(document: dict[str, Any]) -> None:
             ("data folder", document["data_folder"]),
             ("points", ", ".join(f"{count} {state}" for state, count in counts.items())),
             (f"best {document['metric']}", f"{best['value']:.4f} at point {best['point']}" if best else None),
-            ("how sure", (document["selection"] or {}).get("sentence")),
         ]
     )
+    if document["selection"]:
+        console.print_line(f"\nHow sure is the best value? {document['selection']['sentence']}.")
     points = document["all_points"]
     finished = [point for point in points if point["value"] is not None]
     # A pruned point's value is what it had when it was stopped, so complete points come first.

@@ -99,7 +99,7 @@ def _winner_of_another(path: Path, study: str) -> str | None:
 
 def _say_what_to_know(document: dict[str, Any]) -> None:
     if document["selection"]:
-        console.say(f"How sure: {document['selection']['sentence']}.")
+        console.say(f"How sure is the best value? {document['selection']['sentence']}.")
     for warning in document["warnings"]:
         console.warn(warning)
     if document["points"]["open"]:

@@ -17,9 +17,10 @@ from orchestrator.regimes import build_spec, read_best, repeat_finalists
 from storage.engine import Database, open_database
 from storage.errors import SpecError
 from storage.files import write_text
-from storage.selection import describe_selection, judge_selection
+from storage.selection import judge_selection
 from storage.spec import from_toml
 from storage.studies import StudyRecord, create_study, load_study
+from storage.verdict import describe_selection
 from tests.studies import PretendObjective, make_study
 from workers.loop import Worker
 
@@ -55,7 +56,13 @@ def test_the_document_accounts_for_every_trial(database: Database) -> None:
     assert selection["correction"] == "simulation"
     assert selection["corrected_value"] < selection["value"]
     assert selection["expected_luck"] > selection["noise_per_trial"] > 0
-    assert "cannot be told from it; cheapest of them: point" in selection["sentence"]
+    others = len(selection["indistinguishable"]) - 1
+    assert selection["sentence"] == (
+        f"It is {selection['value']:.4f}, in part by luck: it was chosen because it is the highest of 10 trials. "
+        f"Without that luck it is about {selection['corrected_value']:.4f} (estimated by simulating the study). "
+        f"{others} other trials cannot be told from it: what they score less may be chance. "
+        f"The cheapest of these and the best itself is point {selection['cheapest']['point']}"
+    )
 
 
 def test_pruned_trials_are_not_judged_and_leave_only_a_bound(database: Database) -> None:
@@ -68,6 +75,7 @@ def test_pruned_trials_are_not_judged_and_leave_only_a_bound(database: Database)
     assert selection["corrected_at_most"] is not None
     assert "only fresh repeats tell" in selection["sentence"]
     assert "--from small.json --repeats 5" in selection["sentence"]
+    assert "so nobody knows what they would have come to" in selection["sentence"]
 
 
 def test_one_complete_trial_tells_no_noise(database: Database) -> None:
@@ -76,7 +84,9 @@ def test_one_complete_trial_tells_no_noise(database: Database) -> None:
     selection = judge_selection(database, study)
     assert selection is not None
     assert selection["noise_per_trial"] is None
-    assert "too few" in describe_selection(selection)
+    assert describe_selection(selection) == (
+        f"It is {selection['value']:.4f}. There are too few trials or folds to tell how much values vary by chance"
+    )
     assert judge_selection(database, make_study(database, "untouched")) is None
 
 
