@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from storage.wording import best_file, say_count
 
 if TYPE_CHECKING:
     from storage.point_records import PointCounts
+
+
+def tell_warnings(name: str, warnings: Sequence[str]) -> list[str]:
+    """What is said with a result of the warnings that were shown in full when the study was made.
+
+    An error that somebody accepted is repeated with every result; of the others one line tells where they are.
+    """
+    from orchestrator.audit.admission import ACCEPTED
+
+    told = [warning for warning in warnings if warning.startswith(ACCEPTED)]
+    known = len(warnings) - len(told)
+    if known:
+        told.append(
+            f"{say_count(known, 'warning')} of when the study was made: `orch study show {shlex.quote(name)} --warnings`"
+        )
+    return told
 
 
 def tell_settled(name: str, counts: PointCounts) -> str:

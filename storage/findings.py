@@ -16,7 +16,7 @@ class Finding:
 
     Attributes:
         name: what kind it is; the word for `--accept`.
-        severity: "error" (no study is made on it unless accepted), "warning" (shown with every result), "note".
+        severity: "error" (no study is made on it unless accepted), "warning" (kept with the study, counted with every result), "note".
         message: what was found, with its figures, one sentence.
         advice: what to do about it.
         details: the figures as plain JSON data.

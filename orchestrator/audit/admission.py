@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from storage.engine import Database
     from storage.spec import StudySpec
 
+ACCEPTED = "Accepted by whoever made the study: "
+"""How the warning begins that an accepted error leaves; it is shown with every result."""
 SAID_AT_IMPORT = frozenset({"patients-unknown"})
 """Findings that the import has warned of already, in its own words."""
 
@@ -76,7 +78,7 @@ def note_findings(facts: dict[str, Any], findings: Sequence[Finding], accepted: 
     warnings = facts.setdefault("warnings", [])
     for finding in findings:
         if finding.severity == "error":
-            warnings.append(f"Accepted by whoever made the study: {finding.text}")
+            warnings.append(f"{ACCEPTED}{finding.text}")
         elif finding.severity == "warning" and finding.name not in SAID_AT_IMPORT:
             warnings.append(finding.text)
     facts["findings"] = [finding.to_document() for finding in findings]

@@ -13,6 +13,7 @@ from orchestrator.commands.study_export import export
 from orchestrator.commands.study_verify import verify
 from orchestrator.commands.study_watch import watch
 from orchestrator.help import CommandGroup
+from orchestrator.next_steps import tell_warnings
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage, StudyName
 from storage.wording import say_count, say_instant
@@ -63,7 +64,14 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(name: StudyName, storage: Storage = None, as_json: AsJson = False) -> None:
+def show(
+    name: StudyName,
+    warnings: Annotated[
+        bool, typer.Option("--warnings", help="In full, the warnings given when the study was made.")
+    ] = False,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
     """Show one study: counts, best points, failures.
 
     \b
@@ -78,7 +86,7 @@ def show(name: StudyName, storage: Storage = None, as_json: AsJson = False) -> N
     if as_json:
         console.print_json(document)
         return
-    _print_study(document)
+    _print_study(document, in_full=warnings)
 
 
 @app.command()
@@ -175,7 +183,7 @@ def _row(document: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _print_study(document: dict[str, Any]) -> None:
+def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     counts, best, facts = document["points"], document["best"], document["facts"]
     console.print_facts(
         [
@@ -205,7 +213,8 @@ def _print_study(document: dict[str, Any]) -> None:
     _print_points(
         "Failed", [p for p in points if p["state"] == "failed"], ("trial", "failures", "losses", "error")
     )
-    for warning in facts.get("warnings", []):
+    warnings = facts.get("warnings", [])
+    for warning in warnings if in_full else tell_warnings(document["study"], warnings):
         console.warn(warning)
 
 

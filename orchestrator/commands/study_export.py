@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator import console
+from orchestrator.next_steps import tell_warnings
 from orchestrator.opening import open_storage
 from orchestrator.options import Storage, StudyName
 from storage.wording import best_file
@@ -100,7 +101,7 @@ def _winner_of_another(path: Path, study: str) -> str | None:
 def _say_what_to_know(document: dict[str, Any]) -> None:
     if document["selection"]:
         console.say(f"How sure is the best value? {document['selection']['sentence']}.")
-    for warning in document["warnings"]:
+    for warning in tell_warnings(document["study"], document["warnings"]):
         console.warn(warning)
     if document["points"]["open"]:
         console.warn(

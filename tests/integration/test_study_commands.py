@@ -13,9 +13,9 @@ import pytest
 from orchestrator.worker_process import _tell_what_comes_next, _tell_why_idle
 from storage.engine import open_database
 from storage.imports import Choices, import_dataset
-from storage.studies import load_study, stop_study
+from storage.studies import create_study, load_study, stop_study
 from tests.pictures import make_data
-from tests.studies import PretendObjective, make_study
+from tests.studies import PretendObjective, make_spec, make_study
 from workers.loop import Worker
 
 Run = Callable[..., tuple[int, str]]
@@ -65,6 +65,27 @@ def test_a_winner_that_overwrites_that_of_another_study_says_so(
     (tmp_path / "other.json").write_text("[]")
     code, said = run("study", "export", "second", "-o", "other.json")
     assert (code, "held the winner" in said) == (0, False), said
+
+
+def test_known_warnings_are_one_line_and_an_accepted_error_is_repeated(run: Run, sqlite_url: str) -> None:
+    accepted = "Accepted by whoever made the study: copies: some."
+    with closing(open_database(sqlite_url)) as database:
+        facts = {"warnings": ["No groups.", accepted, "Short batch."]}
+        create_study(
+            database, make_spec("first", points=1), [{"batch_size": 16}], data_folder="", facts=facts
+        )
+        Worker(database, lambda _: PretendObjective(), threading.Event()).run(
+            lambda: [load_study(database, "first")]
+        )
+    short = (
+        f"warning: {accepted}\n"
+        "warning: 2 warnings of when the study was made: `orch study show first --warnings`\n"
+    )
+    assert run("study", "show", "first") == (0, short)
+    code, said = run("study", "export", "first", "-o", "first.json")
+    assert (code, short in said, "No groups" in said) == (0, True, False)
+    full = f"warning: No groups.\nwarning: {accepted}\nwarning: Short batch.\n"
+    assert run("study", "show", "first", "--warnings") == (0, full)
 
 
 def test_what_is_watched_to_its_end_names_a_file_of_its_own(run: Run, sqlite_url: str) -> None:
