@@ -65,7 +65,10 @@ def draw_heat_maps(
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"-o {out} is no folder to write in: {error.strerror}.") from error
+        raise UsageError(
+            f"-o {out} is no folder to write in: {'it is a file' if out.is_file() else error.strerror}.",
+            next_step="Name a folder for the pictures: -o heatmaps",
+        ) from error
     written = []
     chosen = list(targets).index(target) if target else None
     for begin in range(0, len(images.files), BATCH):

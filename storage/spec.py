@@ -230,6 +230,17 @@ def parse(document: dict[str, Any], *, source: str) -> StudySpec:
         ) from error
 
 
+KINDS = {
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "a valid string": "a text",
+    "a finite number": "a number that is not infinite",
+    "a valid dictionary": "a section with keys of its own",
+}
+"""What pydantic calls the kinds of values -> words for people who write a spec."""
+
+
 def check_kind_of_values(name: str, searched: SearchRange) -> None:
     """Make sure that a search holds what the hyperparameter is made of: numbers, whole numbers or words.
 
@@ -281,6 +292,10 @@ def _describe(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{key} is not a key{_nearest(key, valid_keys())}"
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if message.startswith("Input should be ") and isinstance(problem["input"], str | int | float):
+        wanted = message.removeprefix("Input should be ")
+        kind = KINDS.get(wanted.partition(",")[0].partition(" or instance")[0], wanted)
+        return f"{key} should be {kind}, not {problem['input']!r}"
     return f"{key}: {message[:1].lower()}{message[1:]}" if key else message
 
 

@@ -56,7 +56,7 @@ def import_(
     ] = None,
     no_group: Annotated[
         bool,
-        typer.Option("--no-group", help="Each image is another patient's, whatever the columns are called."),
+        typer.Option("--no-group", help="Each image is of another patient, whatever the columns are called."),
     ] = False,
     group_dicom: Annotated[
         bool,

@@ -136,7 +136,7 @@ def _print_words(audit: Audit) -> None:
     if audit.baselines:
         console.print_line()
         console.print_table(
-            ("without pixels, from", "predictor", "macro AUC", "targets", "over the others", "targets"),
+            ("knowing only", "which", "mean AUC", "labels", "mean AUC of the others", "others"),
             [
                 [one.kind, one.predictor, one.macro, len(one.auc), one.macro_others, len(one.others)]
                 for one in audit.baselines[:SHOWN_BASELINES]

@@ -35,13 +35,18 @@ def train(
     data: DataFolders = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Default: the best epoch of the cross-validation."),
+        typer.Option(
+            min=1, metavar="N", help="Epochs to train. Default: the best one of the cross-validation."
+        ),
     ] = None,
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="The k models of the cross-validation, averaged, in one file.")
     ] = False,
     intended_use: Annotated[
-        str, typer.Option(metavar="TEXT", help="What the model is for; put before the standing words.")
+        str,
+        typer.Option(
+            metavar="TEXT", help="What the model is for; written in its card before orch's own words."
+        ),
     ] = "",
     storage: Storage = None,
     as_json: AsJson = False,

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from storage.spec import StudySpec
 
 
+OBJECTIVES = {
+    "max_of_mean": "the best epoch's mean of {metric} over the folds (max_of_mean)",
+    "mean_of_max": "the mean over the folds of each one's best {metric} (mean_of_max)",
+    "last": "the mean of {metric} over the folds after the last epoch (last)",
+}
+"""What a trial is worth, in words: `study.objective`."""
+
+
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new study.", show_default=False)],
     data: DataFolders = None,
@@ -78,7 +86,11 @@ def create(
     ] = None,
     finalists: Annotated[
         int,
-        typer.Option(help="With --repeats: the winner and the next best of its equals.", min=1, metavar="N"),
+        typer.Option(
+            help="With --repeats: how many are evaluated again, the winner and the next best.",
+            min=1,
+            metavar="N",
+        ),
     ] = 3,
     spec_file: Annotated[
         Path | None,
@@ -92,7 +104,7 @@ def create(
             "--set",
             metavar="SECTION.KEY=VALUE",
             help="Change one key of the spec, as in cv.folds=3; may be given several times. `orch init` writes a "
-            "study.toml that explains every key. The value is TOML, a bare word a text.",
+            "study.toml that explains every key. The value is written as in TOML; a bare word is a text.",
             show_default=False,
         ),
     ] = None,
@@ -113,7 +125,8 @@ def create(
 ) -> None:
     """Create a study with all its points.
 
-    Says what it will cost, then writes the spec and the points into the database. Running the same command again changes nothing.
+    A point is one set of hyperparameters to try; a trial is an attempt at it, by some worker, on all folds. Says what the study will
+    cost, then writes the spec and the points into the database. Running the same command again changes nothing.
 
     \b
     Examples:
@@ -283,9 +296,9 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
             ("folds", f"{report['folds']} of {low if low == high else f'{low} to {high}'} training images"),
             ("schedule", report["schedule"]),
             ("epochs", report["epochs"]),
-            ("objective", f"{report['objective']} of {report['metric']}"),
+            ("objective", OBJECTIVES[report["objective"]].format(metric=report["metric"])),
             ("pruner", report["pruner"]),
-            ("fold-epochs", f"{report['fold_epochs']} when nothing is pruned"),
+            ("fold-epochs", f"{report['fold_epochs']} (points x folds x epochs) when nothing is pruned"),
             (
                 "time",
                 f"about {say_duration(estimate['total_seconds'])} for one worker when nothing is pruned, "

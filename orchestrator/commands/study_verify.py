@@ -7,7 +7,7 @@ import typer
 from orchestrator import console
 from orchestrator.opening import open_storage
 from orchestrator.options import AsJson, Storage, StudyName
-from storage.wording import say_count
+from storage.wording import say_times
 
 
 def verify(name: StudyName, storage: Storage = None, as_json: AsJson = False) -> None:
@@ -36,7 +36,12 @@ def verify(name: StudyName, storage: Storage = None, as_json: AsJson = False) ->
                 ("trials", _count(document["trials"]) or "none"),
                 ("attempts", _count(document["attempts"])),
                 ("fold-epochs", _count(document["folds"])),
-                ("hold-out", f"opened {say_count(len(document['holdout_openings']), 'time')}"),
+                (
+                    "hold-out",
+                    f"opened {say_times(len(document['holdout_openings']))}"
+                    if document["holdout_openings"]
+                    else "never opened",
+                ),
                 ("verdict", "everything adds up" if document["ok"] else "something does not add up"),
             ]
         )
@@ -47,4 +52,4 @@ def verify(name: StudyName, storage: Storage = None, as_json: AsJson = False) ->
 
 
 def _count(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {what.lower()}" for what, count in counts.items())
+    return ", ".join(f"{count} {what.lower().replace('_', ' ')}" for what, count in counts.items())

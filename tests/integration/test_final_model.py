@@ -371,6 +371,9 @@ def test_heat_maps_are_named_by_score_and_laid_over_the_image(place: Place, mode
     assert Image.open(pictures[0]).size == (SIZE, SIZE)
     said = capsys.readouterr().err
     assert "single place" in said
+    Path("a-file").write_text("")
+    assert place.orch("model", "explain", model, place.dataset.folder, "-o", "a-file") == 2
+    assert "-o a-file is no folder to write in: it is a file.\nName a folder" in capsys.readouterr().err
     assert "nothing in" not in said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator import cli
 from orchestrator.worker_process import _tell_what_comes_next, _tell_why_idle
 from storage.engine import open_database
 from storage.imports import Choices, import_dataset
@@ -144,3 +146,11 @@ def test_a_worker_that_was_told_to_stop_says_how_to_go_on(sqlite_url: str) -> No
         stop_study(database, study)
         assert "`orch study resume 'held back'`" in _tell_what_comes_next(database, "held back", drained=True)
         assert _tell_what_comes_next(database, "deleted", drained=True) == ""
+
+
+def test_an_account_is_given_in_words(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    work_off(sqlite_url, "first")
+    cli.run(["study", "verify", "first", "--storage", sqlite_url])
+    said = capsys.readouterr().out
+    assert "0 without trial" in said
+    assert re.search(r"hold-out +never opened", said)

@@ -1,11 +1,14 @@
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from orchestrator.commands.study_create import OBJECTIVES
 from orchestrator.regimes import build_spec, parse_settings, read_best, regime_one, regime_two
 from storage.errors import SpecError
+from storage.sections import StudySection
+from storage.spec import parse
 
 BEST: dict[str, Any] = {
     "schema": "orch.best/1",
@@ -151,3 +154,28 @@ def test_a_best_json_that_is_none(tmp_path: Path, content: str, message: str) ->
 def test_a_best_json_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="cannot be read"):
         read_best(tmp_path / "best.json")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "told"),
+    [
+        ("cv", "folds", "many", "cv.folds should be a whole number, not 'many'."),
+        ("cv", "folds", 2.5, "cv.folds should be a whole number, not 2.5."),
+        ("cv", "folds", 1, "cv.folds should be greater than or equal to 2, not 1."),
+        ("study", "objective", "best", "should be 'max_of_mean', 'mean_of_max' or 'last', not 'best'."),
+        ("search", "batch_size", 16, "search.batch_size should be a section with keys of its own, not 16."),
+        ("training", "learning_rate", "fast", "training.learning_rate should be a number, not 'fast'."),
+    ],
+)
+def test_a_value_of_a_wrong_kind_is_named_in_plain_words(
+    section: str, key: str, value: object, told: str
+) -> None:
+    document = {"study": {"name": "x"}}
+    document.setdefault(section, {})[key] = value  # type: ignore[assignment]
+    with pytest.raises(SpecError) as caught:
+        parse(document, source="--set")
+    assert told in caught.value.what
+
+
+def test_every_objective_is_said_in_words() -> None:
+    assert set(OBJECTIVES) == set(get_args(StudySection.model_fields["objective"].annotation))
