@@ -13,6 +13,7 @@ from workers import backend
 BACKEND_ROOMS = {
     "augmentation.py",
     "compiled_epoch.py",
+    "dropout.py",
     "explain.py",
     "image_epoch.py",
     "image_set.py",
