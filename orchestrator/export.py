@@ -207,7 +207,10 @@ def trials_csv(points: Sequence[PointRecord]) -> str:
 
 
 def folds_csv(points: Sequence[PointRecord], curves: Sequence[FoldEpoch]) -> str:
-    """Return one row per fold and epoch, with the hyperparameters of its point."""
+    """Return one row per fold and epoch, with the hyperparameters of its point.
+
+    A searched learning rate is `params_learning_rate`, as in Optuna's tables: `learning_rate` is that of the epoch's last step.
+    """
     from storage.ledger import FoldEpoch
 
     params = {point.point: point.params or {} for point in points}
@@ -220,7 +223,8 @@ def folds_csv(points: Sequence[PointRecord], curves: Sequence[FoldEpoch]) -> str
         rows.append(
             [values["point"], *(known.get(name) for name in names), *(values[name] for name in columns[1:])]
         )
-    return _csv(["point", *names, *columns[1:]], rows)
+    header = [f"params_{name}" if name in columns else name for name in names]
+    return _csv(["point", *header, *columns[1:]], rows)
 
 
 def spec_toml(spec: StudySpec) -> str:

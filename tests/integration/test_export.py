@@ -18,6 +18,7 @@ from storage.errors import NothingToExportError, StorageError
 from storage.files import write_text
 from storage.ledger import read_curves
 from storage.objectives import AUC
+from storage.point_records import PointRecord
 from storage.points import list_points
 from storage.studies import StudyRecord, load_study, stop_study
 from tests.studies import PretendObjective, claim, expire, make_row, make_spec, make_study, rising_auc
@@ -139,6 +140,17 @@ def test_csv_files_hold_every_point_and_every_epoch_of_every_fold(database: Data
     assert len(folds) == 6 * 3 * 4
     assert {"point", "batch_size", "fold", "epoch", "val_auc", "train_loss", "steps"} <= folds[0].keys()
     assert float(folds[-1]["val_auc"]) == pytest.approx(rising_auc(5, 2, 4))
+
+
+def test_no_two_columns_of_the_fold_curves_have_one_name() -> None:
+    point = PointRecord(
+        **{**dict.fromkeys(PointRecord.__dataclass_fields__), "point": 0, "params": {"learning_rate": 0.1}}
+    )
+    table = csv.reader(io.StringIO(export.folds_csv([point], [make_row(0, 0, 1, learning_rate=0.05)])))
+    header, row = table
+    assert len(set(header)) == len(header)
+    columns = dict(zip(header, row, strict=True))
+    assert (columns["params_learning_rate"], columns["learning_rate"]) == ("0.1", "0.05")
 
 
 def test_an_exported_spec_reads_back_to_an_equal_spec(tmp_path: Path) -> None:
