@@ -102,7 +102,8 @@ def _check_storage(flag: str | None) -> Iterator[Check]:
 
 def _is_file_to_come(flag: str | None) -> bool:
     """Whether the storage is a SQLite file that `orch study create` would make."""
-    from storage.engine import Database, parse_url
+    from storage.address import parse_url
+    from storage.engine import Database
     from storage.settings import storage_url
 
     try:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine
 
 from storage import schema
+from storage.address import parse_url, show_url
 from storage.errors import StorageNotFoundError
 from storage.waiting import away, is_passing
 
@@ -33,35 +34,6 @@ POSTGRESQL_CONNECTION: dict[str, Any] = {
     "tcp_user_timeout": 20_000,
     "application_name": "orch",
 }
-
-
-def parse_url(text: str) -> URL:
-    """Read a storage URL as users write it; `postgres://` and `postgresql://` mean psycopg2.
-
-    Raises:
-        StorageNotFoundError: it is no URL, or of a kind of database that orch does not keep studies in.
-    """
-    try:
-        url = make_url(text)
-    except sa.exc.ArgumentError:
-        # The text is not shown: what is no URL may still hold a password.
-        raise StorageNotFoundError(
-            "The storage is not a URL.",
-            next_step="Write sqlite:///orch.db or postgresql://user@host/database.",
-        ) from None
-    if url.drivername in ("postgres", "postgresql", "postgresql+psycopg2"):
-        return url.set(drivername="postgresql+psycopg2")
-    if url.drivername in ("sqlite", "sqlite+pysqlite"):
-        if not url.database or url.database == ":memory:":
-            raise StorageNotFoundError(
-                "A SQLite storage must be a file: in memory, workers could not share it.",
-                next_step="Write sqlite:///orch.db.",
-            )
-        return url.set(drivername="sqlite")
-    raise StorageNotFoundError(
-        f"orch keeps studies in PostgreSQL or SQLite, not in {url.drivername!r}.",
-        next_step="Write sqlite:///orch.db or postgresql://user@host/database.",
-    )
 
 
 def open_database(url: str, *, create: bool = False) -> Database:
@@ -108,7 +80,7 @@ class Database:
         """Prepare engines; nothing is connected yet."""
         self.url = url
         self.is_sqlite = url.drivername == "sqlite"
-        self.url_text = url.render_as_string(hide_password=True)
+        self.url_text = show_url(url)
 
     @property
     def file(self) -> Path:

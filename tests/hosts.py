@@ -13,7 +13,8 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-from storage.engine import open_database, parse_url
+from storage.address import parse_url
+from storage.engine import open_database
 from storage.points import count_points
 from storage.studies import load_study
 from tests.light_worker import enter_namespace, work

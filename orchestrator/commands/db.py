@@ -25,7 +25,8 @@ def init(storage: Storage = None) -> None:
     Example:
       orch db init --storage postgresql://orch@db.example.org/studies
     """
-    from storage.engine import Database, parse_url
+    from storage.address import parse_url
+    from storage.engine import Database
     from storage.hosts import take_over
     from storage.schema import schema_version
     from storage.settings import storage_url
@@ -77,7 +78,8 @@ def upgrade(storage: Storage = None) -> None:
     Example:
       orch db upgrade
     """
-    from storage.engine import Database, parse_url
+    from storage.address import parse_url
+    from storage.engine import Database
     from storage.errors import StorageNotFoundError
     from storage.schema import upgrade as upgrade_schema
     from storage.settings import storage_url

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from orchestrator.cli import run
 from orchestrator.fleet import fleet_document
 from storage import hosts, points, schema, tables
+from storage.address import parse_url
 from storage.deletion import stop_and_delete
-from storage.engine import Database, open_database, parse_url
+from storage.engine import Database, open_database
 from storage.errors import DatabaseAwayError, SchemaError, StorageError
 from storage.studies import StudyRecord, find_study, load_study
 from storage.waiting import is_passing, wait_for
