@@ -22,13 +22,19 @@ def parse_url(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # the second: a port that is no number
         # The text is not shown: what is no URL may still hold a password.
         raise StorageNotFoundError(
             "The storage is not a URL.",
             next_step="Write sqlite:///orch.db or postgresql://user@host/database.",
         ) from None
     if url.drivername in ("postgres", "postgresql", "postgresql+psycopg2"):
+        if "@" in f"{url.host}{url.database}":
+            # What follows the first @ of such a password is taken for the host, and errors would print it.
+            raise StorageNotFoundError(
+                "The storage has more than one @, so that it is not clear where its password ends.",
+                next_step="Leave the password out and give it as PGPASSWORD or in ~/.pgpass; in an address @ is written %40.",
+            )
         return url.set(drivername="postgresql+psycopg2")
     if url.drivername in ("sqlite", "sqlite+pysqlite"):
         if not url.database or url.database == ":memory:":

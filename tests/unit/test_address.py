@@ -4,6 +4,7 @@ import pytest
 
 from storage.address import parse_url
 from storage.engine import Database
+from storage.errors import StorageNotFoundError
 
 SECRET = "geheim"
 
@@ -28,3 +29,18 @@ def test_an_address_is_shown_without_its_password(written: str, shown: str) -> N
     assert Database(url).url_text == shown
     if SECRET in written:
         assert SECRET in url.render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (f"postgresql://orch:ab@{SECRET}@host/studies", "more than one @"),
+        (f"postgresql://orch:ab@/{SECRET}#@host/studies", "more than one @"),
+        (f"postgresql://orch:ab@x:{SECRET}#@host/studies", "not a URL"),
+        ("postgresql://orch@host:first/studies", "not a URL"),
+    ],
+)
+def test_a_password_that_breaks_the_address_is_named_and_not_printed(written: str, words: str) -> None:
+    with pytest.raises(StorageNotFoundError, match=words) as raised:
+        parse_url(written)
+    assert SECRET not in str(raised.value)
