@@ -26,6 +26,36 @@ PASSING_STATES = ("08", "57P", "40001", "40P01", "55P03", "25P03", "53300", "250
 LOST_IN_TRANSACTION = "8s2b"
 """SQLAlchemy's code of a transaction whose connection is gone; a failed flush has another one, and does not pass."""
 
+REFUSALS = (
+    (
+        ("password authentication failed", "no password supplied"),
+        "The password is missing or wrong, or another user is meant.",
+        "Set PGPASSWORD, or write a line for this server into ~/.pgpass (mode 600).",
+    ),
+    (
+        ("does not support SSL", "certificate"),
+        "Server and address do not agree about encryption.",
+        "Give the server a certificate that this machine trusts, or change sslmode in the address.",
+    ),
+    (
+        (" does not exist",),
+        "The database or the user of the address was not made on this server yet, or is spelled differently there.",
+        "Make it on the server (createuser, createdb), or mend the address in --storage or ORCH_STORAGE.",
+    ),
+    (
+        ("could not translate host name",),
+        "The name of the host is misspelled, or this machine cannot look it up at the moment.",
+        "Mend the address in --storage or ORCH_STORAGE, or write the server's number into it.",
+    ),
+    (
+        ("no pg_hba.conf entry",),
+        "The server lets nobody in from this machine, as this user, or without encryption.",
+        "Add a line for it to the server's pg_hba.conf, or ?sslmode=require to the address.",
+    ),
+)
+"""What cannot be told from a server that is away by its code, as libpq gives none, and will hardly pass: words, cause, remedy.
+Still waited for in the middle of a study, where somebody may be changing the password."""
+
 PASSING_WORDS = ("database is locked", "database table is locked", "server closed the connection")
 
 
@@ -105,12 +135,24 @@ def away(error: BaseException) -> DatabaseAwayError:
     """Describe a passing error without its SQL, parameters or URL."""
     original = getattr(error, "orig", None) or error.__cause__ or error
     original = getattr(original, "orig", None) or original
-    reason = " ".join(str(original).split())[:300].rstrip(".?")
+    reason = say_reason(original)
+    for words, why, next_step in REFUSALS:
+        if any(word in reason for word in words):
+            return DatabaseAwayError(
+                f"The database cannot be opened: {reason}.", why=why, next_step=next_step
+            )
     return DatabaseAwayError(
         f"The database does not answer: {reason}.",
         why="It may be stopped, restarting or unreachable from this machine.",
         next_step="`orch doctor` shows what orch can reach.",
     )
+
+
+def say_reason(original: object) -> str:
+    """What the driver says, on one line and without libpq's question whether the server runs."""
+    lines = (line.strip() for line in str(original).splitlines())
+    kept = [line for line in lines if line and not line.startswith("Is the server running")]
+    return "; ".join(kept)[:300].rstrip(".?")
 
 
 @contextmanager

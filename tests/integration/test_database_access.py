@@ -22,7 +22,7 @@ from storage.engine import Database, open_database
 from storage.errors import DatabaseAwayError, SchemaError, StorageError
 from storage.studies import StudyRecord, find_study, load_study
 from storage.waiting import is_passing, wait_for
-from tests.postgres import PostgresServer
+from tests.postgres import USER, PostgresServer
 from tests.studies import PretendObjective, claim, make_study
 from workers import loop
 from workers.loop import Worker, WorkerSummary
@@ -258,3 +258,21 @@ def test_a_server_that_is_away_is_said(run_orch: Run) -> None:
     assert (refused.returncode, "does not answer" in refused.stderr) == (1, True)
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect("postgresql://orch@127.0.0.1:1/none")
+
+
+def test_a_server_that_refuses_is_told_from_one_that_is_away(
+    postgres_server: PostgresServer, run_orch: Run
+) -> None:
+    address = f"127.0.0.1:{postgres_server.port}"
+    for url, password, words in (
+        (f"postgresql://{USER}@{address}/postgres", "wrong-one", "Set PGPASSWORD"),
+        (f"postgresql://{USER}@{address}/postgres", "", "Set PGPASSWORD"),
+        (postgres_server.url("nowhere"), "", "createdb"),
+        (postgres_server.url() + "?sslmode=require", "", "sslmode"),
+        ("postgresql://orch@host.invalid/studies", "", "misspelled"),
+    ):
+        refused = run_orch("db", "check", "--storage", url, environment={"PGPASSWORD": password})
+        assert refused.returncode == 1, refused.stderr
+        assert (words in refused.stderr, "stopped" in refused.stderr) == (True, False), refused.stderr
+    stopped = run_orch("db", "check", "--storage", "postgresql://orch@127.0.0.1:1/none")
+    assert "Connection refused.\n" in stopped.stderr
