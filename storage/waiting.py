@@ -111,9 +111,13 @@ def wait_for(
     began = time.monotonic()
     delay = FIRST_DELAY
     tries = 0
+    has_said = False
     while True:
         try:
-            return operation(tries)
+            result = operation(tries)
+            if has_said:
+                log.warning("The database answers again, after %s.", say_duration(time.monotonic() - began))
+            return result
         except Exception as error:
             if not is_passing(error):
                 raise
@@ -121,11 +125,10 @@ def wait_for(
             if stopped() or (give_up_after is not None and waited >= give_up_after):
                 raise away(error) from error
             if delay > 1.0:
-                log.warning(
-                    "The database is away (%s so far); trying again in %s.",
-                    say_duration(waited),
-                    say_duration(delay),
-                )
+                has_said = True
+                what = away(error).what
+                waits = say_duration(waited), say_duration(delay)
+                log.warning("%s Waited %s so far; trying again in %s.", what, *waits)
         sleep(delay * random.uniform(0.5, 1.0))
         delay = min(delay * 2, LONGEST_DELAY)
         tries += 1
@@ -133,6 +136,8 @@ def wait_for(
 
 def away(error: BaseException) -> DatabaseAwayError:
     """Describe a passing error without its SQL, parameters or URL."""
+    if isinstance(error, DatabaseAwayError):
+        return DatabaseAwayError(error.what, why=error.why, next_step=error.next_step)
     original = getattr(error, "orig", None) or error.__cause__ or error
     original = getattr(original, "orig", None) or original
     reason = say_reason(original)
