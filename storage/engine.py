@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from storage import schema
 from storage.address import parse_url, show_url
 from storage.errors import StorageNotFoundError
-from storage.waiting import away, is_passing
+from storage.waiting import away, is_forbidden, is_passing, refusal, say_reason
 
 BUSY_SECONDS = 60
 LOCK_MILLISECONDS = 10_000
@@ -63,10 +63,8 @@ def open_database(url: str, *, create: bool = False) -> Database:
         database.close()
         if is_passing(error):
             raise away(error) from error
-        reason = " ".join(str(error.orig).split())[:300].rstrip(".")
-        raise StorageNotFoundError(
-            f"The database at {database.url_text} cannot be used: {reason}."
-        ) from error
+        what = f"The database at {database.url_text} cannot be used: {say_reason(error.orig)}."
+        raise (refusal(what, error) if is_forbidden(error) else StorageNotFoundError(what)) from error
     except BaseException:
         database.close()
         raise

@@ -23,6 +23,8 @@ LONGEST_DELAY = 15.0
 # PostgreSQL SQLSTATEs that a second try can mend: connection trouble, shutdown and start-up, deadlock,
 # serialisation, lock_timeout, idle-in-transaction, too many connections, and a standby that is being promoted.
 PASSING_STATES = ("08", "57P", "40001", "40P01", "55P03", "25P03", "53300", "25006")
+FORBIDDEN = "42501"
+"""PostgreSQL's SQLSTATE of a missing privilege."""
 LOST_IN_TRANSACTION = "8s2b"
 """SQLAlchemy's code of a transaction whose connection is gone; a failed flush has another one, and does not pass."""
 
@@ -162,7 +164,7 @@ def say_reason(original: object) -> str:
 
 @contextmanager
 def described() -> Iterator[None]:
-    """Turn database errors of a single call into orch's own.
+    """Turn database errors of a single call into orch's own, those that Optuna wrapped as well.
 
     Raises:
         DatabaseAwayError: the database cannot be reached.
@@ -170,8 +172,32 @@ def described() -> Iterator[None]:
     """
     try:
         yield
-    except sqlalchemy.exc.DBAPIError as error:
+    except Exception as error:
         if is_passing(error):
             raise away(error) from error
-        reason = " ".join(str(error.orig).split())[:300].rstrip(".")
-        raise StorageError(f"The database refused: {reason}.") from error
+        refused = _as_refused(error)
+        if refused is None:
+            raise
+        raise refusal(f"The database refused: {say_reason(refused.orig)}.", refused) from error
+
+
+def refusal(what: str, error: BaseException) -> StorageError:
+    """What the database refused, with what to do where a privilege is missing."""
+    if not is_forbidden(error):
+        return StorageError(what)
+    return StorageError(
+        what,
+        why="The role of the address may not do this: it only looks (`orch db grant-readonly`), or does not own the database.",
+        next_step="Use the role that made the tables; a new database gets its role by `createdb --owner ROLE DATABASE`.",
+    )
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Whether the database refused for want of a privilege."""
+    refused = _as_refused(error)
+    return refused is not None and getattr(refused.orig, "pgcode", None) == FORBIDDEN
+
+
+def _as_refused(error: BaseException) -> sqlalchemy.exc.DBAPIError | None:
+    found = error.__cause__ if type(error).__name__ == "StorageInternalError" else error
+    return found if isinstance(found, sqlalchemy.exc.DBAPIError) else None

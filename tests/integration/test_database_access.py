@@ -21,7 +21,7 @@ from storage.deletion import stop_and_delete
 from storage.engine import Database, open_database
 from storage.errors import DatabaseAwayError, SchemaError, StorageError
 from storage.studies import StudyRecord, find_study, load_study
-from storage.waiting import is_passing, wait_for
+from storage.waiting import described, is_passing, wait_for
 from tests.postgres import USER, PostgresServer
 from tests.studies import PretendObjective, claim, make_study
 from workers import loop
@@ -107,6 +107,25 @@ def test_a_reader_reads_everything_and_changes_nothing(
     viewer.close()
     itself = run_orch("db", "grant-readonly", "orch_test", "--storage", postgres_url)
     assert (itself.returncode, "may change everything" in itself.stderr) == (1, True)
+
+
+def test_a_role_that_may_not_is_told_which_one_may(
+    postgres_server: PostgresServer, postgres_url: str, empty_postgres_url: str, run_orch: Run
+) -> None:
+    postgres_server.execute("DROP ROLE IF EXISTS looker")
+    postgres_server.execute("CREATE ROLE looker LOGIN PASSWORD 'looks'")
+    assert run_orch("db", "grant-readonly", "looker", "--storage", postgres_url).returncode == 0
+    looks, empty = (
+        parse_url(url).set(username="looker", password="looks").render_as_string(hide_password=False)
+        for url in (postgres_url, empty_postgres_url)
+    )
+    refused = run_orch("db", "init", "--storage", empty)
+    assert (refused.returncode, "createdb --owner" in refused.stderr) == (1, True)
+    database = open_database(looks)
+    # Optuna wraps what the database says.
+    with pytest.raises(StorageError, match=r"permission denied.*createdb --owner"), described():
+        make_study(database)
+    database.close()
 
 
 def test_readers_are_a_matter_of_the_file_on_sqlite(sqlite_url: str, run_orch: Run) -> None:
