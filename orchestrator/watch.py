@@ -127,18 +127,11 @@ def _follow(
     interval: float,
     sleep: Callable[[float], None],
 ) -> PointCounts:
-    from storage.points import count_points, list_points
-    from storage.studies import find_study
-    from storage.sweeping import sweep
+    from storage.waiting import wait_for
 
     history: deque[tuple[float, int]] = deque()
     while True:
-        sweep(database, study)
-        # Asked before the points are counted: whatever was claimed until it was stopped is among those that run.
-        present = find_study(database, study.name)
-        is_stopped = present is not None and present.state == "stopped"
-        points = list_points(database, study.uuid)
-        counts = count_points(database, study.uuid)
+        is_stopped, points, counts = wait_for(lambda _: _look(database, study), sleep=sleep)
         now = time.monotonic()
         history.append((now, counts.planned - counts.open - counts.running))
         while now - history[0][0] > MEMORY_SECONDS:
@@ -147,6 +140,24 @@ def _follow(
         if counts.is_settled or (is_stopped and not counts.running):
             return counts
         sleep(interval)
+
+
+def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecord], PointCounts]:
+    from storage.points import count_points, list_points
+    from storage.studies import find_study
+    from storage.sweeping import sweep
+    from storage.waiting import is_forbidden
+
+    try:
+        sweep(database, study)
+    except Exception as error:
+        # A role that may only look leaves the mending to workers.
+        if not is_forbidden(error):
+            raise
+    # Asked before the points are counted: whatever was claimed until it was stopped is among those that run.
+    present = find_study(database, study.name)
+    is_stopped = present is not None and present.state == "stopped"
+    return is_stopped, list_points(database, study.uuid), count_points(database, study.uuid)
 
 
 def _add_row(table: Any, point: PointRecord, state: str, style: str) -> None:

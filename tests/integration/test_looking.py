@@ -9,14 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from rich.console import Console
 
 from orchestrator import list_study_names, open_study
 from orchestrator.watch import watch_live, watch_study
-from storage.engine import open_database
+from storage import tables
+from storage.address import parse_url
+from storage.engine import Database, open_database
 from storage.errors import StudyNotFoundError, UsageError
+from storage.studies import StudyRecord
 from tests.conftest import REPOSITORY
 from tests.generated_studies import sized_study
+from tests.postgres import PostgresServer
 
 NOTEBOOKS = sorted((REPOSITORY / "examples").glob("*.ipynb"))
 
@@ -90,6 +95,56 @@ def test_watching_on_a_terminal_is_one_table_and_elsewhere_lines(storage: str) -
     assert len(lines) == 1
     assert "\x1b" not in lines[0]
     database.close()
+
+
+def test_watching_waits_for_a_database_that_is_away(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    database = open_database(postgres_url)
+    study = sized_study(database, "first", 20, failed=1, folds=3, epochs=6)
+    _set_last_point(database, study, "open")
+    lines: list[str] = []
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 1:
+            postgres_server.stop("immediate")
+        elif len(slept) == 3:
+            postgres_server.start()
+            _set_last_point(database, study, "done")
+
+    try:
+        counts = watch_study(database, study, print_line=lines.append, interval=5.0, sleep=sleep)
+    finally:
+        postgres_server.start()
+    assert counts.is_settled
+    assert len(lines) == 2
+    assert len(slept) == 3
+    database.close()
+
+
+def test_a_role_that_only_looks_watches_too(
+    postgres_server: PostgresServer,
+    postgres_url: str,
+    run_orch: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    database = open_database(postgres_url)
+    sized_study(database, "first", 20, failed=1, folds=3, epochs=6)
+    database.close()
+    postgres_server.execute("DROP ROLE IF EXISTS watcher")
+    postgres_server.execute("CREATE ROLE watcher LOGIN PASSWORD 'looks'")
+    assert run_orch("db", "grant-readonly", "watcher", "--storage", postgres_url).returncode == 0
+    address = parse_url(postgres_url).set(username="watcher", password="looks")
+    watched = run_orch("study", "watch", "first", "--storage", address.render_as_string(hide_password=False))
+    assert watched.returncode == 0, watched.stderr
+    assert "20 of 20 points" in watched.stdout
+
+
+def _set_last_point(database: Database, study: StudyRecord, state: str) -> None:
+    last = (tables.points.c.study_uuid == study.uuid) & (tables.points.c.point == 19)
+    with database.transaction() as connection:
+        connection.execute(sa.update(tables.points).where(last).values(state=state))
 
 
 def test_the_report_command_writes_the_page_and_the_numbers(
