@@ -46,7 +46,7 @@ def run_workers(
     def command(slot: Slot, notify: int, restarted: bool) -> list[str]:
         waits = request.forever or restarted
         return replace(
-            request, device=slot.label, per_device=per_gpu, notify=notify, waits=waits
+            request, device=slot.label, per_device=per_gpu, notify=notify, waits=waits, restarted=restarted
         ).to_command()
 
     code = Supervisor(slots, command, say, run_command, grace_seconds=request.grace).run()

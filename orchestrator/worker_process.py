@@ -32,6 +32,7 @@ class Request:
         per_device: how many processes share that.
         notify: file descriptor of the supervisor's pipe.
         waits: wait for a database that is away at the start, too.
+        restarted: this process takes the place of one that ended, which the server had let in.
         debug: show tracebacks.
     """
 
@@ -43,6 +44,7 @@ class Request:
     per_device: int = 1
     notify: int = -1
     waits: bool = False
+    restarted: bool = False
     debug: bool = False
 
     def to_command(self) -> list[str]:
@@ -76,7 +78,11 @@ def _work(request: Request) -> int:
     with ExitStack() as stack:
         received = stack.enter_context(draining_on_signals(stop, tell=console.say))
         opened = lambda _: stack.enter_context(open_storage(None))  # noqa: E731
-        database = wait_for(opened, stopped=stop.is_set, sleep=stop.wait) if request.waits else opened(0)
+        database = (
+            wait_for(opened, stopped=stop.is_set, refused_too=request.restarted, sleep=stop.wait)
+            if request.waits
+            else opened(0)
+        )
         summary = run_worker(
             database,
             [request.name] if request.name else None,

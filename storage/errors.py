@@ -11,6 +11,7 @@
     │   ├── StudyExistsError        a study of that name with another spec
     │   └── LeaseLostError          another worker holds the point now; the result is dropped
     ├── DatabaseAwayError           the database cannot be reached at this moment; worth waiting for
+    │   └── DatabaseRefusedError    the server lets nobody in with this password, name or encryption; it will hardly pass
     ├── FeaturesError               the feature store: a wrong key, a damaged file, a different machine
     ├── WeightsError                backbone weights that are missing or do not fit
     ├── ModelError                  a model that is not installed here, or is not what it should be
@@ -84,6 +85,10 @@ class LeaseLostError(StorageError):
 
 class DatabaseAwayError(OrchError):
     """The database cannot be reached at the moment."""
+
+
+class DatabaseRefusedError(DatabaseAwayError):
+    """The server does not let this address in."""
 
 
 class FeaturesError(OrchError):

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import sqlalchemy.exc
 
-from storage.errors import DatabaseAwayError, StorageError
+from storage.errors import DatabaseAwayError, DatabaseRefusedError, StorageError
 from storage.wording import say_duration
 
 log = logging.getLogger(__name__)
@@ -45,18 +45,13 @@ REFUSALS = (
         "Make it on the server (createuser, createdb), or mend the address in --storage or ORCH_STORAGE.",
     ),
     (
-        ("could not translate host name",),
-        "The name of the host is misspelled, or this machine cannot look it up at the moment.",
-        "Mend the address in --storage or ORCH_STORAGE, or write the server's number into it.",
-    ),
-    (
         ("no pg_hba.conf entry",),
         "The server lets nobody in from this machine, as this user, or without encryption.",
         "Add a line for it to the server's pg_hba.conf, or ?sslmode=require to the address.",
     ),
 )
 """What cannot be told from a server that is away by its code, as libpq gives none, and will hardly pass: words, cause, remedy.
-Still waited for in the middle of a study, where somebody may be changing the password."""
+Still waited for in the middle of a study, where somebody may be changing the password; not at the start of `orch worker`."""
 
 PASSING_WORDS = ("database is locked", "database table is locked", "server closed the connection")
 
@@ -96,6 +91,7 @@ def wait_for(
     *,
     give_up_after: float | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    refused_too: bool = True,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Result:
     """Run an operation until the database answers.
@@ -105,10 +101,12 @@ def wait_for(
             whose answer was lost, may already have done.
         give_up_after: seconds after which the error is raised; None waits for ever.
         stopped: asked before each new try; when true the error is raised.
+        refused_too: wait for a server that refuses the login as well, as it did not before.
         sleep: how to wait, in seconds.
 
     Raises:
         DatabaseAwayError: the time is over or the caller was stopped.
+        DatabaseRefusedError: the server refuses, and that is not waited for.
     """
     began = time.monotonic()
     delay = FIRST_DELAY
@@ -123,14 +121,16 @@ def wait_for(
         except Exception as error:
             if not is_passing(error):
                 raise
+            told = away(error)
+            if isinstance(told, DatabaseRefusedError) and not refused_too:
+                raise told from error
             waited = time.monotonic() - began
             if stopped() or (give_up_after is not None and waited >= give_up_after):
-                raise away(error) from error
+                raise told from error
             if delay > 1.0:
                 has_said = True
-                what = away(error).what
                 waits = say_duration(waited), say_duration(delay)
-                log.warning("%s Waited %s so far; trying again in %s.", what, *waits)
+                log.warning("%s Waited %s so far; trying again in %s.", told.what, *waits)
         sleep(delay * random.uniform(0.5, 1.0))
         delay = min(delay * 2, LONGEST_DELAY)
         tries += 1
@@ -139,15 +139,22 @@ def wait_for(
 def away(error: BaseException) -> DatabaseAwayError:
     """Describe a passing error without its SQL, parameters or URL."""
     if isinstance(error, DatabaseAwayError):
-        return DatabaseAwayError(error.what, why=error.why, next_step=error.next_step)
+        return type(error)(error.what, why=error.why, next_step=error.next_step)
     original = getattr(error, "orig", None) or error.__cause__ or error
     original = getattr(original, "orig", None) or original
     reason = say_reason(original)
     for words, why, next_step in REFUSALS:
         if any(word in reason for word in words):
-            return DatabaseAwayError(
+            return DatabaseRefusedError(
                 f"The database cannot be opened: {reason}.", why=why, next_step=next_step
             )
+    if "could not translate host name" in reason:
+        # A machine that is just starting cannot look names up yet.
+        return DatabaseAwayError(
+            f"The database cannot be found: {reason}.",
+            why="The name of the host is misspelled, or this machine cannot look it up at the moment.",
+            next_step="Mend the address in --storage or ORCH_STORAGE, or write the server's number into it.",
+        )
     return DatabaseAwayError(
         f"The database does not answer: {reason}.",
         why="It may be stopped, restarting or unreachable from this machine.",
@@ -157,7 +164,7 @@ def away(error: BaseException) -> DatabaseAwayError:
 
 def say_reason(original: object) -> str:
     """What the driver says, on one line and without libpq's question whether the server runs."""
-    lines = (line.strip() for line in str(original).splitlines())
+    lines = (" ".join(line.split()) for line in str(original).splitlines())
     kept = [line for line in lines if line and not line.startswith("Is the server running")]
     return "; ".join(kept)[:300].rstrip(".?")
 

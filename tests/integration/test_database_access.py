@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +24,7 @@ from storage.engine import Database, open_database
 from storage.errors import DatabaseAwayError, SchemaError, StorageError
 from storage.studies import StudyRecord, find_study, load_study
 from storage.waiting import described, is_passing, wait_for
+from tests.conftest import REPOSITORY
 from tests.postgres import USER, PostgresServer
 from tests.studies import PretendObjective, claim, make_study
 from workers import loop
@@ -295,3 +298,19 @@ def test_a_server_that_refuses_is_told_from_one_that_is_away(
         assert (words in refused.stderr, "stopped" in refused.stderr) == (True, False), refused.stderr
     stopped = run_orch("db", "check", "--storage", "postgresql://orch@127.0.0.1:1/none")
     assert "Connection refused.\n" in stopped.stderr
+
+
+def test_a_worker_that_would_wait_for_ever_does_not_for_a_wrong_password(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """In a process of its own: it is what a service runs at the start of a machine."""
+    environment = {
+        **os.environ,
+        "ORCH_STORAGE": f"postgresql://{USER}@127.0.0.1:{postgres_server.port}/postgres",
+        "PGPASSWORD": "wrong-one",
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    program = [sys.executable, "-m", "orchestrator.cli", "worker", "--forever", "--gpus", "none"]
+    done = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=40)
+    assert done.returncode == 1, done.stderr
+    assert "Set PGPASSWORD" in done.stderr
