@@ -193,3 +193,17 @@ def test_the_image_owns_every_folder_that_a_volume_is_put_on() -> None:
         for service, settings in services.items():
             if service.startswith("worker"):
                 assert settings["environment"]["ORCH_ARTIFACTS"] == "/artifacts"
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [("docker-compose.yml", ("worker-cpu", "worker-gpu")), ("docker-compose.worker.yml", ("worker",))],
+)
+def test_a_stopped_worker_has_nearly_all_of_its_time_for_the_epoch(file: str, names: tuple[str, ...]) -> None:
+    text = yaml.safe_load((REPOSITORY / file).read_text())
+    for name in names:
+        worker = text["services"][name]
+        command = worker["command"]
+        minutes = int(worker["stop_grace_period"].removesuffix("m"))
+        grace = int(command[command.index("--grace") + 1])
+        assert 60 * (minutes - 1) < grace < 60 * minutes
