@@ -55,7 +55,7 @@ def run_worker(
         data_folders: the dataset folders of this machine; the folder noted when a study was made is tried too.
         cache: where features are kept.
         forever: wait for new points and studies instead of leaving.
-        tell: told one line of text after each trial.
+        tell: told one line of text for each study and after each trial.
         report: told of the progress of long preparations.
         stop: set it to drain the worker; SIGTERM and SIGINT do so inside `draining_on_signals`.
         device, per_device, artifacts, notify, after_trial, grace_seconds, overdue: as `workers.loop.Worker` has them.
@@ -193,6 +193,8 @@ class _Shelf:
                     self._database, study, dataset, self._cache, partial(self._heed, "extracting features")
                 ),
             )
+            # A first trial may take an hour: until then a log would be empty.
+            self._tell(f"{study.name}: taking points, with the data of {dataset.folder}")
         return self._current[1]
 
     def forget(self) -> None:

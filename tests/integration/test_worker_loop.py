@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -15,6 +17,7 @@ from storage.errors import OrchError
 from storage.objectives import AUC
 from storage.peers import EpochMeans
 from tests.studies import PretendObjective, claim, expire, make_row, make_study, rising_auc
+from workers import worker
 from workers.attempt import Attempt
 from workers.loop import Worker, WorkerSummary
 
@@ -261,3 +264,16 @@ def test_an_objective_that_cannot_be_made_ends_the_worker_before_it_claims(datab
     with pytest.raises(OrchError, match="no weights"):
         Worker(database, refuse, threading.Event()).run(lambda: [study])
     assert points.count_points(database, study.uuid).running == 0
+
+
+def test_a_worker_says_what_it_works_on_before_its_first_trial_is_over(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study(database, points=2)
+    here = SimpleNamespace(fingerprint=study.fingerprint, folder=tmp_path)
+    monkeypatch.setattr(worker, "load_dataset", lambda _: here)
+    monkeypatch.setattr(worker, "prepare_objective", lambda *_: PretendObjective())
+    told: list[str] = []
+    worker.run_worker(database, ["small"], [tmp_path], tmp_path / "cache", tell=told.append)
+    assert told[0] == f"small: taking points, with the data of {tmp_path}"
+    assert [line.partition(" (")[0] for line in told[1:]] == ["small trial 0", "small trial 1"]
