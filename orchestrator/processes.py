@@ -69,7 +69,7 @@ def choose_slots(gpus: str, processes: int | None, per_gpu: int, *, visible: Seq
         visible: the GPUs of this machine, as CUDA_VISIBLE_DEVICES names them.
 
     Raises:
-        UsageError: `gpus` is none of these.
+        UsageError: `gpus` is none of these, or names a GPU that is not there.
     """
     from storage.errors import UsageError
 
@@ -81,6 +81,15 @@ def choose_slots(gpus: str, processes: int | None, per_gpu: int, *, visible: Seq
             raise UsageError(
                 f"--gpus {gpus} is not understood.",
                 next_step="Write --gpus all, --gpus none or numbers: --gpus 0,1.",
+            )
+        missing = [number for number in chosen if number not in visible]
+        if missing:
+            # TensorFlow would say nothing and compute on the processor for days.
+            raise UsageError(
+                f"--gpus {gpus}: there is no GPU {missing[0]} here; "
+                + (f"this process may use {', '.join(visible)}." if visible else "no GPU was found."),
+                why="GPUs are those that nvidia-smi lists, or that CUDA_VISIBLE_DEVICES names.",
+                next_step="Write --gpus all for those that are here, or --gpus none for the processor.",
             )
     count = processes or max(len(chosen) * per_gpu, 1)
     share = _fair_share(count)

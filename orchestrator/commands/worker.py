@@ -69,7 +69,7 @@ def worker(
     from orchestrator.worker_process import Request
     from workers.supervisor import Slot
 
-    slots = choose_slots(gpus, processes, per_gpu, visible=visible_gpus() if gpus == "all" else [])
+    slots = choose_slots(gpus, processes, per_gpu, visible=[] if gpus == "none" else visible_gpus())
     if storage:
         # The URL may hold a password, and everybody can read a command line: it goes by the environment.
         slots = [Slot(slot.label, {**slot.environment, "ORCH_STORAGE": storage}) for slot in slots]

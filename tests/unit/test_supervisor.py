@@ -33,8 +33,8 @@ def devices(slots: Sequence[Slot]) -> list[str | None]:
         ("all", 3, 1, ["4", "5"], ["4", "5", "4"]),
         ("all", 2, 1, [], [None, None]),
         ("none", 2, 1, ["0", "1"], ["-1", "-1"]),
-        ("0,1", None, 1, [], ["0", "1"]),
-        ("1", 2, 1, [], ["1", "1"]),
+        ("0,1", None, 1, ["0", "1", "2"], ["0", "1"]),
+        ("1", 2, 1, ["0", "1"], ["1", "1"]),
     ],
 )
 def test_processes_are_dealt_over_gpus(
@@ -53,6 +53,19 @@ def test_threads_of_the_libraries_are_split_fairly() -> None:
 def test_gpus_that_are_not_understood() -> None:
     with pytest.raises(UsageError, match="--gpus first"):
         choose_slots("first", None, 1, visible=[])
+
+
+@pytest.mark.parametrize(
+    ("gpus", "visible", "words"),
+    [
+        ("0,1", [], "there is no GPU 0 here; no GPU was found"),
+        ("0,1", ["0"], "there is no GPU 1 here; this process may use 0"),
+        ("0", ["4", "5"], "there is no GPU 0 here; this process may use 4, 5"),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_refused(gpus: str, visible: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        choose_slots(gpus, None, 1, visible=visible)
 
 
 @pytest.mark.parametrize(
