@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,11 +94,16 @@ def test_folds_that_train_at_the_same_time_change_no_value_and_share_the_seconds
 
     alone, together = make_study(database, "alone", points=1), make_study(database, "together", points=1)
     work(database, alone, PretendObjective())
+    began = time.perf_counter()
     work(database, together, PretendObjective(others=meet_another, at_once=2))
+    took = time.perf_counter() - began
     assert len(met) == 4
     rows, shared = (ledger.read_curves(database, study.uuid, 0) for study in (alone, together))
     assert [row.val_auc for row in rows] == [row.val_auc for row in shared]
-    assert {row.fold: row.seconds for row in shared} == {0: 0.25, 1: 0.25, 2: 0.5}
+    assert {row.seconds for row in rows} == {0.5}, "as the fold measured them"
+    assert 0 < sum(row.seconds for row in shared) <= took, "no more than all of them took together"
+    by_epoch = [[row.seconds for row in shared if row.epoch == epoch] for epoch in range(1, 5)]
+    assert all(len(set(seconds)) == 1 for seconds in by_epoch), "folds that measured alike get alike"
     values = [points.list_points(database, study.uuid)[0].value for study in (alone, together)]
     assert values[0] == values[1]
 
