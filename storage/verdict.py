@@ -18,11 +18,15 @@ def describe_selection(document: dict[str, Any]) -> str:
     tried = document["candidates"]
     repeats = f"`orch study create NAME --from {best_file(document['study'])} --repeats 5`"
     said = [f"It is {document['value']:.4f}"]
+    corrected = document["corrected_value"]
+    is_luck_seen = corrected is None or corrected < document["value"]
     if tried > 1:
-        said = [f"{said[0]}, in part by luck: it was chosen because it is the highest of {tried} trials"]
-    if document["corrected_value"] is not None:
+        chosen = f"it was chosen because it is the highest of {tried} trials"
+        said = [f"{said[0]}, in part by luck: {chosen}" if is_luck_seen else f"{said[0]}; {chosen}"]
+    if corrected is not None:
         said.append(
-            f"Without that luck it is about {document['corrected_value']:.4f} ({HOW_CORRECTED[document['correction']]})"
+            f"{'Without that luck it is about' if is_luck_seen else 'That this was luck cannot be seen: corrected for it'} "
+            f"{corrected:.4f} ({HOW_CORRECTED[document['correction']]})"
         )
     elif document["corrected_at_most"] is not None:
         said.append(

@@ -44,6 +44,24 @@ def work(database: Database, study: StudyRecord) -> None:
     )
 
 
+def test_luck_that_cannot_be_seen_is_not_spoken_of_as_if_it_were() -> None:
+    document = {
+        **{
+            "study": "x",
+            "candidates": 100,
+            "value": 0.9758,
+            "corrected_value": 0.9759,
+            "correction": "bootstrap",
+        },
+        **dict.fromkeys(("corrected_at_most", "correction_reason", "noise_per_trial", "cheapest")),
+        **{"indistinguishable": [{"point": 1}], "not_judged": []},
+    }
+    said = describe_selection(document)
+    assert "in part by luck" not in said
+    assert "That this was luck cannot be seen: corrected for it 0.9759" in said
+    assert "Without that luck it is about 0.9700" in describe_selection({**document, "corrected_value": 0.97})
+
+
 def test_the_document_accounts_for_every_trial(database: Database) -> None:
     study = make_study(database, points=10)
     work(database, study)
