@@ -190,6 +190,17 @@ def replay(curves: Array, section: PrunerSection, workers: int = 1) -> tuple[flo
             lasts = speeds.uniform(1 - SPEED_SPREAD, 1 + SPEED_SPREAD)
             heapq.heappush(steps, (now + lasts, worker, epoch))
 
+    def is_stopped(point: int, epoch: int, value: float) -> bool:
+        beside = FoldCurves(curves[point, :, :epoch], lambda: None if best is None else curves[best])
+        return pruner.should_stop(point, epoch, value, reached.__getitem__, beside) and is_expendable(
+            point,
+            value,
+            epoch,
+            reached.__getitem__,
+            any_complete=best is not None,
+            live=set(running.values()),
+        )
+
     for worker in range(workers):
         plan(0.0, worker, 1)
     while steps:
@@ -203,16 +214,7 @@ def replay(curves: Array, section: PrunerSection, workers: int = 1) -> tuple[flo
             ends = True
             best = point if best is None or values[point] > values[best] else best
         elif not ends:
-            read_best = functools.partial(lambda leader: None if leader is None else curves[leader], best)
-            beside = FoldCurves(curves[point, :, :epoch], read_best)
-            ends = pruner.should_stop(point, epoch, value, reached.__getitem__, beside) and is_expendable(
-                point,
-                value,
-                epoch,
-                reached.__getitem__,
-                any_complete=best is not None,
-                live=set(running.values()),
-            )
+            ends = is_stopped(point, epoch, value)
         plan(now, worker, 1 if ends else epoch + 1)
     planned = sum(run_alone(mean) for mean in means)
     return 1 - used / planned, float(values.max() - (values[best] if best is not None else math.nan))

@@ -80,10 +80,8 @@ def is_passing(error: BaseException) -> bool:
             isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
             and not is_sqlite
         )
-    cause = error.__cause__
-    if type(error).__name__ == "StorageInternalError" and cause is not None:
-        return is_passing(cause)
-    return False
+    cause = _unwrap(error)
+    return cause is not error and is_passing(cause)
 
 
 def wait_for(
@@ -206,5 +204,10 @@ def is_forbidden(error: BaseException) -> bool:
 
 
 def _as_refused(error: BaseException) -> sqlalchemy.exc.DBAPIError | None:
-    found = error.__cause__ if type(error).__name__ == "StorageInternalError" else error
+    found = _unwrap(error)
     return found if isinstance(found, sqlalchemy.exc.DBAPIError) else None
+
+
+def _unwrap(error: BaseException) -> BaseException:
+    """What Optuna wrapped into an error of its own, known by its name so that Optuna need not be imported for it."""
+    return error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error

@@ -108,6 +108,22 @@ def test_folds_that_train_at_the_same_time_change_no_value_and_share_the_seconds
     assert values[0] == values[1]
 
 
+def test_a_thread_takes_the_next_fold_when_it_is_free(database: Database) -> None:
+    begun = threading.Event()
+
+    def wait_for_the_third(point: int, fold: int, epoch: int) -> dict[str, float]:
+        # In pairs the third fold would begin when the first is over.
+        if fold == 2:
+            begun.set()
+        elif fold == 0:
+            assert begun.wait(20)
+        return {}
+
+    study = make_study(database, points=1)
+    work(database, study, PretendObjective(others=wait_for_the_third, at_once=2))
+    assert points.list_points(database, study.uuid)[0].outcome == "COMPLETE"
+
+
 def test_a_fold_that_fails_beside_another_fails_the_trial_with_its_own_words(database: Database) -> None:
     def fail(point: int, fold: int, epoch: int) -> dict[str, float]:
         if (fold, epoch) == (1, 2):
