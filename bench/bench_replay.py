@@ -46,6 +46,7 @@ def replay_some(folder: Path, count: int) -> list[dict[str, object]]:
             read_curves(database, study.uuid, point.point),
             {**study.spec.hyperparameters, **(point.params or {})},
             objective.material.start_fold,
+            train_together=objective.material.train_together,
         )
         found.append(
             {

@@ -7,7 +7,7 @@ All train the same head on the same features, each way in a process of its own, 
 falls on all. A turn is two epochs, each with its validation, of which the second counts: the first finds the caches of the processor
 full of what another way left there, which would weigh the more the shorter an epoch is. `fit` shares every operation among the threads, as it does by
 itself; orch trains all folds of a trial, as many at once as its worker does, and so do "products, folds at once". What is printed is
-the time of all that ran, per fold-epoch. `fit` runs both epochs in one call, and is measured between their ends, without its set-up.
+the time of all that ran, per fold-epoch. Under JAX, "stacked" is all folds as one computation, as a worker trains them on a GPU. `fit` runs both epochs in one call, and is measured between their ends, without its set-up.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ def list_ways(precisions: list[str]) -> list[tuple[Any, ...]]:
     """What is compared: its name, what makes it, and what that is told besides threads and batch size."""
     ways: list[tuple[Any, ...]] = [(FIT, FitEpochs)]
     ways += [(f"orch, {precision}", OrchEpochs, precision) for precision in precisions]
+    if backend.name() == "jax":
+        ways += [(f"orch, {precision}, stacked", OrchEpochs, precision, True) for precision in precisions]
     if backend.name() == "tensorflow":
         return [*ways, ("products alone", Products, FLOAT32, False), (limit(), Products, FLOAT32, True)]
     return [*ways, *((f"products, {name}", Products, name) for name in dict.fromkeys((FLOAT32, *precisions)))]
@@ -133,14 +135,18 @@ def make_spec(batch_size: int, precision: str = FLOAT32, threads: int = 2) -> St
 
 
 class OrchEpochs:
-    """An epoch of every fold, as many at once as a worker trains; says what their preparation costs."""
+    """An epoch of every fold, as many at once as a worker trains; says what their preparation costs.
 
-    def __init__(self, threads: int, batch_size: int, precision: str) -> None:
+    Stacked: the folds are one computation, and only scored each by itself, on as many threads as there are.
+    """
+
+    def __init__(self, threads: int, batch_size: int, precision: str, stacked: bool = False) -> None:
         spec = make_spec(batch_size, precision, threads)
         devices.prepare_for(spec)
-        from workers.training import FeatureSet, FoldTrainer
+        from workers.training import FeatureSet, FoldTrainer, train_together
 
-        self._at_once, self._epoch = devices.count_at_once(), 0
+        self._at_once, self._epoch = threads if stacked else devices.count_at_once(), 0
+        self._stacked, self._train_together = stacked, train_together
         self._pool = ThreadPoolExecutor(self._at_once)
         features = FeatureSet(*make_data())
         began = time.perf_counter()
@@ -160,6 +166,8 @@ class OrchEpochs:
         """Seconds of one epoch with validation and all metrics, per fold."""
         self._epoch += 1
         began = time.perf_counter()
+        if self._stacked:
+            self._train_together(self._trainers, self._epoch)
         for result in self._pool.map(lambda trainer: trainer.run_epoch(self._epoch), self._trainers):
             if result.steps != math.ceil(len(TRAIN) / self._trainers[0]._settings["batch_size"]):
                 raise RuntimeError("the batch size was not applied")

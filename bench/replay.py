@@ -66,10 +66,7 @@ def main() -> None:
     arguments.add_argument("--fold-by-fold", action="store_true", help="the sequential schedule")
     chosen = arguments.parse_args()
     run = replay_folds if chosen.fold_by_fold else functools.partial(replay, workers=chosen.workers)
-    files = chosen.curves or [
-        *([DATA / "reference-study" / "regime-1-curves.csv.gz"] if DATA.is_dir() else []),
-        *sorted((HERE / "data").glob("*.csv.gz")),
-    ]
+    files = chosen.curves or list_files()
     rules = {f"preset {name}": section for name, section in PRUNER_PRESETS.items()}
     rules |= RULES if chosen.all else {}
     own: dict[str, list[list[Cell]]] = {name: [] for name in rules}
@@ -97,6 +94,12 @@ def main() -> None:
         for name, studies in own.items():
             cells = [average(column) for column in zip(*studies, strict=True)]
             print_row(name, cells, judged=not chosen.fold_by_fold)
+
+
+def list_files() -> list[Path]:
+    """Curves of the reference study, where they are at hand, and orch's own."""
+    reference = DATA / "reference-study" / "regime-1-curves.csv.gz"
+    return [*([reference] if reference.is_file() else []), *sorted((HERE / "data").glob("*.csv.gz"))]
 
 
 class Cell(NamedTuple):
@@ -262,10 +265,15 @@ def shuffle(curves: Array) -> Iterator[Array]:
 
 def resample(curves: Array) -> Iterator[Array]:
     """Studies of trials and folds drawn with replacement."""
+    for trials, folds in draw_places(len(curves), curves.shape[1]):
+        yield curves[trials][:, folds]
+
+
+def draw_places(trials: int, folds: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Which trials, and which folds, each resampled study consists of."""
     for number in range(STUDIES):
         generator = np.random.default_rng([STUDY_SEED, number])
-        trials = generator.integers(len(curves), size=STUDY_TRIALS)
-        yield curves[trials][:, generator.integers(curves.shape[1], size=curves.shape[1])]
+        yield generator.integers(trials, size=STUDY_TRIALS), generator.integers(folds, size=folds)
 
 
 def read_curves(file: Path) -> Array:

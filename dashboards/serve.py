@@ -38,7 +38,14 @@ SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; 
 
 
 def serve_dashboard(
-    database: Database, *, host: str, port: int, password: str | None, allow_edit: bool, secure: bool = False
+    database: Database,
+    *,
+    host: str,
+    port: int,
+    password: str | None,
+    allow_edit: bool,
+    secure: bool = False,
+    when_open: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve optuna-dashboard until the process is interrupted.
 
@@ -49,6 +56,7 @@ def serve_dashboard(
         password: what opens the door; None only on an address that this machine alone can reach.
         allow_edit: whether requests that change something are let through.
         secure: whether browsers come by HTTPS (a proxy in front), so that the cookie may insist on it.
+        when_open: called as soon as the address is taken: what is asked for from now on is answered.
 
     Raises:
         UsageError: the address cannot be listened on, or is open to others without a password.
@@ -74,6 +82,7 @@ def serve_dashboard(
             next_step=f"Choose another: orch dashboard --port {port % 65535 + 1}",
         ) from error
     try:
+        when_open()
         server.run()
     finally:
         server.close()

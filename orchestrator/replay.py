@@ -47,6 +47,7 @@ def replay_recorded(
         {**study.spec.hyperparameters, **params},
         objective.material.start_fold,
         (lambda done, total: report(f"Replaying trial {number}", done, total)) if report else None,
+        objective.material.train_together,
     )
     then = (trial["user_attributes"].get("details") or {}).get("versions") or {}
     now = library_versions()

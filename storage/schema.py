@@ -74,11 +74,17 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     """Bring our tables to this orch's version; return the version before and after.
 
     Raises:
-        SchemaError: the tables are newer, or workers hold points at this moment.
+        SchemaError: the tables are newer, or of no version that a migration begins at, or workers hold points at this moment.
     """
     found = schema_version(database)
     if found is not None and found > SCHEMA_VERSION:
         check(database)
+    if found is not None and found not in list_versions():
+        raise SchemaError(
+            f"The database {database.url_text} has tables of version {found}, and no way leads from there to {SCHEMA_VERSION}.",
+            why="An orch that was never released made them, or the version was changed by hand.",
+            next_step="Export the studies with the orch that made them, and create them in a new database.",
+        )
     with _one_at_a_time(database):
         if found is not None:
             _refuse_while_claimed(database)
@@ -93,6 +99,13 @@ def migrate(database: Database) -> None:
 
     with database.transaction() as connection:
         command.upgrade(alembic_config(connection), "head")
+
+
+def list_versions() -> set[str]:
+    """Every version of our tables that this orch has a migration of."""
+    from alembic.script import ScriptDirectory
+
+    return {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
 
 
 def alembic_config(connection: Any = None) -> Any:

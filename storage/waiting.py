@@ -156,7 +156,7 @@ def away(error: BaseException) -> DatabaseAwayError:
     return DatabaseAwayError(
         f"The database does not answer: {reason}.",
         why="It may be stopped, restarting or unreachable from this machine.",
-        next_step="`orch doctor` shows what orch can reach.",
+        next_step="Start the server, or mend the address in --storage or ORCH_STORAGE.",
     )
 
 

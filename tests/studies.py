@@ -6,8 +6,9 @@ import math
 import multiprocessing
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -124,6 +125,7 @@ class PretendObjective:
     seconds: float = 0.0
     others: Callable[[int, int, int], dict[str, float]] = lambda *place: {}
     at_once: int = 1
+    train_together: Callable[[Sequence[Any], int], None] | None = None
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate by formula."""
@@ -149,4 +151,5 @@ class PretendObjective:
             start_fold,
             "sequential" if schedule == "sequential" else "lockstep",
             at_once=self.at_once,
+            train_together=self.train_together,
         )

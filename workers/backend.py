@@ -50,8 +50,8 @@ def epoch_room() -> Any:
 def device_room() -> Any:
     """The module that prepares the device.
 
-    It has `import_quietly`, `set_threads`, `count_threads`, `computes_side_by_side`, `count_at_once`, `prepare_gpus`,
-    `name_gpus` and `PACKAGES`.
+    It has `import_quietly`, `set_threads`, `count_threads`, `computes_side_by_side`, `count_at_once`, `stacks_folds`,
+    `prepare_gpus`, `name_gpus` and `PACKAGES`.
 
     Raises:
         UsageError: as `name`, or the backend is not installed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from workers.attempt import Attempt, Outcome
-from workers.fold_epochs import Fold, StartFold, judge, require_value
+from workers.fold_epochs import Fold, StartFold, TrainTogether, judge, require_value
 from workers.lockstep import run_lockstep
 from workers.sequential import run_sequential
 
@@ -15,7 +15,11 @@ Schedule = Literal["lockstep", "sequential"]
 
 
 def cross_validate(
-    attempt: Attempt, start_fold: StartFold, schedule: Schedule = "lockstep", at_once: int = 1
+    attempt: Attempt,
+    start_fold: StartFold,
+    schedule: Schedule = "lockstep",
+    at_once: int = 1,
+    train_together: TrainTogether | None = None,
 ) -> Outcome:
     """Run all folds of a trial to the end, or until it is pruned.
 
@@ -25,6 +29,7 @@ def cross_validate(
         schedule: "lockstep": all folds advance together, the mean is reported per epoch; "sequential": fold after
             fold, the mean over the finished ones is reported per fold. The value is the same.
         at_once: how many folds of a lockstep compute at the same time; decides no value.
+        train_together: what trains an epoch of all folds of a lockstep in one computation, where something does.
 
     Raises:
         Pruned: the trial is weak, or a fold's loss is not a number.
@@ -34,7 +39,7 @@ def cross_validate(
     """
     spec = attempt.study.spec
     curves, last_rows, predictions, train_images = (
-        run_lockstep(attempt, start_fold, at_once)
+        run_lockstep(attempt, start_fold, at_once, train_together)
         if schedule == "lockstep"
         else run_sequential(attempt, start_fold)
     )

@@ -64,6 +64,11 @@ def count_at_once() -> int:
     return int(backend.device_room().count_at_once())
 
 
+def stacks_folds() -> bool:
+    """Whether the folds of a trial on features are trained as one computation."""
+    return bool(backend.device_room().stacks_folds())
+
+
 def describe() -> dict[str, Any]:
     """What a value depends on besides its seeds: processor, GPUs, threads, library versions."""
     room = backend.device_room()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from storage.objectives import Metric
+from workers import training
 from workers.training import EpochResult
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class PatientFold:
     """
 
     def __init__(self, trainer: Trainer, patience: int, metric: Metric) -> None:
-        self._trainer, self._patience, self._metric = trainer, patience, metric
+        self.trainer, self._patience, self._metric = trainer, patience, metric
         self.train_index, self.val_index = trainer.train_index, trainer.val_index
         self._best, self._waited = -math.inf, 0
         self._last: EpochResult | None = None
@@ -64,7 +65,7 @@ class PatientFold:
         if self.has_stopped:
             assert self._last is not None
             return dataclasses.replace(self._last, steps=0, samples=0, seconds=0.0)
-        self._last = self._trainer.run_epoch(epoch)
+        self._last = self.trainer.run_epoch(epoch)
         score = self._metric.score(self._last)
         if score > self._best:
             self._best, self._waited = score, 0
@@ -74,13 +75,13 @@ class PatientFold:
 
     def predict_validation(self) -> NDArray[np.float32]:
         """Probabilities of the validation images, of the last epoch that trained."""
-        return self._trainer.predict_validation()
+        return self.trainer.predict_validation()
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The trainer's state, and how long it has waited, as JSON in an array of bytes."""
         last = None if self._last is None else dataclasses.asdict(self._last)
         text = json.dumps({"best": self._best, "waited": self._waited, "last": last})
-        return {**self._trainer.state(), STATE: np.frombuffer(text.encode(), np.uint8)}
+        return {**self.trainer.state(), STATE: np.frombuffer(text.encode(), np.uint8)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a `state`."""
@@ -88,4 +89,17 @@ class PatientFold:
         kept = json.loads(np.asarray(rest.pop(STATE), np.uint8).tobytes())
         self._best, self._waited = kept["best"], kept["waited"]
         self._last = EpochResult(**kept["last"]) if kept["last"] else None
-        self._trainer.restore(rest)
+        self.trainer.restore(rest)
+
+
+def train_together(folds: Sequence[Trainer], epoch: int) -> None:
+    """Train an epoch of all folds that have not stopped in one computation; their `run_epoch` only scores it.
+
+    Args:
+        folds: of one trial on features, some of them patient.
+        epoch: counted from 1.
+    """
+    going = [fold for fold in folds if not (isinstance(fold, PatientFold) and fold.has_stopped)]
+    trainers = [fold.trainer if isinstance(fold, PatientFold) else fold for fold in going]
+    if len(trainers) > 1:
+        training.train_together(cast("list[training.FoldTrainer]", trainers), epoch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +39,10 @@ class Fold(Protocol):
 
 StartFold = Callable[[int], Fold]
 """Starts a fold anew, by its number from 0. A later start may end an earlier fold, unless all are needed at once."""
+
+
+TrainTogether = Callable[[Sequence[Any], int], None]
+"""Trains an epoch, counted from 1, of folds in one computation; their `run_epoch` only scores it then."""
 
 
 def run_fold_epoch(attempt: Attempt, fold: Fold, number: int, epoch: int) -> FoldEpoch:

@@ -61,6 +61,13 @@ def computes_side_by_side() -> bool:
     return False
 
 
+def stacks_folds() -> bool:
+    """Whether the folds of a trial are trained as one computation: on a GPU, which a small head does not fill."""
+    import jax
+
+    return any(device.platform == "gpu" for device in jax.devices())
+
+
 def count_threads() -> int:
     """The number of threads that was set; 0 before."""
     return _started[0] if _started else 0

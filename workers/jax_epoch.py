@@ -20,15 +20,11 @@ from numpy.typing import NDArray
 from workers.backend import SETTINGS
 from workers.head_pass import HeadPass
 from workers.jax_optimizers import apply_step, masked_cross_entropy
+from workers.jax_sizes import pad, padded_size
+from workers.jax_stack import StackedEpoch
 
 State = dict[str, Any]
 """What training changes: lists of arrays by kind, and how many steps were taken."""
-
-SMALLEST = 16
-"""Fewer rows than this cost a step no less: it is then bound by the weights."""
-
-STEPS_PER_OCTAVE = 4
-"""Sizes between a power of two and the next: at most a fifth of a batch is padding."""
 
 
 class OptimizerSlots:
@@ -110,6 +106,7 @@ class CompiledEpoch:
 
     Attributes:
         feature_precision: in what features are taken, "float32" or "bfloat16".
+        stacked: the same for several folds at once.
     """
 
     def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
@@ -119,8 +116,11 @@ class CompiledEpoch:
         self._optimizer = optimizer
         self._targets = head.output_shape[-1]
         # The old state and the logits so far are given away, so that they are overwritten where they lie.
-        self._train = jax.jit(self._run, static_argnames="padded", donate_argnames=("state", "collected"))
-        self._predict = jax.jit(self._run_forward)
+        self._train = jax.jit(self.run, static_argnames="padded", donate_argnames=("state", "collected"))
+        self._predict = jax.jit(self.run_forward)
+        self.stacked = StackedEpoch(
+            self.run, self.run_forward, read_settings, targets=self._targets, standardized=standardized
+        )
 
     def train(
         self,
@@ -140,11 +140,7 @@ class CompiledEpoch:
         batch_size = min(int(settings["batch_size"]), count)
         length = 2 * padded_size(count)
         arrays = [pad(indices, length) for indices in (order, rows)]
-        numbers: dict[str, Any] = {
-            name: np.float32(settings[name]) for name in (*SETTINGS, "dropout_rate", "label_smoothing")
-        }
-        numbers["positive_weights"] = np.asarray(settings["positive_weights"], np.float32)
-        seed = np.array(divmod(int(settings["seed"]), 2**32), np.uint32)
+        numbers, seed = read_settings(settings)
         full, rest = divmod(count, batch_size)
         state, collected = slots.take(), jnp.zeros((length, self._targets), jnp.float32)
         # Two loops: padded to the size of a full batch, the short last one would cost as much as a full one.
@@ -177,7 +173,7 @@ class CompiledEpoch:
             self._predict(state["weight"], state["statistic"], features, scale, padded)[: len(rows)]
         )
 
-    def _run(
+    def run(
         self,
         state: State,
         collected: Any,
@@ -191,8 +187,13 @@ class CompiledEpoch:
         plan: dict[str, Any],
         *,
         padded: int,
+        uneven: bool = False,
     ) -> tuple[State, Any]:
-        """Take `plan["steps"]` steps from batch `plan["first"]` on, each of `padded` rows."""
+        """Take `plan["steps"]` steps from batch `plan["first"]` on, each of `padded` rows.
+
+        Args:
+            uneven: there may be fewer batches than these steps: beyond the last one nothing changes.
+        """
 
         def step(number: Any, carry: tuple[State, Any]) -> tuple[State, Any]:
             state, collected = carry
@@ -233,11 +234,15 @@ class CompiledEpoch:
                 "second_moment": second_moments,
                 "steps": taken,
             }
+            if uneven:
+                goes_on = plan["count"] > begin
+                after = jax.tree.map(functools.partial(jnp.where, goes_on), after, state)
             return after, jax.lax.dynamic_update_slice(collected, logits, (begin, 0))
 
         return jax.lax.fori_loop(0, plan["steps"], step, (state, collected))
 
-    def _run_forward(self, weights: Any, statistics: Any, features: Any, scale: Any, rows: Any) -> Any:
+    def run_forward(self, weights: Any, statistics: Any, features: Any, scale: Any, rows: Any) -> Any:
+        """Logits without dropout of some rows of the features."""
         return self._pass.logits(weights, statistics, self._gather(features, scale, rows))[0]
 
     def _gather(self, features: Any, scale: tuple[Any, Any], rows: Any) -> Any:
@@ -246,17 +251,12 @@ class CompiledEpoch:
         return (gathered - mean) * inverse_sd if self._standardized else gathered
 
 
-def padded_size(count: int) -> int:
-    """The size to which so many rows are padded: the next of `STEPS_PER_OCTAVE` sizes between powers of two."""
-    if count <= SMALLEST:
-        return SMALLEST
-    step = max(1, 2 ** ((count - 1).bit_length() - 1) // STEPS_PER_OCTAVE)
-    return -(-count // step) * step
-
-
-def pad(indices: NDArray[np.int32], length: int) -> NDArray[np.int32]:
-    """The indices, then zeros up to a length: some row that exists."""
-    return np.concatenate([indices, np.zeros(length - len(indices), np.int32)])
+def read_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], NDArray[np.uint32]]:
+    """Every hyperparameter of a step as an array, and the two halves of the seed of dropout."""
+    names = (*SETTINGS, "dropout_rate", "label_smoothing")
+    numbers: dict[str, Any] = {name: np.float32(settings[name]) for name in names}
+    numbers["positive_weights"] = np.asarray(settings["positive_weights"], np.float32)
+    return numbers, np.array(divmod(int(settings["seed"]), 2**32), np.uint32)
 
 
 def drop_units(rate: Any, key: Any, inputs: Any, place: int) -> Any:

@@ -18,6 +18,7 @@ from workers.checkpoints import pack, unpack
 from workers.fold_epochs import (
     Fold,
     StartFold,
+    TrainTogether,
     epoch_that_counts,
     is_diverged,
     judge,
@@ -30,13 +31,16 @@ from workers.lease import Drained
 Result = tuple[np.ndarray, list[FoldEpoch], tuple[FoldPredictions, ...], list[int]]
 
 
-def run_lockstep(attempt: Attempt, start_fold: StartFold, at_once: int = 1) -> Result:
+def run_lockstep(
+    attempt: Attempt, start_fold: StartFold, at_once: int = 1, train_together: TrainTogether | None = None
+) -> Result:
     """Train all folds side by side.
 
     Args:
         attempt: where to record and report.
         start_fold: starts a fold anew, by its number; all of them are in use at once.
         at_once: how many of them compute at the same time; decides no value.
+        train_together: as of `workers.cross_validation.cross_validate`.
 
     Returns:
         Validation scores of shape (folds, epochs), the rows of the last epoch, the predictions that count, and
@@ -54,7 +58,7 @@ def run_lockstep(attempt: Attempt, start_fold: StartFold, at_once: int = 1) -> R
     curves = np.full((len(folds), epochs), math.nan)
     keeper = _PredictionKeeper(spec.study.objective, folds)
     begin, rows = _resume(attempt, folds, curves, keeper)
-    crew = _Crew(attempt, folds, at_once)
+    crew = _Crew(attempt, folds, at_once, train_together)
     attempt.lease.check()
     for epoch in range(begin + 1, epochs + 1):
         rows = crew.run_epoch(epoch)
@@ -109,20 +113,28 @@ def _pack(folds: Sequence[Fold], keeper: _PredictionKeeper) -> dict[str, np.ndar
 class _Crew:
     """Runs one epoch of every fold, some of them at the same time."""
 
-    def __init__(self, attempt: Attempt, folds: Sequence[Fold], at_once: int) -> None:
+    def __init__(
+        self, attempt: Attempt, folds: Sequence[Fold], at_once: int, train_together: TrainTogether | None
+    ) -> None:
         self._attempt, self._folds, self._at_once = attempt, folds, at_once
+        self._train_together = train_together
         self._seconds = 0.0
 
     def run_epoch(self, epoch: int) -> list[FoldEpoch]:
         """Train and validate; the wall time of folds that shared the processor is shared out among them."""
         began = time.perf_counter()
+        if self._train_together is not None:
+            self._attempt.lease.check(needed=self._seconds * len(self._folds))
+            self._train_together(self._folds, epoch)
         # Each thread takes the next fold when it is free: in pairs, one would wait for the other, and compute its metrics alone.
         with ThreadPoolExecutor(self._at_once, thread_name_prefix="fold") as pool:
             rows = list(pool.map(functools.partial(self._run, epoch), range(len(self._folds))))
         passed, counted = time.perf_counter() - began, sum(row.seconds for row in rows)
-        if self._at_once == 1 or counted <= passed:
+        if self._train_together is not None:
+            self._seconds = passed / len(self._folds)
+        elif self._at_once == 1 or counted <= passed:
             return rows
-        return [replace(row, seconds=row.seconds * passed / counted) for row in rows]
+        return [replace(row, seconds=row.seconds * passed / (counted or 1)) for row in rows]
 
     def _run(self, epoch: int, number: int) -> FoldEpoch:
         # Told to stop within an epoch: finish it, if the grace period has the time.

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from workers import devices
 from workers.class_balance import oversample
-from workers.early_stopping import PatientFold, Trainer
+from workers.early_stopping import PatientFold, Trainer, train_together
+from workers.fold_epochs import TrainTogether
 from workers.memory import choose_schedule
 
 if TYPE_CHECKING:
@@ -88,6 +90,24 @@ class Material:
         )
         patience = int(settings["patience"])
         return PatientFold(trainer, patience, self._spec.metric) if patience else trainer
+
+    @property
+    def folds_at_once(self) -> int:
+        """How many folds compute at the same time; decides no value."""
+        if not self._spec.uses_features:
+            return 1  # They share one network.
+        # Stacked folds are only scored one by one, and that NumPy does.
+        return self._spec.training.threads if self.stacks_folds else devices.count_at_once()
+
+    @property
+    def train_together(self) -> TrainTogether | None:
+        """What trains an epoch of all folds in one computation, before each of them runs it; None where nothing does."""
+        return train_together if self.stacks_folds else None
+
+    @property
+    def stacks_folds(self) -> bool:
+        """Whether the folds of a trial are trained as one computation."""
+        return self._spec.uses_features and self.schedule == "lockstep" and devices.stacks_folds()
 
     def count_parameters(self) -> int:
         """How many parameters the optimizer changes."""

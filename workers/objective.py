@@ -75,14 +75,12 @@ class KerasObjective:
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate one trial."""
-        from workers.devices import count_at_once
-
         outcome = cross_validate(
             attempt,
             lambda fold: self.material.start_fold(attempt.hyperparameters, attempt.point, fold),
             self.material.schedule,
-            # Folds on images share one network.
-            at_once=count_at_once() if self.study.spec.uses_features else 1,
+            at_once=self.material.folds_at_once,
+            train_together=self.material.train_together,
         )
         return replace(outcome, details={**outcome.details, **self._circumstances})
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.errors import StorageError
 from storage.ledger import FoldEpoch
+from workers.fold_epochs import TrainTogether
 
 StartFold = Callable[[dict[str, Any], int, int], Any]
 """Starts a fold anew from hyperparameters, point and fold."""
@@ -47,6 +48,7 @@ def replay_trial(
     hyperparameters: dict[str, Any],
     start_fold: StartFold,
     report: Callable[[int, int], None] | None = None,
+    train_together: TrainTogether | None = None,
 ) -> Replay:
     """Train every recorded fold for as many epochs as are recorded.
 
@@ -55,6 +57,7 @@ def replay_trial(
         hyperparameters: every one, searched and fixed.
         start_fold: as of the study's objective.
         report: told of fold-epochs done and of all.
+        train_together: what trained an epoch of all folds in one computation, where something did.
 
     Raises:
         StorageError: nothing was recorded, or an epoch is missing.
@@ -69,21 +72,27 @@ def replay_trial(
         by_fold.setdefault(row.fold, []).append(row)
     differences: list[Difference] = []
     numbers = done = 0
-    for number, recorded in sorted(by_fold.items()):
+    for number, recorded in by_fold.items():
         if [row.epoch for row in recorded] != list(range(1, len(recorded) + 1)):
             raise StorageError(f"The ledger misses an epoch of fold {number}; nothing was replayed.")
-        fold = start_fold(hyperparameters, recorded[0].point, number)
-        for row in recorded:
-            facts = fold.run_epoch(row.epoch)
-            for name in FoldEpoch.__dataclass_fields__:
-                if name not in NOT_COMPARED:
-                    numbers += 1
-                    mine, theirs = getattr(facts, name), getattr(row, name)
-                    if not is_same(mine, theirs):
-                        differences.append(Difference(number, row.epoch, name, float(theirs), float(mine)))
-            done += 1
-            if report:
-                report(done, len(rows))
+    numbered = sorted(by_fold)
+    for group in [[number] for number in numbered] if train_together is None else [numbered]:
+        folds = {number: start_fold(hyperparameters, rows[0].point, number) for number in group}
+        for epoch in range(1, max(len(by_fold[number]) for number in group) + 1):
+            recorded_here = [number for number in group if len(by_fold[number]) >= epoch]
+            if train_together is not None:
+                train_together([folds[number] for number in recorded_here], epoch)
+            for number in recorded_here:
+                facts, row = folds[number].run_epoch(epoch), by_fold[number][epoch - 1]
+                for name in FoldEpoch.__dataclass_fields__:
+                    if name not in NOT_COMPARED:
+                        numbers += 1
+                        mine, theirs = getattr(facts, name), getattr(row, name)
+                        if not is_same(mine, theirs):
+                            differences.append(Difference(number, epoch, name, float(theirs), float(mine)))
+                done += 1
+                if report:
+                    report(done, len(rows))
     return Replay(len(by_fold), max(row.epoch for row in rows), numbers, differences)
 
 

@@ -71,6 +71,11 @@ def computes_side_by_side() -> bool:
     return not tf.config.list_physical_devices("GPU")
 
 
+def stacks_folds() -> bool:
+    """No: `workers.compiled_epoch` trains one fold at a time."""
+    return False
+
+
 def count_threads() -> int:
     """The number of threads that was set."""
     import tensorflow as tf

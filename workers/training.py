@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,6 +96,26 @@ def summarize_epoch(
     )
 
 
+@dataclass(frozen=True)
+class EpochPlan:
+    """What a fold learns from in one epoch: images in the order of their batches, and the row of features of each."""
+
+    order: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    settings: Mapping[str, Any]
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class TrainedEpoch:
+    """An epoch that was trained and is not scored yet: the logits that training saw, and the steps that it took."""
+
+    epoch: int
+    plan: EpochPlan
+    logits: NDArray[np.float32]
+    steps: int
+
+
 class FoldTrainer:
     """Trains heads of one shape, one after the other, each on one fold.
 
@@ -156,6 +176,7 @@ class FoldTrainer:
         standardizes = self._spec.model.standardizes
         self._scale = features.scale(self.train_index) if standardizes else features.unscaled
         self._validation_logits: NDArray[np.float32] | None = None
+        self._trained: TrainedEpoch | None = None
         generator = np.random.default_rng([*seed, INITIAL_WEIGHTS])
         self._slots.start(
             [
@@ -171,9 +192,35 @@ class FoldTrainer:
     def run_epoch(self, epoch: int) -> EpochResult:
         """Train one epoch (1-based) and validate; order, views and dropout come from (seed, epoch) alone.
 
-        A diverged model gives NaN loss and AUC in the result.
+        What `train_together` has trained is only scored. A diverged model gives NaN loss and AUC in the result.
         """
         began = time.perf_counter()
+        if self._trained is None or self._trained.epoch != epoch:
+            plan, steps_before = self._plan_epoch(epoch), self._slots.steps_taken
+            self._validation_logits = None
+            logits = self._compiled.train(
+                self._slots,
+                self._resident,
+                self._scale,
+                self._features.resident_labels,
+                plan.order,
+                plan.rows,
+                plan.settings,
+            )
+            self._trained = TrainedEpoch(epoch, plan, logits, self._slots.steps_taken - steps_before)
+        trained, self._trained = self._trained, None
+        train = metrics.score(self._features.labels[trained.plan.order], trained.logits)
+        val = metrics.score(self._features.labels[self.val_index], self._validate(), medical=True)
+        return summarize_epoch(
+            train,
+            val,
+            trained.steps,
+            len(trained.logits),
+            time.perf_counter() - began,
+            trained.plan.learning_rate,
+        )
+
+    def _plan_epoch(self, epoch: int) -> EpochPlan:
         generator = np.random.default_rng([*self._seed, epoch])
         order = generator.permutation(self.train_index)
         views: NDArray[np.int64] | int = 0
@@ -183,21 +230,7 @@ class FoldTrainer:
         settings = round_as_keras(
             {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
         )
-        steps_before = self._slots.steps_taken
-        train_logits = self._compiled.train(
-            self._slots,
-            self._resident,
-            self._scale,
-            self._features.resident_labels,
-            order.astype(np.int32),
-            self._features.locate(order, views),
-            settings,
-        )
-        steps = self._slots.steps_taken - steps_before
-        self._validation_logits = None
-        train = metrics.score(self._features.labels[order], train_logits)
-        val = metrics.score(self._features.labels[self.val_index], self._validate(), medical=True)
-        return summarize_epoch(train, val, steps, len(train_logits), time.perf_counter() - began, rate)
+        return EpochPlan(order.astype(np.int32), self._features.locate(order, views), settings, rate)
 
     def predict_validation(self) -> NDArray[np.float32]:
         """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
@@ -210,7 +243,7 @@ class FoldTrainer:
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a `state`, after a `reset` with the same arguments: bit for bit as if never stopped."""
         self._slots.write(dict(state))
-        self._validation_logits = None
+        self._validation_logits = self._trained = None
 
     def _validate(self) -> NDArray[np.float32]:
         if self._validation_logits is None:
@@ -218,6 +251,35 @@ class FoldTrainer:
                 self._slots, self._resident, self._scale, self._validation_rows
             )
         return self._validation_logits
+
+
+def train_together(trainers: Sequence[FoldTrainer], epoch: int) -> None:
+    """Train an epoch of several folds of one trial in one computation; their `run_epoch` only scores it then.
+
+    Args:
+        trainers: begun with the same features and hyperparameters; of a backend whose epoch can be stacked.
+        epoch: counted from 1.
+    """
+    plans = [trainer._plan_epoch(epoch) for trainer in trainers]
+    slots = [trainer._slots for trainer in trainers]
+    scales = [trainer._scale for trainer in trainers]
+    steps_before = [each.steps_taken for each in slots]
+    one = trainers[0]
+    stacked = one._compiled.stacked
+    logits = stacked.train(
+        slots,
+        one._resident,
+        scales,
+        one._features.resident_labels,
+        [plan.order for plan in plans],
+        [plan.rows for plan in plans],
+        [plan.settings for plan in plans],
+    )
+    validated = stacked.predict(slots, one._resident, scales, [each._validation_rows for each in trainers])
+    for place, trainer in enumerate(trainers):
+        steps = slots[place].steps_taken - steps_before[place]
+        trainer._trained = TrainedEpoch(epoch, plans[place], logits[place], steps)
+        trainer._validation_logits = validated[place]
 
 
 @functools.cache

@@ -52,14 +52,27 @@ def dashboard(
         place = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"
         if no_login:
             password = None
-            console.say(f"optuna-dashboard on {place}  (Ctrl-C ends it)")
+            lines = [f"optuna-dashboard on {place}  (Ctrl-C ends it)"]
         elif password is None:
             password = secrets.token_urlsafe(24)
-            console.say(f"optuna-dashboard on {place}login?token={password}  (Ctrl-C ends it)")
-            console.say("The link logs in; ORCH_DASHBOARD_PASSWORD sets a password of your own.")
+            lines = [
+                f"optuna-dashboard on {place}login?token={password}  (Ctrl-C ends it)",
+                "The link logs in; ORCH_DASHBOARD_PASSWORD sets a password of your own.",
+            ]
         else:
-            console.say(f"optuna-dashboard on {place}  (password: ORCH_DASHBOARD_PASSWORD; Ctrl-C ends it)")
-        publish_unpublished(database)
+            lines = [f"optuna-dashboard on {place}  (password: ORCH_DASHBOARD_PASSWORD; Ctrl-C ends it)"]
+
+        def announce() -> None:
+            for line in lines:
+                console.say(line)
+            publish_unpublished(database)
+
         serve_dashboard(
-            database, host=host, port=port, password=password, allow_edit=allow_edit, secure=https
+            database,
+            host=host,
+            port=port,
+            password=password,
+            allow_edit=allow_edit,
+            secure=https,
+            when_open=announce,
         )

@@ -53,6 +53,16 @@ def test_another_schema_is_refused_with_what_mends_it(
     assert next_step in str(refused.value)
 
 
+def test_tables_that_no_migration_begins_at_are_left_alone(database_url: str, run_orch: Run) -> None:
+    set_version(database_url, "0000")
+    told = run_orch("db", "upgrade", "--storage", database_url)
+    assert told.returncode == 1
+    assert "tables of version 0000, and no way leads from there" in told.stderr
+    database = Database(parse_url(database_url))
+    assert schema.schema_version(database) == "0000"
+    database.close()
+
+
 def test_tables_are_not_changed_while_somebody_works(database_url: str) -> None:
     database = open_database(database_url)
     claim(database, make_study(database))

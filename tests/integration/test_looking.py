@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -155,6 +156,18 @@ def test_the_report_command_writes_the_page_and_the_numbers(
     assert "Wrote page.html" in made.stderr
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
     assert len(list((tmp_path / "figures").glob("*.csv"))) == 14
+
+
+def test_no_link_is_printed_to_a_port_that_another_program_has(
+    run_orch: Callable[..., subprocess.CompletedProcess[str]], storage: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        made = run_orch("dashboard", "--port", str(taken.getsockname()[1]), "--storage", storage)
+    assert made.returncode == 2
+    assert "cannot be listened on" in made.stderr
+    assert "http://" not in made.stderr + made.stdout
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ from storage.engine import Database, open_database
 from storage.errors import OrchError
 from storage.objectives import AUC
 from storage.peers import EpochMeans
-from tests.studies import PretendObjective, claim, expire, make_row, make_study, rising_auc
+from tests.studies import PretendFold, PretendObjective, claim, expire, make_row, make_study, rising_auc
 from workers import worker
 from workers.attempt import Attempt
 from workers.loop import Worker, WorkerSummary
@@ -122,6 +122,25 @@ def test_a_thread_takes_the_next_fold_when_it_is_free(database: Database) -> Non
     study = make_study(database, points=1)
     work(database, study, PretendObjective(others=wait_for_the_third, at_once=2))
     assert points.list_points(database, study.uuid)[0].outcome == "COMPLETE"
+
+
+def test_folds_trained_in_one_computation_are_there_before_each_is_scored(database: Database) -> None:
+    trained: list[tuple[int, int]] = []
+
+    def train_together(folds: Sequence[PretendFold], epoch: int) -> None:
+        assert [fold.epoch for fold in folds] == [epoch - 1] * 3, "no fold has run this epoch"
+        time.sleep(0.05)
+        trained.append((len(folds), epoch))
+
+    study = make_study(database, points=1)
+    began = time.perf_counter()
+    work(database, study, PretendObjective(train_together=train_together))
+    took = time.perf_counter() - began
+    assert trained == [(3, epoch) for epoch in range(1, 5)]
+    rows = ledger.read_curves(database, study.uuid, 0)
+    assert 4 * 0.05 <= sum(row.seconds for row in rows) <= took, (
+        "the common time is shared out among the folds"
+    )
 
 
 def test_a_fold_that_fails_beside_another_fails_the_trial_with_its_own_words(database: Database) -> None:

@@ -20,7 +20,7 @@ BACKEND_ROOMS = {
     "optimizers.py",
     "tensorflow_device.py",
 }
-JAX_ROOMS = {"jax_device.py", "jax_epoch.py", "jax_optimizers.py"}
+JAX_ROOMS = {"jax_device.py", "jax_epoch.py", "jax_optimizers.py", "jax_stack.py"}
 
 
 @pytest.mark.parametrize(("library", "rooms"), [("tensorflow", BACKEND_ROOMS), ("jax", JAX_ROOMS)])
