@@ -57,7 +57,7 @@ test: lint
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # Of speed and pruning; docs/speed.md says what each measures. The peers need `pip install -e '.[bench]'`.
-BENCHES ?= replay same_values fold_epoch extraction scaling memory peers
+BENCHES ?= replay foresight same_values fold_epoch extraction scaling memory peers
 
 bench: setup
 	@set -e; for file in $(BENCH)/bench_*.py; do \
