@@ -167,7 +167,7 @@ class OrchEpochs:
         self._epoch += 1
         began = time.perf_counter()
         if self._stacked:
-            self._train_together(self._trainers, self._epoch)
+            self._train_together(self._trainers, self._epoch, [True] * FOLDS)
         for result in self._pool.map(lambda trainer: trainer.run_epoch(self._epoch), self._trainers):
             if result.steps != math.ceil(len(TRAIN) / self._trainers[0]._settings["batch_size"]):
                 raise RuntimeError("the batch size was not applied")

@@ -93,13 +93,13 @@ class PatientFold:
 
 
 def train_together(folds: Sequence[Trainer], epoch: int) -> None:
-    """Train an epoch of all folds that have not stopped in one computation; their `run_epoch` only scores it.
+    """Train an epoch of all folds that have not stopped in one computation; their `run_epoch` only scores it then.
 
     Args:
         folds: of one trial on features, some of them patient.
         epoch: counted from 1.
     """
-    going = [fold for fold in folds if not (isinstance(fold, PatientFold) and fold.has_stopped)]
-    trainers = [fold.trainer if isinstance(fold, PatientFold) else fold for fold in going]
-    if len(trainers) > 1:
-        training.train_together(cast("list[training.FoldTrainer]", trainers), epoch)
+    trainers = [fold.trainer if isinstance(fold, PatientFold) else fold for fold in folds]
+    is_going = [not (isinstance(fold, PatientFold) and fold.has_stopped) for fold in folds]
+    if any(is_going):
+        training.train_together(cast("list[training.FoldTrainer]", trainers), epoch, is_going)

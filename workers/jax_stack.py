@@ -63,11 +63,14 @@ class StackedEpoch:
         orders: Sequence[NDArray[np.int32]],
         rows: Sequence[NDArray[np.int32]],
         settings: Sequence[Mapping[str, Any]],
+        is_kept: Sequence[bool],
     ) -> list[NDArray[np.float32]]:
         """As `CompiledEpoch.train` of each fold; all but `features` and `labels` by fold.
 
         Args:
             settings: with the same batch size for all.
+            is_kept: whether the fold changes; one that does not is computed for nothing, because XLA would compile anew
+                for fewer folds.
         """
         counts = [len(order) for order in orders]
         batch_size = min(int(settings[0]["batch_size"]), max(counts))
@@ -99,8 +102,9 @@ class StackedEpoch:
                 padded=padded_size(rows_at_most),
                 uneven=uneven,
             )
-        for slot, after in zip(slots, self._unstack(state, count=len(slots)), strict=True):
-            slot.put(after)
+        for slot, after, keeps in zip(slots, self._unstack(state, count=len(slots)), is_kept, strict=True):
+            if keeps:
+                slot.put(after)
         logits = np.array(collected)
         return [logits[place, :count] for place, count in enumerate(counts)]
 

@@ -253,12 +253,13 @@ class FoldTrainer:
         return self._validation_logits
 
 
-def train_together(trainers: Sequence[FoldTrainer], epoch: int) -> None:
-    """Train an epoch of several folds of one trial in one computation; their `run_epoch` only scores it then.
+def train_together(trainers: Sequence[FoldTrainer], epoch: int, is_going: Sequence[bool]) -> None:
+    """Train an epoch of the folds of one trial in one computation; their `run_epoch` only scores it then.
 
     Args:
         trainers: begun with the same features and hyperparameters; of a backend whose epoch can be stacked.
         epoch: counted from 1.
+        is_going: whether each of them is to be trained; the others stay as they are.
     """
     plans = [trainer._plan_epoch(epoch) for trainer in trainers]
     slots = [trainer._slots for trainer in trainers]
@@ -274,9 +275,12 @@ def train_together(trainers: Sequence[FoldTrainer], epoch: int) -> None:
         [plan.order for plan in plans],
         [plan.rows for plan in plans],
         [plan.settings for plan in plans],
+        is_going,
     )
     validated = stacked.predict(slots, one._resident, scales, [each._validation_rows for each in trainers])
     for place, trainer in enumerate(trainers):
+        if not is_going[place]:
+            continue
         steps = slots[place].steps_taken - steps_before[place]
         trainer._trained = TrainedEpoch(epoch, plans[place], logits[place], steps)
         trainer._validation_logits = validated[place]
