@@ -17,7 +17,7 @@ from workers import devices
 
 HERE = Path(__file__).parent
 CONTRACT = ("test_training.py", "test_head_options.py", "jax_checks.py", "jax_stack_checks.py")
-SHORT_FORM = "jax_checks or jax_stack_checks or run[16] or restore[float32] or teach_nothing or diverged or other_images"
+SHORT_FORM = "jax_checks or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or teach_nothing or diverged or other_images"
 """XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them."""
 EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
 WRITTEN_FOR_TENSORFLOW = (
