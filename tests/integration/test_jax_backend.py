@@ -18,7 +18,8 @@ from workers import devices
 HERE = Path(__file__).parent
 CONTRACT = ("test_training.py", "test_head_options.py", "jax_checks.py", "jax_stack_checks.py")
 SHORT_FORM = "jax_checks or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or teach_nothing or diverged or other_images"
-"""XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them."""
+"""XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them, as XLA
+compiles for users. The short form compiles in less time to slower code (`JAX_DISABLE_MOST_OPTIMIZATIONS`)."""
 EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
 WRITTEN_FOR_TENSORFLOW = (
     "test_trials_and_folds_do_not_trace_again",
@@ -33,6 +34,8 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed: `make setup`")
     folder = tmp_path_factory.mktemp("states")
+    runs_all = os.environ.get("ORCH_TEST_JAX") == "all"
+    hurry = {} if runs_all else {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
     left_out = [
         f"--deselect={HERE.relative_to(REPOSITORY)}/test_training.py::{name}"
         for name in WRITTEN_FOR_TENSORFLOW
@@ -41,10 +44,10 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [
             *(sys.executable, "-m", "pytest", "-p", "tests.no_tensorflow", "-p", "no:cacheprovider", "-q"),
             *("-m", "not slow", *left_out),
-            *(() if os.environ.get("ORCH_TEST_JAX") == "all" else ("-k", SHORT_FORM)),
+            *(() if runs_all else ("-k", SHORT_FORM)),
             *(str(HERE / name) for name in (*CONTRACT, EXTRACTION)),
         ],
-        env={**os.environ, "KERAS_BACKEND": "jax", "ORCH_TEST_STATES": str(folder)},
+        env={**os.environ, **hurry, "KERAS_BACKEND": "jax", "ORCH_TEST_STATES": str(folder)},
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
