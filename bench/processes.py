@@ -56,7 +56,8 @@ def _serve(pipe: Any, make: Callable[..., Any], arguments: tuple[Any, ...]) -> N
         made = make(*arguments)
         pipe.send((True, getattr(made, "greeting", "")))
         while True:
-            pipe.send((True, made.run(*pipe.recv())))
+            asked = pipe.recv()
+            pipe.send((True, made.run(*asked)))
     except (EOFError, KeyboardInterrupt):
         return
     except Exception as error:
