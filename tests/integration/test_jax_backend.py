@@ -24,6 +24,7 @@ EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_imag
 WRITTEN_FOR_TENSORFLOW = (
     "test_trials_and_folds_do_not_trace_again",
     "test_dropout_drops_the_share_it_is_told_and_keeps_the_mean",
+    "test_an_epoch_of_many_images_is_trained_in_several_calls",
 )
 BATCH_SIZES = (47, 19)
 
