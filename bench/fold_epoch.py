@@ -146,7 +146,7 @@ class OrchEpochs:
         from workers.training import FeatureSet, FoldTrainer, train_together
 
         self._at_once, self._epoch = threads if stacked else devices.count_at_once(), 0
-        self._stacked, self._train_together = stacked, train_together
+        self._train_together = train_together if stacked else None
         self._pool = ThreadPoolExecutor(self._at_once)
         features = FeatureSet(*make_data())
         began = time.perf_counter()
@@ -166,7 +166,7 @@ class OrchEpochs:
         """Seconds of one epoch with validation and all metrics, per fold."""
         self._epoch += 1
         began = time.perf_counter()
-        if self._stacked:
+        if self._train_together is not None:
             self._train_together(self._trainers, self._epoch, [True] * FOLDS)
         for result in self._pool.map(lambda trainer: trainer.run_epoch(self._epoch), self._trainers):
             if result.steps != math.ceil(len(TRAIN) / self._trainers[0]._settings["batch_size"]):
