@@ -1,4 +1,4 @@
-"""How well can the end of a trial be known from its beginning? A limit for rules that forecast, on recorded curves.
+"""How well can the end of a trial be told from its beginning, on recorded curves?
 
     python -m bench.foresight [--curves CSV ...]
 
@@ -7,7 +7,7 @@ Two tables for each set of curves:
 - the share of the spread of trials' ends that a linear regression explains after some epochs, each trial left out in
   turn: on the best value so far, and on the two hyperparameters, too, with their squares and their product;
 - what a forecast saves and loses, as in `bench.replay` and on the same resampled studies, if from the first trial on it may learn
-  from all other trials of the study, complete, and from the hyperparameters. Copies of the trial itself are left out.
+  from all other trials of the study, complete, and from the hyperparameters. Copies of the trial itself are left out. That is no bound: a linear forecast errs where curves bend.
 """
 
 from __future__ import annotations
