@@ -29,9 +29,15 @@ def describe_selection(document: dict[str, Any]) -> str:
             f"{corrected:.4f} ({HOW_CORRECTED[document['correction']]})"
         )
     elif document["corrected_at_most"] is not None:
+        at_most = document["corrected_at_most"]
+        # A bound above the value itself says nothing.
+        known = (
+            f"Without that luck it is at most {at_most:.4f}"
+            if at_most < document["value"]
+            else "How much is luck is not known"
+        )
         said.append(
-            f"Without that luck it is at most {document['corrected_at_most']:.4f}: the pruner chose by luck, too, and "
-            f"only fresh repeats tell how much ({repeats})"
+            f"{known}: the pruner chose by luck, too, and only fresh repeats tell how much ({repeats})"
         )
     elif document["correction_reason"] is not None:
         said.append(f"How much is luck is not known: {document['correction_reason']} ({repeats})")

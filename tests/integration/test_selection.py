@@ -62,6 +62,21 @@ def test_luck_that_cannot_be_seen_is_not_spoken_of_as_if_it_were() -> None:
     assert "Without that luck it is about 0.9700" in describe_selection({**document, "corrected_value": 0.97})
 
 
+@pytest.mark.parametrize(
+    ("at_most", "told"),
+    [(0.78, "Without that luck it is at most 0.7800: the"), (0.7967, "How much is luck is not known: the")],
+)
+def test_a_bound_above_the_value_itself_is_not_told(at_most: float, told: str) -> None:
+    document = {
+        **{"study": "x", "candidates": 32, "value": 0.7917, "corrected_at_most": at_most},
+        **dict.fromkeys(("corrected_value", "correction_reason", "noise_per_trial", "cheapest")),
+        **{"indistinguishable": [{"point": 1}], "not_judged": [2]},
+    }
+    said = describe_selection(document)
+    assert f"{told} pruner chose by luck, too" in said
+    assert "0.7967" not in said
+
+
 def test_the_document_accounts_for_every_trial(database: Database) -> None:
     study = make_study(database, points=10)
     work(database, study)
