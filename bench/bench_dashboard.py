@@ -21,7 +21,7 @@ LIMIT_SECONDS = 3.0
 
 def main() -> int:
     """Print the table; the exit code says whether the limits are kept."""
-    from storage.engine import open_database
+    from storage.database.opening import open_database
     from tests.generated_studies import sized_study
 
     with tempfile.TemporaryDirectory() as folder:
@@ -51,9 +51,9 @@ def measure(
 
 def measure_publishing(url: str, study: Any) -> list[tuple[str, float, float, float | None]]:
     """What one worker pays: a publication, and the calls between two of them."""
-    from dashboards.publish import publish_study
-    from storage.engine import open_database
-    from storage.point_records import count_points
+    from dashboards.pages.publish import publish_study
+    from storage.database.opening import open_database
+    from storage.studies.point_records import count_points
 
     database = open_database(url)
     first = measure("publish: first time, with 500 trial notes", lambda: publish_study(database, study))
@@ -73,8 +73,8 @@ def measure_publishing(url: str, study: Any) -> list[tuple[str, float, float, fl
 
 def measure_dashboard(url: str, study: Any) -> list[tuple[str, float, float, float | None]]:
     """What the server does when a browser opens the study for the first time, and again."""
-    from dashboards.serve import make_application
-    from storage.engine import open_database
+    from dashboards.server.serve import make_application
+    from storage.database.opening import open_database
 
     database = open_database(url)
     application = make_application(database, password=None, allow_edit=False)
@@ -104,8 +104,8 @@ def measure_dashboard(url: str, study: Any) -> list[tuple[str, float, float, flo
 
 def measure_report(url: str, study: Any) -> list[tuple[str, float, float, float | None]]:
     """`orch report` within a running process."""
-    from orchestrator.reporting import write_report
-    from storage.engine import open_database
+    from orchestrator.studies.reporting import write_report
+    from storage.database.opening import open_database
 
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "report.html"

@@ -36,10 +36,10 @@ from bench.fleet_process import Orders, run
 from bench.fleet_watch import Watch, latencies, make_watch
 from bench.machine import available_mib, cpu_seconds, memory_mib
 from bench.pgbouncer import PROGRAM, PgBouncer
-from orchestrator.verify import verify_study
-from storage.engine import open_database
-from storage.points import claim_point, count_points
-from storage.studies import StudyRecord, load_study
+from orchestrator.studies.verify import verify_study
+from storage.database.opening import open_database
+from storage.studies.points import claim_point, count_points
+from storage.studies.study import StudyRecord, load_study
 from tests.postgres import PostgresServer
 from tests.studies import make_study, processes
 

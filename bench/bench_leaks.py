@@ -19,10 +19,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from orchestrator.audit.evidence import Evidence  # noqa: E402
+from orchestrator.audit.findings import Finding  # noqa: E402
+from orchestrator.audit.near_duplicates import Sketch, find_duplicates, sketch_file  # noqa: E402
 from orchestrator.audit.report import audit_evidence  # noqa: E402
-from storage.findings import Finding  # noqa: E402
-from storage.holdout import find_unsealed  # noqa: E402
-from storage.nearduplicates import Sketch, find_duplicates, sketch_file  # noqa: E402
+from storage.holdout.sealed import find_unsealed  # noqa: E402
 
 FOUND, FALSE_ALARMS = 0.95, 0.01
 Generator = np.random.Generator
@@ -60,7 +60,7 @@ def bring_images(folder: Path) -> tuple[str, list[Path], np.ndarray]:
     if data.is_dir():
         source, key = "chest X-rays", "patient_id"
     else:
-        from orchestrator.radiographs import draw_radiographs
+        from orchestrator.demo.radiographs import draw_radiographs
 
         data, source, key = folder / "drawn", "drawn radiographs", "patient_id"
         draw_radiographs(data, patients=150, size=128)

@@ -24,13 +24,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import optuna
 import sqlalchemy as sa
 
-from storage.engine import open_database
-from storage.ledger import run_key
-from storage.spec import StudySpec, parse
-from storage.studies import StudyRecord, create_study, load_study
+from storage.database.opening import open_database
+from storage.results.ledger import run_key
+from storage.spec.study import StudySpec, parse
+from storage.studies.study import StudyRecord, create_study, load_study
 from tests.postgres import PostgresServer
 from tests.studies import PretendObjective, processes
-from workers.loop import Worker
+from workers.process.loop import Worker
 
 FOLDS, EPOCHS = 6, 20
 STUDY = "queue"

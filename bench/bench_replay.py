@@ -27,13 +27,13 @@ def orch(folder: Path, *arguments: object) -> None:
 
 def replay_some(folder: Path, count: int) -> list[dict[str, object]]:
     """Replay random finished trials in random order; one document each."""
-    from orchestrator.replay import find_dataset
-    from storage.engine import open_database
-    from storage.ledger import read_curves
-    from storage.points import list_points
-    from storage.studies import load_study
-    from workers.objective import prepare_objective
-    from workers.replay import replay_trial
+    from orchestrator.studies.replay import find_dataset
+    from storage.database.opening import open_database
+    from storage.results.ledger import read_curves
+    from storage.studies.points import list_points
+    from storage.studies.study import load_study
+    from workers.objective.keras_objective import prepare_objective
+    from workers.objective.replay import replay_trial
 
     database = open_database(f"sqlite:///{folder / 'orch.db'}")
     study = load_study(database, "chest")

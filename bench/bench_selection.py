@@ -18,9 +18,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from bench import simulated_studies as simulated  # noqa: E402
-from storage import bias, noise  # noqa: E402
-from storage.luck import simulate_luck  # noqa: E402
-from storage.sections import PrunerSection  # noqa: E402
+from storage.spec.sections import PrunerSection  # noqa: E402
+from storage.trust import bias, noise  # noqa: E402
+from storage.trust.luck import simulate_luck  # noqa: E402
 
 DRAWS = 60
 REPEATS = 5

@@ -25,8 +25,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from storage.engine import open_database
-from storage.studies import list_studies, load_study
+from storage.database.opening import open_database
+from storage.studies.study import list_studies, load_study
 from tests.hosts import three_hosts_storm
 from tests.postgres import PostgresServer
 from tests.storm import Storm, account_for
@@ -158,7 +158,7 @@ def clean(folder: Path, **environment: str) -> dict[str, str]:
 
 def make_data(folder: Path, patients: int) -> Path:
     """Draw radiographs and import them, once."""
-    from orchestrator.radiographs import draw_radiographs
+    from orchestrator.demo.radiographs import draw_radiographs
 
     if not (folder / "data").is_dir():
         draw_radiographs(folder / "raw", patients=patients, size=75)
@@ -249,7 +249,7 @@ def keras(server: PostgresServer, folder: Path, points: int = 16) -> dict[str, A
             code = worker.wait()
         happened[f"seconds_{name}"] = round(time.monotonic() - began, 1)
         database = open_database(url)
-        from storage.points import list_points
+        from storage.studies.points import list_points
 
         records = list_points(database, load_study(database, "s").uuid)
         values[name] = [record.value for record in records]

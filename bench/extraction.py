@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.processes import Apart
-from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-from workers import backend, devices
+from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.device import backend
+from workers.device import preparation as devices
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def draw_files(folder: Path, count: int, size: int) -> Files:
 
 def extract_files(spec: StudySpec, files: Files, cache: Path) -> float:
     """Views per second of an extraction, from its first stored batch to its last."""
-    from workers.extraction import describe_features, extract
+    from workers.inputs.extraction import describe_features, extract
 
     marks: list[tuple[float, int]] = []
     key = describe_features(spec, files.fingerprint)
@@ -121,7 +122,7 @@ class Forward:
 
 def decode(spec: StudySpec, files: Files) -> float:
     """Views per second that one thread decodes and resizes; four views are one image."""
-    from workers.images import read_image
+    from storage.data.images import read_image
 
     began = time.perf_counter()
     for file in files.files:

@@ -11,14 +11,15 @@ from typing import Any
 
 import optuna
 
-import workers.loop
-from storage import ledger, points
-from storage.engine import open_database
-from storage.studies import StudyRecord, find_study
-from storage.waiting import wait_for
+import workers.process.loop
+from storage.database.opening import open_database
+from storage.database.waiting import wait_for
+from storage.results import ledger
+from storage.studies import points
+from storage.studies.study import StudyRecord, find_study
 from tests.studies import PretendObjective
-from workers.attempt import Pruned
-from workers.loop import Worker
+from workers.attempts.attempt import Pruned
+from workers.process.loop import Worker
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Crew:
         ledger.record_epochs = self._timed("epoch", ledger.record_epochs)  # type: ignore[assignment]
         if self._orders.forever:
             # Begin where a waiting worker gets to after some minutes.
-            workers.loop.FIRST_IDLE_SECONDS = workers.loop.LONGEST_IDLE_FOREVER_SECONDS
+            workers.process.loop.FIRST_IDLE_SECONDS = workers.process.loop.LONGEST_IDLE_FOREVER_SECONDS
         threads = [threading.Thread(target=self._serve) for _ in range(self._orders.threads)]
         for thread in threads:
             thread.start()

@@ -24,8 +24,9 @@ import numpy as np
 
 from bench.processes import Apart
 from bench.products import EagerProducts, ProductsAtRate
-from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-from workers import backend, devices
+from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.device import backend
+from workers.device import preparation as devices
 
 IMAGES, VIEWS, FEATURES, TARGETS, FOLDS = 2490, 4, 2048, 18, 6
 TRAIN = np.arange(IMAGES // FOLDS, IMAGES)
@@ -143,7 +144,7 @@ class OrchEpochs:
     def __init__(self, threads: int, batch_size: int, precision: str, stacked: bool = False) -> None:
         spec = make_spec(batch_size, precision, threads)
         devices.prepare_for(spec)
-        from workers.training import FeatureSet, FoldTrainer, train_together
+        from workers.training.fold_trainer import FeatureSet, FoldTrainer, train_together
 
         self._at_once, self._epoch = threads if stacked else devices.count_at_once(), 0
         self._train_together = train_together if stacked else None

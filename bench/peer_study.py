@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.datasets import Dataset
-from storage.spec import StudySpec, parse
+from storage.data.datasets import Dataset
+from storage.spec.study import StudySpec, parse
 
 SIGNAL = 0.35
 """How far a label moves the features that know of it, in their standard deviations."""
@@ -56,9 +56,10 @@ def make_study(
     folder: Path, *, images: int, targets: int, trials: int, folds: int, epochs: int, threads: int
 ) -> PeerStudy:
     """Draw images and labels, import them, and put made-up features where orch looks for extracted ones."""
-    from orchestrator.plan import plan_points
-    from storage.imports import Choices, import_dataset
-    from workers.folds import make_folds
+    from orchestrator.importing.choices import Choices
+    from orchestrator.importing.imports import import_dataset
+    from orchestrator.planning.plan import plan_points
+    from storage.data.folds import make_folds
 
     draw_images(folder / "images", folder / "labels.csv", images, targets)
     dataset = import_dataset(
@@ -111,8 +112,8 @@ def draw_images(folder: Path, table: Path, count: int, targets: int) -> None:
 
 def store_features(spec: StudySpec, dataset: Dataset, cache: Path) -> NDArray[np.float32]:
     """Make features that know a little of the labels, and store them as an extraction would."""
-    from storage.features import FeatureWriter
-    from workers.extraction import describe_features
+    from storage.files.features import FeatureWriter
+    from workers.inputs.extraction import describe_features
 
     generator = np.random.default_rng(1)
     count, width = len(dataset.files), 2048

@@ -43,7 +43,7 @@ def fit_trial_tuned(study: PeerStudy, params: dict[str, Any]) -> float:
     """The best that `fit` can do: no metrics while training, many steps per call, exact AUC once per epoch."""
     import keras
 
-    from workers import metrics
+    from storage.metrics import epoch as metrics
 
     curves = []
     for train, validation in study.folds:
@@ -149,7 +149,7 @@ def run_ray(study: PeerStudy) -> Values:
         )
 
     def trainable(config: dict[str, int], study: PeerStudy) -> None:
-        from workers import devices
+        from workers.device import preparation as devices
 
         devices.prepare(study.spec.training.threads)
         tune.report({"value": fit_trial(study, study.trials[config["trial"]]), "number": config["trial"]})
@@ -171,10 +171,10 @@ def run_ray(study: PeerStudy) -> Values:
 
 def run_orch(study: PeerStudy, precision: str = "float32") -> Values:
     """Orch: a study in a database and a worker, in this process."""
-    from storage.engine import open_database
-    from storage.points import list_points
-    from storage.studies import create_study
-    from workers.worker import run_worker
+    from storage.database.opening import open_database
+    from storage.studies.points import list_points
+    from storage.studies.study import create_study
+    from workers.process.worker import run_worker
 
     name = f"peers-{time.time_ns()}"
     spec = study.spec.with_values({"study.name": name, "training.precision": precision})

@@ -26,7 +26,7 @@ import numpy as np
 from bench import peer_ways
 from bench.peer_study import PeerStudy, make_study
 from bench.processes import Apart
-from workers import devices
+from workers.device import preparation as devices
 
 WAYS: dict[str, tuple[str, str, Callable[[PeerStudy], list[float]]]] = {
     "orch": ("orch", "optuna", peer_ways.run_orch),

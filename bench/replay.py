@@ -2,8 +2,8 @@
 
     python -m bench.replay [--curves CSV ...] [--all] [--workers 8] [--fold-by-fold]
 
-Workers take the trials one after the other, in lockstep over the folds, through the rules of `workers.pruning` and
-`workers.forecast` themselves; or one worker fold by fold, judged after each fold. Saved: the share of fold-epochs that were not trained. Regret: the best value of all trials minus that of
+Workers take the trials one after the other, in lockstep over the folds, through the rules of `workers.pruning.rules` and
+`workers.pruning.forecast` themselves; or one worker fold by fold, judged after each fold. Saved: the share of fold-epochs that were not trained. Regret: the best value of all trials minus that of
 the best trial that came to its end. Three ways to go through the same curves, seeds fixed in advance:
 
 - recorded: in their order;
@@ -30,9 +30,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.sections import PRUNER_PRESETS, PrunerSection
-from workers.named_pruners import make_pruner, make_pruner_of_folds
-from workers.pruning import FoldCurves, is_expendable
+from storage.spec.sections import PRUNER_PRESETS, PrunerSection
+from workers.pruning.named import make_pruner, make_pruner_of_folds
+from workers.pruning.rules import FoldCurves, is_expendable
 
 Array = NDArray[np.float64]
 

@@ -31,9 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.peer_study import SIGNAL
-from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-from workers import devices
-from workers.training import FeatureSet, FoldTrainer
+from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.device import preparation as devices
+from workers.training.fold_trainer import FeatureSet, FoldTrainer
 
 IMAGES, VIEWS, FEATURES, TARGETS = 2490, 4, 2048, 18
 BATCH_SIZE, STEPS = 128, 10
@@ -214,10 +214,11 @@ def train_both(features: FeatureSet, folds: int, epochs: int) -> tuple[Array, Ar
 
 def compare_features(count: int) -> float:
     """Largest difference of a stored feature of InceptionV3 at 299 pixels from a fresh one, in sd of the features."""
-    from orchestrator.radiographs import draw_radiographs
-    from storage.imports import Choices, import_dataset
-    from workers.extraction import ensure_features
-    from workers.images import read_image
+    from orchestrator.demo.radiographs import draw_radiographs
+    from orchestrator.importing.choices import Choices
+    from orchestrator.importing.imports import import_dataset
+    from storage.data.images import read_image
+    from workers.inputs.extraction import ensure_features
     from workers.models.transfer import build_backbone
 
     with tempfile.TemporaryDirectory() as name:

@@ -13,8 +13,8 @@ import os
 
 import numpy as np
 
-from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-from workers import devices
+from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.device import preparation as devices
 
 FEATURES, BATCH = 2048, 128
 USUAL = {"images": 2500, "labels": 18, "folds": 6}
@@ -47,7 +47,7 @@ class Epochs:
     """Epochs of one fold of a study of these sizes."""
 
     def __init__(self, images: int, labels: int, folds: int) -> None:
-        from workers.training import FeatureSet, FoldTrainer
+        from workers.training.fold_trainer import FeatureSet, FoldTrainer
 
         generator = np.random.default_rng(0)
         values = generator.random((images, 1, FEATURES), dtype=np.float32)

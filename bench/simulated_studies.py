@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.replay import run_trial
-from storage.sections import PrunerSection
-from workers.named_pruners import make_pruner
+from storage.spec.sections import PrunerSection
+from workers.pruning.named import make_pruner
 
 IMAGES, GROUPS, TARGETS, FOLDS, EPOCHS, TRIALS = 720, 300, 2, 6, 20, 100
 PREVALENCE = 0.35

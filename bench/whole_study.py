@@ -30,8 +30,8 @@ from bench import peer_ways
 from bench.extraction import Forward
 from bench.peer_study import PeerStudy
 from bench.processes import Apart
-from storage.spec import ModelSection, StudySection, StudySpec
-from workers import devices
+from storage.spec.study import ModelSection, StudySection, StudySpec
+from workers.device import preparation as devices
 
 
 def main() -> None:
@@ -121,7 +121,7 @@ DRAWN_ALIKE = ("--accept", "near-duplicates")
 
 def draw(folder: Path, patients: int, size: int) -> Path:
     """Draw radiographs and import all of them for development."""
-    from orchestrator.radiographs import draw_radiographs
+    from orchestrator.demo.radiographs import draw_radiographs
 
     table = draw_radiographs(folder / "raw", patients=patients, size=size)
     orch(
@@ -186,9 +186,9 @@ def count_fold_epochs(folder: Path, study: str) -> int:
 
 def open_study(folder: Path, data: Path, study: str) -> tuple[Any, Any]:
     """A study as its worker sees it, and its data set."""
-    from storage.datasets import load_dataset
-    from storage.engine import open_database
-    from storage.studies import load_study
+    from storage.data.datasets import load_dataset
+    from storage.database.opening import open_database
+    from storage.studies.study import load_study
 
     database = open_database(f"sqlite:///{folder / 'orch.db'}")
     try:
@@ -207,7 +207,7 @@ class Extraction:
 
     def run(self) -> tuple[float, int]:
         """Seconds, and how many images."""
-        from workers.extraction import ensure_features
+        from workers.inputs.extraction import ensure_features
 
         began = time.perf_counter()
         ensure_features(self._study.spec, self._dataset, self._cache)
@@ -218,9 +218,9 @@ class Fit:
     """Trials of plain Optuna with `model.fit`, on the identity view of the extracted features."""
 
     def __init__(self, folder: Path, data: Path, name: str, sample: int) -> None:
-        from orchestrator.plan import plan_points
-        from workers.extraction import ensure_features
-        from workers.folds import make_folds
+        from orchestrator.planning.plan import plan_points
+        from storage.data.folds import make_folds
+        from workers.inputs.extraction import ensure_features
 
         study, dataset = open_study(folder, data, name)
         spec = study.spec

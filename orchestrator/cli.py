@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import errno
 import os
 import re
 import sys
@@ -12,12 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.commands import dashboard, data, db, model, report, setup, status, study, trial, worker
-from orchestrator.help import CommandGroup
-from storage.errors import OrchError
+from orchestrator.commands import dashboard, db, report, setup, status, trial, worker
+from orchestrator.commands.data import group as data
+from orchestrator.commands.model import group as model
+from orchestrator.commands.study import group as study
+from orchestrator.terminal.failures import FAILED, report_error, report_os_error
+from orchestrator.terminal.help import CommandGroup
 
-FAILED = 1
-"""The command failed; the message says why."""
 USAGE_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """What Typer raises for a wrong command line; it has no public name there."""
 INTERRUPTED = 130
@@ -86,7 +86,7 @@ def main() -> None:
     except BrokenPipeError:
         _forget_stdout()
     except OSError as error:
-        code = _report_os_error(error)
+        code = report_os_error(error)
     sys.exit(code)
 
 
@@ -140,34 +140,6 @@ def _report_usage(error: Any) -> int:
         error.message = error.message.removeprefix("Value error, ").replace("Input should be", "It should be")
     error.show()
     return int(error.exit_code)
-
-
-def report_error(error: BaseException, *, debug: bool) -> int:
-    """Print what a person needs to know of an error, and return the exit code it means."""
-    if isinstance(error, OrchError):
-        for part in (f"orch: {error.what}", error.why, error.next_step):
-            if part:
-                typer.echo(part, err=True)
-        return error.exit_code
-    if isinstance(error, OSError):
-        return _report_os_error(error)
-    if isinstance(error, MemoryError):
-        typer.echo("orch: There is not enough memory for this.", err=True)
-        return FAILED
-    first_line = (str(error).strip().splitlines() or [""])[0]
-    hint = "" if debug else " The same command with --debug shows where; please report it."
-    typer.echo(f"orch: This is a defect in orch: {type(error).__name__}: {first_line}{hint}", err=True)
-    return FAILED
-
-
-def _report_os_error(error: OSError) -> int:
-    place = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        text = f"The disk is full{place}. Make room and run the command again; what was finished is kept."
-    else:
-        text = f"{error.strerror or error}{place}."
-    typer.echo(f"orch: {text}", err=True)
-    return FAILED
 
 
 def _forget_stdout() -> None:

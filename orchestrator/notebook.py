@@ -16,16 +16,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dashboards.figures import draw_study
-from dashboards.info import StudyView, list_trials, read_view
-from dashboards.outcomes import find_dataset, read_outcomes
-from storage.attempts import list_attempts
-from storage.engine import Database, open_database
+from dashboards.figures.gallery import draw_study
+from dashboards.tables.outcomes import find_dataset, read_outcomes
+from dashboards.tables.view import StudyView, list_trials, read_view
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.errors import UsageError
-from storage.ledger import read_curves
-from storage.selection import judge_selection
+from storage.results.ledger import read_curves
 from storage.settings import data_folders, storage_url
-from storage.studies import StudyRecord, list_studies, load_study
+from storage.studies.attempts import list_attempts
+from storage.studies.study import StudyRecord, list_studies, load_study
+from storage.trust.selection import judge_selection
 
 __all__ = ["Study", "list_study_names", "open_study"]
 

@@ -59,8 +59,8 @@ def rows() -> list[tuple[str, list[tuple[dict[str, float], float]]]]:
 
 def main() -> None:
     """Write the picture."""
-    from workers.augmentation import change, make_matrices
-    from workers.preview import tile
+    from workers.inputs.augmentation import change, make_matrices
+    from workers.objective.preview import tile
 
     card = draw_card()
     pictures = []

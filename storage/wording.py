@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
 
@@ -58,3 +59,10 @@ def best_file(study: str) -> str:
     It is named after the study: one name for all would let the winner of the second overwrite that of the first.
     """
     return shlex.quote(study.replace("/", "-") + ".json")
+
+
+def name_few(names: Iterable[str], limit: int = 5) -> str:
+    """The first few of many names, and how many more there are."""
+    listed = list(names)
+    rest = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return ", ".join(listed[:limit]) + rest

@@ -119,7 +119,7 @@ def reference_study() -> Path:
 
 
 def _make_tables(url: str) -> None:
-    from storage.engine import open_database
+    from storage.database.opening import open_database
 
     open_database(url, create=True).close()
 

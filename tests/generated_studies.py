@@ -22,15 +22,15 @@ import optuna
 import sqlalchemy as sa
 from optuna.storages._rdb import models
 
-from orchestrator.plan import plan_points
-from orchestrator.regimes import regime_one, regime_two
-from storage import tables
-from storage.distributions import distributions
-from storage.engine import Database
-from storage.ledger import FoldEpoch, run_key
-from storage.points import count_points
-from storage.spec import StudySpec
-from storage.studies import StudyRecord, create_study
+from orchestrator.planning.plan import plan_points
+from orchestrator.planning.regimes import regime_one, regime_two
+from storage.database import tables
+from storage.database.engine import Database
+from storage.results.ledger import FoldEpoch, run_key
+from storage.spec.distributions import distributions
+from storage.spec.study import StudySpec
+from storage.studies.points import count_points
+from storage.studies.study import StudyRecord, create_study
 
 TRAIN_IMAGES = 2079
 BEGAN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC).timestamp()

@@ -13,10 +13,10 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
-from storage.address import parse_url
-from storage.engine import open_database
-from storage.points import count_points
-from storage.studies import load_study
+from storage.database.address import parse_url
+from storage.database.opening import open_database
+from storage.studies.points import count_points
+from storage.studies.study import load_study
 from tests.light_worker import enter_namespace, work
 from tests.postgres import PostgresServer
 from tests.storm import account_for

@@ -9,13 +9,13 @@ import signal
 import threading
 from pathlib import Path
 
-from storage.engine import open_database
-from storage.studies import StudyRecord, find_study, load_study
-from storage.waiting import wait_for
+from storage.database.opening import open_database
+from storage.database.waiting import wait_for
+from storage.studies.study import StudyRecord, find_study, load_study
 from tests.studies import PretendObjective
-from workers.attempt import Attempt
-from workers.loop import Worker
-from workers.worker import draining_on_signals
+from workers.attempts.attempt import Attempt
+from workers.process.loop import Worker
+from workers.process.worker import draining_on_signals
 
 
 def enter_namespace(path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-from workers.training import FeatureSet, FoldTrainer
+from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.training.fold_trainer import FeatureSet, FoldTrainer
 
 IMAGES, FEATURES, TARGETS = 60, 12, 3
 TRAIN, VAL = np.arange(47), np.arange(47, IMAGES)

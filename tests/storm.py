@@ -14,11 +14,11 @@ from typing import Any
 import sqlalchemy
 import sqlalchemy.exc
 
-from orchestrator.verify import verify_study
-from storage.engine import open_database
+from orchestrator.studies.verify import verify_study
+from storage.database.opening import open_database
 from storage.errors import OrchError
-from storage.points import count_points, list_points
-from storage.studies import StudyRecord, load_study
+from storage.studies.points import count_points, list_points
+from storage.studies.study import StudyRecord, load_study
 from tests.light_worker import work
 from tests.postgres import PostgresServer
 from tests.studies import processes, rising_auc

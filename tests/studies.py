@@ -12,20 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from storage import points
-from storage.engine import Database
-from storage.ledger import FoldEpoch
-from storage.points import Claim
-from storage.spec import StudySpec, parse
-from storage.studies import StudyRecord, create_study
-from workers.attempt import Attempt, Outcome
-from workers.cross_validation import cross_validate
+from storage.database.engine import Database
+from storage.results.ledger import FoldEpoch
+from storage.spec.study import StudySpec, parse
+from storage.studies import points
+from storage.studies.points import Claim
+from storage.studies.study import StudyRecord, create_study
+from workers.attempts.attempt import Attempt, Outcome
+from workers.cross_validation.cross_validate import cross_validate
 
 TRAIN_IMAGES = 100
 
 processes = multiprocessing.get_context("forkserver")
 """Real processes that import the libraries once for all of them."""
-processes.set_forkserver_preload(["optuna", "alembic.command", "psycopg2", "storage.schema", "tests.studies"])
+processes.set_forkserver_preload(
+    ["optuna", "alembic.command", "psycopg2", "storage.database.schema", "tests.studies"]
+)
 
 
 def make_spec(name: str = "small", *, points: int = 6, pruner: str = "none", **changes: object) -> StudySpec:

@@ -1,1 +1,12 @@
-"""Looks for leaks and confounders in a data set before anything is trained on it."""
+"""Looks for leaks and confounders in a data set before anything is trained on it.
+
+- `admission`: Whether a study may be made on its data: no error that nobody accepted
+- `baselines`: How well a model scores that never sees a pixel, on the folds of the study
+- `evidence`: What an audit looks at: labels, groups, folds and everything that is known of an image without its pixels
+- `findings`: What an audit found, as plain records that are kept with a study
+- `images`: Findings that need the image files: copies across groups and sides, and what a file tells by its form
+- `near_duplicates`: Images that are one picture: the same one saved again, resized, brightened or flipped
+- `relations`: Findings on targets that say the same, or that nobody could have assessed
+- `report`: The whole audit of a data set or of a labels file
+- `splits`: Findings on who stands on which side: patients, groups, classes in folds
+"""

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.audit.findings import Finding, errors_of
 from storage.errors import DataError, UsageError
-from storage.findings import Finding, errors_of
 
 if TYPE_CHECKING:
-    from storage.datasets import Dataset
-    from storage.engine import Database
-    from storage.spec import StudySpec
+    from storage.data.datasets import Dataset
+    from storage.database.engine import Database
+    from storage.spec.study import StudySpec
 
 ACCEPTED = "Accepted by whoever made the study: "
 """How the warning begins that an accepted error leaves; it is shown with every result."""

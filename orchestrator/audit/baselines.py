@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.audit.evidence import Evidence
-from storage.findings import Finding
+from orchestrator.audit.findings import Finding
 from storage.wording import say_count
 
 CONFOUNDED = 0.70
@@ -205,7 +205,7 @@ def encode_tokens(names: Sequence[str]) -> np.ndarray | None:
 def _score(
     evidence: Evidence, kind: str, predictor: str, block: np.ndarray, others: tuple[str, ...]
 ) -> Baseline:
-    from workers.metrics import auc_per_label
+    from storage.metrics.epoch import auc_per_label
 
     rows = []
     for train, validation in evidence.folds:

@@ -12,7 +12,7 @@ import numpy as np
 from storage.errors import DataError
 
 if TYPE_CHECKING:
-    from storage.datasets import Dataset
+    from storage.data.datasets import Dataset
 
 ROWS_BEFORE_GUESSING = 20
 WORDS_FOR_PATIENTS = ("patient", "subject", "person", "case_id", "record", "mrn")
@@ -55,7 +55,7 @@ def from_dataset(dataset: Dataset, targets: Sequence[str], fold_count: int, seed
     Raises:
         DataError: the folder is damaged, or has fewer groups than folds.
     """
-    from storage.datasets import MANIFEST, read_columns, read_document
+    from storage.data.datasets import MANIFEST, read_columns, read_document
 
     choices = read_document(dataset.folder / MANIFEST).get("choices", {})
     places = [dataset.targets.index(target) for target in targets or dataset.targets]
@@ -96,8 +96,8 @@ def from_table(
     Raises:
         DataError: the file cannot be read as `orch data import` would, or has fewer groups than folds.
     """
-    from storage.datasets import number_groups
-    from storage.labels import read_groups, read_labels, read_split, read_table
+    from orchestrator.importing.labels import read_groups, read_labels, read_split, read_table
+    from storage.data.datasets import number_groups
 
     table = read_table(path)
     excluded = [filename_column, *group_columns, split_column or ""]
@@ -140,7 +140,7 @@ def _gather(
     fold_count: int,
     seed: int,
 ) -> Evidence:
-    from workers.folds import make_folds
+    from storage.data.folds import make_folds
 
     if len(labels) < fold_count:
         raise DataError(f"{source} has {len(labels)} rows, too few for {fold_count} folds.")

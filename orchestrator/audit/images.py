@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from storage.findings import Finding
-from storage.nearduplicates import Sketch, find_duplicates, sketch_file
+from orchestrator.audit.findings import Finding
+from orchestrator.audit.near_duplicates import Sketch, find_duplicates, sketch_file
 from storage.wording import say_count
 
 if TYPE_CHECKING:
-    from storage.datasets import Dataset
-    from storage.engine import Database
+    from storage.data.datasets import Dataset
+    from storage.database.engine import Database
 
 Report = Callable[[int, int], None]
 
@@ -37,7 +37,7 @@ def look_at_images(dataset: Dataset, report: Report | None = None) -> ImageFacts
     Raises:
         DataError: an image moved or changed.
     """
-    from storage.holdout import sketch_sealed
+    from storage.holdout.sealed import sketch_sealed
 
     dataset.check_images()
     done = 0
@@ -108,7 +108,7 @@ def find_copies(dataset: Dataset, facts: ImageFacts) -> list[Finding]:
 
 def find_sealed_elsewhere(dataset: Dataset, cache: Path, database: Database | None) -> list[Finding]:
     """Development images that are sealed in a hold-out known to this machine or to the database."""
-    from storage.holdout import find_unsealed
+    from storage.holdout.sealed import find_unsealed
 
     known = find_unsealed(dataset.sha256, cache=cache, database=database, besides=dataset.fingerprint)
     if not known:
@@ -144,6 +144,6 @@ def _describe_form(path: Path) -> tuple[str, ...]:
 
 
 def _few(names: list[str]) -> str:
-    from storage.datasets import name_few
+    from storage.wording import name_few
 
     return name_few(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from orchestrator.audit.evidence import Evidence
-from storage.findings import Finding
+from orchestrator.audit.findings import Finding
 from storage.wording import say_count
 
 FEWEST_ROWS = 20

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit.baselines import Baseline, judge_baselines, score_baselines
 from orchestrator.audit.evidence import Evidence
+from orchestrator.audit.findings import Finding, sort_findings
 from orchestrator.audit.images import find_copies, find_sealed_elsewhere, look_at_images
 from orchestrator.audit.relations import find_impossible, find_twins, judge_twins
 from orchestrator.audit.splits import find_groups_with_labels, find_single_classes, find_split_patients
-from storage.findings import Finding, sort_findings
 
 if TYPE_CHECKING:
-    from storage.datasets import Dataset
-    from storage.engine import Database
+    from storage.data.datasets import Dataset
+    from storage.database.engine import Database
 
 SCHEMA = "orch.audit/1"
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from orchestrator.audit.evidence import ROWS_BEFORE_GUESSING, Evidence
-from storage.findings import Finding
+from orchestrator.audit.findings import Finding
 from storage.wording import say_count
 
 FEW_GROUPS = 20
@@ -162,6 +162,6 @@ def find_single_classes(evidence: Evidence) -> list[Finding]:
 
 
 def _few(names: Sequence[str]) -> str:
-    from storage.datasets import name_few
+    from storage.wording import name_few
 
     return name_few(names)

@@ -1,1 +1,10 @@
-"""The commands of `orch`: each parses, calls one use case, and prints."""
+"""The commands of `orch`: each parses, calls one use case, and prints.
+
+- `dashboard`: `orch dashboard`
+- `db`: `orch db`: init, check, upgrade, grant-readonly
+- `report`: `orch report`
+- `setup`: `orch init`, `orch doctor` and `orch demo`: the first things a new user runs
+- `status`: `orch status`
+- `trial`: `orch trial`: show, replay
+- `worker`: `orch worker`
+"""

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import console
-from orchestrator.opening import open_storage
-from orchestrator.options import Storage
+from orchestrator.terminal import console
+from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.options import Storage
 
 
 def dashboard(
@@ -41,9 +41,9 @@ def dashboard(
     """
     import secrets
 
-    from dashboards.serve import serve_dashboard
-    from orchestrator.publishing import publish_unpublished
-    from orchestrator.stopping import leaving_on_signals
+    from dashboards.server.serve import serve_dashboard
+    from orchestrator.studies.publishing import publish_unpublished
+    from orchestrator.terminal.stopping import leaving_on_signals
     from storage.settings import dashboard_password
 
     with leaving_on_signals(), open_storage(storage) as database:

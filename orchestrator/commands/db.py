@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import console
-from orchestrator.help import CommandGroup
-from orchestrator.opening import open_storage
-from orchestrator.options import AsJson, Storage
+from orchestrator.terminal import console
+from orchestrator.terminal.help import CommandGroup
+from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.options import AsJson, Storage
 
 app = CommandGroup(help="Prepare and check the study database.")
 
@@ -25,12 +25,12 @@ def init(storage: Storage = None) -> None:
     Example:
       orch db init --storage postgresql://orch@db.example.org/studies
     """
-    from storage.address import parse_url
-    from storage.engine import Database
-    from storage.hosts import take_over
-    from storage.schema import schema_version
+    from storage.database.address import parse_url
+    from storage.database.engine import Database
+    from storage.database.hosts import take_over
+    from storage.database.schema import schema_version
+    from storage.database.waiting import described
     from storage.settings import storage_url
-    from storage.waiting import described
 
     # Opened without the check of the machine, which would refuse exactly what is to be mended.
     found = Database(parse_url(storage_url(storage)))
@@ -53,8 +53,8 @@ def check(storage: Storage = None, as_json: AsJson = False) -> None:
     Example:
       orch db check
     """
-    from storage.schema import schema_version
-    from storage.studies import list_studies
+    from storage.database.schema import schema_version
+    from storage.studies.study import list_studies
 
     with open_storage(storage) as database:
         document = {
@@ -78,12 +78,12 @@ def upgrade(storage: Storage = None) -> None:
     Example:
       orch db upgrade
     """
-    from storage.address import parse_url
-    from storage.engine import Database
+    from storage.database.address import parse_url
+    from storage.database.engine import Database
+    from storage.database.schema import upgrade as upgrade_schema
+    from storage.database.waiting import described
     from storage.errors import StorageNotFoundError
-    from storage.schema import upgrade as upgrade_schema
     from storage.settings import storage_url
-    from storage.waiting import described
 
     # Opened without the check of the tables, which would refuse exactly what is to be mended.
     database = Database(parse_url(storage_url(storage)))
@@ -118,7 +118,7 @@ def grant_readonly(
     Example:
       orch db grant-readonly viewer
     """
-    from storage.schema import grant_readonly as grant
+    from storage.database.schema import grant_readonly as grant
 
     with open_storage(storage) as database:
         grant(database, role)

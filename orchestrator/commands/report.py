@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import console
-from orchestrator.opening import open_storage
-from orchestrator.options import DataFolders, Storage
+from orchestrator.terminal import console
+from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.options import DataFolders, Storage
 
 
 def report(
@@ -47,10 +47,10 @@ def report(
       orch report lenet end-to-end frozen -o compared.html
       orch report first --figures figures --format svg
     """
-    from dashboards.figures import FORMATS
-    from orchestrator.reporting import write_figures, write_report
+    from dashboards.figures.gallery import FORMATS
+    from orchestrator.studies.reporting import write_figures, write_report
     from storage.errors import UsageError
-    from storage.files import check_place
+    from storage.files.writing import check_place
     from storage.settings import data_folders
 
     wanted = list(dict.fromkeys(formats or []))

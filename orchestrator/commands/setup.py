@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import console
-from orchestrator.options import AsJson, DataFolders, Storage
+from orchestrator.terminal import console
+from orchestrator.terminal.options import AsJson, DataFolders, Storage
 
 TEMPLATES = ("orch.toml", "study.toml")
 
@@ -27,7 +27,7 @@ def init(
       orch init
     """
     from storage.errors import UsageError
-    from storage.files import write_text
+    from storage.files.writing import write_text
 
     if not folder.is_dir():
         raise UsageError(f"The folder {folder} does not exist.", next_step="Make it first.")
@@ -51,7 +51,7 @@ def doctor(data: DataFolders = None, storage: Storage = None, as_json: AsJson = 
     """
     from dataclasses import asdict
 
-    from orchestrator.doctor import FAIL, check_machine
+    from orchestrator.machine.doctor import FAIL, check_machine
 
     checks = []
     for check in check_machine(storage, data):
@@ -80,6 +80,6 @@ def demo(
     Example:
       orch demo
     """
-    from orchestrator.demo import run_demo
+    from orchestrator.demo.first_run import run_demo
 
     raise typer.Exit(run_demo(folder, fresh=fresh))

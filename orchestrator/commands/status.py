@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import console
-from orchestrator.opening import open_storage
-from orchestrator.options import AsJson, Storage
+from orchestrator.terminal import console
+from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.options import AsJson, Storage
 from storage.wording import say_duration
 
 
@@ -25,7 +25,7 @@ def status(
     Example:
       orch status
     """
-    from orchestrator.fleet import fleet_document
+    from orchestrator.studies.fleet import fleet_document
 
     with open_storage(storage) as database:
         document = fleet_document(database, everybody=everybody)

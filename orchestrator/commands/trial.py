@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator import console
-from orchestrator.help import CommandGroup
-from orchestrator.opening import open_storage
-from orchestrator.options import AsJson, DataFolders, Storage, StudyName
+from orchestrator.terminal import console
+from orchestrator.terminal.help import CommandGroup
+from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.options import AsJson, DataFolders, Storage, StudyName
 from storage.wording import say_written
 
 app = CommandGroup(help="Look at single trials.")
@@ -28,8 +28,8 @@ def show(
     Example:
       orch trial show first 57
     """
-    from orchestrator.records import epoch_columns, epoch_means, trial_document
-    from storage.studies import load_study
+    from orchestrator.studies.records import epoch_columns, epoch_means, trial_document
+    from storage.studies.study import load_study
 
     with open_storage(storage) as database:
         study = load_study(database, name)
@@ -89,10 +89,10 @@ def replay(
     Example:
       orch trial replay first 57 --data my-data
     """
-    from orchestrator.replay import replay_recorded
-    from orchestrator.stages import show_stages
+    from orchestrator.studies.replay import replay_recorded
+    from orchestrator.terminal.stages import show_stages
     from storage.settings import cache_folder, data_folders
-    from storage.studies import load_study
+    from storage.studies.study import load_study
 
     with open_storage(storage) as database, show_stages() as report:
         document = replay_recorded(

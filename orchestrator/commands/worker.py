@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator import console
-from orchestrator.options import DataFolders, Storage
+from orchestrator.terminal import console
+from orchestrator.terminal.options import DataFolders, Storage
 
 
 def worker(
@@ -65,16 +65,16 @@ def worker(
       orch worker --gpus 0,1 --per-gpu 2 --forever
       orch worker first --processes 2 --on-finish 'orch study export $ORCH_STUDY -o $ORCH_STUDY.json'
     """
-    from orchestrator.processes import choose_slots, run_workers, visible_gpus
-    from orchestrator.worker_process import Request
-    from workers.supervisor import Slot
+    from orchestrator.machine.processes import choose_slots, run_workers, visible_gpus
+    from orchestrator.machine.worker_process import Request
+    from workers.process.supervisor import Slot
 
     slots = choose_slots(gpus, processes, per_gpu, visible=[] if gpus == "none" else visible_gpus())
     if storage:
         # The URL may hold a password, and everybody can read a command line: it goes by the environment.
         slots = [Slot(slot.label, {**slot.environment, "ORCH_STORAGE": storage}) for slot in slots]
     if len(slots) > 1 and not forever:
-        from orchestrator.opening import open_storage
+        from orchestrator.terminal.opening import open_storage
 
         with open_storage(storage):
             pass  # a wrong URL is said once, not by every process

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from orchestrator import cli
-from storage.engine import open_database
-from storage.imports import Choices, import_dataset
+from orchestrator.importing.choices import Choices
+from orchestrator.importing.imports import import_dataset
+from storage.database.opening import open_database
 from tests.studies import make_study
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -13,9 +13,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from dashboards.info import read_view
-from dashboards.publish import publish_study
-from storage.engine import open_database
+from dashboards.pages.publish import publish_study
+from dashboards.tables.view import read_view
+from storage.database.opening import open_database
 from tests.browser import open_browser, open_tab
 from tests.generated_studies import reference_study, regime_two_study, sized_study
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import optuna
 import pytest
 
-from orchestrator.radiographs import draw_radiographs
-from storage.engine import open_database
-from storage.ledger import read_curves
-from storage.points import list_points
-from storage.studies import load_study
+from orchestrator.demo.radiographs import draw_radiographs
+from storage.database.opening import open_database
+from storage.results.ledger import read_curves
+from storage.studies.points import list_points
+from storage.studies.study import load_study
 
 SMALL = (
     *(

@@ -115,7 +115,7 @@ def test_every_row_can_be_made_and_trained(
 
 def save_weights(path: Path) -> None:
     """Save a MobileNet with random weights in the form in which RadImageNet's come."""
-    from workers.devices import prepare
+    from workers.device.preparation import prepare
 
     prepare(1, 2)  # what runs first in a process decides for all tests after it
     import keras

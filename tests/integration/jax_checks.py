@@ -15,10 +15,11 @@ import pytest
 
 from storage.errors import DeviceSettledError, UsageError
 from tests.small_heads import make_trainer
-from workers import backend, devices
-from workers.jax_epoch import drop_units
-from workers.jax_optimizers import apply_step, masked_cross_entropy
-from workers.jax_sizes import SMALLEST, padded_size
+from workers.backends.jax.epoch import drop_units
+from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
+from workers.backends.jax.sizes import SMALLEST, padded_size
+from workers.device import backend
+from workers.device import preparation as devices
 
 STEP = {"learning_rate": 0.01, "epsilon": 1e-7, "beta_1": 0.9, "beta_2": 0.999, "momentum": 0.8}
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage.ledger import FoldEpoch
-from storage.objectives import AUC
-from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-from workers import devices
-from workers.early_stopping import PatientFold, train_together
-from workers.feature_set import FeatureSet
-from workers.replay import replay_trial
-from workers.training import FoldTrainer
+from storage.metrics.objectives import AUC
+from storage.results.ledger import FoldEpoch
+from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.device import preparation as devices
+from workers.inputs.feature_set import FeatureSet
+from workers.objective.replay import replay_trial
+from workers.training.early_stopping import PatientFold, train_together
+from workers.training.fold_trainer import FoldTrainer
 
 IMAGES, FEATURES, TARGETS = 60, 12, 3
 TRAIN_COUNTS = (47, 40, 33)

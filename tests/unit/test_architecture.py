@@ -1,5 +1,6 @@
 """The house stands as it is described: who may import whom, how long a file is, what is committed."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -7,12 +8,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
 
 from tests.conftest import REPOSITORY
 
 STOREYS = ("orchestrator", "workers", "dashboards", "storage")
-LONGEST_FILE = 320
+LONGEST_FILE, MOST_FILES = 350, 14
 SLOW_TO_IMPORT = {
     "jax",
     "keras",
@@ -57,12 +59,25 @@ def test_every_contract_on_imports_is_kept() -> None:
 @pytest.mark.parametrize(
     ("file", "line", "contract"),
     [
-        ("storage/spec.py", "import workers", "Imports go down only"),
-        ("workers/folds.py", "import dashboards", "Imports go down only"),
-        ("storage/spec.py", "import keras", "Storage knows neither"),
+        ("storage/spec/study.py", "import workers", "Imports go down only"),
+        ("workers/cross_validation/fold.py", "import dashboards", "Imports go down only"),
+        ("storage/spec/study.py", "import keras", "Storage knows neither"),
         ("dashboards/__init__.py", "import tensorflow", "Dashboards know neither"),
-        ("workers/folds.py", "import storage.holdout", "Nothing that trains can read the hold-out"),
-        ("storage/spec.py", "import storage.holdout", "Nothing that trains can read the hold-out"),
+        (
+            "workers/cross_validation/fold.py",
+            "import storage.holdout",
+            "Nothing that trains can read the hold-out",
+        ),
+        ("storage/spec/study.py", "import storage.holdout", "Nothing that trains can read the hold-out"),
+        ("storage/metrics/curves.py", "import storage.trust.noise", "Rooms of storage"),
+        ("workers/device/backend.py", "import workers.process.loop", "Rooms of workers"),
+        ("dashboards/tables/view.py", "import dashboards.pages.report", "Rooms of dashboards"),
+        ("orchestrator/versions.py", "import orchestrator.commands.worker", "Rooms of orchestrator"),
+        (
+            "workers/objective/memory.py",
+            "import storage.trust.noise",
+            "Nothing that trains judges the choice",
+        ),
     ],
 )
 def test_a_broken_contract_is_seen(tmp_path: Path, file: str, line: str, contract: str) -> None:
@@ -70,7 +85,7 @@ def test_a_broken_contract_is_seen(tmp_path: Path, file: str, line: str, contrac
         shutil.copytree(REPOSITORY / storey, tmp_path / storey, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     # What any worker does already, so that the hold-out can also be reached through storage.
-    (tmp_path / "workers" / "__init__.py").write_text("import storage.spec\n")
+    (tmp_path / "workers" / "__init__.py").write_text("import storage.spec.study\n")
     with (tmp_path / file).open("a") as opened:
         opened.write(f"\n{line}\n")
     checked = check_contracts(tmp_path)
@@ -86,6 +101,41 @@ def test_every_package_is_listed() -> None:
         for path in (REPOSITORY / storey).rglob("*.py")
     }
     assert set(project["tool"]["setuptools"]["packages"]) == found
+
+
+def list_rooms() -> dict[str, list[str]]:
+    """Folder -> the names of its modules."""
+    return {
+        str(folder.relative_to(REPOSITORY)): sorted(
+            path.stem for path in folder.glob("*.py") if path.stem != "__init__"
+        )
+        for storey in STOREYS
+        for folder in (REPOSITORY / storey).rglob("")
+        if folder.is_dir() and folder.name not in ("versions", "__pycache__")
+    }
+
+
+def test_a_room_is_small_enough_to_be_read_at_a_glance() -> None:
+    assert {name: files for name, files in list_rooms().items() if len(files) > MOST_FILES} == {}
+
+
+def test_the_sign_of_a_room_names_every_file_in_it() -> None:
+    for name, files in list_rooms().items():
+        if name in STOREYS or not files:
+            continue
+        sign = ast.get_docstring(ast.parse((REPOSITORY / name / "__init__.py").read_text())) or ""
+        assert re.findall(r"^- `(\w+)`", sign, re.MULTILINE) == files, name
+
+
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph(*STOREYS, include_external_packages=False)
+    lower: dict[str, set[str]] = {
+        module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules
+    }
+    # Leave what imports nothing that is left; what cannot be left stands on a circle.
+    while leaves := {module for module, imported in lower.items() if not imported & set(lower)}:
+        lower = {module: imported for module, imported in lower.items() if module not in leaves}
+    assert lower == {}
 
 
 def test_no_file_is_longer_than_one_can_keep_in_mind() -> None:

@@ -1,1 +1,13 @@
-"""Model builders, one per file."""
+"""Model builders, one per file.
+
+- `backbones`: Which backbones the installed Keras has, without importing it: a study is made in a second, Keras takes ten
+- `folding`: A frozen backbone that computes the same in fewer passes: batch normalisation folded into the convolutions before it
+- `head`: The dense head that is trained on pooled features
+- `head_pass`: The forward pass of a head with weights from outside: the same code under any backend of Keras
+- `lenet`: LeNet (LeCun et al. 1998) as the first reference study built it: the shallow baseline
+- `network`: A whole model from pixels to logits, of any kind that a spec names, and how it is run in training and outside
+- `own`: Models of the user's own: Python entry points of the group `orch.models`, installed beside orch on each worker
+- `precision`: In which numbers layers compute: Keras's mixed precision, weights always in float32
+- `transfer`: A frozen backbone of `keras.applications`: images in, one pooled feature vector per image out
+- `weights`: Which layer of a model a weights file does not fit
+"""

@@ -19,7 +19,7 @@ from workers.models.transfer import build_backbone, find_preprocessing, seeded
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec import StudySpec
+    from storage.spec.study import StudySpec
 
 Drop = Callable[[Any, int], Any]
 """Drops units of a tensor; the number tells the layers of a model apart."""

@@ -1,0 +1,13 @@
+"""Tables as Plotly figures.
+
+- `choice`: How sure the choice of the best trial is: all complete trials by rank, and which cannot be told from the best
+- `curve_picture`: The k-fold curves of one trial as a small SVG, for the trial's page in optuna-dashboard
+- `curves`: What happened during training: k-fold curves of one trial, of nine examples, and other numbers over epochs
+- `drawing`: What all figures share: the picture with its table, numbers short enough to send, empty figures that say why
+- `gallery`: All figures of a study in the order of a report, and their export as files
+- `importance`: Importance of hyperparameters beside what chance alone would show
+- `outcomes`: ROC with a band over folds, confusion tables and calibration of a trial's out-of-fold predictions
+- `palette`: Colours and templates of the figures: readable on paper and on a dark screen, and by colour-blind eyes
+- `search`: What was searched: scatter of random points, heat map of a grid, slices of every hyperparameter
+- `study`: How the study went: what pruning saved, how much folds differ, who worked when, and one study beside another
+"""

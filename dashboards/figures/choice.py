@@ -1,0 +1,80 @@
+"""How sure the choice of the best trial is: all complete trials by rank, and which cannot be told from the best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboards.figures.drawing import Picture, make_figure, note, shorten, trace
+from dashboards.figures.palette import BLUE, GREY, VERMILLION, fade
+from dashboards.tables.view import StudyView, Table
+
+MOST_BARS = 200
+"""More error bars than these hide the marks they belong to."""
+
+
+def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
+    """Values by rank with the noise of one trial; the line is the value corrected for having been chosen.
+
+    Args:
+        view: the study; at least one trial is complete.
+        selection: as `storage.trust.selection.judge_selection` gives it.
+    """
+    title = f"{view.study.name}: the best, and what cannot be told from it"
+    noise = selection["noise_per_trial"]
+    spread = f" Bars: the standard error of a trial over its folds ({noise:.4f})." if noise else ""
+    caption = (
+        f"Complete trials by rank. Blue: cannot be told from the best; grey: worse for sure.{spread} Dashed: what the "
+        f"best is worth once it is corrected for having been chosen. How sure is the best value? {selection['sentence']}."
+    )
+    equals = {one["point"] for one in selection["indistinguishable"]}
+    table = Table(
+        ("rank", "point", "trial", view.metric.name, "cannot_be_told_from_the_best"),
+        [
+            (rank, point.point, point.trial_number, point.value, point.point in equals)
+            for rank, point in enumerate(view.ranked, start=1)
+        ],
+    )
+    traces = []
+    for name, colour, wanted in (("cannot be told from the best", BLUE, True), ("told apart", GREY, False)):
+        rows = [row for row in table.rows if row[4] is wanted]
+        if not rows:
+            continue
+        bars = {"type": "constant", "value": noise, "color": fade(colour, 0.35), "thickness": 1.2, "width": 0}
+        traces.append(
+            trace(
+                "scatter", x=[row[0] for row in rows], y=shorten([row[3] for row in rows]), mode="markers", showlegend=True,
+                name=f"{name} ({len(rows)})", marker={"color": colour, "size": 6},
+                customdata=[[row[1], row[2]] for row in rows],
+                hovertemplate="rank %{x}: %{y:.4f}<br>point %{customdata[0]}, trial %{customdata[1]}<extra></extra>",
+                **({"error_y": bars} if noise and len(table.rows) <= MOST_BARS else {}),
+            )
+        )  # fmt: skip
+    figure = make_figure(
+        traces,
+        title=title,
+        height=380,
+        xaxis={"title": {"text": "rank"}, "zeroline": False},
+        yaxis={"title": {"text": view.metric.long_label}},
+    )
+    corrected = selection["corrected_value"]
+    text = "corrected" if corrected is not None else "corrected: at most"
+    corrected = corrected if corrected is not None else selection["corrected_at_most"]
+    if corrected is not None:
+        line = {"dash": "dash", "width": 1.8, "color": VERMILLION}
+        figure["layout"]["shapes"] = [
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": corrected,
+                "y1": corrected,
+                "line": line,
+            }
+        ]
+        # On the left the marks are the best ones, far above the line.
+        figure["layout"]["annotations"] = [
+            note(f"{text} {corrected:.4f}", xref="paper", x=0, xanchor="left", y=corrected, yanchor="top")
+        ]
+    return Picture("choice", title, caption, table, figure)

@@ -1,0 +1,230 @@
+"""optuna-dashboard, served by waitress behind a login, so that looking cannot change anything."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from dashboards.figures.curve_picture import draw_svg
+from dashboards.pages.notes import CURVES
+from dashboards.server.login import READING_METHODS, Application, Door, refuse
+from storage.database import tables
+from storage.database.engine import Database
+from storage.errors import UsageError
+from storage.metrics.objectives import AUC
+from storage.results.ledger import read_curves
+from storage.spec.study import from_json
+
+THREADS = 8
+LARGEST_REQUEST = 16 * 2**20
+
+SAFE_TYPES = frozenset(
+    {"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "text/csv", "application/json",
+     "application/pdf", "audio/mpeg", "audio/wav", "video/mp4"}
+)  # fmt: skip
+"""What an artifact may be shown as. Anything else, HTML and SVG above all, is handed over as a file."""
+
+PICTURE_PATH = re.compile(rf"/{CURVES}/(\d{{1,9}})/(\d{{1,9}})\.svg")
+DASHBOARD_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; object-src 'none'; connect-src 'self'; "
+    # optuna-dashboard's own policy: its parallel coordinates compile their shaders.
+    "style-src 'self' data: 'unsafe-inline'; script-src 'self' 'unsafe-eval'; frame-ancestors 'none'; base-uri 'none'"
+)
+SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; sandbox"
+
+
+def serve_dashboard(
+    database: Database,
+    *,
+    host: str,
+    port: int,
+    password: str | None,
+    allow_edit: bool,
+    secure: bool = False,
+    when_open: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve optuna-dashboard until the process is interrupted.
+
+    Args:
+        database: the studies.
+        host: the address to listen on.
+        port: the port to listen on.
+        password: what opens the door; None only on an address that this machine alone can reach.
+        allow_edit: whether requests that change something are let through.
+        secure: whether browsers come by HTTPS (a proxy in front), so that the cookie may insist on it.
+        when_open: called as soon as the address is taken: what is asked for from now on is answered.
+
+    Raises:
+        UsageError: the address cannot be listened on, or is open to others without a password.
+    """
+    import waitress
+
+    if password is None and not is_local(host):
+        raise UsageError(
+            f"{host} can be reached by other machines, and there is no login.",
+            why="Whoever reaches the dashboard sees every study, and with --allow-edit can delete it.",
+            next_step="Leave --no-login out, or listen on 127.0.0.1.",
+        )
+    application = make_application(database, password=password, allow_edit=allow_edit, secure=secure)
+    try:
+        server = waitress.create_server(
+            application, host=host, port=port, threads=THREADS, ident="orch",
+            max_request_body_size=LARGEST_REQUEST, clear_untrusted_proxy_headers=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise UsageError(
+            f"{host}:{port} cannot be listened on: {error.strerror or error}.",
+            why="Another program may use the port.",
+            next_step=f"Choose another: orch dashboard --port {port % 65535 + 1}",
+        ) from error
+    try:
+        when_open()
+        server.run()
+    finally:
+        server.close()
+
+
+def make_application(
+    database: Database, *, password: str | None, allow_edit: bool, secure: bool = False
+) -> Application:
+    """optuna-dashboard as a WSGI application: what it may do, how it is sent, and the login in front."""
+    from optuna_dashboard import wsgi
+
+    application: Application = wsgi(database.optuna, artifact_store=_artifact_store())
+    application = add_curves(application, database)
+    if not allow_edit:
+        application = refuse_changes(application)
+    application = send_safely(application)
+    if password is None:
+        return add_health(application, lambda: is_healthy(database))
+    return Door(application, password, is_healthy=lambda: is_healthy(database), secure=secure)
+
+
+def refuse_changes(application: Application) -> Application:
+    """The application behind a door that lets only reading requests through."""
+
+    def read_only(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environment.get("REQUEST_METHOD") in READING_METHODS:
+            return application(environment, start_response)
+        status, headers, body = refuse(
+            "This dashboard only shows. Start it with --allow-edit to change studies."
+        )
+        start_response(status, headers)
+        return [body]
+
+    return read_only
+
+
+def send_safely(application: Application) -> Application:
+    """The application with headers that keep what others uploaded from acting in the reader's browser."""
+
+    def safe(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        is_artifact = environment.get("PATH_INFO", "").startswith("/artifacts/")
+        # optuna-dashboard takes both for granted.
+        environment.setdefault("HTTP_ACCEPT_ENCODING", "identity")
+
+        def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+            dropped = {"access-control-allow-origin", "content-security-policy", "x-content-type-options"}
+            kept = [(name, value) for name, value in headers if name.lower() not in dropped]
+            if is_artifact:
+                kept = _as_artifact(kept)
+            kept += [
+                ("X-Content-Type-Options", "nosniff"),
+                ("Referrer-Policy", "no-referrer"),
+                ("X-Frame-Options", "DENY"),
+                ("Cross-Origin-Resource-Policy", "same-origin"),
+                ("Content-Security-Policy", SANDBOX if is_artifact else DASHBOARD_POLICY),
+            ]
+            return start_response(status, kept, error) if error else start_response(status, kept)
+
+        return application(environment, start)
+
+    return safe
+
+
+def add_curves(application: Application, database: Database) -> Application:
+    """The application with the drawn fold curves of trials, which their notes show."""
+
+    def curves(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        found = PICTURE_PATH.fullmatch(environment.get("PATH_INFO", ""))
+        if not found:
+            return application(environment, start_response)
+        body = _draw_curves(database, int(found[1]), int(found[2])).encode()
+        headers = [("Content-Type", "image/svg+xml"), ("Cache-Control", "private, max-age=10")]
+        start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
+        return [body]
+
+    return curves
+
+
+def add_health(application: Application, healthy: Callable[[], bool]) -> Application:
+    """The application with /healthz, for a server without a login."""
+
+    def answer(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environment.get("PATH_INFO") != "/healthz":
+            return application(environment, start_response)
+        fine = healthy()
+        start_response("200 OK" if fine else "503 Service Unavailable", [("Content-Type", "text/plain")])
+        return [b"ok\n" if fine else b"the database is away\n"]
+
+    return answer
+
+
+def is_healthy(database: Database) -> bool:
+    """Whether the database answers."""
+    try:
+        with database.reading() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    except sa.exc.SQLAlchemyError:
+        return False
+    return True
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _draw_curves(database: Database, study_id: int, trial_id: int) -> str:
+    of_study = tables.studies.c.optuna_study_id == study_id
+    with database.reading() as connection:
+        row = connection.execute(
+            sa.select(tables.points.c.study_uuid, tables.points.c.point, tables.studies.c.spec)
+            .join(tables.studies, tables.studies.c.uuid == tables.points.c.study_uuid)
+            .where(of_study, tables.points.c.trial_id == trial_id)
+        ).first()
+    rows = read_curves(database, row.study_uuid, row.point) if row else []
+    metric = from_json(row.spec).metric if row else AUC
+    return draw_svg(rows, f"Fold curves: {metric.label} over epochs", metric)
+
+
+def _as_artifact(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    kind = next((value for name, value in headers if name.lower() == "content-type"), "").partition(";")[0]
+    others = [
+        (name, value)
+        for name, value in headers
+        if name.lower() not in ("content-type", "content-disposition")
+    ]
+    if kind.strip().lower() in SAFE_TYPES:
+        return [*others, ("Content-Type", kind.strip().lower())]
+    return [*others, ("Content-Type", "application/octet-stream"), ("Content-Disposition", "attachment")]
+
+
+def _artifact_store() -> Any:
+    from storage.settings import artifacts_folder
+
+    folder = artifacts_folder()
+    if folder is None or not folder.is_dir():
+        return None
+    from optuna.artifacts import FileSystemArtifactStore
+
+    return FileSystemArtifactStore(str(folder))

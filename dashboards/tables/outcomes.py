@@ -1,0 +1,156 @@
+"""How the best trial's models judged images they had not seen: out-of-fold predictions beside the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.data.datasets import Dataset, load_dataset
+from storage.database.engine import Database
+from storage.errors import DataError
+from storage.metrics.calibration import brier_score, calibration_error, reliability
+from storage.metrics.curves import auc, roc_curve
+from storage.metrics.tables import Table as Confusion
+from storage.metrics.tables import tabulate
+from storage.results.predictions import read_predictions
+from storage.studies.study import StudyRecord
+
+GRID = np.linspace(0.0, 1.0, 101)
+"""False positive rates at which the curves of folds are averaged (Fawcett 2006, vertical averaging)."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Out-of-fold predictions of one trial.
+
+    Attributes:
+        targets: names, length t.
+        folds: one (labels, probabilities) per fold, each of shape (n, t); labels NaN where not assessed.
+    """
+
+    targets: tuple[str, ...]
+    folds: list[tuple[NDArray, NDArray]]
+
+    @property
+    def pooled(self) -> tuple[NDArray, NDArray]:
+        """Labels and probabilities of all folds together."""
+        return (
+            np.concatenate([labels for labels, _ in self.folds]),
+            np.concatenate([values for _, values in self.folds]),
+        )
+
+
+@dataclass(frozen=True)
+class MeanRoc:
+    """A ROC curve averaged over folds at the false positive rates of `GRID`; shapes (101,)."""
+
+    rate: NDArray
+    spread: NDArray
+    areas: list[float]
+
+
+def find_dataset(study: StudyRecord, folders: Sequence[Path] = ()) -> Dataset | None:
+    """The study's data set where this machine has it: in `folders` or where it was noted; None otherwise."""
+    noted = [Path(study.data_folder)] if study.data_folder else []
+    for folder in (*folders, *noted):
+        try:
+            dataset = load_dataset(folder)
+        except (DataError, OSError):
+            continue
+        if dataset.fingerprint == study.fingerprint:
+            return dataset
+    return None
+
+
+def read_outcomes(
+    database: Database, study: StudyRecord, point: int, dataset: Dataset | None
+) -> Outcomes | None:
+    """The out-of-fold predictions of a point beside their labels, or None where either is not here."""
+    if dataset is None:
+        return None
+    targets = tuple(study.spec.data.targets) or dataset.targets
+    columns = [dataset.targets.index(target) for target in targets if target in dataset.targets]
+    folds = [
+        (dataset.labels[fold.indices][:, columns].astype(np.float64), fold.values.astype(np.float64))
+        for fold in read_predictions(database, study.uuid, point)
+        if fold.values.shape[1] == len(columns)
+        and (not len(fold.indices) or fold.indices.max() < len(dataset.labels))
+    ]
+    return Outcomes(targets, folds) if folds and len(columns) == len(targets) else None
+
+
+def mean_roc(outcomes: Outcomes, target: int) -> MeanRoc | None:
+    """The ROC curve of one target averaged over the folds that have both classes; None where none has."""
+    rates, areas = [], []
+    for labels, values in outcomes.folds:
+        known = _assessed(labels[:, target])
+        if len(np.unique(labels[known, target])) < 2:
+            continue
+        curve = roc_curve(labels[known, target], values[known, target])
+        rates.append(np.interp(GRID, curve.x, curve.y))
+        areas.append(float(auc(labels[known, target], values[known, target])))
+    if not rates:
+        return None
+    stacked = np.stack(rates)
+    spread = stacked.std(axis=0, ddof=1) if len(rates) > 1 else np.zeros(len(GRID))
+    mean = stacked.mean(axis=0)
+    mean[0] = 0.0
+    return MeanRoc(mean, spread, areas)
+
+
+def macro_roc(outcomes: Outcomes) -> MeanRoc | None:
+    """The mean over targets of their mean curves: the macro average that the objective is."""
+    curves = [curve for place in range(len(outcomes.targets)) if (curve := mean_roc(outcomes, place))]
+    if not curves:
+        return None
+    rate = np.mean([curve.rate for curve in curves], axis=0)
+    spread = np.mean([curve.spread for curve in curves], axis=0)
+    return MeanRoc(rate, spread, [float(np.mean(curve.areas)) for curve in curves])
+
+
+def count_confusion(outcomes: Outcomes, threshold: float = 0.5) -> list[Confusion]:
+    """One confusion table per target, over all folds, where the label was assessed."""
+    labels, values = outcomes.pooled
+    tables = []
+    for place in range(len(outcomes.targets)):
+        known = _assessed(labels[:, place])
+        tables.append(tabulate(labels[known, place], values[known, place], threshold))
+    return tables
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Predicted and observed shares by bin, and their summary."""
+
+    predicted: list[float]
+    observed: list[float]
+    images: list[int]
+    brier: float
+    error: float
+
+
+def calibrate(outcomes: Outcomes) -> Calibration | None:
+    """Predicted against observed shares over all targets and folds; None without an assessed label."""
+    labels, values = outcomes.pooled
+    known = _assessed(labels)
+    if not known.any():
+        return None
+    truth, guess = labels[known], values[known]
+    bins = reliability(truth, guess)
+    filled = bins.images > 0
+    return Calibration(
+        predicted=[float(value) for value in bins.predicted[filled]],
+        observed=[float(value) for value in bins.observed[filled]],
+        images=[int(value) for value in bins.images[filled]],
+        brier=float(brier_score(truth, guess)),
+        error=float(calibration_error(truth, guess)),
+    )
+
+
+def _assessed(labels: NDArray) -> NDArray[np.bool_]:
+    known: NDArray[np.bool_] = ~np.isnan(labels)
+    return known

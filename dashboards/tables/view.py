@@ -1,0 +1,291 @@
+"""A study as plain tables, apart from any drawing: what figures, report, notes and notebooks are made of."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from storage.database.engine import Database
+from storage.metrics.objectives import Metric
+from storage.results.ledger import EpochMean, FoldEpoch, read_curves, read_mean_curves
+from storage.studies.attempts import AttemptRecord, list_attempts
+from storage.studies.point_records import PointCounts, PointRecord, count_points, list_points
+from storage.studies.study import StudyRecord
+
+EXAMPLES = 9
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of plain values; None where there is no value."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+    def to_csv(self) -> str:
+        """The table as CSV text."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(["" if cell is None or cell != cell else cell for cell in row] for row in self.rows)
+        return text.getvalue()
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """One look at a study.
+
+    Attributes:
+        means: the mean curve of each point that has one, by point.
+        read_at: when this was read, in seconds since 1970 by the clock of the database.
+    """
+
+    study: StudyRecord
+    counts: PointCounts
+    points: list[PointRecord]
+    attempts: list[AttemptRecord]
+    means: dict[int, list[EpochMean]]
+    read_at: float
+    _curves: dict[int, list[FoldEpoch]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def ranked(self) -> list[PointRecord]:
+        """Complete points, best first; of equals the earliest."""
+        complete = [
+            point
+            for point in self.points
+            if point.outcome == "COMPLETE" and point.value is not None and not math.isnan(point.value)
+        ]
+        return sorted(complete, key=lambda point: (-float(point.value or 0), point.point))
+
+    @property
+    def best(self) -> PointRecord | None:
+        """The complete point with the highest value, or None."""
+        return self.ranked[0] if self.ranked else None
+
+    @cached_property
+    def attempt_of(self) -> dict[int, AttemptRecord]:
+        """The attempt that settled each point, by point."""
+        by_id = {attempt.trial_id: attempt for attempt in self.attempts}
+        return {point.point: by_id[point.trial_id] for point in self.points if point.trial_id in by_id}
+
+    @property
+    def metric(self) -> Metric:
+        """What the study maximises; its values are scores of it."""
+        return self.study.spec.metric
+
+    @property
+    def searched(self) -> list[str]:
+        """The names of the searched hyperparameters."""
+        return list(self.study.spec.search)
+
+    @cached_property
+    def examples(self) -> list[PointRecord]:
+        """Up to nine complete points spread evenly from the best to the worst, of those with curves."""
+        known = [point for point in self.ranked if point.point in self.means]
+        if len(known) <= EXAMPLES:
+            return known
+        places = [round(place * (len(known) - 1) / (EXAMPLES - 1)) for place in range(EXAMPLES)]
+        return [known[place] for place in places]
+
+    def curves_of(self, point: int) -> list[FoldEpoch]:
+        """The fold-epochs of one point, where they were read."""
+        return self._curves.get(point, [])
+
+
+def read_view(database: Database, study: StudyRecord, *, with_curves: bool = True) -> StudyView:
+    """Read a study for figures.
+
+    Args:
+        database: where.
+        study: which.
+        with_curves: also read the fold-epochs of the examples.
+    """
+    means: dict[int, list[EpochMean]] = defaultdict(list)
+    for row in read_mean_curves(database, study.uuid, study.spec.metric):
+        means[row.point].append(row)
+    with database.reading() as connection:
+        now = database.now(connection)
+    view = StudyView(
+        study=study,
+        counts=count_points(database, study.uuid),
+        points=list_points(database, study.uuid),
+        attempts=list_attempts(database, study),
+        means=dict(means),
+        read_at=now,
+    )
+    if with_curves:
+        for point in view.examples:
+            view._curves[point.point] = read_curves(database, study.uuid, point.point)
+    return view
+
+
+def list_trials(view: StudyView) -> Table:
+    """One row per point: what was tried and what became of it, complete ones first, best first."""
+    names = view.searched
+    order = {"COMPLETE": 0, "PRUNED": 1, None: 2}
+    points = sorted(
+        view.points,
+        key=lambda point: (
+            order.get(point.outcome, 2),
+            -point.value if point.value is not None else math.inf,
+            point.point,
+        ),
+    )
+    rows = []
+    for point in points:
+        attempt = view.attempt_of.get(point.point)
+        folds = attempt.fold_values if attempt else ()
+        rows.append(
+            (
+                point.point,
+                point.trial_number,
+                describe_state(point),
+                point.value,
+                fold_spread(folds),
+                attempt.best_epoch if attempt else None,
+                *((point.params or {}).get(name) for name in names),
+                point.worker,
+                point.error,
+            )
+        )
+    columns = (
+        "point",
+        "trial",
+        "state",
+        view.metric.name,
+        "fold_sd",
+        "best_epoch",
+        *names,
+        "worker",
+        "error",
+    )
+    return Table(columns, rows)
+
+
+def describe_state(point: PointRecord) -> str:
+    """What became of a point in one word."""
+    if point.state == "done":
+        return str(point.outcome).lower()
+    return "running" if point.state == "claimed" else point.state
+
+
+def describe_attempt(attempt: AttemptRecord) -> str:
+    """What became of an attempt in one word."""
+    if attempt.state == "FAIL":
+        return attempt.outcome or "failed"
+    return attempt.state.lower()
+
+
+def fold_spread(values: Sequence[float]) -> float | None:
+    """The standard deviation over folds (n - 1), or None with fewer than two."""
+    finite = [value for value in values if value is not None and not math.isnan(value)]
+    return statistics.stdev(finite) if len(finite) > 1 else None
+
+
+def peak_epoch(means: Sequence[EpochMean]) -> int | None:
+    """The epoch at which the mean validation score was highest, the first of equals."""
+    known = [row for row in means if not math.isnan(row.score)]
+    return max(known, key=lambda row: (row.score, -row.epoch)).epoch if known else None
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """How many trials went how far, and the training that pruning saved.
+
+    Attributes:
+        epochs: 1 to the planned number.
+        running: how many trials trained in each epoch.
+        pruned: how many were stopped after each epoch.
+        spent: fold-epochs that were trained for settled points.
+        planned: fold-epochs that the same points would have cost without pruning.
+    """
+
+    epochs: list[int]
+    running: list[int]
+    pruned: list[int]
+    spent: int
+    planned: int
+
+    @property
+    def saved(self) -> float:
+        """The share of fold-epochs not trained, from 0 to 1."""
+        return 1 - self.spent / self.planned if self.planned else 0.0
+
+
+def count_stopping(view: StudyView) -> Stopping:
+    """Count what stopped when, over the points that are done."""
+    spec = view.study.spec
+    last = spec.training.epochs
+    running, pruned, spent, done = [0] * last, [0] * last, 0, 0
+    for point in view.points:
+        rows = view.means.get(point.point)
+        if point.state != "done" or not rows:
+            continue
+        done += 1
+        spent += sum(row.folds for row in rows)
+        reached = min(max(row.epoch for row in rows), last)
+        for epoch in range(reached):
+            running[epoch] += 1
+        if point.outcome == "PRUNED":
+            pruned[reached - 1] += 1
+    return Stopping(list(range(1, last + 1)), running, pruned, spent, done * spec.cv.folds * last)
+
+
+def compare_folds(view: StudyView) -> dict[int, list[float]]:
+    """By fold, from 0: how far each complete trial's fold lies from the mean of its folds, in units of the metric."""
+    differences: dict[int, list[float]] = defaultdict(list)
+    for point in view.ranked:
+        attempt = view.attempt_of.get(point.point)
+        values = attempt.fold_values if attempt else ()
+        finite = [value for value in values if value is not None and not math.isnan(value)]
+        if len(finite) < 2:
+            continue
+        mean = statistics.fmean(finite)
+        for fold, value in enumerate(values):
+            if value is not None and not math.isnan(value):
+                differences[fold].append(value - mean)
+    return dict(sorted(differences.items()))
+
+
+def compare_studies(views: Sequence[StudyView]) -> Table:
+    """One row per study: how its best trial did."""
+    columns = (
+        "study", "regime", "model", "weights", "complete", "pruned", "failed", "planned",
+        "metric", "value", "fold_sd", "folds", "best_epoch", "hyperparameters",
+    )  # fmt: skip
+    rows = []
+    for view in views:
+        best, spec = view.best, view.study.spec
+        attempt = view.attempt_of.get(best.point) if best else None
+        counts = view.counts
+        rows.append(
+            (
+                view.study.name, spec.study.regime, spec.model.backbone, spec.model.weights,
+                counts.complete, counts.pruned, counts.failed, counts.planned,
+                view.metric.name,
+                best.value if best else None,
+                fold_spread(attempt.fold_values) if attempt else None,
+                spec.cv.folds,
+                attempt.best_epoch if attempt else None,
+                show_params(best.params) if best else "",
+            )
+        )  # fmt: skip
+    return Table(columns, rows)
+
+
+def show_params(params: dict[str, Any] | None) -> str:
+    """Hyperparameters on one line."""
+    return ", ".join(f"{name} {show_number(value)}" for name, value in sorted((params or {}).items()))
+
+
+def show_number(value: Any) -> str:
+    """A hyperparameter as a person writes it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

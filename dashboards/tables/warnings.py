@@ -1,0 +1,40 @@
+"""Everything that a reader of a study's numbers should know before believing them, one sentence each."""
+
+from __future__ import annotations
+
+from dashboards.tables.view import StudyView, describe_attempt
+
+
+def list_warnings(view: StudyView) -> list[str]:
+    """The warnings given when the study was made, and those that its results call for."""
+    study, counts, best = view.study, view.counts, view.best
+    found = [str(warning) for warning in study.facts.get("warnings") or []]
+    left = counts.open + counts.running
+    if left:
+        state = "was stopped" if study.state == "stopped" else "is not finished"
+        found.append(f"The study {state}: {left:,} of {counts.planned:,} points have no result yet.")
+    if counts.failed:
+        found.append(
+            f"{counts.failed:,} of {counts.planned:,} points failed; their errors are in the table of trials."
+        )
+    if best is None:
+        found.append("No trial is complete, so there is no best one.")
+        return found
+    lost = sum(describe_attempt(attempt) == "lost" for attempt in view.attempts)
+    if lost:
+        found.append(
+            f"{lost:,} attempts were lost with their worker; every one of their points was given out again."
+        )
+    attempt = view.attempt_of.get(best.point)
+    if attempt and attempt.best_epoch == study.spec.training.epochs:
+        found.append(
+            f"The best epoch ({attempt.best_epoch}) of the best trial is the last one: longer training might score higher."
+        )
+    if counts.complete > 1:
+        found.append(
+            f"The best of {counts.complete:,} complete trials is chosen for its value, so the value is optimistic: "
+            "expect less on new data, and take the figures of the folds for the noise to judge a difference by."
+        )
+    if not study.spec.data.targets and not study.facts.get("targets"):
+        found.append("Every label of the data set counts in the objective; none was chosen.")
+    return found

@@ -1,0 +1,78 @@
+"""`orch data preview`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.terminal import console
+
+
+def preview(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE.png", help="The picture to write.")
+    ] = Path("augmentation.png"),
+    spec_file: Annotated[
+        Path | None,
+        typer.Option("--spec", metavar="FILE.toml", help="The spec of the study.", show_default=False),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="SECTION.KEY=VALUE",
+            help="Change one key of the spec; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Images to show.")] = 4,
+    copies: Annotated[int, typer.Option(min=1, max=20, metavar="N", help="Changed copies of each.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Which images and which changes.")] = 0,
+) -> None:
+    """Draw some of your images as training would see them.
+
+    Each row is one development image: as it is, resized to `model.image_size`, then changed as the spec says.
+
+    \b
+    Example:
+      orch data preview my-data --set augmentation.rotation=15 --set augmentation.shift=0.1 -o augmentation.png
+    """
+    import numpy
+
+    from orchestrator.planning.regimes import parse_settings
+    from storage.data.datasets import load_dataset
+    from storage.errors import UsageError
+    from storage.files.writing import check_place
+    from storage.spec.study import parse, read_toml
+    from workers.objective.preview import draw_preview
+
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"{out} does not end in .png.", next_step="For example: -o augmentation.png")
+    check_place(out)
+    document = read_toml(spec_file) if spec_file else {}
+    document["study"] = {**document.get("study", {}), "name": "preview"}
+    spec = parse(document, source=str(spec_file or "--set")).with_values(parse_settings(settings or []))
+    dataset = load_dataset(folder)
+    count = min(images, len(dataset.files))
+    chosen = numpy.random.default_rng(seed).choice(len(dataset.files), count, replace=False)
+    picture = draw_preview(
+        [dataset.files[place] for place in sorted(chosen)],
+        spec.model.image_size,
+        spec.all_hyperparameters,
+        seed,
+        copies,
+    )
+    _write_picture(picture, out)
+    console.say(f"Wrote {out}.")
+
+
+def _write_picture(picture: object, out: Path) -> None:
+    from PIL import Image
+
+    from storage.files.writing import replacing
+
+    with replacing(out) as partial:
+        Image.fromarray(picture).save(partial, format="PNG")  # type: ignore[arg-type]

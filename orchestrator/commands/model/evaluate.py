@@ -1,0 +1,201 @@
+"""`orch model evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.terminal import console
+from orchestrator.terminal.opening import database_if_any
+from orchestrator.terminal.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
+from storage.wording import say_count, say_instant, say_times
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subgroup",
+        metavar="COLUMN",
+        help="AUC within each value of a column of the labels file (numbers: quarters); may be given several times.",
+        show_default=False,
+    ),
+]
+
+
+def evaluate(
+    path: ModelPath,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="A dataset folder.", show_default=False)],
+    open_holdout: Annotated[
+        bool, typer.Option("--open-holdout", help="Judge on the sealed images; the opening is recorded.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Although it was opened before; that is recorded, too.")
+    ] = False,
+    tta: TestTimeRepeats = 0,
+    tta_by: TestTimeBy = "",
+    threshold: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="0.5 or another number; youden or sensitivity=0.9: chosen on out-of-fold predictions.",
+        ),
+    ] = "0.5",
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="Also recalibrated on out-of-fold predictions (Platt).")
+    ] = False,
+    subgroup: Columns = None,
+    visit: Annotated[
+        str,
+        typer.Option(
+            metavar="COLUMN[,COLUMN..]", help="Columns that name a visit: report the modified RUST score."
+        ),
+    ] = "",
+    resamples: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Resamples of the patients for intervals.")
+    ] = 1000,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE.json",
+            help="Write everything. Default with --open-holdout: MODEL.evaluation.json beside the model.",
+            show_default=False,
+        ),
+    ] = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a model on its sealed hold-out (once, on record), or on a data set from elsewhere, whole.
+
+    What an opened hold-out says is always kept: in -o, else beside the model as MODEL.evaluation.json (or
+    MODEL.evaluation.2.json and so on: none is overwritten).
+
+    \b
+    Example:
+      orch model evaluate model.keras --data my-data --open-holdout --tta 4 -o evaluation.json
+    """
+    from orchestrator.models.evaluation import Question, check_rule
+    from orchestrator.models.evaluation import evaluate as judge
+    from orchestrator.models.evaluation_files import SUFFIX, write_beside
+    from orchestrator.models.repeats import read_repeats
+    from orchestrator.studies.best import to_json
+    from orchestrator.terminal.progress import show_progress
+    from storage.data.datasets import load_dataset
+    from storage.files.writing import check_place, write_text
+
+    check_rule(threshold)
+    if out is not None or (open_holdout and path.exists()):
+        # Found out before the hold-out is opened, which happens once.
+        check_place(out if out is not None else path.with_suffix(SUFFIX))
+    question = Question(
+        open_holdout=open_holdout,
+        again=again,
+        threshold=threshold,
+        recalibrate=recalibrate,
+        subgroups=tuple(subgroup or ()),
+        visits=tuple(name.strip() for name in visit.split(",") if name.strip()),
+        resamples=resamples,
+    )
+    repeats = read_repeats(path, tta, tta_by, say=console.say)
+    with database_if_any(storage) as database, show_progress("Predicting") as report:
+        document = judge(
+            path, load_dataset(data), database, question, repeats, say=console.say, report=report
+        )
+    try:
+        text = to_json(console.without_nan(document))
+        if out is not None:
+            write_text(out, text)
+        elif open_holdout:
+            out = write_beside(path, text)
+        if out is not None:
+            console.say(f"The evaluation is kept in {out}.")
+    finally:
+        # Also where the disk is full: numbers of a hold-out are not to be lost.
+        if as_json:
+            console.print_json(document)
+        else:
+            _print(document)
+    for warning in document["warnings"]:
+        console.warn(warning)
+
+
+def _print(document: dict[str, Any]) -> None:
+    data, openings = document["data"], document["openings"]
+    images, groups = say_count(data["images"], "image"), say_count(data["groups"], "group")
+    console.print_facts(
+        [
+            ("model", f"{document['model']['file']} (SHA-256 {document['model']['sha256'][:12]}..)"),
+            ("judged on", f"{data['part']}: {images} of {groups}"),
+            ("data set", data["fingerprint"]),
+            ("hold-out opened", say_times(len(openings)) if openings else None),
+            *(
+                ("", f"{say_instant(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")
+                for one in openings
+            ),
+            ("threshold", document["threshold_rule"]),
+        ]
+    )
+    for name, scored in document["results"].items():
+        console.print_line()
+        rows = list(scored["labels"].items())
+        if len(rows) > 1:
+            rows += [("mean of labels", scored["macro"]), ("all together", scored["micro"])]
+        console.print_table(
+            ["metric", *(label for label, _ in rows)],
+            [
+                [metric, *(console.show_interval(row["metrics"][metric]) for _, row in rows)]
+                for metric in scored["micro"]["metrics"]
+            ],
+            title=f"{name} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)",
+        )
+    _print_table_of_errors(document["results"]["raw"])
+    for column, groups in document.get("subgroups", {}).items():
+        console.print_line()
+        console.print_table(
+            [column, "images", "groups", "AUC (mean of labels)"],
+            [
+                [
+                    name,
+                    part["images"],
+                    part["groups"],
+                    console.show_interval(part["macro"]["metrics"]["auc"]),
+                ]
+                for name, part in groups.items()
+            ],
+        )
+    if "rust" in document:
+        _print_rust(document["rust"])
+
+
+def _print_table_of_errors(scored: dict[str, Any]) -> None:
+    console.print_line()
+    names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
+    console.print_table(
+        ["label", "threshold", "TP", "FP", "FN", "TN"],
+        [
+            [
+                label,
+                row["threshold"],
+                *(
+                    None if row["table"][name] != row["table"][name] else int(row["table"][name])
+                    for name in names
+                ),
+            ]
+            for label, row in scored["labels"].items()
+        ],
+        title="raw: confusion tables",
+    )
+
+
+def _print_rust(rust: dict[str, Any]) -> None:
+    console.print_line()
+    console.print_facts(
+        [
+            ("RUST score", f"{rust['compared']} of {rust['visits']} visits have both radiographs, graded"),
+            *((name, console.show_interval(value)) for name, value in rust["agreement"].items()),
+        ]
+    )
+    for visit, reason in rust["without_score"].items():
+        console.print_line(f"no score: {visit} ({reason})")

@@ -1,0 +1,317 @@
+"""`orch study create`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.terminal import console
+from orchestrator.terminal.choices import Protocol, Pruner, Regime
+from orchestrator.terminal.opening import database_if_any, open_storage
+from orchestrator.terminal.options import AsJson, DataFolders, Storage
+from storage.errors import StorageError, StorageNotFoundError
+from storage.wording import say_count, say_duration
+
+if TYPE_CHECKING:
+    from orchestrator.audit.findings import Finding
+    from orchestrator.planning.estimate import Estimate
+    from orchestrator.planning.review import Review
+    from storage.data.datasets import Dataset
+    from storage.spec.study import StudySpec
+
+
+OBJECTIVES = {
+    "max_of_mean": "the best epoch's mean of {metric} over the folds (max_of_mean)",
+    "mean_of_max": "the mean over the folds of each one's best {metric} (mean_of_max)",
+    "last": "the mean of {metric} over the folds after the last epoch (last)",
+}
+"""What a trial is worth, in words: `study.objective`."""
+
+
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new study.", show_default=False)],
+    data: DataFolders = None,
+    regime: Annotated[
+        Regime | None,
+        typer.Option(
+            help="I: random search over batch size and dropout. II: grid over learning rate and epsilon.",
+            metavar="I|II",
+            case_sensitive=False,
+            show_default=False,
+        ),
+    ] = None,
+    protocol: Annotated[
+        Protocol | None,
+        typer.Option(
+            help="A baseline of the reference studies: fixed hyperparameters, k=10, 50 epochs.",
+            metavar="|".join(Protocol),
+            show_default=False,
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of points, where the search is no grid.", min=1, metavar="N", show_default="100"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of points, folds and training.", min=0, metavar="N", show_default="1337"),
+    ] = None,
+    pruner: Annotated[
+        Pruner | None,
+        typer.Option(
+            help="Rule that stops weak trials early.", metavar="|".join(Pruner), show_default="careful"
+        ),
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE.json",
+            help="Keep hyperparameters, model and data of an exported winner.",
+            show_default=False,
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option(
+            help="With --from: evaluate the finalists again so many times, with new folds and seeds, unpruned.",
+            min=2,
+            metavar="R",
+            show_default=False,
+        ),
+    ] = None,
+    finalists: Annotated[
+        int,
+        typer.Option(
+            help="With --repeats: how many are evaluated again, the winner and the next best.",
+            min=1,
+            metavar="N",
+        ),
+    ] = 3,
+    spec_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--spec", metavar="FILE.toml", help="A spec file; `orch init` writes one.", show_default=False
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="SECTION.KEY=VALUE",
+            help="Change one key of the spec, as in cv.folds=3; may be given several times. `orch init` writes a "
+            "study.toml that explains every key. The value is written as in TOML; a bare word is a text.",
+            show_default=False,
+        ),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept",
+            metavar="FINDING",
+            help="Make the study in spite of this error of `orch data audit`; kept with the study.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what the study will cost, and create nothing.")
+    ] = False,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a study with all its points.
+
+    A point is one set of hyperparameters to try; a trial is an attempt at it, by some worker, on all folds. Says what the study will
+    cost, then writes the spec and the points into the database. Running the same command again changes nothing.
+
+    \b
+    Examples:
+      orch study create first --regime I --data my-data
+      orch study create second --regime II --from best.json --data my-data
+      orch study create baseline --protocol lenet --data my-data
+      orch study create again --from best.json --repeats 5 --data my-data
+      orch study create small --regime I --trials 10 --set model.weights=none --data my-data --dry-run
+    """
+    from orchestrator.audit.admission import note_findings, refuse_errors
+    from orchestrator.planning.estimate import estimate_time
+    from orchestrator.planning.plan import plan_points
+    from orchestrator.planning.protocols import build_protocol
+    from orchestrator.planning.regimes import build_spec, read_best, tell_metric
+    from orchestrator.planning.review import choose_dataset, fill_in_data, fill_in_weights, review_study
+
+    best = read_best(from_) if from_ else None
+    if protocol is not None:
+        others = (regime, from_, spec_file, trials, pruner, repeats)
+        alone = all(other is None for other in others)
+        spec = build_protocol(name, protocol.value, seed=seed, settings=settings, alone=alone)
+    elif repeats is not None:
+        alone = all(other is None for other in (regime, spec_file, trials, pruner))
+        spec = _repeat(name, best, repeats, finalists, seed, settings, alone=alone)
+    else:
+        spec = build_spec(
+            name,
+            regime=regime.value if regime else None,
+            best=best,
+            spec_file=spec_file,
+            trials=trials,
+            seed=seed,
+            pruner=pruner.value if pruner else None,
+            settings=settings,
+        )
+    if told := tell_metric(spec, best):
+        console.say(told)
+    dataset = choose_dataset(data, spec.data.fingerprint)
+    spec = fill_in_weights(fill_in_data(spec, dataset))
+    points = plan_points(spec)
+    review = review_study(spec, points, dataset)
+    findings = _audit(storage, spec, dataset)
+    refuse_errors(findings, accept or [])
+    note_findings(review.facts, findings, accept or [])
+    if spec.study.regime == "II" and best is None:
+        review.warnings.append(
+            f"Regime II without --from best.json: batch size {spec.training.batch_size} and dropout "
+            f"{spec.model.dropout_rate:g} are defaults, not what Regime I found."
+        )
+    estimate = estimate_time(
+        spec,
+        points,
+        images=review.facts["images"],
+        train_images=review.facts["train_images"],
+        measured=_measure(storage, spec),
+    )
+    report = _describe_cost(spec, review, estimate)
+    if not as_json:
+        _print_cost(report, review)
+    if dry_run:
+        console.say("Nothing was created (--dry-run).")
+    else:
+        from storage.studies.study import create_study
+
+        with open_storage(storage, create=True) as database:
+            study = create_study(
+                database, spec, points, data_folder=str(dataset.folder.resolve()), facts=review.facts
+            )
+            report["uuid"] = study.uuid
+            console.say(f"The study {name!r} is in {database.url_text}. Next: orch worker {name}")
+    if as_json:
+        console.print_json({**report, "created": not dry_run, "warnings": review.warnings})
+
+
+def _repeat(
+    name: str,
+    best: dict[str, Any] | None,
+    repeats: int,
+    finalists: int,
+    seed: int | None,
+    settings: list[str] | None,
+    *,
+    alone: bool,
+) -> StudySpec:
+    from orchestrator.planning.regimes import parse_settings, repeat_finalists
+    from storage.errors import UsageError
+
+    if best is None or not alone:
+        raise UsageError(
+            "--repeats goes with --from best.json, and without --regime, --spec, --trials and --pruner.",
+            why="It evaluates the finalists of that study again, as they were.",
+        )
+    spec = repeat_finalists(name, best, repeats=repeats, finalists=finalists)
+    values = parse_settings(settings or []) | ({} if seed is None else {"study.seed": seed})
+    return spec.with_values(values) if values else spec
+
+
+def _audit(storage: str | None, spec: StudySpec, dataset: Dataset) -> list[Finding]:
+    from orchestrator.audit.admission import audit_for_study
+    from orchestrator.terminal.progress import show_progress
+    from storage.settings import cache_folder
+
+    with database_if_any(storage) as database, show_progress("Auditing images") as report:
+        return audit_for_study(spec, dataset, cache=cache_folder(), database=database, report=report)
+
+
+def _measure(storage: str | None, spec: StudySpec) -> float | None:
+    from orchestrator.planning.estimate import measured_seconds
+
+    try:
+        with open_storage(storage) as database:
+            return measured_seconds(database, spec)
+    except (StorageError, StorageNotFoundError):
+        return None  # no study database yet: nothing was measured
+
+
+def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[str, Any]:
+    from orchestrator.planning.plan import fold_epochs
+    from orchestrator.planning.review import describe_model, describe_pruner
+
+    return {
+        "study": spec.study.name,
+        "regime": spec.study.regime,
+        "model": describe_model(spec),
+        "pruner": describe_pruner(spec),
+        "points": spec.point_count,
+        "folds": spec.cv.folds,
+        "epochs": spec.training.epochs,
+        "fold_epochs": fold_epochs(spec),
+        "metric": spec.metric.name,
+        "objective": spec.study.objective,
+        "images": review.facts["images"],
+        "groups": review.facts["groups"],
+        "targets": len(review.facts["targets"]),
+        "train_images": review.facts["train_images"],
+        "schedule": estimate.schedule,
+        "search": {name: searched.model_dump(exclude_none=True) for name, searched in spec.search.items()},
+        "fixed": spec.hyperparameters,
+        "estimate": {
+            "extraction_seconds": estimate.extraction_seconds,
+            "fold_epoch_seconds": estimate.fold_epoch_seconds,
+            "total_seconds": estimate.total_seconds,
+            "basis": estimate.basis,
+        },
+        "fingerprint": spec.data.fingerprint,
+        "spec_hash": spec.spec_hash,
+    }
+
+
+def _print_cost(report: dict[str, Any], review: Review) -> None:
+    low, high = min(report["train_images"]), max(report["train_images"])
+    estimate = report["estimate"]
+    console.print_facts(
+        [
+            ("study", report["study"]),
+            (
+                "data",
+                f"{say_count(report['images'], 'image')} of {say_count(report['groups'], 'group')}, {say_count(report['targets'], 'label')}",
+            ),
+            ("model", report["model"]),
+            (
+                "search",
+                ", ".join(f"{name} {_show_search(how)}" for name, how in sorted(report["search"].items())),
+            ),
+            ("fixed", console.show_params(report["fixed"])),
+            ("points", report["points"]),
+            ("folds", f"{report['folds']} of {low if low == high else f'{low} to {high}'} training images"),
+            ("schedule", report["schedule"]),
+            ("epochs", report["epochs"]),
+            ("objective", OBJECTIVES[report["objective"]].format(metric=report["metric"])),
+            ("pruner", report["pruner"]),
+            ("fold-epochs", f"{report['fold_epochs']} (points x folds x epochs) when nothing is pruned"),
+            (
+                "time",
+                f"about {say_duration(estimate['total_seconds'])} for one worker when nothing is pruned, "
+                f"of it {say_duration(estimate['extraction_seconds'])} for the features "
+                f"(basis: {estimate['basis']})",
+            ),
+        ]
+    )
+    for warning in review.warnings:
+        console.warn(warning)
+
+
+def _show_search(searched: dict[str, Any]) -> str:
+    if "values" in searched:
+        return "{" + ", ".join(v if isinstance(v, str) else f"{v:g}" for v in searched["values"]) + "}"
+    return f"[{searched['low']:g}, {searched['high']:g}]{' log' if searched['log'] else ''}"

@@ -1,0 +1,114 @@
+"""`orch study export`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.studies.next_steps import tell_warnings
+from orchestrator.terminal import console
+from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.options import Storage, StudyName
+from storage.wording import best_file
+
+
+def export(
+    name: StudyName,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Where best.json goes.", show_default="stdout"),
+    ] = None,
+    trials_csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write every point as CSV.", show_default=False)
+    ] = None,
+    folds_csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write every fold and epoch as CSV.", show_default=False),
+    ] = None,
+    spec_toml: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the spec, as `--spec` reads it.", show_default=False),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write all curves as TensorBoard logs.", show_default=False),
+    ] = None,
+    storage: Storage = None,
+) -> None:
+    """Write the winner as best.json.
+
+    Regime II and the final training start from it. Works on an unfinished study too, and says so.
+
+    \b
+    Example:
+      orch study export first -o best.json --trials-csv trials.csv
+    """
+    from orchestrator.studies import best as exporting
+    from orchestrator.studies.reporting import write_event_files
+    from storage.files.writing import check_place, write_text
+    from storage.results.ledger import read_curves
+    from storage.studies.points import list_points
+    from storage.studies.study import load_study
+
+    for path in (output, trials_csv, folds_csv, spec_toml):
+        if path is not None:
+            check_place(path)
+    with open_storage(storage) as database:
+        study = load_study(database, name)
+        document = exporting.best_document(database, study)
+        files: list[tuple[Path, str]] = []
+        if trials_csv:
+            files.append((trials_csv, exporting.trials_csv(list_points(database, study.uuid))))
+        if folds_csv:
+            curves = read_curves(database, study.uuid)
+            files.append((folds_csv, exporting.folds_csv(list_points(database, study.uuid), curves)))
+        if spec_toml:
+            files.append((spec_toml, exporting.spec_toml(study.spec)))
+        if tensorboard:
+            write_event_files(database, study, tensorboard)
+            console.say(f"Wrote the curves; see them with: tensorboard --logdir {tensorboard}")
+    if output:
+        files.append((output, exporting.to_json(document)))
+    replaced = _winner_of_another(output, name) if output else None
+    for path, text in files:
+        write_text(path, text)
+        console.say(f"Wrote {path}.")
+    if replaced is not None:
+        console.warn(
+            f"{output} held the winner of the study {replaced!r} until now, and the two share that file name. "
+            f"`orch study export {shlex.quote(replaced)} -o {best_file(replaced)}` writes that one again."
+        )
+    if output is None:
+        console.print_json(document)
+    _say_what_to_know(document)
+
+
+def _winner_of_another(path: Path, study: str) -> str | None:
+    """The study whose best.json is about to be overwritten; None where that is no loss."""
+    from orchestrator.planning.regimes import read_best
+    from storage.errors import SpecError
+
+    try:
+        other = read_best(path).get("study")
+    except (SpecError, OSError):
+        return None  # there is no such file, or it is none of ours
+    return other if isinstance(other, str) and other != study else None
+
+
+def _say_what_to_know(document: dict[str, Any]) -> None:
+    if document["selection"]:
+        console.say(f"How sure is the best value? {document['selection']['sentence']}.")
+    for warning in tell_warnings(document["study"], document["warnings"]):
+        console.warn(warning)
+    if document["points"]["open"]:
+        console.warn(
+            f"The study is not finished: {document['points']['open']} of {document['points']['planned']} "
+            "points are open."
+        )
+    if document["best_epoch_is_last"]:
+        console.warn(
+            f"The best epoch ({document['best_epoch']}) is the last one: longer training might score higher."
+        )

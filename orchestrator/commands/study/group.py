@@ -1,0 +1,227 @@
+"""`orch study`: list, show, stop, resume, delete. The other commands on studies have files of their own."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.commands.study.create import create
+from orchestrator.commands.study.export import export
+from orchestrator.commands.study.verify import verify
+from orchestrator.commands.study.watch import watch
+from orchestrator.studies.next_steps import tell_warnings
+from orchestrator.terminal import console
+from orchestrator.terminal.help import CommandGroup
+from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.options import AsJson, Storage, StudyName
+from storage.wording import say_count, say_instant
+
+app = CommandGroup(help="Create studies, follow them, and take their results away.")
+
+app.command("create")(create)
+app.command("watch")(watch)
+app.command("export")(export)
+app.command("verify", short_help="Account for every point, attempt and fold.")(verify)
+
+SHOWN_POINTS = 10
+"""How many of the best points `orch study show` lists."""
+
+
+@app.command("list")
+def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
+    """List the studies and how far they are.
+
+    \b
+    Example:
+      orch study list
+    """
+    from orchestrator.studies.records import study_document
+    from storage.studies import study as studies
+
+    with open_storage(storage) as database:
+        documents = [study_document(database, study) for study in studies.list_studies(database)]
+    if as_json:
+        console.print_json(documents)
+        return
+    if not documents:
+        console.say("There is no study yet. `orch study create` makes one.")
+        return
+    columns = (
+        "study",
+        "regime",
+        "state",
+        "points",
+        "complete",
+        "pruned",
+        "failed",
+        "running",
+        "best",
+        "created",
+    )
+    console.print_table(columns, [_row(document) for document in documents])
+
+
+@app.command()
+def show(
+    name: StudyName,
+    warnings: Annotated[
+        bool, typer.Option("--warnings", help="In full, the warnings given when the study was made.")
+    ] = False,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one study: counts, best points, failures.
+
+    \b
+    Example:
+      orch study show first
+    """
+    from orchestrator.studies.records import study_document
+    from storage.studies.study import load_study
+
+    with open_storage(storage) as database:
+        document = study_document(database, load_study(database, name), whole=True)
+    if as_json:
+        console.print_json(document)
+        return
+    _print_study(document, in_full=warnings)
+
+
+@app.command()
+def stop(name: StudyName, storage: Storage = None) -> None:
+    """Let workers claim no further point.
+
+    What they hold already is finished.
+
+    \b
+    Example:
+      orch study stop first
+    """
+    from storage.studies import study as studies
+
+    with open_storage(storage) as database:
+        studies.stop_study(database, studies.load_study(database, name))
+    console.say(f"Stopped. Points in work are finished; `orch study resume {name}` opens the study again.")
+
+
+@app.command()
+def resume(name: StudyName, storage: Storage = None) -> None:
+    """Open a stopped study again.
+
+    \b
+    Example:
+      orch study resume first
+    """
+    from storage.studies import study as studies
+
+    with open_storage(storage) as database:
+        studies.resume_study(database, studies.load_study(database, name))
+    console.say(f"Open. Next: orch worker {name}")
+
+
+@app.command()
+def delete(
+    name: StudyName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    storage: Storage = None,
+) -> None:
+    """Delete a study with all its results.
+
+    Workers that are at work on it are stopped first. Its points, fold results, predictions and trials go with it.
+
+    \b
+    Example:
+      orch study delete first --yes
+    """
+    from storage.studies import study as studies
+    from storage.studies.deletion import stop_and_delete
+    from storage.studies.points import count_points
+
+    with open_storage(storage) as database:
+        study = studies.load_study(database, name)
+        counts = count_points(database, study.uuid)
+        done = counts.complete + counts.pruned
+        if not yes:
+            _ask(f"Delete the study {name!r} with {done} finished of {counts.planned} points for good?", name)
+        if counts.running:
+            console.say(
+                f"Taking {say_count(counts.running, 'point')} from {'its worker' if counts.running == 1 else 'their workers'} first."
+            )
+        stop_and_delete(database, study, patience=study.spec.study.lease_seconds / 2)
+    console.say(f"Deleted the study {name!r}.")
+
+
+def _ask(question: str, name: str) -> None:
+    from storage.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "There is nobody to ask whether the study is really to be deleted.",
+            next_step=f"`orch study delete {name} --yes` deletes without asking.",
+        )
+    if not typer.confirm(question, err=True):
+        console.say("Nothing was deleted.")
+        raise typer.Exit(1)
+
+
+def _row(document: dict[str, Any]) -> list[Any]:
+    counts = document["points"]
+    best = document["best"]
+    return [
+        document["study"],
+        document["regime"],
+        "finished" if document["is_settled"] else document["state"],
+        counts["planned"],
+        counts["complete"],
+        counts["pruned"],
+        counts["failed"],
+        counts["running"],
+        best["value"] if best else None,
+        say_instant(document["created_at"]),
+    ]
+
+
+def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
+    counts, best, facts = document["points"], document["best"], document["facts"]
+    console.print_facts(
+        [
+            ("study", document["study"]),
+            ("regime", document["regime"]),
+            ("state", "finished" if document["is_settled"] else document["state"]),
+            ("created", say_instant(document["created_at"])),
+            (
+                "data",
+                f"{facts.get('images')} images of {facts.get('groups')} groups, {document['fingerprint'][:19]}",
+            ),
+            ("data folder", document["data_folder"]),
+            ("points", ", ".join(f"{count} {state}" for state, count in counts.items())),
+            (f"best {document['metric']}", f"{best['value']:.4f} at point {best['point']}" if best else None),
+        ]
+    )
+    if document["selection"]:
+        console.print_line(f"\nHow sure is the best value? {document['selection']['sentence']}.")
+    points = document["all_points"]
+    finished = [point for point in points if point["value"] is not None]
+    # A pruned point's value is what it had when it was stopped, so complete points come first.
+    finished.sort(key=lambda point: (point["outcome"] != "COMPLETE", -point["value"]))
+    _print_points("Best points", finished[:SHOWN_POINTS], ("trial", "outcome", "value"))
+    _print_points(
+        "In work", [p for p in points if p["state"] == "claimed"], ("trial", "epoch", "worker", "attempt")
+    )
+    _print_points(
+        "Failed", [p for p in points if p["state"] == "failed"], ("trial", "failures", "losses", "error")
+    )
+    warnings = facts.get("warnings", [])
+    for warning in warnings if in_full else tell_warnings(document["study"], warnings):
+        console.warn(warning)
+
+
+def _print_points(title: str, points: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    if points:
+        console.print_line()
+        rows = [
+            [p["point"], *(p[name] for name in columns), console.show_params(p["params"])] for p in points
+        ]
+        console.print_table(("point", *columns, "hyperparameters"), rows, title=title)

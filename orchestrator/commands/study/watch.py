@@ -1,0 +1,44 @@
+"""`orch study watch`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from orchestrator.terminal import console
+from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.options import Storage, StudyName
+from storage.wording import say_count
+
+
+def watch(
+    name: StudyName,
+    interval: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Seconds between two looks.", min=0.2)
+    ] = 5.0,
+    storage: Storage = None,
+) -> None:
+    """Follow a study until it is finished.
+
+    One live table on a terminal, a line for every change elsewhere; ends when every point is done or failed,
+    and when the study is stopped and nothing of it runs.
+
+    \b
+    Example:
+      orch study watch first
+    """
+    from orchestrator.studies.next_steps import tell_settled, tell_stopped
+    from orchestrator.studies.watch import watch_live, watch_study
+    from storage.studies.study import load_study
+
+    with open_storage(storage) as database:
+        study = load_study(database, name)
+        if console.is_drawn(sys.stdout):
+            counts = watch_live(database, study, interval=interval)
+        else:
+            counts = watch_study(database, study, print_line=typer.echo, interval=interval)
+    console.say(tell_settled(name, counts) if counts.is_settled else tell_stopped(name, counts))
+    if counts.failed:
+        console.warn(f"{say_count(counts.failed, 'point')} failed; `orch study show {name}` says why.")

@@ -1,0 +1,291 @@
+"""From a folder of images and a labels file to a dataset folder; the images stay where they are."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestrator.importing.choices import Choices
+from orchestrator.importing.class_folders import read_class_folders
+from orchestrator.importing.doubts import describe_doubts, describe_side
+from orchestrator.importing.image_files import ImageFacts, inspect_images, match_images
+from orchestrator.importing.labels import Labels, Table, read_groups, read_labels, read_split, read_table
+from storage.data.datasets import (
+    COLUMNS,
+    MANIFEST,
+    PLACES,
+    SCHEMA,
+    Dataset,
+    Report,
+    describe_row,
+    digest_rows,
+    fingerprint_of,
+    load_dataset,
+    number_groups,
+)
+from storage.data.dicom import group_by_patient
+from storage.data.folders import write_columns, write_lines, write_whole
+from storage.data.splitting import check_sides, split_holdout
+from storage.errors import DataError
+from storage.holdout import sealed as holdout
+from storage.wording import name_few
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Everything known of each image, in canonical order: by SHA-256, then labels.
+
+    `order` gives the row of the table for each; `table` and `others` (its columns that are no labels) keep the
+    order of the file.
+    """
+
+    table: Table
+    others: list[dict[str, str]]
+    order: list[int]
+    paths: list[str]
+    facts: list[ImageFacts]
+    labels: np.ndarray
+    groups: np.ndarray
+
+
+def import_dataset(
+    images: Path,
+    labels: Path | None,
+    out: Path,
+    choices: Choices | None = None,
+    *,
+    cache: Path | None = None,
+    database: Database | None = None,
+    report: Report | None = None,
+) -> Dataset:
+    """Check images and labels, split them, and write the dataset folder `out`, whole or not at all.
+
+    Args:
+        images: the folder of JPEG and PNG files; subfolders are searched.
+        labels: the CSV file; None where the images are in class folders, whose names are then the classes.
+        out: the folder to make.
+        choices: which columns mean what; the defaults when left out.
+        cache: the cache folder of this machine, where sealed images are known by their hash.
+        database: the study database, where they are known too.
+        report: called with (images done, all images).
+
+    Raises:
+        DataError: anything wrong with the input; names the file or the line.
+    """
+    choices = choices or Choices()
+    _check_choices(choices)
+    _check_free(out)
+    table = read_table(labels) if labels else read_class_folders(images)
+    paths = match_images(table, choices.filename_column, images)
+    excluded = [choices.filename_column, *choices.group_columns, choices.split_column or ""]
+    read = read_labels(table, targets=choices.targets, class_column=choices.class_column, excluded=excluded)
+    groups = read_groups(table, choices.group_columns) if choices.group_columns else None
+    if choices.group_dicom:
+        groups = group_by_patient([images / path for path in paths])
+    sides = read_split(table, choices.split_column) if choices.split_column else None
+    facts = inspect_images(images, paths, report)
+    rows = _order_rows(table, paths, facts, read, groups)
+    held = _choose_holdout(rows, sides, choices)
+    check_sides(rows.groups, [np.flatnonzero(held), np.flatnonzero(~held)])
+    return _write(images, out, rows, read, held, choices, sides, cache, database)
+
+
+def _check_choices(choices: Choices) -> None:
+    if not 0 <= choices.holdout < 1:
+        raise DataError(
+            f"--holdout {choices.holdout:g} is not a share: it must be at least 0 and below 1.",
+            next_step="0.15 seals 15 %, 0 seals nothing.",
+        )
+    if choices.group_dicom and choices.group_columns:
+        raise DataError("--group and --group-dicom were both given.", next_step="Give one of them.")
+    if not 0 <= choices.seed < 2**32:
+        raise DataError(f"--seed {choices.seed} is not between 0 and {2**32 - 1}.")
+
+
+def _check_free(out: Path) -> None:
+    if (out / MANIFEST).exists():
+        raise DataError(
+            f"{out} is already a dataset folder.",
+            why="An import never writes over another: its hold-out would be unsealed.",
+            next_step="Choose another --out; `orch data show` tells what is in this one.",
+        )
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} exists and is not an empty folder.", next_step="Choose another --out.")
+
+
+def _order_rows(
+    table: Table,
+    paths: list[str],
+    facts: list[ImageFacts],
+    labels: Labels,
+    groups: Sequence[tuple[str, ...]] | None,
+) -> Rows:
+    """Bring rows into an order that only the images and labels decide.
+
+    Raises:
+        DataError: one image in several groups.
+    """
+    copies = defaultdict(list)
+    for row, fact in enumerate(facts):
+        copies[fact.sha256].append(row)
+    if groups is not None:
+        torn = [rows for rows in copies.values() if len({groups[row] for row in rows}) > 1]
+        if torn:
+            raise DataError(
+                f"{len(torn)} images are the same file in different groups: "
+                + name_few(
+                    " = ".join(f"{paths[row]} (line {table.lines[row]})" for row in rows) for rows in torn
+                )
+                + ".",
+                why="A copy under another patient would carry an image across the split.",
+                next_step="Remove the copies, or mend the group column.",
+            )
+    # Without groups, copies of an image share a group, so that they are never on both sides.
+    keys: list[Any] = list(groups) if groups is not None else [fact.sha256 for fact in facts]
+    marks = [describe_row(facts[row].sha256, _as_marks(labels.values[row]), 0) for row in range(len(facts))]
+    order = sorted(range(len(facts)), key=marks.__getitem__)
+    return Rows(
+        table=table,
+        others=[
+            {name: cell for name, cell in zip(table.columns, row, strict=True) if name not in labels.columns}
+            for row in table.rows
+        ],
+        order=order,
+        paths=[paths[row] for row in order],
+        facts=[facts[row] for row in order],
+        labels=labels.values[order],
+        groups=np.array(number_groups(keys[row] for row in order), dtype=np.int64),
+    )
+
+
+def _choose_holdout(rows: Rows, sides: Sequence[str] | None, choices: Choices) -> np.ndarray:
+    if sides is None:
+        if choices.holdout == 0:
+            return np.zeros(len(rows.order), dtype=bool)
+        return split_holdout(rows.labels, rows.groups, choices.holdout, choices.seed)
+    held = np.array([sides[row] == "test" for row in rows.order])
+    torn = np.intersect1d(rows.groups[held], rows.groups[~held])
+    if len(torn):
+        named = [
+            " and ".join(
+                rows.paths[np.flatnonzero(side & (rows.groups == group))[0]] for side in (held, ~held)
+            )
+            for group in torn
+        ]
+        raise DataError(
+            f"The split column {choices.split_column!r} puts {len(torn)} groups on both sides, test and train/valid; "
+            f"images of one group: {name_few(named)}.",
+            why="Patients of the hold-out would be trained on.",
+            next_step="Mend the column, or let orch split with --holdout 0.15.",
+        )
+    if held.all():
+        raise DataError(f"The split column {choices.split_column!r} has only test rows: nothing to train on.")
+    return held
+
+
+def _write(
+    images: Path,
+    out: Path,
+    rows: Rows,
+    labels: Labels,
+    held: np.ndarray,
+    choices: Choices,
+    sides: Sequence[str] | None,
+    cache: Path | None,
+    database: Database | None,
+) -> Dataset:
+    development = _describe_rows(rows, np.flatnonzero(~held))
+    sealed = _describe_rows(rows, np.flatnonzero(held))
+    digests = [digest_rows(describe_row(*_identity(row)) for row in side) for side in (development, sealed)]
+    fingerprint = fingerprint_of(labels.targets, *digests)
+    known = holdout.find_unsealed(
+        [row["sha256"] for row in development], cache=cache, database=database, besides=fingerprint
+    )
+    summary: dict[str, Any] = {
+        "images": len(held),
+        "groups": int(rows.groups.max()) + 1,
+        "modes": dict(Counter(fact.mode for fact in rows.facts).most_common()),
+        "label_columns": list(labels.columns),
+        "kind": labels.kind,
+        "development": describe_side(labels.targets, rows.labels[~held], rows.groups[~held]),
+        "holdout": describe_side(labels.targets, rows.labels[held], rows.groups[held])
+        if held.any()
+        else None,
+    }
+    if sides is not None:
+        summary["split_column"] = dict(Counter(sides))
+    manifest = {
+        "schema": SCHEMA,
+        "fingerprint": fingerprint,
+        "holdout_digest": digests[1],
+        "targets": list(labels.targets),
+        "grouped": bool(choices.group_columns) or choices.group_dicom,
+        "choices": {
+            "group_columns": list(choices.group_columns),
+            "group_dicom": choices.group_dicom,
+            "split_column": choices.split_column,
+            "holdout": None if sides is not None else choices.holdout,
+            "seed": choices.seed,
+        },
+        "summary": summary,
+        "warnings": describe_doubts(
+            rows.table, labels.targets, rows.labels, rows.groups, held, rows.facts, choices
+        )
+        + [
+            f"{len(found)} of the development images are sealed in the hold-out of another data set ({name[:19]}..): "
+            "that hold-out can no longer judge a model trained here."
+            for name, found in known.items()
+        ],
+        "images": [
+            dict(zip(("sha256", "labels", "group"), _identity(row), strict=True)) for row in development
+        ],
+    }
+    image_folders = [os.path.relpath(images.resolve(), out.resolve()), str(images.resolve())]
+    places = {
+        "note": "Where the images are: the first of these folders that has a file counts; relative to this file.",
+        "folders": image_folders,
+        "images": [{key: row[key] for key in ("sha256", "path", "size", "mtime_ns")} for row in development],
+    }
+    _check_free(out)
+    with write_whole(out) as partial:
+        write_lines(partial / MANIFEST, manifest)
+        write_lines(partial / PLACES, places)
+        write_columns(partial / COLUMNS, development)
+        if sealed:
+            holdout.write_sealed(partial, labels.targets, image_folders, sealed)
+    holdout.register_sealed(out, fingerprint, cache, database)
+    return load_dataset(out)
+
+
+def _describe_rows(rows: Rows, places: np.ndarray) -> list[dict[str, Any]]:
+    """The rows of one side, groups numbered anew, so that a side tells nothing of the other."""
+    groups = number_groups(rows.groups[places].tolist())
+    return [
+        {
+            "sha256": rows.facts[place].sha256,
+            "labels": _as_marks(rows.labels[place]),
+            "group": group,
+            "path": rows.paths[place],
+            "size": rows.facts[place].size,
+            "mtime_ns": rows.facts[place].mtime_ns,
+            "columns": rows.others[rows.order[place]],
+        }
+        for place, group in zip(places.tolist(), groups, strict=True)
+    ]
+
+
+def _identity(row: dict[str, Any]) -> tuple[str, list[int | None], int]:
+    return row["sha256"], row["labels"], row["group"]
+
+
+def _as_marks(labels: np.ndarray) -> list[int | None]:
+    return [None if np.isnan(label) else int(label) for label in labels]

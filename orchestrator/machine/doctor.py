@@ -1,0 +1,233 @@
+"""Is this machine ready to work: one check per line, ok, warn or fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from storage.errors import OrchError, SchemaError, StorageNotFoundError
+from storage.wording import say_count, say_duration
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+PACKAGES = ("storage", "workers", "dashboards", "orchestrator")
+CLOCK_SECONDS = 5.0
+FREE_BYTES = 2 * 1024**3
+TENSORFLOW_SECONDS = 180
+ROUND_TRIPS = 10
+SLOW_MILLISECONDS = 20.0
+SESSIONS_PER_WORKER = 2
+# Run in a process of its own: TensorFlow takes seconds to import, and may end the process when its build does not fit.
+TENSORFLOW_PROGRAM = (
+    "import tensorflow, keras; "
+    "print('orch', tensorflow.__version__, keras.__version__, len(tensorflow.config.list_physical_devices('GPU')))"
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of `orch doctor`."""
+
+    name: str
+    status: str
+    text: str
+
+
+def check_machine(storage: str | None, data: list[Path] | None) -> Iterator[Check]:
+    """Yield every check as it is done; none raises."""
+    yield check_installation()
+    yield from _check_storage(storage)
+    yield from _check_data(data)
+    yield _check_cache()
+    yield _check_artifacts()
+    yield from _check_tensorflow()
+
+
+def check_installation() -> Check:
+    """Say where orch was imported from, and whether its four packages come from one place."""
+    from orchestrator.versions import orch_version
+
+    places = {name: _place_of(name) for name in PACKAGES}
+    folders = {place.parent for place in places.values() if place}
+    version = f"orch {orch_version()}, Python {sys.version.split()[0]}"
+    if len(folders) != 1 or None in places.values():
+        found = ", ".join(f"{name}: {place}" for name, place in places.items())
+        return Check("orch", FAIL, f"{version}; its packages come from different places: {found}")
+    return Check("orch", OK, f"{version}, imported from {folders.pop()}")
+
+
+def _place_of(name: str) -> Path | None:
+    found = importlib.util.find_spec(name)
+    return Path(found.origin).parent if found and found.origin else None
+
+
+def _check_storage(flag: str | None) -> Iterator[Check]:
+    from orchestrator.terminal.opening import open_storage
+    from storage.database.schema import schema_version
+    from storage.studies.study import list_studies
+
+    try:
+        with open_storage(flag) as database:
+            studies = list_studies(database)
+            yield Check("storage", OK, f"{database.url_text}, {say_count(len(studies), 'study', 'studies')}")
+            yield Check("schema", OK, f"version {schema_version(database)}")
+            with database.reading() as connection:
+                difference = round(database.now(connection) - time.time(), 1)
+            status = OK if abs(difference) <= CLOCK_SECONDS else WARN
+            yield _check_round_trips(database)
+            yield from _check_sessions(database)
+            differs = (
+                f"differs from this machine's by {difference:+.1f} s"
+                if difference
+                else "agrees with this machine's"
+            )
+            yield Check("clocks", status, f"the database's clock {differs}")
+    except StorageNotFoundError as error:
+        # A new user has no file yet, which is no fault of the machine; a wrong address is one.
+        yield Check("storage", WARN if _is_file_to_come(flag) else FAIL, str(error))
+    except SchemaError as error:
+        yield Check("schema", FAIL, str(error))
+    except OrchError as error:
+        yield Check("storage", FAIL, str(error))
+
+
+def _is_file_to_come(flag: str | None) -> bool:
+    """Whether the storage is a SQLite file that `orch study create` would make."""
+    from storage.database.address import parse_url
+    from storage.database.engine import Database
+    from storage.settings import storage_url
+
+    try:
+        database = Database(parse_url(storage_url(flag)))
+    except OrchError:
+        return False
+    return database.is_sqlite and not database.file.exists() and database.file.absolute().parent.is_dir()
+
+
+def _check_data(flags: list[Path] | None) -> Iterator[Check]:
+    from storage.data.datasets import load_dataset
+    from storage.settings import data_folders
+
+    try:
+        folders = data_folders(flags)
+    except OrchError as error:
+        yield Check("data", FAIL, str(error))
+        return
+    if not folders:
+        yield Check("data", WARN, "no dataset folder is named (--data, ORCH_DATA or orch.toml)")
+    for folder in folders:
+        try:
+            dataset = load_dataset(folder)
+            dataset.check_images()
+            yield Check("data", OK, f"{folder}: {len(dataset.sha256)} images, {dataset.fingerprint[:19]}")
+        except OrchError as error:
+            yield Check("data", FAIL, str(error))
+
+
+def _check_cache() -> Check:
+    from storage.settings import cache_folder
+
+    try:
+        folder = cache_folder()
+        existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        free = shutil.disk_usage(existing).free
+    except (OrchError, OSError) as error:
+        return Check("cache", FAIL, str(error))
+    text = f"{folder}, {free / 1024**3:.1f} GiB free"
+    if not existing.is_dir() or not _is_writable(existing):
+        return Check("cache", FAIL, f"{text}, but it cannot be written to")
+    return Check("cache", OK if free >= FREE_BYTES else WARN, text)
+
+
+def _check_artifacts() -> Check:
+    from storage.settings import artifacts_folder
+
+    try:
+        folder = artifacts_folder()
+    except OrchError as error:
+        return Check("artifacts", FAIL, str(error))
+    if folder is None:
+        text = "no shared folder (ORCH_ARTIFACTS): an interrupted trial begins anew, or at its first unfinished fold"
+        return Check("artifacts", OK, text)
+    if not folder.is_dir():
+        return Check("artifacts", FAIL, f"{folder} is no folder here; every worker must reach the same one")
+    if not _is_writable(folder):
+        return Check("artifacts", FAIL, f"{folder} cannot be written to")
+    return Check("artifacts", OK, f"{folder}, for checkpoints")
+
+
+def _check_round_trips(database: Database) -> Check:
+    """How long one question to the database takes: an epoch of a trial asks about a dozen."""
+    with database.reading() as connection:
+        database.now(connection)
+        began = time.perf_counter()
+        for _ in range(ROUND_TRIPS):
+            database.now(connection)
+        milliseconds = (time.perf_counter() - began) / ROUND_TRIPS * 1000
+    status = OK if milliseconds <= SLOW_MILLISECONDS else WARN
+    return Check("round trip", status, f"{milliseconds:.1f} ms to the database")
+
+
+def _check_sessions(database: Database) -> Iterator[Check]:
+    """Whether the server has sessions left for another worker, which holds one and takes a second at times."""
+    if database.is_sqlite:
+        return
+    import sqlalchemy as sa
+
+    with database.reading() as connection:
+        used, most = connection.execute(
+            sa.text(
+                "SELECT count(*), current_setting('max_connections')::int FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend'"
+            )
+        ).one()
+    status = OK if used + SESSIONS_PER_WORKER <= most else WARN
+    yield Check("sessions", status, f"{used} of {most} of the server are taken; a worker takes one or two")
+
+
+def _is_writable(folder: Path) -> bool:
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _check_tensorflow() -> Iterator[Check]:
+    from orchestrator.machine.processes import count_gpus
+
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", TENSORFLOW_PROGRAM],
+            capture_output=True,
+            text=True,
+            timeout=TENSORFLOW_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        yield Check("TensorFlow", FAIL, f"importing it took more than {say_duration(TENSORFLOW_SECONDS)}")
+        return
+    answer = next((line.split() for line in ran.stdout.splitlines() if line.startswith("orch ")), None)
+    if ran.returncode or answer is None:
+        reason = (ran.stderr.strip().splitlines() or ["no message"])[-1]
+        yield Check("TensorFlow", FAIL, f"it cannot be imported: {reason}")
+        return
+    _, tensorflow, keras, gpus = answer
+    yield Check("TensorFlow", OK, f"TensorFlow {tensorflow}, Keras {keras}")
+    present = count_gpus()
+    if present and not int(gpus):
+        text = f"the driver lists {present} GPU(s) and TensorFlow sees none: install orch-studies[gpu]"
+        yield Check("GPU", WARN, text)
+    else:
+        yield Check("GPU", OK, f"{gpus} seen by TensorFlow" if int(gpus) else "none; computing on the CPU")

@@ -1,0 +1,198 @@
+"""One worker process under a supervisor: `python -m orchestrator.worker_process REQUEST` (JSON)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.terminal import console
+from storage.wording import say_duration
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a worker process is asked to do. The storage URL may hold a password and goes by the environment.
+
+    Attributes:
+        name: the study; None for every open study whose data is here.
+        data: dataset folders given on the command line.
+        forever: wait for new studies instead of leaving.
+        grace: seconds to finish the epoch in when told to stop.
+        device: what it computes on, for people.
+        per_device: how many processes share that.
+        notify: file descriptor of the supervisor's pipe.
+        waits: wait for a database that is away at the start, too.
+        restarted: this process takes the place of one that ended, which the server had let in.
+        debug: show tracebacks.
+    """
+
+    name: str | None
+    data: tuple[str, ...]
+    forever: bool
+    grace: float
+    device: str = "CPU"
+    per_device: int = 1
+    notify: int = -1
+    waits: bool = False
+    restarted: bool = False
+    debug: bool = False
+
+    def to_command(self) -> list[str]:
+        """The command line of the process."""
+        return [sys.executable, "-m", "orchestrator.machine.worker_process", json.dumps(asdict(self))]
+
+
+def main() -> None:
+    """Run one worker and leave with its exit code."""
+    request = Request(**json.loads(sys.argv[1]))
+    _end_with_the_supervisor()
+    try:
+        code = _work(request)
+    except BaseException as error:
+        code = _report(error, request)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: TensorFlow's threads may crash while the interpreter is taken down, and the work is done.
+    os._exit(code)
+
+
+def _work(request: Request) -> int:
+    from orchestrator.studies.publishing import make_publisher
+    from orchestrator.terminal.opening import open_storage
+    from orchestrator.terminal.stages import show_stages
+    from storage.database.waiting import wait_for
+    from storage.settings import artifacts_folder, cache_folder, data_folders
+    from workers.process.worker import draining_on_signals, run_worker
+
+    stop = threading.Event()
+    with ExitStack() as stack:
+        received = stack.enter_context(draining_on_signals(stop, tell=console.say))
+        opened = lambda _: stack.enter_context(open_storage(None))  # noqa: E731
+        database = (
+            wait_for(opened, stopped=stop.is_set, refused_too=request.restarted, sleep=stop.wait)
+            if request.waits
+            else opened(0)
+        )
+        summary = run_worker(
+            database,
+            [request.name] if request.name else None,
+            data_folders([Path(folder) for folder in request.data]),
+            cache_folder(),
+            forever=request.forever,
+            tell=console.say,
+            report=stack.enter_context(show_stages()),
+            stop=stop,
+            device=request.device,
+            per_device=request.per_device,
+            artifacts=artifacts_folder(),
+            notify=lambda kind, name: _notify(request.notify, kind, name),
+            after_trial=make_publisher(database),
+            grace_seconds=request.grace,
+            overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
+        )
+        if request.name:
+            advice = _tell_what_comes_next(database, request.name, drained=bool(received))
+        else:
+            advice = "" if received or summary.studies else _tell_why_idle(database)
+    console.say(
+        f"{'In this run: ' if received else ''}{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed in "
+        f"{say_duration(summary.seconds)}."
+    )
+    if advice:
+        console.say(advice)
+    return 128 + received[0] if received else 0
+
+
+def _tell_what_comes_next(database: Database, name: str, *, drained: bool) -> str:
+    """Why there is nothing more to do, or how to go on; without it, a worker that did nothing seems to fail."""
+    from orchestrator.studies.next_steps import tell_left, tell_settled, tell_stopped
+    from storage.database.waiting import described
+    from storage.errors import DatabaseAwayError, StudyNotFoundError
+    from storage.studies.point_records import count_points
+    from storage.studies.study import load_study
+
+    try:
+        with described():
+            study = load_study(database, name)
+            counts = count_points(database, study.uuid)
+    except (StudyNotFoundError, DatabaseAwayError):
+        return ""  # deleted meanwhile, or nobody can tell; the work is done, and advice is worth no failure
+    if counts.is_settled:
+        return tell_settled(name, counts)
+    if study.state == "stopped":
+        return tell_stopped(name, counts)
+    return tell_left(name, counts) if drained else ""
+
+
+def _tell_why_idle(database: Database) -> str:
+    """Why a worker that would take any study found none."""
+    from orchestrator.studies.next_steps import tell_stopped
+    from storage.database.waiting import described
+    from storage.errors import DatabaseAwayError
+    from storage.studies.point_records import count_points
+    from storage.studies.study import list_studies
+
+    try:
+        with described():
+            studies = list_studies(database)
+            counts = {study.name: count_points(database, study.uuid) for study in studies}
+    except DatabaseAwayError:
+        return ""
+    held = [study.name for study in studies if study.state == "stopped" and not counts[study.name].is_settled]
+    if held:
+        return "\n".join(tell_stopped(name, counts[name]) for name in held)
+    return "" if studies else "There is no study yet. `orch study create` makes one."
+
+
+def _report(error: BaseException, request: Request) -> int:
+    from orchestrator.terminal.failures import report_error
+    from storage.errors import DeviceSettledError, OrchError
+    from workers.process.notices import CRASHED, RENEWED
+
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, DeviceSettledError):
+        console.say(f"{error.what} Starting a new process for the next study.")
+        return RENEWED
+    if request.debug:
+        import traceback
+
+        traceback.print_exception(error)
+    code = report_error(error, debug=request.debug)
+    return code if isinstance(error, OrchError | OSError) else CRASHED
+
+
+def _notify(pipe: int, kind: str, name: str) -> None:
+    if pipe >= 0:
+        try:
+            os.write(pipe, f"{kind} {name}\n".encode())
+        except OSError:
+            return  # the supervisor is gone; SIGTERM is on its way
+
+
+def _end_with_the_supervisor() -> None:
+    """Be told to stop (Linux) when the supervisor is killed: nobody would pass signals on any more."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    parent = os.getppid()
+    set_parent_death_signal = 1
+    libc: Any = ctypes.CDLL(None)
+    libc.prctl(set_parent_death_signal, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

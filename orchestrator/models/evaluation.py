@@ -1,0 +1,270 @@
+"""Judge a model on images it has not seen: the sealed hold-out, on record, or a data set from elsewhere, whole."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.versions import library_versions
+from storage.errors import DataError
+from storage.wording import say_count
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from storage.data.datasets import Dataset
+    from storage.database.engine import Database
+    from storage.files.model_files import TrainingRecord
+    from workers.final_model.predict import Repeats
+
+SCHEMA = "orch.evaluation/1"
+MOST_NAMES = 10
+"""Columns that a message names: a table of hundreds would hide the nearest."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an evaluation is asked.
+
+    Attributes:
+        open_holdout: judge on the sealed images, on record.
+        again: also where they were opened before.
+        threshold: a rule of `storage.metrics.thresholds.choose_thresholds`.
+        recalibrate: report probabilities recalibrated on out-of-fold predictions, too.
+        subgroups: columns of the labels file.
+        visits: columns that together name a visit, for the RUST score.
+        resamples: of the patients, for intervals.
+        seed: of the resamples.
+    """
+
+    open_holdout: bool = False
+    again: bool = False
+    threshold: str = "0.5"
+    recalibrate: bool = False
+    subgroups: tuple[str, ...] = ()
+    visits: tuple[str, ...] = ()
+    resamples: int = 1000
+    seed: int = 0
+
+
+def evaluate(
+    path: Path,
+    dataset: Dataset,
+    database: Database | None,
+    question: Question,
+    repeats: Repeats,
+    *,
+    say: Callable[[str], None],
+    report: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Judge a model; everything that can be wrong is found out before a hold-out is opened.
+
+    Args:
+        path: the model file.
+        dataset: the model's own data set (its hold-out is judged), or a foreign one (all of it).
+        database: where openings are recorded besides the dataset folder, or None.
+        question: what is asked.
+        repeats: test-time augmentation.
+        say: told remarks for the user.
+        report: told of progress.
+
+    Raises:
+        DataError: the model or the data cannot be used, or the hold-out stays closed.
+    """
+    import numpy as np
+
+    from orchestrator.models.judged_images import find_images, leave_out_seen
+    from orchestrator.models.scores import (
+        check_subgroups,
+        describe_curves,
+        score_columns,
+        score_pools,
+        score_rust,
+    )
+    from storage.data.datasets import read_columns
+    from storage.files.model_files import read_card, read_record
+    from storage.files.writing import hash_file
+    from storage.holdout.sealed import list_openings
+    from workers.device.preparation import prepare_or_keep
+    from workers.final_model.assembly import load_model
+    from workers.final_model.predict import image_size, predict
+
+    known = read_columns(dataset)
+    check_columns(dataset.folder, question.subgroups, question.visits, list(known))
+    check_subgroups({name: known[name] for name in question.subgroups})
+    card = read_card(path) or {}
+    if card:
+        prepare_or_keep(int(card["spec"]["training"]["threads"]))
+    model = load_model(path)
+    image_size(model)
+    digest = hash_file(path)
+    targets = find_targets(card, dataset, int(model.output_shape[-1]))
+    record = read_record(path)
+    rule = read_thresholds(question.threshold, record, len(targets))
+    check_question(question, targets, record)
+    judged = find_images(
+        path, card, digest, dataset, database, opens=question.open_holdout, again=question.again, say=say
+    )
+    judged = leave_out_seen(judged, record, say)
+    places = [dataset.targets.index(target) for target in targets]
+    labels = judged.labels[:, places].astype(np.float64)
+    predictions = predict(model, judged.files, judged.sha256, repeats=repeats, report=report)
+    drawn = {"resamples": question.resamples, "seed": question.seed}
+    results = score_pools(
+        targets,
+        labels,
+        predictions.pooled,
+        judged.groups,
+        rule,
+        record,
+        recalibrate=question.recalibrate,
+        **drawn,
+    )
+    openings = list_openings(dataset, database)
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "model": {"file": path.name, "sha256": digest, "study": card.get("study"), "kind": card.get("kind")},
+        "data": {
+            "fingerprint": dataset.fingerprint,
+            "part": judged.part,
+            "images": len(judged.files),
+            "groups": len(np.unique(judged.groups)),
+        },
+        "targets": list(targets),
+        "threshold_rule": question.threshold,
+        "augmentation": {"repeats": repeats.effective, **repeats.settings},
+        "results": results,
+        "curves": describe_curves(targets, labels, predictions.raw),
+        "openings": [asdict(opening) for opening in openings],
+        "versions": library_versions(),
+        "warnings": results["raw"]["warnings"],
+    }
+    if question.subgroups:
+        columns = {name: judged.columns[name] for name in question.subgroups}
+        document["subgroups"] = score_columns(
+            columns, targets, labels, predictions.raw, judged.groups, say=say, **drawn
+        )
+    if question.visits:
+        visits = [judged.columns[name] for name in question.visits]
+        document["rust"] = score_rust(visits, targets, labels, predictions.raw, judged.groups, **drawn)
+    return document
+
+
+def find_targets(card: dict[str, Any], dataset: Dataset, outputs: int) -> tuple[str, ...]:
+    """The labels that the outputs of a model stand for.
+
+    Raises:
+        DataError: the data set does not label them.
+    """
+    targets = tuple(card.get("targets") or dataset.targets)
+    missing = [target for target in targets if target not in dataset.targets]
+    if missing or len(targets) != outputs:
+        raise DataError(
+            f"The model has {say_count(outputs, 'output')} ({', '.join(targets)}), which {dataset.folder} does not label all."
+            if missing
+            else f"The model has {say_count(outputs, 'output')}, {dataset.folder} has {say_count(len(targets), 'label')}.",
+            why=f"Its labels are {', '.join(dataset.targets)}.",
+            next_step="Import the images with label columns of these names.",
+        )
+    return targets
+
+
+def check_rule(rule: str) -> str:
+    """Make sure that there is such a rule for thresholds, which needs neither a model nor data; returns its name.
+
+    Raises:
+        DataError: names the valid ones, and the nearest.
+    """
+    from storage.metrics.thresholds import RULES, read_rule
+
+    try:
+        return read_rule(rule)[0]
+    except ValueError as error:
+        name, _, value = rule.partition("=")
+        near = difflib.get_close_matches(name.lower(), RULES, n=1)
+        meant = "".join(near)
+        if meant == "sensitivity":
+            # What is wrong may be the number: the very rule that was refused is no advice.
+            meant = f"sensitivity={value}" if value and name != meant else ""
+        raise DataError(
+            f"--threshold {rule} is no rule.",
+            why="It is a number from 0 to 1, youden, or sensitivity=S with S above 0 and at most 1.",
+            next_step=f"Is --threshold {meant} meant?"
+            if meant
+            else "Say --threshold 0.5, --threshold youden or --threshold sensitivity=0.9.",
+        ) from error
+
+
+def check_columns(
+    folder: Path, subgroups: Sequence[str], visits: Sequence[str], known: Sequence[str]
+) -> None:
+    """Make sure that the columns that are asked for are there.
+
+    Args:
+        folder: of the data set.
+        subgroups: asked for with --subgroup.
+        visits: asked for with --visit.
+        known: the columns that are no labels.
+
+    Raises:
+        DataError: names those there are, the nearest first.
+    """
+    from storage.wording import name_few
+
+    for option, columns in (("--subgroup", subgroups), ("--visit", visits)):
+        for column in columns:
+            if column in known:
+                continue
+            alike = {
+                name: difflib.SequenceMatcher(None, column.lower(), name.lower()).ratio() for name in known
+            }
+            nearest = sorted(known, key=lambda name: -alike[name])
+            near = [name for name in nearest[:1] if alike[name] >= 0.6]
+            raise DataError(
+                f"{folder} has no column {column!r} besides its labels, for {option}.",
+                why=f"There are {name_few(nearest, MOST_NAMES)}." if nearest else "There are none.",
+                next_step=f"Is {near[0]} meant?"
+                if near
+                else "Import the images again with a labels file that has it, or name another column.",
+            )
+
+
+def read_thresholds(
+    rule: str, record: TrainingRecord | None, targets: int
+) -> Callable[[np.ndarray, np.ndarray], list[float]]:
+    """What makes thresholds from out-of-fold labels and probabilities.
+
+    Raises:
+        DataError: no such rule, or it needs out-of-fold predictions, and the model carries none.
+    """
+    from storage.metrics.thresholds import RULES, choose_thresholds
+
+    if check_rule(rule) in RULES and (record is None or not len(record.labels)):
+        raise DataError(
+            f"--threshold {rule} needs out-of-fold predictions, and the model carries none.",
+            why="It was trained where the study's database was not, or not by orch. A threshold chosen on the very "
+            "images that are then reported on would flatter the model.",
+            next_step="Train it again with --storage, or give a number: --threshold 0.5.",
+        )
+    return lambda labels, probabilities: choose_thresholds(rule, labels, probabilities)
+
+
+def check_question(question: Question, targets: tuple[str, ...], record: TrainingRecord | None) -> None:
+    """Make sure that what is asked can be answered, before a hold-out is opened for it.
+
+    Raises:
+        DataError: says what is missing.
+    """
+    import numpy as np
+
+    from orchestrator.models.scores import fit_recalibrations, score_rust
+
+    nobody = np.zeros((0, len(targets)))
+    if question.recalibrate:
+        known = record.labels if record is not None else nobody
+        fit_recalibrations(targets, known, record.probabilities if record is not None else nobody)
+    if question.visits:
+        score_rust([[]], targets, nobody, nobody, nobody[:, 0], resamples=1, seed=0)

@@ -1,0 +1,123 @@
+"""Draw heat maps over images and name the files by score."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.models.prediction_tables import Images
+from storage.errors import UsageError
+from storage.wording import say_count
+
+BATCH = 8
+"""Images at once: several share the cost of running a network layer by layer."""
+
+
+def draw_heat_maps(
+    path: Path,
+    images: Images,
+    targets: Sequence[str],
+    target: str,
+    out: Path,
+    *,
+    pixels: tuple[float, float],
+    alpha: float,
+    threads: int | None,
+    report: Callable[[int, int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Write one overlay per image, named so that a folder listing sorts them by score.
+
+    Args:
+        path: the model.
+        images: to explain.
+        targets: names of the outputs.
+        target: which of them; empty for each image's likeliest.
+        out: the folder to write in; made where it is missing.
+        pixels: factor and offset from 0..255 to what the model takes.
+        alpha: strength of the colours.
+        threads: of TensorFlow, those of the training; None for a model that does not say.
+        report: told the images done and all images.
+
+    Returns:
+        One row per picture: file, filename, target, score, evidence (False for a blank map), places (height and
+        width of the map before it is scaled to the image).
+
+    Raises:
+        DataError: the model has no convolution, or an image cannot be read.
+        UsageError: `out` is no folder.
+    """
+    import numpy as np
+
+    from storage.data.images import read_image, read_picture
+    from workers.device.preparation import import_quietly, prepare_or_keep
+    from workers.final_model.assembly import load_model
+    from workers.final_model.explain import compute_heat, overlay, write_overlay
+    from workers.final_model.predict import image_size
+
+    if threads is None:
+        import_quietly()
+    else:
+        prepare_or_keep(threads)
+    model = load_model(path)
+    size = image_size(model)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"-o {out} is no folder to write in: {'it is a file' if out.is_file() else error.strerror}.",
+            next_step="Name a folder for the pictures: -o heatmaps",
+        ) from error
+    written = []
+    chosen = list(targets).index(target) if target else None
+    for begin in range(0, len(images.files), BATCH):
+        files = images.files[begin : begin + BATCH]
+        prepared = np.stack([read_image(file, size) for file in files]).astype(np.float32)
+        prepared = prepared * np.float32(pixels[0]) + np.float32(pixels[1])
+        heats, scores = compute_heat(model, prepared, None if chosen is None else [chosen] * len(files))
+        for name, file, heat, row in zip(
+            images.names[begin : begin + BATCH], files, heats, scores, strict=True
+        ):
+            place = int(row.argmax()) if chosen is None else chosen
+            picture = out / f"{row[place]:.4f}-{_plain(targets[place])}-{_plain(Path(name).stem)}.png"
+            write_overlay(picture, overlay(read_picture(file), heat, alpha))
+            written.append(
+                {
+                    "file": picture.name,
+                    "filename": name,
+                    "target": targets[place],
+                    "score": float(row[place]),
+                    "evidence": bool(heat.any()),
+                    "places": list(heat.shape),
+                }
+            )
+            if report:
+                report(len(written), len(images.files))
+    return written
+
+
+def find_reservations(written: Sequence[dict[str, Any]]) -> list[str]:
+    """What a reader of heat maps must know, as sentences: that they cannot show anything, or that some are blank.
+
+    Args:
+        written: from `draw_heat_maps`.
+    """
+    if any(row["places"] == [1, 1] for row in written):
+        # Such a map is blank or full whatever is in the image: blank ones are no finding of their own.
+        return [
+            "The model's last feature map has a single place for images of this size, so that it cannot show where "
+            "the model looks; train with a larger model.image_size."
+        ]
+    blank = sum(not row["evidence"] for row in written)
+    if not blank:
+        return []
+    are, those = ("is", "that image") if blank == 1 else ("are", "these images")
+    return [
+        f"{blank} of {say_count(len(written), 'heat map')} {are} blank: nothing in {those} speaks for the label."
+    ]
+
+
+def _plain(text: str) -> str:
+    """A text as part of a file name on any system."""
+    return re.sub(r"[^\w.=-]+", "_", text)[:80]

@@ -1,0 +1,283 @@
+"""Predict image files and put the results in a table: file, label where it is known, raw, mean, max and min."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import DataError, OrchError, UsageError
+from storage.files.writing import check_place, write_bytes, write_text
+from storage.wording import say_count
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+    from workers.final_model.predict import Predictions, Repeats
+
+SHEET_ROWS = 1_048_575
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images to predict: their names for the table, files, digests, and the label cells of each target where known."""
+
+    names: tuple[str, ...]
+    files: tuple[Path, ...]
+    digests: tuple[str, ...]
+    labels: dict[str, list[float | None]]
+
+    def first(self, count: int) -> Images:
+        """The first few of them."""
+        labels = {target: cells[:count] for target, cells in self.labels.items()}
+        return Images(self.names[:count], self.files[:count], self.digests[:count], labels)
+
+
+def find_images(source: Path, labels: Path | None, filename_column: str, targets: Sequence[str]) -> Images:
+    """The images of a folder, a single file, or the development part of a dataset folder.
+
+    Args:
+        source: which of them.
+        labels: a labels file, for the labels of a folder or a file.
+        filename_column: its column of file names.
+        targets: the labels that are wanted.
+
+    Raises:
+        DataError: there is no image, or the labels file cannot be used.
+    """
+    from orchestrator.importing.image_files import list_images
+    from storage.data.datasets import MANIFEST, load_dataset, read_columns
+    from storage.files.writing import hash_file
+
+    if (source / MANIFEST).exists():
+        dataset = load_dataset(source)
+        dataset.check_images()
+        columns = read_columns(dataset)
+        names = tuple(columns.get(filename_column) or [file.name for file in dataset.files])
+        known = {
+            target: _known(dataset.labels[:, dataset.targets.index(target)].tolist())
+            for target in targets
+            if target in dataset.targets
+        }
+        return Images(names, dataset.files, dataset.sha256, known)
+    if source.is_file():
+        found, folder = [source.name], source.parent
+    else:
+        found, folder = sorted(list_images(source).values()), source
+    files = tuple(folder / name for name in found)
+    known = _read_labels(labels, filename_column, found, targets) if labels is not None else {}
+    return Images(tuple(found), files, tuple(hash_file(file) for file in files), known)
+
+
+def predict_images(
+    path: Path,
+    images: Images,
+    targets: Sequence[str],
+    repeats: Repeats,
+    *,
+    pixels: tuple[float, float],
+    threads: int | None,
+    report: Callable[[int, int], None] | None = None,
+) -> Predictions:
+    """Load the model and predict.
+
+    Raises:
+        DataError: the model or an image cannot be used.
+    """
+    from workers.device.preparation import import_quietly, prepare_or_keep
+    from workers.final_model.assembly import load_model
+    from workers.final_model.predict import predict
+
+    if threads is None:
+        import_quietly()
+    else:
+        prepare_or_keep(threads)
+    model = load_model(path)
+    if int(model.output_shape[-1]) != len(targets):
+        raise DataError(
+            f"The model has {model.output_shape[-1]} outputs, and {len(targets)} names for them.",
+            next_step="Name them with --targets a,b,..",
+        )
+    return predict(model, images.files, images.digests, repeats=repeats, pixels=pixels, report=report)
+
+
+def notice_sealed(
+    path: Path,
+    images: Images,
+    database: Database | None,
+    cache: Path,
+    say: Callable[[str], None],
+    *,
+    agree: Callable[[], bool] = lambda: True,
+    doing: str = "predicting",
+) -> None:
+    """Say what it means that images are sealed in a hold-out, or were trained on, and record the opening.
+
+    Nothing is predicted yet, so that who did not know it can still say no.
+
+    Args:
+        path: the model.
+        images: that it will look at.
+        database: the study database, or None.
+        cache: the cache folder of this machine.
+        say: told the warnings.
+        agree: asked whether to open a hold-out, where there is somebody to ask.
+        doing: what will be done with the model, for the record.
+
+    Raises:
+        OrchError: the answer is no; nothing was opened or recorded.
+    """
+    from storage.files.model_files import read_record
+    from storage.files.writing import hash_file
+    from storage.holdout.looks import record_looks
+    from storage.holdout.sealed import find_unsealed
+    from storage.wording import name_few
+
+    found = find_unsealed(images.digests, cache=cache, database=database)
+    for fingerprint, sealed in found.items():
+        names = [name for name, digest in zip(images.names, images.digests, strict=True) if digest in sealed]
+        are, them = ("is", "it") if len(names) == 1 else ("are", "them")
+        say(
+            f"warning: {say_count(len(names), 'image')} {are} sealed in the hold-out of {fingerprint[:19]}..: "
+            f"{name_few(names, 3)}. {doing.capitalize()} {them} opens that hold-out, and this is recorded: an estimate on "
+            "images that somebody has looked at may be too good, because choices made afterwards can follow what was "
+            "seen. Even the first `orch model evaluate` of that data set will name this opening and ask for --again. To "
+            f"keep the hold-out sealed, leave {them} out."
+        )
+    if found and not agree():
+        raise OrchError(f"Stopped before {doing}: the hold-out stays sealed.")
+    if found:
+        record_looks(
+            found,
+            cache=cache,
+            database=database,
+            model_sha256=hash_file(path),
+            purpose=f"{doing} with {path.name}",
+        )
+    record = read_record(path)
+    seen = len(record.trained_on & set(images.digests)) if record is not None else 0
+    if seen:
+        say(f"warning: the model was trained on {seen} of these images; on them it looks better than it is.")
+
+
+def make_table(
+    images: Images, targets: Sequence[str], predictions: Predictions
+) -> tuple[list[str], list[list[Any]]]:
+    """Header and rows: file; for each target its label where known, and raw, mean, max and min."""
+    import numpy as np
+
+    header = ["filename"]
+    columns: list[list[Any]] = [list(images.names)]
+    for place, target in enumerate(targets):
+        # The name of a single target says nothing that the reader does not know.
+        prefix = f"{target} " if len(targets) > 1 else ""
+        if target in images.labels:
+            header.append(f"{prefix}label")
+            columns.append(images.labels[target])
+        for pool, values in predictions.pooled.items():
+            header.append(f"{prefix}{pool}")
+            columns.append([float(np.round(value, 6)) for value in values[:, place].astype(np.float64)])
+    return header, [list(row) for row in zip(*columns, strict=True)]
+
+
+def write_table(out: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write the table as CSV or, by its suffix, as an Excel workbook; whole or not at all.
+
+    Raises:
+        OrchError: XlsxWriter is not installed.
+        DataError: a sheet cannot hold so many rows.
+    """
+    if out.suffix.lower() == ".xlsx":
+        _write_workbook(out, header, rows)
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
+    write_text(out, text.getvalue())
+
+
+def check_out(out: Path) -> None:
+    """Make sure, before anything is predicted, that the table can be written.
+
+    Raises:
+        UsageError: another suffix, no such folder, or one that cannot be written in.
+        OrchError: XlsxWriter is not installed.
+    """
+    if out.suffix.lower() not in (".csv", ".xlsx"):
+        raise UsageError(f"-o {out} must end in .csv or .xlsx.")
+    check_place(out)
+    if out.suffix.lower() == ".xlsx":
+        _import_xlsxwriter()
+
+
+def _write_workbook(out: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    if len(rows) > SHEET_ROWS:
+        raise DataError(
+            f"An Excel sheet holds {SHEET_ROWS} rows, not {len(rows)}.", next_step="Write a .csv."
+        )
+    # File names come from users: one that begins with = must not become a formula. In memory, because XlsxWriter hides
+    # what the disk says in an error of its own, and keeps parts in the folder for temporary files.
+    options = {
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "nan_inf_to_errors": True,
+        "in_memory": True,
+    }
+    content = io.BytesIO()
+    with _import_xlsxwriter().Workbook(content, options) as book:
+        sheet = book.add_worksheet("predictions")
+        sheet.write_row(0, 0, header, book.add_format({"bold": True}))
+        for place, row in enumerate(rows, start=1):
+            sheet.write_row(place, 0, row)
+        sheet.freeze_panes(1, 1)
+        sheet.set_column(0, 0, max([len(str(row[0])) for row in rows] + [10]))
+        sheet.autofilter(0, 0, len(rows), len(header) - 1)
+    write_bytes(out, content.getvalue())
+
+
+def _import_xlsxwriter() -> Any:
+    try:
+        import xlsxwriter
+    except ImportError as error:
+        raise OrchError(
+            "An Excel workbook needs XlsxWriter, which is not installed.",
+            next_step="Install orch with its extra `excel`, or write a .csv.",
+        ) from error
+    return xlsxwriter
+
+
+def _known(values: Sequence[float]) -> list[float | None]:
+    return [None if value != value else int(value) for value in values]
+
+
+def _read_labels(
+    path: Path, filename_column: str, names: Sequence[str], targets: Sequence[str]
+) -> dict[str, list[float | None]]:
+    """Label cells by target, from columns of the target's name, or `column=value` from a column of classes."""
+    from orchestrator.importing.labels import VALUES, read_table
+
+    table = read_table(path)
+    row_of = {}
+    for row, cell in enumerate(table.column(filename_column, option="--filename-column")):
+        row_of[cell] = row_of[Path(cell).name] = row
+    rows = [row_of.get(name, row_of.get(Path(name).name)) for name in names]
+    known: dict[str, list[float | None]] = {}
+    for target in targets:
+        column, _, value = target.partition("=")
+        if target in table.columns:
+            cells = table.column(target, option="--targets")
+            read = [None if row is None else VALUES.get(cells[row]) for row in rows]
+        elif value and column in table.columns:
+            cells = table.column(column, option="--targets")
+            read = [None if row is None or not cells[row] else float(cells[row] == value) for row in rows]
+        else:
+            continue
+        known[target] = [None if cell is None or cell != cell else int(cell) for cell in read]
+    if not known:
+        raise DataError(
+            f"{path} labels none of {', '.join(targets)}.", why=f"Its columns are {', '.join(table.columns)}."
+        )
+    return known

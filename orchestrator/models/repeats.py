@@ -1,0 +1,81 @@
+"""Test-time augmentation from the command line: how often, and what is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import UsageError
+
+if TYPE_CHECKING:
+    from workers.final_model.predict import Repeats
+
+
+def read_repeats(path: Path, count: int, changes: str, *, say: Callable[[str], None]) -> Repeats:
+    """What `--tta` and `--tta-by` ask for; without `--tta-by`, the changes that the model was trained with.
+
+    Args:
+        path: the model; its card says how it was trained.
+        count: repeats.
+        changes: such as "flip" or "rotation=20,zoom=0.1,channel_shift=25".
+        say: told when the repeats are fewer than asked for.
+
+    Raises:
+        UsageError: an unknown change, or none to make.
+    """
+    from workers.final_model.predict import NO_CHANGE, Repeats
+
+    if not count:
+        return Repeats()
+    given = _parse(changes, NO_CHANGE) if changes else _of_training(path, NO_CHANGE)
+    repeats = Repeats(count, given)
+    if repeats.settings == NO_CHANGE:
+        raise UsageError(
+            "There is nothing to change at test time: the model was trained without augmentation.",
+            next_step="Say what to change: --tta-by flip, or --tta-by rotation=20,zoom=0.1",
+        )
+    if repeats.effective < count:
+        say(
+            f"Flips have {repeats.effective} outcomes, so there are {repeats.effective} repeats, not {count}."
+        )
+    return repeats
+
+
+def _parse(text: str, known: dict[str, Any]) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    from storage.spec.sections import AugmentationSection
+
+    changes: dict[str, Any] = {}
+    for part in (part.strip() for part in text.split(",")):
+        name, _, value = part.partition("=")
+        if part in ("flip", "none"):
+            changes["augmentation"] = part
+            continue
+        try:
+            if name not in known:
+                raise ValueError(name)
+            AugmentationSection(**{name: float(value)})
+            changes[name] = float(value)
+        except (ValueError, ValidationError) as error:
+            raise UsageError(
+                f"--tta-by {part!r} is no change.",
+                why="It is flip, or NAME=NUMBER with rotation and shear in degrees, zoom and shift as shares below 1, "
+                "channel_shift in grey values of 255.",
+                next_step="For instance --tta-by rotation=20,zoom=0.1",
+            ) from error
+    return changes
+
+
+def _of_training(path: Path, known: dict[str, Any]) -> dict[str, Any]:
+    from storage.files.model_files import read_card
+
+    card = read_card(path) or {}
+    spec = card.get("spec", {})
+    settings = {
+        "augmentation": spec.get("training", {}).get("augmentation", "none"),
+        **spec.get("augmentation", {}),
+        **card.get("params", {}),
+    }
+    return {name: settings[name] for name in known if name in settings}

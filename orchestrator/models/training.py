@@ -1,0 +1,223 @@
+"""From best.json to a model file: refit, put thresholds and out-of-fold metrics beside it, write the card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.terminal.console import without_nan
+from orchestrator.versions import library_versions
+from storage.errors import DataError, SpecError
+
+if TYPE_CHECKING:
+    from storage.data.datasets import Dataset
+    from storage.database.engine import Database
+    from storage.files.model_files import TrainingRecord
+    from storage.spec.study import StudySpec
+    from workers.final_model.refit import Recipe
+
+INTENDED_USE = (
+    "Research. Not a medical device, and not validated for decisions about patients. It speaks of images like those it "
+    "was trained on (same kind of examination, devices, population and labelling); anywhere else validate it first: "
+    "`orch model evaluate` on data of that place."
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asked for beside best.json: epochs (None: those of the cross-validation), ensemble, intended use."""
+
+    epochs: int | None = None
+    ensemble: bool = False
+    intended_use: str = ""
+
+
+def train_model(
+    best: dict[str, Any],
+    dataset: Dataset,
+    database: Database | None,
+    out: Path,
+    cache: Path,
+    wish: Wish,
+    *,
+    say: Callable[[str], None],
+    report: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Refit the winner of a study and write the model and its card.
+
+    Args:
+        best: the document of a best.json.
+        dataset: the development images; must be the study's.
+        database: where the study's out-of-fold predictions are, or None.
+        out: the `.keras` file to write.
+        cache: where features are kept.
+        wish: what else was asked for.
+        say: told remarks for the user.
+        report: told of progress.
+
+    Returns:
+        The card.
+
+    Raises:
+        SpecError: the spec in best.json cannot be read.
+        DataError: another data set than the study's.
+        As `workers.final_model.refit.refit`.
+    """
+    from storage.files.model_files import CARD_SCHEMA
+    from workers.final_model.assembly import save_model
+    from workers.final_model.refit import refit
+
+    check_out(out)
+    recipe = read_recipe(best, dataset, wish)
+    record = read_record(best, recipe.spec, dataset, database, say)
+    trained = refit(recipe, dataset, cache, report)
+    spec = recipe.spec
+    card = without_nan(
+        {
+            "schema": CARD_SCHEMA,
+            "study": best["study"],
+            "regime": best.get("regime"),
+            "trial": best.get("trial"),
+            "point": recipe.point,
+            "kind": "ensemble" if recipe.ensemble else "refit",
+            "epochs": recipe.epochs,
+            "params": dict(recipe.params),
+            "fixed": spec.hyperparameters,
+            "targets": list(spec.data.targets or dataset.targets),
+            "image_size": list(spec.model.image_size),
+            "input": "colour images as float32 of 0 to 255; grey ones have three equal channels",
+            "dataset": {
+                "fingerprint": dataset.fingerprint,
+                "images": len(dataset.files),
+                "groups": len(set(dataset.groups.tolist())),
+                "targets": list(dataset.targets),
+            },
+            "cross_validation": {
+                key: best.get(key) for key in ("metric", "value", "fold_values", "value_sd", "best_epoch")
+            },
+            "selection": best.get("selection"),
+            "out_of_fold": describe_record(record, spec.data.targets or dataset.targets),
+            "training_loss": list(trained.losses),
+            "spec": spec.model_dump(mode="json"),
+            "spec_hash": spec.spec_hash,
+            "intended_use": " ".join(part for part in (wish.intended_use, INTENDED_USE) if part),
+            "versions": library_versions(),
+            "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+    )
+    save_model(trained.model, out, card, record)
+    return write_card(out, card)
+
+
+def check_out(out: Path) -> None:
+    """Make sure, before hours of training, that the model can be written where it was asked for.
+
+    Raises:
+        DataError: another suffix, or a file that is there already.
+        UsageError: no such folder, or one that cannot be written in.
+    """
+    from storage.files.writing import check_place
+
+    if out.suffix != ".keras":
+        raise DataError(f"{out} must end in .keras.", next_step=f"Say -o {out.with_suffix('.keras')}.")
+    check_place(out)
+    if out.exists():
+        raise DataError(
+            f"{out} exists already.",
+            why="Hold-out openings name a model by its SHA-256, so none is written over.",
+            next_step="Choose another -o, or move the file away.",
+        )
+
+
+def read_recipe(best: dict[str, Any], dataset: Dataset, wish: Wish) -> Recipe:
+    """What to train, from best.json.
+
+    Raises:
+        SpecError: the spec in best.json cannot be read, or the epochs are no count.
+        DataError: another data set than the study's.
+    """
+    from storage.spec.study import parse
+    from workers.final_model.refit import Recipe
+
+    missing = [key for key in ("study", "point", "best_epoch", "spec_hash") if best.get(key) is None]
+    if missing:
+        raise SpecError(
+            f"best.json does not say {' and '.join(missing)}.",
+            why="It was edited, or written by another version of orch.",
+            next_step="`orch study export NAME -o best.json` writes one.",
+        )
+    spec = parse(best["spec"], source="best.json")
+    if dataset.fingerprint != spec.data.fingerprint:
+        raise DataError(
+            f"{dataset.folder} is not the data set of the study {best['study']!r}.",
+            why=f"The study was made on {spec.data.fingerprint[:19]}.., this is {dataset.fingerprint[:19]}..",
+            next_step="Name the dataset folder of the study with --data.",
+        )
+    epochs = wish.epochs or best["best_epoch"]
+    if not isinstance(epochs, int) or epochs < 1:
+        raise SpecError(f"{epochs!r} epochs cannot be trained.", next_step="Give --epochs N.")
+    return Recipe(spec, best["params"], int(best["point"]), epochs, wish.ensemble)
+
+
+def read_record(
+    best: dict[str, Any],
+    spec: StudySpec,
+    dataset: Dataset,
+    database: Database | None,
+    say: Callable[[str], None],
+) -> TrainingRecord:
+    """The out-of-fold predictions of the winner, in the order of the data set, and what the model has seen."""
+    import numpy as np
+
+    from storage.files.model_files import TrainingRecord
+    from storage.results.predictions import read_predictions
+    from storage.studies.study import find_study
+
+    targets = spec.data.targets or dataset.targets
+    places = [dataset.targets.index(target) for target in targets if target in dataset.targets]
+    labels = dataset.labels[:, places]
+    study = find_study(database, best["study"]) if database is not None else None
+    folds = []
+    if database is not None and study is not None and study.spec_hash == best["spec_hash"]:
+        folds = read_predictions(database, study.uuid, int(best["point"]))
+    if not folds:
+        say(
+            "warning: the study's out-of-fold predictions are not in this database: the model gets no thresholds of its "
+            "own and no recalibration (--storage names the study's database)."
+        )
+    probabilities = np.full(labels.shape, np.nan, np.float16)
+    for fold in folds:
+        probabilities[fold.indices] = fold.values
+    known = ~np.isnan(probabilities).any(axis=1)
+    return TrainingRecord(
+        labels[known], probabilities[known], dataset.groups[known], frozenset(dataset.sha256)
+    )
+
+
+def describe_record(record: TrainingRecord, targets: tuple[str, ...]) -> dict[str, Any] | None:
+    """Metrics of the out-of-fold predictions with their intervals, at each label's own Youden threshold."""
+    if not len(record.labels):
+        return None
+    from storage.metrics.scorecard import score
+    from storage.metrics.thresholds import choose_thresholds
+
+    thresholds = choose_thresholds("youden", record.labels, record.probabilities)
+    scored = score(targets, record.labels, record.probabilities, record.groups, thresholds=thresholds)
+    note = (
+        "Of models that did not see the images; the thresholds are chosen on these very predictions, so what depends on "
+        "them is a little hopeful."
+    )
+    return {"note": note, **scored}
+
+
+def write_card(out: Path, card: dict[str, Any]) -> dict[str, Any]:
+    """Write the card beside the model, with the model's SHA-256, and return it."""
+    from orchestrator.studies.best import to_json
+    from storage.files.writing import hash_file, write_text
+
+    whole = {**card, "file": out.name, "model_sha256": hash_file(out)}
+    write_text(out.with_suffix(".card.json"), to_json(whole))
+    return whole

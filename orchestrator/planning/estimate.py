@@ -1,0 +1,147 @@
+"""How long a study will take: measured where the database knows, else a rule of thumb that says so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.planning.plan import fold_epochs
+from storage.spec.study import StudySpec
+from workers.objective.memory import (
+    LOCKSTEP_BYTES,
+    choose_schedule,
+    count_lenet_weights,
+    count_weights,
+    lockstep_bytes,
+)
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+
+# Fitted to float32 on 2 CPU cores, 2,048 features, head 1024-512-256, 18 labels: 0.63 s an epoch at batch 16,
+# 0.19 s at 128 and 0.137 s at 1600, for 2,075 training images.
+SECONDS_PER_STEP = 0.0039
+SECONDS_PER_IMAGE = 6e-5
+RULE_WEIGHTS = 2048 * 1024 + 1024 * 512 + 512 * 256 + 256 * 18
+# One forward pass of InceptionV3 at 299 x 299 on the same cores.
+SECONDS_PER_VIEW = {"float32": 0.055, "bfloat16": 0.027}
+RULE_PIXELS = 299 * 299
+PASSES_OF_A_STEP = 3
+FEATURE_COUNTS = {
+    "DenseNet121": 1024,
+    "EfficientNetB0": 1280,
+    "InceptionResNetV2": 1536,
+    "MobileNetV2": 1280,
+    "VGG16": 512,
+    "VGG19": 512,
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Times of one worker in seconds, when nothing is pruned, and what they rest on; and how folds are trained."""
+
+    extraction_seconds: float
+    fold_epoch_seconds: float
+    total_seconds: float
+    basis: str
+    schedule: str
+
+
+def estimate_time(
+    spec: StudySpec,
+    points: Sequence[dict[str, Any] | None],
+    *,
+    images: int,
+    train_images: Sequence[int],
+    measured: float | None = None,
+) -> Estimate:
+    """Estimate the time of a study.
+
+    Args:
+        spec: the study.
+        points: its planned points.
+        images: development images, whose features are extracted once.
+        train_images: training images of each fold.
+        measured: median seconds of a fold-epoch in a study like this one, where there is one.
+    """
+    pixels = spec.model.image_size[0] * spec.model.image_size[1]
+    precision = spec.model.extraction_precision if spec.uses_features else spec.training.precision
+    per_view = SECONDS_PER_VIEW[precision] * pixels / RULE_PIXELS
+    per_epoch = measured if measured is not None else _rule_of_thumb(spec, points, train_images)
+    extraction = 0.0
+    if spec.uses_features:
+        extraction = images * (4 if spec.flips else 1) * per_view
+    elif measured is None:
+        # Every image passes the backbone in every epoch; a backward pass costs about two forward ones.
+        passes = 1 if spec.model.has_fixed_backbone else PASSES_OF_A_STEP
+        per_epoch += sum(train_images) / len(train_images) * passes * per_view
+    basis = (
+        "fold-epochs measured in this database"
+        if measured is not None
+        else "a rule of thumb for 2 CPU cores; a GPU is many times faster"
+    )
+    return Estimate(
+        extraction, per_epoch, extraction + per_epoch * fold_epochs(spec), basis, describe_schedule(spec)
+    )
+
+
+def describe_schedule(spec: StudySpec) -> str:
+    """Say whether the folds will be trained side by side or one after the other, and why; the words begin with which."""
+    folds = spec.cv.folds
+    meant = {"lockstep": f"{folds} folds side by side", "sequential": f"{folds} folds one after the other"}
+    if spec.cv.schedule != "auto":
+        return f"{spec.cv.schedule}: {meant[spec.cv.schedule]}, as the spec says"
+    if spec.uses_features:
+        weights = _head_weights(spec)
+    elif spec.model.kind == "lenet":
+        weights = count_lenet_weights(spec.model.image_size, max(len(spec.data.targets), 1))
+    else:
+        limit = LOCKSTEP_BYTES / 1024**3
+        return f"auto: lockstep where {folds} models fit into {limit:.0f} GiB, else sequential; the worker builds one to know"
+    chosen = choose_schedule(spec, weights=weights)
+    compared = "more than" if chosen == "sequential" else "of"
+    return (
+        f"{chosen}: {meant[chosen]}; {folds} models of {weights / 1e6:.3g} million weights side by side need "
+        f"{lockstep_bytes(spec, weights) / 1024**3:.2g} GiB, {compared} the {LOCKSTEP_BYTES / 1024**3:.0f} for lockstep"
+    )
+
+
+def measured_seconds(database: Database, spec: StudySpec) -> float | None:
+    """Return the median seconds of a fold-epoch of the newest study on the same data and head, or None."""
+    from storage.results.ledger import read_curves
+    from storage.studies.study import list_studies
+
+    for study in reversed(list_studies(database)):
+        if study.fingerprint != spec.data.fingerprint or _describe_work(study.spec) != _describe_work(spec):
+            continue
+        seconds = sorted(row.seconds for row in read_curves(database, study.uuid))
+        if seconds:
+            return float(seconds[len(seconds) // 2])
+    return None
+
+
+def _describe_work(spec: StudySpec) -> tuple[Any, ...]:
+    """What the time of a fold-epoch depends on, besides batch size and data."""
+    model, common = spec.model, (spec.model.head, spec.training.threads, spec.uses_features)
+    return (
+        common
+        if spec.uses_features
+        else (*common, model.kind, model.backbone, model.trainable, model.image_size)
+    )
+
+
+def _rule_of_thumb(
+    spec: StudySpec, points: Sequence[dict[str, Any] | None], train_images: Sequence[int]
+) -> float:
+    sizes = [(point or {}).get("batch_size", spec.training.batch_size) for point in points]
+    train = sum(train_images) / len(train_images)
+    steps = sum(math.ceil(train / size) for size in sizes) / len(sizes)
+    scale = _head_weights(spec) / RULE_WEIGHTS
+    return (steps * SECONDS_PER_STEP + train * SECONDS_PER_IMAGE) * scale
+
+
+def _head_weights(spec: StudySpec) -> int:
+    return count_weights(spec, FEATURE_COUNTS.get(spec.model.backbone, 2048), max(len(spec.data.targets), 1))

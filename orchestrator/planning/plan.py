@@ -1,0 +1,131 @@
+"""From a spec to the ordered points that must be evaluated. Pure: the same spec gives the same points.
+
+Random: the parameters of point n are one draw of Optuna's RandomSampler seeded from (study seed, n).
+Grid: point n is cell n of Optuna's GridSampler with the study's seed; every cell occurs once.
+QMC: point n is point n of a scrambled Sobol sequence with the study's seed.
+Listed: the points of the list, over and over; each time with seeds of its own.
+TPE, CMA-ES and NSGA-II learn from finished trials: a point has no parameters until it is claimed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from storage.spec.distributions import distributions, ends, grid_values
+from storage.spec.study import SearchRange, StudySpec
+
+ADAPTIVE = ("tpe", "cmaes", "nsga2")
+"""Samplers whose next point depends on the trials that are finished by then."""
+
+FEW_IMAGES = 4
+"""A last batch of at most this many images is worth a warning: it is a whole Adam step."""
+
+
+def plan_points(spec: StudySpec) -> list[dict[str, Any] | None]:
+    """Return the parameters of every planned point, in order; None where the sampler fills them later."""
+    if not spec.search:
+        return [{} for _ in range(spec.point_count)]
+    if spec.sampler.name == "listed":
+        return [dict(spec.sampler.points[n % len(spec.sampler.points)]) for n in range(spec.point_count)]
+    if spec.sampler.name in ADAPTIVE:
+        return [None] * spec.point_count
+    if spec.sampler.name == "qmc":
+        return _sobol_points(spec)
+    if spec.sampler.name == "grid":
+        return _grid_points(spec)
+    return [_random_point(spec, point) for point in range(spec.point_count)]
+
+
+def _random_point(spec: StudySpec, point: int) -> dict[str, Any]:
+    import numpy
+    import optuna
+
+    seed = int(numpy.random.SeedSequence([spec.study.seed, point]).generate_state(1)[0])
+    # A study of its own per point: asking one study n times would read its n trials each time.
+    study = _memory_study(optuna.samplers.RandomSampler(seed=seed))
+    return dict(study.ask(distributions(spec)).params)
+
+
+def _grid_points(spec: StudySpec) -> list[dict[str, Any] | None]:
+    import optuna
+
+    values = {name: grid_values(spec, name) for name in sorted(spec.search)}
+    study = _memory_study(optuna.samplers.GridSampler(values, seed=spec.study.seed))
+    fixed = distributions(spec)
+    # Trial n of a fresh study is given cell n; none is told, so that no cell counts as visited.
+    return [dict(study.ask(fixed).params) for _ in range(spec.point_count)]
+
+
+def _sobol_points(spec: StudySpec) -> list[dict[str, Any] | None]:
+    import warnings
+
+    import optuna
+
+    fixed = distributions(spec)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.QMCSampler(
+            qmc_type="sobol", scramble=True, seed=spec.study.seed, warn_independent_sampling=False
+        )
+    study = _memory_study(sampler)
+    # The sampler takes what it may vary from the first finished trial; that one is no point of the plan.
+    first = _random_point(spec, 0)
+    study.add_trial(optuna.create_trial(params=first, distributions=fixed, value=0.0))
+    return [dict(study.ask(fixed).params) for _ in range(spec.point_count)]
+
+
+def _memory_study(sampler: Any) -> Any:
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(sampler=sampler)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def share_of_equal_batches(spec: StudySpec, n_train: int) -> float:
+    """Return the share of the batch-size search that means the same thing: one full batch.
+
+    Every batch size from `n_train` up trains on all images in one step.
+
+    Args:
+        n_train: training images of one fold.
+
+    Returns:
+        A share in [0, 1], in the measure of the search (logarithmic where it is); 0 without such a search.
+    """
+    searched = spec.search.get("batch_size")
+    if searched is None or ends(searched)[1] <= n_train:
+        return 0.0
+    return _share_from(searched, n_train)
+
+
+def _share_from(searched: SearchRange, least: int) -> float:
+    if searched.values:
+        return sum(float(value) >= least for value in searched.values) / len(searched.values)
+    low, high = ends(searched)
+    first = max(low, least)
+    if searched.log:
+        # Optuna draws a whole number on a log scale from [low - 0.5, high + 0.5].
+        return math.log((high + 0.5) / (first - 0.5)) / math.log((high + 0.5) / (low - 0.5))
+    return (high - first + 1) / (high - low + 1)
+
+
+def short_last_batch(batch_size: int, fold_sizes: Sequence[int]) -> int | None:
+    """Return the fewest images that a fold's last batch would hold, where they are too few; else None.
+
+    Args:
+        fold_sizes: number of training images of each fold.
+    """
+    left = [size % batch_size for size in fold_sizes if size > batch_size]
+    short = [rest for rest in left if 0 < rest <= FEW_IMAGES and rest * 4 <= batch_size]
+    return min(short) if short else None
+
+
+def fold_epochs(spec: StudySpec) -> int:
+    """Return how many epochs of single folds the whole plan takes when nothing is pruned."""
+    return spec.point_count * spec.cv.folds * spec.training.epochs

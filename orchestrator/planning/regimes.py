@@ -1,0 +1,252 @@
+"""The two regimes of the reference study as specs, and the ways to change one from the command line.
+
+Regime I: random search over batch size and dropout; Regime II: a grid over Adam's learning rate and
+epsilon, with batch size and dropout fixed from the winner of Regime I. Both: k=6, 20 epochs, the maximum
+over epochs of the mean over folds of the validation AUC.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from storage.errors import SpecError
+from storage.metrics.objectives import AUC
+from storage.spec.study import SEARCHABLE, StudySpec, parse, read_toml
+from storage.wording import say_count
+
+REGIME_ONE_SEARCH: dict[str, Any] = {
+    "batch_size": {"type": "int", "low": 16, "high": 2048},
+    "dropout_rate": {"type": "float", "low": 0.0, "high": 0.5},
+}
+REGIME_TWO_SEARCH: dict[str, Any] = {
+    "learning_rate": {"type": "grid", "values": [1e-1, 1e-2, 1e-3, 1e-4], "log": True},
+    "epsilon": {"type": "grid", "values": [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8], "log": True},
+}
+REGIME_TWO_POINTS = 32
+
+
+def regime_one(name: str, *, best: dict[str, Any] | None = None) -> StudySpec:
+    """Return Regime I: 100 random points over batch size [16, 2048] and dropout [0, 0.5].
+
+    Args:
+        best: the document of a best.json whose model, data and other hyperparameters are kept.
+    """
+    return parse(_document("I", name, best), source="Regime I")
+
+
+def regime_two(name: str, *, best: dict[str, Any] | None = None) -> StudySpec:
+    """Return Regime II: all 32 cells of learning rate {1e-1..1e-4} x epsilon {1e-1..1e-8}.
+
+    Args:
+        best: the document of a best.json whose params and fixed hyperparameters, model and data are kept.
+    """
+    return parse(_document("II", name, best), source="Regime II")
+
+
+def build_spec(
+    name: str,
+    *,
+    regime: str | None = None,
+    best: dict[str, Any] | None = None,
+    spec_file: Path | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
+    pruner: str | None = None,
+    settings: list[str] | None = None,
+) -> StudySpec:
+    """Return a spec from what the command line names; later sources win: regime, best, file, flags, --set.
+
+    Raises:
+        SpecError: nothing says what is searched, or a value does not fit.
+    """
+    document = read_toml(spec_file) if spec_file else {}
+    regime = regime or _regime_of(document)
+    merged = _overlay(_document(regime or "custom", name, best), document)
+    merged["study"] = {**_section(merged, "study"), "name": name}
+    source = str(spec_file) if spec_file else f"Regime {regime}" if regime else "--from"
+    spec = parse(merged, source=source)
+    flags = {"study.trials": trials, "study.seed": seed, "pruner.name": pruner}
+    values = {key: value for key, value in flags.items() if value is not None}
+    values.update(parse_settings(settings or []))
+    values["study.name"] = name
+    spec = spec.with_values(values)
+    if not spec.search:
+        raise SpecError(
+            "Nothing says what this study searches.",
+            next_step="Name a regime (--regime I or --regime II) or a spec file with a [search] section "
+            "(--spec study.toml; `orch init` writes one).",
+        )
+    if spec.sampler.name == "grid":
+        # A grid's size is its budget; a count beside it could only contradict it.
+        if trials is not None and trials != spec.point_count:
+            raise SpecError(
+                f"--trials {trials} does not fit a grid of {say_count(spec.point_count, 'cell')}.",
+                why="A grid evaluates every cell once.",
+                next_step="Leave --trials out, or choose the random sampler: --set sampler.name=random"
+                f"{_smaller_grid(spec) if trials < spec.point_count else ''}.",
+            )
+        spec = spec.with_values({"study.trials": spec.point_count})
+    return spec
+
+
+def _smaller_grid(spec: StudySpec) -> str:
+    """The end of a sentence: an option that shortens the longest axis, and how many cells there are then."""
+    name, values = max(
+        ((name, searched.values or ()) for name, searched in spec.search.items()),
+        key=lambda axis: len(axis[1]),
+    )
+    kept = (values[0], values[-1]) if len(values) > 2 else values[:1]
+    cells = say_count(spec.point_count // len(values) * len(kept), "cell")
+    listed = ", ".join(json.dumps(_whole(value)) for value in kept)
+    return f", or a smaller grid: --set 'search.{name}.values=[{listed}]' leaves {cells}"
+
+
+def _whole(value: float | str) -> float | int | str:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def repeat_finalists(name: str, best: dict[str, Any], *, repeats: int, finalists: int) -> StudySpec:
+    """Return a study that evaluates the winner, and the best of those that cannot be told from it, again.
+
+    Same data, model and search; new folds and new seeds; no pruning; every finalist `repeats` times.
+
+    Args:
+        best: the document of a best.json.
+
+    Raises:
+        SpecError: the best.json names no study, or nothing was searched.
+    """
+    equals = (best.get("selection") or {}).get("indistinguishable") or []
+    listed = [best["params"], *(one["params"] for one in equals if one["params"] != best["params"])]
+    listed = listed[:finalists]
+    if not best.get("study_uuid") or not best["params"]:
+        raise SpecError(
+            "This best.json does not say which study it comes from, or nothing was searched in it.",
+            next_step="Export it again: `orch study export NAME -o best.json`.",
+        )
+    document = {section: dict(values) for section, values in best["spec"].items()}
+    document["study"] |= {
+        "name": name,
+        "regime": "custom",
+        "seed": (document["study"]["seed"] + 1) % 2**32,
+        "trials": repeats * len(listed),
+        "repeats_of": best["study_uuid"],
+    }
+    document["sampler"] = {"name": "listed", "points": listed}
+    document["pruner"] = {"name": "none"}
+    return parse(document, source="--repeats")
+
+
+def read_best(path: Path) -> dict[str, Any]:
+    """Read a best.json.
+
+    Raises:
+        SpecError: the file is missing or is not what `orch study export` writes.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(
+            f"{path} cannot be read: {error.strerror}.",
+            next_step="`orch study export NAME -o best.json` writes one.",
+        ) from error
+    except ValueError as error:
+        raise SpecError(f"{path} is not valid JSON: {error}.") from error
+    needed = ("schema", "params", "fixed", "spec")
+    if not isinstance(document, dict) or document.get("schema") != "orch.best/1":
+        raise SpecError(
+            f"{path} is not a best.json of orch.",
+            why='It has no "schema": "orch.best/1".',
+            next_step="`orch study export NAME -o best.json` writes one.",
+        )
+    missing = [key for key in needed if key not in document]
+    if missing or not all(isinstance(document[key], dict) for key in needed[1:]):
+        raise SpecError(
+            f"{path} is incomplete: {', '.join(missing) or 'params, fixed and spec'} must be there."
+        )
+    unknown = sorted((document["params"].keys() | document["fixed"].keys()) - SEARCHABLE.keys())
+    if unknown:
+        raise SpecError(f"{path} names hyperparameters that this orch does not know: {', '.join(unknown)}.")
+    return document
+
+
+def tell_metric(spec: StudySpec, best: dict[str, Any] | None) -> str | None:
+    """What to say of the metric of a study that goes on from a best.json; None where it needs no word."""
+    metric, theirs = spec.metric.name, (best or {}).get("metric", AUC.name)
+    if best is None or metric == theirs == AUC.name:
+        return None
+    if metric == theirs:
+        return f"The study maximises {metric}, as the one of the best.json did; --set study.metric=NAME changes that."
+    return f"The study maximises {metric}; the winner in the best.json was chosen by {theirs}."
+
+
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """Read `section.key=value` texts; a value is TOML, and a bare word is a string.
+
+    Raises:
+        SpecError: a text has no `=`, or a value begins like TOML and is none.
+    """
+    return dict(_parse_setting(text) for text in settings)
+
+
+def _parse_setting(text: str) -> tuple[str, Any]:
+    key, equals, raw = text.partition("=")
+    key, raw = key.strip(), raw.strip()
+    if not equals or "." not in key:
+        raise SpecError(
+            f"--set {text} is not of the form section.key=value.",
+            next_step="For example: --set training.epochs=5 or --set model.weights=none.",
+        )
+    try:
+        document = tomllib.loads(f"value = {raw}")
+    except tomllib.TOMLDecodeError as error:
+        if raw[:1] in ("[", "{", '"', "'"):
+            raise SpecError(f"The value of --set {text} is not valid TOML: {error}.") from error
+        return key, raw
+    return key, document["value"] if list(document) == ["value"] else raw
+
+
+def _document(regime: str, name: str, best: dict[str, Any] | None) -> dict[str, Any]:
+    document: dict[str, Any] = _fixed_from(best) if best else {"study": {}}
+    study = {**document["study"], "name": name}
+    if regime != "custom":
+        study.update(regime=regime, objective="max_of_mean")
+        document["search"] = REGIME_ONE_SEARCH if regime == "I" else REGIME_TWO_SEARCH
+        document["sampler"] = {"name": "random" if regime == "I" else "grid"}
+        study["trials"] = 100 if regime == "I" else REGIME_TWO_POINTS
+    return {**document, "study": study}
+
+
+def _fixed_from(best: dict[str, Any]) -> dict[str, Any]:
+    """The spec that found the best trial, with its hyperparameters as fixed values and nothing searched."""
+    document = {name: dict(section) for name, section in best["spec"].items()}
+    for name, value in {**best["fixed"], **best["params"]}.items():
+        document.setdefault(SEARCHABLE[name], {})[name] = value
+    document["search"] = {}
+    study = document.setdefault("study", {})
+    study["regime"] = "custom"
+    study["repeats_of"] = ""
+    if document.get("sampler", {}).get("name") == "listed":
+        document["sampler"] = {}
+    return document
+
+
+def _regime_of(document: dict[str, Any]) -> str | None:
+    regime = _section(document, "study").get("regime")
+    return regime if regime in ("I", "II") else None
+
+
+def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, section in above.items():
+        replaces = name == "search" or not isinstance(section, dict)
+        merged[name] = section if replaces else {**below.get(name, {}), **section}
+    return merged
+
+
+def _section(document: dict[str, Any], name: str) -> dict[str, Any]:
+    section = document.get(name, {})
+    return section if isinstance(section, dict) else {}

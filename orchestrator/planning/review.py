@@ -1,0 +1,242 @@
+"""What is worth knowing of a study before it runs: its data, its folds, and what will not act as it seems."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.planning.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
+from storage.errors import DataError, SpecError, UsageError
+from storage.spec.study import StudySpec
+from storage.wording import say_count
+from workers.models.backbones import check_backbone, list_backbones
+
+if TYPE_CHECKING:
+    from storage.data.datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Review:
+    """Facts that are kept with the study (plain JSON data), and warnings, one sentence each."""
+
+    facts: dict[str, Any]
+    warnings: list[str]
+
+
+def choose_dataset(flags: Sequence[Path] | None, fingerprint: str) -> Dataset:
+    """Load the data set that a new study is made on.
+
+    Args:
+        flags: folders of `--data`, if any; else ORCH_DATA and orch.toml name them.
+        fingerprint: the data set that the spec asks for; empty for any.
+
+    Raises:
+        UsageError: no data set is named, or several and the spec says not which.
+        DataError: a folder is no data set, or is not the one that the spec asks for.
+    """
+    from storage.data.datasets import load_dataset
+    from storage.settings import data_folders
+
+    folders = data_folders(flags)
+    if not folders:
+        raise UsageError(
+            "No data set is named.",
+            next_step="Add --data DIR, or set ORCH_DATA; `orch data import` makes a dataset folder.",
+        )
+    datasets = [load_dataset(folder) for folder in folders]
+    if fingerprint:
+        fitting = [dataset for dataset in datasets if dataset.fingerprint == fingerprint]
+        if not fitting:
+            raise DataError(
+                f"The spec asks for the data set {_short(fingerprint)}, and "
+                f"{', '.join(f'{dataset.folder} is {_short(dataset.fingerprint)}' for dataset in datasets)}.",
+                why="Its images, labels, groups or split differ from those that the spec was made on.",
+                next_step='Name the right folder with --data, or take other data with --set data.fingerprint="".',
+            )
+        return fitting[0]
+    if len(datasets) > 1:
+        raise UsageError(
+            f"{len(datasets)} data sets are named: {', '.join(str(folder) for folder in folders)}.",
+            why="A study is made on one of them.",
+            next_step="Choose it with --data DIR.",
+        )
+    return datasets[0]
+
+
+def fill_in_data(spec: StudySpec, dataset: Dataset) -> StudySpec:
+    """Return the spec with the fingerprint and the targets of its data set.
+
+    Raises:
+        DataError: a target of the spec is no label of the data set.
+    """
+    for target in spec.data.targets:
+        if target not in dataset.targets:
+            near = difflib.get_close_matches(target, dataset.targets, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(dataset.targets)}"
+            raise DataError(f"{dataset.folder} has no label {target!r} ({hint}).")
+    targets = list(spec.data.targets or dataset.targets)
+    return spec.with_values({"data.fingerprint": dataset.fingerprint, "data.targets": targets})
+
+
+def fill_in_weights(spec: StudySpec) -> StudySpec:
+    """Return the spec with the SHA-256 of a weights file, so that every worker uses the same weights.
+
+    Raises:
+        SpecError: the file does not exist, or the backbone.
+    """
+    if spec.model.kind == "transfer":
+        check_backbone(spec.model.backbone, list_backbones())
+    weights = spec.model.weights
+    if weights in ("imagenet", "none") or spec.model.weights_sha256:
+        return spec
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise SpecError(
+            f"The weights file {path} does not exist.",
+            next_step="Name an .h5 file, or use --set model.weights=imagenet or --set model.weights=none.",
+        )
+    from storage.files.writing import hash_file
+
+    return spec.with_values({"model.weights": str(path.resolve()), "model.weights_sha256": hash_file(path)})
+
+
+def describe_model(spec: StudySpec) -> str:
+    """Say what will be trained: the network, where its weights come from, and the size of its images."""
+    model = spec.model
+    pixels = f"{model.image_size[0]} x {model.image_size[1]} pixels"
+    if model.kind != "transfer":
+        return f"{'LeNet' if model.kind == 'lenet' else model.kind}, {pixels}"
+    trained = {"head": "only the head is trained", "all": "all of it is trained"}.get(
+        model.trainable, f"trained from layer {model.trainable} on"
+    )
+    weights = "none (random)" if model.weights == "none" else model.weights
+    coarse = [
+        name
+        for name, precision in (
+            ("features", model.extraction_precision if spec.uses_features else "float32"),
+            ("training", spec.training.precision),
+        )
+        if precision == "bfloat16"
+    ]
+    precision = f"; {' and '.join(coarse)} in bfloat16" if coarse else ""
+    head = "-".join(map(str, model.head)) or "of one layer"
+    return f"{model.backbone}, weights {weights}, {pixels}; head {head}, {trained}{precision}"
+
+
+def describe_pruner(spec: StudySpec) -> str:
+    """Name the rule that stops weak trials, and the settings that a name stands for."""
+    from storage.spec.sections import PRUNER_PRESETS, PrunerSection
+
+    rule = spec.pruner.name
+    if rule == "none":
+        return "none: every trial is trained to its end"
+    named = next((name for name in PRUNER_PRESETS if PrunerSection(name=name) == spec.pruner), None)
+    if named is None:
+        return f"{rule}, with settings of this study's own"
+    return named if named == rule else f"{named} (the rule {rule!r})"
+
+
+def metric_warnings(spec: StudySpec) -> list[str]:
+    """Warn of an objective that may be undefined in an epoch of a fold."""
+    metric = spec.metric
+    if not metric.depends_on_calls:
+        return []
+    return [
+        f"{metric.column} has no value in an epoch of a fold where {metric.undefined_when}; the mean over the other folds "
+        "stands for all of them, so that a trial may win by a single fold. docs/metrics.md names safer objectives."
+    ]
+
+
+def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], dataset: Dataset) -> Review:
+    """Look a study over before it is made.
+
+    Raises:
+        DataError: fewer groups than folds.
+    """
+    import numpy
+
+    from storage.data.folds import digest_folds, make_folds
+
+    columns = [dataset.targets.index(target) for target in spec.data.targets]
+    labels = dataset.labels[:, columns]
+    folds = make_folds(labels, dataset.groups, spec.cv.folds, spec.study.seed)
+    train_images = [len(train) for train, _ in folds]
+    warnings = list(dataset.warnings)
+    if not dataset.grouped and not any("group" in warning for warning in warnings):
+        warnings.append(
+            "The data set names no groups: images of one patient may stand on both sides of a fold, "
+            "and every value is then too good."
+        )
+    warnings += [*batch_warnings(spec, points, train_images), *metric_warnings(spec)]
+    facts = {
+        "images": len(dataset.sha256),
+        "groups": len(numpy.unique(dataset.groups)),
+        "grouped": dataset.grouped,
+        "targets": list(spec.data.targets),
+        "train_images": train_images,
+        "validation_images": [len(validation) for _, validation in folds],
+        "folds_digest": digest_folds(folds),
+        "class_balance": _class_balance(spec.data.targets, labels, folds),
+        "warnings": warnings,
+    }
+    return Review(facts, warnings)
+
+
+def _class_balance(targets: Sequence[str], labels: Any, folds: Sequence[Any]) -> dict[str, list[list[int]]]:
+    """For each target and fold: positives and assessed in training, positives and assessed in validation."""
+    import numpy
+
+    def count(column: Any) -> list[int]:
+        return [int((column == 1).sum()), int((~numpy.isnan(column)).sum())]
+
+    return {
+        target: [[*count(labels[train, place]), *count(labels[held, place])] for train, held in folds]
+        for place, target in enumerate(targets)
+    }
+
+
+def batch_warnings(
+    spec: StudySpec, points: Sequence[dict[str, Any] | None], train_images: Sequence[int]
+) -> list[str]:
+    """Say which batch sizes mean the same thing, and which end an epoch on a handful of images.
+
+    Args:
+        train_images: training images of each fold.
+    """
+    found = []
+    least = min(train_images)
+    share = share_of_equal_batches(spec, least)
+    if share:
+        found.append(
+            f"A fold has {least} training images, so every batch size from {least} up is one full batch: "
+            f"{share:.0%} of the batch-size range are the same thing. "
+            f"A narrower range: --set 'search.batch_size={{type=\"int\", low=16, high={least}}}'."
+        )
+    elif "batch_size" not in spec.search and spec.training.batch_size > least:
+        found.append(
+            f"The batch size {spec.training.batch_size} is above a fold's {least} training images: "
+            "each epoch is one step on the full batch."
+        )
+    sizes = [
+        (point or {}).get("batch_size", spec.training.batch_size) for point in points if point is not None
+    ]
+    short = sum(short_last_batch(size, train_images) is not None for size in sizes)
+    if short and "batch_size" in spec.search:
+        found.append(
+            f"In {short} of {len(points)} points a fold's last batch holds at most {FEW_IMAGES} images, "
+            "and is still a whole Adam step."
+        )
+    elif short:
+        left = short_last_batch(spec.training.batch_size, train_images)
+        found.append(
+            f"With batch size {spec.training.batch_size} a fold's last batch holds {say_count(left or 0, 'image')}, "
+            "and is still a whole Adam step. Another batch size avoids it."
+        )
+    return found
+
+
+def _short(fingerprint: str) -> str:
+    return fingerprint[:19]

@@ -1,0 +1,12 @@
+"""Use cases on a study that is there.
+
+- `best`: Take a study away: best.json, the trials and the fold curves as CSV, the spec as TOML
+- `fleet`: The fleet as plain documents: who works where on what, and how much is left of each open study
+- `next_steps`: What to do next with a study, in a sentence; commands that end say it
+- `publishing`: What workers and the dashboard are handed so that the pages in optuna-dashboard stay fresh
+- `records`: Studies, points and trials as plain documents: what `--json` prints and what the tables show
+- `replay`: `orch trial replay`: find what a trial was computed from, compute it again, and say what differs
+- `reporting`: From the names of studies to the page about them, and to the files of their figures
+- `verify`: Account for every planned point of a study, every attempt, every fold and every opening of its hold-out
+- `watch`: Live progress of a study: one table on a terminal, plain lines elsewhere, until nothing more happens to it
+"""

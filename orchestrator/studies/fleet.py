@@ -1,0 +1,86 @@
+"""The fleet as plain documents: who works where on what, and how much is left of each open study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from storage.studies.points import PointRecord, count_points, list_points
+from storage.studies.study import StudyRecord, list_studies
+from storage.studies.workers import list_workers
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+
+PACE_POINTS = 50
+"""The pace is that of the last so many points: workers come and go."""
+SILENT_SECONDS = 90.0
+"""An idle worker says something every half minute, one at work every quarter of its lease."""
+
+
+def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, Any]:
+    """Describe workers and open studies.
+
+    Args:
+        database: where.
+        everybody: with the workers that left, and the studies that are finished.
+    """
+    studies = {study.uuid: study for study in list_studies(database)}
+    points = {uuid: list_points(database, uuid) for uuid in studies}
+    workers = []
+    for worker in list_workers(database):
+        study = studies.get(worker.study_uuid or "")
+        lease = study.spec.study.lease_seconds if study else 0
+        silent = worker.state != "gone" and worker.seconds_ago > max(SILENT_SECONDS, lease)
+        at_work = worker.state == "working" and study is not None and worker.point is not None
+        point = points[study.uuid][worker.point] if at_work and study else None  # type: ignore[index]
+        if point is not None and point.worker != worker.worker:
+            point = None
+        workers.append(
+            {
+                "worker": worker.worker,
+                "host": worker.host,
+                "pid": worker.pid,
+                "device": worker.device,
+                "state": "silent" if silent else worker.state,
+                "study": study.name if study and (point or worker.state == "preparing") else None,
+                "trial": point.trial_number if point else None,
+                "point": point.point if point else None,
+                "epoch": point.epoch if point else None,
+                "last_seen": worker.last_seen,
+                "seconds_ago": worker.seconds_ago,
+                "versions": worker.versions,
+            }
+        )
+    shown = [study_document(database, study, points[study.uuid]) for study in studies.values()]
+    return {
+        "storage": database.url_text,
+        "workers": [worker for worker in workers if everybody or worker["state"] != "gone"],
+        "studies": [study for study in shown if everybody or not study["is_settled"]],
+    }
+
+
+def study_document(database: Database, study: StudyRecord, points: list[PointRecord]) -> dict[str, Any]:
+    """Describe what is left of a study."""
+    counts = count_points(database, study.uuid)
+    return {
+        "study": study.name,
+        "state": study.state,
+        "is_settled": counts.is_settled,
+        "points": counts.planned,
+        "done": counts.complete + counts.pruned,
+        "running": counts.running,
+        "open": counts.open,
+        "failed": counts.failed,
+        "seconds_left": seconds_left(points),
+    }
+
+
+def seconds_left(points: list[PointRecord]) -> float | None:
+    """Seconds until the last point is settled, at the pace of the last ones; None before a pace is known."""
+    left = sum(point.state in ("open", "claimed") for point in points)
+    finished = sorted(point.finished_at for point in points if point.finished_at is not None)[-PACE_POINTS:]
+    if not left:
+        return 0.0
+    if len(finished) < 2 or finished[-1] <= finished[0]:
+        return None
+    return left * (finished[-1] - finished[0]) / (len(finished) - 1)

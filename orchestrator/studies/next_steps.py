@@ -1,0 +1,55 @@
+"""What to do next with a study, in a sentence; commands that end say it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from storage.wording import best_file, say_count
+
+if TYPE_CHECKING:
+    from storage.studies.point_records import PointCounts
+
+
+def tell_warnings(name: str, warnings: Sequence[str]) -> list[str]:
+    """What is said with a result of the warnings that were shown in full when the study was made.
+
+    An error that somebody accepted is repeated with every result; of the others one line tells where they are.
+    """
+    from orchestrator.audit.admission import ACCEPTED
+
+    told = [warning for warning in warnings if warning.startswith(ACCEPTED)]
+    known = len(warnings) - len(told)
+    if known:
+        told.append(
+            f"{say_count(known, 'warning')} of when the study was made: `orch study show {shlex.quote(name)} --warnings`"
+        )
+    return told
+
+
+def tell_settled(name: str, counts: PointCounts) -> str:
+    """What to do once no point of a study is left."""
+    study = shlex.quote(name)
+    next_step = (
+        f"orch study export {study} -o {best_file(name)}" if counts.complete else f"orch study show {study}"
+    )
+    return f"Every point of {name!r} is settled. Next: {next_step}"
+
+
+def tell_stopped(name: str, counts: PointCounts) -> str:
+    """What to do with a stopped study; without it, a command that ends there has no visible reason."""
+    left = counts.open + counts.running
+    return (
+        f"The study {name!r} is stopped with {left} of {say_count(counts.planned, 'point')} left, so no worker takes one. "
+        f"`orch study resume {shlex.quote(name)}` opens it again."
+    )
+
+
+def tell_left(name: str, counts: PointCounts) -> str:
+    """How to go on with a study whose worker was told to stop; its counts of nothing look like a failure."""
+    left = counts.open + counts.running
+    return (
+        f"{left} of {say_count(counts.planned, 'point')} of {name!r} {'is' if left == 1 else 'are'} left; "
+        f"running `orch worker {shlex.quote(name)}` again goes on."
+    )

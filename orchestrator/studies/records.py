@@ -1,0 +1,148 @@
+"""Studies, points and trials as plain documents: what `--json` prints and what the tables show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.studies.best import best_point
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+    from storage.metrics.objectives import Metric
+    from storage.studies.points import PointRecord
+    from storage.studies.study import StudyRecord
+
+
+def study_document(database: Database, study: StudyRecord, *, whole: bool = False) -> dict[str, Any]:
+    """Describe a study.
+
+    Args:
+        whole: with its spec, its facts and every point.
+    """
+    from storage.studies.points import count_points, list_points
+
+    points = list_points(database, study.uuid)
+    counts = count_points(database, study.uuid)
+    best = best_point(points)
+    document: dict[str, Any] = {
+        "study": study.name,
+        "uuid": study.uuid,
+        "regime": study.spec.study.regime,
+        "state": study.state,
+        "is_settled": counts.is_settled,
+        "created_at": study.created_at,
+        "fingerprint": study.fingerprint,
+        "data_folder": study.data_folder,
+        "points": asdict(counts),
+        "metric": study.spec.metric.name,
+        "best": point_document(best) if best else None,
+    }
+    if whole:
+        from storage.studies.study import read_canary
+        from storage.trust.selection import judge_selection
+
+        document["facts"] = study.facts
+        document["selection"] = judge_selection(database, study)
+        document["canary"] = read_canary(database, study)
+        document["spec"] = study.spec.model_dump(mode="json")
+        document["spec_hash"] = study.spec_hash
+        document["all_points"] = [point_document(point) for point in points]
+    return document
+
+
+def point_document(point: PointRecord) -> dict[str, Any]:
+    """Describe a point and its present attempt; the token of its holder stays inside."""
+    return {
+        "point": point.point,
+        "trial": point.trial_number,
+        "state": point.state,
+        "outcome": point.outcome,
+        "value": point.value,
+        "params": point.params,
+        "epoch": point.epoch,
+        "attempt": point.attempt,
+        "losses": point.losses,
+        "failures": point.failures,
+        "worker": point.worker,
+        "error": point.error,
+    }
+
+
+def trial_document(database: Database, study: StudyRecord, number: int) -> dict[str, Any]:
+    """Describe one of Optuna's trials with the fold-epochs of its point.
+
+    Raises:
+        StorageError: the study has no trial of that number.
+    """
+    from storage.errors import StorageError
+    from storage.results.ledger import read_curves
+    from storage.results.what_ran import summarize_folds
+    from storage.studies.points import list_points
+
+    trials = database.optuna.get_all_trials(study.optuna_study_id, deepcopy=False)
+    trial = next((trial for trial in trials if trial.number == number), None)
+    if trial is None:
+        raise StorageError(
+            f"The study {study.name!r} has no trial {number}.",
+            why=f"It has {len(trials)} so far, numbered from 0."
+            if trials
+            else "No worker has started one yet.",
+            next_step=f"`orch study show {study.name}` lists them.",
+        )
+    points = list_points(database, study.uuid)
+    number_of_point = trial.user_attrs.get("point")
+    point = points[number_of_point] if number_of_point is not None else None
+    curves = read_curves(database, study.uuid, number_of_point) if point else []
+    return {
+        "study": study.name,
+        "trial": number,
+        "point": number_of_point,
+        "attempt": trial.user_attrs.get("attempt"),
+        "is_present_attempt": bool(point and point.trial_number == number),
+        "state": trial.state.name,
+        "metric": study.spec.metric.name,
+        "value": trial.value,
+        "params": dict(trial.params) or (point.params if point else None),
+        "fixed": study.spec.hyperparameters,
+        "worker": trial.user_attrs.get("worker"),
+        "error": trial.user_attrs.get("error") or (point.error if point else None),
+        "user_attributes": {key: value for key, value in trial.user_attrs.items() if key != "token"},
+        "started_at": trial.datetime_start.isoformat() + "Z" if trial.datetime_start else None,
+        "ended_at": trial.datetime_complete.isoformat() + "Z" if trial.datetime_complete else None,
+        "folds": summarize_folds(curves),
+        "class_balance": study.facts.get("class_balance"),
+        "epochs": [asdict(row) for row in curves],
+    }
+
+
+def epoch_means(epochs: list[dict[str, Any]], metric: Metric) -> list[list[Any]]:
+    """Return one row per epoch, as `epoch_columns` names its cells: means over the folds, ends, steps."""
+    rows = []
+    for epoch in sorted({row["epoch"] for row in epochs}):
+        folds = [row for row in epochs if row["epoch"] == epoch]
+        known = (row[metric.column] for row in folds)
+        scores = [metric.sign * value for value in known if value == value]
+        rows.append(
+            [
+                epoch,
+                len(folds),
+                sum(scores) / len(scores) if scores else None,
+                min(scores, default=None),
+                max(scores, default=None),
+                *(_mean_of(folds, name) for name in ("train_auc", "train_loss", "val_loss")),
+                max(row["steps"] for row in folds),
+            ]
+        )
+    return rows
+
+
+def epoch_columns(metric: Metric) -> tuple[str, ...]:
+    """What the cells of `epoch_means` are."""
+    of_metric = (f"val {metric.label}", "least", "most")
+    return ("epoch", "folds", *of_metric, "train AUC", "train loss", "val loss", "steps")
+
+
+def _mean_of(rows: list[dict[str, Any]], name: str) -> float | None:
+    values = [row[name] for row in rows if row[name] == row[name]]
+    return sum(values) / len(values) if values else None

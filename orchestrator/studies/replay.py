@@ -1,0 +1,88 @@
+"""`orch trial replay`: find what a trial was computed from, compute it again, and say what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.errors import DataError
+
+if TYPE_CHECKING:
+    from storage.data.datasets import Dataset
+    from storage.database.engine import Database
+    from storage.studies.study import StudyRecord
+
+SHOWN = 20
+
+
+def replay_recorded(
+    database: Database,
+    study: StudyRecord,
+    number: int,
+    folders: Sequence[Path],
+    cache: Path,
+    report: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Compute a trial again and compare it with the ledger.
+
+    Raises:
+        StorageError: no such trial, or nothing recorded of it.
+        DataError: the study's data is not on this machine.
+    """
+    from orchestrator.studies.records import trial_document
+    from storage.results.ledger import read_curves, run_key
+    from workers.objective.keras_objective import library_versions, prepare_objective
+    from workers.objective.replay import replay_trial
+
+    trial = trial_document(database, study, number)
+    params = trial["params"] or {}
+    rows = read_curves(database, study.uuid, trial["point"], run_key(study.spec_hash, params))
+    extracting = partial(report, "extracting features") if report else None
+    objective = prepare_objective(database, study, find_dataset(study, folders), cache, extracting)
+    replay = replay_trial(
+        rows,
+        {**study.spec.hyperparameters, **params},
+        objective.material.start_fold,
+        (lambda done, total: report(f"Replaying trial {number}", done, total)) if report else None,
+        objective.material.train_together,
+    )
+    then = (trial["user_attributes"].get("details") or {}).get("versions") or {}
+    now = library_versions()
+    return {
+        "study": study.name,
+        "trial": number,
+        "point": trial["point"],
+        "identical": replay.is_identical,
+        "folds": replay.folds,
+        "epochs": replay.epochs,
+        "numbers": replay.numbers,
+        "different": len(replay.differences),
+        "differences": [asdict(one) for one in replay.differences[:SHOWN]],
+        "circumstances": [
+            f"The trial was computed with {name} {then[name]}, this is {now[name]}: small differences are to be expected."
+            for name in sorted(then.keys() & now.keys())
+            if then[name] != now[name]
+        ],
+    }
+
+
+def find_dataset(study: StudyRecord, folders: Sequence[Path]) -> Dataset:
+    """The data set of a study: among these folders, or where it was when the study was made.
+
+    Raises:
+        DataError: it is in none of them.
+    """
+    from storage.data.datasets import load_dataset
+
+    for folder in (*folders, *([Path(study.data_folder)] if study.data_folder else [])):
+        if folder.is_dir():
+            dataset = load_dataset(folder)
+            if dataset.fingerprint == study.fingerprint:
+                return dataset
+    raise DataError(
+        f"The data of study {study.name!r} ({study.fingerprint[:19]}..) is not on this machine.",
+        next_step="Name the dataset folder with --data DIR or ORCH_DATA.",
+    )

@@ -1,0 +1,96 @@
+"""From the names of studies to the page about them, and to the files of their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dashboards.pages.report import Chapter
+    from storage.database.engine import Database
+    from storage.studies.study import StudyRecord
+
+
+def write_report(
+    database: Database, names: Sequence[str], folders: Sequence[Path], output: Path
+) -> list[Chapter]:
+    """Write the page; the file appears whole or not at all.
+
+    Args:
+        database: where the studies are.
+        names: of the studies, in the order of the page.
+        folders: dataset folders of this machine, for the figures that need labels.
+        output: the file.
+
+    Raises:
+        StudyNotFoundError: there is no study of one of the names.
+    """
+    from dashboards.pages.report import write_page
+    from orchestrator.versions import library_versions
+    from storage.files.writing import write_text
+    from storage.studies.study import load_study
+
+    studies = [load_study(database, name) for name in names]
+    chapters = [read_chapter(database, study, folders) for study in studies]
+    write_text(output, write_page(chapters, library_versions()))
+    return chapters
+
+
+def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]) -> Chapter:
+    """Read what the page says of one study."""
+    from dashboards.pages.report import Chapter
+    from dashboards.tables.outcomes import find_dataset, read_outcomes
+    from dashboards.tables.view import read_view
+    from orchestrator.studies.best import spec_toml
+    from storage.holdout.sealed import find_openings
+    from storage.trust.selection import judge_selection
+    from storage.wording import say_instant
+
+    view = read_view(database, study)
+    dataset = find_dataset(study, folders)
+    best = view.best
+    openings = find_openings(study.fingerprint, dataset.folder if dataset else None, database)
+    return Chapter(
+        view=view,
+        outcomes=read_outcomes(database, study, best.point, dataset) if best else None,
+        spec_text=spec_toml(study.spec),
+        data_summary=dataset.summary if dataset else None,
+        selection=judge_selection(database, study) if best else None,
+        openings=[f"{say_instant(one.opened_at, UTC)} by {one.opened_by}: {one.purpose}" for one in openings],
+    )
+
+
+def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[str]) -> int:
+    """Write every figure's numbers, and its pictures where asked for; one folder per study. Returns how many files.
+
+    Raises:
+        UsageError: pictures are asked for and cannot be drawn here; the numbers are written.
+    """
+    from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
+    from orchestrator.terminal.progress import show_progress
+
+    drawn = [(folder, [draw_studies([chapter.view for chapter in chapters])])] if len(chapters) > 1 else []
+    for chapter in chapters:
+        place = folder / _file_name(chapter.view.study.name) if len(chapters) > 1 else folder
+        drawn.append((place, draw_study(chapter.view, chapter.outcomes, chapter.selection)))
+    with show_progress("Drawing") as report:
+        return len(write_pictures(drawn, formats, report))
+
+
+def write_event_files(database: Database, study: StudyRecord, folder: Path) -> int:
+    """Write the curves of every point as TensorBoard logs. Returns how many runs."""
+    from dashboards.pages.tensorboard import write_curves
+    from storage.results.ledger import read_curves
+    from storage.studies.points import list_points
+
+    points = list_points(database, study.uuid)
+    return write_curves(points, read_curves(database, study.uuid), folder, wall_time=study.created_at)
+
+
+def _file_name(name: str) -> str:
+    return (
+        "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name).strip(".")
+        or "study"
+    )

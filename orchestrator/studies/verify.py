@@ -1,0 +1,260 @@
+"""Account for every planned point of a study, every attempt, every fold and every opening of its hold-out."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from storage.results.ledger import FoldEpoch, read_curves, run_key
+from storage.results.predictions import FoldPredictions, read_predictions
+from storage.studies.points import COMPLETE, MAX_LOSSES, PRUNED, PointRecord, count_points, list_points
+from storage.studies.trials import ATTEMPT, ERROR, FAILED, LOST, OUTCOME, POINT, STOPPED
+from storage.wording import say_count
+from workers.cross_validation.fold import judge
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+    from storage.studies.study import StudyRecord
+
+VALUE_TOLERANCE = 1e-9
+"""Values are kept as they were computed; the mean over folds may differ in the last bits."""
+
+
+@dataclass
+class Account:
+    """What a study came to, and what is wrong with it, one sentence each."""
+
+    problems: list[str] = field(default_factory=list)
+    attempts: Counter[str] = field(default_factory=Counter)
+    folds_recorded: int = 0
+    folds_missing: int = 0
+
+    def require(self, holds: bool, problem: str) -> bool:
+        """Note a problem unless something holds; returns whether it does."""
+        if not holds:
+            self.problems.append(problem)
+        return holds
+
+
+def verify_study(
+    database: Database, study: StudyRecord, planned: list[dict[str, Any] | None]
+) -> dict[str, Any]:
+    """Check a study against its plan, its attempts and its ledger; changes nothing.
+
+    Args:
+        database: where.
+        study: which.
+        planned: the parameters of every point, as its spec plans them; None where a sampler drew them.
+
+    Returns:
+        A document: `ok`, `problems`, and the counts that they were found in.
+    """
+    account = Account()
+    points = list_points(database, study.uuid)
+    _check_plan(account, points, planned)
+    trials = database.optuna.get_all_trials(study.optuna_study_id, deepcopy=False)
+    by_point: dict[int, list[Any]] = defaultdict(list)
+    for trial in trials:
+        number = trial.user_attrs.get(POINT)
+        known = isinstance(number, int) and 0 <= number < len(points)
+        if account.require(known, f"Trial {trial.number} belongs to no point of the plan."):
+            by_point[number].append(trial)
+    curves: dict[int, list[FoldEpoch]] = defaultdict(list)
+    for row in read_curves(database, study.uuid):
+        curves[row.point].append(row)
+    keys = _run_keys(database, study)
+    for point in points:
+        _check_attempts(account, study, point, by_point[point.point])
+        if point.state == "done":
+            expected = run_key(study.spec_hash, point.params or {})
+            account.require(
+                keys.get(point.point, {expected}) <= {expected},
+                f"Point {point.point} has fold results of other parameters or another spec.",
+            )
+            _check_folds(account, study, point, curves[point.point])
+        if point.outcome == COMPLETE:
+            _check_predictions(account, study, point, read_predictions(database, study.uuid, point.point))
+    counts = count_points(database, study.uuid)
+    return {
+        "study": study.name,
+        "ok": not account.problems,
+        "is_settled": counts.is_settled,
+        "points": {name: getattr(counts, name) for name in counts.__dataclass_fields__},
+        "trials": dict(Counter(trial.state.name for trial in trials)),
+        "attempts": {name: account.attempts[name] for name in (*_ATTEMPT_KINDS, "without_trial")},
+        "folds": {"recorded": account.folds_recorded, "missing": account.folds_missing},
+        "holdout_openings": _holdout_openings(database, study),
+        "problems": account.problems,
+    }
+
+
+_ATTEMPT_KINDS = ("complete", "pruned", LOST, FAILED, STOPPED, "running")
+
+
+def _check_plan(account: Account, points: list[PointRecord], planned: list[dict[str, Any] | None]) -> None:
+    account.require(
+        [point.point for point in points] == list(range(len(planned))),
+        f"The plan has {len(planned)} points, numbered from 0; the database has {len(points)}.",
+    )
+    for point, params in zip(points, planned, strict=False):
+        account.require(
+            params is None or point.params == params,
+            f"Point {point.point} has the parameters {point.params}, and the plan {params}.",
+        )
+
+
+def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, trials: list[Any]) -> None:
+    name = f"Point {point.point}"
+    ended = [trial for trial in trials if trial.state.name in (COMPLETE, PRUNED)]
+    account.attempts.update(trial.state.name.lower() for trial in ended)
+    if point.state == "done":
+        numbers = [trial.number for trial in ended]
+        if account.require(
+            len(ended) == 1, f"{name} is done and has {len(ended)} finished trials {numbers}, not one."
+        ):
+            (trial,) = ended
+            account.require(
+                trial.number == point.trial_number and trial.state.name == point.outcome,
+                f"{name} is {point.outcome} by trial {point.trial_number}, but trial {trial.number} is "
+                f"{trial.state.name}.",
+            )
+            account.require(
+                _equal(trial.value, point.value),
+                f"{name} has the value {point.value}, and its trial {trial.value}.",
+            )
+            account.require(
+                not trial.params or trial.params == point.params,
+                f"{name} has the parameters {point.params}, and its trial {trial.params}.",
+            )
+    else:
+        account.require(not ended, f"{name} is {point.state} and yet has a finished trial.")
+    _check_unfinished(account, point, [trial for trial in trials if trial not in ended])
+    attempts = {trial.user_attrs.get(ATTEMPT) for trial in trials}
+    account.require(
+        attempts <= set(range(1, point.attempt + 1)),
+        f"{name} was claimed {point.attempt} times and has trials of the attempts {sorted(attempts, key=str)}.",
+    )
+    account.attempts["without_trial"] += point.attempt - len(attempts)
+    if point.state == "failed":
+        account.require(bool(point.error), f"{name} failed without an error on record.")
+        account.require(
+            point.failures > study.spec.study.retries or point.losses >= MAX_LOSSES,
+            f"{name} failed after {say_count(point.failures, 'error')} and {say_count(point.losses, 'loss', 'losses')}, which is too early.",
+        )
+
+
+def _check_unfinished(account: Account, point: PointRecord, trials: list[Any]) -> None:
+    failed = 0
+    for trial in trials:
+        what = f"Trial {trial.number} (point {point.point})"
+        if trial.state.name == "RUNNING":
+            present = point.state == "claimed" and trial.user_attrs.get("token") == point.token
+            account.attempts["running"] += 1
+            account.require(present, f"{what} is RUNNING and nobody works on it.")
+            continue
+        outcome = trial.user_attrs.get(OUTCOME)
+        account.require(
+            outcome in (LOST, FAILED, STOPPED), f"{what} is {trial.state.name} and does not say why."
+        )
+        account.attempts[str(outcome)] += 1
+        if outcome == FAILED:
+            failed += 1
+            account.require(bool(trial.user_attrs.get(ERROR)), f"{what} failed without an error on record.")
+    account.require(
+        failed >= point.failures, f"Point {point.point} counts {point.failures} errors, its trials {failed}."
+    )
+
+
+def _check_folds(account: Account, study: StudyRecord, point: PointRecord, rows: list[FoldEpoch]) -> None:
+    spec, name = study.spec, f"Point {point.point}"
+    account.folds_recorded += len(rows)
+    folds, epochs = spec.cv.folds, spec.training.epochs
+    found = {(row.fold, row.epoch) for row in rows}
+    last = max((row.epoch for row in rows), default=0)
+    side_by_side = {(fold, epoch) for fold in range(folds) for epoch in range(1, last + 1)}
+    whole = {(fold, epoch) for fold in range(folds) for epoch in range(1, epochs + 1)}
+    shapes = [whole] if point.outcome == COMPLETE else [side_by_side, _one_by_one(found, epochs)]
+    wanted = min(shapes, key=lambda shape: len(shape - found))
+    missing = wanted - found
+    account.folds_missing += len(missing)
+    account.require(not missing, f"{name} lacks {len(missing)} of {len(wanted)} fold-epochs.")
+    batch_size = {**spec.hyperparameters, **(point.params or {})}["batch_size"]
+    wrong = [row for row in rows if row.steps != math.ceil(row.samples / batch_size)]
+    account.require(not wrong, f"{name} has {len(wrong)} fold-epochs with another number of optimizer steps.")
+    if point.outcome == COMPLETE and not missing:
+        curves = np.full((folds, epochs), math.nan)
+        for row in rows:
+            curves[row.fold, row.epoch - 1] = spec.metric.score(row)
+        value = judge(curves, spec.study.objective)[0]
+        account.require(
+            _equal(value, point.value),
+            f"{name} has the value {point.value}, and its fold results mean {value}.",
+        )
+
+
+def _one_by_one(found: set[tuple[int, int]], epochs: int) -> set[tuple[int, int]]:
+    """What a trial that was pruned fold by fold must have: whole folds, and the last one up to some epoch."""
+    last_fold = max((fold for fold, _ in found), default=-1)
+    last_epoch = max((epoch for fold, epoch in found if fold == last_fold), default=0)
+    whole = {(fold, epoch) for fold in range(last_fold) for epoch in range(1, epochs + 1)}
+    return whole | {(last_fold, epoch) for epoch in range(1, last_epoch + 1)}
+
+
+def _check_predictions(
+    account: Account, study: StudyRecord, point: PointRecord, kept: list[FoldPredictions]
+) -> None:
+    folds = study.spec.cv.folds
+    if not account.require(
+        [fold.fold for fold in kept] == list(range(folds)),
+        f"Point {point.point} is complete and keeps predictions of {len(kept)} of {folds} folds.",
+    ):
+        return
+    seen = np.concatenate([fold.indices for fold in kept])
+    account.require(
+        len(np.unique(seen)) == len(seen), f"Point {point.point} predicts an image in more than one fold."
+    )
+
+
+def _run_keys(database: Database, study: StudyRecord) -> dict[int, set[str]]:
+    import sqlalchemy as sa
+
+    from storage.database import tables
+
+    columns = tables.epochs.c
+    query = sa.select(columns.point, columns.run_key).where(columns.study_uuid == study.uuid).distinct()
+    found: dict[int, set[str]] = defaultdict(set)
+    with database.reading() as connection:
+        for point, key in connection.execute(query):
+            found[point].add(key)
+    return found
+
+
+def _holdout_openings(database: Database, study: StudyRecord) -> list[dict[str, Any]]:
+    import sqlalchemy as sa
+
+    from storage.database import tables
+
+    opened = tables.holdout_openings.c
+    query = sa.select(tables.holdout_openings).where(opened.fingerprint == study.fingerprint)
+    with database.reading() as connection:
+        rows = connection.execute(query.order_by(opened.opened_at)).all()
+    return [
+        {
+            "opened_at": row.opened_at,
+            "opened_by": row.opened_by,
+            "model_sha256": row.model_sha256,
+            "purpose": row.purpose,
+            "by_this_study": row.study_uuid == study.uuid,
+        }
+        for row in rows
+    ]
+
+
+def _equal(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= VALUE_TOLERANCE

@@ -1,0 +1,176 @@
+"""Live progress of a study: one table on a terminal, plain lines elsewhere, until nothing more happens to it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.studies.best import best_point
+from orchestrator.terminal.console import show_params
+from storage.wording import say_duration, say_instant
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+    from storage.studies.point_records import PointCounts, PointRecord
+    from storage.studies.study import StudyRecord
+
+MEMORY_SECONDS = 1800.0
+"""How far back the pace is measured, in seconds: workers come and go."""
+SHOWN = 8
+"""How many of the best and of the running points a live table has."""
+
+
+def watch_study(
+    database: Database,
+    study: StudyRecord,
+    *,
+    print_line: Callable[[str], None],
+    interval: float = 5.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> PointCounts:
+    """Print a line whenever something changed; return when every point is done or failed, or the study rests stopped.
+
+    Args:
+        interval: seconds between two looks.
+    """
+    shown = ""
+
+    def show(points: list[PointRecord], counts: PointCounts, left: str) -> None:
+        nonlocal shown
+        line = describe(points, counts)
+        if line != shown:
+            print_line(f"{say_instant(time.time())}  {line}{f', {left}' if left else ''}")
+            shown = line
+
+    return _follow(database, study, show, interval, sleep)
+
+
+def watch_live(
+    database: Database,
+    study: StudyRecord,
+    *,
+    console: Any = None,
+    interval: float = 5.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> PointCounts:
+    """Keep one table on the terminal fresh; return when every point is done or failed, or the study rests stopped.
+
+    Args:
+        console: rich's; that of this terminal when left out.
+        interval: seconds between two looks.
+    """
+    from rich.live import Live
+
+    with Live(console=console, auto_refresh=False) as live:
+
+        def show(points: list[PointRecord], counts: PointCounts, left: str) -> None:
+            live.update(draw_table(study, points, counts, left), refresh=True)
+
+        return _follow(database, study, show, interval, sleep)
+
+
+def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCounts, left: str) -> Any:
+    """The state of a study for a terminal: a bar, the counts, the best points and those in work."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    settled = counts.planned - counts.open - counts.running
+    head = Text.assemble(
+        (study.name, "bold"), f"  {settled} of {counts.planned} points", f"  {left}" if left else ""
+    )
+    numbers = Text.assemble(
+        (f"{counts.complete} complete", "green"),
+        f"  {counts.pruned} pruned  ",
+        (f"{counts.failed} failed", "red" if counts.failed else "none"),
+        f"  {counts.running} running  {counts.open} open",
+    )
+    table = Table(title_justify="left", show_edge=False, pad_edge=False)
+    for name, side in (("point", "right"), ("state", "left"), ("epoch", "right"), (f"val {study.spec.metric.label}", "right"),
+                       ("hyperparameters", "left"), ("worker", "left")):  # fmt: skip
+        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    complete = [point for point in points if point.outcome == "COMPLETE" and point.value is not None]
+    complete.sort(key=lambda point: (-(point.value or 0.0), point.point))
+    running = [point for point in points if point.state == "claimed"]
+    for place, point in enumerate(complete[:SHOWN]):
+        _add_row(table, point, "best" if place == 0 else "complete", "bold green" if place == 0 else "")
+    if complete and running:
+        table.add_section()
+    for point in running[:SHOWN]:
+        _add_row(table, point, "running", "cyan")
+    if len(running) > SHOWN:
+        table.add_row("", Text(f"and {len(running) - SHOWN} more"))
+    bar = ProgressBar(total=max(1, counts.planned), completed=settled, width=60)
+    return Group(head, bar, numbers, table)
+
+
+def describe(points: list[PointRecord], counts: PointCounts) -> str:
+    """Return the state of a study on one line."""
+    settled = counts.planned - counts.open - counts.running
+    parts = [f"{settled} of {counts.planned} points: {counts.complete} complete, {counts.pruned} pruned"]
+    if counts.failed:
+        parts.append(f"{counts.failed} failed")
+    parts.append(f"{counts.running} running")
+    best = best_point(points)
+    if best is not None:
+        parts.append(f"best {best.value:.4f} (point {best.point}: {show_params(best.params)})")
+    return ", ".join(parts)
+
+
+def _follow(
+    database: Database,
+    study: StudyRecord,
+    show: Callable[[list[PointRecord], PointCounts, str], None],
+    interval: float,
+    sleep: Callable[[float], None],
+) -> PointCounts:
+    from storage.database.waiting import wait_for
+
+    history: deque[tuple[float, int]] = deque()
+    while True:
+        is_stopped, points, counts = wait_for(lambda _: _look(database, study), sleep=sleep)
+        now = time.monotonic()
+        history.append((now, counts.planned - counts.open - counts.running))
+        while now - history[0][0] > MEMORY_SECONDS:
+            history.popleft()
+        show(points, counts, _time_left(history, counts.open + counts.running))
+        if counts.is_settled or (is_stopped and not counts.running):
+            return counts
+        sleep(interval)
+
+
+def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecord], PointCounts]:
+    from storage.database.waiting import is_forbidden
+    from storage.studies.points import count_points, list_points
+    from storage.studies.study import find_study
+    from storage.studies.sweeping import sweep
+
+    try:
+        sweep(database, study)
+    except Exception as error:
+        # A role that may only look leaves the mending to workers.
+        if not is_forbidden(error):
+            raise
+    # Asked before the points are counted: whatever was claimed until it was stopped is among those that run.
+    present = find_study(database, study.name)
+    is_stopped = present is not None and present.state == "stopped"
+    return is_stopped, list_points(database, study.uuid), count_points(database, study.uuid)
+
+
+def _add_row(table: Any, point: PointRecord, state: str, style: str) -> None:
+    from rich.text import Text
+
+    value = "" if point.value is None else f"{point.value:.4f}"
+    cells = (str(point.point), state, str(point.epoch), value, show_params(point.params), point.worker or "")
+    # Names come from users: as Text they cannot be taken for markup.
+    table.add_row(*(Text(cell) for cell in cells), style=style)
+
+
+def _time_left(history: deque[tuple[float, int]], left: int) -> str:
+    (first_time, first), (last_time, last) = history[0], history[-1]
+    if not left or last <= first or last_time <= first_time:
+        return ""
+    return f"about {say_duration(left * (last_time - first_time) / (last - first))} left"

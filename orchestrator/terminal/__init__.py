@@ -1,0 +1,12 @@
+"""How orch speaks and listens at a terminal.
+
+- `choices`: What `orch study create` lets one choose from by a word
+- `console`: How commands speak: results on stdout, progress and remarks on stderr, plain text off a terminal
+- `failures`: Every failure as one clear message and an exit code: the one error boundary
+- `help`: How the help of a command shows what it takes: NAME, [NAME], NAME.., as manuals do
+- `opening`: Open the study database that the command line means, and close it again
+- `options`: Options that several commands share
+- `progress`: A progress bar with the time left on stderr; nothing off a terminal
+- `stages`: The progress of a worker's long preparations: a bar on a terminal, now and then a line elsewhere
+- `stopping`: A server of ours in the terminal, in the background or under an init system: told to stop, it stops, and says how
+"""

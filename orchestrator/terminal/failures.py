@@ -1,0 +1,41 @@
+"""Every failure as one clear message and an exit code: the one error boundary."""
+
+from __future__ import annotations
+
+import errno
+
+import typer
+
+from storage.errors import OrchError
+
+FAILED = 1
+"""The command failed; the message says why."""
+
+
+def report_error(error: BaseException, *, debug: bool) -> int:
+    """Print what a person needs to know of an error, and return the exit code it means."""
+    if isinstance(error, OrchError):
+        for part in (f"orch: {error.what}", error.why, error.next_step):
+            if part:
+                typer.echo(part, err=True)
+        return error.exit_code
+    if isinstance(error, OSError):
+        return report_os_error(error)
+    if isinstance(error, MemoryError):
+        typer.echo("orch: There is not enough memory for this.", err=True)
+        return FAILED
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    hint = "" if debug else " The same command with --debug shows where; please report it."
+    typer.echo(f"orch: This is a defect in orch: {type(error).__name__}: {first_line}{hint}", err=True)
+    return FAILED
+
+
+def report_os_error(error: OSError) -> int:
+    """Print what the operating system refused, and return the exit code."""
+    place = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text = f"The disk is full{place}. Make room and run the command again; what was finished is kept."
+    else:
+        text = f"{error.strerror or error}{place}."
+    typer.echo(f"orch: {text}", err=True)
+    return FAILED

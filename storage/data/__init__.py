@@ -1,0 +1,9 @@
+"""The data set on disk: images, labels, groups, folds.
+
+- `datasets`: A data set on disk: which images, which labels, which groups, and the hash that names them all
+- `dicom`: DICOM radiographs as grey pictures of 0 to 255; nothing of the patient leaves this module but a salted hash
+- `folders`: How a dataset folder is written: whole or not at all, in text that a person can read and compare
+- `folds`: Which images train and which validate, the same for every trial of a study
+- `images`: Image files of any size and mode as uint8 RGB arrays of one size
+- `splitting`: Which groups (patients) go where: the hold-out here, the folds in `storage.data.folds`
+"""

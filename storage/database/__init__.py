@@ -1,0 +1,10 @@
+"""One database that orch and Optuna share: address, engine, tables, versions, waiting.
+
+- `address`: The address of the study database: as users write it, and as it may be shown
+- `engine`: From a URL to a database that orch and Optuna share
+- `hosts`: A SQLite file belongs to one machine: its write-ahead log lives in memory that two kernels cannot share
+- `opening`: From a URL to a checked database
+- `schema`: Our tables in the database: made once whoever comes first, checked by everybody, brought forward by Alembic
+- `tables`: Our own tables, beside Optuna's in the same database; every name begins with `orch_`
+- `waiting`: A database that is away is waited for: which errors pass by themselves, and how long to wait between tries
+"""

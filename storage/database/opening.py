@@ -1,0 +1,69 @@
+"""From a URL to a checked database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from storage.database import schema
+from storage.database.address import parse_url
+from storage.database.engine import Database
+from storage.database.hosts import check_host
+from storage.database.waiting import away, is_forbidden, is_passing, refusal, say_reason
+from storage.errors import StorageNotFoundError
+
+
+def open_database(url: str, *, create: bool = False) -> Database:
+    """Open the study database and check that its tables fit this orch.
+
+    Args:
+        url: as the user wrote it.
+        create: make the SQLite file and the tables where they are missing; safe when many processes do so at once.
+
+    Raises:
+        StorageNotFoundError: a wrong URL, or a SQLite file that does not exist.
+        SchemaError: the tables are missing, older or newer.
+        StorageError: a SQLite file that belongs to another machine.
+        DatabaseAwayError: the server cannot be reached.
+    """
+    database = Database(parse_url(url))
+    try:
+        if database.is_sqlite:
+            _check_file(database.file, create)
+        if create:
+            schema.prepare(database)
+        schema.check(database)
+        check_host(database)
+    except sa.exc.DBAPIError as error:
+        database.close()
+        if is_passing(error):
+            raise away(error) from error
+        what = f"The database at {database.url_text} cannot be used: {say_reason(error.orig)}."
+        raise (refusal(what, error) if is_forbidden(error) else StorageNotFoundError(what)) from error
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _check_file(path: Path, create: bool) -> None:
+    if path.is_dir():
+        raise StorageNotFoundError(f"The study database {path.absolute()} is a folder, not a file.")
+    if path.exists():
+        with path.open("rb") as file:
+            begin = file.read(16)
+        if begin and begin != b"SQLite format 3\x00":
+            raise StorageNotFoundError(f"{path.absolute()} exists, but is not a SQLite database.")
+        return
+    if not create:
+        raise StorageNotFoundError(
+            f"There is no study database at {path.absolute()}.",
+            why="Nothing was created here yet, or another folder or server is meant.",
+            next_step="`orch study create` makes it; --storage URL or ORCH_STORAGE names another.",
+        )
+    if not path.absolute().parent.is_dir():
+        raise StorageNotFoundError(
+            f"The folder {path.absolute().parent} for the study database does not exist.",
+            next_step="Make it first.",
+        )

@@ -1,0 +1,81 @@
+"""Looks at sealed images that were no opening: predictions made on single files that are known to be sealed.
+
+They are kept in the database, and in the cache of the machine, under the fingerprint of the data set whose hold-out they
+belong to; `storage.holdout.sealed.list_openings` counts them with the openings.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.wording import say_count
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+
+LOOKS = "looks"
+
+
+def record_looks(
+    found: Mapping[str, set[str]],
+    *,
+    cache: Path,
+    database: Database | None,
+    model_sha256: str,
+    purpose: str,
+) -> None:
+    """Record that sealed images were looked at.
+
+    Args:
+        found: from `storage.holdout.sealed.find_unsealed`: fingerprint -> images.
+        cache: the cache folder of this machine.
+        database: the study database, or None.
+        model_sha256: the model that looked.
+        purpose: what for, in words; the number of images is put after it.
+    """
+    for fingerprint, images in found.items():
+        look = {
+            "fingerprint": fingerprint,
+            "opened_at": time.time(),
+            "opened_by": f"{name_user()}@{socket.gethostname()}",
+            "model_sha256": model_sha256,
+            "purpose": f"{purpose} ({say_count(len(images), 'sealed image')})",
+            "study_uuid": None,
+        }
+        path = _file(cache, fingerprint)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(look, ensure_ascii=False) + "\n")
+        if database is not None:
+            from storage.database.tables import holdout_openings as table
+
+            with database.transaction() as connection:
+                connection.execute(table.insert(), look)
+
+
+def read_looks(cache: Path, fingerprint: str) -> list[dict[str, Any]]:
+    """The looks that this machine knows of, as the fields of an opening."""
+    path = _file(cache, fingerprint)
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def name_user() -> str:
+    """Who runs this process."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run under a number that has no name.
+        return str(os.getuid())
+
+
+def _file(cache: Path, fingerprint: str) -> Path:
+    return cache / LOOKS / f"{fingerprint.removeprefix('sha256:')}.jsonl"

@@ -1,0 +1,106 @@
+"""What a study may maximise: the validation metrics of the ledger by name, each with its column and its sign.
+
+A metric of which less is better stands under the name of its negative, as scikit-learn's scorers do (`neg_val_loss` is
+-1 times `val_loss`), so that everything that compares values may take the larger for the better. A *score* is such a value.
+docs/metrics.md has the formulas.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+_TRAINED = frozenset({"loss", "auc", "precision", "recall", "f1"})
+"""What the ledger also has of the training images."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric that a study can be judged by.
+
+    Attributes:
+        name: as `study.metric` of a spec has it.
+        column: of `storage.results.ledger.FoldEpoch`, whose value is read.
+        label: as it stands on an axis.
+        undefined_when: how a fold comes to have no value.
+        depends_on_calls: whether a fold can be without a value in one epoch and have one in another, because it depends on
+            which images were called positive; otherwise the labels of the fold alone decide.
+        is_bounded: whether its values lie within -1 and 1; the spread of one that does not is that of its worst trials.
+    """
+
+    name: str
+    column: str
+    label: str
+    undefined_when: str
+    depends_on_calls: bool = False
+    is_bounded: bool = True
+
+    @property
+    def sign(self) -> int:
+        """What the column is multiplied by, 1 or -1, so that more is better."""
+        return -1 if self.name.startswith("neg_") else 1
+
+    @property
+    def long_label(self) -> str:
+        """The label of a mean over folds."""
+        return f"mean validation {self.label}"
+
+    @property
+    def train_column(self) -> str | None:
+        """The column of the same metric on the training images; None where the ledger has none."""
+        kind = self.column.removeprefix("val_")
+        return f"train_{kind}" if kind in _TRAINED else None
+
+    def score(self, facts: Any) -> float:
+        """The score of one epoch of one fold (anything that has the ledger's columns as attributes); NaN where undefined."""
+        return self.sign * float(getattr(facts, self.column))
+
+    def train_score(self, facts: Any) -> float:
+        """The same on the training images; NaN where the ledger has none."""
+        return self.sign * float(getattr(facts, self.train_column)) if self.train_column else float("nan")
+
+
+_BOTH = "no label has both classes among its validation images"
+_POSITIVE = "no label has a positive among its validation images"
+_NEGATIVE = "no label has a negative among its validation images"
+_ASSESSED = "no label of its validation images was assessed"
+
+AUC = Metric("val_auc", "val_auc", "AUC", _BOTH)
+"""The metric of a study that names none."""
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        AUC,
+        Metric("val_micro_auc", "val_micro_auc", "micro AUC", _BOTH),
+        Metric("val_pr_auc", "val_pr_auc", "PR-AUC", _POSITIVE),
+        Metric("val_precision", "val_precision", "precision", "no image was called positive at 0.5", True),
+        Metric("val_recall", "val_recall", "recall", _POSITIVE),
+        Metric("val_f1", "val_f1", "F1", "nobody is positive, and nobody was called so at 0.5", True),
+        Metric("val_sensitivity", "val_sensitivity", "sensitivity", _POSITIVE),
+        Metric("val_specificity", "val_specificity", "specificity", _NEGATIVE),
+        Metric("val_balanced_accuracy", "val_balanced_accuracy", "balanced accuracy", _BOTH),
+        Metric("val_ppv", "val_ppv", "PPV", "no image was called positive at 0.5", True),
+        Metric("val_npv", "val_npv", "NPV", "no image was called negative at 0.5", True),
+        Metric("val_lr_positive", "val_lr_positive", "LR+", "there was no false positive at 0.5", True, False),
+        Metric("val_accuracy", "val_accuracy", "accuracy", _ASSESSED),
+        Metric("neg_val_loss", "val_loss", "negated loss", _ASSESSED, is_bounded=False),
+        Metric("neg_val_lr_negative", "val_lr_negative", "negated LR-", "there was no true negative at 0.5", True, False),
+        Metric("neg_val_brier", "val_brier", "negated Brier score", _ASSESSED),
+        Metric("neg_val_calibration_error", "val_calibration_error", "negated calibration error", _ASSESSED),
+    )
+}  # fmt: skip
+
+
+def find_metric(name: str) -> Metric:
+    """The metric of that name.
+
+    Raises:
+        ValueError: there is none; names the nearest.
+    """
+    if name in METRICS:
+        return METRICS[name]
+    near = difflib.get_close_matches(name, METRICS, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"valid: {', '.join(METRICS)}"
+    raise ValueError(f"{name!r} is not a metric that a study can maximise ({hint})")

@@ -1,0 +1,225 @@
+"""Every metric of every label, macro and micro, with intervals; and the AUC by subgroup. Plain data for any front end."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.metrics.bootstrap import LEVEL, Interval, draw_counts, find_interval
+from storage.metrics.calibration import brier_score, calibration_error
+from storage.metrics.curves import Array, auc, average_precision, count_once
+from storage.metrics.tables import Table, tabulate
+
+RANKED = {"auc": auc, "pr_auc": average_precision}
+CUT = (
+    "sensitivity",
+    "specificity",
+    "balanced_accuracy",
+    "ppv",
+    "npv",
+    "lr_positive",
+    "lr_negative",
+    "accuracy",
+    "f1",
+)
+PROBABILITY = {"brier": brier_score, "calibration_error": calibration_error}
+METRICS = (*RANKED, *CUT, *PROBABILITY)
+
+FEWEST_GROUPS = 10
+"""With fewer groups (patients) of a class, resampling them says little about other patients of that class."""
+
+MOST_SUBGROUPS = 12
+
+
+def score(
+    targets: Sequence[str],
+    labels: NDArray,
+    probabilities: NDArray,
+    groups: NDArray,
+    *,
+    thresholds: Sequence[float],
+    resamples: int = 1000,
+    seed: int = 0,
+    metrics: Sequence[str] = METRICS,
+) -> dict[str, Any]:
+    """Score predictions.
+
+    Args:
+        targets: names of the labels, length t.
+        labels: shape (n, t); 0, 1 or NaN (not assessed).
+        probabilities: shape (n, t).
+        groups: shape (n,): the patient of each image; resampled as a whole.
+        thresholds: length t; a NaN one leaves undefined what needs it.
+        resamples: 0 for no intervals.
+        seed: of the resamples.
+        metrics: which of `METRICS`.
+
+    Returns:
+        A document: counts, `labels` by name, `macro` (mean over the labels where it is defined), `micro` (all assessed
+        entries in one pot) and `warnings`; a metric is {"value", "low", "high"}, NaN where undefined.
+    """
+    labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
+    values = _measure(labels, probabilities, thresholds, None, metrics)
+    draws = [
+        _measure(labels, probabilities, thresholds, counts, metrics)
+        for counts in draw_counts(groups, resamples, seed)
+    ]
+    intervals = {
+        name: [find_interval(row) for row in np.concatenate([draw[name] for draw in draws], axis=-1)]
+        for name in (metrics if draws else ())
+    }
+
+    def describe(row: int) -> dict[str, dict[str, float]]:
+        return {
+            name: {"value": float(values[name][row]), **_ends(intervals[name][row] if draws else None)}
+            for name in metrics
+        }
+
+    rows = [
+        _describe_label(labels[:, place], probabilities[:, place], groups, thresholds[place])
+        for place in range(len(targets))
+    ]
+    return {
+        "images": len(labels),
+        "groups": len(np.unique(groups)),
+        "level": LEVEL,
+        "resamples": resamples,
+        "labels": {
+            name: {**row, "metrics": describe(place)}
+            for place, (name, row) in enumerate(zip(targets, rows, strict=True))
+        },
+        "macro": {"metrics": describe(len(targets))},
+        "micro": {"metrics": describe(len(targets) + 1)},
+        "warnings": [
+            warning for name, row in zip(targets, rows, strict=True) for warning in _find_small(name, row)
+        ],
+    }
+
+
+def score_subgroups(
+    column: Sequence[str],
+    targets: Sequence[str],
+    labels: NDArray,
+    probabilities: NDArray,
+    groups: NDArray,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The AUC within each value of a column of the labels file; many different numbers become quarters.
+
+    Args:
+        column: length n; a blank is a subgroup of its own.
+        targets: as in `score`, and so the others.
+
+    Returns:
+        A document by subgroup: what `score` says of the AUC there.
+
+    Raises:
+        ValueError: too many different values, and they are no numbers.
+    """
+    names = name_subgroups(column)
+    places = np.array(names)
+    return {
+        name: score(
+            targets,
+            labels[places == name],
+            probabilities[places == name],
+            groups[places == name],
+            thresholds=[float("nan")] * len(targets),
+            resamples=resamples,
+            seed=seed,
+            metrics=("auc",),
+        )
+        for name in sorted(set(names))
+    }
+
+
+def name_subgroups(column: Sequence[str]) -> list[str]:
+    """The subgroup of each cell: its value, or the quarter that its number falls in.
+
+    Raises:
+        ValueError: too many different values, and they are no numbers.
+    """
+    cells = [cell.strip() or "(blank)" for cell in column]
+    if len(set(cells)) <= MOST_SUBGROUPS:
+        return cells
+    numbers = np.array([np.nan if cell == "(blank)" else float(cell) for cell in cells])
+    edges = np.quantile(numbers[~np.isnan(numbers)], [0, 0.25, 0.5, 0.75, 1])
+    quarters = np.searchsorted(edges[1:-1], numbers, side="left")
+    return [
+        cell if cell == "(blank)" else f"{'[' if place == 0 else '('}{edges[place]:g}, {edges[place + 1]:g}]"
+        for cell, place in zip(cells, quarters, strict=True)
+    ]
+
+
+def _measure(
+    labels: Array,
+    probabilities: Array,
+    thresholds: Sequence[float],
+    counts: Array | None,
+    metrics: Sequence[str],
+) -> dict[str, Array]:
+    """Each metric of every label, then their mean, then of all entries together: shape (t + 2, ..)."""
+    assessed = ~np.isnan(labels)
+    images, places = np.nonzero(assessed)
+    weights = count_once(labels, counts)
+    columns = [
+        (labels[kept, place], probabilities[kept, place], weights[..., kept])
+        for place, kept in enumerate(assessed.T)
+    ]
+    pooled = (labels[images, places], probabilities[images, places], weights[..., images])
+    measured: dict[str, Array] = {}
+    for name, measure in {**RANKED, **PROBABILITY}.items():
+        if name in metrics:
+            rows = [measure(*column) for column in columns]
+            measured[name] = np.stack([*rows, _mean(rows), measure(*pooled)])
+    if set(metrics) & set(CUT):
+        tables = [
+            tabulate(column[0], column[1], threshold, column[2])
+            for column, threshold in zip(columns, thresholds, strict=True)
+        ]
+        together = sum(tables, Table.empty())
+        for name in CUT:
+            rows = [getattr(table, name) for table in tables]
+            measured[name] = np.stack([*rows, _mean(rows), getattr(together, name)])
+    return measured
+
+
+def _mean(rows: Sequence[Array]) -> Array:
+    with warnings.catch_warnings():
+        # All labels undefined: the mean is undefined, too, and that is said by the NaN.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmean(np.stack(rows), axis=0)
+
+
+def _ends(interval: Interval | None) -> dict[str, float]:
+    if interval is None:
+        return {"low": float("nan"), "high": float("nan")}
+    return {"low": interval.low, "high": interval.high}
+
+
+def _describe_label(labels: Array, probabilities: Array, groups: NDArray, threshold: float) -> dict[str, Any]:
+    assessed = ~np.isnan(labels)
+    table = tabulate(labels[assessed], probabilities[assessed], threshold)
+    return {
+        "assessed": int(assessed.sum()),
+        "positive": int((labels == 1).sum()),
+        "negative": int((labels == 0).sum()),
+        "positive_groups": len(np.unique(groups[labels == 1])),
+        "negative_groups": len(np.unique(groups[labels == 0])),
+        "threshold": float(threshold),
+        "table": {name: float(count) for name, count in vars(table).items()},
+    }
+
+
+def _find_small(name: str, row: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name}: only {row[f'{side}_groups']} patients (groups) are {side}; its intervals are not to be relied on."
+        for side in ("positive", "negative")
+        if row[f"{side}_groups"] < FEWEST_GROUPS
+    ]

@@ -1,1 +1,0 @@
-"""Alembic migrations of our own tables."""

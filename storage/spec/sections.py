@@ -1,0 +1,279 @@
+"""The sections of a study spec: each hyperparameter and setting, its type, its limits and its default."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from storage.metrics.objectives import AUC, find_metric
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """One frozen section; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class StudySection(Section):
+    """What the study is called, how many points it has, and what counts as its value."""
+
+    name: str = Field(min_length=1, max_length=200)
+    regime: Literal["I", "II", "custom"] = "custom"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1337
+    trials: Annotated[int, Field(ge=1, le=100_000)] = 100
+    metric: str = AUC.name
+    objective: Literal["max_of_mean", "mean_of_max", "last"] = "max_of_mean"
+    retries: Annotated[int, Field(ge=0, le=100)] = 2
+    lease_seconds: Annotated[int, Field(ge=5, le=86_400)] = 60
+    repeats_of: str = ""
+
+    @field_validator("metric")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        return find_metric(value).name
+
+
+class DataSection(Section):
+    """Which data set, known by its fingerprint, and which of its labels count in the objective."""
+
+    fingerprint: str = ""
+    targets: tuple[str, ...] = ()
+
+
+class ModelSection(Section):
+    """The model: a backbone and the head on its pooled features, LeNet, or one of the user's own by name."""
+
+    kind: str = Field(default="transfer", min_length=1)
+    trainable: str = Field(default="head", min_length=1)
+    backbone: str = "InceptionV3"
+    weights: str = "imagenet"
+    weights_sha256: str = ""
+    weights_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    image_size: tuple[Count, Count] = (299, 299)
+    pooling: Literal["max", "avg"] = "max"
+    scale: Literal["auto", "none", "standardize"] = "auto"
+    extraction_batch: Count = 32
+    extraction_precision: Literal["float32", "bfloat16"] = "float32"
+    head: tuple[Count, ...] = (1024, 512, 256)
+    head_normalization: bool = False
+    dropout_rate: Fraction = 0.0
+
+    @field_validator("image_size", mode="before")
+    @classmethod
+    def _square(cls, value: Any) -> Any:
+        sides = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(sides, list | tuple) or len(sides) != 2:
+            raise ValueError("give height and width in pixels, as in [299, 299], or one number for a square")
+        return sides
+
+    @property
+    def has_fixed_backbone(self) -> bool:
+        """Whether only a head is trained, so that what the backbone makes of an image never changes."""
+        return self.kind == "transfer" and self.trainable == "head"
+
+    @property
+    def standardizes(self) -> bool:
+        """Whether features are standardised on each fold's training part ("auto": for random weights)."""
+        return self.scale == "standardize" or (self.scale == "auto" and self.weights == "none")
+
+
+class TrainingSection(Section):
+    """How one fold is trained: optimizer, loss, batches, rate schedule and early stopping."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
+    batch_size: Count = 128
+    optimizer: Literal["adam", "sgd", "adamw"] = "adam"
+    learning_rate: Positive = 1e-3
+    epsilon: Positive = 1e-7
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+    momentum: Fraction = 0.9
+    weight_decay: NotNegative = 0.004
+    rate_schedule: Literal["constant", "sgdr"] = "constant"
+    cycle_epochs: Count = 10
+    cycle_growth: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0
+    cycles: Annotated[int, Field(ge=0, le=10_000)] = 0
+    patience: Annotated[int, Field(ge=0, le=10_000)] = 0
+    label_smoothing: Fraction = 0.0
+    positive_weight: Literal["none", "balanced"] = "none"
+    oversampling: Annotated[float, Field(ge=1.0, le=1000.0)] = 1.0
+    oversampled: tuple[str, ...] = ()
+    augmentation: Literal["none", "flip"] = "flip"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: Count = 2
+
+
+class AugmentationSection(Section):
+    """Random changes of training images beside flips, each drawn uniformly; 0 is none.
+
+    Attributes:
+        rotation: up to so many degrees, either way.
+        zoom: height and width are each scaled by 1 - zoom to 1 + zoom.
+        shift: up to this share of the height, and of the width, either way.
+        shear: up to so many degrees, either way.
+        channel_shift: up to so many grey values of 0 to 255, either way, before pixels are scaled.
+    """
+
+    rotation: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
+    zoom: Fraction = 0.0
+    shift: Fraction = 0.0
+    shear: Annotated[float, Field(ge=0.0, lt=90.0)] = 0.0
+    channel_shift: Annotated[float, Field(ge=0.0, le=255.0)] = 0.0
+
+
+class CrossValidationSection(Section):
+    """How many folds, and in which order they are trained."""
+
+    folds: Annotated[int, Field(ge=2, le=100)] = 6
+    schedule: Literal["auto", "lockstep", "sequential"] = "auto"
+
+
+class SearchRange(Section):
+    """One searched hyperparameter: a range (`low`, `high`, perhaps `log`) or a list of `values`."""
+
+    type: Literal["int", "float", "grid"]
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    values: tuple[float | str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> SearchRange:
+        if self.type == "grid":
+            if not self.values or self.low is not None or self.high is not None:
+                raise ValueError('a "grid" has `values` (at least one) and neither `low` nor `high`')
+            if len(set(self.values)) != len(self.values):
+                raise ValueError("`values` of a grid must differ from each other")
+            texts = sum(isinstance(value, str) for value in self.values)
+            if texts and (self.log or texts < len(self.values)):
+                raise ValueError("`values` of a grid are all numbers or all texts, and texts have no `log`")
+            if self.log and min(float(value) for value in self.values) <= 0:
+                raise ValueError("`values` of a grid with `log` must be above 0")
+            return self
+        if self.values is not None or self.low is None or self.high is None:
+            raise ValueError(f'a range of type "{self.type}" has `low` and `high` and no `values`')
+        if self.low > self.high:
+            raise ValueError(f"`low` ({self.low:g}) is above `high` ({self.high:g})")
+        if self.log and self.low <= 0:
+            raise ValueError("`low` of a range with `log` must be above 0")
+        if self.type == "int" and (self.low != int(self.low) or self.high != int(self.high)):
+            raise ValueError('`low` and `high` of type "int" must be whole numbers')
+        return self
+
+
+class SamplerSection(Section):
+    """Which Optuna sampler draws the points; "listed" takes them from `points`, again and again."""
+
+    name: Literal["random", "grid", "qmc", "tpe", "cmaes", "nsga2", "listed"] = "random"
+    points: tuple[dict[str, int | float | str], ...] = ()
+
+
+PrunerRule = Literal["forecast", "paired", "halving", "median", "race", "none"]
+PRUNER_PRESETS: dict[str, dict[str, str | int | float]] = {
+    "careful": {
+        "name": "forecast",
+        "warmup_steps": 1,
+        "reduction_factor": 2,
+        "confidence": 2.0,
+        "confidence_growth": 0.0,
+        "prior_sd": 0.01,
+    },
+    "fast": {
+        "name": "forecast",
+        "warmup_steps": 0,
+        "reduction_factor": 2,
+        "confidence": 2.0,
+        "confidence_growth": 0.5,
+        "prior_sd": 0.01,
+    },
+    "halving": {"name": "halving", "min_resource": 4, "reduction_factor": 2},
+    "median": {"name": "median", "warmup_steps": 5},
+    "paired": {
+        "name": "paired",
+        "warmup_steps": 1,
+        "reduction_factor": 3,
+        "confidence": 2.0,
+        "remaining_gain": 0.0,
+        "prior_sd": 0.02,
+    },
+    "race": {"name": "race", "confidence": 1.0, "remaining_gain": 0.5, "prior_sd": 0.02},
+}
+"""Settings that a name stands for until keys beside it say otherwise; docs/pruning.md says what they save and lose.
+A spec holds what they stand for."""
+
+
+class PrunerSection(Section):
+    """Which rule stops a weak trial; a rule reads only its own keys. `workers.pruning.rules` has the formulas."""
+
+    name: PrunerRule = "forecast"
+    min_resource: Count = 4
+    reduction_factor: Annotated[int, Field(ge=2, le=100)] = 2
+    startup_trials: Annotated[int, Field(ge=0, le=10_000)] = 5
+    warmup_steps: Annotated[int, Field(ge=0, le=10_000)] = 1
+    confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 2.0
+    confidence_growth: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    remaining_gain: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
+    prior_sd: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out_preset(cls, values: Any) -> Any:
+        if isinstance(values, dict) and str(values.get("name")) in PRUNER_PRESETS:
+            given = {key: value for key, value in values.items() if key != "name"}
+            return {**PRUNER_PRESETS[values["name"]], **given}
+        return values
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _know_name(cls, value: Any) -> Any:
+        known = [*PRUNER_PRESETS, *(rule for rule in get_args(PrunerRule) if rule not in PRUNER_PRESETS)]
+        if value not in known:
+            near = difflib.get_close_matches(str(value), known, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError(f"{value!r} is not one of {', '.join(known)}{hint}")
+        return value
+
+
+SEARCHABLE: dict[str, str] = {
+    "batch_size": "training",
+    "learning_rate": "training",
+    "epsilon": "training",
+    "beta_1": "training",
+    "beta_2": "training",
+    "dropout_rate": "model",
+    "optimizer": "training",
+    "momentum": "training",
+    "weight_decay": "training",
+    "rate_schedule": "training",
+    "cycle_epochs": "training",
+    "cycle_growth": "training",
+    "patience": "training",
+    "label_smoothing": "training",
+    "positive_weight": "training",
+    "oversampling": "training",
+    "augmentation": "training",
+    "rotation": "augmentation",
+    "zoom": "augmentation",
+    "shift": "augmentation",
+    "shear": "augmentation",
+    "channel_shift": "augmentation",
+}
+"""Hyperparameters that a search may vary, and the section that holds the fixed value of each."""
+
+ALWAYS_ACTING = ("batch_size", "learning_rate", "epsilon", "beta_1", "beta_2", "dropout_rate")
+"""Hyperparameters that are part of every record; the others are options, recorded where they are not the default."""
+
+WHOLE_NUMBERS = frozenset({"batch_size", "cycle_epochs", "patience"})
+
+TEXTS = frozenset({"optimizer", "rate_schedule", "positive_weight", "augmentation"})
+"""Hyperparameters whose values are words."""
+
+CONTINUOUS_AUGMENTATION = tuple(AugmentationSection.model_fields)
+"""Changes with more outcomes than can be computed once and kept."""

@@ -1,0 +1,12 @@
+"""The plan and its queue: who may work on which point, and what became of it.
+
+- `attempts`: Every attempt at every point, lost and failed ones too: Optuna's trials read in bulk, for people to look at
+- `deletion`: Delete a study that workers may be working on: take it from them, wait until they let go, then remove it
+- `point_records`: What became of the points: read only, by anybody
+- `points`: The plan is its own queue: who may work on which point, and what became of it
+- `publishing`: One publisher at a time per study, and not all the time: a lease in one column of the study's row
+- `study`: Create, load, stop and delete a study together with its spec and its points
+- `sweeping`: Mend what killed workers left in Optuna's record. Anybody may do it; of many idle workers, one at a time does
+- `trials`: Attempts at points as trials in Optuna's record: start, report, settle, end
+- `workers`: Who is at work: one row per worker process, refreshed while it lives. For people; no guarantee rests on it
+"""

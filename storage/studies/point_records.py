@@ -1,0 +1,99 @@
+"""What became of the points: read only, by anybody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from storage.database import tables
+from storage.database.engine import Database
+
+_points = tables.points.c
+
+
+@dataclass(frozen=True)
+class PointRecord:
+    """One point as the database remembers it; times in seconds since 1970."""
+
+    point: int
+    params: dict[str, Any] | None
+    state: str
+    attempt: int
+    losses: int
+    failures: int
+    worker: str | None
+    token: str | None
+    claimed_at: float | None
+    expires_at: float | None
+    finished_at: float | None
+    epoch: int
+    trial_id: int | None
+    trial_number: int | None
+    outcome: str | None
+    value: float | None
+    error: str | None
+
+    @classmethod
+    def from_row(cls, row: Any) -> PointRecord:
+        """Make a record of one row of `orch_points`."""
+        values = {name: getattr(row, name) for name in cls.__dataclass_fields__}
+        values["params"] = None if row.params is None else json.loads(row.params)
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class PointCounts:
+    """How many points are where; the last five add up to `planned`."""
+
+    planned: int
+    complete: int
+    pruned: int
+    failed: int
+    open: int
+    running: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every point is done or failed."""
+        return self.complete + self.pruned + self.failed == self.planned
+
+
+def list_points(
+    database: Database, study_uuid: str, numbers: Collection[int] | None = None
+) -> list[PointRecord]:
+    """Every point of a study, or those of these numbers, in order."""
+    query = sa.select(tables.points).where(_points.study_uuid == study_uuid).order_by(_points.point)
+    if numbers is not None:
+        query = query.where(_points.point.in_(numbers))
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+    return [PointRecord.from_row(row) for row in rows]
+
+
+def is_any_claimable(database: Database, study_uuid: str) -> bool:
+    """Whether a point is open, or held by a worker that let its lease run out."""
+    is_claimable = sa.or_(
+        _points.state == "open", sa.and_(_points.state == "claimed", _points.expires_at < database.clock)
+    )
+    query = sa.select(_points.point).where(_points.study_uuid == study_uuid, is_claimable).limit(1)
+    with database.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
+def count_points(database: Database, study_uuid: str) -> PointCounts:
+    """Count the points of a study by what became of them."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            sa.select(_points.state, _points.outcome, sa.func.count())
+            .where(_points.study_uuid == study_uuid)
+            .group_by(_points.state, _points.outcome)
+        ).all()
+    counted = dict.fromkeys(("complete", "pruned", "failed", "open", "running"), 0)
+    for state, outcome, count in rows:
+        name = {"open": "open", "claimed": "running", "failed": "failed"}.get(state, str(outcome).lower())
+        counted[name] += count
+    return PointCounts(planned=sum(counted.values()), **counted)

@@ -1,0 +1,314 @@
+"""The plan is its own queue: who may work on which point, and what became of it.
+
+The contract, on PostgreSQL and on SQLite alike:
+
+- A point is open, claimed (by one worker, under a token, until a time), done (COMPLETE or PRUNED) or failed.
+- Only the holder of a point's token changes it; every change is one UPDATE fenced by that token, so a worker that
+  was taken for dead cannot write over its successor. No row changed means: the lease is lost.
+- A lease that ran out is a loss, not a failure. Losses in a row without one epoch of progress mean that the point
+  itself kills its workers; after `MAX_LOSSES` it becomes failed.
+- Every call may be repeated after a lost acknowledgement: the token, which stays with a point that was given back
+  until the next claim, tells what the first one did.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.database import tables
+from storage.database.engine import Database
+from storage.errors import LeaseLostError
+from storage.studies.point_records import (
+    PointCounts,
+    PointRecord,
+    count_points,
+    is_any_claimable,
+    list_points,
+)
+from storage.studies.study import StudyRecord
+
+__all__ = [
+    "COMPLETE",
+    "MAX_LOSSES",
+    "PRUNED",
+    "Claim",
+    "PointCounts",
+    "PointRecord",
+    "beat",
+    "claim_point",
+    "count_points",
+    "expire_leases",
+    "fail_point",
+    "finish_point",
+    "is_any_claimable",
+    "keep_params",
+    "list_points",
+    "note_progress",
+    "note_trial",
+    "release_point",
+    "require_held",
+]
+
+MAX_LOSSES = 6
+COMPLETE, PRUNED = "COMPLETE", "PRUNED"
+
+_points = tables.points.c
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on one point until the lease runs out."""
+
+    study_uuid: str
+    point: int
+    attempt: int
+    token: str
+    params: dict[str, Any] | None
+
+
+def claim_point(database: Database, study: StudyRecord, *, worker: str, token: str) -> Claim | None:
+    """Claim the lowest point that is open or whose lease has run out.
+
+    Args:
+        database: where.
+        study: of which study.
+        worker: name of the worker, for people.
+        token: a fresh random string; calling again with the same one returns the claim it already won.
+
+    Returns:
+        The claim, or None when nothing can be claimed now.
+    """
+    with database.transaction() as connection:
+        settled = connection.execute(
+            sa.select(tables.points).where(
+                _points.token == token, _points.study_uuid == study.uuid, _points.state == "claimed"
+            )
+        ).first()
+        if settled is not None:
+            return _claim_of(settled, token)
+        now = database.now(connection)
+        expire_leases(connection, study.uuid, now)
+        candidate = connection.execute(
+            sa.select(tables.points)
+            .join(tables.studies, tables.studies.c.uuid == _points.study_uuid)
+            .where(
+                _points.study_uuid == study.uuid,
+                _points.state == "open",
+                tables.studies.c.state == "open",
+            )
+            .order_by(_points.point)
+            .limit(1)
+            .with_for_update(skip_locked=True, of=tables.points)
+        ).first()
+        if candidate is None:
+            return None
+        connection.execute(
+            sa.update(tables.points)
+            .where(_points.study_uuid == study.uuid, _points.point == candidate.point)
+            .values(
+                state="claimed",
+                attempt=candidate.attempt + 1,
+                worker=worker,
+                token=token,
+                claimed_at=now,
+                expires_at=now + study.spec.study.lease_seconds,
+                trial_id=None,
+                trial_number=None,
+                error=None,
+            )
+        )
+        return Claim(study.uuid, candidate.point, candidate.attempt + 1, token, _params_of(candidate))
+
+
+def expire_leases(connection: Connection, study_uuid: str, now: float) -> None:
+    """Open every point whose lease ran out; one that was lost too often in a row becomes failed."""
+    expired = (
+        sa.select(_points.point)
+        .where(_points.study_uuid == study_uuid, _points.state == "claimed", _points.expires_at < now)
+        .with_for_update(skip_locked=True)
+    )
+    for point in list(connection.execute(expired).scalars()):
+        connection.execute(
+            sa.update(tables.points)
+            .where(_points.study_uuid == study_uuid, _points.point == point)
+            .values(
+                state=sa.case((_points.losses + 1 >= MAX_LOSSES, "failed"), else_="open"),
+                error=sa.case(
+                    (
+                        _points.losses + 1 >= MAX_LOSSES,
+                        f"The point was lost {MAX_LOSSES} times in a row without finishing an epoch: "
+                        "it seems to end the process that works on it (out of memory?).",
+                    ),
+                    else_=_points.error,
+                ),
+                finished_at=sa.case((_points.losses + 1 >= MAX_LOSSES, now), else_=_points.finished_at),
+                losses=_points.losses + 1,
+                token=None,
+                worker=None,
+                expires_at=None,
+            )
+        )
+
+
+def note_trial(database: Database, claim: Claim, *, trial_id: int, trial_number: int) -> None:
+    """Remember which of Optuna's trials is this attempt.
+
+    Raises:
+        LeaseLostError: the point is not held any more.
+    """
+    with database.transaction() as connection:
+        _change(connection, claim, trial_id=trial_id, trial_number=trial_number)
+
+
+def keep_params(database: Database, claim: Claim, params: dict[str, Any]) -> None:
+    """Keep what an adaptive sampler drew, for every later attempt at this point.
+
+    Raises:
+        LeaseLostError: the point is not held any more.
+    """
+    with database.transaction() as connection:
+        _change(connection, claim, params=json.dumps(params, sort_keys=True))
+
+
+def beat(database: Database, claim: Claim, *, lease_seconds: float) -> None:
+    """Hold the point for another `lease_seconds`.
+
+    Raises:
+        LeaseLostError: the point is not held any more.
+    """
+    with database.transaction() as connection:
+        _change(connection, claim, expires_at=database.clock + lease_seconds)
+
+
+def require_held(connection: Connection, claim: Claim) -> None:
+    """Go on with a transaction only while the point is held, and keep it so until the transaction ends.
+
+    Raises:
+        LeaseLostError: the point is not held any more.
+    """
+    held = sa.select(_points.point).where(*_fence(claim), _points.state == "claimed").with_for_update()
+    if connection.execute(held).first() is None:
+        raise _lost(claim)
+
+
+def note_progress(
+    connection: Connection, claim: Claim, *, epoch: int, expires_at: float | sa.ColumnElement[float]
+) -> None:
+    """Hold the point and note that an epoch was finished; part of the ledger's transaction.
+
+    Raises:
+        LeaseLostError: the point is not held any more.
+    """
+    _change(connection, claim, epoch=epoch, losses=0, expires_at=expires_at)
+
+
+def finish_point(
+    database: Database, claim: Claim, *, outcome: str, value: float | None, trial_id: int, trial_number: int
+) -> None:
+    """The point is done. Only after this is Optuna told.
+
+    Args:
+        database: where.
+        claim: the right to say so.
+        outcome: COMPLETE or PRUNED.
+        value: the objective; the last reported mean for PRUNED; None when it is not a number.
+        trial_id: Optuna's id of this attempt.
+        trial_number: Optuna's number of this attempt.
+
+    Raises:
+        LeaseLostError: the point is not held any more.
+    """
+    with database.transaction() as connection:
+        repeated = connection.execute(
+            sa.select(_points.point).where(*_fence(claim), _points.state == "done")
+        ).first()
+        if repeated is None:
+            _change(
+                connection,
+                claim,
+                state="done",
+                outcome=outcome,
+                value=value,
+                trial_id=trial_id,
+                trial_number=trial_number,
+                finished_at=database.clock,
+                expires_at=None,
+            )
+
+
+def fail_point(database: Database, claim: Claim, *, error: str, retries: int) -> bool:
+    """The objective raised: open the point for another try, or settle it as failed. Returns whether it is settled.
+
+    Raises:
+        LeaseLostError: the point is not held any more.
+    """
+    with database.transaction() as connection:
+        row = connection.execute(
+            sa.select(_points.state, _points.failures).where(*_fence(claim)).with_for_update()
+        ).first()
+        if row is None:
+            raise _lost(claim)
+        if row.state in ("open", "failed"):
+            return bool(row.state == "failed")
+        settled = bool(row.failures >= retries)
+        _change(
+            connection,
+            claim,
+            state="failed" if settled else "open",
+            failures=row.failures + 1,
+            error=error,
+            finished_at=database.now(connection) if settled else None,
+            expires_at=None,
+            worker=_points.worker if settled else None,
+        )
+    return settled
+
+
+def release_point(database: Database, claim: Claim) -> None:
+    """Give the point back unharmed (the worker is being stopped).
+
+    Raises:
+        LeaseLostError: the point is not held any more.
+    """
+    with database.transaction() as connection:
+        repeated = connection.execute(
+            sa.select(_points.point).where(*_fence(claim), _points.state == "open")
+        ).first()
+        if repeated is None:
+            _change(connection, claim, state="open", worker=None, expires_at=None)
+
+
+def _fence(claim: Claim) -> tuple[Any, ...]:
+    return (
+        _points.study_uuid == claim.study_uuid,
+        _points.point == claim.point,
+        _points.token == claim.token,
+    )
+
+
+def _change(connection: Connection, claim: Claim, **values: Any) -> None:
+    changed = connection.execute(
+        sa.update(tables.points).where(*_fence(claim), _points.state == "claimed").values(**values)
+    )
+    if changed.rowcount != 1:
+        raise _lost(claim)
+
+
+def _lost(claim: Claim) -> LeaseLostError:
+    return LeaseLostError(
+        f"Point {claim.point} is not held any more; this attempt's result is dropped.",
+        why="The lease ran out and another worker took it, or the study was deleted.",
+    )
+
+
+def _params_of(row: Any) -> dict[str, Any] | None:
+    return None if row.params is None else json.loads(row.params)
+
+
+def _claim_of(row: Any, token: str) -> Claim:
+    return Claim(row.study_uuid, row.point, row.attempt, token, _params_of(row))

@@ -1,0 +1,282 @@
+"""Create, load, stop and delete a study together with its spec and its points.
+
+A study is Optuna's study (what every Optuna tool can read) and our row (spec, fingerprint, points). Creating it is
+Optuna's study first, then one transaction with our row and all points; a study without its row is invisible to
+workers, and creating it again completes it. Our uuid, not Optuna's id, names a study in our tables: SQLite gives
+the ids of deleted studies away again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import uuid
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from storage.database import tables
+from storage.database.engine import Database
+from storage.database.waiting import described
+from storage.errors import StudyExistsError, StudyNotFoundError
+from storage.spec.study import StudySpec, differing_keys, from_json
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as the database remembers it."""
+
+    uuid: str
+    optuna_study_id: int
+    name: str
+    spec: StudySpec
+    spec_hash: str
+    fingerprint: str
+    data_folder: str
+    state: str
+    created_at: float
+    facts: dict[str, Any]
+
+    @classmethod
+    def from_row(cls, row: Any) -> StudyRecord:
+        """Make a record of one row of `orch_studies`."""
+        return cls(
+            uuid=row.uuid,
+            optuna_study_id=row.optuna_study_id,
+            name=row.name,
+            spec=from_json(row.spec),
+            spec_hash=row.spec_hash,
+            fingerprint=row.fingerprint,
+            data_folder=row.data_folder,
+            state=row.state,
+            created_at=row.created_at,
+            facts=json.loads(row.facts),
+        )
+
+
+def create_study(
+    database: Database,
+    spec: StudySpec,
+    points: Sequence[dict[str, Any] | None],
+    *,
+    data_folder: str,
+    facts: dict[str, Any],
+) -> StudyRecord:
+    """Create a study, complete one whose creation was interrupted, or return the one that is there.
+
+    Args:
+        database: where.
+        spec: the whole study, with the fingerprint of its data.
+        points: the parameters of every point in order; None where the sampler fills them in when claimed.
+        data_folder: where the data set lies on this machine; noted for workers, not part of the study's identity.
+        facts: what is worth remembering of the data and the warnings given; plain JSON data.
+
+    Raises:
+        StudyExistsError: the name is taken by a study with another spec (the differing keys are named), or by
+            one of Optuna's that orch did not make.
+    """
+    with described():
+        existing = find_study(database, spec.study.name)
+        if existing is None:
+            optuna_study_id = _make_optuna_study(database, spec)
+            try:
+                _insert(database, spec, points, optuna_study_id, data_folder, facts)
+            except sa.exc.IntegrityError:
+                # Another process created the study between our look and our insert; its row decides.
+                if find_study(database, spec.study.name) is None:
+                    raise
+            existing = load_study(database, spec.study.name)
+    if existing.spec_hash != spec.spec_hash:
+        keys = differing_keys(existing.spec, spec)
+        raise StudyExistsError(
+            f"A study named {spec.study.name!r} exists with another spec; they differ in {', '.join(keys)}.",
+            next_step=f"Choose another name, or `orch study delete {spec.study.name}` first.",
+        )
+    return existing
+
+
+def find_study(database: Database, name: str) -> StudyRecord | None:
+    """The study of that name, or None."""
+    with database.reading() as connection:
+        row = connection.execute(sa.select(tables.studies).where(tables.studies.c.name == name)).first()
+    return StudyRecord.from_row(row) if row else None
+
+
+def load_study(database: Database, name: str) -> StudyRecord:
+    """The study of that name.
+
+    Raises:
+        StudyNotFoundError: names the nearest one there is.
+    """
+    with described():
+        study = find_study(database, name)
+        if study is not None:
+            return study
+        with database.reading() as connection:
+            names = list(connection.execute(sa.select(tables.studies.c.name)).scalars())
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise StudyNotFoundError(
+        f"There is no study {name!r} in {database.url_text}.{hint}",
+        next_step="`orch study list` shows the studies there are.",
+    )
+
+
+def list_studies(database: Database) -> list[StudyRecord]:
+    """Every study, oldest first."""
+    with described(), database.reading() as connection:
+        rows = connection.execute(
+            sa.select(tables.studies).order_by(tables.studies.c.created_at, tables.studies.c.name)
+        ).all()
+    return [StudyRecord.from_row(row) for row in rows]
+
+
+def stop_study(database: Database, study: StudyRecord) -> None:
+    """Let no worker claim another point of this study; points in work are finished."""
+    _set_state(database, study, "stopped")
+
+
+def resume_study(database: Database, study: StudyRecord) -> None:
+    """Let workers claim points of this study again."""
+    _set_state(database, study, "open")
+
+
+def delete_study(database: Database, study: StudyRecord) -> None:
+    """Delete the study, its points, fold results and predictions, and Optuna's study.
+
+    A worker that still holds a point loses its lease with the row, and drops the result.
+    """
+    with described():
+        with database.transaction() as connection:
+            for table in (tables.points, tables.epochs, tables.predictions):
+                connection.execute(sa.delete(table).where(table.c.study_uuid == study.uuid))
+        with contextlib.suppress(KeyError):
+            database.optuna.delete_study(study.optuna_study_id)
+        with database.transaction() as connection:
+            connection.execute(
+                sa.delete(tables.facts).where(tables.facts.c.key == tables.turn_key(study.uuid))
+            )
+            connection.execute(sa.delete(tables.studies).where(tables.studies.c.uuid == study.uuid))
+
+
+def register_features(
+    database: Database, study: StudyRecord, digest: str, sample: Sequence[float]
+) -> tuple[str, list[float]]:
+    """Note which features the study is computed on; the first worker's stand. Returns those that stand.
+
+    Args:
+        database: where.
+        study: the study.
+        digest: content address of the features.
+        sample: a few of their numbers, by which other machines compare theirs.
+    """
+    with database.transaction() as connection:
+        connection.execute(
+            sa.update(tables.studies)
+            .where(tables.studies.c.uuid == study.uuid, tables.studies.c.features_digest.is_(None))
+            .values(features_digest=digest, features_sample=json.dumps(list(sample)))
+        )
+        row = connection.execute(
+            sa.select(tables.studies.c.features_digest, tables.studies.c.features_sample).where(
+                tables.studies.c.uuid == study.uuid
+            )
+        ).first()
+    if row is None:
+        raise StudyNotFoundError(f"The study {study.name!r} was deleted.")
+    return row.features_digest, json.loads(row.features_sample)
+
+
+def read_canary(database: Database, study: StudyRecord) -> dict[str, Any] | None:
+    """What trying every searched hyperparameter at both ends of its range showed; None before it was tried."""
+    with database.reading() as connection:
+        text = connection.execute(
+            sa.select(tables.studies.c.canary).where(tables.studies.c.uuid == study.uuid)
+        ).scalar()
+    return None if text is None else dict(json.loads(text))
+
+
+def register_canary(database: Database, study: StudyRecord, tried: dict[str, Any]) -> None:
+    """Keep what was found; plain JSON data. The first worker's stands."""
+    with database.transaction() as connection:
+        connection.execute(
+            sa.update(tables.studies)
+            .where(tables.studies.c.uuid == study.uuid, tables.studies.c.canary.is_(None))
+            .values(canary=json.dumps(tried))
+        )
+
+
+def _set_state(database: Database, study: StudyRecord, state: str) -> None:
+    with described(), database.transaction() as connection:
+        connection.execute(
+            sa.update(tables.studies).where(tables.studies.c.uuid == study.uuid).values(state=state)
+        )
+
+
+def _make_optuna_study(database: Database, spec: StudySpec) -> int:
+    import optuna
+
+    name = spec.study.name
+    quiet = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        made = optuna.create_study(
+            storage=database.optuna, study_name=name, direction="maximize", load_if_exists=True
+        )
+    finally:
+        optuna.logging.set_verbosity(quiet)
+    optuna_study_id = database.optuna.get_study_id_from_name(name)
+    if database.optuna.get_n_trials(optuna_study_id) > 0:
+        raise StudyExistsError(
+            f"Optuna knows a study {name!r} with trials in it that orch did not make.",
+            next_step="Choose another name.",
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        made.set_metric_names([spec.metric.name])
+    return int(optuna_study_id)
+
+
+def _insert(
+    database: Database,
+    spec: StudySpec,
+    points: Sequence[dict[str, Any] | None],
+    optuna_study_id: int,
+    data_folder: str,
+    facts: dict[str, Any],
+) -> None:
+    study_uuid = str(uuid.uuid4())
+    with database.transaction() as connection:
+        connection.execute(
+            sa.insert(tables.studies).values(
+                uuid=study_uuid,
+                optuna_study_id=optuna_study_id,
+                name=spec.study.name,
+                spec=spec.to_json(),
+                spec_hash=spec.spec_hash,
+                fingerprint=spec.data.fingerprint,
+                data_folder=data_folder,
+                facts=json.dumps(facts),
+                state="open",
+                created_at=database.now(connection),
+            )
+        )
+        connection.execute(
+            sa.insert(tables.points),
+            [
+                {
+                    "study_uuid": study_uuid,
+                    "point": number,
+                    "params": None if params is None else json.dumps(params, sort_keys=True),
+                    "state": "open",
+                    "attempt": 0,
+                    "losses": 0,
+                    "failures": 0,
+                    "epoch": 0,
+                }
+                for number, params in enumerate(points)
+            ],
+        )

@@ -1,0 +1,158 @@
+"""Mend what killed workers left in Optuna's record. Anybody may do it; of many idle workers, one at a time does."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import sqlalchemy as sa
+
+from storage.database import tables
+from storage.database.engine import Database
+from storage.studies.points import PointRecord, expire_leases, list_points
+from storage.studies.study import StudyRecord
+from storage.studies.trials import (
+    ATTEMPT,
+    ERROR,
+    LOST,
+    OUTCOME,
+    POINT,
+    TOKEN,
+    backend,
+    end_trial,
+    settle_trial,
+)
+
+SPARE_SECONDS = 5.0
+"""A point that was settled so lately is left to its own worker, which is about to tell Optuna."""
+
+TURN_SECONDS = 1.0
+"""Idle workers take turns: when something is left, hundreds of them would lock the same few trials."""
+
+_trials = sa.table("trials", sa.column("trial_id"), sa.column("study_id"), sa.column("state"))
+_facts = tables.facts.c
+
+
+def sweep_beside_others(database: Database, study: StudyRecord) -> bool:
+    """Mend what is left, unless another idle worker just did; leave live workers the telling of what they settled.
+
+    Returns:
+        Whether a sweep finds nothing more to do: False while a settled point waits for its worker, or for its turn.
+    """
+    if not _list_left(database, study, 0) and not _is_any_lease_over(database, study):
+        return True
+    if not _take_turn(database, study):
+        return False
+    sweep(database, study, spare_seconds=SPARE_SECONDS)
+    # What is left beside those is none of orch's.
+    return len(_list_left(database, study, 0)) == len(_list_left(database, study, SPARE_SECONDS))
+
+
+def sweep(database: Database, study: StudyRecord, *, spare_seconds: float = 0.0) -> int:
+    """Mend what killed workers left: may be run by anybody, at any time, any number of times.
+
+    A RUNNING trial whose point is done is told; one that is not its point's present attempt becomes FAIL, lost.
+
+    Args:
+        database: where.
+        study: of which study.
+        spare_seconds: leave points that were settled so lately to their workers.
+
+    Returns:
+        How many trials were mended.
+    """
+    with database.transaction() as connection:
+        expire_leases(connection, study.uuid, database.now(connection))
+    left = _read_trials(database, _list_left(database, study, spare_seconds))
+    if not left:
+        return 0
+    # Points are read after the trials: a claim is made before its trial, so that a present attempt is never missed.
+    numbers = {trial.user_attrs.get(POINT, -1) for trial in left}
+    points = {record.point: record for record in list_points(database, study.uuid, numbers)}
+    mended = 0
+    for trial in left:
+        point = points.get(trial.user_attrs.get(POINT, -1))
+        if point is None or not _is_of_orch(trial):
+            continue
+        if _is_settled_by(point, trial):
+            mended += settle_trial(database, trial._trial_id, str(point.outcome), point.value)
+        elif not _is_present_attempt(point, trial):
+            attributes = {ERROR: point.error} if point.state == "failed" and point.error else None
+            # An attempt that was ended on purpose said so before it gave its point back.
+            outcome = trial.user_attrs.get(OUTCOME, LOST)
+            mended += end_trial(database, trial._trial_id, outcome, attributes=attributes)
+    return mended
+
+
+def _list_left(database: Database, study: StudyRecord, spare_seconds: float) -> list[int]:
+    """RUNNING trials that are not the noted attempt of a claimed point.
+
+    Hundreds of idle workers ask this again and again while others work, and Optuna would make an object of every trial
+    that runs, with all it reported, each time.
+    """
+    attempt = sa.and_(
+        tables.points.c.study_uuid == study.uuid, tables.points.c.trial_id == _trials.c.trial_id
+    )
+    is_worked_on = sa.exists().where(attempt, tables.points.c.state == "claimed")
+    is_settled_lately = sa.exists().where(
+        attempt,
+        tables.points.c.state == "done",
+        tables.points.c.finished_at > database.clock - spare_seconds,
+    )
+    left = sa.select(_trials.c.trial_id).where(
+        _trials.c.study_id == study.optuna_study_id, _trials.c.state == "RUNNING", ~is_worked_on
+    )
+    if spare_seconds:
+        left = left.where(~is_settled_lately)
+    with database.reading() as connection:
+        return list(connection.execute(left.order_by(_trials.c.trial_id)).scalars())
+
+
+def _is_any_lease_over(database: Database, study: StudyRecord) -> bool:
+    points = tables.points.c
+    over = sa.select(points.point).where(
+        points.study_uuid == study.uuid, points.state == "claimed", points.expires_at < database.clock
+    )
+    with database.reading() as connection:
+        return connection.execute(over.limit(1)).first() is not None
+
+
+def _read_trials(database: Database, trial_ids: list[int]) -> list[Any]:
+    """Optuna's trials; without those that were deleted."""
+    found = []
+    for trial_id in trial_ids:
+        with contextlib.suppress(KeyError):
+            found.append(backend(database).get_trial(trial_id))
+    return found
+
+
+def _take_turn(database: Database, study: StudyRecord) -> bool:
+    key = tables.turn_key(study.uuid)
+    with database.transaction() as connection:
+        now = database.now(connection)
+        # Who finds the row locked does not wait: somebody else has the turn.
+        taken = connection.execute(
+            sa.select(_facts.value).where(_facts.key == key).with_for_update(skip_locked=True)
+        ).scalar()
+        if taken is None:
+            first = database.insert(tables.facts).values(key=key, value=repr(now)).on_conflict_do_nothing()
+            return bool(connection.execute(first).rowcount)
+        if float(taken) > now - TURN_SECONDS:
+            return False
+        connection.execute(sa.update(tables.facts).where(_facts.key == key).values(value=repr(now)))
+        return True
+
+
+def _is_of_orch(trial: Any) -> bool:
+    return TOKEN in trial.user_attrs and ATTEMPT in trial.user_attrs
+
+
+def _is_settled_by(point: PointRecord, trial: Any) -> bool:
+    return point.state == "done" and point.trial_id == trial._trial_id
+
+
+def _is_present_attempt(point: PointRecord, trial: Any) -> bool:
+    if point.state != "claimed" or point.token != trial.user_attrs[TOKEN]:
+        return False
+    # A repeated insert after a lost acknowledgement leaves twins; the noted one is the attempt.
+    return point.trial_id is None or point.trial_id == trial._trial_id

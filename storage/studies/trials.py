@@ -1,0 +1,136 @@
+"""Attempts at points as trials in Optuna's record: start, report, settle, end.
+
+Optuna's trials are the record that every Optuna tool reads; `storage.studies.points` is the authority. So a point is
+settled first and Optuna is told afterwards, and `storage.studies.sweeping` closes the gap when a worker dies in between.
+
+User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL also `orch_outcome`, one of
+"lost" (its worker vanished), "failed" (the objective raised; `error` holds the text) and "stopped" (drained).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from storage.database.engine import Database
+from storage.errors import LeaseLostError
+from storage.studies.points import PRUNED, Claim
+from storage.studies.study import StudyRecord
+
+LOST, FAILED, STOPPED = "lost", "failed", "stopped"
+OUTCOME, ERROR, POINT, ATTEMPT, TOKEN = "orch_outcome", "error", "point", "attempt", "token"
+
+
+def start_trial(
+    database: Database, study: StudyRecord, claim: Claim, distributions: dict[str, Any], worker: str
+) -> tuple[int, int]:
+    """Create the RUNNING trial of an attempt, with its parameters where they are known.
+
+    Returns:
+        Optuna's id and number of the trial.
+
+    Raises:
+        LeaseLostError: the study was deleted.
+    """
+    import optuna
+
+    known = claim.params if claim.params is not None else {}
+    trial = optuna.trial.create_trial(
+        state=optuna.trial.TrialState.RUNNING,
+        params=known,
+        distributions={name: distributions[name] for name in known},
+        user_attrs={POINT: claim.point, ATTEMPT: claim.attempt, TOKEN: claim.token, "worker": worker},
+    )
+    with _lost_when_gone():
+        trial_id = int(database.optuna.create_new_trial(study.optuna_study_id, template_trial=trial))
+        return trial_id, int(database.optuna.get_trial_number_from_id(trial_id))
+
+
+def report_value(database: Database, trial_id: int, step: int, value: float) -> None:
+    """Report the value of a running trial after a step; a step reported before is left as it was.
+
+    Raises:
+        LeaseLostError: the trial was ended by somebody else, or its study was deleted.
+    """
+    with _lost_when_gone():
+        database.optuna.set_trial_intermediate_value(trial_id, step, value)
+
+
+def note_attributes(database: Database, trial_id: int, attributes: dict[str, Any]) -> None:
+    """Keep facts with a running trial; plain JSON data.
+
+    Raises:
+        LeaseLostError: the trial was ended by somebody else, or its study was deleted.
+    """
+    with _lost_when_gone():
+        for name, value in attributes.items():
+            database.optuna.set_trial_user_attr(trial_id, name, value)
+
+
+def note_outcome(database: Database, trial_id: int, outcome: str, *, error: str | None = None) -> None:
+    """Say why an attempt is about to end, before its point is given back: a sweep in between then keeps it."""
+    attributes = {OUTCOME: outcome} if error is None else {ERROR: error, OUTCOME: outcome}
+    with contextlib.suppress(LeaseLostError):
+        note_attributes(database, trial_id, attributes)
+
+
+def end_trial(
+    database: Database, trial_id: int, outcome: str, *, attributes: dict[str, Any] | None = None
+) -> bool:
+    """End an attempt without a value: FAIL, with why. Returns False when it had ended already."""
+    import optuna
+    import sqlalchemy.exc
+
+    storage = database.optuna
+    try:
+        for name, value in {OUTCOME: outcome, **(attributes or {})}.items():
+            storage.set_trial_user_attr(trial_id, name, value)
+        return bool(storage.set_trial_state_values(trial_id, optuna.trial.TrialState.FAIL))
+    except (optuna.exceptions.UpdateFinishedTrialError, KeyError, sqlalchemy.exc.IntegrityError):
+        return False
+
+
+def settle_trial(database: Database, trial_id: int, outcome: str, value: float | None) -> bool:
+    """Tell Optuna what its point became. Returns False when it knew already."""
+    import optuna
+
+    state = optuna.trial.TrialState.PRUNED if outcome == PRUNED else optuna.trial.TrialState.COMPLETE
+    try:
+        return bool(
+            database.optuna.set_trial_state_values(trial_id, state, None if value is None else [value])
+        )
+    except (optuna.exceptions.UpdateFinishedTrialError, KeyError):
+        return False
+
+
+def list_running(database: Database, study: StudyRecord) -> list[Any]:
+    """Optuna's RUNNING trials of a study, past its cache; none when it was deleted."""
+    import optuna
+
+    try:
+        return list(
+            backend(database).get_all_trials(
+                study.optuna_study_id, deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)
+            )
+        )
+    except KeyError:
+        return []
+
+
+def backend(database: Database) -> Any:
+    """Optuna's storage past its cache, which would load every trial of a study to answer about a few."""
+    return getattr(database.optuna, "_backend", database.optuna)
+
+
+@contextmanager
+def _lost_when_gone() -> Iterator[None]:
+    import optuna
+    import sqlalchemy.exc
+
+    try:
+        yield
+    # An integrity error: the row it hangs on was deleted, or another process wrote the same attribute to end it.
+    except (optuna.exceptions.UpdateFinishedTrialError, KeyError, sqlalchemy.exc.IntegrityError) as error:
+        raise LeaseLostError("The trial was ended by another process, or its study was deleted.") from error

@@ -1,0 +1,96 @@
+"""Who is at work: one row per worker process, refreshed while it lives. For people; no guarantee rests on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from storage.database import tables
+from storage.database.engine import Database
+
+KEPT_SECONDS = 7 * 86_400
+IDLE_SECONDS = 120.0
+_workers = tables.workers.c
+
+
+@dataclass(frozen=True)
+class WorkerRecord:
+    """One worker process; times in seconds since 1970 by the clock of the database."""
+
+    worker: str
+    host: str
+    pid: int
+    device: str
+    state: str
+    study_uuid: str | None
+    point: int | None
+    started_at: float
+    last_seen: float
+    seconds_ago: float
+    versions: dict[str, Any]
+
+
+def note_worker(
+    database: Database,
+    *,
+    worker: str,
+    host: str,
+    pid: int,
+    device: str,
+    state: str,
+    versions: dict[str, Any],
+    study_uuid: str | None = None,
+    point: int | None = None,
+) -> None:
+    """Say that a worker lives and what it does."""
+    with database.transaction() as connection:
+        now = database.now(connection)
+        changing = {
+            "state": state,
+            "study_uuid": study_uuid,
+            "point": point,
+            "last_seen": now,
+            "device": device,
+        }
+        connection.execute(
+            database.insert(tables.workers)
+            .values(
+                worker=worker, host=host, pid=pid, started_at=now, versions=json.dumps(versions), **changing
+            )
+            .on_conflict_do_update(index_elements=["worker"], set_=changing)
+        )
+
+
+def count_idle(database: Database) -> int:
+    """Workers that said lately that they have nothing to do."""
+    lately = _workers.last_seen > database.clock - IDLE_SECONDS
+    query = sa.select(sa.func.count()).where(_workers.state == "idle", lately)
+    with database.reading() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def forget_old_workers(database: Database) -> None:
+    """Clear the rows of workers away that were not seen for a week."""
+    with database.transaction() as connection:
+        now = database.now(connection)
+        connection.execute(sa.delete(tables.workers).where(_workers.last_seen < now - KEPT_SECONDS))
+
+
+def list_workers(database: Database) -> list[WorkerRecord]:
+    """Every worker seen in the last week, the latest first."""
+    with database.reading() as connection:
+        now = database.now(connection)
+        rows = connection.execute(sa.select(tables.workers).order_by(_workers.last_seen.desc())).all()
+    return [
+        WorkerRecord(
+            **{
+                **row._mapping,
+                "versions": json.loads(row.versions),
+                "seconds_ago": max(0.0, now - row.last_seen),
+            }
+        )
+        for row in rows
+    ]

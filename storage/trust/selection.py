@@ -1,0 +1,285 @@
+"""How sure a study's choice is, from its database: noise, equals of the best, the value corrected for having been chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.data.datasets import Dataset, load_dataset
+from storage.database.engine import Database
+from storage.errors import DataError
+from storage.results.ledger import read_curves, read_score_columns, run_key
+from storage.results.predictions import FoldPredictions, read_predictions
+from storage.studies.points import COMPLETE, PRUNED, PointRecord, list_points
+from storage.studies.study import StudyRecord, list_studies
+from storage.trust import bias, noise
+from storage.trust.luck import simulate_luck
+from storage.trust.verdict import describe_selection
+
+LEVEL = noise.LEVEL
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JudgedTrials:
+    """The complete trials of a study, the best first.
+
+    Attributes:
+        points: their records.
+        curves: validation scores, shape (trials, folds, epochs), NaN where a fold has none; a fold that stopped early
+            carries its last value on.
+        epochs: the epoch each is judged at, from 1.
+        fold_values: shape (trials, folds), at that epoch.
+        seconds: training time of each.
+    """
+
+    points: list[PointRecord]
+    curves: Array
+    epochs: list[int]
+    fold_values: Array
+    seconds: list[float]
+
+    @property
+    def values(self) -> Array:
+        """The value of each trial."""
+        return np.array([point.value for point in self.points], dtype=np.float64)
+
+
+def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | None:
+    """Say how sure the choice of the best trial is, as plain JSON data; None without a complete trial.
+
+    Keys: `study`, `metric`, `value` and `corrected_value` (None where it cannot be told, then `corrected_at_most`), `correction` ("repeats",
+    "bootstrap", "simulation" or None) with `corrected_low`, `corrected_high`, `repeats` and `correction_reason` (why
+    there is none, where the metric is why); `noise_per_fold`,
+    `noise_per_trial`, `expected_luck` of the best of `candidates`; `indistinguishable` (point, trial, value, params,
+    seconds; the best first), `cheapest` of them; `told_apart`; `not_judged` (pruned points); `rule`; `sentence`.
+    """
+    points = list_points(database, study.uuid)
+    judged = read_judged(database, study, points)
+    if judged is None:
+        return None
+    best = judged.points[0]
+    pruned = [point.point for point in points if point.outcome == PRUNED]
+    measured = noise.measure_noise(judged.fold_values)
+    places = noise.find_equals(judged.values, measured).tolist() if measured else [0]
+    equals = [_describe(judged, place) for place in places]
+    document: dict[str, Any] = {
+        "study": study.name,
+        "metric": study.spec.metric.name,
+        "value": best.value,
+        "best_point": best.point,
+        "epoch": judged.epochs[0],
+        "candidates": len(judged.points) + len(pruned),
+        "complete": len(judged.points),
+        "not_judged": pruned,
+        "noise_per_fold": measured.per_fold if measured else None,
+        "noise_per_trial": measured.per_trial if measured else None,
+        "expected_luck": noise.expected_luck(len(judged.points) + len(pruned), measured.per_trial)
+        if measured
+        else None,
+        "rule": "corrected resampled test (Nadeau and Bengio 2003) on fold values, variance pooled over trials; subset "
+        f"selection with the best at {LEVEL:.0%} (Gupta 1965)",
+        "indistinguishable": equals,
+        "told_apart": len(judged.points) - len(equals),
+        "cheapest": min(equals, key=lambda one: one["seconds"]),
+    }
+    document |= _correct(database, study, judged, bool(pruned))
+    document["sentence"] = describe_selection(document)
+    return document
+
+
+def read_judged(database: Database, study: StudyRecord, points: Sequence[PointRecord]) -> JudgedTrials | None:
+    """The complete trials with their curves, the best first; None when there are none with curves."""
+    spec = study.spec
+    complete = {
+        point.point: point
+        for point in points
+        if point.outcome == COMPLETE and point.value is not None and not math.isnan(point.value)
+    }
+    if not complete:
+        return None
+    columns = read_score_columns(database, study.uuid, spec.metric)
+    numbers, begins = np.unique(columns.point, return_index=True)
+    ends = np.searchsorted(columns.point, numbers, side="right")
+    slices = {
+        number: slice(begin, end) for number, begin, end in zip(numbers.tolist(), begins, ends, strict=True)
+    }
+    ranked = sorted(
+        (point for number, point in complete.items() if number in slices),
+        key=lambda point: (-(point.value or 0.0), point.point),
+    )
+    if not ranked:
+        return None
+    places = [slices[point.point] for point in ranked]
+    curves = np.stack(
+        [
+            _stack(
+                columns.fold[place],
+                columns.epoch[place],
+                columns.score[place],
+                (spec.cv.folds, spec.training.epochs),
+            )
+            for place in places
+        ]
+    )
+    epochs, fold_values = [], []
+    for table in curves:
+        epoch, values = judge_curves(table, spec.study.objective)
+        epochs.append(epoch)
+        fold_values.append(values)
+    seconds = [float(sum(columns.seconds[place].tolist())) for place in places]
+    return JudgedTrials(ranked, curves, epochs, np.stack(fold_values), seconds)
+
+
+def judge_curves(curves: Array, objective: str) -> tuple[int, Array]:
+    """The epoch (from 1) a trial is judged at, and its fold values; `curves` has shape (folds, epochs)."""
+    means = mean_known(curves)
+    if objective == "last" or np.isnan(means).all():
+        return curves.shape[1], curves[:, -1]
+    epoch = int(np.nanargmax(means))
+    if objective == "mean_of_max":
+        best = np.where(np.isnan(curves), -np.inf, curves).max(axis=1)
+        return epoch + 1, np.where(np.isinf(best), np.nan, best)
+    return epoch + 1, curves[:, epoch]
+
+
+def mean_known(table: Array) -> Array:
+    """Mean over the first axis of what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(table)
+    count = known.sum(axis=0)
+    total = np.where(known, table, 0).sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+
+def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pruned: bool) -> dict[str, Any]:
+    """The winner's value without the luck of having been chosen, by the best means at hand."""
+    found: dict[str, Any] = {
+        "corrected_value": None,
+        "corrected_low": None,
+        "corrected_high": None,
+        "corrected_at_most": None,
+        "correction": None,
+        "repeats": None,
+        "correction_reason": None,
+    }
+    repeats = read_repeats(database, study, judged.points[0].params or {}, judged.epochs[0])
+    if len(repeats) > 1:
+        mean, error = float(np.mean(repeats)), float(np.std(repeats, ddof=1)) / math.sqrt(len(repeats))
+        return found | {
+            "corrected_value": mean,
+            "corrected_low": mean - 2 * error,
+            "corrected_high": mean + 2 * error,
+            "correction": "repeats",
+            "repeats": len(repeats),
+        }
+    metric = study.spec.metric
+    if not metric.is_bounded:
+        # Noise is pooled over trials: a few that went astray would make the luck of the best one arbitrarily large.
+        return found | {"correction_reason": f"{metric.column} has no bound; only fresh repeats tell"}
+    corrected = _bootstrap(database, study, judged)
+    among_epochs = study.spec.study.objective != "last"
+    simulated = simulate_luck(judged.curves, among_epochs=among_epochs)
+    if corrected is not None:
+        # The kept predictions are those of each trial's best epoch: they share its luck.
+        of_epochs = simulated.of_epochs if simulated is not None else 0.0
+        value, low, high = (number - of_epochs for number in (corrected.value, corrected.low, corrected.high))
+        method: str | None = "bootstrap"
+    elif simulated is not None:
+        value, low, high = float(judged.values[0]) - simulated.both, None, None
+        method = "simulation"
+    else:
+        return found
+    if is_pruned:
+        return found | {"corrected_at_most": value}
+    return found | {
+        "corrected_value": value,
+        "corrected_low": low,
+        "corrected_high": high,
+        "correction": method,
+    }
+
+
+def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any], epoch: int) -> list[float]:
+    """What fresh repeats of these parameters scored at an epoch, from studies made with `--repeats`."""
+    found = []
+    # The ledger holds every metric: what repeats were themselves judged by does not matter.
+    metric = study.spec.metric
+    for other in list_studies(database):
+        if other.spec.study.repeats_of != study.uuid:
+            continue
+        for point in list_points(database, other.uuid):
+            if point.outcome == COMPLETE and point.params == params:
+                rows = read_curves(database, other.uuid, point.point, run_key(other.spec_hash, params))
+                if rows and other.spec.training.epochs >= epoch:
+                    table = _stack(
+                        np.array([row.fold for row in rows]),
+                        np.array([row.epoch for row in rows]),
+                        np.array([metric.score(row) for row in rows]),
+                        (other.spec.cv.folds, other.spec.training.epochs),
+                    )
+                    found.append(float(mean_known(table)[epoch - 1]))
+    return [value for value in found if not math.isnan(value)]
+
+
+def _bootstrap(database: Database, study: StudyRecord, judged: JudgedTrials) -> bias.Corrected | None:
+    dataset = _find_dataset(study)
+    if dataset is None or len(judged.points) < 2:
+        return None
+    kept: list[list[FoldPredictions]] = []
+    for point in judged.points[: bias.MOST_TRIALS]:
+        folds = read_predictions(database, study.uuid, point.point)
+        if len(folds) != study.spec.cv.folds:
+            return None
+        kept.append(folds)
+    targets = study.spec.data.targets or dataset.targets
+    labels = dataset.labels[:, [dataset.targets.index(target) for target in targets]]
+    images = [fold.indices.astype(np.int64) for fold in kept[0]]
+    if any(
+        fold.values.shape[1:] != labels.shape[1:] or not np.array_equal(fold.indices, place)
+        for trial in kept
+        for fold, place in zip(trial, images, strict=True)
+    ):
+        return None
+    predictions = [[fold.values for fold in trial] for trial in kept]
+    return bias.correct_choice(predictions, labels, dataset.groups, images, metric=study.spec.metric)
+
+
+def _find_dataset(study: StudyRecord) -> Dataset | None:
+    """The study's data where it lies on this machine; the labels of the development side are all that is needed."""
+    if not study.data_folder or not Path(study.data_folder).is_dir():
+        return None
+    try:
+        dataset = load_dataset(Path(study.data_folder))
+    except DataError:
+        return None
+    return dataset if dataset.fingerprint == study.fingerprint else None
+
+
+def _stack(fold: NDArray[np.int64], epoch: NDArray[np.int64], score: Array, shape: tuple[int, int]) -> Array:
+    """One trial's rows as a table of (folds, epochs); a fold that stopped early carries its last value on."""
+    table = np.full(shape, np.nan)
+    table[fold, epoch - 1] = score
+    last = np.zeros(shape[0], dtype=np.int64)
+    np.maximum.at(last, fold, epoch)
+    for place, end in enumerate(last.tolist()):
+        if 0 < end < shape[1]:
+            table[place, end:] = table[place, end - 1]
+    return table
+
+
+def _describe(judged: JudgedTrials, place: int) -> dict[str, Any]:
+    point = judged.points[place]
+    return {
+        "point": point.point,
+        "trial": point.trial_number,
+        "value": point.value,
+        "params": point.params or {},
+        "seconds": judged.seconds[place],
+    }

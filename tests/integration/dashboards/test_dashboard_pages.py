@@ -1,0 +1,246 @@
+"""Notes and figures in optuna-dashboard, what the server lets through, and the page to send."""
+
+import json
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna_dashboard import get_note
+from tests.unit.test_login import Browser
+
+from dashboards.pages.notes import escape, write_study_note
+from dashboards.pages.publish import CARD_HEIGHT, Publisher, draw_published, publish_study
+from dashboards.pages.report import write_page
+from dashboards.server.login import comes_from_here
+from dashboards.server.serve import make_application, serve_dashboard
+from dashboards.tables.view import read_view
+from orchestrator.studies.publishing import publish_unpublished
+from orchestrator.studies.reporting import read_chapter
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.errors import UsageError
+from storage.studies.publishing import begin_publishing, end_publishing
+from storage.studies.study import StudyRecord
+from tests.generated_studies import reference_study, regime_two_study, sized_study
+from tests.studies import PretendObjective, make_study
+from workers.process.loop import Worker
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = open_database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite(sqlite_url: str) -> Iterator[Database]:
+    opened = open_database(sqlite_url)
+    yield opened
+    opened.close()
+
+
+def study_page(database: Database, study: StudyRecord) -> dict[str, Any]:
+    browser = Browser(make_application(database, password=None, allow_edit=False))
+    assert browser.request(f"/api/studies/{study.optuna_study_id}") == 200
+    return json.loads(browser.body)
+
+
+def test_a_published_figure_is_no_higher_than_its_card(sqlite: Database) -> None:
+    drawn = draw_published(read_view(sqlite, regime_two_study(sqlite)))
+    assert max(figure["layout"]["height"] for _, figure in drawn) == CARD_HEIGHT
+
+
+def test_a_published_study_has_its_note_its_figures_and_the_notes_of_its_trials(database: Database) -> None:
+    study = sized_study(database, "small", 12, failed=2, folds=3, epochs=4)
+    assert publish_study(database, study)
+    page = study_page(database, study)
+    view = read_view(database, study)
+    assert view.best is not None
+    assert page["objective_names"] == ["val_auc"]
+    assert f"**{view.best.value:.4f}**" in page["note"]["body"]
+    assert "12 of 12 points settled" in page["note"]["body"]
+    figures = {one["id"]: json.loads(one["graph_object"]) for one in page["plotly_graph_objects"]}
+    assert sorted(figures) == ["orch-1-search", "orch-2-best-curves", "orch-3-importance", "orch-4-pruning",
+                               "orch-5-folds", "orch-6-fleet"]  # fmt: skip
+    assert all("paper_bgcolor" in figure["layout"]["template"]["layout"] for figure in figures.values())
+    notes = {trial["number"]: trial["note"]["body"] for trial in page["trials"]}
+    assert "ResourceExhaustedError" in notes[0]
+    best = notes[view.best.trial_number]
+    assert "|epoch|mean|f1|f2|f3|" in best
+    assert f"/orch/curves/{study.optuna_study_id}/{view.best.trial_id}.svg" in best
+
+
+def test_publishing_again_replaces_and_does_not_pile_up(sqlite: Database) -> None:
+    study = sized_study(sqlite, "small", 6, folds=2, epochs=3)
+    publish_study(sqlite, study)
+    before = sqlite.optuna.get_study_system_attrs(study.optuna_study_id).keys()
+    assert publish_study(sqlite, study, force=True)
+    after = sqlite.optuna.get_study_system_attrs(study.optuna_study_id).keys()
+    assert before == after
+
+
+def test_one_publisher_at_a_time_and_not_all_the_time(database: Database) -> None:
+    study = make_study(database)
+    assert begin_publishing(database, study, pause=30)
+    assert not begin_publishing(database, study, pause=30)
+    assert not begin_publishing(database, study, pause=30, force=True)
+    end_publishing(database, study, pause=30)
+    assert not begin_publishing(database, study, pause=30)
+    assert begin_publishing(database, study, pause=30, force=True)
+    end_publishing(database, study, pause=0)
+    assert begin_publishing(database, study, pause=30)
+
+
+def test_a_worker_keeps_the_pages_fresh_and_publishes_the_end(sqlite: Database) -> None:
+    import optuna
+
+    study = make_study(sqlite, points=5)
+    calls: list[str] = []
+    publisher = Publisher(sqlite)
+
+    def publish(published: StudyRecord) -> None:
+        publisher(published)
+        page = optuna.load_study(study_name=published.name, storage=sqlite.optuna)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            calls.append(get_note(page).partition("** of")[0].partition(" points settled")[0])
+
+    worker = Worker(sqlite, lambda _: PretendObjective(), threading.Event(), after_trial=publish)
+    worker.run(lambda: [study])
+    assert len(calls) == 5
+    # The first trial and the last are published; those between fall into the pause.
+    assert [re.findall(r"\d+ of \d+", text)[0] for text in calls] == ["1 of 5"] * 4 + ["5 of 5"]
+
+
+def test_a_publisher_that_fails_does_not_reach_the_worker(sqlite: Database) -> None:
+    study = make_study(sqlite, points=2)
+    sqlite.optuna.delete_study(study.optuna_study_id)
+    Publisher(sqlite)(study)
+
+
+def test_studies_that_nobody_published_are_published_when_the_dashboard_starts(sqlite: Database) -> None:
+    study = sized_study(sqlite, "old", 4, folds=2, epochs=2)
+    publish_unpublished(sqlite).join(60)
+    assert study_page(sqlite, study)["plotly_graph_objects"]
+
+
+def test_a_name_cannot_become_markdown(sqlite: Database) -> None:
+    study = make_study(sqlite, "[x](javascript:1) <img src=x>")
+    note = write_study_note(read_view(sqlite, study))
+    assert "[x](" not in note
+    assert "\\<img" in note
+    assert escape("a_b*c") == "a\\_b\\*c"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/api/studies/1"),
+        ("POST", "/api/trials/1/tell"),
+        ("POST", "/api/studies/1/rename"),
+        ("PUT", "/api/studies/1/note"),
+        ("POST", "/api/studies"),
+        ("PATCH", "/api/studies/1"),
+        ("OPTIONS", "/api/studies/1"),
+        ("TRACE", "/"),
+    ],
+)
+def test_a_dashboard_that_only_shows_lets_only_reading_through(
+    sqlite: Database, method: str, path: str
+) -> None:
+    study = make_study(sqlite)
+    browser = Browser(make_application(sqlite, password="p", allow_edit=False))
+    browser.log_in("p")
+    assert browser.request(path, method, HTTP_ORIGIN="http://orch.example:8080") == 403
+    assert b"--allow-edit" in browser.body
+    assert sqlite.optuna.get_study_name_from_id(study.optuna_study_id) == study.name
+
+
+def test_allow_edit_lets_changes_through_from_this_site_only(sqlite: Database) -> None:
+    study = make_study(sqlite)
+    browser = Browser(make_application(sqlite, password="p", allow_edit=True))
+    path = f"/api/studies/{study.optuna_study_id}"
+    assert browser.request(path, "DELETE", HTTP_ORIGIN="http://orch.example:8080", HTTP_ACCEPT="*/*") == 401
+    browser.log_in("p")
+    assert browser.request(path, "DELETE", HTTP_ORIGIN="http://evil.example") == 403
+    assert browser.request(path, "DELETE", HTTP_ORIGIN="http://orch.example:8080") == 204
+
+
+def test_every_answer_keeps_what_was_uploaded_from_acting(sqlite: Database) -> None:
+    browser = Browser(make_application(sqlite, password=None, allow_edit=False))
+    for path in ("/dashboard", "/api/studies", "/orch/curves/1/1.svg"):
+        assert browser.request(path) == 200
+        assert browser.headers["X-Content-Type-Options"] == "nosniff"
+        assert "object-src 'none'" in browser.headers["Content-Security-Policy"]
+        assert "Access-Control-Allow-Origin" not in browser.headers
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("page.html", "application/octet-stream"),
+        ("drawing.svg", "application/octet-stream"),
+        ("scan.png", "image/png"),
+    ],
+)
+def test_an_artifact_is_sent_as_what_cannot_run(
+    sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    import optuna
+
+    study = make_study(sqlite)
+    folder = tmp_path / "artifacts"
+    folder.mkdir()
+    monkeypatch.setenv("ORCH_ARTIFACTS", str(folder))
+    (tmp_path / name).write_text("<script>alert(1)</script>")
+    identity = optuna.artifacts.upload_artifact(
+        artifact_store=optuna.artifacts.FileSystemArtifactStore(str(folder)), file_path=str(tmp_path / name),
+        study_or_trial=optuna.load_study(study_name=study.name, storage=sqlite.optuna),
+    )  # fmt: skip
+    browser = Browser(make_application(sqlite, password=None, allow_edit=False))
+    assert browser.request(f"/artifacts/{study.optuna_study_id}/{identity}") == 200
+    assert browser.headers["Content-Type"] == kind
+    assert "sandbox" in browser.headers["Content-Security-Policy"]
+    assert ("Content-Disposition" in browser.headers) == (kind == "application/octet-stream")
+
+
+def test_a_public_address_needs_a_login(sqlite: Database) -> None:
+    with pytest.raises(UsageError, match="no login"):
+        serve_dashboard(sqlite, host="0.0.0.0", port=8080, password=None, allow_edit=False)
+
+
+def test_the_page_to_send_holds_everything_and_asks_the_network_for_nothing(sqlite: Database) -> None:
+    studies = [
+        reference_study(sqlite),
+        regime_two_study(sqlite),
+        sized_study(sqlite, "failures", 3, failed=3),
+    ]
+    page = write_page([read_chapter(sqlite, study, []) for study in studies], {"orch": "0", "keras": None})
+    own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r'(src|href)="(?!#)', own)
+    assert "default-src 'none'" in own
+    assert "0.8110" in own or "0.80" in own
+    assert "3 of 3 points failed" in own
+    assert "OOM when allocating &lt;tensor&gt; of shape [2048,1024] &amp; type float" in own
+    assert "<tensor>" not in own
+    for text in ("How to reproduce", "orch study create", "TRIPOD+AI", "[search.batch_size]", "Comparison"):
+        assert text in own
+    figures = json.loads(re.findall(r'<script type="application/json" id="figures">(.*?)</script>', page)[0])
+    assert {name.partition("-")[0] for name in figures} == {"all", "s0", "s1", "s2"}
+    assert all(f'id="{name}"' in own for name in figures)
+
+
+def test_the_page_of_five_hundred_trials_is_under_six_megabytes(sqlite: Database) -> None:
+    study = sized_study(sqlite, "large", 500, folds=6, epochs=20, pruned=False)
+    page = write_page([read_chapter(sqlite, study, [])], {"orch": "0"})
+    assert len(page.encode()) < 6_000_000
+    assert page.count("<tr") > 500
+
+
+def test_a_request_without_any_word_of_its_origin_is_from_elsewhere() -> None:
+    assert not comes_from_here({})

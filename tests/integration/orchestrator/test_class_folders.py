@@ -1,0 +1,87 @@
+"""Class folders, and the reference study's own table, are read as they are."""
+
+import csv
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.importing.class_folders import read_class_folders
+from storage.data.datasets import load_dataset
+from storage.errors import DataError
+from tests.pictures import write_image, write_table
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def write_classes(folder: Path, **counts: int) -> Path:
+    seed = 0
+    for name, count in counts.items():
+        for number in range(count):
+            # The same names in both folders, as cameras and exports number them.
+            write_image(folder / name / f"{number}.png", seed=(seed := seed + 1))
+    return folder
+
+
+def test_each_folder_is_a_class(run_orch: Run, tmp_path: Path) -> None:
+    write_classes(tmp_path / "images", norm=12, frac=8)
+    write_image(tmp_path / "images" / "frac" / "2021" / "9.png", seed=99)
+    done = run_orch(
+        "data", "import", "images", "--class-folders", "--holdout", "0.2", "--out", "data", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["targets"] == ["class=frac", "class=norm"]
+    assert document["images"] == 21
+    dataset = load_dataset(tmp_path / "data")
+    for file, (fractured, normal) in zip(dataset.files, dataset.labels, strict=True):
+        folder = file.relative_to(tmp_path / "images").parts[0]
+        assert (fractured, normal) == ((1, 0) if folder == "frac" else (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--labels", "x.csv", "--class-folders"], "Either --labels CSV or --class-folders"),
+        ([], "Either --labels CSV or --class-folders"),
+        (["--class-folders", "--group", "patient"], "goes without --group"),
+    ],
+)
+def test_folders_and_a_table_exclude_each_other(
+    run_orch: Run, tmp_path: Path, options: list[str], message: str
+) -> None:
+    write_classes(tmp_path / "images", norm=2, frac=2)
+    done = run_orch("data", "import", "images", *options, "--out", "data")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_folders_that_are_no_classes(tmp_path: Path) -> None:
+    write_classes(tmp_path, norm=2)
+    with pytest.raises(DataError, match="1 class folder"):
+        read_class_folders(tmp_path)
+    write_image(tmp_path / "loose.png", seed=5)
+    with pytest.raises(DataError, match=r"in no class folder: loose\.png"):
+        read_class_folders(tmp_path)
+
+
+def test_the_table_of_the_reference_study_as_it_is(run_orch: Run, chest_xray: Path, tmp_path: Path) -> None:
+    """Its first 300 rows with drawn images, as the real ones were never published."""
+    with (chest_xray.parent / "reference-study" / "rust-labels.csv").open(newline="") as file:
+        header, *rows = list(csv.reader(file))
+    rows = rows[:300]
+    write_table(tmp_path / "rust-labels.csv", header, rows)
+    for number, row in enumerate(rows):
+        write_image(tmp_path / "images" / row[0], seed=number, size=(12, 12))
+    done = run_orch(
+        *("data", "import", "images", "--labels", "rust-labels.csv", "--group", "study_id,record_id"),
+        *("--out", "data", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["targets"] == header[4:]
+    assert len(document["targets"]) == 18
+    assert document["groups"] == len({(row[1], row[2]) for row in rows})

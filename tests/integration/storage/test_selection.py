@@ -1,0 +1,169 @@
+"""How sure a choice is, from a real database: what `study show`, best.json and a study of repeats say."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator.planning.plan import plan_points
+from orchestrator.planning.regimes import build_spec, read_best, repeat_finalists
+from orchestrator.studies import best as export
+from orchestrator.studies.records import study_document
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.errors import SpecError
+from storage.files.writing import write_text
+from storage.spec.study import from_toml
+from storage.studies.study import StudyRecord, create_study, load_study
+from storage.trust.selection import judge_selection
+from storage.trust.verdict import describe_selection
+from tests.studies import PretendObjective, make_study
+from workers.process.loop import Worker
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    opened = open_database(sqlite_url)
+    yield opened
+    opened.close()
+
+
+def noisy_auc(point: int, fold: int, epoch: int) -> float:
+    """Equal trials but for the first three; noise that repeats itself."""
+    luck = np.random.default_rng([point, fold, epoch]).normal(0, 0.01)
+    return float(0.7 + 0.01 * epoch - (0.2 if point < 3 else 0.0) + 0.02 * fold + luck)
+
+
+def work(database: Database, study: StudyRecord) -> None:
+    Worker(database, lambda _: PretendObjective(auc=noisy_auc), threading.Event()).run(
+        lambda: [load_study(database, study.name)]
+    )
+
+
+def test_luck_that_cannot_be_seen_is_not_spoken_of_as_if_it_were() -> None:
+    document = {
+        **{
+            "study": "x",
+            "candidates": 100,
+            "value": 0.9758,
+            "corrected_value": 0.9759,
+            "correction": "bootstrap",
+        },
+        **dict.fromkeys(("corrected_at_most", "correction_reason", "noise_per_trial", "cheapest")),
+        **{"indistinguishable": [{"point": 1}], "not_judged": []},
+    }
+    said = describe_selection(document)
+    assert "in part by luck" not in said
+    assert "That this was luck cannot be seen: corrected for it 0.9759" in said
+    assert "Without that luck it is about 0.9700" in describe_selection({**document, "corrected_value": 0.97})
+
+
+@pytest.mark.parametrize(
+    ("at_most", "told"),
+    [(0.78, "Without that luck it is at most 0.7800: the"), (0.7967, "How much is luck is not known: the")],
+)
+def test_a_bound_above_the_value_itself_is_not_told(at_most: float, told: str) -> None:
+    document = {
+        **{"study": "x", "candidates": 32, "value": 0.7917, "corrected_at_most": at_most},
+        **dict.fromkeys(("corrected_value", "correction_reason", "noise_per_trial", "cheapest")),
+        **{"indistinguishable": [{"point": 1}], "not_judged": [2]},
+    }
+    said = describe_selection(document)
+    assert f"{told} pruner chose by luck, too" in said
+    assert "0.7967" not in said
+
+
+def test_the_document_accounts_for_every_trial(database: Database) -> None:
+    study = make_study(database, points=10)
+    work(database, study)
+    selection = judge_selection(database, study)
+    assert selection is not None
+    assert selection["candidates"] == selection["complete"] == 10
+    assert len(selection["indistinguishable"]) + selection["told_apart"] == 10
+    assert {0, 1, 2}.isdisjoint(one["point"] for one in selection["indistinguishable"])
+    assert selection["indistinguishable"][0]["point"] == selection["best_point"]
+    assert selection["correction"] == "simulation"
+    assert selection["corrected_value"] < selection["value"]
+    assert selection["expected_luck"] > selection["noise_per_trial"] > 0
+    others = len(selection["indistinguishable"]) - 1
+    assert selection["sentence"] == (
+        f"It is {selection['value']:.4f}, in part by luck: it was chosen because it is the highest of 10 trials. "
+        f"Without that luck it is about {selection['corrected_value']:.4f} (estimated by simulating the study). "
+        f"{others} other trials cannot be told from it: what they score less may be chance. "
+        f"The cheapest of these and the best itself is point {selection['cheapest']['point']}"
+    )
+
+
+def test_pruned_trials_are_not_judged_and_leave_only_a_bound(database: Database) -> None:
+    study = make_study(database, points=10, pruner="halving")
+    work(database, study)
+    selection = judge_selection(database, study)
+    assert selection is not None
+    assert selection["not_judged"]
+    assert selection["corrected_value"] is None
+    assert selection["corrected_at_most"] is not None
+    assert "only fresh repeats tell" in selection["sentence"]
+    assert "--from small.json --repeats 5" in selection["sentence"]
+    assert "so nobody knows what they would have come to" in selection["sentence"]
+
+
+def test_one_complete_trial_tells_no_noise(database: Database) -> None:
+    study = make_study(database, points=1)
+    work(database, study)
+    selection = judge_selection(database, study)
+    assert selection is not None
+    assert selection["noise_per_trial"] is None
+    assert describe_selection(selection) == (
+        f"It is {selection['value']:.4f}. There are too few trials or folds to tell how much values vary by chance"
+    )
+    assert judge_selection(database, make_study(database, "untouched")) is None
+
+
+def test_best_json_and_study_show_carry_it(database: Database) -> None:
+    study = make_study(database, points=6)
+    work(database, study)
+    best = json.loads(export.to_json(export.best_document(database, study)))
+    assert best["selection"]["value"] == best["value"]
+    assert best["trained_on"]["seeds"]["point"] == best["point"]
+    assert best["warnings"] == []
+    shown = study_document(database, study, whole=True)
+    assert shown["selection"]["sentence"] == best["selection"]["sentence"]
+
+
+def test_repeats_correct_the_winner_of_a_pruned_study(database: Database, tmp_path: Path) -> None:
+    study = make_study(database, points=10, pruner="halving")
+    work(database, study)
+    write_text(tmp_path / "best.json", export.to_json(export.best_document(database, study)))
+    best = read_best(tmp_path / "best.json")
+    spec = repeat_finalists("again", best, repeats=3, finalists=2)
+    assert (spec.study.repeats_of, spec.pruner.name) == (study.uuid, "none")
+    assert spec.study.seed != study.spec.study.seed
+    points = plan_points(spec)
+    assert len(points) == spec.point_count
+    assert points[0] == points[len(spec.sampler.points)] == best["params"]
+    again = create_study(database, spec, points, data_folder="", facts={})
+    work(database, again)
+    selection = judge_selection(database, study)
+    assert selection is not None
+    assert (selection["correction"], selection["repeats"]) == ("repeats", 3)
+    assert selection["corrected_at_most"] is None
+
+
+def test_a_study_of_repeats_reads_back_from_toml_and_starts_no_search_of_lists(
+    database: Database, tmp_path: Path
+) -> None:
+    study = make_study(database, points=6)
+    work(database, study)
+    best = export.best_document(database, study)
+    spec = repeat_finalists("again", best, repeats=2, finalists=3)
+    (tmp_path / "spec.toml").write_text(export.spec_toml(spec))
+    assert from_toml(tmp_path / "spec.toml") == spec
+    changed = {**best, "spec": spec.model_dump(mode="json")}
+    assert build_spec("next", regime="I", best=changed).sampler.name == "random"
+    with pytest.raises(SpecError, match="Export it again"):
+        repeat_finalists("again", {**best, "study_uuid": ""}, repeats=2, finalists=3)

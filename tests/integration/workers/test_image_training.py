@@ -1,0 +1,185 @@
+"""Training on images: against plain Keras, against itself, and what of a model learns."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from storage.spec.study import StudySpec, parse
+from workers.device import preparation as devices
+from workers.inputs.pixels import ImageSet
+from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
+
+IMAGES, SIZE, TARGETS = 30, (20, 24), 2
+SEED = (1337, 5, 2)
+TRAIN, VAL = np.arange(23), np.arange(23, IMAGES)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
+
+
+def make_spec(model: dict | None = None, augmentation: dict | None = None, **training: Any) -> StudySpec:
+    return parse(
+        {
+            "study": {"name": "x"},
+            "model": {"kind": "lenet", "image_size": SIZE} | (model or {}),
+            "training": {"batch_size": 8, "augmentation": "none"} | training,
+            "augmentation": augmentation or {},
+        },
+        source="a test",
+    )
+
+
+def make_pixels(size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(2, size=(IMAGES, TARGETS)).astype(np.float32)
+    pixels = generator.integers(0, 120, (IMAGES, *size, 3), dtype=np.uint8)
+    pixels[labels[:, 0] == 1] += 120
+    labels[::7, 1] = np.nan
+    return pixels, labels
+
+
+@pytest.fixture(scope="module")
+def lenet() -> tuple[SharedNetwork, ImageSet]:
+    shared = SharedNetwork(make_spec(), TARGETS)
+    return shared, ImageSet(*make_pixels(), shared.network.scale)
+
+
+def start(
+    shared: SharedNetwork, images: ImageSet, spec: StudySpec, seed: tuple = SEED, **settings: Any
+) -> ImageFoldTrainer:
+    trainer = ImageFoldTrainer(spec, shared)
+    trainer.reset(images, TRAIN, VAL, settings, seed)
+    return trainer
+
+
+def test_lenet_is_the_one_of_the_reference_study() -> None:
+    from workers.models.lenet import build_lenet
+
+    model = build_lenet((299, 299), 18)
+    assert [layer.__class__.__name__ for layer in model.layers] == [
+        *["Conv2D", "AveragePooling2D"] * 2,
+        *["Flatten", "Dense", "Dense"],
+    ]
+    # 5*5*3*6+6, 5*5*6*16+16, 72*72*16*1024+1024, 1024*18+18
+    assert model.count_params() == 456 + 2416 + 84_935_680 + 18_450
+
+
+def test_an_epoch_is_the_one_of_plain_keras(lenet: tuple[SharedNetwork, ImageSet]) -> None:
+    import keras
+    import tensorflow as tf
+
+    shared, images = lenet
+    trainer = start(shared, images, make_spec())
+    model = keras.models.clone_model(trainer.model)
+    model.set_weights(trainer.model.get_weights())
+    order = np.random.default_rng([*SEED, 1]).permutation(TRAIN)
+    scaled = images.pixels[order] / np.float32(127.5) - 1
+    labels = np.nan_to_num(images.labels[order])
+    assessed = ~np.isnan(images.labels[order])
+    result = trainer.run_epoch(1)
+    assert (result.steps, result.samples) == (math.ceil(len(TRAIN) / 8), len(TRAIN))
+    # `fit` cannot leave one label of an image out, so the loss is written by hand.
+    optimizer = keras.optimizers.Adam(1e-3, epsilon=1e-7)
+    for first in range(0, len(order), 8):
+        rows = slice(first, first + 8)
+        with tf.GradientTape() as tape:
+            p = tf.clip_by_value(model(scaled[rows], training=True), 1e-7, 1 - 1e-7)
+            losses = -(labels[rows] * tf.math.log(p) + (1 - labels[rows]) * tf.math.log(1 - p))
+            loss = tf.reduce_sum(losses * assessed[rows]) / assessed[rows].sum()
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+    for ours, theirs in zip(trainer.model.get_weights(), model.get_weights(), strict=True):
+        assert np.abs(ours - theirs).max() < 1e-5
+    expected = model.predict(images.pixels[VAL] / np.float32(127.5) - 1, verbose=0)
+    assert np.abs(trainer.predict_validation() - expected).max() < 1e-5
+
+
+def test_folds_that_share_a_network_do_not_disturb_each_other(lenet: tuple[SharedNetwork, ImageSet]) -> None:
+    shared, images = lenet
+    spec = make_spec()
+    alone = []
+    for fold in range(2):
+        trainer = start(shared, images, spec, (1337, 5, fold))
+        alone.append([trainer.run_epoch(epoch).val_loss for epoch in (1, 2)])
+    together = [start(shared, images, spec, (1337, 5, fold)) for fold in range(2)]
+    losses = [[trainer.run_epoch(epoch).val_loss for trainer in together] for epoch in (1, 2)]
+    assert np.transpose(losses).tolist() == alone
+    assert alone[0] != alone[1]
+
+
+def test_a_restored_fold_goes_on_bit_for_bit(lenet: tuple[SharedNetwork, ImageSet]) -> None:
+    shared, images = lenet
+    spec = make_spec(augmentation={"rotation": 20, "zoom": 0.1, "shear": 5, "channel_shift": 9}, patience=0)
+    trainer = start(shared, images, spec)
+    trainer.run_epoch(1)
+    state = {name: np.array(value) for name, value in trainer.state().items()}
+    expected = trainer.run_epoch(2).val_loss
+    again = start(shared, images, spec)
+    again.restore(state)
+    assert again.run_epoch(2).val_loss == expected
+
+
+def test_what_is_asked_for_arrives(lenet: tuple[SharedNetwork, ImageSet]) -> None:
+    shared, images = lenet
+
+    def lose(**settings: Any) -> float:
+        return start(shared, images, make_spec(), **settings).run_epoch(1).val_loss
+
+    plain = lose()
+    assert lose() == plain
+    changed = {
+        "optimizer": "sgd",
+        "batch_size": 5,
+        "label_smoothing": 0.3,
+        "positive_weight": "balanced",
+        "augmentation": "flip",
+        "rotation": 20.0,
+    }
+    losses = {name: lose(**{name: value}) for name, value in changed.items()}
+    assert len({plain, *losses.values()}) == len(changed) + 1
+    rates = [
+        start(shared, images, make_spec(), rate_schedule="sgdr", cycle_epochs=2)
+        .run_epoch(epoch)
+        .learning_rate
+        for epoch in (1, 2, 3)
+    ]
+    assert rates == pytest.approx([1e-3, 5e-4, 1e-3])
+
+
+BACKBONE = {"kind": "transfer", "backbone": "MobileNet", "image_size": (32, 32), "head": (8,)}
+
+
+@pytest.mark.parametrize(
+    ("trainable", "first_that_learns"), [("all", "conv1"), ("conv_dw_13", "conv_dw_13"), ("head", None)]
+)
+def test_what_of_a_backbone_learns(trainable: str, first_that_learns: str | None) -> None:
+    spec = make_spec({**BACKBONE, "weights": "none", "trainable": trainable}, learning_rate=0.1)
+    shared = SharedNetwork(spec, TARGETS)
+    images = ImageSet(*make_pixels((32, 32)), shared.network.scale)
+    trainer = start(shared, images, spec)
+    body = shared.network.body
+    before = {variable.path: variable.numpy() for variable in body.variables}
+    head = trainer.model.get_weights()[-1].copy()
+    trainer.run_epoch(1)
+    changed = [
+        variable.path for variable in body.variables if (variable.numpy() != before[variable.path]).any()
+    ]
+    assert (trainer.model.get_weights()[-1] != head).any()
+    names = [layer.name for layer in body.layers]
+    learning = set() if first_that_learns is None else set(names[names.index(first_that_learns) :])
+    assert {path.split("/")[0] for path in changed} <= learning
+    assert bool(changed) == (first_that_learns is not None)
+    # Statistics of BatchNormalization move only where the backbone is trained from the start.
+    assert any("moving" in path for path in changed) == (trainable == "all")
+
+
+def test_a_layer_that_does_not_exist_is_named() -> None:
+    from storage.errors import SpecError
+
+    with pytest.raises(SpecError, match="Did you mean conv_dw_13"):
+        SharedNetwork(make_spec({**BACKBONE, "weights": "none", "trainable": "conv_dw13"}), TARGETS)

@@ -1,0 +1,74 @@
+"""The head trainer and the extraction under KERAS_BACKEND=jax, in a process that cannot import TensorFlow."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.small_heads import make_trainer
+from workers.device import preparation as devices
+
+HERE = Path(__file__).parents[1]
+CONTRACT = ("test_training.py", "test_head_options.py", "jax_checks.py", "jax_stack_checks.py")
+SHORT_FORM = "jax_checks or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or teach_nothing or diverged or other_images"
+"""XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them, as XLA
+compiles for users. The short form compiles in less time to slower code (`JAX_DISABLE_MOST_OPTIMIZATIONS`)."""
+EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
+WRITTEN_FOR_TENSORFLOW = (
+    "test_trials_and_folds_do_not_trace_again",
+    "test_dropout_drops_the_share_it_is_told_and_keeps_the_mean",
+    "test_an_epoch_of_many_images_is_trained_in_several_calls",
+)
+BATCH_SIZES = (47, 19)
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the tests that hold for every backend under JAX; return the folder of the states that they wrote."""
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed: `make setup`")
+    folder = tmp_path_factory.mktemp("states")
+    runs_all = os.environ.get("ORCH_TEST_JAX") == "all"
+    hurry = {} if runs_all else {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
+    left_out = [
+        f"--deselect={HERE.relative_to(REPOSITORY)}/test_training.py::{name}"
+        for name in WRITTEN_FOR_TENSORFLOW
+    ]
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "tests.no_tensorflow", "-p", "no:cacheprovider", "-q"),
+            *("-m", "not slow", *left_out),
+            *(() if runs_all else ("-k", SHORT_FORM)),
+            *(str(HERE / name) for name in (*CONTRACT, EXTRACTION)),
+        ],
+        env={**os.environ, **hurry, "KERAS_BACKEND": "jax", "ORCH_TEST_STATES": str(folder)},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-20000:] + ran.stderr[-5000:]
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+def test_both_backends_train_alike(states: Path, batch_size: int) -> None:
+    """One step over all images, and an epoch of three with a short last one; float32, no dropout."""
+    devices.prepare(1, 2)
+    trainer = make_trainer(batch_size)
+    trainer.run_epoch(1)
+    state = trainer.state()
+    with np.load(states / f"{batch_size}.npz") as theirs:
+        assert theirs.files == ["logits", *state]
+        for name in state:
+            assert np.abs(theirs[name] - state[name]).max() < 1e-5, name
+        assert np.abs(theirs["logits"] - trainer.predict_validation()).max() < 1e-5

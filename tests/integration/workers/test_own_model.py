@@ -1,0 +1,111 @@
+"""The worked example of docs/own-model.md, as it stands there, and what is refused."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from storage.errors import ModelError
+from storage.spec.sections import ModelSection
+from storage.spec.study import StudySpec, parse
+from tests.conftest import REPOSITORY
+from workers.device import preparation as devices
+
+NAME = "my_models"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _settle_the_device() -> None:
+    devices.prepare(1, 2)
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, entry: str) -> None:
+    """Put a package where an installer would: its module, and the entry points that it announces."""
+    monkeypatch.delitem(sys.modules, NAME, raising=False)
+    (folder / f"{NAME}.py").write_text(source)
+    facts = folder / f"{NAME}-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: my-models\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(f"[orch.models]\n{entry}\n")
+    monkeypatch.syspath_prepend(folder)
+
+
+def read_example() -> tuple[str, str]:
+    page = (REPOSITORY / "docs" / "own-model.md").read_text(encoding="utf-8")
+    (project,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (source,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    found = re.search(r'orch\.models"\]\n(\w+) = "(.*)"', project)
+    assert found is not None
+    return source, f"{found[1]} = {found[2]}"
+
+
+def make_spec(kind: str) -> StudySpec:
+    model = {"kind": kind, "image_size": (12, 16), "dropout_rate": 0.3}
+    return parse({"study": {"name": "x"}, "model": model, "training": {"batch_size": 4}}, source="a test")
+
+
+def test_the_example_of_the_docs_is_found_and_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers.inputs.pixels import ImageSet
+    from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
+
+    install(tmp_path, monkeypatch, *read_example())
+    spec = make_spec("tiny")
+    shared = SharedNetwork(spec, 2)
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (12, 12, 16, 3), dtype=np.uint8)
+    labels = generator.integers(2, size=(12, 2)).astype(np.float32)
+    images = ImageSet(pixels, labels, shared.network.scale)
+
+    def train(**settings: float) -> list[float]:
+        trainer = ImageFoldTrainer(spec, shared)
+        trainer.reset(images, np.arange(9), np.arange(9, 12), settings, (1, 2, 3))
+        before = [statistic.numpy() for statistic in shared.network.statistics]
+        losses = [trainer.run_epoch(epoch).train_loss for epoch in (1, 2)]
+        assert any(
+            (old != now.numpy()).any() for old, now in zip(before, shared.network.statistics, strict=True)
+        )
+        return losses
+
+    first = train()
+    assert train(dropout_rate=0.9) != first, "a searched dropout rate did not arrive"
+    assert train() == first
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise RuntimeError('no luck')", "could not be built: RuntimeError: no luck"),
+        ("return 3", "gives int instead of"),
+        (
+            "import keras\n    return keras.Sequential([keras.Input((12, 16, 3)), keras.layers.Flatten(), "
+            "keras.layers.Dense(5)])",
+            r"gives \(None, 5\) instead of \(None, 2\)",
+        ),
+    ],
+)
+def test_a_builder_that_makes_something_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, message: str
+) -> None:
+    from workers.models.own import build_own_model
+
+    install(
+        tmp_path,
+        monkeypatch,
+        f"def build(settings, target_count):\n    {body}\n",
+        "wrong = my_models:build",
+    )
+    with pytest.raises(ModelError, match=message):
+        build_own_model(ModelSection(kind="wrong", image_size=(12, 16)), 2)
+
+
+def test_what_is_not_installed_is_refused_by_name() -> None:
+    from workers.models.own import find_own_model
+
+    with pytest.raises(ModelError, match=r"There is no model 'lennet' on this machine.*Did you mean lenet"):
+        find_own_model("lennet")

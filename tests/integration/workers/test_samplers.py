@@ -1,0 +1,46 @@
+"""Samplers that learn from finished trials, each filling the points of a real study as they are claimed."""
+
+from __future__ import annotations
+
+import threading
+
+import optuna
+import pytest
+
+from storage.database.opening import open_database
+from storage.spec.study import parse
+from storage.studies.points import list_points
+from storage.studies.study import create_study
+from tests.studies import PretendObjective, make_spec
+from workers.process.loop import Worker
+
+POINTS = 14
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "nsga2"])
+def test_every_point_is_filled_by_the_sampler_and_settled(sqlite_url: str, sampler: str) -> None:
+    database = open_database(sqlite_url)
+    search = {
+        "dropout_rate": {"type": "float", "low": 0.0, "high": 0.5},
+        "learning_rate": {"type": "float", "low": 1e-4, "high": 1e-1, "log": True},
+    }
+    document = make_spec(points=POINTS).model_dump(mode="json")
+    spec = parse({**document, "search": search, "sampler": {"name": sampler}}, source="a test")
+    study = create_study(database, spec, [None] * POINTS, data_folder="", facts={})
+    summary = Worker(database, lambda _: PretendObjective(), threading.Event()).run(lambda: [study])
+    assert summary.complete == POINTS
+    params = [point.params for point in list_points(database, study.uuid)]
+    # Two parents that are alike have a child like them.
+    least = POINTS if sampler != "nsga2" else POINTS // 2
+    assert len({tuple(sorted(one.items())) for one in params if one}) >= least
+    assert all(
+        0 <= one["dropout_rate"] <= 0.5 and 1e-4 <= one["learning_rate"] <= 0.1 for one in params if one
+    )
+    trials = optuna.load_study(study_name=study.name, storage=database.optuna).trials
+    marks = {key: value for trial in trials for key, value in trial.system_attrs.items()}
+    if sampler == "cmaes":
+        assert any(key.startswith("cma:") for key in marks)
+    if sampler == "nsga2":
+        generations = [value for key, value in marks.items() if key.endswith("generation")]
+        assert max(generations) >= 1, "nothing was crossed"
+    database.close()

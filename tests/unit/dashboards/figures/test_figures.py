@@ -1,0 +1,319 @@
+"""Figures say what the study says; colours can be told apart on paper and on a dark screen."""
+
+import importlib.util
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from dashboards.figures import palette
+from dashboards.figures.curve_picture import draw_svg
+from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
+from dashboards.figures.outcomes import draw_outcomes
+from dashboards.tables.importance import estimate_importance
+from dashboards.tables.outcomes import Outcomes, calibrate, count_confusion, macro_roc, mean_roc
+from dashboards.tables.view import Table, compare_studies, count_stopping, list_trials, read_view
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.errors import UsageError
+from storage.metrics.objectives import AUC
+from storage.results.ledger import read_curves
+from storage.trust.selection import judge_selection
+from tests.generated_studies import reference_study, regime_two_study, sized_study
+
+NAMES = ["search", "best-curves", "examples", "slices", "importance", "pruning", "folds", "measures",
+         "learning-rate", "roc", "confusion", "calibration", "fleet"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def database(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Database:
+    path = tmp_path_factory.mktemp("figures") / "orch.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    return open_database(f"sqlite:///{path}")
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def contrast(one: str, other: str) -> float:
+    bright, dim = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+@pytest.mark.parametrize("colour", sorted({*palette.SERIES, *palette.OUTCOME_COLOURS.values()}))
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_colour_stands_out_from_both_papers(colour: str, theme: str) -> None:
+    assert contrast(colour, palette.PAPER[theme]) >= 2.95
+
+
+def test_a_dark_page_has_brighter_blues() -> None:
+    assert all(contrast(new, palette.PAPER["dark"]) > 5 for new in palette.BRIGHTER.values())
+    assert ("rgba(0,114,178,", "rgba(86,180,233,") in palette.list_swaps()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_is_readable_on_its_paper(theme: str) -> None:
+    assert contrast(palette.INK[theme], palette.PAPER[theme]) >= 7
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("nothing", {"trials": 12, "settled": 0}),
+        ("one", {"trials": 12, "settled": 1}),
+        ("failures", {"trials": 4, "failed": 4}),
+        ("hundred", {"trials": 100}),
+        ("thousands", {"trials": 5000, "folds": 2, "epochs": 2}),
+    ],
+)
+def test_a_study_of_any_size_is_drawn(database: Database, name: str, options: dict) -> None:
+    view = read_view(database, sized_study(database, name, **options))
+    pictures = draw_study(view)
+    known = NAMES if view.best else [one for one in NAMES if one in ("search", "examples", "slices", "importance",
+                                                                    "pruning", "folds", "fleet")]  # fmt: skip
+    assert [picture.name for picture in pictures] == known
+    for picture in (*pictures, draw_studies([view])):
+        # Plotly's own classes check every key and value.
+        go.Figure(picture.figure)
+        text = json.dumps(picture.figure, allow_nan=False)
+        assert len(text) < 400_000, picture.name
+        assert picture.caption.endswith(".")
+        assert len({len(row) for row in picture.table.rows} | {len(picture.table.columns)}) == 1
+    assert len(list_trials(view).rows) == options["trials"]
+
+
+def test_regime_one_is_a_scatter_with_the_best_marked(database: Database) -> None:
+    view = read_view(database, reference_study(database))
+    assert view.best is not None
+    figure = draw_study(view)[0].figure
+    pruned, complete, best = figure["data"]
+    assert figure["layout"]["xaxis"]["title"]["text"] == "batch size (images)"
+    assert len(pruned["x"]) == view.counts.pruned
+    assert len(complete["x"]) == view.counts.complete == len(complete["marker"]["color"])
+    assert (best["x"], best["y"]) == (
+        [view.best.params["batch_size"]],
+        [pytest.approx(view.best.params["dropout_rate"], rel=1e-4)],
+    )
+    assert best["marker"]["symbol"] == "star"
+    assert f"{view.best.value:.4f}" in best["name"]
+
+
+def test_regime_two_is_a_heat_map_that_tells_pruned_cells_apart(database: Database) -> None:
+    view = read_view(database, regime_two_study(database))
+    picture = draw_study(view)[0]
+    complete, pruned = picture.figure["data"]
+    texts = {(note["x"], note["y"]): note["text"] for note in picture.figure["layout"]["annotations"]}
+    assert len(texts) == 32
+    assert complete["opacity"] == 1
+    assert pruned["opacity"] < 0.5
+    assert sum(text.startswith("<b>") for text in texts.values()) == view.counts.complete
+    assert sum("@" in text for text in texts.values()) == view.counts.pruned
+    # Ordered by value, not by the order of the spec.
+    assert picture.figure["layout"]["xaxis"]["ticktext"] == [
+        f"10<sup>-{power}</sup>" for power in (4, 3, 2, 1)
+    ]
+    assert len(picture.figure["layout"]["yaxis"]["ticktext"]) == 8
+    (frame,) = picture.figure["layout"]["shapes"]
+    best = texts[round(frame["x0"] + 0.48), round(frame["y0"] + 0.46)]
+    assert view.best is not None
+    assert best == f"<b>{view.best.value:.4f}</b>"
+
+
+def test_the_curves_of_a_trial_peak_where_its_value_is(database: Database) -> None:
+    view = read_view(database, reference_study(database))
+    assert view.best is not None
+    picture = next(one for one in draw_study(view) if one.name == "best-curves")
+    line = picture.figure["layout"]["shapes"][0]
+    means = next(one for one in picture.figure["data"] if one.get("name") == "validation, mean of folds")
+    assert max(means["y"]) == pytest.approx(view.best.value, abs=1e-4)
+    assert (
+        means["x"][means["y"].index(max(means["y"]))]
+        == line["x0"]
+        == view.attempt_of[view.best.point].best_epoch
+    )
+    thin = [one for one in picture.figure["data"] if one["line"]["width"] < 1]
+    assert len(thin) == 12
+
+
+def test_what_pruning_saved_is_what_was_not_trained(database: Database) -> None:
+    study = reference_study(database)
+    view = read_view(database, study)
+    stopping = count_stopping(view)
+    rows = read_curves(database, study.uuid)
+    assert stopping.spent == len(rows)
+    assert stopping.planned == 110 * 6 * 20
+    assert sum(stopping.pruned) == view.counts.pruned
+    assert stopping.running[0] == 110
+    assert stopping.running[-1] == view.counts.complete
+    assert stopping.saved == pytest.approx(1 - len(rows) / 13_200)
+
+
+def test_nine_examples_go_from_the_best_to_the_worst(database: Database) -> None:
+    view = read_view(database, reference_study(database))
+    values = [point.value for point in view.examples]
+    assert len(values) == 9
+    assert values[0] == view.ranked[0].value
+    assert values[-1] == view.ranked[-1].value
+    assert values == sorted(values, reverse=True)
+
+
+def test_importance_is_optunas_own(database: Database) -> None:
+    import optuna
+
+    study = reference_study(database)
+    found = {one.name: one for one in estimate_importance(read_view(database, study))}
+    page = optuna.load_study(study_name=study.name, storage=database.optuna)
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    expected = optuna.importance.get_param_importances(page, evaluator=evaluator)
+    assert {name: one.estimate for name, one in found.items()} == pytest.approx(expected)
+
+
+def test_a_hyperparameter_that_does_nothing_stays_inside_the_null_band(database: Database) -> None:
+    view = read_view(database, sized_study(database, "unpruned", 120, pruned=False, folds=2, epochs=3))
+    found = {one.name: one for one in estimate_importance(view)}
+    assert found["dropout_rate"].is_told_from_chance
+    assert not found["batch_size"].is_told_from_chance
+
+
+def test_the_choice_shows_what_cannot_be_told_from_the_best(database: Database) -> None:
+    study = reference_study(database)
+    view, selection = read_view(database, study), judge_selection(database, study)
+    assert selection is not None
+    picture = draw_study(view, None, selection)[1]
+    go.Figure(picture.figure)
+    assert picture.name == "choice"
+    blue = picture.figure["data"][0]
+    assert len(blue["x"]) == len(selection["indistinguishable"])
+    assert blue["error_y"]["value"] == selection["noise_per_trial"]
+    assert picture.figure["layout"]["shapes"][0]["y0"] == (
+        selection["corrected_value"] or selection["corrected_at_most"]
+    )
+
+
+def test_studies_are_compared_in_one_table_and_figure(database: Database) -> None:
+    views = [read_view(database, reference_study(database)), read_view(database, regime_two_study(database))]
+    table = compare_studies(views)
+    assert [row[0] for row in table.rows] == ["regime-1", "regime-2"]
+    dots = draw_studies(views).figure["data"][0]
+    assert sorted(set(dots["y"])) == ["regime-1", "regime-2"]
+    assert len(dots["x"]) == 12
+
+
+@pytest.fixture
+def outcomes() -> Outcomes:
+    generator = np.random.default_rng(7)
+    folds = []
+    for _ in range(4):
+        labels = (generator.random((80, 2)) < 0.4).astype(float)
+        values = np.clip(0.3 * labels + 0.5 * generator.random((80, 2)), 0, 1)
+        labels[::9, 1] = math.nan
+        folds.append((labels, values))
+    return Outcomes(("fracture", "view"), folds)
+
+
+def test_outcomes_count_assessed_labels_only(outcomes: Outcomes) -> None:
+    one, other = count_confusion(outcomes)
+    count = lambda table: sum(map(float, vars(table).values()))  # noqa: E731
+    assert (count(one), count(other)) == (320, 320 - 4 * 9)
+    calibration = calibrate(outcomes)
+    assert calibration is not None
+    assert sum(calibration.images) == 640 - 36
+
+
+def test_mean_roc_agrees_with_scikit_learn(outcomes: Outcomes) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    curve = mean_roc(outcomes, 0)
+    assert curve is not None
+    expected = [roc_auc_score(labels[:, 0], values[:, 0]) for labels, values in outcomes.folds]
+    assert curve.areas == pytest.approx(expected)
+    assert np.all(np.diff(curve.rate) >= -1e-12)
+    assert curve.rate[-1] == 1
+    macro = macro_roc(outcomes)
+    assert macro is not None
+    assert len(macro.areas) == 2
+
+
+def test_outcomes_are_drawn_one_curve_per_label(database: Database, outcomes: Outcomes) -> None:
+    view = read_view(database, reference_study(database))
+    assert view.best is not None
+    roc, confusion, calibration = draw_outcomes(view, view.best, outcomes)
+    assert [one["name"].partition(":")[0] for one in roc.figure["data"] if one.get("name")] == [
+        "chance",
+        "fracture",
+        "view",
+    ]
+    assert len(confusion.figure["data"]) == 2
+    for picture in (roc, confusion, calibration):
+        go.Figure(picture.figure)
+
+
+def test_one_fold_with_one_class_has_no_curve() -> None:
+    outcomes = Outcomes(("rare",), [(np.zeros((5, 1)), np.full((5, 1), 0.2))])
+    assert mean_roc(outcomes, 0) is None
+    assert macro_roc(outcomes) is None
+
+
+def test_the_small_picture_is_whole_and_escapes_its_title(database: Database) -> None:
+    study = reference_study(database)
+    drawn = draw_svg(read_curves(database, study.uuid, 0), "<script>", AUC)
+    assert drawn.count("<polyline") == 14
+    assert "<script>" not in drawn
+    assert re.search(r"\d\.\d{4} at epoch \d+", drawn)
+    assert "no epoch yet" in draw_svg([], "", AUC)
+
+
+def test_the_numbers_of_every_figure_are_written_also_without_a_browser(
+    database: Database, tmp_path: Path
+) -> None:
+    pictures = draw_study(read_view(database, reference_study(database)))
+    written = write_pictures([(tmp_path / "figures", pictures)])
+    assert [path.name for path in written] == [f"{name}.csv" for name in NAMES]
+    assert (
+        (tmp_path / "figures" / "search.csv")
+        .read_text()
+        .splitlines()[0]
+        .startswith("point,trial,state,batch_size")
+    )
+    assert len((tmp_path / "figures" / "search.csv").read_text().splitlines()) == 111
+
+
+def test_pictures_are_written_where_kaleido_is_and_refused_in_words_elsewhere(
+    database: Database, tmp_path: Path
+) -> None:
+    pictures = draw_study(read_view(database, reference_study(database)))[:1]
+    if importlib.util.find_spec("kaleido") is None:
+        with pytest.raises(UsageError, match="CSV") as raised:
+            write_pictures([(tmp_path, pictures)], ["svg"])
+        assert "camera" in str(raised.value.next_step)
+        assert [path.name for path in tmp_path.iterdir()] == ["search.csv"]
+    else:
+        write_pictures([(tmp_path, pictures)], ["svg"])
+        assert "<svg" in (tmp_path / "search.svg").read_text()
+
+
+def test_a_table_leaves_what_is_not_a_number_empty() -> None:
+    assert Table(("a", "b"), [(1, math.nan), (None, "x,y")]).to_csv() == 'a,b\n1,\n,"x,y"\n'
+
+
+def test_a_log_axis_counts_in_powers_of_ten(database: Database) -> None:
+    slices = next(
+        one for one in draw_study(read_view(database, regime_two_study(database))) if one.name == "slices"
+    )
+    epsilon = slices.figure["layout"]["xaxis"]
+    # Plotly's own ticks of an epsilon are 10n, 1µ and 100µ.
+    assert (epsilon["type"], epsilon["exponentformat"], epsilon["dtick"]) == ("log", "power", 2)
+
+
+def test_figures_that_a_phone_would_squeeze_are_scrolled(database: Database) -> None:
+    pictures = draw_study(read_view(database, regime_two_study(database)))
+    broad = {one.name for one in pictures if one.is_broad}
+    # The heat map has four columns, whose values a phone has room for.
+    assert broad == {"examples", "slices", "measures", "fleet"}

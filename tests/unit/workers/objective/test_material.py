@@ -1,0 +1,37 @@
+"""Which folds are trained as one computation."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.device import preparation as devices
+from workers.objective.material import Material
+from workers.training.early_stopping import train_together
+
+
+def make_material(schedule: str, **model: object) -> Material:
+    """One without features or images."""
+    material = Material.__new__(Material)
+    material._spec = StudySpec(
+        study=StudySection(name="x"),
+        model=ModelSection.model_validate(model),
+        training=TrainingSection(threads=3),
+    )
+    material.schedule = schedule  # type: ignore[assignment]
+    return material
+
+
+@pytest.mark.parametrize("stacks", [True, False])
+def test_folds_on_features_in_lockstep_are_trained_together_where_the_device_stacks_them(
+    monkeypatch: pytest.MonkeyPatch, stacks: bool
+) -> None:
+    monkeypatch.setattr(devices, "stacks_folds", lambda: stacks)
+    monkeypatch.setattr(devices, "count_at_once", lambda: 2)
+    material = make_material("lockstep")
+    assert material.train_together is (train_together if stacks else None)
+    assert material.folds_at_once == (3 if stacks else 2)
+    assert make_material("sequential").train_together is None
+    on_images = make_material("lockstep", kind="lenet")
+    assert not on_images._spec.uses_features
+    assert (on_images.train_together, on_images.folds_at_once) == (None, 1)

@@ -1,0 +1,112 @@
+"""What a spec can say of training options, and what it means for the rest of a study."""
+
+import pytest
+
+from orchestrator.planning.plan import plan_points
+from orchestrator.planning.protocols import PROTOCOLS, build_protocol
+from storage.errors import SpecError, UsageError
+from storage.spec.distributions import distributions
+from storage.spec.study import StudySpec, parse
+
+
+def make(search: dict | None = None, **sections: dict) -> StudySpec:
+    return parse({"study": {"name": "x", "trials": 6}, "search": search or {}, **sections}, source="a test")
+
+
+def test_words_are_searched_as_a_grid() -> None:
+    search = {
+        "optimizer": {"type": "grid", "values": ["adam", "sgd"]},
+        "augmentation": {"type": "grid", "values": ["none", "flip"]},
+    }
+    points = plan_points(make(search, sampler={"name": "grid"}))
+    assert len({tuple(point.items()) for point in points if point}) == 4
+    drawn = [point["optimizer"] for point in plan_points(make(search)) if point]
+    assert set(drawn) == {"adam", "sgd"}
+    assert distributions(make(search))["optimizer"].choices == ("adam", "sgd")
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({"optimizer": {"type": "grid", "values": ["adam", "adagrad"]}}, "adam.*sgd.*adamw"),
+        ({"optimizer": {"type": "float", "low": 0, "high": 1}}, "with texts"),
+        ({"momentum": {"type": "grid", "values": ["much"]}}, "must hold numbers"),
+        ({"momentum": {"type": "grid", "values": ["0.5", 0.9]}}, "all numbers or all texts"),
+        ({"cycle_epochs": {"type": "float", "low": 1, "high": 5}}, "counts epochs"),
+        ({"oversampling": {"type": "float", "low": 1, "high": 5}}, "training.oversampled"),
+        ({"shift": {"type": "float", "low": 0, "high": 2}}, "less than 1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(search: dict, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        make(search)
+
+
+def test_what_cannot_be_kept_takes_the_image_path() -> None:
+    assert make().uses_features
+    assert make(training={"optimizer": "sgd", "positive_weight": "balanced"}).uses_features
+    assert not make(model={"kind": "lenet"}).uses_features
+    assert not make(model={"trainable": "all"}).uses_features
+    assert not make(augmentation={"rotation": 5}).uses_features
+    assert not make({"zoom": {"type": "float", "low": 0, "high": 0.2}}).uses_features
+
+
+def test_flips_are_extracted_when_any_point_flips() -> None:
+    assert make().flips
+    assert not make(training={"augmentation": "none"}).flips
+    assert make({"augmentation": {"type": "grid", "values": ["none", "flip"]}}).flips
+
+
+def test_options_are_recorded_where_they_act() -> None:
+    assert "momentum" not in make().hyperparameters
+    assert make(training={"momentum": 0.5}).hyperparameters["momentum"] == 0.5
+    assert "optimizer" not in make({"optimizer": {"type": "grid", "values": ["adam", "sgd"]}}).hyperparameters
+    assert make().all_hyperparameters["momentum"] == 0.9
+
+
+def test_a_sobol_sequence_is_even_and_does_not_depend_on_its_length() -> None:
+    search = {
+        "dropout_rate": {"type": "float", "low": 0, "high": 0.5},
+        "batch_size": {"type": "int", "low": 16, "high": 2048},
+    }
+    spec = make(search, sampler={"name": "qmc"}).with_values({"study.trials": 64})
+    points = plan_points(spec)
+    eighths = [int(point["dropout_rate"] / 0.5 * 8) for point in points if point]
+    assert [eighths.count(place) for place in range(8)] == [8] * 8
+    assert plan_points(spec.with_values({"study.trials": 10})) == points[:10]
+    assert plan_points(spec.with_values({"study.seed": 1})) != points
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "nsga2"])
+def test_samplers_that_learn_fill_points_later(sampler: str) -> None:
+    search = {"dropout_rate": {"type": "float", "low": 0, "high": 0.5}}
+    assert plan_points(make(search, sampler={"name": sampler})) == [None] * 6
+
+
+@pytest.mark.parametrize("protocol", sorted(set(PROTOCOLS) - {"radimagenet"}))
+def test_a_protocol_is_one_point_of_ten_folds(protocol: str) -> None:
+    spec = build_protocol("baseline", protocol)
+    assert plan_points(spec) == [{}]
+    assert (spec.cv.folds, spec.training.epochs, spec.pruner.name) == (10, 50, "none")
+    assert spec.uses_features == (protocol == "imagenet")
+
+
+def test_the_protocols_differ_in_their_model() -> None:
+    assert build_protocol("x", "lenet").model.kind == "lenet"
+    trained = build_protocol("x", "end-to-end").model
+    assert (trained.backbone, trained.weights, trained.trainable) == ("InceptionV3", "none", "all")
+    assert build_protocol("x", "imagenet").model.weights == "imagenet"
+    vertebral = build_protocol("x", "vertebral", settings=["training.rate_schedule=sgdr"])
+    assert (vertebral.model.image_size, vertebral.training.rate_schedule) == ((600, 360), "sgdr")
+    assert vertebral.augmentation.rotation == 30
+
+
+def test_radimagenet_needs_its_file() -> None:
+    with pytest.raises(SpecError, match=r"--set model\.weights="):
+        build_protocol("x", "radimagenet")
+    assert build_protocol("x", "radimagenet", settings=["model.weights=rad.h5"]).model.weights == "rad.h5"
+
+
+def test_a_protocol_stands_alone() -> None:
+    with pytest.raises(UsageError, match="--protocol goes without"):
+        build_protocol("x", "lenet", alone=False)

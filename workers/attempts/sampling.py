@@ -1,0 +1,103 @@
+"""Parameters of a point that has none yet: drawn by an adaptive sampler when the point is first claimed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from storage.database.engine import Database
+from storage.errors import LeaseLostError, SpecError
+from storage.spec.distributions import distributions
+from storage.studies.study import StudyRecord
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+GENERATIONS = 5
+"""A genetic search has at least so many generations, where the study is large enough for that."""
+
+SMALLEST_POPULATION, LARGEST_POPULATION = 4, 50
+
+
+def draw_params(database: Database, study: StudyRecord, point: int, trial_id: int) -> dict[str, Any]:
+    """Let the study's sampler fill a running trial.
+
+    The sampler is seeded from (study seed, point): workers that shared one seed would repeat each other's first
+    draws. What it draws still depends on the trials that are finished by then.
+
+    Args:
+        database: where the study is.
+        study: whose sampler.
+        point: for the seed.
+        trial_id: Optuna's id of the running trial.
+
+    Returns:
+        The parameters by name.
+
+    Raises:
+        LeaseLostError: the study was deleted.
+    """
+    import numpy as np
+    import optuna
+
+    seed = int(np.random.SeedSequence([study.spec.study.seed, point]).generate_state(1)[0])
+    sampler = make_sampler(study.spec.sampler.name, seed, study.spec.study.trials)
+    # Loaded anew each time: a Study keeps the finished trials it has seen, and would not learn from later ones.
+    try:
+        loaded = optuna.load_study(study_name=study.name, storage=database.optuna, sampler=sampler)
+        database.optuna.get_trial(trial_id)
+        trial = optuna.trial.Trial(loaded, trial_id)
+        return {
+            name: _suggest(trial, name, distribution)
+            for name, distribution in distributions(study.spec).items()
+        }
+    except (KeyError, optuna.exceptions.UpdateFinishedTrialError) as error:
+        raise LeaseLostError("The trial was ended by another process, or its study was deleted.") from error
+
+
+def make_sampler(name: str, seed: int, trials: int) -> BaseSampler:
+    """Make one of Optuna's samplers that learn from finished trials.
+
+    Args:
+        name: "tpe" (Bergstra et al. 2011), "cmaes" (Hansen 2016) or "nsga2" (the genetic algorithm of Deb et al.
+            2002, here with one objective).
+        seed: of this draw.
+        trials: of the whole study; decides the size of a generation.
+
+    Raises:
+        SpecError: the package `cmaes` is not installed.
+    """
+    import optuna
+
+    if name == "cmaes":
+        require_cmaes()
+        # One seed a draw must not mean one restart a draw: all that CMA-ES knows is kept in the study.
+        return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    if name == "nsga2":
+        population = min(max(trials // GENERATIONS, SMALLEST_POPULATION), LARGEST_POPULATION)
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=population)
+    return optuna.samplers.TPESampler(seed=seed)
+
+
+def require_cmaes() -> None:
+    """Make sure that the package `cmaes` is here.
+
+    Raises:
+        SpecError: it is not.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("cmaes") is None:
+        raise SpecError(
+            'sampler.name = "cmaes" needs the package cmaes, which is not installed here.',
+            next_step="Install it beside orch: pip install cmaes; or choose tpe, qmc or nsga2.",
+        )
+
+
+def _suggest(trial: Any, name: str, distribution: Any) -> Any:
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    suggest = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
+    return suggest(name, distribution.low, distribution.high, log=distribution.log)

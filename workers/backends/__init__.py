@@ -1,0 +1,1 @@
+"""The rooms that speak a backend's own language."""

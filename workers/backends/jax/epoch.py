@@ -1,0 +1,268 @@
+"""The JAX backend of training: one epoch as a compiled loop, no Python per step.
+
+XLA compiles for fixed shapes, and a batch size is a shape. So a batch is padded to the next of a few sizes (`padded_size`)
+with rows that count for nothing: their labels are blank, BatchNormalization does not measure them, and what is written of
+them is overwritten or cut off. The batch size itself, the number of steps and every hyperparameter are inputs of the loop.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
+from workers.backends.jax.sizes import pad, padded_size
+from workers.backends.jax.stack import StackedEpoch
+from workers.device.backend import SETTINGS
+from workers.models.head_pass import HeadPass
+
+State = dict[str, Any]
+"""What training changes: lists of arrays by kind, and how many steps were taken."""
+
+
+class OptimizerSlots:
+    """What training changes of one model: weights, both moments of each, running statistics, steps really taken.
+
+    Weights and statistics stay in the Keras model, which is at any time the model of now.
+
+    Args:
+        weights: what the optimizer changes.
+        statistics: what the forward pass changes: means and variances of BatchNormalization.
+    """
+
+    def __init__(self, weights: Sequence[Any], statistics: Sequence[Any] = ()) -> None:
+        self._weights, self._statistics = list(weights), list(statistics)
+        self._clear_moments()
+
+    @property
+    def steps_taken(self) -> int:
+        """Optimizer steps since the start, counted by the compiled loop."""
+        return int(self._steps)
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Copy everything that the next step depends on; named as by the TensorFlow backend."""
+        arrays = {
+            f"{name}_{n}": np.array(value)
+            for name, values in self.take().items()
+            if name != "steps"
+            for n, value in enumerate(values)
+        }
+        return {**arrays, "steps": np.array(self.steps_taken, np.int64)}
+
+    def write(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go back to what `read` returned."""
+        count, own = len(self._weights), len(self._statistics)
+        sizes = {"weight": count, "statistic": own, "first_moment": count, "second_moment": count}
+        arrays: State = {
+            name: [jnp.array(state[f"{name}_{n}"]) for n in range(size)] for name, size in sizes.items()
+        }
+        self.put({**arrays, "steps": jnp.int32(state["steps"])})
+
+    def start(self, weights: Sequence[NDArray[Any]], statistics: Sequence[NDArray[Any]] = ()) -> None:
+        """Begin anew from these weights and statistics, with empty moments."""
+        own = (*self._weights, *self._statistics)
+        for variable, value in zip(own, (*weights, *statistics), strict=True):
+            variable.assign(jnp.array(value))
+        self._clear_moments()
+
+    def take(self) -> State:
+        """The arrays of now."""
+        return {
+            "weight": [variable.value for variable in self._weights],
+            "statistic": [variable.value for variable in self._statistics],
+            "first_moment": self._first_moments,
+            "second_moment": self._second_moments,
+            "steps": self._steps,
+        }
+
+    def put(self, state: State) -> None:
+        """Keep these arrays; they are never changed in place."""
+        own = (*self._weights, *self._statistics)
+        for variable, value in zip(own, (*state["weight"], *state["statistic"]), strict=True):
+            variable.assign(value)
+        self._first_moments, self._second_moments = state["first_moment"], state["second_moment"]
+        self._steps = state["steps"]
+
+    def _clear_moments(self) -> None:
+        self._first_moments = [jnp.zeros(variable.shape, jnp.float32) for variable in self._weights]
+        self._second_moments = [jnp.zeros(variable.shape, jnp.float32) for variable in self._weights]
+        self._steps = jnp.int32(0)
+
+
+class CompiledEpoch:
+    """The training epoch and the forward pass of one kind of head.
+
+    Args:
+        head: gives the layers and shapes; its weights are not used.
+        standardized: whether features are shifted and scaled after they were gathered.
+        optimizer: "adam", "adamw" or "sgd".
+
+    Attributes:
+        feature_precision: in what features are taken, "float32" or "bfloat16".
+        stacked: the same for several folds at once.
+    """
+
+    def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
+        self._pass = HeadPass(head)
+        self._standardized = standardized
+        self.feature_precision = self._pass.input_precision(standardized=standardized)
+        self._optimizer = optimizer
+        self._targets = head.output_shape[-1]
+        # The old state and the logits so far are given away, so that they are overwritten where they lie.
+        self._train = jax.jit(self.run, static_argnames="padded", donate_argnames=("state", "collected"))
+        self._predict = jax.jit(self.run_forward)
+        self.stacked = StackedEpoch(
+            self.run, self.run_forward, read_settings, targets=self._targets, standardized=standardized
+        )
+
+    def train(
+        self,
+        slots: OptimizerSlots,
+        features: Any,
+        scale: tuple[Any, Any],
+        labels: Any,
+        order: NDArray[np.int32],
+        rows: NDArray[np.int32],
+        settings: Mapping[str, Any],
+    ) -> NDArray[np.float32]:
+        """Take one optimizer step per batch, in the given order, and count each in `slots.steps_taken`.
+
+        Arguments and result are those of `workers.backends.tensorflow.epoch.CompiledEpoch.train`.
+        """
+        count = len(order)
+        batch_size = min(int(settings["batch_size"]), count)
+        length = 2 * padded_size(count)
+        arrays = [pad(indices, length) for indices in (order, rows)]
+        numbers, seed = read_settings(settings)
+        full, rest = divmod(count, batch_size)
+        state, collected = slots.take(), jnp.zeros((length, self._targets), jnp.float32)
+        # Two loops: padded to the size of a full batch, the short last one would cost as much as a full one.
+        for first, steps, rows_at_most in ((0, full, batch_size), (full, 1, rest)):
+            if rows_at_most:
+                plan = {"first": first, "steps": steps, "batch_size": batch_size, "count": count}
+                state, collected = self._train(
+                    state=state,
+                    collected=collected,
+                    features=features,
+                    scale=scale,
+                    labels=labels,
+                    order=arrays[0],
+                    rows=arrays[1],
+                    settings=numbers,
+                    seed=seed,
+                    plan={name: np.int32(value) for name, value in plan.items()},
+                    padded=padded_size(rows_at_most),
+                )
+        slots.put(state)
+        return np.array(collected[:count])
+
+    def predict(
+        self, slots: OptimizerSlots, features: Any, scale: tuple[Any, Any], rows: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Logits without dropout, shape (len(rows), targets)."""
+        state = slots.take()
+        padded = pad(rows, padded_size(len(rows)))
+        return np.array(
+            self._predict(state["weight"], state["statistic"], features, scale, padded)[: len(rows)]
+        )
+
+    def run(
+        self,
+        state: State,
+        collected: Any,
+        features: Any,
+        scale: Any,
+        labels: Any,
+        order: Any,
+        rows: Any,
+        settings: dict[str, Any],
+        seed: Any,
+        plan: dict[str, Any],
+        *,
+        padded: int,
+        uneven: bool = False,
+    ) -> tuple[State, Any]:
+        """Take `plan["steps"]` steps from batch `plan["first"]` on, each of `padded` rows.
+
+        Args:
+            uneven: there may be fewer batches than these steps: beyond the last one nothing changes.
+        """
+
+        def step(number: Any, carry: tuple[State, Any]) -> tuple[State, Any]:
+            state, collected = carry
+            place = plan["first"] + number
+            begin = place * plan["batch_size"]
+            inside = jnp.arange(padded) < jnp.minimum(plan["batch_size"], plan["count"] - begin)
+            images = jax.lax.dynamic_slice(order, (begin,), (padded,))
+            inputs = self._gather(features, scale, jax.lax.dynamic_slice(rows, (begin,), (padded,)))
+            targets = jnp.where(inside[:, None], labels[images], jnp.nan)
+            drop = functools.partial(
+                drop_units,
+                settings["dropout_rate"],
+                jax.random.fold_in(jax.random.wrap_key_data(seed), place),
+            )
+
+            def loss(weights: list[Any]) -> tuple[Any, tuple[Any, list[Any]]]:
+                logits, updated = self._pass.logits(weights, state["statistic"], inputs, drop, inside)
+                value = masked_cross_entropy(
+                    targets, logits, settings["positive_weights"], settings["label_smoothing"]
+                )
+                return value, (logits, updated)
+
+            gradients, (logits, updated) = jax.grad(loss, has_aux=True)(state["weight"])
+            taken = state["steps"] + 1
+            weights, first_moments, second_moments = apply_step(
+                self._optimizer,
+                state["weight"],
+                state["first_moment"],
+                state["second_moment"],
+                gradients,
+                taken,
+                settings,
+            )
+            after = {
+                "weight": weights,
+                "statistic": updated,
+                "first_moment": first_moments,
+                "second_moment": second_moments,
+                "steps": taken,
+            }
+            if uneven:
+                goes_on = plan["count"] > begin
+                after = jax.tree.map(functools.partial(jnp.where, goes_on), after, state)
+            return after, jax.lax.dynamic_update_slice(collected, logits, (begin, 0))
+
+        return jax.lax.fori_loop(0, plan["steps"], step, (state, collected))
+
+    def run_forward(self, weights: Any, statistics: Any, features: Any, scale: Any, rows: Any) -> Any:
+        """Logits without dropout of some rows of the features."""
+        return self._pass.logits(weights, statistics, self._gather(features, scale, rows))[0]
+
+    def _gather(self, features: Any, scale: tuple[Any, Any], rows: Any) -> Any:
+        gathered = features[rows]
+        mean, inverse_sd = scale
+        return (gathered - mean) * inverse_sd if self._standardized else gathered
+
+
+def read_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], NDArray[np.uint32]]:
+    """Every hyperparameter of a step as an array, and the two halves of the seed of dropout."""
+    names = (*SETTINGS, "dropout_rate", "label_smoothing")
+    numbers: dict[str, Any] = {name: np.float32(settings[name]) for name in names}
+    numbers["positive_weights"] = np.asarray(settings["positive_weights"], np.float32)
+    return numbers, np.array(divmod(int(settings["seed"]), 2**32), np.uint32)
+
+
+def drop_units(rate: Any, key: Any, inputs: Any, place: int) -> Any:
+    """Inverted dropout as in Keras, from a generator without state and with the rate as an input.
+
+    The same (key, place) drops the same units, wherever and whenever it runs.
+    """
+    drawn = jax.random.uniform(jax.random.fold_in(key, place), inputs.shape)
+    return jnp.where(drawn >= rate, inputs * (1 / (1 - rate)).astype(inputs.dtype), 0)

@@ -1,0 +1,122 @@
+"""The device under TensorFlow: threads, GPU memory, determinism, and no start-up notes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from typing import Any
+
+from storage.errors import DeviceSettledError
+
+PACKAGES = ("tensorflow",)
+"""Whose versions a value depends on."""
+
+STDERR = 2
+"""The file descriptor, which C++ writes to whatever `sys.stderr` is."""
+
+
+def import_quietly() -> None:
+    """Import TensorFlow without its start-up notes on stderr, unless the user set TF_CPP_MIN_LOG_LEVEL.
+
+    It writes the first of them before it reads any setting, so stderr itself is put aside meanwhile, and
+    what was written there is shown only when the import fails.
+    """
+    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    with tempfile.TemporaryFile() as aside:
+        sys.stderr.flush()
+        stderr = os.dup(STDERR)
+        os.dup2(aside.fileno(), STDERR)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices("GPU")  # says so when there is no driver
+        except BaseException:
+            aside.seek(0)
+            os.write(stderr, aside.read())
+            raise
+        finally:
+            os.dup2(stderr, STDERR)
+            os.close(stderr)
+
+
+def set_threads(threads: int, at_once: int = 1) -> None:
+    """Compute on `threads` threads, `at_once` times side by side where nothing was computed yet.
+
+    Raises:
+        DeviceSettledError: TensorFlow runs already with another number of threads.
+    """
+    import_quietly()
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads * at_once)
+    except RuntimeError as error:
+        if count_threads() != threads:
+            raise DeviceSettledError(
+                f"This process computes on {count_threads()} thread{'s' * (count_threads() > 1)} and cannot change to {threads}.",
+                why="TensorFlow fixes the number of threads at its first computation.",
+                next_step="Use a process of its own for each.",
+            ) from error
+
+
+def computes_side_by_side() -> bool:
+    """Whether computations started from several threads share the processor; a GPU takes one after the other."""
+    import_quietly()
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def stacks_folds() -> bool:
+    """No: `workers.backends.tensorflow.epoch` trains one fold at a time."""
+    return False
+
+
+def count_threads() -> int:
+    """The number of threads that was set."""
+    import tensorflow as tf
+
+    return int(tf.config.threading.get_intra_op_parallelism_threads())
+
+
+def count_at_once() -> int:
+    """How many computations run side by side."""
+    import tensorflow as tf
+
+    return max(1, int(tf.config.threading.get_inter_op_parallelism_threads()) // max(1, count_threads()))
+
+
+def prepare_gpus() -> None:
+    """Let GPUs take memory as they need it, and compute the same bits in each run."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for device in gpus:
+        _grow_memory(device)
+    if gpus:
+        # Some GPU kernels add up in the order in which blocks finish; those of a processor do not.
+        tf.config.experimental.enable_op_determinism()
+
+
+def name_gpus() -> list[str]:
+    """The models of the GPUs."""
+    import tensorflow as tf
+
+    return [
+        tf.config.experimental.get_device_details(device).get("device_name", device.name)
+        for device in tf.config.list_physical_devices("GPU")
+    ]
+
+
+def _grow_memory(device: Any) -> None:
+    import tensorflow as tf
+
+    try:
+        tf.config.experimental.set_memory_growth(device, True)
+    except RuntimeError:
+        # The GPU is in use by this process already: how it takes memory is settled.
+        return

@@ -1,0 +1,278 @@
+"""The TensorFlow backend of training: one epoch as one graph, no Python per step.
+
+The graph is traced once for a head and then runs for any weights of its shapes: variables come in as
+resource handles, and every hyperparameter, the dropout rate included, as a tensor. So neither the folds
+of a trial nor the trials of a study trace again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from workers.backends.tensorflow.dropout import BYTES_PER_UNIT, draw_bits, drop, make_generator
+from workers.backends.tensorflow.optimizers import apply_step, masked_cross_entropy
+from workers.device.backend import SETTINGS
+from workers.models.head_pass import HeadPass, running_statistics
+
+RANDOM_BYTES = 2**24
+"""What the random bits of one call of the graph may take; an epoch of more images is several calls."""
+
+
+class OptimizerSlots:
+    """What training changes of one model: weights, both moments of each, running statistics, steps really taken.
+
+    Args:
+        weights: what the optimizer changes.
+        statistics: what the forward pass changes: means and variances of BatchNormalization, seeds of dropout.
+    """
+
+    def __init__(self, weights: Sequence[Any], statistics: Sequence[Any] = ()) -> None:
+        self.weights: list[tf.Variable] = [weight.value for weight in weights]
+        self.statistics: list[tf.Variable] = [statistic.value for statistic in statistics]
+        self.first_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
+        self.second_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
+        self.steps = tf.Variable(0, dtype=tf.int64)
+
+    @property
+    def steps_taken(self) -> int:
+        """Optimizer steps since the start, counted by the graph."""
+        return int(self.steps.numpy())
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Copy everything that the next step depends on."""
+        groups = self._groups()
+        state = {
+            f"{name}_{n}": variable.numpy().copy()
+            for name, variables in groups.items()
+            for n, variable in enumerate(variables)
+        }
+        return {**state, "steps": self.steps.numpy()}
+
+    def write(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go back to what `read` returned."""
+        for name, variables in self._groups().items():
+            for n, variable in enumerate(variables):
+                variable.assign(state[f"{name}_{n}"])
+        self.steps.assign(state["steps"])
+
+    def start(self, weights: Sequence[NDArray[Any]], statistics: Sequence[NDArray[Any]] = ()) -> None:
+        """Begin anew from these weights and statistics, with empty moments."""
+        for variable, value in zip((*self.weights, *self.statistics), (*weights, *statistics), strict=True):
+            variable.assign(value)
+        for variable in (*self.first_moments, *self.second_moments):
+            variable.assign(tf.zeros(variable.shape))
+        self.steps.assign(0)
+
+    def _groups(self) -> dict[str, list[tf.Variable]]:
+        return {
+            "weight": self.weights,
+            "statistic": self.statistics,
+            "first_moment": self.first_moments,
+            "second_moment": self.second_moments,
+        }
+
+
+class CompiledEpoch:
+    """The training epoch and the forward pass of one kind of head.
+
+    Args:
+        head: gives the layers and shapes; its weights are not used.
+        standardized: whether features are shifted and scaled after they were gathered.
+        optimizer: "adam", "adamw" or "sgd".
+
+    Attributes:
+        feature_precision: in what features are taken, "float32" or "bfloat16".
+    """
+
+    def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
+        self._pass = HeadPass(head)
+        self._shapes = [tuple(weight.shape) for weight in head.trainable_variables]
+        self._statistic_shapes = [tuple(statistic.shape) for statistic in running_statistics(head)]
+        self._standardized = standardized
+        self._optimizer = optimizer
+        self.feature_precision = self._pass.input_precision(standardized=standardized)
+        self._dropout = {
+            place: layer.input.shape[-1]
+            for place, layer in enumerate(self._pass.layers)
+            if isinstance(layer, keras.layers.Dropout)
+        }
+        features = tf.TensorSpec([None, head.input_shape[-1]], self.feature_precision)
+        labels = tf.TensorSpec([None, head.output_shape[-1]], tf.float32)
+        vector = tf.TensorSpec([head.input_shape[-1]], tf.float32)
+        indices, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)
+        handle = tf.TensorSpec([], tf.resource)
+        handles = [handle] * len(self._shapes)
+        statistics = [handle] * len(self._statistic_shapes)
+        settings = {
+            "batch_size": tf.TensorSpec([], tf.int32),
+            **dict.fromkeys((*SETTINGS, "dropout_rate", "label_smoothing"), number),
+            "positive_weights": tf.TensorSpec([head.output_shape[-1]], tf.float32),
+        }
+        self._setting_names = tuple(settings)
+        self._train = tf.function(
+            self._train_graph,
+            autograph=False,
+            input_signature=[
+                (handles, handles, handles, statistics, handle),
+                features,
+                (vector, vector),
+                labels,
+                indices,
+                indices,
+                {place: tf.TensorSpec([None, width], tf.uint16) for place, width in self._dropout.items()},
+                settings,
+            ],
+        )
+        self._predict = tf.function(
+            self._predict_graph,
+            autograph=False,
+            input_signature=[handles, statistics, features, (vector, vector), indices],
+        )
+
+    def train(
+        self,
+        slots: OptimizerSlots,
+        features: Any,
+        scale: tuple[Any, Any],
+        labels: Any,
+        order: NDArray[np.int32],
+        rows: NDArray[np.int32],
+        settings: Mapping[str, Any],
+    ) -> NDArray[np.float32]:
+        """Take one optimizer step per batch, in the given order, and count each in `slots.steps`.
+
+        Args:
+            slots: weights and optimizer memory; changed in place.
+            features: in `feature_precision` on the device, shape (rows, features).
+            scale: mean and 1/sd on the device, each of shape (features,).
+            labels: float32, shape (n images, targets); NaN is not assessed.
+            order: the images of this epoch, in the order of their batches.
+            rows: the row of `features` that stands for each of them.
+            settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, positive_weights, and those of
+                `workers.device.backend.SETTINGS`; others are not looked at.
+
+        Returns:
+            The logits that training saw, shape (len(order), targets), in the order of `order`.
+        """
+        handles = (
+            [weight.handle for weight in slots.weights],
+            [moment.handle for moment in slots.first_moments],
+            [moment.handle for moment in slots.second_moments],
+            [statistic.handle for statistic in slots.statistics],
+            slots.steps.handle,
+        )
+        tensors = {
+            name: tf.constant(settings[name], tf.int32 if name == "batch_size" else tf.float32)
+            for name in self._setting_names
+        }
+        generator = make_generator(settings["seed"])
+        parts = []
+        for part in self._divide(len(order), settings["batch_size"]):
+            indices = tf.constant(order[part]), tf.constant(rows[part])
+            bits = {
+                place: tf.constant(draw_bits(generator, len(order[part]), width))
+                for place, width in self._dropout.items()
+            }
+            logits = self._train(handles, features, scale, labels, *indices, bits, tensors)
+            parts.append(logits.numpy())
+        return np.concatenate(parts)
+
+    def _divide(self, count: int, batch_size: int) -> Iterator[slice]:
+        """Whole batches, as many at once as `RANDOM_BYTES` has random bits for."""
+        per_batch = BYTES_PER_UNIT * sum(self._dropout.values()) * batch_size
+        size = max(1, RANDOM_BYTES // max(1, per_batch)) * batch_size
+        for start in range(0, count, size):
+            yield slice(start, start + size)
+
+    def predict(
+        self, slots: OptimizerSlots, features: Any, scale: tuple[Any, Any], rows: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Logits without dropout, shape (len(rows), targets)."""
+        handles = [weight.handle for weight in slots.weights]
+        statistics = [statistic.handle for statistic in slots.statistics]
+        return self._predict(handles, statistics, features, scale, tf.constant(rows)).numpy()
+
+    def _train_graph(
+        self,
+        handles: Any,
+        features: Any,
+        scale: Any,
+        labels: Any,
+        order: Any,
+        rows: Any,
+        bits: dict[int, Any],
+        settings: dict[str, Any],
+    ) -> Any:
+        weight_handles, first_handles, second_handles, statistic_handles, step_handle = handles
+        count = tf.size(order)
+        # One full batch at most: it also keeps start + batch_size within int32.
+        batch_size = tf.minimum(settings["batch_size"], count)
+
+        def step(start: Any, number: Any, collected: Any) -> tuple[Any, Any, Any]:
+            end = tf.minimum(start + batch_size, count)
+            inputs = self._gather(features, scale, rows[start:end])
+            targets = tf.gather(labels, order[start:end])
+            weights = self._read(weight_handles, self._shapes)
+            statistics = self._read(statistic_handles, self._statistic_shapes)
+
+            def drop_units(outputs: Any, place: int) -> Any:
+                return drop(outputs, settings["dropout_rate"], bits[place][start:end])
+
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(weights)
+                logits, updated = self._pass.logits(weights, statistics, inputs, drop_units)
+                loss = masked_cross_entropy(
+                    targets, logits, settings["positive_weights"], settings["label_smoothing"]
+                )
+            gradients = tape.gradient(loss, weights)
+            # Waiting for every gradient spares a copy: a weight still in use is not updated in place.
+            with tf.control_dependencies(gradients):
+                tf.raw_ops.AssignAddVariableOp(resource=step_handle, value=tf.constant(1, tf.int64))
+                taken = tf.raw_ops.ReadVariableOp(resource=step_handle, dtype=tf.int64)
+                apply_step(
+                    self._optimizer,
+                    weight_handles,
+                    first_handles,
+                    second_handles,
+                    gradients,
+                    taken,
+                    settings,
+                )
+                for handle, value in zip(statistic_handles, updated, strict=True):
+                    tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+            return end, number + 1, collected.write(number, logits)
+
+        batches = tf.TensorArray(
+            tf.float32,
+            size=(count + batch_size - 1) // batch_size,
+            infer_shape=False,
+            element_shape=[None, labels.shape[1]],
+        )
+        _, _, batches = tf.while_loop(
+            lambda start, number, collected: start < count, step, (0, 0, batches), parallel_iterations=1
+        )
+        return batches.concat()
+
+    def _predict_graph(self, handles: Any, statistics: Any, features: Any, scale: Any, rows: Any) -> Any:
+        weights = self._read(handles, self._shapes)
+        read = self._read(statistics, self._statistic_shapes)
+        return self._pass.logits(weights, read, self._gather(features, scale, rows))[0]
+
+    def _gather(self, features: Any, scale: tuple[Any, Any], rows: Any) -> Any:
+        gathered = tf.gather(features, rows)
+        mean, inverse_sd = scale
+        return (gathered - mean) * inverse_sd if self._standardized else gathered
+
+    def _read(self, handles: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+        values = []
+        for handle, shape in zip(handles, shapes, strict=True):
+            value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
+            value.set_shape(shape)
+            values.append(value)
+        return values

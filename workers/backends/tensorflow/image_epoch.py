@@ -1,0 +1,102 @@
+"""The TensorFlow backend of training on images: one epoch over a data pipeline as one graph, no Python per step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from workers.backends.tensorflow.dropout import draw_bits_in_graph, drop
+from workers.backends.tensorflow.epoch import OptimizerSlots
+from workers.backends.tensorflow.optimizers import apply_step, masked_cross_entropy
+from workers.device.backend import SETTINGS
+from workers.models.network import Network
+
+SCALARS = (*SETTINGS, "dropout_rate", "label_smoothing")
+
+
+class ImageEpoch:
+    """The training epoch and the forward pass of one network; weights and optimizer memory are in `slots`.
+
+    Args:
+        network: what is trained.
+        optimizer: "adam", "adamw" or "sgd".
+        slots: of `network`.
+    """
+
+    def __init__(self, network: Network, optimizer: str, slots: OptimizerSlots) -> None:
+        self._network, self._optimizer, self._slots = network, optimizer, slots
+        # Without a body that learns there is nothing to remember of its pass, which is most of the memory.
+        self._train = tf.function(self._train_graph)
+        self._predict = tf.function(self._predict_graph)
+
+    def train(self, batches: Any, settings: Mapping[str, Any]) -> NDArray[np.float32]:
+        """Take one optimizer step per batch, and count each in `slots.steps`.
+
+        Args:
+            batches: tf.data.Dataset of (scaled images, labels).
+            settings: `SCALARS`, positive_weights of shape (targets,), and seed (of dropout).
+
+        Returns:
+            The logits that training saw, shape (n, targets), in the order of the batches.
+        """
+        tensors = {name: tf.constant(settings[name], tf.float32) for name in (*SCALARS, "positive_weights")}
+        seed = tf.constant(settings["seed"], tf.int64)
+        return self._train(batches, tensors, seed).numpy()
+
+    def predict(self, batches: Any) -> NDArray[np.float32]:
+        """Logits outside training, shape (n, targets)."""
+        return self._predict(batches).numpy()
+
+    def _train_graph(self, batches: Any, settings: dict[str, Any], seed: Any) -> Any:
+        targets = settings["positive_weights"].shape[0]
+        collected = tf.TensorArray(
+            tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, targets]
+        )
+        number = tf.constant(0)
+        for images, labels in batches:
+            collected = collected.write(number, self._step(images, labels, number, settings, seed))
+            number += 1
+        return collected.concat()
+
+    def _step(self, images: Any, labels: Any, number: Any, settings: dict[str, Any], seed: Any) -> Any:
+        slots, network = self._slots, self._network
+
+        def drop_units(inputs: Any, place: int) -> Any:
+            bits = draw_bits_in_graph(tf.shape(inputs), seed, number * (len(network.tail) + 1) + place)
+            return drop(inputs, settings["dropout_rate"], bits)
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(slots.weights)
+            logits = network.logits(images, training=True, drop=drop_units)
+            loss = masked_cross_entropy(
+                labels, logits, settings["positive_weights"], settings["label_smoothing"]
+            )
+        gradients = tape.gradient(loss, slots.weights)
+        # Waiting for every gradient spares a copy: a weight still in use is not updated in place.
+        with tf.control_dependencies(gradients):
+            taken = slots.steps.assign_add(1)
+            apply_step(
+                self._optimizer,
+                [weight.handle for weight in slots.weights],
+                [moment.handle for moment in slots.first_moments],
+                [moment.handle for moment in slots.second_moments],
+                gradients,
+                taken,
+                settings,
+            )
+        return logits
+
+    def _predict_graph(self, batches: Any) -> Any:
+        targets = self._network.model.output_shape[-1]
+        collected = tf.TensorArray(
+            tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, targets]
+        )
+        number = tf.constant(0)
+        for images, _ in batches:
+            collected = collected.write(number, self._network.logits(images, training=False))
+            number += 1
+        return collected.concat()

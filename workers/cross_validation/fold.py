@@ -1,0 +1,138 @@
+"""What every schedule does alike: run one epoch of one fold, check that it was what was asked for, judge the curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from storage.errors import TrainingError
+from storage.metrics.objectives import Metric
+from storage.results.ledger import FoldEpoch
+from workers.attempts.attempt import Attempt
+
+
+class Fold(Protocol):
+    """One fold in training."""
+
+    train_index: np.ndarray
+    val_index: np.ndarray
+
+    def run_epoch(self, epoch: int) -> Any:
+        """Train and validate one epoch, counted from 1; facts named as in `storage.results.ledger.FoldEpoch`."""
+        ...
+
+    def predict_validation(self) -> np.ndarray:
+        """Probabilities for the fold's validation images: float32, shape (n_val, targets)."""
+        ...
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """Everything that the next epoch depends on, as plain arrays."""
+        ...
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a `state`, bit for bit as if never stopped."""
+        ...
+
+
+StartFold = Callable[[int], Fold]
+"""Starts a fold anew, by its number from 0. A later start may end an earlier fold, unless all are needed at once."""
+
+
+TrainTogether = Callable[[Sequence[Any], int], None]
+"""Trains an epoch, counted from 1, of folds in one computation; their `run_epoch` only scores it then."""
+
+
+def run_fold_epoch(attempt: Attempt, fold: Fold, number: int, epoch: int) -> FoldEpoch:
+    """Train and validate one epoch of one fold.
+
+    Raises:
+        TrainingError: what ran is not what the trial asked for.
+    """
+    facts = fold.run_epoch(epoch)
+    if not getattr(fold, "has_stopped", False) or facts.steps:
+        _check_steps(facts, len(fold.train_index), int(attempt.hyperparameters["batch_size"]), number)
+    values: dict[str, Any] = {
+        name: getattr(facts, name)
+        for name in FoldEpoch.__dataclass_fields__
+        if name not in ("point", "fold", "epoch")
+    }
+    return FoldEpoch(point=attempt.point, fold=number, epoch=epoch, **values)
+
+
+def is_diverged(row: FoldEpoch) -> bool:
+    """Whether the training came to a loss that is not a number."""
+    return not math.isfinite(row.train_loss) or not math.isfinite(row.val_loss)
+
+
+def judge(curves: np.ndarray, objective: str) -> tuple[float, int, np.ndarray]:
+    """The value of a trial from its validation scores.
+
+    Args:
+        curves: shape (folds, epochs); NaN where a fold has no score, which leaves it out of the mean.
+        objective: "max_of_mean": the maximum over epochs of the mean over folds; "mean_of_max": the mean of each
+            fold's best epoch; "last": the mean after the last epoch.
+
+    Returns:
+        The value, the common epoch it stands for (from 1), and one value per fold whose mean is the value. NaN, the last
+        epoch, and its values where no fold has a score that counts.
+    """
+    means = np.array([mean_known(column) for column in curves.T])
+    is_last = objective == "last" or bool(np.isnan(means).all())
+    best = len(means) - 1 if is_last else int(np.nanargmax(means))
+    if objective == "mean_of_max":
+        fold_values = np.array([max_known(row) for row in curves])
+        return mean_known(fold_values), best + 1, fold_values
+    return float(means[best]), best + 1, curves[:, best]
+
+
+def require_value(value: float, metric: Metric, objective: str) -> None:
+    """Refuse a trial that ends without a value.
+
+    Raises:
+        TrainingError: the value is not a number: no fold has the metric in an epoch that counts.
+    """
+    if not math.isnan(value):
+        return
+    epochs = "in the last epoch" if objective == "last" else "in any epoch"
+    raise TrainingError(
+        f"No fold has a value of {metric.column} {epochs}, so the trial has none.",
+        why=f"In a fold without a value, {metric.undefined_when}.",
+        next_step="Choose another study.metric: docs/metrics.md says which ones are always defined."
+        if metric.depends_on_calls
+        else "`orch data show` counts the labels; use fewer folds or other targets.",
+    )
+
+
+def epoch_that_counts(curves: np.ndarray, fold: int, objective: str) -> int:
+    """The epoch (from 1) whose predictions of a fold belong to the value of the trial."""
+    if objective == "mean_of_max" and not np.isnan(curves[fold]).all():
+        # Of equal epochs the last, as a keeper that looks at them one by one replaces what it has.
+        return int(np.flatnonzero(curves[fold] == max_known(curves[fold]))[-1]) + 1
+    return judge(curves, objective)[1]
+
+
+def mean_known(values: np.ndarray) -> float:
+    """The mean of what is not NaN; NaN when nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def max_known(values: np.ndarray) -> float:
+    """The maximum of what is not NaN; NaN when nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.max()) if len(known) else math.nan
+
+
+def _check_steps(facts: Any, train_images: int, batch_size: int, fold: int) -> None:
+    """Hold what ran against what was asked for: in the reference study the batch size never arrived."""
+    wanted = math.ceil(train_images / batch_size)
+    if facts.steps != wanted or facts.samples != train_images:
+        raise TrainingError(
+            f"Fold {fold} ran {facts.steps} optimizer steps on {facts.samples} images in an epoch, but batch size "
+            f"{batch_size} on {train_images} images means {wanted} steps.",
+            why="The batch size was not applied as the trial asked.",
+            next_step="This is a defect in the training step; please report it.",
+        )

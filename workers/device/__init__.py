@@ -1,0 +1,5 @@
+"""Which backend computes, on what, and what a backend must offer.
+
+- `backend`: Which backend of Keras computes, and the rooms that speak its own language
+- `preparation`: The device a worker computes on: threads, GPU memory, determinism, and a quiet start of the backend
+"""

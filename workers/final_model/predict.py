@@ -1,0 +1,182 @@
+"""A final model on image files: probabilities as they are, and over repeated random changes (test-time augmentation)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.data.images import read_image
+
+if TYPE_CHECKING:
+    import keras
+
+BATCH = 16
+AHEAD = 32
+VIEWS = 4
+"""Flips have four outcomes: the image itself, either way, both ways."""
+
+NO_CHANGE: dict[str, Any] = {
+    "augmentation": "none",
+    "rotation": 0.0,
+    "zoom": 0.0,
+    "shift": 0.0,
+    "shear": 0.0,
+    "channel_shift": 0.0,
+}
+POOLS: dict[str, Callable[..., NDArray]] = {"mean": np.mean, "max": np.max, "min": np.min}
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """How often each image is changed and predicted again, and how; names and units as in a spec's augmentation.
+
+    Flips alone are not drawn: each of the four views is used once, so more than four repeats change nothing.
+    """
+
+    count: int = 0
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every change, also those that are off."""
+        return {**NO_CHANGE, **self.changes}
+
+    @property
+    def are_views(self) -> bool:
+        """Whether flips are all that changes."""
+        return self.settings == {**NO_CHANGE, "augmentation": "flip"}
+
+    @property
+    def effective(self) -> int:
+        """How many repeats there are."""
+        return min(self.count, VIEWS) if self.are_views else self.count
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Probabilities: `raw` of shape (n, targets), `augmented` of shape (n, repeats, targets)."""
+
+    raw: NDArray[np.float32]
+    augmented: NDArray[np.float32]
+
+    @property
+    def pooled(self) -> dict[str, NDArray[np.float32]]:
+        """`raw`, and where there are repeats their `mean`, `max` and `min`: each of shape (n, targets)."""
+        pools = POOLS if self.augmented.shape[1] else {}
+        return {"raw": self.raw} | {name: pool(self.augmented, axis=1) for name, pool in pools.items()}
+
+
+def predict(
+    model: keras.Model,
+    files: Sequence[Path],
+    digests: Sequence[str],
+    *,
+    repeats: Repeats | None = None,
+    pixels: tuple[float, float] = (1.0, 0.0),
+    report: Callable[[int, int], None] | None = None,
+) -> Predictions:
+    """Predict images; what is drawn for an image depends on its digest alone, not on the others or their order.
+
+    Args:
+        model: from image (0 to 255, or as `pixels` says) to probabilities.
+        files: the images, length n.
+        digests: their SHA-256, length n.
+        repeats: test-time augmentation; none when left out.
+        pixels: factor and offset from 0..255 to what the model wants.
+        report: told the images done and all images.
+
+    Raises:
+        DataError: an image cannot be read.
+    """
+    repeats = repeats or Repeats()
+    size = image_size(model)
+    targets = int(model.output_shape[-1])
+    raw = np.empty((len(files), targets), np.float32)
+    augmented = np.empty((len(files), repeats.effective, targets), np.float32)
+    done = 0
+    for batch in _read_batches(files, size):
+        rows = slice(done, done + len(batch))
+        raw[rows] = _run(model, batch.astype(np.float32), pixels)
+        for place, changed in enumerate(_change(batch, digests[rows], repeats)):
+            augmented[rows, place] = _run(model, changed, pixels)
+        done += len(batch)
+        if report:
+            report(done, len(files))
+    return Predictions(raw, augmented)
+
+
+def image_size(model: keras.Model) -> tuple[int, int]:
+    """Height and width in pixels that a model takes.
+
+    Raises:
+        DataError: its input is not one colour image of a fixed size.
+    """
+    from storage.errors import DataError
+
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:]:
+        raise DataError(
+            f"The model takes {shape}, not one colour image of a fixed size.",
+            next_step="`orch model show` tells what is in the file.",
+        )
+    return int(shape[1]), int(shape[2])
+
+
+def _run(model: keras.Model, images: NDArray[np.float32], pixels: tuple[float, float]) -> NDArray[np.float32]:
+    """One forward pass of `BATCH` images always, so that a value does not depend on how many there are."""
+    padded = np.zeros((BATCH, *images.shape[1:]), np.float32)
+    padded[: len(images)] = images * np.float32(pixels[0]) + np.float32(pixels[1])
+    outputs = np.asarray(model.predict_on_batch(padded), np.float32)
+    return outputs.reshape(BATCH, -1)[: len(images)]
+
+
+def _change(
+    images: NDArray[np.uint8], digests: Sequence[str], repeats: Repeats
+) -> Iterator[NDArray[np.float32]]:
+    from workers.inputs.augmentation import change, draw_changes
+    from workers.inputs.extraction import flip
+
+    if repeats.are_views:
+        for view in range(repeats.effective):
+            yield np.stack([flip(image, view) for image in images]).astype(np.float32)
+        return
+    size = (images.shape[1], images.shape[2])
+    for number in range(repeats.effective):
+        drawn = [
+            draw_changes(
+                np.random.default_rng([repeats.seed, number, int(digest[:15], 16)]), 1, size, repeats.settings
+            )
+            for digest in digests
+        ]
+        matrices = np.concatenate([one.matrices for one in drawn])
+        shifts = np.concatenate([one.shifts for one in drawn])
+        yield np.asarray(change(images, matrices, shifts), np.float32)
+
+
+def _read_batches(files: Sequence[Path], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+    pending: deque[Future[NDArray[np.uint8]]] = deque()
+    waiting: list[NDArray[np.uint8]] = []
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="decode") as pool:
+        try:
+            for place in range(len(files) + AHEAD):
+                if place < len(files):
+                    pending.append(pool.submit(read_image, files[place], size))
+                if pending and (place >= len(files) or len(pending) > AHEAD):
+                    waiting.append(pending.popleft().result())
+                if len(waiting) == BATCH:
+                    yield np.stack(waiting)
+                    waiting = []
+            waiting.extend(future.result() for future in pending)
+            if waiting:
+                yield np.stack(waiting)
+        finally:
+            for future in pending:
+                future.cancel()

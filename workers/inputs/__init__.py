@@ -1,0 +1,7 @@
+"""From image files to what a model learns from.
+
+- `augmentation`: Random changes of training images: what they are (NumPy), and how they are made (TensorFlow)
+- `extraction`: Every possible input of the head, computed once: the frozen backbone over all flips of all images
+- `feature_set`: Features and labels resident in the memory of the device, shared by the folds of a study
+- `pixels`: The development images of a study as pixels, decoded once, and batches of them as training wants them
+"""

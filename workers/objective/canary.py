@@ -1,0 +1,122 @@
+"""Does every searched hyperparameter act? Two short trainings, at the two ends of its range, must not be the same.
+
+In the reference study the batch size was searched and never arrived: half of its search was noise. Here, before the first
+trial of a study, each searched hyperparameter is tried at its two ends with equal seeds. If steps, losses and weights are
+all the same although the values in effect differ, it changed nothing, and the study is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from storage.errors import SpecError
+from storage.spec.sections import TEXTS
+from storage.spec.study import SearchRange, StudySpec
+
+StartFold = Callable[[dict[str, Any]], Any]
+"""Starts the same fold anew, with equal seeds, from all hyperparameters."""
+
+EPOCHS = 2
+ACTS_LATER = frozenset({"patience", "cycle_epochs", "cycle_growth"})
+"""They act after more epochs than are tried."""
+
+
+def try_parameters(spec: StudySpec, start_fold: StartFold) -> dict[str, dict[str, Any]]:
+    """Try every searched hyperparameter at its two ends.
+
+    Args:
+        spec: what is searched.
+        start_fold: starts a fold.
+
+    Returns:
+        For each its `low` and `high` end, `acts` (None where it was not tried, `why` says so), and `effect`: which of
+        steps, losses and weights differed.
+    """
+    seen: dict[str, Any] = {}
+
+    def run(values: dict[str, Any]) -> tuple[tuple[int, ...], tuple[float, ...], str, int]:
+        key = repr(sorted(values.items()))
+        if key not in seen:
+            seen[key] = _train(start_fold({**spec.all_hyperparameters, **values}))
+        return seen[key]
+
+    tried: dict[str, dict[str, Any]] = {}
+    for name, searched in sorted(spec.search.items()):
+        low, high = _ends(name, searched)
+        tried[name] = {"low": low, "high": high, "acts": None}
+        if name in ACTS_LATER:
+            tried[name]["why"] = f"acts only after more than {EPOCHS} epochs"
+            continue
+        if low == high:
+            tried[name]["why"] = "has one value only"
+            continue
+        for others in _settings_of_others(spec, name):
+            one, other = run({**others, name: low}), run({**others, name: high})
+            if name == "batch_size" and min(low, one[3]) == min(high, one[3]):
+                tried[name]["why"] = f"both ends are one full batch of {one[3]} images"
+                break
+            kinds = ("steps", "losses", "weights")
+            effect = [kind for kind, left, right in zip(kinds, one, other, strict=False) if left != right]
+            tried[name] |= {"acts": bool(effect), "effect": effect}
+            if effect:
+                break
+    return tried
+
+
+def refuse_idle(tried: dict[str, dict[str, Any]]) -> None:
+    """Refuse a study with a searched hyperparameter that changes nothing.
+
+    Raises:
+        SpecError: names them.
+    """
+    idle = [name for name, found in tried.items() if found["acts"] is False]
+    if idle:
+        ends = ", ".join(f"{name} at {tried[name]['low']} and at {tried[name]['high']}" for name in idle)
+        raise SpecError(
+            f"A searched hyperparameter changes nothing: {ends} give the same steps, losses and weights.",
+            why="Other settings of the study leave it without effect (momentum under Adam, say), or it does not arrive.",
+            next_step=f"Take it out of [search]: {', '.join(f'search.{name}' for name in idle)}.",
+        )
+
+
+def _train(fold: Any) -> tuple[tuple[int, ...], tuple[float, ...], str, int]:
+    """Steps and losses of each epoch, a digest of the weights, and the number of training images."""
+    epochs = [fold.run_epoch(epoch) for epoch in range(1, EPOCHS + 1)]
+    digest = hashlib.sha256()
+    for name, array in sorted(fold.state().items()):
+        if name.startswith("weight_"):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return (
+        tuple(epoch.steps for epoch in epochs),
+        tuple(epoch.train_loss for epoch in epochs),
+        digest.hexdigest(),
+        len(fold.train_index),
+    )
+
+
+def _ends(name: str, searched: SearchRange) -> tuple[Any, Any]:
+    from storage.spec.distributions import ends
+    from storage.spec.study import WHOLE_NUMBERS
+
+    if name in TEXTS:
+        values = searched.values or ()
+        return values[0], values[-1]
+    low, high = ends(searched)
+    return (int(low), int(high)) if name in WHOLE_NUMBERS else (float(low), float(high))
+
+
+def _settings_of_others(spec: StudySpec, name: str) -> Iterable[dict[str, Any]]:
+    """The other searched hyperparameters at one end, at the other, and every word of those that are words."""
+    others = {other: _ends(other, searched) for other, searched in spec.search.items() if other != name}
+    first = {other: ends[0] for other, ends in others.items()}
+    yield first
+    if others:
+        yield {other: ends[1] for other, ends in others.items()}
+    for other in others:
+        if other in TEXTS:
+            for word in spec.search[other].values or ():
+                yield {**first, other: word}

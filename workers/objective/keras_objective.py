@@ -1,0 +1,185 @@
+"""From a study to something that evaluates its trials: data, features, folds and one trainer per fold."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from storage.data.datasets import Dataset
+from storage.database.engine import Database
+from storage.database.waiting import wait_for
+from storage.errors import DataError, FeaturesError
+from storage.studies.study import StudyRecord, read_canary, register_canary, register_features
+from workers.attempts.attempt import Attempt, Outcome
+from workers.cross_validation.cross_validate import cross_validate
+from workers.device import backend
+from workers.objective.canary import refuse_idle, try_parameters
+
+log = logging.getLogger(__name__)
+
+FEATURES_TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}
+"""Largest difference between two machines' features that still counts as rounding, in standard deviations."""
+
+FEW_IMAGES = 32
+"""Images of a quick try where each passes the whole network."""
+
+
+class Objective(Protocol):
+    """Evaluates trials of one study."""
+
+    def evaluate(self, attempt: Attempt) -> Outcome:
+        """Cross-validate one trial; raises as `workers.cross_validation.cross_validate.cross_validate` does."""
+        ...
+
+
+class KerasObjective:
+    """Cross-validates trials on cached features or on images, as the spec asks."""
+
+    def __init__(
+        self, study: StudyRecord, dataset: Dataset, cache: Path, report: Callable[..., None] | None = None
+    ) -> None:
+        """Make the folds, and load or make what they learn from.
+
+        Args:
+            study: what to evaluate.
+            dataset: the development images; must have the study's fingerprint.
+            cache: where features and decoded images are kept.
+            report: told of the progress of an extraction.
+
+        Raises:
+            DataError: the images moved or changed, or the groups cannot fill the folds.
+            FeaturesError: what is kept is damaged, or cannot be kept.
+            ModelError: a model of the user's own is not installed or makes something else.
+            SpecError: no such backbone or layer, or the images are too small.
+            WeightsError: the backbone's weights are missing or do not fit.
+        """
+        from storage.data.folds import check_folds, make_folds
+        from workers.device.preparation import prepare_for
+        from workers.objective.material import Material
+
+        spec = study.spec
+        prepare_for(spec)
+        self.study = study
+        self.targets = spec.data.targets or dataset.targets
+        self.labels = select_targets(dataset, self.targets)
+        self.folds = make_folds(self.labels, dataset.groups, spec.cv.folds, spec.study.seed)
+        check_folds(study.facts, self.folds)
+        self.material = Material(spec, dataset, self.labels, self.targets, self.folds, cache, report)
+
+    def evaluate(self, attempt: Attempt) -> Outcome:
+        """Cross-validate one trial."""
+        outcome = cross_validate(
+            attempt,
+            lambda fold: self.material.start_fold(attempt.hyperparameters, attempt.point, fold),
+            self.material.schedule,
+            at_once=self.material.folds_at_once,
+            train_together=self.material.train_together,
+        )
+        return replace(outcome, details={**outcome.details, **self._circumstances})
+
+    @cached_property
+    def _circumstances(self) -> dict[str, Any]:
+        """What a value depends on besides its seeds, and how many parameters are trained."""
+        from workers.device.preparation import describe
+
+        hardware = {name: found for name, found in describe().items() if name != "versions"}
+        return {"hardware": hardware, "parameters_trained": self.material.count_parameters()}
+
+    def try_parameters(self) -> dict[str, Any]:
+        """Try every searched hyperparameter at both ends of its range, on the first fold (`workers.objective.canary`)."""
+        spec = self.study.spec
+        few = None if spec.uses_features else FEW_IMAGES
+        return try_parameters(spec, lambda values: self.material.start_fold(values, 0, 0, at_most=few))
+
+
+def prepare_objective(
+    database: Database,
+    study: StudyRecord,
+    dataset: Dataset,
+    cache: Path,
+    report: Callable[..., None] | None = None,
+) -> KerasObjective:
+    """Make the objective of a study, and make sure that this machine's features are the study's.
+
+    Raises:
+        FeaturesError: they differ from those of the study's first worker by more than rounding.
+        SpecError: a searched hyperparameter changes nothing.
+        DataError: the folds are not those that the study was made with.
+        DataError, ModelError, SpecError, WeightsError: as `KerasObjective`.
+    """
+    objective = KerasObjective(study, dataset, cache, report)
+    sample = objective.material.source.sample()
+    digest, standing = wait_for(
+        lambda _: register_features(database, study, objective.material.source.digest, sample)
+    )
+    tolerance = FEATURES_TOLERANCE[study.spec.model.extraction_precision]
+    compare_features(study.name, np.asarray(sample), np.asarray(standing), tolerance)
+    if digest != objective.material.source.digest:
+        log.info("Features of other library versions than the study's first worker; equal up to rounding.")
+    if study.spec.search:
+        tried = wait_for(lambda _: read_canary(database, study))
+        if tried is None:
+            tried = objective.try_parameters()
+            wait_for(lambda _: register_canary(database, study, tried))
+        refuse_idle(tried)
+    return objective
+
+
+def compare_features(study: str, mine: np.ndarray, standing: np.ndarray, tolerance: float) -> None:
+    """Compare samples of features of two machines.
+
+    Args:
+        study: its name, for the message.
+        mine: a sample of this machine's features.
+        standing: that of the study's first worker.
+        tolerance: the largest difference that counts as rounding, in standard deviations of the latter.
+
+    Raises:
+        FeaturesError: they differ by more than rounding.
+    """
+    spread = float(standing.std()) or 1.0
+    furthest = float(np.abs(mine - standing).max()) / spread if mine.shape == standing.shape else np.inf
+    if not furthest <= tolerance:
+        raise FeaturesError(
+            f"The features of this machine differ from those the study {study!r} was begun with, by "
+            f"{furthest:.3g} standard deviations.",
+            why="Other weights, another preprocessing or very different library versions.",
+            next_step="Share one features folder between the machines (ORCH_CACHE), or make their versions equal.",
+        )
+
+
+def select_targets(dataset: Dataset, targets: tuple[str, ...]) -> np.ndarray:
+    """The labels of the chosen targets: float32, shape (n, targets), NaN where not assessed.
+
+    Raises:
+        DataError: a target is not a label of the data set.
+    """
+    missing = [target for target in targets if target not in dataset.targets]
+    if missing:
+        raise DataError(
+            f"The study counts the target {missing[0]!r}, which {dataset.folder} does not label.",
+            next_step=f"Its labels are {', '.join(dataset.targets)}.",
+        )
+    columns = [dataset.targets.index(target) for target in targets]
+    return np.ascontiguousarray(dataset.labels[:, columns])
+
+
+@functools.cache
+def library_versions() -> dict[str, str]:
+    """Versions of what a value depends on, read without importing any of it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, Any] = {}
+    for name in ("orch-studies", "optuna", "keras", backend.name(), "numpy"):
+        try:
+            found["orch" if name == "orch-studies" else name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

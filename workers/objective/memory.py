@@ -1,0 +1,90 @@
+"""What the models of a trial need in memory, estimated from their sizes; and what to say when it was not there."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from storage.spec.study import StudySpec
+
+BYTES_PER_WEIGHT = 16
+"""float32 weight, gradient and both moments of Adam."""
+LOCKSTEP_BYTES = 8 * 1024**3
+"""What k models may take side by side. A constant, not this machine's memory: all workers of a study must choose alike,
+or their trials would be reported and pruned at different steps."""
+OUT_OF_MEMORY_NAMES = ("ResourceExhaustedError", "MemoryError", "OutOfMemoryError")
+OUT_OF_MEMORY_TEXTS = (
+    "oom when allocating",
+    "out of memory",
+    "cuda_error_out_of_memory",
+    "failed to allocate",
+)
+
+
+def count_weights(spec: StudySpec, feature_count: int, target_count: int) -> int:
+    """Weights of one head, its biases left out."""
+    widths = (feature_count, *spec.model.head, target_count)
+    return sum(left * right for left, right in itertools.pairwise(widths))
+
+
+def count_lenet_weights(image_size: tuple[int, int], target_count: int) -> int:
+    """Weights of `workers.models.lenet.build_lenet`, biases and all, without building it."""
+    # A convolution that keeps the size, one that takes four pixels away, and two poolings that halve.
+    height, width = ((side // 2 - 4) // 2 for side in image_size)
+    convolutions = (5 * 5 * 3 + 1) * 6 + (5 * 5 * 6 + 1) * 16
+    return convolutions + (height * width * 16 + 1) * 1024 + (1024 + 1) * target_count
+
+
+def choose_schedule(
+    spec: StudySpec, feature_count: int = 0, target_count: int = 0, *, weights: int | None = None
+) -> Literal["lockstep", "sequential"]:
+    """The schedule that the spec names, or the one that fits into memory.
+
+    Args:
+        spec: names it, or leaves it open ("auto").
+        feature_count: length of a feature vector.
+        target_count: number of labels.
+        weights: how many weights are trained, where that is more than a head.
+    """
+    if spec.cv.schedule != "auto":
+        return spec.cv.schedule
+    trained = count_weights(spec, feature_count, target_count) if weights is None else weights
+    return "lockstep" if lockstep_bytes(spec, trained) <= LOCKSTEP_BYTES else "sequential"
+
+
+def lockstep_bytes(spec: StudySpec, weights: int) -> int:
+    """What the models of all folds need side by side, each with so many weights that are trained."""
+    return spec.cv.folds * weights * BYTES_PER_WEIGHT
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the memory of the GPU or of the host was not enough."""
+    if any(kind.__name__ in OUT_OF_MEMORY_NAMES for kind in type(error).__mro__):
+        return True
+    if isinstance(error, OSError):
+        return False
+    text = str(error)[:5000].lower()
+    return any(part in text for part in OUT_OF_MEMORY_TEXTS)
+
+
+def describe_out_of_memory(error: BaseException, *, batch_size: object, per_device: int, device: str) -> str:
+    """One sentence that names what to change."""
+    first_line = (str(error).strip().splitlines() or [""])[0][:200]
+    return (
+        f"Out of memory on {device} at batch size {batch_size} with {per_device} worker process(es) on it "
+        f"({type(error).__name__}: {first_line}). A smaller batch size, or fewer processes per GPU "
+        "(--per-gpu 1), needs less."
+    )
+
+
+def free_memory() -> None:
+    """Give back what models hold, as far as the process can; a no-op without TensorFlow."""
+    import gc
+    import sys
+
+    gc.collect()
+    if "keras" in sys.modules:
+        import keras
+
+        keras.utils.clear_session(free_memory=True)

@@ -1,0 +1,63 @@
+"""A picture of what a study's augmentation does to images: each row an image, first as it is, then changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.data.images import read_image
+from workers.device import backend
+from workers.device import preparation as devices
+from workers.inputs.augmentation import change, draw_changes
+
+GAP = 6
+GAP_GREY = 255
+
+
+def draw_preview(
+    files: Sequence[Path], size: tuple[int, int], settings: Mapping[str, Any], seed: int, columns: int
+) -> NDArray[np.uint8]:
+    """Draw images as training would see them.
+
+    Args:
+        files: the images, one row each.
+        size: height and width in pixels, as in training.
+        settings: as `workers.inputs.augmentation.draw_changes` takes them.
+        seed: of what is drawn.
+        columns: changed copies of each image.
+
+    Returns:
+        The picture: uint8, shape (height, width, 3).
+
+    Raises:
+        DataError: an image cannot be read.
+        UsageError: another backend than TensorFlow was chosen.
+    """
+    backend.require_tensorflow("A preview of changed images")
+    devices.import_quietly()
+    generator = np.random.default_rng(seed)
+    rows = []
+    for file in files:
+        image = read_image(file, size)
+        changes = draw_changes(generator, columns, size, settings)
+        copies = np.repeat(image[None], columns, axis=0)
+        changed = np.asarray(change(copies, changes.matrices, changes.shifts))
+        rows.append([image, *np.rint(changed).astype(np.uint8)])
+    return tile(rows)
+
+
+def tile(rows: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """Lay images of one size out in a grid, with white between them."""
+    height, width = rows[0][0].shape[:2]
+    whole = np.full(
+        (len(rows) * (height + GAP) - GAP, len(rows[0]) * (width + GAP) - GAP, 3), GAP_GREY, np.uint8
+    )
+    for row, images in enumerate(rows):
+        for column, image in enumerate(images):
+            top, left = row * (height + GAP), column * (width + GAP)
+            whole[top : top + height, left : left + width] = image
+    return whole

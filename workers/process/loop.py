@@ -1,0 +1,278 @@
+"""The loop of one worker process: claim a point, evaluate it, settle it; until every point is settled."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import secrets
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from storage.database.engine import Database
+from storage.database.waiting import wait_for
+from storage.errors import DatabaseAwayError, DeviceSettledError, OrchError
+from storage.results.peers import EpochMeans
+from storage.studies import points
+from storage.studies import workers as fleet
+from storage.studies.points import Claim
+from storage.studies.study import StudyRecord
+from storage.studies.sweeping import sweep_beside_others
+from workers.attempts.lease import Drained
+from workers.objective.keras_objective import library_versions
+from workers.process.grace import Grace
+from workers.process.notices import CLAIMED, GRACE_SECONDS, PROGRESS, SETTLED
+from workers.process.trial_run import TrialRun, WorkerSummary
+
+if TYPE_CHECKING:
+    from workers.objective.keras_objective import Objective
+
+__all__ = ["StudyRefused", "Worker", "WorkerSummary"]
+
+log = logging.getLogger(__name__)
+
+FIRST_IDLE_SECONDS = 0.5
+LONGEST_IDLE_SECONDS = 10.0
+LONGEST_IDLE_FOREVER_SECONDS = 30.0
+PREPARING_SECONDS = 0.5
+"""What is prepared sooner, most often because it is at hand already, is not worth a word."""
+LOOKS_PER_SECOND = 20.0
+"""How often a worker without work looks: less and less often, and the fewer times the more of them do, so that a thousand
+leave the database alone and the fleet still sees what there is within a moment."""
+
+Result = TypeVar("Result")
+FindObjective = Callable[[StudyRecord], "Objective"]
+
+
+class StudyRefused(OrchError):
+    """This machine cannot serve the study; others may."""
+
+
+def _say_nothing(*_: str) -> None:
+    """Take a notice and leave it."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker process.
+
+    Attributes:
+        database: where the studies are.
+        find_objective: makes or finds the objective of a study; StudyRefused leaves it to other workers,
+            any other error ends this one before it claims.
+        stop: set it to drain: the point in work goes back, and `run` returns.
+        device: what it computes on, for people.
+        tell: told one line of text after each trial.
+        name: unique among all workers.
+        per_device: how many worker processes share the device.
+        artifacts: folder shared by all workers, for checkpoints; None keeps none.
+        forget_objective: frees what `find_objective` made, after it ran out of memory.
+        notify: told (CLAIMED | PROGRESS | SETTLED, name of the study).
+        after_trial: handed the study after each trial; must return soon and never raise.
+        grace_seconds: how long finishing the epoch may take once `stop` is set.
+        overdue: ends the process when the grace period is nearly over and an epoch still runs.
+    """
+
+    database: Database
+    find_objective: FindObjective
+    stop: threading.Event
+    device: str = "CPU"
+    tell: Callable[[str], None] = log.info
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
+    per_device: int = 1
+    artifacts: Path | None = None
+    forget_objective: Callable[[], None] = _say_nothing
+    notify: Callable[[str, str], None] = _say_nothing
+    after_trial: Callable[[StudyRecord], None] | None = None
+    grace_seconds: float = GRACE_SECONDS
+    overdue: Callable[[], None] | None = None
+    _settled: set[str] = field(default_factory=set)
+    _runs: list[TrialRun] = field(default_factory=list)
+    _peers: dict[str, EpochMeans] = field(default_factory=dict)
+
+    def run(self, studies: Callable[[], Sequence[StudyRecord]], *, forever: bool = False) -> WorkerSummary:
+        """Work until every point of the studies is done or failed, or until told to stop.
+
+        Args:
+            studies: asked before each claim; the studies to serve, first served first.
+            forever: wait for new studies instead of leaving.
+        """
+        summary = WorkerSummary()
+        began = time.monotonic()
+        idle = FIRST_IDLE_SECONDS
+        with Grace(self.stop, self.grace_seconds, self._give_up if self.overdue else None) as grace:
+            try:
+                # Before anything slow is imported: somebody may look for this worker already.
+                self._call(lambda: self._note("starting"))
+                self._call(lambda: fleet.forget_old_workers(self.database))
+                while not self.stop.is_set():
+                    served = self._call(studies)
+                    if self._serve_one(served, summary, grace):
+                        idle = FIRST_IDLE_SECONDS
+                        continue
+                    all_settled = self._settle(served)
+                    if all_settled and not forever:
+                        break
+                    self._call(lambda: self._note("idle"))
+                    longest = self._longest_idle(served, all_settled=all_settled)
+                    crowd = self._call(partial(fleet.count_idle, self.database)) / LOOKS_PER_SECOND
+                    self.stop.wait(max(min(idle, longest), crowd) * random.uniform(0.8, 1.2))
+                    idle = min(idle * 1.6, longest)
+            except (Drained, DatabaseAwayError):
+                if not self.stop.is_set():
+                    raise
+            except DeviceSettledError:
+                self._say_goodbye()
+                raise
+            summary.drained = self.stop.is_set()
+            summary.seconds = time.monotonic() - began
+            self._say_goodbye()
+        return summary
+
+    def _serve_one(
+        self, studies: Sequence[StudyRecord], summary: WorkerSummary, grace: Grace | None = None
+    ) -> bool:
+        for study in studies:
+            if self.stop.is_set() or study.state != "open" or study.uuid in self._settled:
+                continue
+            if not self._call(partial(points.is_any_claimable, self.database, study.uuid)):
+                continue
+            try:
+                with self._preparing(study):
+                    objective = self.find_objective(study)
+            except StudyRefused:
+                continue
+            token = str(uuid.uuid4())
+            claim = self._call(
+                partial(points.claim_point, self.database, study, worker=self.name, token=token)
+            )
+            if claim is not None:
+                if study.name not in summary.studies:
+                    summary.studies.append(study.name)
+                self.notify(CLAIMED, study.name)
+                self._call(partial(self._note, "working", study.uuid, claim.point))
+                self._work(study, claim, objective, summary, grace)
+                self.notify(PROGRESS, study.name)
+                if self.after_trial is not None and not self.stop.is_set():
+                    self.after_trial(study)
+                return True
+        return False
+
+    def _work(
+        self,
+        study: StudyRecord,
+        claim: Claim,
+        objective: Objective,
+        summary: WorkerSummary,
+        grace: Grace | None,
+    ) -> None:
+        run = TrialRun(
+            database=self.database,
+            study=study,
+            claim=claim,
+            objective=objective,
+            worker=self.name,
+            stop=self.stop,
+            seconds_left=grace.seconds_left if grace else lambda: 0.0,
+            hold=partial(self._hold, study, claim),
+            facts={"device": self.device, "versions": library_versions()},
+            artifacts=self.artifacts,
+            device=self.device,
+            per_device=self.per_device,
+            forget_objective=self.forget_objective,
+            peers=self._peers.setdefault(study.uuid, EpochMeans()),
+        )
+        self._runs[:] = [run]
+        try:
+            run.run(summary, self.tell)
+        finally:
+            self._runs.clear()
+
+    def _settle(self, studies: Sequence[StudyRecord]) -> bool:
+        """Mend what killed workers left, and find out whether anything is left to do.
+
+        A study is counted before it is swept: what is settled then and swept afterwards needs nobody any more.
+        """
+        all_settled = True
+        for study in studies:
+            if study.uuid in self._settled:
+                continue
+            counts = self._call(partial(points.count_points, self.database, study.uuid))
+            nothing_left = self._call(partial(sweep_beside_others, self.database, study))
+            if counts.is_settled and nothing_left:
+                self._settled.add(study.uuid)
+                self.notify(SETTLED, study.name)
+            elif study.state == "open" or counts.running or not nothing_left:
+                all_settled = False
+        return all_settled
+
+    def _longest_idle(self, studies: Sequence[StudyRecord], *, all_settled: bool) -> float:
+        if all_settled:
+            return LONGEST_IDLE_FOREVER_SECONDS
+        # A point whose worker vanished should not wait much longer than its lease.
+        leases = [study.spec.study.lease_seconds for study in studies if study.uuid not in self._settled]
+        return min([LONGEST_IDLE_SECONDS, *(lease / 2 for lease in leases)])
+
+    def _hold(self, study: StudyRecord, claim: Claim, lease_seconds: float) -> None:
+        points.beat(self.database, claim, lease_seconds=lease_seconds)
+        self._note("working", study.uuid, claim.point)
+
+    @contextmanager
+    def _preparing(self, study: StudyRecord) -> Iterator[None]:
+        """Say now and then that this worker prepares a study: an extraction of features may take an hour."""
+        ended = threading.Event()
+
+        def say() -> None:
+            delay = PREPARING_SECONDS
+            while not ended.wait(delay):
+                delay = LONGEST_IDLE_FOREVER_SECONDS
+                try:
+                    self._note("preparing", study.uuid)
+                except Exception:
+                    log.debug("The database is away; nobody hears what this worker prepares.", exc_info=True)
+
+        thread = threading.Thread(target=say, name="orch-preparing", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            # What it may still say must not come after what is said next.
+            thread.join(timeout=1.0)
+
+    def _note(self, state: str, study_uuid: str | None = None, point: int | None = None) -> None:
+        fleet.note_worker(
+            self.database,
+            worker=self.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            device=self.device,
+            state=state,
+            versions=library_versions(),
+            study_uuid=study_uuid,
+            point=point,
+        )
+
+    def _give_up(self) -> None:
+        for run in list(self._runs):
+            run.release()
+        self.tell("the grace period is over before the epoch: leaving")
+        assert self.overdue is not None
+        self.overdue()
+
+    def _say_goodbye(self) -> None:
+        try:
+            wait_for(lambda _: self._note("gone"), give_up_after=2)
+        except DatabaseAwayError:
+            log.debug("The database is away; nobody hears the goodbye.")
+
+    def _call(self, call: Callable[[], Result]) -> Result:
+        return wait_for(lambda _: call(), stopped=self.stop.is_set, sleep=self.stop.wait)

@@ -1,0 +1,224 @@
+"""From a claim to a settled point: start the trial, evaluate it, and say what became of it.
+
+The point is settled first and Optuna is told afterwards; an attempt that ends without a value says why before it gives
+its point back. So whatever is cut off where, `storage.studies.sweeping` finds the truth.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from storage.database.engine import Database
+from storage.database.waiting import wait_for
+from storage.errors import DatabaseAwayError, LeaseLostError
+from storage.results.peers import EpochMeans
+from storage.spec.distributions import distributions
+from storage.studies import points, trials
+from storage.studies.points import COMPLETE, PRUNED, Claim
+from storage.studies.study import StudyRecord
+from storage.wording import say_duration
+from workers.attempts.attempt import Attempt, Outcome, Pruned
+from workers.attempts.lease import Drained, Lease
+from workers.attempts.sampling import draw_params
+from workers.objective.memory import describe_out_of_memory, free_memory, is_out_of_memory
+from workers.pruning.named import make_pruner
+
+if TYPE_CHECKING:
+    from workers.objective.keras_objective import Objective
+
+log = logging.getLogger(__name__)
+
+ERROR_CHARACTERS = 2000
+RELEASE_SECONDS = 3.0
+"""A worker that is being stopped waits so long for the database, not for ever: the lease runs out anyway."""
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class WorkerSummary:
+    """What one worker process did."""
+
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    lost: int = 0
+    stopped: int = 0
+    seconds: float = 0.0
+    drained: bool = False
+    studies: list[str] = field(default_factory=list)
+
+
+@dataclass
+class TrialRun:
+    """One attempt of one worker.
+
+    Attributes:
+        database: where.
+        study: of which study.
+        claim: the right to work on the point.
+        objective: evaluates it.
+        worker: name of the worker.
+        stop: set when the worker is told to stop.
+        seconds_left: of the grace period, once it is.
+        hold: holds the point for so many seconds.
+        facts: what is kept with a complete trial besides what the objective says.
+        artifacts: the shared folder for checkpoints, if any.
+        device, per_device: what it computes on, and how many processes share that.
+        forget_objective: frees what the objective holds, after it ran out of memory.
+        peers: what this worker has read of the study's other points.
+    """
+
+    database: Database
+    study: StudyRecord
+    claim: Claim
+    objective: Objective
+    worker: str
+    stop: threading.Event
+    seconds_left: Callable[[], float]
+    hold: Callable[[float], None]
+    facts: dict[str, Any]
+    artifacts: Path | None
+    device: str
+    per_device: int
+    forget_objective: Callable[[], None]
+    peers: EpochMeans
+    trial_id: int | None = None
+
+    def run(self, summary: WorkerSummary, tell: Callable[[str], None]) -> None:
+        """Work on the point and settle it, or give it back; count and tell what became of it."""
+        began = time.monotonic()
+        study, point = self.study, self.claim.point
+        lease_seconds = study.spec.study.lease_seconds
+        try:
+            with Lease(self.hold, lease_seconds, stop=self.stop, seconds_left=self.seconds_left) as lease:
+                attempt = self._start(lease)
+                line = self._evaluate(attempt, summary)
+            seconds = time.monotonic() - began
+            tell(f"{study.name} trial {attempt.trial_number} (point {point}) {line}, {say_duration(seconds)}")
+        except LeaseLostError:
+            summary.lost += 1
+            tell(f"{study.name} point {point}: lease lost, result dropped")
+            self._end(trials.LOST)
+        except (Drained, DatabaseAwayError):
+            if not self.stop.is_set():
+                raise
+            summary.stopped += 1
+            tell(f"{study.name} point {point}: {'given back' if self.release() else 'left behind'}")
+
+    def release(self) -> bool:
+        """Give the point back unharmed; False when the database does not answer, and the lease must run out."""
+        trial_id = self.trial_id
+        try:
+            if trial_id is not None:
+                self._briefly(lambda: trials.note_outcome(self.database, trial_id, trials.STOPPED))
+            self._briefly(lambda: points.release_point(self.database, self.claim))
+            if trial_id is not None:
+                self._briefly(lambda: trials.end_trial(self.database, trial_id, trials.STOPPED))
+        except (LeaseLostError, DatabaseAwayError):
+            log.warning("The point could not be given back; it is free when its lease runs out.")
+            return False
+        return True
+
+    def _start(self, lease: Lease) -> Attempt:
+        spec = self.study.spec
+        trial_id, number = self._call(
+            lambda: trials.start_trial(
+                self.database, self.study, self.claim, distributions(spec), self.worker
+            )
+        )
+        self.trial_id = trial_id
+        self._call(
+            lambda: points.note_trial(self.database, self.claim, trial_id=trial_id, trial_number=number)
+        )
+        params = self.claim.params
+        if params is None:
+            params = self._call(lambda: draw_params(self.database, self.study, self.claim.point, trial_id))
+            self._call(partial(points.keep_params, self.database, self.claim, params))
+        return Attempt(
+            self.database,
+            self.study,
+            self.claim,
+            trial_id,
+            number,
+            params,
+            lease,
+            make_pruner(spec.pruner, spec.training.epochs, keeps_best=spec.study.objective != "last"),
+            self.artifacts,
+            self.peers,
+        )
+
+    def _evaluate(self, attempt: Attempt, summary: WorkerSummary) -> str:
+        try:
+            outcome = self.objective.evaluate(attempt)
+        except Pruned as pruned:
+            value = pruned.value if pruned.value == pruned.value else None
+            attempt.finish(PRUNED, value)
+            self._call(lambda: trials.settle_trial(self.database, attempt.trial_id, PRUNED, value))
+            attempt.checkpoint.remove()
+            summary.pruned += 1
+            return "pruned (not a number)" if value is None else f"pruned at {value:.4f}"
+        except (LeaseLostError, Drained, DatabaseAwayError):
+            raise
+        except Exception as error:
+            log.debug("The objective failed.", exc_info=True)
+            summary.failed += 1
+            return self._fail(attempt, error)
+        self._finish(attempt, outcome)
+        summary.complete += 1
+        return f"complete at {outcome.value:.4f} (epoch {outcome.best_epoch})"
+
+    def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
+        attempt.keep_predictions(outcome.predictions)
+        attempt.note(
+            {
+                "best_epoch": outcome.best_epoch,
+                "fold_values": list(outcome.fold_values),
+                "details": {**outcome.details, **self.facts},
+            }
+        )
+        attempt.finish(COMPLETE, outcome.value)
+        self._call(lambda: trials.settle_trial(self.database, attempt.trial_id, COMPLETE, outcome.value))
+        attempt.checkpoint.remove()
+
+    def _fail(self, attempt: Attempt, error: Exception) -> str:
+        text = f"{type(error).__name__}: {error}"
+        if is_out_of_memory(error):
+            text = describe_out_of_memory(
+                error,
+                batch_size=attempt.hyperparameters.get("batch_size"),
+                per_device=self.per_device,
+                device=self.device,
+            )
+            # The traceback holds the frames, and they hold the arrays.
+            error.__traceback__ = None
+            self.forget_objective()
+            free_memory()
+        text = text[:ERROR_CHARACTERS]
+        self._call(lambda: trials.note_outcome(self.database, attempt.trial_id, trials.FAILED, error=text))
+        retries = attempt.study.spec.study.retries
+        settled = self._call(
+            lambda: points.fail_point(self.database, attempt.claim, error=text, retries=retries)
+        )
+        self._end(trials.FAILED)
+        if settled:
+            attempt.checkpoint.remove()
+        return f"failed{' for good' if settled else ', will be tried again'}: {text}"
+
+    def _end(self, outcome: str) -> None:
+        trial_id = self.trial_id
+        if trial_id is not None:
+            self._call(lambda: trials.end_trial(self.database, trial_id, outcome))
+
+    def _briefly(self, call: Callable[[], Result]) -> Result:
+        return wait_for(lambda _: call(), give_up_after=RELEASE_SECONDS)
+
+    def _call(self, call: Callable[[], Result]) -> Result:
+        return wait_for(lambda _: call(), stopped=self.stop.is_set, sleep=self.stop.wait)

@@ -1,0 +1,320 @@
+"""One fold's training: the only place that steps an optimizer.
+
+A `FoldTrainer` is built once per fold slot and used for every trial: `reset` puts new weights into the
+same Keras model, and the compiled epoch takes every hyperparameter as an input.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.metrics import epoch as metrics
+from workers.device import backend
+from workers.device import preparation as devices
+from workers.inputs.feature_set import FeatureSet
+from workers.training.class_balance import positive_weights
+from workers.training.keras_adam import round_as_keras
+from workers.training.learning_rates import learning_rate
+
+if TYPE_CHECKING:
+    from storage.spec.study import StudySpec
+
+__all__ = ["EpochResult", "FeatureSet", "FoldTrainer"]
+
+INITIAL_WEIGHTS = 0
+"""Stands in the place of the (1-based) epoch where a seed draws the weights before the first epoch."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch of one fold did and scored. Metrics without a value are NaN.
+
+    Attributes:
+        steps: optimizer steps that really ran, counted by the compiled loop.
+        samples: training images that were seen.
+        labels_left_out: labels without both classes in validation, which have no AUC there.
+        seconds: wall time of training, validation and metrics.
+        learning_rate: of the last step.
+        val_micro_auc: and those after it are medical metrics, see `storage.metrics.medical`.
+    """
+
+    train_loss: float
+    train_auc: float
+    train_precision: float
+    train_recall: float
+    train_f1: float
+    val_loss: float
+    val_auc: float
+    val_precision: float
+    val_recall: float
+    val_f1: float
+    steps: int
+    samples: int
+    labels_left_out: int
+    seconds: float
+    learning_rate: float
+    val_micro_auc: float = float("nan")
+    val_pr_auc: float = float("nan")
+    val_sensitivity: float = float("nan")
+    val_specificity: float = float("nan")
+    val_balanced_accuracy: float = float("nan")
+    val_ppv: float = float("nan")
+    val_npv: float = float("nan")
+    val_lr_positive: float = float("nan")
+    val_lr_negative: float = float("nan")
+    val_accuracy: float = float("nan")
+    val_brier: float = float("nan")
+    val_calibration_error: float = float("nan")
+
+
+def summarize_epoch(
+    train: metrics.Scores, val: metrics.Scores, steps: int, samples: int, seconds: float, rate: float
+) -> EpochResult:
+    """Put what an epoch scored and what it took together; arguments as the attributes of `EpochResult`."""
+    return EpochResult(
+        train_loss=train.loss,
+        train_auc=train.auc,
+        train_precision=train.precision,
+        train_recall=train.recall,
+        train_f1=train.f1,
+        val_loss=val.loss,
+        val_auc=val.auc,
+        val_precision=val.precision,
+        val_recall=val.recall,
+        val_f1=val.f1,
+        steps=steps,
+        samples=samples,
+        labels_left_out=val.labels_left_out,
+        seconds=seconds,
+        learning_rate=rate,
+        **{f"val_{name}": value for name, value in val.medical.items()},
+    )
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """What a fold learns from in one epoch: images in the order of their batches, and the row of features of each."""
+
+    order: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    settings: Mapping[str, Any]
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class TrainedEpoch:
+    """An epoch that was trained and is not scored yet: the logits that training saw, and the steps that it took."""
+
+    epoch: int
+    plan: EpochPlan
+    logits: NDArray[np.float32]
+    steps: int
+
+
+class FoldTrainer:
+    """Trains heads of one shape, one after the other, each on one fold.
+
+    Args:
+        spec: gives the head, the precision and the values of hyperparameters that are not searched.
+        feature_count: length of a feature vector.
+        target_count: number of labels.
+    """
+
+    def __init__(self, spec: StudySpec, feature_count: int, target_count: int) -> None:
+        devices.import_quietly()
+        from workers.models.head import build_head
+        from workers.models.head_pass import running_statistics
+
+        self._spec = spec
+        self.model = build_head(spec, feature_count, target_count)
+        self._slots = backend.epoch_room().OptimizerSlots(
+            self.model.trainable_variables, running_statistics(self.model)
+        )
+        self._shape = (feature_count, target_count)
+
+    def reset(
+        self,
+        features: FeatureSet,
+        train_index: NDArray[np.int64],
+        val_index: NDArray[np.int64],
+        hyperparameters: Mapping[str, Any],
+        seed: tuple[int, int, int],
+    ) -> None:
+        """Begin a fold: new weights, empty optimizer memory.
+
+        Args:
+            features: features and labels of all development images.
+            train_index: images to train on.
+            val_index: images to validate on.
+            hyperparameters: searched values, by name; the spec gives the others.
+            seed: study seed, point and fold; decides weights, order, views and dropout.
+        """
+        from workers.models.head_pass import running_statistics
+
+        self._features, self._seed = features, seed
+        self.train_index, self.val_index = np.asarray(train_index), np.asarray(val_index)
+        spec = self._spec
+        self._settings = {**spec.all_hyperparameters, **hyperparameters}
+        self._settings["positive_weights"] = positive_weights(
+            features.labels, self.train_index, self._settings["positive_weight"]
+        )
+        self._compiled = _compile(
+            spec.model.head,
+            spec.model.head_normalization,
+            spec.training.precision,
+            spec.model.standardizes,
+            self._settings["optimizer"],
+            *self._shape,
+        )
+        self._resident = features.resident(self._compiled.feature_precision)
+        self._validation_rows = features.locate(self.val_index)
+        standardizes = self._spec.model.standardizes
+        self._scale = features.scale(self.train_index) if standardizes else features.unscaled
+        self._validation_logits: NDArray[np.float32] | None = None
+        self._trained: TrainedEpoch | None = None
+        generator = np.random.default_rng([*seed, INITIAL_WEIGHTS])
+        self._slots.start(
+            [
+                _draw_weight(generator, tuple(weight.shape), name=weight.path)
+                for weight in self.model.trainable_variables
+            ],
+            [
+                np.full(statistic.shape, statistic.path.endswith("variance"), np.float32)
+                for statistic in running_statistics(self.model)
+            ],
+        )
+
+    def run_epoch(self, epoch: int) -> EpochResult:
+        """Train one epoch (1-based) and validate; order, views and dropout come from (seed, epoch) alone.
+
+        What `train_together` has trained is only scored. A diverged model gives NaN loss and AUC in the result.
+        """
+        began = time.perf_counter()
+        if self._trained is None or self._trained.epoch != epoch:
+            plan, steps_before = self._plan_epoch(epoch), self._slots.steps_taken
+            self._validation_logits = None
+            logits = self._compiled.train(
+                self._slots,
+                self._resident,
+                self._scale,
+                self._features.resident_labels,
+                plan.order,
+                plan.rows,
+                plan.settings,
+            )
+            self._trained = TrainedEpoch(epoch, plan, logits, self._slots.steps_taken - steps_before)
+        trained, self._trained = self._trained, None
+        train = metrics.score(self._features.labels[trained.plan.order], trained.logits)
+        val = metrics.score(self._features.labels[self.val_index], self._validate(), medical=True)
+        return summarize_epoch(
+            train,
+            val,
+            trained.steps,
+            len(trained.logits),
+            time.perf_counter() - began,
+            trained.plan.learning_rate,
+        )
+
+    def _plan_epoch(self, epoch: int) -> EpochPlan:
+        generator = np.random.default_rng([*self._seed, epoch])
+        order = generator.permutation(self.train_index)
+        views: NDArray[np.int64] | int = 0
+        if self._settings["augmentation"] == "flip":
+            views = generator.integers(self._features.view_count, size=len(order))
+        rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
+        settings = round_as_keras(
+            {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
+        )
+        return EpochPlan(order.astype(np.int32), self._features.locate(order, views), settings, rate)
+
+    def predict_validation(self) -> NDArray[np.float32]:
+        """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
+        return metrics.sigmoid(self._validate())
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the next epoch depends on besides the arguments of `reset`, as named arrays."""
+        return self._slots.read()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `state`, after a `reset` with the same arguments: bit for bit as if never stopped."""
+        self._slots.write(dict(state))
+        self._validation_logits = self._trained = None
+
+    def _validate(self) -> NDArray[np.float32]:
+        if self._validation_logits is None:
+            self._validation_logits = self._compiled.predict(
+                self._slots, self._resident, self._scale, self._validation_rows
+            )
+        return self._validation_logits
+
+
+def train_together(trainers: Sequence[FoldTrainer], epoch: int, is_going: Sequence[bool]) -> None:
+    """Train an epoch of the folds of one trial in one computation; their `run_epoch` only scores it then.
+
+    Args:
+        trainers: begun with the same features and hyperparameters; of a backend whose epoch can be stacked.
+        epoch: counted from 1.
+        is_going: whether each of them is to be trained; the others stay as they are.
+    """
+    plans = [trainer._plan_epoch(epoch) for trainer in trainers]
+    slots = [trainer._slots for trainer in trainers]
+    scales = [trainer._scale for trainer in trainers]
+    steps_before = [each.steps_taken for each in slots]
+    one = trainers[0]
+    stacked = one._compiled.stacked
+    logits = stacked.train(
+        slots,
+        one._resident,
+        scales,
+        one._features.resident_labels,
+        [plan.order for plan in plans],
+        [plan.rows for plan in plans],
+        [plan.settings for plan in plans],
+        is_going,
+    )
+    validated = stacked.predict(slots, one._resident, scales, [each._validation_rows for each in trainers])
+    for place, trainer in enumerate(trainers):
+        if not is_going[place]:
+            continue
+        steps = slots[place].steps_taken - steps_before[place]
+        trainer._trained = TrainedEpoch(epoch, plans[place], logits[place], steps)
+        trainer._validation_logits = validated[place]
+
+
+@functools.cache
+def _compile(
+    widths: tuple[int, ...],
+    normalizes: bool,
+    precision: Literal["float32", "bfloat16"],
+    standardizes: bool,
+    optimizer: str,
+    feature_count: int,
+    target_count: int,
+) -> Any:
+    """One compiled epoch per kind of head and process: tracing it costs about as much as an epoch."""
+    from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+    from workers.models.head import build_head
+
+    spec = StudySpec(
+        study=StudySection(name="compiled"),
+        model=ModelSection(head=widths, head_normalization=normalizes),
+        training=TrainingSection(precision=precision),
+    )
+    return backend.epoch_room().CompiledEpoch(
+        build_head(spec, feature_count, target_count), standardized=standardizes, optimizer=optimizer
+    )
+
+
+def _draw_weight(generator: np.random.Generator, shape: tuple[int, ...], *, name: str) -> NDArray[np.float32]:
+    """Glorot uniform for kernels, U(-l, l) with l = sqrt(6 / (inputs + outputs)); 1 for gammas, 0 for biases."""
+    if len(shape) == 1:
+        return np.full(shape, name.endswith("gamma"), np.float32)
+    limit = np.float32(np.sqrt(6 / sum(shape)))
+    return limit * (2 * generator.random(shape, dtype=np.float32) - 1)

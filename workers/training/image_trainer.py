@@ -1,0 +1,191 @@
+"""One fold's training on images: for models whose backbone learns, and for changes that cannot be kept as features.
+
+The folds of a study share one network and one compiled epoch: what a fold has learnt is put aside while another one
+has the network. So a device holds one model, whatever the number of folds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.metrics import epoch as metrics
+from workers.device import backend
+from workers.device import preparation as devices
+from workers.inputs.augmentation import draw_changes
+from workers.inputs.pixels import VALIDATION_BATCH, ImageSet
+from workers.training.class_balance import positive_weights
+from workers.training.fold_trainer import INITIAL_WEIGHTS, EpochResult, summarize_epoch
+from workers.training.keras_adam import round_as_keras
+from workers.training.learning_rates import learning_rate
+
+if TYPE_CHECKING:
+    from storage.spec.study import StudySpec
+
+
+class SharedNetwork:
+    """The network of a study, which one fold has at a time.
+
+    Args:
+        spec: gives the model.
+        target_count: number of labels.
+
+    Raises:
+        SpecError: no such backbone or layer, or the images are too small.
+        WeightsError: the backbone's weights are missing or do not fit.
+        ModelError: a model of the user's own is not installed or makes something else.
+    """
+
+    def __init__(self, spec: StudySpec, target_count: int) -> None:
+        backend.require_tensorflow("Training on images (a trainable backbone, or continuous augmentation)")
+        devices.import_quietly()
+        self._spec, self._target_count = spec, target_count
+        self._owner: ImageFoldTrainer | None = None
+        self._build(spec.model.dropout_rate)
+
+    @property
+    def weight_count(self) -> int:
+        """How many weights the optimizer changes."""
+        return sum(int(np.prod(weight.shape)) for weight in self.network.weights)
+
+    def take(self, fold: ImageFoldTrainer) -> None:
+        """Let a fold have the network; what the one before has learnt is put aside."""
+        if self._owner is fold:
+            return
+        if self._owner is not None:
+            self._owner.put_aside(self.slots.read())
+        self._owner = fold
+
+    def begin(self, fold: ImageFoldTrainer, settings: Mapping[str, Any], seed: tuple[int, ...]) -> None:
+        """Let a fold begin anew: new weights, empty optimizer memory."""
+        self.take(fold)
+        rate = float(settings["dropout_rate"])
+        if not self.network.dropout_acts_in_tail_only and rate != self._dropout_rate:
+            # An own model has its dropout built in, so another rate is another graph.
+            self._build(rate)
+        self._slots_start(seed)
+
+    def epoch(self, optimizer: str) -> Any:
+        """The compiled epoch for an optimizer."""
+        from workers.backends.tensorflow.image_epoch import ImageEpoch
+
+        if optimizer not in self._epochs:
+            self._epochs[optimizer] = ImageEpoch(self.network, optimizer, self.slots)
+        return self._epochs[optimizer]
+
+    def _slots_start(self, seed: tuple[int, ...]) -> None:
+        self.slots.start(*self.network.draw(seed))
+
+    def _build(self, dropout_rate: float) -> None:
+        from workers.backends.tensorflow.epoch import OptimizerSlots
+        from workers.models.network import Network
+
+        self._dropout_rate = dropout_rate
+        self.network = Network(self._spec, self._target_count, dropout_rate)
+        self.slots = OptimizerSlots(self.network.weights, self.network.statistics)
+        self._epochs: dict[str, Any] = {}
+
+
+class ImageFoldTrainer:
+    """Trains one fold after the other on a network that it shares with the trainers of other folds."""
+
+    def __init__(self, spec: StudySpec, shared: SharedNetwork) -> None:
+        self._spec = spec
+        self._shared = shared
+        self._aside: dict[str, NDArray[Any]] | None = None
+
+    @property
+    def model(self) -> Any:
+        """The Keras model from scaled pixels to probabilities, with what this fold has learnt."""
+        self._have_network()
+        return self._shared.network.model
+
+    def reset(
+        self,
+        images: ImageSet,
+        train_index: NDArray[np.int64],
+        val_index: NDArray[np.int64],
+        hyperparameters: Mapping[str, Any],
+        seed: tuple[int, int, int],
+    ) -> None:
+        """Begin a fold: new weights where they are not given, empty optimizer memory.
+
+        Args:
+            images: pixels and labels of all development images.
+            train_index: images to train on; one that stands there twice is trained on twice in an epoch.
+            val_index: images to validate on.
+            hyperparameters: searched values, by name; the spec gives the others.
+            seed: study seed, point and fold; decides weights, order, augmentation and dropout.
+        """
+        self._images, self._seed = images, seed
+        self.train_index, self.val_index = np.asarray(train_index), np.asarray(val_index)
+        self._settings: dict[str, Any] = {**self._spec.all_hyperparameters, **hyperparameters}
+        self._settings["positive_weights"] = positive_weights(
+            images.labels, self.train_index, self._settings["positive_weight"]
+        )
+        self._validation_logits: NDArray[np.float32] | None = None
+        self._aside = None
+        self._shared.begin(self, self._settings, (*seed, INITIAL_WEIGHTS))
+
+    def run_epoch(self, epoch: int) -> EpochResult:
+        """Train one epoch (1-based) and validate; everything random comes from (seed, epoch) alone.
+
+        A diverged model gives NaN loss and AUC in the result.
+        """
+        began = time.perf_counter()
+        self._have_network()
+        generator = np.random.default_rng([*self._seed, epoch])
+        order = generator.permutation(self.train_index)
+        changes = draw_changes(generator, len(order), self._images.size, self._settings)
+        rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
+        settings = round_as_keras(
+            {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
+        )
+        slots = self._shared.slots
+        steps_before = int(slots.steps.numpy())
+        batch_size = min(int(self._settings["batch_size"]), len(order))
+        train_logits = self._shared.epoch(self._settings["optimizer"]).train(
+            self._images.batches(order, batch_size, changes), settings
+        )
+        steps = int(slots.steps.numpy()) - steps_before
+        self._validation_logits = None
+        train = metrics.score(self._images.labels[order], train_logits)
+        val = metrics.score(self._images.labels[self.val_index], self._validate(), medical=True)
+        seconds = time.perf_counter() - began
+        return summarize_epoch(train, val, steps, len(train_logits), seconds, rate)
+
+    def predict_validation(self) -> NDArray[np.float32]:
+        """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
+        return metrics.sigmoid(self._validate())
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that the next epoch depends on besides the arguments of `reset`, as named arrays."""
+        return self._aside if self._aside is not None else self._shared.slots.read()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a `state`, after a `reset` with the same arguments."""
+        self._aside = dict(state)
+        self._validation_logits = None
+
+    def put_aside(self, state: dict[str, NDArray[Any]]) -> None:
+        """Keep what was learnt while another fold has the network."""
+        if self._aside is None:
+            self._aside = state
+
+    def _have_network(self) -> None:
+        self._shared.take(self)
+        if self._aside is not None:
+            self._shared.slots.write(self._aside)
+            self._aside = None
+
+    def _validate(self) -> NDArray[np.float32]:
+        if self._validation_logits is None:
+            self._have_network()
+            self._validation_logits = self._shared.epoch(self._settings["optimizer"]).predict(
+                self._images.batches(self.val_index, VALIDATION_BATCH)
+            )
+        return self._validation_logits
