@@ -30,6 +30,7 @@ from storage.spec.study import StudySpec, parse
 from storage.studies.study import StudyRecord, create_study, load_study
 from tests.postgres import PostgresServer
 from tests.studies import PretendObjective, processes
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 FOLDS, EPOCHS = 6, 20
@@ -174,7 +175,7 @@ def work(way: str, url: str, points: int, sleep: float, ready: Any, go: Any) -> 
             if not left[0]:
                 stop.set()
 
-        worker = Worker(database, lambda _: objective, stop, tell=count_down)
+        worker = Worker(Circumstances(database, stop, tell=count_down), lambda _: objective)
         ready.wait()
         go.wait()
         worker.run(lambda: [load_study(database, STUDY)])

@@ -19,6 +19,7 @@ from storage.studies import points
 from storage.studies.study import StudyRecord, find_study
 from tests.studies import PretendObjective
 from workers.attempts.attempt import Pruned
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 
@@ -88,7 +89,7 @@ class Crew:
 
             objective = PretendObjective(auc=self._make_curve())
             time.sleep(random.uniform(0, orders.spread))
-            worker = Worker(database, lambda _: objective, self._stop, tell=lambda text: None)
+            worker = Worker(Circumstances(database, self._stop, tell=lambda text: None), lambda _: objective)
             worker.run(studies, forever=orders.forever)
             database.close()
         except Exception as error:

@@ -174,6 +174,7 @@ def run_orch(study: PeerStudy, precision: str = "float32") -> Values:
     from storage.database.opening import open_database
     from storage.studies.points import list_points
     from storage.studies.study import create_study
+    from workers.process.circumstances import Circumstances
     from workers.process.worker import run_worker
 
     name = f"peers-{time.time_ns()}"
@@ -183,7 +184,9 @@ def run_orch(study: PeerStudy, precision: str = "float32") -> Values:
         record = create_study(
             database, spec, list(study.trials), data_folder=str(study.dataset.folder), facts={}
         )
-        run_worker(database, [name], [study.dataset.folder], study.cache, tell=lambda text: None)
+        run_worker(
+            Circumstances(database, tell=lambda text: None), [name], [study.dataset.folder], study.cache
+        )
         points = list_points(database, record.uuid)
     finally:
         database.close()

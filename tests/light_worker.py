@@ -14,6 +14,7 @@ from storage.database.waiting import wait_for
 from storage.studies.study import StudyRecord, find_study, load_study
 from tests.studies import PretendObjective
 from workers.attempts.attempt import Attempt
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 from workers.process.worker import draining_on_signals
 
@@ -49,10 +50,8 @@ def work(url: str, study: str, seconds: float, logs: str, artifacts: str = "", n
     with draining_on_signals(stop):
         database = wait_for(lambda _: open_database(url), stopped=stop.is_set, sleep=stop.wait)
         worker = Worker(
-            database,
+            Circumstances(database, stop, artifacts=Path(artifacts) if artifacts else None),
             lambda _: PretendObjective(seconds=seconds),
-            stop,
-            artifacts=Path(artifacts) if artifacts else None,
         )
         worker.run(studies)
         database.close()
@@ -66,6 +65,6 @@ def die_at(url: str, study: str, deadly: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     database = open_database(url)
-    worker = Worker(database, lambda _: PretendObjective(before=before), threading.Event())
+    worker = Worker(Circumstances(database), lambda _: PretendObjective(before=before))
     worker.run(lambda: [load_study(database, study)])
     database.close()

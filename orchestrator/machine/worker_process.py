@@ -72,6 +72,7 @@ def _work(request: Request) -> int:
     from orchestrator.terminal.stages import show_stages
     from storage.database.waiting import wait_for
     from storage.settings import artifacts_folder, cache_folder, data_folders
+    from workers.process.circumstances import Circumstances
     from workers.process.worker import draining_on_signals, run_worker
 
     stop = threading.Event()
@@ -83,15 +84,11 @@ def _work(request: Request) -> int:
             if request.waits
             else opened(0)
         )
-        summary = run_worker(
+        here = Circumstances(
             database,
-            [request.name] if request.name else None,
-            data_folders([Path(folder) for folder in request.data]),
-            cache_folder(),
-            forever=request.forever,
+            stop,
             tell=console.say,
             report=stack.enter_context(show_stages()),
-            stop=stop,
             device=request.device,
             per_device=request.per_device,
             artifacts=artifacts_folder(),
@@ -99,6 +96,13 @@ def _work(request: Request) -> int:
             after_trial=make_publisher(database),
             grace_seconds=request.grace,
             overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
+        )
+        summary = run_worker(
+            here,
+            [request.name] if request.name else None,
+            data_folders([Path(folder) for folder in request.data]),
+            cache_folder(),
+            forever=request.forever,
         )
         if request.name:
             advice = _tell_what_comes_next(database, request.name, drained=bool(received))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import secrets
 import socket
 import threading
 import time
@@ -14,10 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from storage.database.engine import Database
 from storage.database.waiting import wait_for
 from storage.errors import DatabaseAwayError, DeviceSettledError, OrchError
 from storage.results.peers import EpochMeans
@@ -28,8 +25,9 @@ from storage.studies.study import StudyRecord
 from storage.studies.sweeping import sweep_beside_others
 from workers.attempts.lease import Drained
 from workers.objective.keras_objective import library_versions
+from workers.process.circumstances import Circumstances
 from workers.process.grace import Grace
-from workers.process.notices import CLAIMED, GRACE_SECONDS, PROGRESS, SETTLED
+from workers.process.notices import CLAIMED, PROGRESS, SETTLED
 from workers.process.trial_run import TrialRun, WorkerSummary
 
 if TYPE_CHECKING:
@@ -56,44 +54,20 @@ class StudyRefused(OrchError):
     """This machine cannot serve the study; others may."""
 
 
-def _say_nothing(*_: str) -> None:
-    """Take a notice and leave it."""
-
-
 @dataclass(frozen=True)
 class Worker:
     """One worker process.
 
     Attributes:
-        database: where the studies are.
+        here: the database, the device, how it is told to stop, and who hears of it.
         find_objective: makes or finds the objective of a study; StudyRefused leaves it to other workers,
             any other error ends this one before it claims.
-        stop: set it to drain: the point in work goes back, and `run` returns.
-        device: what it computes on, for people.
-        tell: told one line of text after each trial.
-        name: unique among all workers.
-        per_device: how many worker processes share the device.
-        artifacts: folder shared by all workers, for checkpoints; None keeps none.
         forget_objective: frees what `find_objective` made, after it ran out of memory.
-        notify: told (CLAIMED | PROGRESS | SETTLED, name of the study).
-        after_trial: handed the study after each trial; must return soon and never raise.
-        grace_seconds: how long finishing the epoch may take once `stop` is set.
-        overdue: ends the process when the grace period is nearly over and an epoch still runs.
     """
 
-    database: Database
+    here: Circumstances
     find_objective: FindObjective
-    stop: threading.Event
-    device: str = "CPU"
-    tell: Callable[[str], None] = log.info
-    name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
-    per_device: int = 1
-    artifacts: Path | None = None
-    forget_objective: Callable[[], None] = _say_nothing
-    notify: Callable[[str, str], None] = _say_nothing
-    after_trial: Callable[[StudyRecord], None] | None = None
-    grace_seconds: float = GRACE_SECONDS
-    overdue: Callable[[], None] | None = None
+    forget_objective: Callable[[], None] = lambda: None
     _settled: set[str] = field(default_factory=set)
     _runs: list[TrialRun] = field(default_factory=list)
     _peers: dict[str, EpochMeans] = field(default_factory=dict)
@@ -108,12 +82,14 @@ class Worker:
         summary = WorkerSummary()
         began = time.monotonic()
         idle = FIRST_IDLE_SECONDS
-        with Grace(self.stop, self.grace_seconds, self._give_up if self.overdue else None) as grace:
+        with Grace(
+            self.here.stop, self.here.grace_seconds, self._give_up if self.here.overdue else None
+        ) as grace:
             try:
                 # Before anything slow is imported: somebody may look for this worker already.
                 self._call(lambda: self._note("starting"))
-                self._call(lambda: fleet.forget_old_workers(self.database))
-                while not self.stop.is_set():
+                self._call(lambda: fleet.forget_old_workers(self.here.database))
+                while not self.here.stop.is_set():
                     served = self._call(studies)
                     if self._serve_one(served, summary, grace):
                         idle = FIRST_IDLE_SECONDS
@@ -123,16 +99,16 @@ class Worker:
                         break
                     self._call(lambda: self._note("idle"))
                     longest = self._longest_idle(served, all_settled=all_settled)
-                    crowd = self._call(partial(fleet.count_idle, self.database)) / LOOKS_PER_SECOND
-                    self.stop.wait(max(min(idle, longest), crowd) * random.uniform(0.8, 1.2))
+                    crowd = self._call(partial(fleet.count_idle, self.here.database)) / LOOKS_PER_SECOND
+                    self.here.stop.wait(max(min(idle, longest), crowd) * random.uniform(0.8, 1.2))
                     idle = min(idle * 1.6, longest)
             except (Drained, DatabaseAwayError):
-                if not self.stop.is_set():
+                if not self.here.stop.is_set():
                     raise
             except DeviceSettledError:
                 self._say_goodbye()
                 raise
-            summary.drained = self.stop.is_set()
+            summary.drained = self.here.stop.is_set()
             summary.seconds = time.monotonic() - began
             self._say_goodbye()
         return summary
@@ -141,9 +117,9 @@ class Worker:
         self, studies: Sequence[StudyRecord], summary: WorkerSummary, grace: Grace | None = None
     ) -> bool:
         for study in studies:
-            if self.stop.is_set() or study.state != "open" or study.uuid in self._settled:
+            if self.here.stop.is_set() or study.state != "open" or study.uuid in self._settled:
                 continue
-            if not self._call(partial(points.is_any_claimable, self.database, study.uuid)):
+            if not self._call(partial(points.is_any_claimable, self.here.database, study.uuid)):
                 continue
             try:
                 with self._preparing(study):
@@ -152,17 +128,17 @@ class Worker:
                 continue
             token = str(uuid.uuid4())
             claim = self._call(
-                partial(points.claim_point, self.database, study, worker=self.name, token=token)
+                partial(points.claim_point, self.here.database, study, worker=self.here.name, token=token)
             )
             if claim is not None:
                 if study.name not in summary.studies:
                     summary.studies.append(study.name)
-                self.notify(CLAIMED, study.name)
+                self.here.notify(CLAIMED, study.name)
                 self._call(partial(self._note, "working", study.uuid, claim.point))
                 self._work(study, claim, objective, summary, grace)
-                self.notify(PROGRESS, study.name)
-                if self.after_trial is not None and not self.stop.is_set():
-                    self.after_trial(study)
+                self.here.notify(PROGRESS, study.name)
+                if self.here.after_trial is not None and not self.here.stop.is_set():
+                    self.here.after_trial(study)
                 return True
         return False
 
@@ -175,24 +151,19 @@ class Worker:
         grace: Grace | None,
     ) -> None:
         run = TrialRun(
-            database=self.database,
+            here=self.here,
             study=study,
             claim=claim,
             objective=objective,
-            worker=self.name,
-            stop=self.stop,
             seconds_left=grace.seconds_left if grace else lambda: 0.0,
             hold=partial(self._hold, study, claim),
-            facts={"device": self.device, "versions": library_versions()},
-            artifacts=self.artifacts,
-            device=self.device,
-            per_device=self.per_device,
+            facts={"device": self.here.device, "versions": library_versions()},
             forget_objective=self.forget_objective,
             peers=self._peers.setdefault(study.uuid, EpochMeans()),
         )
         self._runs[:] = [run]
         try:
-            run.run(summary, self.tell)
+            run.run(summary)
         finally:
             self._runs.clear()
 
@@ -205,11 +176,11 @@ class Worker:
         for study in studies:
             if study.uuid in self._settled:
                 continue
-            counts = self._call(partial(points.count_points, self.database, study.uuid))
-            nothing_left = self._call(partial(sweep_beside_others, self.database, study))
+            counts = self._call(partial(points.count_points, self.here.database, study.uuid))
+            nothing_left = self._call(partial(sweep_beside_others, self.here.database, study))
             if counts.is_settled and nothing_left:
                 self._settled.add(study.uuid)
-                self.notify(SETTLED, study.name)
+                self.here.notify(SETTLED, study.name)
             elif study.state == "open" or counts.running or not nothing_left:
                 all_settled = False
         return all_settled
@@ -222,7 +193,7 @@ class Worker:
         return min([LONGEST_IDLE_SECONDS, *(lease / 2 for lease in leases)])
 
     def _hold(self, study: StudyRecord, claim: Claim, lease_seconds: float) -> None:
-        points.beat(self.database, claim, lease_seconds=lease_seconds)
+        points.beat(self.here.database, claim, lease_seconds=lease_seconds)
         self._note("working", study.uuid, claim.point)
 
     @contextmanager
@@ -250,11 +221,11 @@ class Worker:
 
     def _note(self, state: str, study_uuid: str | None = None, point: int | None = None) -> None:
         fleet.note_worker(
-            self.database,
-            worker=self.name,
+            self.here.database,
+            worker=self.here.name,
             host=socket.gethostname(),
             pid=os.getpid(),
-            device=self.device,
+            device=self.here.device,
             state=state,
             versions=library_versions(),
             study_uuid=study_uuid,
@@ -264,9 +235,9 @@ class Worker:
     def _give_up(self) -> None:
         for run in list(self._runs):
             run.release()
-        self.tell("the grace period is over before the epoch: leaving")
-        assert self.overdue is not None
-        self.overdue()
+        self.here.tell("the grace period is over before the epoch: leaving")
+        assert self.here.overdue is not None
+        self.here.overdue()
 
     def _say_goodbye(self) -> None:
         try:
@@ -275,4 +246,4 @@ class Worker:
             log.debug("The database is away; nobody hears the goodbye.")
 
     def _call(self, call: Callable[[], Result]) -> Result:
-        return wait_for(lambda _: call(), stopped=self.stop.is_set, sleep=self.stop.wait)
+        return wait_for(lambda _: call(), stopped=self.here.stop.is_set, sleep=self.here.stop.wait)

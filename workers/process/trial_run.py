@@ -7,15 +7,12 @@ its point back. So whatever is cut off where, `storage.studies.sweeping` finds t
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from storage.database.engine import Database
 from storage.database.waiting import wait_for
 from storage.errors import DatabaseAwayError, LeaseLostError
 from storage.results.peers import EpochMeans
@@ -28,6 +25,7 @@ from workers.attempts.attempt import Attempt, Outcome, Pruned
 from workers.attempts.lease import Drained, Lease
 from workers.attempts.sampling import draw_params
 from workers.objective.memory import describe_out_of_memory, free_memory, is_out_of_memory
+from workers.process.circumstances import Circumstances
 from workers.pruning.named import make_pruner
 
 if TYPE_CHECKING:
@@ -61,44 +59,37 @@ class TrialRun:
     """One attempt of one worker.
 
     Attributes:
-        database: where.
+        here: the worker's database, device and folder for checkpoints, and how it is told to stop.
         study: of which study.
         claim: the right to work on the point.
         objective: evaluates it.
-        worker: name of the worker.
-        stop: set when the worker is told to stop.
-        seconds_left: of the grace period, once it is.
+        seconds_left: of the grace period, once the worker is told to stop.
         hold: holds the point for so many seconds.
         facts: what is kept with a complete trial besides what the objective says.
-        artifacts: the shared folder for checkpoints, if any.
-        device, per_device: what it computes on, and how many processes share that.
         forget_objective: frees what the objective holds, after it ran out of memory.
         peers: what this worker has read of the study's other points.
     """
 
-    database: Database
+    here: Circumstances
     study: StudyRecord
     claim: Claim
     objective: Objective
-    worker: str
-    stop: threading.Event
     seconds_left: Callable[[], float]
     hold: Callable[[float], None]
     facts: dict[str, Any]
-    artifacts: Path | None
-    device: str
-    per_device: int
     forget_objective: Callable[[], None]
     peers: EpochMeans
     trial_id: int | None = None
 
-    def run(self, summary: WorkerSummary, tell: Callable[[str], None]) -> None:
+    def run(self, summary: WorkerSummary) -> None:
         """Work on the point and settle it, or give it back; count and tell what became of it."""
         began = time.monotonic()
-        study, point = self.study, self.claim.point
+        study, point, tell = self.study, self.claim.point, self.here.tell
         lease_seconds = study.spec.study.lease_seconds
         try:
-            with Lease(self.hold, lease_seconds, stop=self.stop, seconds_left=self.seconds_left) as lease:
+            with Lease(
+                self.hold, lease_seconds, stop=self.here.stop, seconds_left=self.seconds_left
+            ) as lease:
                 attempt = self._start(lease)
                 line = self._evaluate(attempt, summary)
             seconds = time.monotonic() - began
@@ -108,7 +99,7 @@ class TrialRun:
             tell(f"{study.name} point {point}: lease lost, result dropped")
             self._end(trials.LOST)
         except (Drained, DatabaseAwayError):
-            if not self.stop.is_set():
+            if not self.here.stop.is_set():
                 raise
             summary.stopped += 1
             tell(f"{study.name} point {point}: {'given back' if self.release() else 'left behind'}")
@@ -118,10 +109,10 @@ class TrialRun:
         trial_id = self.trial_id
         try:
             if trial_id is not None:
-                self._briefly(lambda: trials.note_outcome(self.database, trial_id, trials.STOPPED))
-            self._briefly(lambda: points.release_point(self.database, self.claim))
+                self._briefly(lambda: trials.note_outcome(self.here.database, trial_id, trials.STOPPED))
+            self._briefly(lambda: points.release_point(self.here.database, self.claim))
             if trial_id is not None:
-                self._briefly(lambda: trials.end_trial(self.database, trial_id, trials.STOPPED))
+                self._briefly(lambda: trials.end_trial(self.here.database, trial_id, trials.STOPPED))
         except (LeaseLostError, DatabaseAwayError):
             log.warning("The point could not be given back; it is free when its lease runs out.")
             return False
@@ -131,19 +122,21 @@ class TrialRun:
         spec = self.study.spec
         trial_id, number = self._call(
             lambda: trials.start_trial(
-                self.database, self.study, self.claim, distributions(spec), self.worker
+                self.here.database, self.study, self.claim, distributions(spec), self.here.name
             )
         )
         self.trial_id = trial_id
         self._call(
-            lambda: points.note_trial(self.database, self.claim, trial_id=trial_id, trial_number=number)
+            lambda: points.note_trial(self.here.database, self.claim, trial_id=trial_id, trial_number=number)
         )
         params = self.claim.params
         if params is None:
-            params = self._call(lambda: draw_params(self.database, self.study, self.claim.point, trial_id))
-            self._call(partial(points.keep_params, self.database, self.claim, params))
+            params = self._call(
+                lambda: draw_params(self.here.database, self.study, self.claim.point, trial_id)
+            )
+            self._call(partial(points.keep_params, self.here.database, self.claim, params))
         return Attempt(
-            self.database,
+            self.here.database,
             self.study,
             self.claim,
             trial_id,
@@ -151,7 +144,7 @@ class TrialRun:
             params,
             lease,
             make_pruner(spec.pruner, spec.training.epochs, keeps_best=spec.study.objective != "last"),
-            self.artifacts,
+            self.here.artifacts,
             self.peers,
         )
 
@@ -161,7 +154,7 @@ class TrialRun:
         except Pruned as pruned:
             value = pruned.value if pruned.value == pruned.value else None
             attempt.finish(PRUNED, value)
-            self._call(lambda: trials.settle_trial(self.database, attempt.trial_id, PRUNED, value))
+            self._call(lambda: trials.settle_trial(self.here.database, attempt.trial_id, PRUNED, value))
             attempt.checkpoint.remove()
             summary.pruned += 1
             return "pruned (not a number)" if value is None else f"pruned at {value:.4f}"
@@ -185,7 +178,7 @@ class TrialRun:
             }
         )
         attempt.finish(COMPLETE, outcome.value)
-        self._call(lambda: trials.settle_trial(self.database, attempt.trial_id, COMPLETE, outcome.value))
+        self._call(lambda: trials.settle_trial(self.here.database, attempt.trial_id, COMPLETE, outcome.value))
         attempt.checkpoint.remove()
 
     def _fail(self, attempt: Attempt, error: Exception) -> str:
@@ -194,18 +187,20 @@ class TrialRun:
             text = describe_out_of_memory(
                 error,
                 batch_size=attempt.hyperparameters.get("batch_size"),
-                per_device=self.per_device,
-                device=self.device,
+                per_device=self.here.per_device,
+                device=self.here.device,
             )
             # The traceback holds the frames, and they hold the arrays.
             error.__traceback__ = None
             self.forget_objective()
             free_memory()
         text = text[:ERROR_CHARACTERS]
-        self._call(lambda: trials.note_outcome(self.database, attempt.trial_id, trials.FAILED, error=text))
+        self._call(
+            lambda: trials.note_outcome(self.here.database, attempt.trial_id, trials.FAILED, error=text)
+        )
         retries = attempt.study.spec.study.retries
         settled = self._call(
-            lambda: points.fail_point(self.database, attempt.claim, error=text, retries=retries)
+            lambda: points.fail_point(self.here.database, attempt.claim, error=text, retries=retries)
         )
         self._end(trials.FAILED)
         if settled:
@@ -215,10 +210,10 @@ class TrialRun:
     def _end(self, outcome: str) -> None:
         trial_id = self.trial_id
         if trial_id is not None:
-            self._call(lambda: trials.end_trial(self.database, trial_id, outcome))
+            self._call(lambda: trials.end_trial(self.here.database, trial_id, outcome))
 
     def _briefly(self, call: Callable[[], Result]) -> Result:
         return wait_for(lambda _: call(), give_up_after=RELEASE_SECONDS)
 
     def _call(self, call: Callable[[], Result]) -> Result:
-        return wait_for(lambda _: call(), stopped=self.stop.is_set, sleep=self.stop.wait)
+        return wait_for(lambda _: call(), stopped=self.here.stop.is_set, sleep=self.here.stop.wait)

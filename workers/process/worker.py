@@ -13,52 +13,34 @@ from pathlib import Path
 from typing import Any
 
 from storage.data.datasets import Dataset, load_dataset
-from storage.database.engine import Database
 from storage.errors import DataError, FeaturesError, ModelError, SpecError, WeightsError
 from storage.studies.points import count_points
 from storage.studies.study import StudyRecord, find_study, list_studies, load_study
 from storage.studies.sweeping import sweep
 from workers.attempts.lease import Drained
 from workers.objective.keras_objective import Objective, prepare_objective
+from workers.process.circumstances import Circumstances
 from workers.process.loop import StudyRefused, Worker, WorkerSummary
-from workers.process.notices import GRACE_SECONDS
 
 log = logging.getLogger(__name__)
 
-Report = Callable[[str, int, int], None]
-"""Told what is done, how much of it is done, and how much there is."""
-
 
 def run_worker(
-    database: Database,
+    here: Circumstances,
     study_names: Sequence[str] | None,
     data_folders: Sequence[Path],
     cache: Path,
     *,
     forever: bool = False,
-    tell: Callable[[str], None] = log.info,
-    report: Report | None = None,
-    stop: threading.Event | None = None,
-    device: str = "",
-    per_device: int = 1,
-    artifacts: Path | None = None,
-    notify: Callable[[str, str], None] = lambda kind, study: None,
-    after_trial: Callable[[StudyRecord], None] | None = None,
-    grace_seconds: float = GRACE_SECONDS,
-    overdue: Callable[[], None] | None = None,
 ) -> WorkerSummary:
     """Serve studies until every point of them is done or failed.
 
     Args:
-        database: where the studies are.
+        here: the database, the device, how the worker is told to stop, and who hears of it.
         study_names: which to serve, first served first; None for every open study whose data is here.
         data_folders: the dataset folders of this machine; the folder noted when a study was made is tried too.
         cache: where features are kept.
         forever: wait for new points and studies instead of leaving.
-        tell: told one line of text for each study and after each trial.
-        report: told of the progress of long preparations.
-        stop: set it to drain the worker; SIGTERM and SIGINT do so inside `draining_on_signals`.
-        device, per_device, artifacts, notify, after_trial, grace_seconds, overdue: as `workers.process.loop.Worker` has them.
 
     Raises:
         StudyNotFoundError: a named study does not exist.
@@ -66,15 +48,15 @@ def run_worker(
         FeaturesError: this machine's features are not those of the study.
         WeightsError: the backbone's weights are missing.
     """
-    stop = stop or threading.Event()
-    shelf = _Shelf(database, data_folders, cache, stop, report, tell)
+    database = here.database
+    shelf = _Shelf(here, data_folders, cache)
     if study_names:
         for name in study_names:
             shelf.require(load_study(database, name))
     elif not forever and not shelf.unfinished(list_studies(database)):
         for study in shelf.serveable(list_studies(database)):
             sweep(database, study)
-        tell("no open study whose data is on this machine; nothing to do (--data names dataset folders)")
+        here.tell("no open study whose data is on this machine; nothing to do (--data names dataset folders)")
         return WorkerSummary()
 
     def studies() -> list[StudyRecord]:
@@ -84,20 +66,7 @@ def run_worker(
         return shelf.serveable(list_studies(database))
 
     find_objective = shelf.find_objective if not study_names else shelf.prepare
-    worker = Worker(
-        database,
-        find_objective,
-        stop,
-        device=device or describe_device(),
-        tell=tell,
-        per_device=per_device,
-        artifacts=artifacts,
-        forget_objective=shelf.forget,
-        grace_seconds=grace_seconds,
-        overdue=overdue,
-        notify=notify,
-        after_trial=after_trial,
-    )
+    worker = Worker(here, find_objective, shelf.forget)
     return worker.run(studies, forever=forever)
 
 
@@ -124,30 +93,13 @@ def draining_on_signals(stop: threading.Event, tell: Callable[[str], None] = log
             signal.signal(number, handler)
 
 
-def describe_device() -> str:
-    """What this process computes on, without starting TensorFlow."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return f"GPU {visible}" if visible not in (None, "", "-1") else "CPU"
-
-
 class _Shelf:
     """The data sets of this machine, and the objective of the study in work; one at a time, for memory's sake."""
 
-    def __init__(
-        self,
-        database: Database,
-        folders: Sequence[Path],
-        cache: Path,
-        stop: threading.Event,
-        report: Report | None,
-        tell: Callable[[str], None],
-    ) -> None:
-        self._database = database
+    def __init__(self, here: Circumstances, folders: Sequence[Path], cache: Path) -> None:
+        self._here = here
         self._folders = list(folders)
         self._cache = cache
-        self._stop = stop
-        self._report = report
-        self._tell = tell
         self._datasets: dict[str, Dataset] = {}
         for folder in self._folders:
             dataset = load_dataset(folder)
@@ -179,7 +131,7 @@ class _Shelf:
         return [
             study
             for study in self.serveable(studies)
-            if not count_points(self._database, study.uuid).is_settled
+            if not count_points(self._here.database, study.uuid).is_settled
         ]
 
     def prepare(self, study: StudyRecord) -> Objective:
@@ -190,11 +142,15 @@ class _Shelf:
             self._current = (
                 study.uuid,
                 prepare_objective(
-                    self._database, study, dataset, self._cache, partial(self._heed, "extracting features")
+                    self._here.database,
+                    study,
+                    dataset,
+                    self._cache,
+                    partial(self._heed, "extracting features"),
                 ),
             )
             # A first trial may take an hour: until then a log would be empty.
-            self._tell(f"{study.name}: taking points, with the data of {dataset.folder}")
+            self._here.tell(f"{study.name}: taking points, with the data of {dataset.folder}")
         return self._current[1]
 
     def forget(self) -> None:
@@ -207,7 +163,7 @@ class _Shelf:
             return self.prepare(study)
         except (DataError, FeaturesError, ModelError, SpecError, WeightsError) as error:
             self._refused.add(study.uuid)
-            self._tell(f"{study.name}: this machine cannot serve it. {error}")
+            self._here.tell(f"{study.name}: this machine cannot serve it. {error}")
             raise StudyRefused from error
 
     def _find(self, study: StudyRecord) -> Dataset | None:
@@ -222,7 +178,7 @@ class _Shelf:
         return self._datasets.get(study.fingerprint)
 
     def _heed(self, what: str, done: int, total: int) -> None:
-        if self._stop.is_set():
+        if self._here.stop.is_set():
             raise Drained
-        if self._report is not None:
-            self._report(what, done, total)
+        if self._here.report is not None:
+            self._here.report(what, done, total)

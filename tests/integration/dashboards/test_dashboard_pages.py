@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from storage.studies.publishing import begin_publishing, end_publishing
 from storage.studies.study import StudyRecord
 from tests.generated_studies import reference_study, regime_two_study, sized_study
 from tests.studies import PretendObjective, make_study
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 
@@ -110,7 +110,7 @@ def test_a_worker_keeps_the_pages_fresh_and_publishes_the_end(sqlite: Database) 
             warnings.simplefilter("ignore")
             calls.append(get_note(page).partition("** of")[0].partition(" points settled")[0])
 
-    worker = Worker(sqlite, lambda _: PretendObjective(), threading.Event(), after_trial=publish)
+    worker = Worker(Circumstances(sqlite, after_trial=publish), lambda _: PretendObjective())
     worker.run(lambda: [study])
     assert len(calls) == 5
     # The first trial and the last are published; those between fall into the pause.

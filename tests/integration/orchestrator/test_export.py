@@ -23,6 +23,7 @@ from storage.studies.point_records import PointRecord
 from storage.studies.points import list_points
 from storage.studies.study import StudyRecord, load_study, stop_study
 from tests.studies import PretendObjective, claim, expire, make_row, make_spec, make_study, rising_auc
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 
@@ -34,13 +35,13 @@ def database(sqlite_url: str) -> Iterator[Database]:
 
 
 def work(database: Database, study: StudyRecord, auc: Callable[[int, int, int], float] = rising_auc) -> None:
-    worker = Worker(database, lambda _: PretendObjective(auc), threading.Event())
+    worker = Worker(Circumstances(database), lambda _: PretendObjective(auc))
     worker.run(lambda: [load_study(database, study.name)])
 
 
 def work_one(database: Database, study: StudyRecord) -> None:
     stop = threading.Event()
-    Worker(database, lambda _: PretendObjective(), stop, tell=lambda _: stop.set()).run(
+    Worker(Circumstances(database, stop, tell=lambda _: stop.set()), lambda _: PretendObjective()).run(
         lambda: [load_study(database, study.name)]
     )
 

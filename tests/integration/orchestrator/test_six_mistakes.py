@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from storage.studies.study import StudyRecord, create_study, load_study
 from tests.pictures import draw_image, write_table
 from tests.studies import PretendFold, PretendObjective, make_study, rising_auc
 from workers.objective.canary import refuse_idle, try_parameters
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 PATIENTS = 72
@@ -75,7 +75,7 @@ def plan(dataset: Dataset, folder: Path, *accepted: str) -> tuple[StudySpec, dic
 
 
 def work(database: Database, study: StudyRecord, objective: PretendObjective) -> None:
-    Worker(database, lambda _: objective, threading.Event()).run(lambda: [load_study(database, study.name)])
+    Worker(Circumstances(database), lambda _: objective).run(lambda: [load_study(database, study.name)])
 
 
 def test_mistake_1_a_batch_size_that_was_never_applied(database: Database) -> None:

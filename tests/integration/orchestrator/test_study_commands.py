@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from storage.database.opening import open_database
 from storage.studies.study import create_study, load_study, stop_study
 from tests.pictures import make_data
 from tests.studies import PretendObjective, make_spec, make_study
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 Run = Callable[..., tuple[int, str]]
@@ -49,7 +49,7 @@ def work_off(url: str, *names: str) -> None:
     with closing(open_database(url)) as database:
         for name in names:
             make_study(database, name, points=2)
-            Worker(database, lambda _: PretendObjective(), threading.Event()).run(
+            Worker(Circumstances(database), lambda _: PretendObjective()).run(
                 lambda name=name: [load_study(database, name)]  # type: ignore[misc]
             )
 
@@ -77,7 +77,7 @@ def test_known_warnings_are_one_line_and_an_accepted_error_is_repeated(run: Run,
         create_study(
             database, make_spec("first", points=1), [{"batch_size": 16}], data_folder="", facts=facts
         )
-        Worker(database, lambda _: PretendObjective(), threading.Event()).run(
+        Worker(Circumstances(database), lambda _: PretendObjective()).run(
             lambda: [load_study(database, "first")]
         )
     short = (

@@ -30,6 +30,7 @@ from tests.conftest import REPOSITORY
 from tests.postgres import USER, PostgresServer
 from tests.studies import PretendObjective, claim, make_study
 from workers.process import loop
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker, WorkerSummary
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -164,7 +165,7 @@ def test_deleting_takes_the_study_from_its_workers_first(database_url: str) -> N
         found = find_study(other, "small")
         return [found] if found else []
 
-    worker = Worker(other, lambda _: PretendObjective(seconds=0.02), threading.Event(), tell=told.append)
+    worker = Worker(Circumstances(other, tell=told.append), lambda _: PretendObjective(seconds=0.02))
     thread = threading.Thread(target=lambda: summary.append(worker.run(studies)))
     thread.start()
     while points.list_points(database, study.uuid)[0].epoch < 2:
@@ -207,7 +208,7 @@ def test_a_worker_is_shown_from_its_start_and_while_it_prepares_a_study(
     seen: list[list[tuple[str, str | None]]] = []
     with closing(open_database(sqlite_url)) as database:
         make_study(database, points=1)
-        Worker(database, prepare, threading.Event()).run(list_studies)
+        Worker(Circumstances(database), prepare).run(list_studies)
         assert seen[:3] == [[("starting", None)], [("preparing", "small")], [("working", "small")]]
         assert look() == []
 
@@ -226,7 +227,8 @@ def test_the_fleet_and_what_is_left_are_shown(sqlite_url: str, run_orch: Run, tm
 
     shown: list[dict] = []
     worker = Worker(
-        database, lambda _: PretendObjective(before=note_and_stop), stop, name="w", device="GPU 3"
+        Circumstances(database, stop, name="w", device="GPU 3"),
+        lambda _: PretendObjective(before=note_and_stop),
     )
     worker.run(lambda: [load_study(database, "small")])
     (at_work,) = shown[0]["workers"]

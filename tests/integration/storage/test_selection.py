@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from storage.studies.study import StudyRecord, create_study, load_study
 from storage.trust.selection import judge_selection
 from storage.trust.verdict import describe_selection
 from tests.studies import PretendObjective, make_study
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 
@@ -40,7 +40,7 @@ def noisy_auc(point: int, fold: int, epoch: int) -> float:
 
 
 def work(database: Database, study: StudyRecord) -> None:
-    Worker(database, lambda _: PretendObjective(auc=noisy_auc), threading.Event()).run(
+    Worker(Circumstances(database), lambda _: PretendObjective(auc=noisy_auc)).run(
         lambda: [load_study(database, study.name)]
     )
 

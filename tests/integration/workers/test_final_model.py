@@ -68,6 +68,7 @@ def make_images(folder: Path, patients: int, first_seed: int = 0) -> tuple[Path,
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    from workers.process.circumstances import Circumstances
     from workers.process.worker import run_worker
 
     folder = tmp_path_factory.mktemp("final")
@@ -103,7 +104,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
         study = create_study(
             database, spec, [{"batch_size": 8}], data_folder=str(dataset.folder), facts={"images": 1}
         )
-        run_worker(database, ["small"], [dataset.folder], folder / "cache")
+        run_worker(Circumstances(database), ["small"], [dataset.folder], folder / "cache")
         (folder / "best.json").write_text(to_json(best_document(database, study)))
     finally:
         database.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterator
 
@@ -16,6 +15,7 @@ from storage.studies import points, sweeping, trials
 from storage.studies import study as studies
 from tests.studies import PretendObjective, claim, expire, make_study
 from workers.attempts.attempt import Attempt
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -42,7 +42,7 @@ def test_a_worker_holds_one_session_of_the_server(database: Database) -> None:
     def look(attempt: Attempt) -> None:
         held.append(count_sessions(database))
 
-    worker = Worker(database, lambda _: PretendObjective(before=look), threading.Event())
+    worker = Worker(Circumstances(database), lambda _: PretendObjective(before=look))
     worker.run(lambda: [studies.load_study(database, "small")])
     assert held == [1, 1]
     assert count_sessions(database) == 1

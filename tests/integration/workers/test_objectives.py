@@ -33,6 +33,7 @@ from storage.trust.selection import judge_selection
 from tests.studies import PretendObjective, make_study
 from workers.attempts.attempt import Attempt, Outcome
 from workers.cross_validation.cross_validate import cross_validate
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 FOLDS, EPOCHS, POINTS = 3, 4, 5
@@ -91,7 +92,7 @@ class KerasTrials:
     def work(self, database: Database, study: StudyRecord, artifacts: Path | None = None) -> None:
         """Let one worker work until it is done or stopped."""
         self.stop.clear()
-        worker = Worker(database, lambda _: self, self.stop, artifacts=artifacts)
+        worker = Worker(Circumstances(database, self.stop, artifacts=artifacts), lambda _: self)
         worker.run(lambda: [load_study(database, study.name)])
 
 
@@ -198,7 +199,7 @@ def test_values_are_those_of_the_metric_whatever_stops_and_prunes(
 
 def pretend(database: Database, study: StudyRecord, **options: Any) -> None:
     """Let a worker go through a study by formula."""
-    Worker(database, lambda _: PretendObjective(**options), threading.Event()).run(
+    Worker(Circumstances(database), lambda _: PretendObjective(**options)).run(
         lambda: [load_study(database, study.name)]
     )
 

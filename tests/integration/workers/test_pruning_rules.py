@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from storage.results import ledger
 from storage.studies import points
 from storage.studies import study as studies
 from tests.studies import PretendObjective, claim, make_row, make_study, rising_auc
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker, WorkerSummary
 
 
@@ -27,7 +27,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 def outcomes(database: Database, study: studies.StudyRecord, objective: PretendObjective) -> list[str | None]:
     """Work a study off; what became of each point."""
-    Worker(database, lambda _: objective, threading.Event()).run(
+    Worker(Circumstances(database), lambda _: objective).run(
         lambda: [studies.load_study(database, study.name)]
     )
     return [record.outcome for record in points.list_points(database, study.uuid)]
@@ -63,7 +63,7 @@ def test_workers_that_begin_together_stop_a_weak_trial_before_one_is_complete(
     rows = [make_row(held.point, fold, 1, val_auc=0.9) for fold in range(study.spec.cv.folds)]
     ledger.record_epochs(database, held, "same", rows, epoch=1, lease_seconds=60 if leader_lives else -1)
     objective = PretendObjective(auc=lambda point, fold, epoch: 0.6)
-    worker, summary = Worker(database, lambda _: objective, threading.Event()), WorkerSummary()
+    worker, summary = Worker(Circumstances(database), lambda _: objective), WorkerSummary()
     while not summary.pruned and not summary.complete:
         worker._serve_one([study], summary)
     assert (summary.pruned, summary.complete) == ((1, 0) if leader_lives else (0, 1))

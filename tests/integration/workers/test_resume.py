@@ -19,6 +19,7 @@ from storage.studies import points, trials
 from storage.studies.study import StudyRecord, load_study
 from tests.studies import PretendObjective, expire, make_study, rising_auc
 from workers.attempts.attempt import Attempt
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker, WorkerSummary
 
 
@@ -58,10 +59,8 @@ class Bench:
         """Let one worker work until it is done or stopped."""
         self.stop.clear()
         worker = Worker(
-            self.database,
+            Circumstances(self.database, self.stop, artifacts=self.artifacts),
             lambda _: PretendObjective(auc=self.auc),
-            self.stop,
-            artifacts=self.artifacts,
         )
         return worker.run(lambda: [load_study(self.database, self.study.name)])
 
@@ -188,12 +187,9 @@ def test_running_out_of_memory_fails_the_point_and_names_what_to_change(database
             raise ResourceExhaustedError("OOM when allocating tensor with shape[4096,2048]")
 
     worker = Worker(
-        database,
+        Circumstances(database, device="GPU 1", per_device=3),
         lambda _: PretendObjective(before=exhaust),
-        threading.Event(),
-        device="GPU 1",
-        per_device=3,
-        forget_objective=lambda: freed.append(True),
+        lambda: freed.append(True),
     )
     summary = worker.run(lambda: [load_study(database, study.name)])
     assert (summary.failed, summary.complete, freed) == (1, 1, [True])

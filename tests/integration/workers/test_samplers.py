@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import optuna
 import pytest
 
@@ -12,6 +10,7 @@ from storage.spec.study import parse
 from storage.studies.points import list_points
 from storage.studies.study import create_study
 from tests.studies import PretendObjective, make_spec
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 POINTS = 14
@@ -27,7 +26,7 @@ def test_every_point_is_filled_by_the_sampler_and_settled(sqlite_url: str, sampl
     document = make_spec(points=POINTS).model_dump(mode="json")
     spec = parse({**document, "search": search, "sampler": {"name": sampler}}, source="a test")
     study = create_study(database, spec, [None] * POINTS, data_folder="", facts={})
-    summary = Worker(database, lambda _: PretendObjective(), threading.Event()).run(lambda: [study])
+    summary = Worker(Circumstances(database), lambda _: PretendObjective()).run(lambda: [study])
     assert summary.complete == POINTS
     params = [point.params for point in list_points(database, study.uuid)]
     # Two parents that are alike have a child like them.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tests.pictures import make_data
 from tests.studies import PretendObjective, make_study
 from workers.attempts.attempt import Attempt
 from workers.objective.memory import choose_schedule, count_lenet_weights
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 
@@ -84,7 +84,7 @@ def test_running_out_of_memory_fails_the_point_says_what_needs_less_and_goes_on(
     database = open_database(sqlite_url)
     study = make_study(database, points=3, **{"study.retries": 0})
     objective = PretendObjective(before=exhaust)
-    worker = Worker(database, lambda _: objective, threading.Event(), device="GPU 1", per_device=2)
+    worker = Worker(Circumstances(database, device="GPU 1", per_device=2), lambda _: objective)
     summary = worker.run(lambda: [load_study(database, study.name)])
     assert (summary.failed, summary.complete) == (1, 2)
     error = str(list_points(database, study.uuid)[0].error)

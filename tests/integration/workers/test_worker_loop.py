@@ -23,6 +23,7 @@ from storage.studies import study as studies
 from tests.studies import PretendFold, PretendObjective, claim, expire, make_row, make_study, rising_auc
 from workers.attempts.attempt import Attempt
 from workers.process import worker
+from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker, WorkerSummary
 
 
@@ -41,7 +42,7 @@ def work(
     stop: threading.Event | None = None,
 ) -> WorkerSummary:
     """Run one worker until the study is settled or `stop` is set."""
-    worker = Worker(database, lambda _: objective, stop or threading.Event())
+    worker = Worker(Circumstances(database, stop or threading.Event()), lambda _: objective)
     return worker.run(lambda: [studies.load_study(database, study.name)])
 
 
@@ -267,7 +268,7 @@ def test_a_lost_lease_drops_the_result(database: Database) -> None:
             expire(database, attempt.claim)
             stolen.append(claim(database, study, worker="thief"))
 
-    worker = Worker(database, lambda _: PretendObjective(before=steal), threading.Event())
+    worker = Worker(Circumstances(database), lambda _: PretendObjective(before=steal))
     summary = WorkerSummary()
     worker._serve_one([study], summary)
     assert summary.lost == 1
@@ -279,7 +280,7 @@ def test_a_deleted_study_ends_the_attempt_quietly(database: Database) -> None:
     study = make_study(database, points=1)
     objective = PretendObjective(before=lambda attempt: studies.delete_study(database, attempt.study))
     summary = WorkerSummary()
-    Worker(database, lambda _: objective, threading.Event())._serve_one([study], summary)
+    Worker(Circumstances(database), lambda _: objective)._serve_one([study], summary)
     assert summary.lost == 1
 
 
@@ -306,7 +307,7 @@ def test_an_objective_that_cannot_be_made_ends_the_worker_before_it_claims(datab
         raise OrchError("no weights here")
 
     with pytest.raises(OrchError, match="no weights"):
-        Worker(database, refuse, threading.Event()).run(lambda: [study])
+        Worker(Circumstances(database), refuse).run(lambda: [study])
     assert points.count_points(database, study.uuid).running == 0
 
 
@@ -318,6 +319,6 @@ def test_a_worker_says_what_it_works_on_before_its_first_trial_is_over(
     monkeypatch.setattr(worker, "load_dataset", lambda _: here)
     monkeypatch.setattr(worker, "prepare_objective", lambda *_: PretendObjective())
     told: list[str] = []
-    worker.run_worker(database, ["small"], [tmp_path], tmp_path / "cache", tell=told.append)
+    worker.run_worker(Circumstances(database, tell=told.append), ["small"], [tmp_path], tmp_path / "cache")
     assert told[0] == f"small: taking points, with the data of {tmp_path}"
     assert [line.partition(" (")[0] for line in told[1:]] == ["small trial 0", "small trial 1"]
