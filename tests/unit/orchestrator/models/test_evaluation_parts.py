@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.orchestrator.models.test_clinical_reports import TARGETS, image
 
 from orchestrator.models.evaluation import check_columns, read_thresholds
 from orchestrator.models.repeats import read_repeats
@@ -21,6 +20,7 @@ from orchestrator.terminal.console import show_interval, without_nan
 from storage.errors import DataError, UsageError
 from storage.files.model_files import TrainingRecord
 from storage.metrics.thresholds import choose_thresholds, choose_youden
+from tests.unit.orchestrator.models.test_clinical_reports import TARGETS, image
 
 NO_CARD = Path("somebody-elses.h5")
 

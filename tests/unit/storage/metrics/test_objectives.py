@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from tests.unit.workers.training.test_early_stopping import CountingTrainer
 
 from orchestrator.planning.regimes import build_spec, tell_metric
 from orchestrator.planning.review import metric_warnings
@@ -18,6 +17,7 @@ from storage.metrics.objectives import AUC, METRICS, find_metric
 from storage.results.ledger import FoldEpoch
 from storage.trust import bias
 from tests.studies import make_row, make_spec
+from tests.unit.workers.training.test_early_stopping import CountingTrainer
 from workers.cross_validation.fold import judge, require_value
 from workers.training.early_stopping import PatientFold
 from workers.training.fold_trainer import EpochResult
