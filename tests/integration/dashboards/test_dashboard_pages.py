@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from optuna_dashboard import get_note
-from tests.unit.test_login import Browser
 
 from dashboards.pages.notes import escape, write_study_note
 from dashboards.pages.publish import CARD_HEIGHT, Publisher, draw_published, publish_study
@@ -26,6 +25,7 @@ from storage.studies.publishing import begin_publishing, end_publishing
 from storage.studies.study import StudyRecord
 from tests.generated_studies import reference_study, regime_two_study, sized_study
 from tests.studies import PretendObjective, make_study
+from tests.unit.dashboards.server.test_login import Browser
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 

@@ -141,7 +141,7 @@ def test_the_shared_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_packages_from_two_places_are_named(tmp_path: Path) -> None:
     (tmp_path / "dashboards").mkdir()
     (tmp_path / "dashboards" / "__init__.py").write_text("")
-    program = "from orchestrator.doctor import check_installation as c; print(c().status, c().text)"
+    program = "from orchestrator.machine.doctor import check_installation as c; print(c().status, c().text)"
     assert doctor.check_installation().status == OK
     ran = subprocess.run(
         [sys.executable, "-c", program],

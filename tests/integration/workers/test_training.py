@@ -334,7 +334,7 @@ def test_a_head_is_an_ordinary_keras_model_that_can_be_saved(tmp_path) -> None:
 DIGEST_SCRIPT = """
 import hashlib, sys
 sys.path.insert(0, {folder!r})
-from workers import devices
+from workers.device import preparation as devices
 devices.prepare(1, 2)
 import test_training as here
 trainer = here.start(here.make_spec(model={{"head": (256, 64)}}), here.make_features(), batch_size=16, dropout_rate=0.2)

@@ -27,7 +27,7 @@ STEP = {"learning_rate": 0.01, "epsilon": 1e-7, "beta_1": 0.9, "beta_2": 0.999, 
 COUNT_THREADS = """
 import contextlib
 from pathlib import Path
-from workers import devices
+from workers.device import preparation as devices
 devices.prepare(3)
 names = []
 for each in Path("/proc/self/task").iterdir():
