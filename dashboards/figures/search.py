@@ -220,10 +220,10 @@ def _order(view: StudyView) -> tuple[str, str]:
 def _cell_text(x: int, y: int, point: PointRecord, scale: dict[str, Any]) -> dict[str, Any]:
     text = {"failed": "failed", "claimed": "running", "open": "open"}.get(point.state, "not a number")
     font: dict[str, Any] = {"size": 12}
-    if point.outcome == "COMPLETE" and point.value is not None:
+    if point.is_complete:
         text = f"<b>{point.value:.4f}</b>"
         middle = (scale["cmin"] + scale["cmax"]) / 2
-        font["color"] = "#ffffff" if point.value < middle else "#1f2430"
+        font["color"] = "#ffffff" if (point.value or 0.0) < middle else "#1f2430"
     elif point.outcome == "PRUNED" and point.value is not None:
         text = f"{point.value:.4f}<br>@{point.epoch}"
     return {"x": x, "y": y, "text": text, "showarrow": False, "font": font}

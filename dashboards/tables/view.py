@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from storage.database.engine import Database
+from storage.metrics.judging import find_peak
 from storage.metrics.objectives import Metric
 from storage.results.ledger import EpochMean, FoldEpoch, read_curves, read_mean_curves
 from storage.studies.attempts import AttemptRecord, list_attempts
-from storage.studies.point_records import PointCounts, PointRecord, count_points, list_points
+from storage.studies.point_records import PointCounts, PointRecord, count_points, list_points, rank_points
 from storage.studies.study import StudyRecord
 
 EXAMPLES = 9
@@ -58,12 +61,7 @@ class StudyView:
     @cached_property
     def ranked(self) -> list[PointRecord]:
         """Complete points, best first; of equals the earliest."""
-        complete = [
-            point
-            for point in self.points
-            if point.outcome == "COMPLETE" and point.value is not None and not math.isnan(point.value)
-        ]
-        return sorted(complete, key=lambda point: (-float(point.value or 0), point.point))
+        return rank_points(self.points)
 
     @property
     def best(self) -> PointRecord | None:
@@ -192,8 +190,8 @@ def fold_spread(values: Sequence[float]) -> float | None:
 
 def peak_epoch(means: Sequence[EpochMean]) -> int | None:
     """The epoch at which the mean validation score was highest, the first of equals."""
-    known = [row for row in means if not math.isnan(row.score)]
-    return max(known, key=lambda row: (row.score, -row.epoch)).epoch if known else None
+    peak = find_peak(np.array([row.score for row in means], np.float64)) if means else None
+    return None if peak is None else means[peak].epoch
 
 
 @dataclass(frozen=True)

@@ -5,43 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from orchestrator.terminal.console import without_nan
 from orchestrator.versions import library_versions
 from storage.errors import NothingToExportError
-from storage.metrics.objectives import Metric
+from storage.metrics.judging import Array, mean_known
 from storage.spec.study import StudySpec
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.results.ledger import FoldEpoch
-    from storage.studies.points import PointCounts, PointRecord
+    from storage.studies.point_records import PointCounts, PointRecord
     from storage.studies.study import StudyRecord
 
 SCHEMA = "orch.best/1"
-
-
-@dataclass(frozen=True)
-class CommonEpoch:
-    """The folds of one trial at one epoch that all share.
-
-    Attributes:
-        epoch: the epoch, from 1.
-        fold_values: validation score of each fold at that epoch, NaN where undefined.
-        value: their mean.
-        last_epoch: the last epoch of the trial; the same as `epoch` when training longer might have helped.
-    """
-
-    epoch: int
-    fold_values: list[float]
-    value: float
-    last_epoch: int
 
 
 def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
@@ -50,8 +34,7 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
     Raises:
         NothingToExportError: the study has no complete trial.
     """
-    from storage.results.ledger import read_curves
-    from storage.studies.points import count_points, list_points
+    from storage.studies.point_records import best_point, count_points, list_points
 
     points = list_points(database, study.uuid)
     counts = count_points(database, study.uuid)
@@ -63,12 +46,17 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
             f"{counts.open + counts.running} are not finished.",
             next_step=f"Run `orch worker {study.name}` until a trial completes, or see `orch study show {study.name}`.",
         )
-    from storage.trust.selection import judge_selection
+    from storage.trust.selection import judge_selection, read_judged
 
-    curves = read_curves(database, study.uuid, best.point)
-    common = find_common_epoch(curves, study.spec.study.objective, study.spec.metric)
-    document = assemble_best(study, best, counts, common)
-    document["selection"] = without_nan(judge_selection(database, study))
+    judged = read_judged(database, study, points)
+    if judged is None or judged.points[0].point != best.point:
+        raise NothingToExportError(
+            "The ledger holds no epoch of the best trial.",
+            why="Its rows were deleted, or the study was made with another version of orch.",
+        )
+    epoch = judged.epochs[0]
+    document = assemble_best(study, best, counts, epoch, judged.curves[0][:, epoch - 1])
+    document["selection"] = without_nan(judge_selection(database, study, judged))
     document["trained_on"] = without_nan(read_circumstances(database, study, best))
     return document
 
@@ -89,47 +77,19 @@ def read_circumstances(database: Database, study: StudyRecord, best: PointRecord
     }
 
 
-def best_point(points: Iterable[PointRecord]) -> PointRecord | None:
-    """Return the complete point with the highest value, the earliest of equals, or None."""
-    complete = [
-        point
-        for point in points
-        if point.outcome == "COMPLETE" and point.value is not None and not math.isnan(point.value)
-    ]
-    return max(complete, key=lambda point: (point.value, -point.point), default=None)
-
-
-def find_common_epoch(curves: Sequence[FoldEpoch], objective: str, metric: Metric) -> CommonEpoch:
-    """Return the epoch at which a trial is judged: the last one for "last", else that of the highest mean.
-
-    A fold that stopped early carries its last value on.
-
-    Raises:
-        NothingToExportError: the ledger holds no epoch of this trial.
-    """
-    if not curves:
-        raise NothingToExportError(
-            "The ledger holds no epoch of the best trial.",
-            why="Its rows were deleted, or the study was made with another version of orch.",
-        )
-    by_fold: dict[int, dict[int, float]] = {}
-    for row in curves:
-        by_fold.setdefault(row.fold, {})[row.epoch] = metric.score(row)
-    last = max(row.epoch for row in curves)
-    columns = [_carry_on(by_fold[fold], last) for fold in sorted(by_fold)]
-    means = [_mean(list(values)) for values in zip(*columns, strict=True)]
-    ranked = [-math.inf if math.isnan(mean) else mean for mean in means]
-    place = last - 1 if objective == "last" else ranked.index(max(ranked))
-    return CommonEpoch(place + 1, [column[place] for column in columns], means[place], last)
-
-
 def assemble_best(
-    study: StudyRecord, best: PointRecord, counts: PointCounts, common: CommonEpoch
+    study: StudyRecord, best: PointRecord, counts: PointCounts, epoch: int, fold_values: Array
 ) -> dict[str, Any]:
-    """Put together what best.json holds, from what was read."""
-    finite = [value for value in common.fold_values if not math.isnan(value)]
-    # The same number as in every other table, where the two differ only by the order of a sum.
-    is_objective = best.value is not None and math.isclose(common.value, best.value, abs_tol=1e-12)
+    """Put together what best.json holds, from what was read.
+
+    Args:
+        study: which.
+        best: its best point.
+        counts: of its points.
+        epoch: the common epoch that the best is judged at, from 1.
+        fold_values: shape (folds,): the scores of its folds at that epoch, NaN where undefined.
+    """
+    known = fold_values[~np.isnan(fold_values)].tolist()
     document = {
         "schema": SCHEMA,
         "study": study.name,
@@ -137,11 +97,11 @@ def assemble_best(
         "trial": best.trial_number,
         "point": best.point,
         "metric": study.spec.metric.name,
-        "value": best.value if is_objective else common.value,
-        "fold_values": common.fold_values,
-        "value_sd": statistics.stdev(finite) if len(finite) > 1 else None,
-        "best_epoch": common.epoch,
-        "best_epoch_is_last": common.epoch == common.last_epoch,
+        "value": mean_known(fold_values),
+        "fold_values": fold_values.tolist(),
+        "value_sd": statistics.stdev(known) if len(known) > 1 else None,
+        "best_epoch": epoch,
+        "best_epoch_is_last": epoch == study.spec.training.epochs,
         "objective": study.spec.study.objective,
         "objective_value": best.value,
         "params": best.params or {},
@@ -242,19 +202,6 @@ def spec_toml(spec: StudySpec) -> str:
 def to_json(document: dict[str, Any]) -> str:
     """Return a document as the text of a JSON file."""
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _carry_on(values: dict[int, float], last: int) -> list[float]:
-    carried, current = [], math.nan
-    for epoch in range(1, last + 1):
-        current = values.get(epoch, current)
-        carried.append(current)
-    return carried
-
-
-def _mean(values: list[float]) -> float:
-    finite = [value for value in values if not math.isnan(value)]
-    return statistics.fmean(finite) if finite else math.nan
 
 
 def _csv(header: list[str], rows: Iterable[Sequence[Any]]) -> str:

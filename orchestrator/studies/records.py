@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.studies.best import best_point
-
 if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.metrics.objectives import Metric
@@ -20,7 +18,7 @@ def study_document(database: Database, study: StudyRecord, *, whole: bool = Fals
     Args:
         whole: with its spec, its facts and every point.
     """
-    from storage.studies.points import count_points, list_points
+    from storage.studies.point_records import best_point, count_points, list_points
 
     points = list_points(database, study.uuid)
     counts = count_points(database, study.uuid)

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from storage.metrics.judging import judge
+from storage.results.curves import tabulate_rows
 from storage.results.ledger import FoldEpoch, read_curves, run_key
 from storage.results.predictions import FoldPredictions, read_predictions
 from storage.studies.points import COMPLETE, MAX_LOSSES, PRUNED, PointRecord, count_points, list_points
 from storage.studies.trials import ATTEMPT, ERROR, FAILED, LOST, OUTCOME, POINT, STOPPED
 from storage.wording import say_count
-from workers.cross_validation.fold import judge
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.studies.study import StudyRecord
 
 VALUE_TOLERANCE = 1e-9
-"""Values are kept as they were computed; the mean over folds may differ in the last bits."""
+"""Values are kept as they were computed; Optuna's database may round their last bits."""
 
 
 @dataclass
@@ -186,10 +187,7 @@ def _check_folds(account: Account, study: StudyRecord, point: PointRecord, rows:
     wrong = [row for row in rows if row.steps != math.ceil(row.samples / batch_size)]
     account.require(not wrong, f"{name} has {len(wrong)} fold-epochs with another number of optimizer steps.")
     if point.outcome == COMPLETE and not missing:
-        curves = np.full((folds, epochs), math.nan)
-        for row in rows:
-            curves[row.fold, row.epoch - 1] = spec.metric.score(row)
-        value = judge(curves, spec.study.objective)[0]
+        value = judge(tabulate_rows(spec, rows), spec.study.objective).value
         account.require(
             _equal(value, point.value),
             f"{name} has the value {point.value}, and its fold results mean {value}.",

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.studies.best import best_point
 from orchestrator.terminal.console import show_params
 from storage.wording import say_duration, say_instant
 
@@ -78,6 +77,8 @@ def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCount
     from rich.table import Table
     from rich.text import Text
 
+    from storage.studies.point_records import rank_points
+
     settled = counts.planned - counts.open - counts.running
     head = Text.assemble(
         (study.name, "bold"), f"  {settled} of {counts.planned} points", f"  {left}" if left else ""
@@ -92,8 +93,7 @@ def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCount
     for name, side in (("point", "right"), ("state", "left"), ("epoch", "right"), (f"val {study.spec.metric.label}", "right"),
                        ("hyperparameters", "left"), ("worker", "left")):  # fmt: skip
         table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
-    complete = [point for point in points if point.outcome == "COMPLETE" and point.value is not None]
-    complete.sort(key=lambda point: (-(point.value or 0.0), point.point))
+    complete = rank_points(points)
     running = [point for point in points if point.state == "claimed"]
     for place, point in enumerate(complete[:SHOWN]):
         _add_row(table, point, "best" if place == 0 else "complete", "bold green" if place == 0 else "")
@@ -114,6 +114,8 @@ def describe(points: list[PointRecord], counts: PointCounts) -> str:
     if counts.failed:
         parts.append(f"{counts.failed} failed")
     parts.append(f"{counts.running} running")
+    from storage.studies.point_records import best_point
+
     best = best_point(points)
     if best is not None:
         parts.append(f"best {best.value:.4f} (point {best.point}: {show_params(best.params)})")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +38,28 @@ class PointRecord:
     value: float | None
     error: str | None
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it was trained to the end, and has a value."""
+        return self.outcome == "COMPLETE" and self.value is not None and not math.isnan(self.value)
+
     @classmethod
     def from_row(cls, row: Any) -> PointRecord:
         """Make a record of one row of `orch_points`."""
         values = {name: getattr(row, name) for name in cls.__dataclass_fields__}
         values["params"] = None if row.params is None else json.loads(row.params)
         return cls(**values)
+
+
+def rank_points(points: Iterable[PointRecord]) -> list[PointRecord]:
+    """The complete ones, the highest value first; of equals the earliest."""
+    complete = [point for point in points if point.is_complete]
+    return sorted(complete, key=lambda point: (-float(point.value or 0), point.point))
+
+
+def best_point(points: Iterable[PointRecord]) -> PointRecord | None:
+    """The complete one with the highest value, the earliest of equals; None without a complete one."""
+    return next(iter(rank_points(points)), None)
 
 
 @dataclass(frozen=True)

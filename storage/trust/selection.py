@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storage.data.datasets import Dataset, load_dataset
 from storage.database.engine import Database
 from storage.errors import DataError
+from storage.metrics.judging import Array, judge, mean_known
+from storage.results.curves import tabulate_columns, tabulate_rows
 from storage.results.ledger import read_curves, read_score_columns, run_key
 from storage.results.predictions import FoldPredictions, read_predictions
-from storage.studies.points import COMPLETE, PRUNED, PointRecord, list_points
+from storage.studies.point_records import PointRecord, list_points, rank_points
+from storage.studies.points import PRUNED
 from storage.studies.study import StudyRecord, list_studies
 from storage.trust import bias, noise
 from storage.trust.luck import simulate_luck
 from storage.trust.verdict import describe_selection
 
 LEVEL = noise.LEVEL
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,9 @@ class JudgedTrials:
 
     Attributes:
         points: their records.
-        curves: validation scores, shape (trials, folds, epochs), NaN where a fold has none; a fold that stopped early
-            carries its last value on.
+        curves: validation scores, shape (trials, folds, epochs), NaN where a fold has none.
         epochs: the epoch each is judged at, from 1.
-        fold_values: shape (trials, folds), at that epoch.
+        fold_values: shape (trials, folds), as `storage.metrics.judging.judge` has them.
         seconds: training time of each.
     """
 
@@ -52,7 +51,9 @@ class JudgedTrials:
         return np.array([point.value for point in self.points], dtype=np.float64)
 
 
-def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | None:
+def judge_selection(
+    database: Database, study: StudyRecord, judged: JudgedTrials | None = None
+) -> dict[str, Any] | None:
     """Say how sure the choice of the best trial is, as plain JSON data; None without a complete trial.
 
     Keys: `study`, `metric`, `value` and `corrected_value` (None where it cannot be told, then `corrected_at_most`), `correction` ("repeats",
@@ -62,7 +63,7 @@ def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | 
     seconds; the best first), `cheapest` of them; `told_apart`; `not_judged` (pruned points); `rule`; `sentence`.
     """
     points = list_points(database, study.uuid)
-    judged = read_judged(database, study, points)
+    judged = judged or read_judged(database, study, points)
     if judged is None:
         return None
     best = judged.points[0]
@@ -98,11 +99,7 @@ def judge_selection(database: Database, study: StudyRecord) -> dict[str, Any] | 
 def read_judged(database: Database, study: StudyRecord, points: Sequence[PointRecord]) -> JudgedTrials | None:
     """The complete trials with their curves, the best first; None when there are none with curves."""
     spec = study.spec
-    complete = {
-        point.point: point
-        for point in points
-        if point.outcome == COMPLETE and point.value is not None and not math.isnan(point.value)
-    }
+    complete = rank_points(points)
     if not complete:
         return None
     columns = read_score_columns(database, study.uuid, spec.metric)
@@ -111,51 +108,21 @@ def read_judged(database: Database, study: StudyRecord, points: Sequence[PointRe
     slices = {
         number: slice(begin, end) for number, begin, end in zip(numbers.tolist(), begins, ends, strict=True)
     }
-    ranked = sorted(
-        (point for number, point in complete.items() if number in slices),
-        key=lambda point: (-(point.value or 0.0), point.point),
-    )
+    ranked = [point for point in complete if point.point in slices]
     if not ranked:
         return None
     places = [slices[point.point] for point in ranked]
     curves = np.stack(
         [
-            _stack(
-                columns.fold[place],
-                columns.epoch[place],
-                columns.score[place],
-                (spec.cv.folds, spec.training.epochs),
-            )
+            tabulate_columns(spec, columns.fold[place], columns.epoch[place], columns.score[place])
             for place in places
         ]
     )
-    epochs, fold_values = [], []
-    for table in curves:
-        epoch, values = judge_curves(table, spec.study.objective)
-        epochs.append(epoch)
-        fold_values.append(values)
+    judged = [judge(table, spec.study.objective) for table in curves]
     seconds = [float(sum(columns.seconds[place].tolist())) for place in places]
-    return JudgedTrials(ranked, curves, epochs, np.stack(fold_values), seconds)
-
-
-def judge_curves(curves: Array, objective: str) -> tuple[int, Array]:
-    """The epoch (from 1) a trial is judged at, and its fold values; `curves` has shape (folds, epochs)."""
-    means = mean_known(curves)
-    if objective == "last" or np.isnan(means).all():
-        return curves.shape[1], curves[:, -1]
-    epoch = int(np.nanargmax(means))
-    if objective == "mean_of_max":
-        best = np.where(np.isnan(curves), -np.inf, curves).max(axis=1)
-        return epoch + 1, np.where(np.isinf(best), np.nan, best)
-    return epoch + 1, curves[:, epoch]
-
-
-def mean_known(table: Array) -> Array:
-    """Mean over the first axis of what is not NaN; NaN where nothing is."""
-    known = ~np.isnan(table)
-    count = known.sum(axis=0)
-    total = np.where(known, table, 0).sum(axis=0)
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    return JudgedTrials(
+        ranked, curves, [one.epoch for one in judged], np.stack([one.fold_values for one in judged]), seconds
+    )
 
 
 def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pruned: bool) -> dict[str, Any]:
@@ -215,16 +182,10 @@ def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any],
         if other.spec.study.repeats_of != study.uuid:
             continue
         for point in list_points(database, other.uuid):
-            if point.outcome == COMPLETE and point.params == params:
+            if point.is_complete and point.params == params:
                 rows = read_curves(database, other.uuid, point.point, run_key(other.spec_hash, params))
                 if rows and other.spec.training.epochs >= epoch:
-                    table = _stack(
-                        np.array([row.fold for row in rows]),
-                        np.array([row.epoch for row in rows]),
-                        np.array([metric.score(row) for row in rows]),
-                        (other.spec.cv.folds, other.spec.training.epochs),
-                    )
-                    found.append(float(mean_known(table)[epoch - 1]))
+                    found.append(mean_known(tabulate_rows(other.spec, rows, metric)[:, epoch - 1]))
     return [value for value in found if not math.isnan(value)]
 
 
@@ -260,18 +221,6 @@ def _find_dataset(study: StudyRecord) -> Dataset | None:
     except DataError:
         return None
     return dataset if dataset.fingerprint == study.fingerprint else None
-
-
-def _stack(fold: NDArray[np.int64], epoch: NDArray[np.int64], score: Array, shape: tuple[int, int]) -> Array:
-    """One trial's rows as a table of (folds, epochs); a fold that stopped early carries its last value on."""
-    table = np.full(shape, np.nan)
-    table[fold, epoch - 1] = score
-    last = np.zeros(shape[0], dtype=np.int64)
-    np.maximum.at(last, fold, epoch)
-    for place, end in enumerate(last.tolist()):
-        if 0 < end < shape[1]:
-            table[place, end:] = table[place, end - 1]
-    return table
 
 
 def _describe(judged: JudgedTrials, place: int) -> dict[str, Any]:

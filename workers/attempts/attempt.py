@@ -17,6 +17,7 @@ from storage.database.waiting import wait_for
 from storage.errors import DatabaseAwayError, OrchError
 from storage.files.checkpoints import Checkpoint
 from storage.results import ledger
+from storage.results.curves import tabulate_rows
 from storage.results.peers import EpochMeans, find_best_point, find_live_points, read_fold_means
 from storage.results.predictions import (
     FoldPredictions,
@@ -202,10 +203,7 @@ class Attempt:
             best = find_best_point(self.database, self.study.uuid)
             if best is None or best == self.point:
                 return None
-            curves = np.full((spec.cv.folds, spec.training.epochs), math.nan)
-            for row in ledger.read_curves(self.database, self.study.uuid, best):
-                curves[row.fold, row.epoch - 1] = spec.metric.score(row)
-            return curves
+            return tabulate_rows(spec, ledger.read_curves(self.database, self.study.uuid, best))
 
         return self._wait(read)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from storage.metrics.judging import judge
 from workers.attempts.attempt import Attempt, Outcome
-from workers.cross_validation.fold import Fold, StartFold, TrainTogether, judge, require_value
+from workers.cross_validation.fold import Fold, StartFold, TrainTogether, require_value
 from workers.cross_validation.lockstep import run_lockstep
 from workers.cross_validation.sequential import run_sequential
 
-__all__ = ["Fold", "Schedule", "StartFold", "cross_validate", "judge"]
+__all__ = ["Fold", "Schedule", "StartFold", "cross_validate"]
 
 Schedule = Literal["lockstep", "sequential"]
 

@@ -67,27 +67,6 @@ def is_diverged(row: FoldEpoch) -> bool:
     return not math.isfinite(row.train_loss) or not math.isfinite(row.val_loss)
 
 
-def judge(curves: np.ndarray, objective: str) -> tuple[float, int, np.ndarray]:
-    """The value of a trial from its validation scores.
-
-    Args:
-        curves: shape (folds, epochs); NaN where a fold has no score, which leaves it out of the mean.
-        objective: "max_of_mean": the maximum over epochs of the mean over folds; "mean_of_max": the mean of each
-            fold's best epoch; "last": the mean after the last epoch.
-
-    Returns:
-        The value, the common epoch it stands for (from 1), and one value per fold whose mean is the value. NaN, the last
-        epoch, and its values where no fold has a score that counts.
-    """
-    means = np.array([mean_known(column) for column in curves.T])
-    is_last = objective == "last" or bool(np.isnan(means).all())
-    best = len(means) - 1 if is_last else int(np.nanargmax(means))
-    if objective == "mean_of_max":
-        fold_values = np.array([max_known(row) for row in curves])
-        return mean_known(fold_values), best + 1, fold_values
-    return float(means[best]), best + 1, curves[:, best]
-
-
 def require_value(value: float, metric: Metric, objective: str) -> None:
     """Refuse a trial that ends without a value.
 
@@ -104,26 +83,6 @@ def require_value(value: float, metric: Metric, objective: str) -> None:
         if metric.depends_on_calls
         else "`orch data show` counts the labels; use fewer folds or other targets.",
     )
-
-
-def epoch_that_counts(curves: np.ndarray, fold: int, objective: str) -> int:
-    """The epoch (from 1) whose predictions of a fold belong to the value of the trial."""
-    if objective == "mean_of_max" and not np.isnan(curves[fold]).all():
-        # Of equal epochs the last, as a keeper that looks at them one by one replaces what it has.
-        return int(np.flatnonzero(curves[fold] == max_known(curves[fold]))[-1]) + 1
-    return judge(curves, objective)[1]
-
-
-def mean_known(values: np.ndarray) -> float:
-    """The mean of what is not NaN; NaN when nothing is."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else math.nan
-
-
-def max_known(values: np.ndarray) -> float:
-    """The maximum of what is not NaN; NaN when nothing is."""
-    known = values[~np.isnan(values)]
-    return float(known.max()) if len(known) else math.nan
 
 
 def _check_steps(facts: Any, train_images: int, batch_size: int, fold: int) -> None:

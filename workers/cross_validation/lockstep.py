@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from storage.files.checkpoints import pack, unpack
+from storage.metrics.judging import epoch_that_counts, judge, mean_known
+from storage.results.curves import empty_curves, tabulate_rows
 from storage.results.ledger import FoldEpoch
 from storage.results.predictions import FoldPredictions
 from workers.attempts.attempt import Attempt, Pruned
@@ -20,10 +22,7 @@ from workers.cross_validation.fold import (
     Fold,
     StartFold,
     TrainTogether,
-    epoch_that_counts,
     is_diverged,
-    judge,
-    mean_known,
     require_value,
     run_fold_epoch,
 )
@@ -55,7 +54,7 @@ def run_lockstep(
     spec = attempt.study.spec
     epochs = spec.training.epochs
     folds = [start_fold(number) for number in range(spec.cv.folds)]
-    curves = np.full((len(folds), epochs), math.nan)
+    curves = empty_curves(spec)
     keeper = _PredictionKeeper(spec.study.objective, folds)
     begin, rows = _resume(attempt, folds, curves, keeper)
     crew = _Crew(attempt, folds, at_once, train_together)
@@ -69,7 +68,7 @@ def run_lockstep(
         keeper.look(curves, epoch)
         if not spec.metric.depends_on_calls:
             # The labels of the folds decide whether there is a value: without one now there never will be.
-            require_value(judge(curves[:, :epoch], "max_of_mean")[0], spec.metric, "max_of_mean")
+            require_value(judge(curves[:, :epoch], "max_of_mean").value, spec.metric, "max_of_mean")
         is_last = epoch == epochs
         if attempt.checkpoint.is_due and not is_last:
             attempt.checkpoint.save(epoch, lambda: _pack(folds, keeper))
@@ -93,8 +92,7 @@ def _resume(
     recorded = [row for row in attempt.recorded_epochs() if row.epoch <= begin]
     if len(recorded) != begin * len(folds) or begin >= curves.shape[1]:
         return 0, []
-    for row in recorded:
-        curves[row.fold, row.epoch - 1] = attempt.study.spec.metric.score(row)
+    curves[:] = tabulate_rows(attempt.study.spec, recorded)
     for epoch in range(1, begin + 1):
         attempt.report(epoch, mean_known(curves[:, epoch - 1]), attempt.epoch_means, curves[:, :epoch])
     for number, fold in enumerate(folds):

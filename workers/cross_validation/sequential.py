@@ -12,19 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.files.checkpoints import pack, unpack
+from storage.metrics.judging import epoch_that_counts, judge, max_known, mean_known
+from storage.results.curves import empty_curves, tabulate_rows
 from storage.results.ledger import FoldEpoch
 from storage.results.predictions import FoldPredictions
 from workers.attempts.attempt import Attempt, Pruned
-from workers.cross_validation.fold import (
-    Fold,
-    StartFold,
-    epoch_that_counts,
-    is_diverged,
-    judge,
-    max_known,
-    mean_known,
-    run_fold_epoch,
-)
+from workers.cross_validation.fold import Fold, StartFold, is_diverged, run_fold_epoch
 from workers.cross_validation.lockstep import Result
 from workers.pruning.forecast import ForecastPruner
 from workers.pruning.named import make_pruner_of_folds
@@ -38,8 +31,8 @@ trial's own folds is not weaker by chance of the fold."""
 def run_sequential(attempt: Attempt, start_fold: StartFold) -> Result:
     """Train the folds one after the other; returns and raises as `run_lockstep` does."""
     spec = attempt.study.spec
-    shape = (spec.cv.folds, spec.training.epochs)
-    curves = np.full(shape, math.nan)
+    curves = empty_curves(spec)
+    shape = curves.shape
     rows: dict[tuple[int, int], FoldEpoch] = {}
     stacks: dict[int, np.ndarray] = {}
     if attempt.claim.attempt > 1:
@@ -56,7 +49,7 @@ def run_sequential(attempt: Attempt, start_fold: StartFold) -> Result:
             run = _FoldRun(attempt, fold, number, curves, rows)
             if not run.is_finished(stacks.get(number)):
                 stacks[number] = run.train()
-            value = judge(curves[: number + 1], spec.study.objective)[0]
+            value = judge(curves[: number + 1], spec.study.objective).value
             attempt.report(
                 number + 1,
                 value,
@@ -141,9 +134,10 @@ class _FoldRun:
         return begin, list(arrays["stack"])
 
     def _take_over(self, epochs: int) -> None:
-        metric = self.attempt.study.spec.metric
-        for epoch in range(1, epochs + 1):
-            self.curves[self.number, epoch - 1] = metric.score(self.rows[self.number, epoch])
+        done = tabulate_rows(
+            self.attempt.study.spec, (self.rows[self.number, epoch] for epoch in range(1, epochs + 1))
+        )
+        self.curves[self.number, :epochs] = done[self.number, :epochs]
 
     def _falls_behind(self, best: np.ndarray, epoch: int) -> bool:
         """Whether this fold was weaker than the best trial's same fold all along, and now by more than chance."""

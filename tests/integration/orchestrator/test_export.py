@@ -95,17 +95,6 @@ def test_the_mean_of_the_folds_own_best_epochs_is_not_taken_for_a_common_epoch(d
     assert sum(best["fold_values"]) / 3 == pytest.approx(best["value"])
 
 
-def test_a_fold_that_stopped_early_carries_its_last_value_on() -> None:
-    rows = [make_row(0, 0, 1, 0.6), make_row(0, 0, 2, 0.7), make_row(0, 1, 1, 0.8)]
-    common = export.find_common_epoch(rows, "max_of_mean", AUC)
-    assert (common.epoch, common.fold_values, common.last_epoch) == (2, [0.7, 0.8], 2)
-
-
-def test_a_fold_without_an_auc_is_left_out_of_the_mean() -> None:
-    rows = [make_row(0, 0, 1, 0.6), make_row(0, 1, 1, float("nan"))]
-    assert export.find_common_epoch(rows, "last", AUC).value == 0.6
-
-
 def test_a_study_without_a_complete_trial_has_nothing_to_export(database: Database) -> None:
     study = make_study(database)
     with pytest.raises(NothingToExportError, match="no complete trial"):

@@ -11,11 +11,15 @@ import numpy as np
 import optuna
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from storage.database import tables
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import LeaseLostError, StudyExistsError, StudyNotFoundError
+from storage.metrics.judging import judge
 from storage.metrics.objectives import AUC, METRICS
 from storage.results import ledger, predictions
 from storage.results.peers import EpochMeans, read_fold_means
@@ -413,6 +417,30 @@ class TestLedger:
         assert math.isnan(first.train_score)
         (loss, _) = ledger.read_mean_curves(database, study.uuid, METRICS["neg_val_loss"])
         assert (loss.score, loss.train_score) == (-0.5, -0.5)
+
+    def test_a_database_counts_the_value_of_the_first_folds_as_judge_does(self, database: Database) -> None:
+        study = make_study(database, points=40)
+        scores = st.floats(0, 1, width=32) | st.just(math.nan)
+        tables_of_scores = arrays.arrays(np.float64, (3, 4), elements=scores)
+
+        @settings(max_examples=30, deadline=None, database=None)
+        @given(curves=tables_of_scores, folds=st.integers(1, 3))
+        def check(curves: np.ndarray, folds: int) -> None:
+            held = claim(database, study)
+            rows = [
+                make_row(held.point, fold, epoch + 1, curves[fold, epoch])
+                for fold in range(3)
+                for epoch in range(4)
+            ]
+            ledger.record_epochs(database, held, "key", rows, epoch=4, lease_seconds=5)
+            for objective in ("max_of_mean", "mean_of_max", "last"):
+                means = read_fold_means(
+                    database, study.uuid, folds, epochs=4, objective=objective, metric=AUC
+                )
+                value = judge(curves[:folds], objective).value
+                assert means.get(held.point, math.nan) == pytest.approx(value, abs=1e-12, nan_ok=True)
+
+        check()
 
     def test_predictions_come_back_by_fold_and_are_replaced_by_a_later_attempt(
         self, database: Database

@@ -13,12 +13,13 @@ from orchestrator.planning.review import metric_warnings
 from storage.database.tables import MEDICAL
 from storage.errors import SpecError, TrainingError
 from storage.metrics import epoch as metrics
+from storage.metrics.judging import judge
 from storage.metrics.objectives import AUC, METRICS, find_metric
 from storage.results.ledger import FoldEpoch
 from storage.trust import bias
 from tests.studies import make_row, make_spec
 from tests.unit.workers.training.test_early_stopping import CountingTrainer
-from workers.cross_validation.fold import judge, require_value
+from workers.cross_validation.fold import require_value
 from workers.training.early_stopping import PatientFold
 from workers.training.fold_trainer import EpochResult
 

@@ -10,7 +10,6 @@ import optuna
 import pytest
 
 from storage.spec.study import PrunerSection, StudySection, StudySpec
-from workers.cross_validation.cross_validate import judge
 from workers.pruning.forecast import ForecastPruner, forecast_final, forecast_lag
 from workers.pruning.named import make_pruner, make_pruner_of_folds
 from workers.pruning.rules import (
@@ -96,16 +95,6 @@ def test_the_spec_names_the_pruner() -> None:
     kinds |= {"paired": PairedPruner, "forecast": ForecastPruner}
     for name, kind in kinds.items():
         assert isinstance(make_pruner(PrunerSection(name=name), last_step=20), kind)
-
-
-def test_value_epoch_and_folds_of_each_objective() -> None:
-    curves = np.array([[0.5, 0.9, 0.6], [0.8, 0.6, 0.7]])
-    value, epoch, folds = judge(curves, "max_of_mean")
-    assert (value, epoch, folds.tolist()) == (0.75, 2, [0.9, 0.6])
-    value, epoch, folds = judge(curves, "mean_of_max")
-    assert (value, folds.tolist()) == (pytest.approx(0.85), [0.9, 0.8])
-    value, epoch, folds = judge(curves, "last")
-    assert (value, epoch) == (pytest.approx(0.65), 3)
 
 
 def test_the_median_is_that_of_complete_trials_at_the_same_step() -> None:
