@@ -419,16 +419,16 @@ class TestLedger:
         assert (loss.score, loss.train_score) == (-0.5, -0.5)
 
     def test_a_database_counts_the_value_of_the_first_folds_as_judge_does(self, database: Database) -> None:
-        study = make_study(database, points=40)
+        study = make_study(database, points=200)
         scores = st.floats(0, 1, width=32) | st.just(math.nan)
         tables_of_scores = arrays.arrays(np.float64, (3, 4), elements=scores)
 
-        @settings(max_examples=30, deadline=None, database=None)
+        @settings(max_examples=25, deadline=None, database=None)
         @given(curves=tables_of_scores, folds=st.integers(1, 3))
         def check(curves: np.ndarray, folds: int) -> None:
             held = claim(database, study)
             rows = [
-                make_row(held.point, fold, epoch + 1, curves[fold, epoch])
+                make_row(held.point, fold, epoch + 1, float(curves[fold, epoch]))
                 for fold in range(3)
                 for epoch in range(4)
             ]
