@@ -57,7 +57,7 @@ app.add_typer(db.app, name="db")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from orchestrator.versions import orch_version
+        from workers.device.versions import orch_version
 
         typer.echo(f"orch {orch_version()}")
         raise typer.Exit

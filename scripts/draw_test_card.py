@@ -59,7 +59,8 @@ def rows() -> list[tuple[str, list[tuple[dict[str, float], float]]]]:
 
 def main() -> None:
     """Write the picture."""
-    from workers.inputs.augmentation import change, make_matrices
+    from workers.backends.tensorflow.augmentation import change
+    from workers.inputs.augmentation import make_matrices
     from workers.objective.preview import tile
 
     card = draw_card()

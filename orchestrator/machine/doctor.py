@@ -54,7 +54,7 @@ def check_machine(storage: str | None, data: list[Path] | None) -> Iterator[Chec
 
 def check_installation() -> Check:
     """Say where orch was imported from, and whether its four packages come from one place."""
-    from orchestrator.versions import orch_version
+    from workers.device.versions import orch_version
 
     places = {name: _place_of(name) for name in PACKAGES}
     folders = {place.parent for place in places.values() if place}

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.versions import library_versions
 from storage.errors import DataError
 from storage.wording import say_count
+from workers.device.versions import library_versions
 
 if TYPE_CHECKING:
     import numpy as np

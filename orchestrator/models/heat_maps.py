@@ -46,20 +46,24 @@ def draw_heat_maps(
 
     Raises:
         DataError: the model has no convolution, or an image cannot be read.
-        UsageError: `out` is no folder.
+        UsageError: `out` is no folder, or another backend than TensorFlow was chosen.
     """
     import numpy as np
 
     from storage.data.images import read_image, read_picture
+    from workers.device import backend
     from workers.device.preparation import import_quietly, prepare_or_keep
     from workers.final_model.assembly import load_model
-    from workers.final_model.explain import compute_heat, overlay, write_overlay
+    from workers.final_model.explain import overlay, write_overlay
     from workers.final_model.predict import image_size
 
+    backend.require_tensorflow("Grad-CAM")
     if threads is None:
         import_quietly()
     else:
         prepare_or_keep(threads)
+    from workers.backends.tensorflow.grad_cam import compute_heat
+
     model = load_model(path)
     size = image_size(model)
     try:

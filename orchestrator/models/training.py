@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.terminal.console import without_nan
-from orchestrator.versions import library_versions
 from storage.errors import DataError, SpecError
+from workers.device.versions import library_versions
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset

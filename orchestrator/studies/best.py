@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.terminal.console import without_nan
-from orchestrator.versions import library_versions
 from storage.errors import NothingToExportError
 from storage.metrics.judging import Array, mean_known
 from storage.spec.study import StudySpec
+from workers.device.versions import library_versions
 
 if TYPE_CHECKING:
     from storage.database.engine import Database

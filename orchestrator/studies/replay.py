@@ -34,7 +34,8 @@ def replay_recorded(
     """
     from orchestrator.studies.records import trial_document
     from storage.results.ledger import read_curves, run_key
-    from workers.objective.keras_objective import library_versions, prepare_objective
+    from workers.device.versions import library_versions
+    from workers.objective.keras_objective import prepare_objective
     from workers.objective.replay import replay_trial
 
     trial = trial_document(database, study, number)

@@ -28,9 +28,9 @@ def write_report(
         StudyNotFoundError: there is no study of one of the names.
     """
     from dashboards.pages.report import write_page
-    from orchestrator.versions import library_versions
     from storage.files.writing import write_text
     from storage.studies.study import load_study
+    from workers.device.versions import library_versions
 
     studies = [load_study(database, name) for name in names]
     chapters = [read_chapter(database, study, folders) for study in studies]

@@ -72,7 +72,7 @@ def test_every_contract_on_imports_is_kept() -> None:
         ("storage/metrics/curves.py", "import storage.trust.noise", "Rooms of storage"),
         ("workers/device/backend.py", "import workers.process.loop", "Rooms of workers"),
         ("dashboards/tables/view.py", "import dashboards.pages.report", "Rooms of dashboards"),
-        ("orchestrator/versions.py", "import orchestrator.commands.worker", "Rooms of orchestrator"),
+        ("orchestrator/terminal/console.py", "import orchestrator.commands.worker", "Rooms of orchestrator"),
         (
             "workers/objective/memory.py",
             "import storage.trust.noise",

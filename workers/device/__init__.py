@@ -2,4 +2,5 @@
 
 - `backend`: Which backend of Keras computes, and the rooms that speak its own language
 - `preparation`: The device a worker computes on: threads, GPU memory, determinism, and a quiet start of the backend
+- `versions`: Versions of orch and of what it stands on, without importing any of it
 """

@@ -21,21 +21,25 @@ SETTINGS = ("learning_rate", "epsilon", "beta_1", "beta_2", "momentum", "weight_
 """Hyperparameters of an optimizer step, each a float32 tensor."""
 
 
+def chosen() -> str:
+    """The backend that was chosen, whether orch trains with it or not: to look at results needs none."""
+    named = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    return str(sys.modules["keras"].backend.backend()) if "keras" in sys.modules else named
+
+
 def name() -> str:
     """The backend, without importing it; from now on the environment names it, for Keras and for child processes.
 
     Raises:
         UsageError: it is none of `ROOMS`.
     """
-    chosen = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if "keras" in sys.modules:
-        chosen = sys.modules["keras"].backend.backend()
-    if chosen not in ROOMS:
+    found = chosen()
+    if found not in ROOMS:
         raise UsageError(
-            f"KERAS_BACKEND={chosen} is not a backend that orch trains with.",
+            f"KERAS_BACKEND={found} is not a backend that orch trains with.",
             next_step=f"Set it to one of {', '.join(ROOMS)}, or unset it.",
         )
-    return chosen
+    return found
 
 
 def epoch_room() -> Any:
@@ -51,7 +55,7 @@ def device_room() -> Any:
     """The module that prepares the device.
 
     It has `import_quietly`, `set_threads`, `count_threads`, `computes_side_by_side`, `count_at_once`, `stacks_folds`,
-    `prepare_gpus`, `name_gpus` and `PACKAGES`.
+    `prepare_gpus` and `name_gpus`.
 
     Raises:
         UsageError: as `name`, or the backend is not installed.

@@ -6,7 +6,6 @@ Call `prepare` before anything else touches TensorFlow or JAX: they fix these th
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DeviceSettledError
@@ -70,13 +69,12 @@ def stacks_folds() -> bool:
 
 
 def describe() -> dict[str, Any]:
-    """What a value depends on besides its seeds: processor, GPUs, threads, library versions."""
+    """What a value depends on besides its seeds: processor, GPUs, threads; `versions` has the libraries."""
     room = backend.device_room()
     return {
         "processor": _name_processor(),
         "gpus": room.name_gpus(),
         "threads": room.count_threads(),
-        "versions": {name: metadata.version(name) for name in ("numpy", "keras", *room.PACKAGES)},
     }
 
 

@@ -18,6 +18,7 @@ from storage.errors import DataError
 from storage.files.model_files import TrainingRecord, attach, inspect_model
 from storage.files.writing import replacing
 from workers.device import preparation as devices
+from workers.models.centring import CENTRING
 
 if TYPE_CHECKING:
     import keras
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from storage.spec.study import StudySpec
 
 COLOURS = 3
-
-CENTRING = "centring_"
-"""How the names of layers begin that take the mean of the training images off pooled features."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.data.images import read_image
+from workers.inputs.augmentation import draw_changes
+from workers.inputs.decoding import VIEWS, flip, read_batches
 
 if TYPE_CHECKING:
     import keras
 
 BATCH = 16
-AHEAD = 32
-VIEWS = 4
-"""Flips have four outcomes: the image itself, either way, both ways."""
 
 NO_CHANGE: dict[str, Any] = {
     "augmentation": "none",
@@ -57,7 +53,7 @@ class Repeats:
     @property
     def effective(self) -> int:
         """How many repeats there are."""
-        return min(self.count, VIEWS) if self.are_views else self.count
+        return min(self.count, len(VIEWS)) if self.are_views else self.count
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +98,7 @@ def predict(
     raw = np.empty((len(files), targets), np.float32)
     augmented = np.empty((len(files), repeats.effective, targets), np.float32)
     done = 0
-    for batch in _read_batches(files, size):
+    for batch in read_batches(files, size, views=1, batch=BATCH):
         rows = slice(done, done + len(batch))
         raw[rows] = _run(model, batch.astype(np.float32), pixels)
         for place, changed in enumerate(_change(batch, digests[rows], repeats)):
@@ -141,13 +137,12 @@ def _run(model: keras.Model, images: NDArray[np.float32], pixels: tuple[float, f
 def _change(
     images: NDArray[np.uint8], digests: Sequence[str], repeats: Repeats
 ) -> Iterator[NDArray[np.float32]]:
-    from workers.inputs.augmentation import change, draw_changes
-    from workers.inputs.extraction import flip
-
     if repeats.are_views:
         for view in range(repeats.effective):
             yield np.stack([flip(image, view) for image in images]).astype(np.float32)
         return
+    from workers.backends.tensorflow.augmentation import change
+
     size = (images.shape[1], images.shape[2])
     for number in range(repeats.effective):
         drawn = [
@@ -159,24 +154,3 @@ def _change(
         matrices = np.concatenate([one.matrices for one in drawn])
         shifts = np.concatenate([one.shifts for one in drawn])
         yield np.asarray(change(images, matrices, shifts), np.float32)
-
-
-def _read_batches(files: Sequence[Path], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
-    pending: deque[Future[NDArray[np.uint8]]] = deque()
-    waiting: list[NDArray[np.uint8]] = []
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="decode") as pool:
-        try:
-            for place in range(len(files) + AHEAD):
-                if place < len(files):
-                    pending.append(pool.submit(read_image, files[place], size))
-                if pending and (place >= len(files) or len(pending) > AHEAD):
-                    waiting.append(pending.popleft().result())
-                if len(waiting) == BATCH:
-                    yield np.stack(waiting)
-                    waiting = []
-            waiting.extend(future.result() for future in pending)
-            if waiting:
-                yield np.stack(waiting)
-        finally:
-            for future in pending:
-                future.cancel()

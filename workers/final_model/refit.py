@@ -151,12 +151,12 @@ class _ImageGround:
         cache: Path,
         tell: Callable[[int, int], None],
     ) -> None:
-        from workers.inputs.pixels import ImageSet, ensure_pixels
+        from workers.inputs.pixels import ensure_pixels
         from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
         shared = SharedNetwork(spec, labels.shape[1])
         pixels = ensure_pixels(dataset, spec.model.image_size, cache, report=tell)
-        self.inputs = ImageSet(pixels.values, labels, shared.network.scale)
+        self.inputs = shared.make_image_set(pixels.values, labels)
         self.trainer = ImageFoldTrainer(spec, shared)
         self._scale_pixels = shared.network.scale
 

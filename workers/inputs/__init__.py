@@ -1,7 +1,8 @@
 """From image files to what a model learns from.
 
-- `augmentation`: Random changes of training images: what they are (NumPy), and how they are made (TensorFlow)
+- `augmentation`: Random changes of training images: what they are; the backend makes them
+- `decoding`: Image files decoded on threads before they are asked for: for training and for prediction
 - `extraction`: Every possible input of the head, computed once: the frozen backbone over all flips of all images
 - `feature_set`: Features and labels resident in the memory of the device, shared by the folds of a study
-- `pixels`: The development images of a study as pixels, decoded once, and batches of them as training wants them
+- `pixels`: The development images of a study as pixels, decoded once
 """

@@ -1,4 +1,4 @@
-"""Random changes of training images: what they are (NumPy), and how they are made (TensorFlow).
+"""Random changes of training images: what they are. `workers.backends.tensorflow.augmentation` makes them.
 
 All that is random is drawn ahead, one row per image of an epoch, so that the order in which threads work decides
 nothing. Rotation, shift, shear, zoom and flips of an image are one matrix and so one interpolation (bilinear); what
@@ -113,39 +113,3 @@ def make_matrices(
     matrices = np.zeros((count, 8), np.float32)
     matrices[:, :6] = (whole @ mirrored)[:, :2].reshape(count, 6)
     return matrices
-
-
-def change(images: Any, matrices: Any, shifts: Any) -> Any:
-    """Make the changes.
-
-    Args:
-        images: uint8 or float32, shape (n, height, width, channels), grey values of 0 to 255.
-        matrices: as in `Changes`.
-        shifts: as in `Changes`; no pixel leaves the range that its picture had.
-
-    Returns:
-        float32 of the same shape.
-    """
-    import tensorflow as tf
-
-    pixels = tf.cast(images, tf.float32)
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=pixels,
-        transforms=matrices,
-        output_shape=tf.shape(images)[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
-    lowest = tf.reduce_min(moved, axis=(1, 2, 3), keepdims=True)
-    highest = tf.reduce_max(moved, axis=(1, 2, 3), keepdims=True)
-    return tf.clip_by_value(moved + shifts[:, None, None, None], lowest, highest)
-
-
-def flip(images: Any, flips: Any) -> Any:
-    """Mirror images, each as its own row of `flips` says (horizontally, vertically); any dtype, no interpolation."""
-    import tensorflow as tf
-
-    horizontally, vertically = flips[:, 0, None, None, None], flips[:, 1, None, None, None]
-    mirrored = tf.where(horizontally, tf.reverse(images, [2]), images)
-    return tf.where(vertically, tf.reverse(mirrored, [1]), mirrored)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.data.images import RESIZE, read_image
+from storage.data.images import RESIZE
 from storage.files.features import FeatureKey, Features, FeatureWriter, lock_extraction, open_features
 from workers.device import preparation as devices
+from workers.inputs.decoding import VIEWS, map_ahead, read_batches
 
 if TYPE_CHECKING:
     import keras
@@ -27,14 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Report = Callable[[int, int], None]
-Given = TypeVar("Given")
-Made = TypeVar("Made")
-
-VIEWS = ("identity", "horizontal", "vertical", "both")
-"""The four flips of an image, in the order in which features are stored."""
-
-AHEAD = 64
-"""Images that are decoded before the backbone asks for them."""
 
 
 def ensure_features(
@@ -152,70 +143,3 @@ def build_extractor(model: ModelSection) -> keras.Model:
         return build_backbone(model)
     with built_for(model.extraction_precision):
         return fold_normalization(build_backbone(model))
-
-
-def map_ahead(
-    compute: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
-    batches: Iterator[NDArray[np.uint8]],
-    *,
-    at_once: int,
-) -> Iterator[NDArray[np.float32]]:
-    """Yield what `compute` makes of each batch, in order, `at_once` of them side by side."""
-    for first in batches:
-        # Alone: it makes the compiled function that the others share.
-        yield compute(first)
-        break
-    yield from _run_ahead(compute, batches, threads=at_once, ahead=at_once)
-
-
-def read_batches(
-    files: list[Path], size: tuple[int, int], views: int, batch: int, first_row: int = 0
-) -> Iterator[NDArray[np.uint8]]:
-    """Yield the rows (image after image, each in all its views) in batches, decoded ahead on threads.
-
-    Args:
-        files: the images.
-        size: height and width in pixels.
-        views: how many of `VIEWS`.
-        batch: rows per batch; the last may be shorter.
-        first_row: where to begin, counted in rows.
-    """
-    waiting: list[NDArray[np.uint8]] = []
-    skip = first_row % views
-    for image in decode_ahead(files[first_row // views :], size):
-        waiting.extend(flip(image, view) for view in range(skip, views))
-        skip = 0
-        while len(waiting) >= batch:
-            yield np.stack(waiting[:batch])
-            del waiting[:batch]
-    if waiting:
-        yield np.stack(waiting)
-
-
-def flip(image: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
-    """One of `VIEWS` of an image, shape (height, width, channels)."""
-    flipped = image[:, ::-1] if VIEWS[view] in ("horizontal", "both") else image
-    return flipped[::-1] if VIEWS[view] in ("vertical", "both") else flipped
-
-
-def decode_ahead(files: list[Path], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the images, uint8 of shape (height, width, 3), in order, decoded on threads before they are asked for."""
-    return _run_ahead(lambda file: read_image(file, size), files, threads=2, ahead=AHEAD)
-
-
-def _run_ahead(
-    compute: Callable[[Given], Made], given: Iterable[Given], *, threads: int, ahead: int
-) -> Iterator[Made]:
-    """Yield what `compute` makes, in order; `ahead` more are begun on threads before they are asked for."""
-    pending: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="ahead") as pool:
-        try:
-            for one in given:
-                pending.append(pool.submit(compute, one))
-                if len(pending) > ahead:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +18,6 @@ from storage.errors import DataError, FeaturesError
 from storage.studies.study import StudyRecord, read_canary, register_canary, register_features
 from workers.attempts.attempt import Attempt, Outcome
 from workers.cross_validation.cross_validate import cross_validate
-from workers.device import backend
 from workers.objective.canary import refuse_idle, try_parameters
 
 log = logging.getLogger(__name__)
@@ -89,8 +87,7 @@ class KerasObjective:
         """What a value depends on besides its seeds, and how many parameters are trained."""
         from workers.device.preparation import describe
 
-        hardware = {name: found for name, found in describe().items() if name != "versions"}
-        return {"hardware": hardware, "parameters_trained": self.material.count_parameters()}
+        return {"hardware": describe(), "parameters_trained": self.material.count_parameters()}
 
     def try_parameters(self) -> dict[str, Any]:
         """Try every searched hyperparameter at both ends of its range, on the first fold (`workers.objective.canary`)."""
@@ -169,17 +166,3 @@ def select_targets(dataset: Dataset, targets: tuple[str, ...]) -> np.ndarray:
         )
     columns = [dataset.targets.index(target) for target in targets]
     return np.ascontiguousarray(dataset.labels[:, columns])
-
-
-@functools.cache
-def library_versions() -> dict[str, str]:
-    """Versions of what a value depends on, read without importing any of it."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found: dict[str, Any] = {}
-    for name in ("orch-studies", "optuna", "keras", backend.name(), "numpy"):
-        try:
-            found["orch" if name == "orch-studies" else name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

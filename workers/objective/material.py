@@ -137,13 +137,13 @@ class Material:
         ]
 
     def _prepare_images(self, dataset: Dataset, cache: Path, report: Report | None) -> None:
-        from workers.inputs.pixels import ImageSet, ensure_pixels
+        from workers.inputs.pixels import ensure_pixels
         from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
         spec = self._spec
         shared = SharedNetwork(spec, self._labels.shape[1])
         self.source = pixels = ensure_pixels(dataset, spec.model.image_size, cache, report=report)
-        self._inputs = ImageSet(pixels.values, self._labels, shared.network.scale)
+        self._inputs = shared.make_image_set(pixels.values, self._labels)
         self.schedule = choose_schedule(spec, weights=shared.weight_count)
         self._trainers = [ImageFoldTrainer(spec, shared) for _ in range(self._slots)]
 

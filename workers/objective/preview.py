@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from storage.data.images import read_image
 from workers.device import backend
 from workers.device import preparation as devices
-from workers.inputs.augmentation import change, draw_changes
+from workers.inputs.augmentation import draw_changes
 
 GAP = 6
 GAP_GREY = 255
@@ -39,6 +39,8 @@ def draw_preview(
     """
     backend.require_tensorflow("A preview of changed images")
     devices.import_quietly()
+    from workers.backends.tensorflow.augmentation import change
+
     generator = np.random.default_rng(seed)
     rows = []
     for file in files:

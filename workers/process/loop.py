@@ -24,7 +24,7 @@ from storage.studies.points import Claim
 from storage.studies.study import StudyRecord
 from storage.studies.sweeping import sweep_beside_others
 from workers.attempts.lease import Drained
-from workers.objective.keras_objective import library_versions
+from workers.device.versions import library_versions
 from workers.process.circumstances import Circumstances
 from workers.process.grace import Grace
 from workers.process.notices import CLAIMED, PROGRESS, SETTLED

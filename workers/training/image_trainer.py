@@ -17,7 +17,6 @@ from storage.metrics import epoch as metrics
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.inputs.augmentation import draw_changes
-from workers.inputs.pixels import VALIDATION_BATCH, ImageSet
 from workers.training.class_balance import positive_weights
 from workers.training.fold_trainer import INITIAL_WEIGHTS, EpochResult, summarize_epoch
 from workers.training.keras_adam import round_as_keras
@@ -25,6 +24,7 @@ from workers.training.learning_rates import learning_rate
 
 if TYPE_CHECKING:
     from storage.spec.study import StudySpec
+    from workers.backends.tensorflow.image_set import ImageSet
 
 
 class SharedNetwork:
@@ -51,6 +51,12 @@ class SharedNetwork:
     def weight_count(self) -> int:
         """How many weights the optimizer changes."""
         return sum(int(np.prod(weight.shape)) for weight in self.network.weights)
+
+    def make_image_set(self, pixels: NDArray[np.uint8], labels: NDArray[np.float32]) -> ImageSet:
+        """Pixels and labels of all development images, scaled as the network takes them."""
+        from workers.backends.tensorflow.image_set import ImageSet
+
+        return ImageSet(pixels, labels, self.network.scale)
 
     def take(self, fold: ImageFoldTrainer) -> None:
         """Let a fold have the network; what the one before has learnt is put aside."""
@@ -186,6 +192,6 @@ class ImageFoldTrainer:
         if self._validation_logits is None:
             self._have_network()
             self._validation_logits = self._shared.epoch(self._settings["optimizer"]).predict(
-                self._images.batches(self.val_index, VALIDATION_BATCH)
+                self._images.batches(self.val_index)
             )
         return self._validation_logits

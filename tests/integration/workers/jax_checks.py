@@ -20,6 +20,7 @@ from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
 from workers.backends.jax.sizes import SMALLEST, padded_size
 from workers.device import backend
 from workers.device import preparation as devices
+from workers.device.versions import library_versions
 
 STEP = {"learning_rate": 0.01, "epsilon": 1e-7, "beta_1": 0.9, "beta_2": 0.999, "momentum": 0.8}
 
@@ -57,7 +58,7 @@ def test_tensorflow_is_not_here_and_jax_is_what_is_described() -> None:
     found = devices.describe()
     assert found["threads"] == 1
     assert found["gpus"] == [device.device_kind for device in jax.devices() if device.platform == "gpu"]
-    assert found["versions"].keys() == {"numpy", "keras", "jax", "jaxlib"}
+    assert library_versions().keys() == {"orch", "optuna", "keras", "jax", "jaxlib", "numpy"}
 
 
 def test_threads_that_cannot_be_had_any_more_are_refused() -> None:

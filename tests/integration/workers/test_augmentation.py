@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from tests.conftest import REPOSITORY
+from workers.backends.tensorflow.augmentation import change, flip
 from workers.device import preparation as devices
-from workers.inputs.augmentation import change, draw_changes, flip, make_matrices
+from workers.inputs.augmentation import draw_changes, make_matrices
 
 SIZE = (32, 32)
 NOTHING = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0, "channel_shift": 0.0}

@@ -20,7 +20,7 @@ from storage.data.images import read_image
 from storage.errors import OrchError, SpecError, WeightsError
 from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import preparation as devices
-from workers.inputs import extraction
+from workers.inputs import decoding, extraction
 
 SIZE = (75, 80)
 IMAGES = 7
@@ -179,7 +179,7 @@ def test_batches_computed_side_by_side_come_out_in_order_and_one_that_fails_says
 
     seen = []
     with pytest.raises(OrchError, match="the ninth batch"):
-        seen.extend(int(rows[0, 0]) for rows in extraction.map_ahead(compute, iter(batches), at_once=3))
+        seen.extend(int(rows[0, 0]) for rows in decoding.map_ahead(compute, iter(batches), at_once=3))
     assert seen == list(range(8))
 
 

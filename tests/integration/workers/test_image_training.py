@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from storage.spec.study import StudySpec, parse
+from workers.backends.tensorflow.image_set import ImageSet
 from workers.device import preparation as devices
-from workers.inputs.pixels import ImageSet
 from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
 IMAGES, SIZE, TARGETS = 30, (20, 24), 2

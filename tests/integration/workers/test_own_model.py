@@ -51,7 +51,7 @@ def make_spec(kind: str) -> StudySpec:
 def test_the_example_of_the_docs_is_found_and_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workers.inputs.pixels import ImageSet
+    from workers.backends.tensorflow.image_set import ImageSet
     from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
     install(tmp_path, monkeypatch, *read_example())

@@ -6,9 +6,6 @@ import os
 
 from storage.errors import DeviceSettledError
 
-PACKAGES = ("jax", "jaxlib")
-"""Whose versions a value depends on."""
-
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 """Some GPU kernels add up in the order in which blocks finish; this leaves them out. Those of a processor do not."""
 

@@ -9,9 +9,6 @@ from typing import Any
 
 from storage.errors import DeviceSettledError
 
-PACKAGES = ("tensorflow",)
-"""Whose versions a value depends on."""
-
 STDERR = 2
 """The file descriptor, which C++ writes to whatever `sys.stderr` is."""
 

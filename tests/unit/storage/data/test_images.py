@@ -8,7 +8,7 @@ from PIL import Image
 
 from storage.data.images import read_image
 from storage.errors import DataError
-from workers.inputs.extraction import VIEWS, flip, read_batches
+from workers.inputs.decoding import VIEWS, flip, read_batches
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
