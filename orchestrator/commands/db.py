@@ -29,7 +29,7 @@ def init(storage: Storage = None) -> None:
     from storage.database.engine import Database
     from storage.database.hosts import take_over
     from storage.database.schema import schema_version
-    from storage.database.waiting import described
+    from storage.database.trouble import described
     from storage.settings import storage_url
 
     # Opened without the check of the machine, which would refuse exactly what is to be mended.
@@ -81,7 +81,7 @@ def upgrade(storage: Storage = None) -> None:
     from storage.database.address import parse_url
     from storage.database.engine import Database
     from storage.database.schema import upgrade as upgrade_schema
-    from storage.database.waiting import described
+    from storage.database.trouble import described
     from storage.errors import StorageNotFoundError
     from storage.settings import storage_url
 

@@ -120,7 +120,7 @@ def _work(request: Request) -> int:
 def _tell_what_comes_next(database: Database, name: str, *, drained: bool) -> str:
     """Why there is nothing more to do, or how to go on; without it, a worker that did nothing seems to fail."""
     from orchestrator.studies.next_steps import tell_left, tell_settled, tell_stopped
-    from storage.database.waiting import described
+    from storage.database.trouble import described
     from storage.errors import DatabaseAwayError, StudyNotFoundError
     from storage.studies.point_records import count_points
     from storage.studies.study import load_study
@@ -141,7 +141,7 @@ def _tell_what_comes_next(database: Database, name: str, *, drained: bool) -> st
 def _tell_why_idle(database: Database) -> str:
     """Why a worker that would take any study found none."""
     from orchestrator.studies.next_steps import tell_stopped
-    from storage.database.waiting import described
+    from storage.database.trouble import described
     from storage.errors import DatabaseAwayError
     from storage.studies.point_records import count_points
     from storage.studies.study import list_studies

@@ -145,7 +145,7 @@ def _follow(
 
 
 def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecord], PointCounts]:
-    from storage.database.waiting import is_forbidden
+    from storage.database.trouble import may_only_read
     from storage.studies.points import count_points, list_points
     from storage.studies.study import find_study
     from storage.studies.sweeping import sweep
@@ -153,8 +153,8 @@ def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecor
     try:
         sweep(database, study)
     except Exception as error:
-        # A role that may only look leaves the mending to workers.
-        if not is_forbidden(error):
+        # A role that may only look, or a standby, leaves the repairs to workers.
+        if not may_only_read(error):
             raise
     # Asked before the points are counted: whatever was claimed until it was stopped is among those that run.
     present = find_study(database, study.name)

@@ -24,7 +24,7 @@ def open_storage(flag: str | None, *, create: bool = False) -> Iterator[Database
         DatabaseAwayError: the server cannot be reached.
     """
     from storage.database.opening import open_database
-    from storage.database.waiting import away, described, is_passing
+    from storage.database.trouble import away, described, is_passing
     from storage.settings import storage_url
 
     database = open_database(storage_url(flag), create=create)

@@ -6,5 +6,6 @@
 - `opening`: From a URL to a checked database
 - `schema`: Our tables in the database: made once whoever comes first, checked by everybody, brought forward by Alembic
 - `tables`: Our own tables, beside Optuna's in the same database; every name begins with `orch_`
-- `waiting`: A database that is away is waited for: which errors pass by themselves, and how long to wait between tries
+- `trouble`: What an error of the database means: whether it passes by itself, what it is called, and what a person can do
+- `waiting`: A database that is away, full or busy is waited for: how long between tries, and what is said meanwhile
 """

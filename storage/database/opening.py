@@ -10,7 +10,7 @@ from storage.database import schema
 from storage.database.address import parse_url
 from storage.database.engine import Database
 from storage.database.hosts import check_host
-from storage.database.waiting import away, is_forbidden, is_passing, refusal, say_reason
+from storage.database.trouble import away, is_forbidden, is_passing, refusal, say_reason
 from storage.errors import StorageNotFoundError
 
 
@@ -37,7 +37,7 @@ def open_database(url: str, *, create: bool = False) -> Database:
         check_host(database)
     except sa.exc.DBAPIError as error:
         database.close()
-        if is_passing(error):
+        if is_passing(error) and not (database.is_sqlite and "readonly" in str(error.orig)):
             raise away(error) from error
         what = f"The database at {database.url_text} cannot be used: {say_reason(error.orig)}."
         raise (refusal(what, error) if is_forbidden(error) else StorageNotFoundError(what)) from error

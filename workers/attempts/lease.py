@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from storage.database.waiting import is_passing
+from storage.database.trouble import is_passing
 from storage.errors import LeaseLostError, OrchError
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,8 @@ from storage.database import hosts, schema, tables
 from storage.database.address import parse_url
 from storage.database.engine import Database
 from storage.database.opening import open_database
-from storage.database.waiting import described, is_passing, wait_for
+from storage.database.trouble import described, is_passing
+from storage.database.waiting import wait_for
 from storage.errors import DatabaseAwayError, SchemaError, StorageError
 from storage.studies import points
 from storage.studies.deletion import stop_and_delete

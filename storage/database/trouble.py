@@ -1,0 +1,272 @@
+"""What an error of the database means: whether it passes by itself, what it is called, and what a person can do.
+
+SQLSTATEs are those of PostgreSQL's appendix "Error Codes"; SQLite's errors are known by its fixed English messages
+(sqlite.org/rescode.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy.exc
+
+from storage.errors import DatabaseAwayError, DatabaseRefusedError, StorageError
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One kind of trouble that passes by itself, or as soon as somebody helps.
+
+    Attributes:
+        states: beginnings of the SQLSTATEs that mean it.
+        words: what the message says, in lower case, where there is no SQLSTATE: on SQLite, and while a connection is made.
+        what: begins the sentence; the database's own words follow.
+        why: the likely cause.
+        next_step: what a person can do.
+    """
+
+    states: tuple[str, ...]
+    words: tuple[str, ...]
+    what: str
+    why: str
+    next_step: str
+
+
+READ_ONLY = Trouble(
+    ("25006",),
+    ("attempt to write a readonly database", "read-only transaction"),
+    "The database can only be read at the moment",
+    "A PostgreSQL server that is a standby or set to read-only, or a SQLite file that you may not write to.",
+    "Use the address of the primary server or make it writable; a SQLite file and its folder must be yours to write.",
+)
+NOT_ANSWERING = Trouble(
+    ("08", "57"),
+    ("server closed the connection",),
+    "The database does not answer",
+    "It may be stopped, restarting or unreachable from this machine.",
+    "Start the server, or correct the address in --storage or ORCH_STORAGE.",
+)
+TROUBLES = (
+    Trouble(
+        ("53100",),
+        ("database or disk is full", "no space left on device"),
+        "The disk of the database is full",
+        "The database answers, but it has no room to write.",
+        "Make room on the disk that the database is on.",
+    ),
+    Trouble(
+        ("53300",),
+        ("too many clients", "remaining connection slots", "too many connections"),
+        "The database has no free connection",
+        "Workers, dashboards or other programs use all that the server allows.",
+        "Close some of them, or raise max_connections on the server (docs/scaling.md).",
+    ),
+    Trouble(
+        ("53200",),
+        (),
+        "The database server is out of memory",
+        "The server answers, but it has no memory for this request.",
+        "See what uses the memory of the server's machine; its log says more.",
+    ),
+    READ_ONLY,
+    Trouble(
+        ("57P03",),
+        ("system is starting up", "system is shutting down", "in recovery mode", "not yet accepting"),
+        "The database server is starting or stopping",
+        "The server answers, but takes no connections yet or no longer.",
+        "Wait a moment; if it stays so, look into the server's log.",
+    ),
+    Trouble(
+        ("58",),
+        ("disk i/o error",),
+        "The database cannot read or write its files",
+        "A disk or network folder of the database's machine fails, or is not there.",
+        "Check that disk; the server's log and the system's log say more.",
+    ),
+    Trouble(
+        ("40", "55P03", "57014", "25P03", "25P04"),
+        ("database is locked", "table is locked", "schema is locked", "locking protocol"),
+        "The database is busy and ended the request",
+        "Another program holds a lock for long, or a time limit of the server (statement_timeout) is short.",
+        "End the program that holds the lock, or raise the time limit for this role.",
+    ),
+    Trouble(
+        ("53", "54"),
+        (),
+        "The database server refuses the request at one of its limits",
+        "The server answers, but a limit of its configuration is reached.",
+        "The server's log says which limit; raise it.",
+    ),
+    NOT_ANSWERING,
+)
+"""The first that fits. A request that meets one of them is repeated until it works."""
+TURNED_AWAY = Trouble(
+    (),
+    (),
+    "The database server turns the connection away",
+    "The server answers, but lets nobody in at the moment.",
+    "Its message says why; the server's log says more.",
+)
+
+FORBIDDEN = "42501"
+"""PostgreSQL's SQLSTATE of a missing privilege."""
+LOST_IN_TRANSACTION = "8s2b"
+"""SQLAlchemy's code of a transaction whose connection is gone; a failed flush has another one, and does not pass."""
+
+REFUSALS = (
+    (
+        ("password authentication failed", "no password supplied"),
+        "The password is missing or wrong, or another user is meant.",
+        "Set PGPASSWORD, or write a line for this server into ~/.pgpass (mode 600).",
+    ),
+    (
+        ("does not support SSL", "certificate"),
+        "Server and address do not agree about encryption.",
+        "Give the server a certificate that this machine trusts, or change sslmode in the address.",
+    ),
+    (
+        (" does not exist",),
+        "The database or the user of the address was not made on this server yet, or is spelled differently there.",
+        "Make it on the server (createuser, createdb), or correct the address in --storage or ORCH_STORAGE.",
+    ),
+    (
+        ("no pg_hba.conf entry",),
+        "The server lets nobody in from this machine, as this user, or without encryption.",
+        "Add a line for it to the server's pg_hba.conf, or ?sslmode=require to the address.",
+    ),
+)
+"""What looks like a server that is away, as libpq gives no code, and will hardly pass: words, cause, remedy.
+Still waited for in the middle of a study, where somebody may be changing the password; not at the start of `orch worker`."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether this error says that the database is away, full or busy, rather than that the request is wrong."""
+    if isinstance(error, DatabaseAwayError | sqlalchemy.exc.TimeoutError):
+        return True
+    if isinstance(error, sqlalchemy.exc.PendingRollbackError):
+        # Optuna asked again in the transaction that a lost connection took along.
+        return error.code == LOST_IN_TRANSACTION
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        if error.connection_invalidated or _find_trouble(error.orig) is not None:
+            return True
+        # Without a SQLSTATE, psycopg2 never reached the server; SQLite's other operational errors are final.
+        is_sqlite = type(error.orig).__module__.startswith("sqlite3")
+        return (
+            isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
+            and getattr(error.orig, "pgcode", None) is None
+            and not is_sqlite
+        )
+    cause = _unwrap(error)
+    return cause is not error and is_passing(cause)
+
+
+def find_database_error(error: BaseException) -> BaseException | None:
+    """The error of the database that an error is, or was raised from, or raised while one was handled; None for any other.
+
+    What a training raises is of the database when anything in its chain is, whoever wrapped it.
+    """
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        if isinstance(found, DatabaseAwayError | sqlalchemy.exc.SQLAlchemyError):
+            return found
+        seen.add(id(found))
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return None
+
+
+def away(error: BaseException) -> DatabaseAwayError:
+    """Describe a passing error without its SQL, parameters or URL."""
+    if isinstance(error, DatabaseAwayError):
+        return type(error)(error.what, why=error.why, next_step=error.next_step)
+    original = getattr(error, "orig", None) or error.__cause__ or error
+    original = getattr(original, "orig", None) or original
+    reason = say_reason(original)
+    trouble = _find_trouble(original)
+    if trouble is None:
+        for words, why, next_step in REFUSALS:
+            if any(word in reason for word in words):
+                return DatabaseRefusedError(
+                    f"The database cannot be opened: {reason}.", why=why, next_step=next_step
+                )
+    if "could not translate host name" in reason:
+        # A machine that is just starting cannot look names up yet.
+        return DatabaseAwayError(
+            f"The database cannot be found: {reason}.",
+            why="The name of the host is misspelled, or this machine cannot look it up at the moment.",
+            next_step="Correct the address in --storage or ORCH_STORAGE, or write the server's number into it.",
+        )
+    if trouble is None:
+        trouble = TURNED_AWAY if "failed: FATAL:" in reason else NOT_ANSWERING
+    return DatabaseAwayError(f"{trouble.what}: {reason}.", why=trouble.why, next_step=trouble.next_step)
+
+
+def say_reason(original: object) -> str:
+    """What the driver says, on one line and without libpq's question whether the server runs."""
+    lines = (" ".join(line.split()) for line in str(original).splitlines())
+    kept = [line for line in lines if line and not line.startswith("Is the server running")]
+    return "; ".join(kept)[:300].rstrip(".?")
+
+
+@contextmanager
+def described() -> Iterator[None]:
+    """Turn database errors of a single call into orch's own, those that Optuna wrapped as well.
+
+    Raises:
+        DatabaseAwayError: the database cannot be reached, or cannot serve at the moment.
+        StorageError: the database refused, for instance for want of a privilege.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_passing(error):
+            raise away(error) from error
+        refused = _as_refused(error)
+        if refused is None:
+            raise
+        raise refusal(f"The database refused: {say_reason(refused.orig)}.", refused) from error
+
+
+def refusal(what: str, error: BaseException) -> StorageError:
+    """What the database refused, with what to do where a privilege is missing."""
+    if not is_forbidden(error):
+        return StorageError(what)
+    return StorageError(
+        what,
+        why="The role of the address may not do this: it only looks (`orch db grant-readonly`), or does not own the database.",
+        next_step="Use the role that made the tables; a new database gets its role by `createdb --owner ROLE DATABASE`.",
+    )
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Whether the database refused for want of a privilege."""
+    refused = _as_refused(error)
+    return refused is not None and getattr(refused.orig, "pgcode", None) == FORBIDDEN
+
+
+def may_only_read(error: BaseException) -> bool:
+    """Whether the database refused to be changed: by this role, or at all (a standby, a file of somebody else)."""
+    refused = _as_refused(error)
+    return refused is not None and (is_forbidden(error) or _find_trouble(refused.orig) is READ_ONLY)
+
+
+def _find_trouble(original: object) -> Trouble | None:
+    state = getattr(original, "pgcode", None)
+    if state is not None:
+        fitting = (trouble for trouble in TROUBLES if str(state).startswith(trouble.states))
+    else:
+        text = str(original).lower()
+        fitting = (trouble for trouble in TROUBLES if any(word in text for word in trouble.words))
+    return next(fitting, None)
+
+
+def _as_refused(error: BaseException) -> sqlalchemy.exc.DBAPIError | None:
+    found = _unwrap(error)
+    return found if isinstance(found, sqlalchemy.exc.DBAPIError) else None
+
+
+def _unwrap(error: BaseException) -> BaseException:
+    """What Optuna wrapped into an error of its own, known by its name so that Optuna need not be imported for it."""
+    return error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error

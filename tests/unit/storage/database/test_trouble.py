@@ -1,0 +1,118 @@
+"""What an error of the database is called, what is waited for, and what never counts against a trial."""
+
+import sqlite3
+
+import psycopg2
+import pytest
+import sqlalchemy.exc
+
+from storage.database.trouble import TROUBLES, away, find_database_error, is_passing
+from storage.errors import DatabaseAwayError, DatabaseRefusedError, LeaseLostError, TrainingError
+
+
+class ServerError(psycopg2.OperationalError):
+    """What psycopg2 raises for an SQLSTATE; its own attribute cannot be set."""
+
+    pgcode = ""
+
+
+def of_server(state: str, text: str = "the server's words") -> sqlalchemy.exc.DBAPIError:
+    original = type("Raised", (ServerError,), {"pgcode": state})(text)
+    return sqlalchemy.exc.OperationalError("UPDATE secret", {}, original)
+
+
+def of_connecting(text: str) -> sqlalchemy.exc.DBAPIError:
+    return sqlalchemy.exc.OperationalError(None, None, psycopg2.OperationalError(text))
+
+
+def of_sqlite(text: str) -> sqlalchemy.exc.DBAPIError:
+    return sqlalchemy.exc.OperationalError("UPDATE secret", {}, sqlite3.OperationalError(text))
+
+
+FATAL = 'connection to server at "db", port 5432 failed: FATAL:  '
+NAMED = [
+    (of_server("53100"), "disk of the database is full", "Make room"),
+    (of_server("53300"), "no free connection", "max_connections"),
+    (of_connecting(FATAL + "sorry, too many clients already"), "no free connection", "max_connections"),
+    (of_connecting(FATAL + "remaining connection slots are reserved"), "no free connection", "Close some"),
+    (of_connecting(FATAL + "the database system is starting up"), "starting or stopping", "Wait"),
+    (of_connecting(FATAL + "something else"), "turns the connection away", "log"),
+    (of_connecting("connection refused"), "does not answer", "Start the server"),
+    (of_server("53200"), "out of memory", "memory"),
+    (of_server("53400"), "at one of its limits", "limit"),
+    (of_server("54000"), "at one of its limits", "limit"),
+    (of_server("57014"), "busy and ended the request", "statement_timeout"),
+    (of_server("25P04"), "busy and ended the request", "time limit"),
+    (of_server("40001"), "busy and ended the request", "lock"),
+    (of_server("58030"), "cannot read or write its files", "Check that disk"),
+    (of_server("25006"), "can only be read", "primary"),
+    (of_server("57P01"), "does not answer", "Start the server"),
+    (of_sqlite("database or disk is full"), "disk of the database is full", "Make room"),
+    (of_sqlite("disk I/O error"), "cannot read or write its files", "Check that disk"),
+    (of_sqlite("attempt to write a readonly database"), "can only be read", "yours to write"),
+    (of_sqlite("database is locked"), "busy and ended the request", "lock"),
+]
+
+
+@pytest.mark.parametrize(("error", "what", "advice"), NAMED)
+def test_each_trouble_is_waited_for_and_has_its_own_name_and_advice(
+    error: sqlalchemy.exc.DBAPIError, what: str, advice: str
+) -> None:
+    assert is_passing(error)
+    told = away(error)
+    assert type(told) is DatabaseAwayError
+    assert what in told.what
+    assert advice in f"{told.why} {told.next_step}"
+    assert ("Start the server" in str(told)) == ("does not answer" in told.what)
+    assert "secret" not in str(told)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        of_server("42501"),
+        of_server("23505"),
+        of_server("42P01"),
+        of_server("XX001"),
+        of_sqlite("no such table: t"),
+    ],
+)
+def test_what_a_second_try_cannot_change_is_not_waited_for(error: sqlalchemy.exc.DBAPIError) -> None:
+    assert not is_passing(error)
+    assert find_database_error(error) is error, "and is of the database all the same"
+
+
+def test_a_refused_login_stays_a_refusal() -> None:
+    told = away(of_connecting(FATAL + 'password authentication failed for user "orch"'))
+    assert isinstance(told, DatabaseRefusedError)
+
+
+def raised(original: Exception, *, as_cause: bool, hidden: bool = False) -> BaseException:
+    try:
+        try:
+            raise original
+        except Exception as error:
+            if as_cause:
+                raise RuntimeError("the callback failed") from error
+            if hidden:
+                raise TrainingError("of its own") from None
+            raise ValueError("while it was handled")  # noqa: B904
+    except Exception as error:
+        return error
+
+
+def test_an_error_of_the_database_is_found_whoever_wrapped_it() -> None:
+    original = of_server("53100")
+    assert find_database_error(raised(original, as_cause=True)) is original
+    assert find_database_error(raised(original, as_cause=False)) is original
+    assert find_database_error(raised(original, as_cause=False, hidden=True)) is None
+
+
+def test_a_lost_lease_is_not_waited_for_because_the_database_was_away_before() -> None:
+    lost = LeaseLostError()
+    lost.__context__ = DatabaseAwayError()
+    assert not is_passing(lost)
+
+
+def test_every_trouble_has_a_name_of_its_own() -> None:
+    assert len({trouble.what for trouble in TROUBLES}) == len(TROUBLES)
