@@ -21,7 +21,7 @@ def worker(
         ),
     ] = None,
     data: DataFolders = None,
-    gpus: Annotated[str, typer.Option(metavar="all|0,1|none", help="Which GPUs to compute on.")] = "all",
+    gpus: Annotated[str, typer.Option(metavar="all|0,1|UUID|none", help="Which GPUs to compute on.")] = "all",
     per_gpu: Annotated[
         int, typer.Option(help="Worker processes on each GPU.", min=1, max=64, metavar="N")
     ] = 1,
@@ -65,7 +65,8 @@ def worker(
       orch worker --gpus 0,1 --per-gpu 2 --forever
       orch worker first --processes 2 --on-finish 'orch study export $ORCH_STUDY -o $ORCH_STUDY.json'
     """
-    from orchestrator.machine.processes import choose_slots, run_workers, visible_gpus
+    from orchestrator.machine.gpus import visible_gpus
+    from orchestrator.machine.processes import choose_slots, run_workers
     from orchestrator.machine.worker_process import Request
     from workers.process.supervisor import Slot
 

@@ -217,7 +217,8 @@ def _plan(places: Places, dataset: Dataset, name: str) -> tuple[StudySpec, list[
 
 
 def _work(places: Places, name: str) -> int:
-    from orchestrator.machine.processes import choose_slots, run_workers, visible_gpus
+    from orchestrator.machine.gpus import visible_gpus
+    from orchestrator.machine.processes import choose_slots, run_workers
     from orchestrator.machine.worker_process import Request
 
     # A process of its own, as in earnest: it drains on Ctrl-C, and TensorFlow's memory goes with it.

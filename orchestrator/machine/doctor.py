@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from storage.errors import OrchError, SchemaError, StorageNotFoundError
 from storage.wording import say_count, say_duration
+from workers.device import backend
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -22,15 +25,26 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 PACKAGES = ("storage", "workers", "dashboards", "orchestrator")
 CLOCK_SECONDS = 5.0
 FREE_BYTES = 2 * 1024**3
-TENSORFLOW_SECONDS = 180
+BACKEND_SECONDS = 180
 ROUND_TRIPS = 10
 SLOW_MILLISECONDS = 20.0
 SESSIONS_PER_WORKER = 2
-# Run in a process of its own: TensorFlow takes seconds to import, and may end the process when its build does not fit.
-TENSORFLOW_PROGRAM = (
-    "import tensorflow, keras; "
-    "print('orch', tensorflow.__version__, keras.__version__, len(tensorflow.config.list_physical_devices('GPU')))"
-)
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
+# Run in a process of its own: a backend takes seconds to import, and may end the process when its build does not fit.
+PROGRAMS = {
+    "tensorflow": (
+        "import json, tensorflow, keras; "
+        "gpus = tensorflow.config.list_physical_devices('GPU'); "
+        "names = [tensorflow.config.experimental.get_device_details(gpu).get('device_name', gpu.name) for gpu in gpus]; "
+        "print('orch', json.dumps([tensorflow.__version__, keras.__version__, names]))"
+    ),
+    "jax": (
+        "import json, jax, keras; "
+        "names = [device.device_kind for device in jax.devices() if device.platform == 'gpu']; "
+        "print('orch', json.dumps([jax.__version__, keras.__version__, names]))"
+    ),
+}
+WITH_CUDA = {"tensorflow": "orch-studies[gpu]", "jax": "jax[cuda13], or jax[cuda12] for an older driver"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,7 @@ def check_machine(storage: str | None, data: list[Path] | None) -> Iterator[Chec
     yield from _check_data(data)
     yield _check_cache()
     yield _check_artifacts()
-    yield from _check_tensorflow()
+    yield from _check_backend()
 
 
 def check_installation() -> Check:
@@ -204,30 +218,51 @@ def _is_writable(folder: Path) -> bool:
         return False
 
 
-def _check_tensorflow() -> Iterator[Check]:
-    from orchestrator.machine.processes import count_gpus
+def _check_backend() -> Iterator[Check]:
+    """Whether the backend that KERAS_BACKEND names can be imported, and which GPUs it sees."""
+    from orchestrator.machine.gpus import list_gpus
 
     try:
+        chosen = backend.name()
+    except OrchError as error:
+        yield Check("backend", FAIL, str(error))
+        return
+    title = BACKENDS[chosen]
+    try:
         ran = subprocess.run(
-            [sys.executable, "-c", TENSORFLOW_PROGRAM],
+            [sys.executable, "-c", PROGRAMS[chosen]],
             capture_output=True,
             text=True,
-            timeout=TENSORFLOW_SECONDS,
+            timeout=BACKEND_SECONDS,
+            # JAX would else take three quarters of each GPU's memory from the workers.
+            env={**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
             check=False,
         )
     except subprocess.TimeoutExpired:
-        yield Check("TensorFlow", FAIL, f"importing it took more than {say_duration(TENSORFLOW_SECONDS)}")
+        yield Check(title, FAIL, f"importing it took more than {say_duration(BACKEND_SECONDS)}")
         return
-    answer = next((line.split() for line in ran.stdout.splitlines() if line.startswith("orch ")), None)
+    answer = next((line for line in ran.stdout.splitlines() if line.startswith("orch ")), None)
     if ran.returncode or answer is None:
         reason = (ran.stderr.strip().splitlines() or ["no message"])[-1]
-        yield Check("TensorFlow", FAIL, f"it cannot be imported: {reason}")
+        yield Check(title, FAIL, f"it cannot be imported: {reason}{_name_other_backend(chosen)}")
         return
-    _, tensorflow, keras, gpus = answer
-    yield Check("TensorFlow", OK, f"TensorFlow {tensorflow}, Keras {keras}")
-    present = count_gpus()
-    if present and not int(gpus):
-        text = f"the driver lists {present} GPU(s) and TensorFlow sees none: install orch-studies[gpu]"
+    version, keras, gpus = json.loads(answer.removeprefix("orch "))
+    yield Check(title, OK, f"{title} {version}, Keras {keras}")
+    present = list_gpus()
+    if present and not gpus:
+        text = f"the driver lists {len(present)} GPU(s) and {title} sees none: install {WITH_CUDA[chosen]}"
         yield Check("GPU", WARN, text)
     else:
-        yield Check("GPU", OK, f"{gpus} seen by TensorFlow" if int(gpus) else "none; computing on the CPU")
+        names = ", ".join(gpus)
+        text = f"{len(gpus)} seen by {title}: {names}" if gpus else "none; computing on the CPU"
+        yield Check("GPU", OK, text)
+
+
+def _name_other_backend(chosen: str) -> str:
+    """What to do where another backend is installed than the chosen one; empty where none is."""
+    others = [name for name in BACKENDS if name != chosen and importlib.util.find_spec(name)]
+    return (
+        f". {BACKENDS[others[0]]} is installed: set KERAS_BACKEND={others[0]} to compute with it"
+        if others
+        else ""
+    )

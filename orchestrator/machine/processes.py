@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for
 from orchestrator.machine.worker_process import Request
 from storage.wording import say_duration
 from workers.process.supervisor import Slot, Supervisor
@@ -59,71 +60,35 @@ def run_workers(
     return code
 
 
-def choose_slots(gpus: str, processes: int | None, per_gpu: int, *, visible: Sequence[str]) -> list[Slot]:
+def choose_slots(gpus: str, processes: int | None, per_gpu: int, *, visible: Sequence[Gpu]) -> list[Slot]:
     """Say where worker processes run: `per_gpu` on each GPU, or `processes` of them dealt over GPUs or the CPU.
 
     Args:
-        gpus: "all", "none" or numbers such as "0,1".
+        gpus: "all", "none", numbers such as "0,1", or UUIDs.
         processes: how many processes; None for one per slot.
         per_gpu: how many on each GPU.
-        visible: the GPUs of this machine, as CUDA_VISIBLE_DEVICES names them.
+        visible: the GPUs that this process may use.
 
     Raises:
         UsageError: `gpus` is none of these, or names a GPU that is not there.
     """
-    from storage.errors import UsageError
-
-    if gpus in ("all", "none"):
-        chosen = list(visible) if gpus == "all" else []
-    else:
-        chosen = [number.strip() for number in gpus.split(",")]
-        if not all(number.isdigit() for number in chosen):
-            raise UsageError(
-                f"--gpus {gpus} is not understood.",
-                next_step="Write --gpus all, --gpus none or numbers: --gpus 0,1.",
-            )
-        missing = [number for number in chosen if number not in visible]
-        if missing:
-            # TensorFlow would say nothing and compute on the processor for days.
-            raise UsageError(
-                f"--gpus {gpus}: there is no GPU {missing[0]} here; "
-                + (f"this process may use {', '.join(visible)}." if visible else "no GPU was found."),
-                why="GPUs are those that nvidia-smi lists, or that CUDA_VISIBLE_DEVICES names.",
-                next_step="Write --gpus all for those that are here, or --gpus none for the processor.",
-            )
+    chosen = choose_gpus(gpus, visible)
     count = processes or max(len(chosen) * per_gpu, 1)
     share = _fair_share(count)
+    dealt = [chosen[place % len(chosen)] for place in range(count)] if chosen else []
     slots = []
     for place in range(count):
         environment = dict.fromkeys(THREAD_VARIABLES, share) if count > 1 else {}
-        if chosen:
-            gpu = chosen[place % len(chosen)]
-            environment |= {"CUDA_VISIBLE_DEVICES": gpu, "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-            slots.append(Slot(f"GPU {gpu}", environment))
+        if dealt:
+            gpu = dealt[place]
+            environment |= environment_for(gpu, dealt.count(gpu), os.environ)
+            slots.append(Slot(f"GPU {gpu.name}", environment))
         else:
             if gpus == "none":
-                environment |= {"CUDA_VISIBLE_DEVICES": "-1"}
+                # JAX starts CUDA wherever there is a GPU, and fails where it may use none of them.
+                environment |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
             slots.append(Slot("CPU" if count == 1 else f"CPU ({place + 1} of {count})", environment))
     return slots
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; empty without a driver."""
-    narrowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if narrowed is not None:
-        return [name.strip() for name in narrowed.split(",") if name.strip() not in ("", "-1")]
-    return [str(number) for number in range(count_gpus())]
-
-
-def count_gpus() -> int:
-    """Return how many NVIDIA GPUs the driver lists; 0 without a driver."""
-    try:
-        listed = subprocess.run(
-            ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
 def _fair_share(processes: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from storage.studies.study import StudyRecord
 
 SHOWN = 20
+BACKENDS = ("jax", "tensorflow")
 
 
 def replay_recorded(
@@ -34,6 +35,7 @@ def replay_recorded(
     """
     from orchestrator.studies.records import trial_document
     from storage.results.ledger import read_curves, run_key
+    from workers.device.preparation import describe
     from workers.device.versions import library_versions
     from workers.objective.keras_objective import prepare_objective
     from workers.objective.replay import replay_trial
@@ -50,8 +52,7 @@ def replay_recorded(
         (lambda done, total: report(f"Replaying trial {number}", done, total)) if report else None,
         objective.material.train_together,
     )
-    then = (trial["user_attributes"].get("details") or {}).get("versions") or {}
-    now = library_versions()
+    details = trial["user_attributes"].get("details") or {}
     return {
         "study": study.name,
         "trial": number,
@@ -62,12 +63,46 @@ def replay_recorded(
         "numbers": replay.numbers,
         "different": len(replay.differences),
         "differences": [asdict(one) for one in replay.differences[:SHOWN]],
-        "circumstances": [
-            f"The trial was computed with {name} {then[name]}, this is {now[name]}: small differences are to be expected."
-            for name in sorted(then.keys() & now.keys())
-            if then[name] != now[name]
-        ],
+        "circumstances": name_circumstances(
+            {"versions": details.get("versions") or {}, "hardware": details.get("hardware") or {}},
+            {"versions": library_versions(), "hardware": describe()},
+        ),
     }
+
+
+def name_circumstances(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """One sentence for each circumstance that differs, and from which other last digits come.
+
+    Args:
+        then: "versions" of libraries and "hardware", as `workers.device.preparation.describe` has it; what is not known is left out.
+        now: the same of this process.
+    """
+    versions, mine = then["versions"], now["versions"]
+    found = [
+        f"The trial was computed with {name} {versions[name]}, this is {mine[name]}: small differences are to be expected."
+        for name in sorted(versions.keys() & mine.keys())
+        if versions[name] != mine[name]
+    ]
+    backends = [{name for name in BACKENDS if name in each} for each in (versions, mine)]
+    if all(backends) and backends[0] != backends[1]:
+        found.append(
+            f"The trial was computed with {_name(backends[0])}, this is {_name(backends[1])}: differences are to be expected; "
+            f"set KERAS_BACKEND={min(backends[0])} to compute it as it was."
+        )
+    devices = [_name_device(each["hardware"]) for each in (then, now)]
+    if all(devices) and devices[0] != devices[1]:
+        found.append(
+            f"The trial was computed on {devices[0]}, this is {devices[1]}: small differences are to be expected."
+        )
+    return found
+
+
+def _name(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _name_device(hardware: Mapping[str, Any]) -> str:
+    return ", ".join(hardware.get("gpus") or []) or str(hardware.get("processor") or "")
 
 
 def find_dataset(study: StudyRecord, folders: Sequence[Path]) -> Dataset:

@@ -153,21 +153,51 @@ def test_packages_from_two_places_are_named(tmp_path: Path) -> None:
     assert f"dashboards: {tmp_path}" in ran.stdout
 
 
-def test_a_tensorflow_that_cannot_be_imported_or_sees_no_gpu(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "title", "advice"),
+    [("tensorflow", "TensorFlow", "orch-studies[gpu]"), ("jax", "JAX", "jax[cuda13]")],
+)
+def test_a_backend_that_cannot_be_imported_or_sees_no_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, title: str, advice: str
 ) -> None:
     driver = tmp_path / "nvidia-smi"
     driver.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA A100 (UUID: GPU-0)'\n")
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(doctor, "TENSORFLOW_PROGRAM", "print('orch', '2.0', '3.0', 0)")
-    seen = by_name(doctor._check_tensorflow())
-    assert (seen["TensorFlow"].status, seen["GPU"].status) == (OK, WARN)
-    assert "orch-studies[gpu]" in seen["GPU"].text
-    monkeypatch.setattr(doctor, "TENSORFLOW_PROGRAM", "raise ImportError('an illegal instruction')")
-    (check,) = doctor._check_tensorflow()
-    assert (check.name, check.status) == ("TensorFlow", FAIL)
+    monkeypatch.setattr(doctor.backend, "name", lambda: name)
+    monkeypatch.setitem(doctor.PROGRAMS, name, """print('orch', '["2.0", "3.0", []]')""")
+    seen = by_name(doctor._check_backend())
+    assert (seen[title].status, seen["GPU"].status) == (OK, WARN)
+    assert advice in seen["GPU"].text
+    monkeypatch.setitem(doctor.PROGRAMS, name, """print('orch', '["2.0", "3.0", ["NVIDIA A100"]]')""")
+    assert by_name(doctor._check_backend())["GPU"] == Check("GPU", OK, f"1 seen by {title}: NVIDIA A100")
+    monkeypatch.setitem(doctor.PROGRAMS, name, "raise ImportError('an illegal instruction')")
+    (check,) = doctor._check_backend()
+    assert (check.name, check.status) == (title, FAIL)
     assert "an illegal instruction" in check.text
+
+
+def test_a_machine_that_has_only_the_other_backend_is_told_how_to_use_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor.backend, "name", lambda: "tensorflow")
+    monkeypatch.setitem(doctor.PROGRAMS, "tensorflow", "import tensorflow_that_is_not_installed")
+    (check,) = doctor._check_backend()
+    assert check.status == FAIL
+    assert "set KERAS_BACKEND=jax" in check.text
+
+
+def test_jax_alone_is_ready_to_work() -> None:
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    program = (
+        "import sys; sys.modules['tensorflow'] = None\n"
+        "from orchestrator.machine import doctor\n"
+        "print([(check.name, check.status) for check in doctor._check_backend()])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "[('JAX', 'ok'), ('GPU', 'ok')]"
 
 
 def test_the_command_shows_every_line_and_fails_when_one_does(

@@ -88,7 +88,7 @@ def count_at_once() -> int:
 
 
 def prepare_gpus() -> None:
-    """Let GPUs take memory as they need it, and compute the same bits in each run."""
+    """Let GPUs take memory as they need it, or their share of it, and compute the same bits in each run."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -112,8 +112,14 @@ def name_gpus() -> list[str]:
 def _grow_memory(device: Any) -> None:
     import tensorflow as tf
 
+    limit = os.environ.get("ORCH_GPU_MEBIBYTES")
     try:
-        tf.config.experimental.set_memory_growth(device, True)
+        if limit:
+            # The share of one of several processes on this GPU.
+            part = tf.config.LogicalDeviceConfiguration(memory_limit=int(limit))
+            tf.config.set_logical_device_configuration(device, [part])
+        else:
+            tf.config.experimental.set_memory_growth(device, True)
     except RuntimeError:
         # The GPU is in use by this process already: how it takes memory is settled.
         return

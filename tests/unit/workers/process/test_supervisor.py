@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.machine.gpus import Gpu
 from orchestrator.machine.processes import choose_slots
 from storage.errors import UsageError
 from storage.studies.points import MAX_LOSSES
@@ -40,7 +41,8 @@ def devices(slots: Sequence[Slot]) -> list[str | None]:
 def test_processes_are_dealt_over_gpus(
     gpus: str, processes: int | None, per_gpu: int, visible: list[str], expected: list[str | None]
 ) -> None:
-    assert devices(choose_slots(gpus, processes, per_gpu, visible=visible)) == expected
+    gpus_here = [Gpu(name, name) for name in visible]
+    assert devices(choose_slots(gpus, processes, per_gpu, visible=gpus_here)) == expected
 
 
 def test_threads_of_the_libraries_are_split_fairly() -> None:
@@ -65,7 +67,7 @@ def test_gpus_that_are_not_understood() -> None:
 )
 def test_a_gpu_that_is_not_there_is_refused(gpus: str, visible: list[str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        choose_slots(gpus, None, 1, visible=visible)
+        choose_slots(gpus, None, 1, visible=[Gpu(name, name) for name in visible])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""GPUs by number, UUID and slice, without nvidia-smi, and the share of memory of each process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.machine import gpus
+from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for, parse_list
+from orchestrator.machine.processes import choose_slots
+from storage.errors import UsageError
+
+LISTED = """GPU 0: NVIDIA A100 (UUID: GPU-aa11)
+GPU 1: NVIDIA H100 (UUID: GPU-bb22)
+  MIG 3g.40gb     Device  0: (UUID: MIG-cc33)
+  MIG 4g.40gb     Device  1: (UUID: MIG-cc44)
+"""
+MEMORY = "GPU-aa11, 81920\nGPU-bb22, 81559\n"
+PARSED = [
+    Gpu("0", "GPU-aa11", 81920.0),
+    Gpu("MIG-cc33", "MIG-cc33", 40960.0),
+    Gpu("MIG-cc44", "MIG-cc44", 40960.0),
+]
+
+
+def test_slices_stand_in_place_of_their_gpu() -> None:
+    assert parse_list(LISTED, MEMORY) == PARSED
+    assert parse_list(LISTED, "no answer") == [
+        Gpu(one.name, one.device, None if one.name == "0" else one.mebibytes) for one in PARSED
+    ]
+    assert parse_list("NVIDIA-SMI has failed", "") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("all", ["0", "MIG-cc33", "MIG-cc44"]),
+        ("none", []),
+        ("0", ["0"]),
+        ("GPU-aa11", ["0"]),
+        ("GPU-aa,MIG-cc44", ["0", "MIG-cc44"]),
+    ],
+)
+def test_gpus_are_named_by_number_or_uuid(words: str, names: list[str]) -> None:
+    assert [gpu.name for gpu in choose_gpus(words, PARSED)] == names
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("MIG-cc", "the beginning of 2 UUIDs"),
+        ("GPU-zz", "there is no GPU GPU-zz here"),
+        ("A100", "is not understood"),
+        ("1", "no GPU 1 here"),
+    ],
+)
+def test_what_names_no_single_gpu_is_refused(words: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        choose_gpus(words, PARSED)
+
+
+def test_processes_on_the_processor_do_not_start_cuda_under_jax() -> None:
+    (slot,) = choose_slots("none", 1, 1, visible=PARSED)
+    assert slot.environment == {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+
+
+def test_processes_share_the_memory_of_a_gpu_under_both_backends() -> None:
+    slots = choose_slots("0,MIG-cc33", 3, 1, visible=PARSED)
+    shares = [
+        (slot.environment.get("XLA_CLIENT_MEM_FRACTION"), slot.environment.get("ORCH_GPU_MEBIBYTES"))
+        for slot in slots
+    ]
+    assert shares == [("0.450", "36864"), (None, None), ("0.450", "36864")]
+    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in slots] == [
+        "GPU-aa11",
+        "MIG-cc33",
+        "GPU-aa11",
+    ]
+
+
+@pytest.mark.parametrize("name", gpus.MEMORY_VARIABLES)
+def test_a_share_of_memory_that_the_user_set_stays(name: str) -> None:
+    assert "XLA_CLIENT_MEM_FRACTION" not in environment_for(PARSED[0], 2, {name: ".2"})
+
+
+def test_numbers_are_those_of_the_driver_unless_the_user_chose_an_order() -> None:
+    assert environment_for(PARSED[0], 1, {})["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert "CUDA_DEVICE_ORDER" not in environment_for(PARSED[0], 1, {"CUDA_VISIBLE_DEVICES": "1"})
+    assert "CUDA_DEVICE_ORDER" not in environment_for(PARSED[0], 1, {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"})
+
+
+def test_what_cuda_visible_devices_names_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus, "list_gpus", lambda: PARSED)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1, MIG-cc44,-1")
+    assert gpus.visible_gpus() == [Gpu("1", "1"), Gpu("MIG-cc44", "MIG-cc44", None)]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-aa11")
+    assert gpus.visible_gpus() == [Gpu("GPU-aa11", "GPU-aa11", 81920.0)]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert gpus.visible_gpus() == []
+
+
+def test_gpus_are_found_without_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for bus, text in {
+        "0000:00:06.0": "Model: \t\t NVIDIA H200\nGPU UUID: \t GPU-394b5914-a0f6\n",
+        "0000:00:07.0": "Model: \t\t NVIDIA H200\nGPU UUID: \t GPU-????????\n",
+    }.items():
+        (tmp_path / bus).mkdir()
+        (tmp_path / bus / "information").write_text(text)
+    monkeypatch.setattr(gpus, "DRIVER_FOLDER", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus.list_gpus() == [Gpu("0", "GPU-394b5914-a0f6"), Gpu("1", "1")]
