@@ -77,7 +77,9 @@ def name_circumstances(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[
         then: "versions" of libraries and "hardware", as `workers.device.preparation.describe` has it; what is not known is left out.
         now: the same of this process.
     """
-    versions, mine = then["versions"], now["versions"]
+    versions, mine = (
+        {name: version for name, version in each["versions"].items() if version} for each in (then, now)
+    )
     found = [
         f"The trial was computed with {name} {versions[name]}, this is {mine[name]}: small differences are to be expected."
         for name in sorted(versions.keys() & mine.keys())
