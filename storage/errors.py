@@ -8,6 +8,7 @@
     ├── StorageError                the database answered, and the answer is no
     │   ├── SchemaError             tables missing, older or newer than this orch
     │   ├── StudyNotFoundError      no such study (or not yet complete)
+    │   ├── StudyUnreadableError    another version of orch made the study
     │   ├── StudyExistsError        a study of that name with another spec
     │   └── LeaseLostError          another worker holds the point now; the result is dropped
     ├── DatabaseAwayError           the database cannot be reached at this moment; worth waiting for
@@ -73,6 +74,10 @@ class SchemaError(StorageError):
 
 class StudyNotFoundError(StorageError):
     """There is no study of that name in this database."""
+
+
+class StudyUnreadableError(StorageError):
+    """Another version of orch made the study, and this one cannot read it."""
 
 
 class StudyExistsError(StorageError):

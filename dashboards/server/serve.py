@@ -17,7 +17,7 @@ from storage.database.engine import Database
 from storage.errors import UsageError
 from storage.metrics.objectives import AUC
 from storage.results.ledger import read_curves
-from storage.spec.study import from_json
+from storage.studies.study_records import StudyRecord, read_row
 
 THREADS = 8
 LARGEST_REQUEST = 16 * 2**20
@@ -198,12 +198,13 @@ def _draw_curves(database: Database, study_id: int, trial_id: int) -> str:
     of_study = tables.studies.c.optuna_study_id == study_id
     with database.reading() as connection:
         row = connection.execute(
-            sa.select(tables.points.c.study_uuid, tables.points.c.point, tables.studies.c.spec)
+            sa.select(tables.points.c.study_uuid, tables.points.c.point, *tables.studies.c)
             .join(tables.studies, tables.studies.c.uuid == tables.points.c.study_uuid)
             .where(of_study, tables.points.c.trial_id == trial_id)
         ).first()
     rows = read_curves(database, row.study_uuid, row.point) if row else []
-    metric = from_json(row.spec).metric if row else AUC
+    study = read_row(row) if row else None
+    metric = study.spec.metric if isinstance(study, StudyRecord) else AUC
     return draw_svg(rows, f"Fold curves: {metric.label} over epochs", metric)
 
 

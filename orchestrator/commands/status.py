@@ -54,11 +54,22 @@ def status(
         counted = ("study", "state", "points", "done", "running", "open", "failed")
         rows = [
             [
-                *(study[name] for name in counted),
+                *(
+                    f"{study[name]}, left to others"
+                    if name == "state" and study["left_to_others"]
+                    else study[name]
+                    for name in counted
+                ),
                 "-" if study["seconds_left"] is None else say_duration(study["seconds_left"]),
             ]
             for study in document["studies"]
         ]
         console.print_table((*counted, "time left"), rows, title="Open studies")
+        for study in document["studies"]:
+            if study["left_to_others"]:
+                made_by = f"orch {study['made_by']}" if study["made_by"] else "another version of orch"
+                console.say(
+                    f"{study['study']!r} was made by {made_by} and is left to others: {study['left_to_others']}."
+                )
     else:
         console.print_line("No study is open.")

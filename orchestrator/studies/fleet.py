@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from storage.studies.points import PointRecord, count_points, list_points
-from storage.studies.study import StudyRecord, list_studies
+from storage.studies.study_records import StudyRecord, StudyRow, UnreadableStudy, list_rows
 from storage.studies.workers import list_workers
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
         database: where.
         everybody: with the workers that left, and the studies that are finished.
     """
-    studies = {study.uuid: study for study in list_studies(database)}
+    studies = {study.uuid: study for study in list_rows(database)}
     points = {uuid: list_points(database, uuid) for uuid in studies}
     workers = []
     for worker in list_workers(database):
         study = studies.get(worker.study_uuid or "")
-        lease = study.spec.study.lease_seconds if study else 0
+        lease = study.spec.study.lease_seconds if isinstance(study, StudyRecord) else 0
         silent = worker.state != "gone" and worker.seconds_ago > max(SILENT_SECONDS, lease)
         at_work = worker.state == "working" and study is not None and worker.point is not None
         point = points[study.uuid][worker.point] if at_work and study else None  # type: ignore[index]
@@ -59,12 +59,14 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
     }
 
 
-def study_document(database: Database, study: StudyRecord, points: list[PointRecord]) -> dict[str, Any]:
+def study_document(database: Database, study: StudyRow, points: list[PointRecord]) -> dict[str, Any]:
     """Describe what is left of a study."""
     counts = count_points(database, study.uuid)
     return {
         "study": study.name,
         "state": study.state,
+        "made_by": study.made_by,
+        "left_to_others": study.problem if isinstance(study, UnreadableStudy) else None,
         "is_settled": counts.is_settled,
         "points": counts.planned,
         "done": counts.complete + counts.pruned,

@@ -10,6 +10,7 @@ from storage.wording import best_file, say_count
 
 if TYPE_CHECKING:
     from storage.studies.point_records import PointCounts
+    from storage.studies.study_records import StudyRecord, UnreadableStudy
 
 
 def tell_warnings(name: str, warnings: Sequence[str]) -> list[str]:
@@ -26,6 +27,17 @@ def tell_warnings(name: str, warnings: Sequence[str]) -> list[str]:
             f"{say_count(known, 'warning')} of when the study was made: `orch study show {shlex.quote(name)} --warnings`"
         )
     return told
+
+
+def tell_left_to_others(studies: Sequence[StudyRecord | UnreadableStudy]) -> list[str]:
+    """Of each study that this orch cannot read: which orch made it, and what it does not understand."""
+    from storage.studies.study_records import UnreadableStudy
+
+    return [
+        f"{study.name!r} was made by {study.made_with} and is left to others: {study.problem}."
+        for study in studies
+        if isinstance(study, UnreadableStudy)
+    ]
 
 
 def tell_settled(name: str, counts: PointCounts) -> str:

@@ -9,42 +9,48 @@ if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.metrics.objectives import Metric
     from storage.studies.points import PointRecord
-    from storage.studies.study import StudyRecord
+    from storage.studies.study_records import StudyRecord, UnreadableStudy
 
 
-def study_document(database: Database, study: StudyRecord, *, whole: bool = False) -> dict[str, Any]:
+def study_document(
+    database: Database, study: StudyRecord | UnreadableStudy, *, whole: bool = False
+) -> dict[str, Any]:
     """Describe a study.
 
     Args:
-        whole: with its spec, its facts and every point.
+        whole: with its spec, its facts and every point; only of a study that this orch can read.
     """
     from storage.studies.point_records import best_point, count_points, list_points
+    from storage.studies.study_records import StudyRecord
 
     points = list_points(database, study.uuid)
     counts = count_points(database, study.uuid)
     best = best_point(points)
+    readable = study if isinstance(study, StudyRecord) else None
     document: dict[str, Any] = {
         "study": study.name,
         "uuid": study.uuid,
-        "regime": study.spec.study.regime,
+        "regime": readable.spec.study.regime if readable else None,
         "state": study.state,
+        "made_by": study.made_by,
+        "left_to_others": None if isinstance(study, StudyRecord) else study.problem,
         "is_settled": counts.is_settled,
         "created_at": study.created_at,
         "fingerprint": study.fingerprint,
         "data_folder": study.data_folder,
         "points": asdict(counts),
-        "metric": study.spec.metric.name,
+        "metric": readable.spec.metric.name if readable else None,
         "best": point_document(best) if best else None,
     }
-    if whole:
+    if whole and readable:
         from storage.studies.study import read_canary
         from storage.trust.selection import judge_selection
 
-        document["facts"] = study.facts
-        document["selection"] = judge_selection(database, study)
-        document["canary"] = read_canary(database, study)
-        document["spec"] = study.spec.model_dump(mode="json")
-        document["spec_hash"] = study.spec_hash
+        document["facts"] = readable.facts
+        document["selection"] = judge_selection(database, readable)
+        document["canary"] = read_canary(database, readable)
+        document["spec"] = readable.spec.model_dump(mode="json")
+        document["spec_hash"] = readable.spec_hash
         document["all_points"] = [point_document(point) for point in points]
     return document
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from storage.database.tables import SCHEMA_VERSION, VERSION_TABLE
+from storage.database.tables import READABLE_FROM, READABLE_KEY, SCHEMA_VERSION, VERSION_TABLE
 from storage.errors import SchemaError, StorageError
 from storage.wording import say_count
 
@@ -30,13 +31,15 @@ def schema_version(database: Database) -> str | None:
 
 
 def check(database: Database) -> None:
-    """Refuse tables that are missing, older or newer, and name the command that mends it.
+    """Refuse tables that are missing, older, or so new that this orch cannot work with them; name the remedy.
 
     Raises:
         SchemaError: the tables do not fit.
     """
     found = schema_version(database)
-    if found == SCHEMA_VERSION:
+    if found == SCHEMA_VERSION or (
+        found is not None and found > SCHEMA_VERSION and _is_readable(database, found)
+    ):
         return
     if found is None:
         raise SchemaError(
@@ -50,7 +53,11 @@ def check(database: Database) -> None:
             f"this orch needs {SCHEMA_VERSION}).",
             next_step="Stop the workers, back the database up, and run `orch db upgrade`.",
         )
-    raise SchemaError(
+    raise _too_new(database, found)
+
+
+def _too_new(database: Database, found: str) -> SchemaError:
+    return SchemaError(
         f"The database {database.url_text} has tables of a newer orch (version {found}, "
         f"this orch knows {SCHEMA_VERSION}).",
         next_step="Update orch on this machine.",
@@ -78,7 +85,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     """
     found = schema_version(database)
     if found is not None and found > SCHEMA_VERSION:
-        check(database)
+        raise _too_new(database, found)
     if found is not None and found not in list_versions():
         raise SchemaError(
             f"The database {database.url_text} has tables of version {found}, and no way leads from there to {SCHEMA_VERSION}.",
@@ -99,6 +106,11 @@ def migrate(database: Database) -> None:
 
     with database.transaction() as connection:
         command.upgrade(alembic_config(connection), "head")
+        connection.execute(sa.text("DELETE FROM orch_facts WHERE key = :key"), {"key": READABLE_KEY})
+        connection.execute(
+            sa.text("INSERT INTO orch_facts (key, value) VALUES (:key, :value)"),
+            {"key": READABLE_KEY, "value": json.dumps({"version": SCHEMA_VERSION, "from": READABLE_FROM})},
+        )
 
 
 def list_versions() -> set[str]:
@@ -154,6 +166,16 @@ def grant_readonly(database: Database, role: str) -> None:
             f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote(owner)} IN SCHEMA {schema} GRANT SELECT ON TABLES TO {name}",
         ):
             connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def _is_readable(database: Database, found: str) -> bool:
+    """Whether newer tables say that an orch as old as this one may work with them."""
+    with database.reading() as connection:
+        text = connection.execute(
+            sa.text("SELECT value FROM orch_facts WHERE key = :key"), {"key": READABLE_KEY}
+        ).scalar()
+    noted = json.loads(text) if text else {}
+    return bool(noted.get("version") == found and noted["from"] <= SCHEMA_VERSION)
 
 
 def _refuse_while_claimed(database: Database) -> None:

@@ -9,6 +9,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 SCHEMA_VERSION = "0001"
+READABLE_FROM = "0001"
+"""The oldest version whose orch may go on working with these tables. A migration that only adds (tables, columns that may be
+null) leaves it; one that changes what older workers read or write raises it to its own version."""
+READABLE_KEY = "readable_from"
+"""The key of the fact that keeps READABLE_FROM in the database, for orchs that are older than its tables."""
 VERSION_TABLE = "orch_alembic_version"
 
 metadata = sa.MetaData()

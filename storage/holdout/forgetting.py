@@ -48,9 +48,9 @@ def _forget_in_database(fingerprint: str, database: Database) -> set[str]:
     import sqlalchemy as sa
 
     from storage.database.tables import sealed_images as table
-    from storage.studies.study import list_studies
+    from storage.studies.study_records import list_rows
 
-    studies = [study.name for study in list_studies(database) if study.fingerprint == fingerprint]
+    studies = [study.name for study in list_rows(database) if study.fingerprint == fingerprint]
     if studies:
         raise DataError(
             f"{fingerprint[:19]}.. is the data set of the study {studies[0]!r}: its hold-out stays sealed.",

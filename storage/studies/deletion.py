@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.engine import Database
 from storage.database.waiting import described
-from storage.studies.study import StudyRecord, delete_study, stop_study
+from storage.studies.study import StudyRow, delete_study, stop_study
 from storage.studies.sweeping import sweep
 from storage.studies.trials import list_running
 
@@ -19,7 +19,7 @@ _points = tables.points.c
 
 def stop_and_delete(
     database: Database,
-    study: StudyRecord,
+    study: StudyRow,
     *,
     patience: float,
     sleep: Callable[[float], None] = time.sleep,

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.engine import Database
-from storage.studies.study import StudyRecord
+from storage.studies.study_records import StudyRecord, only_readable, read_row
 
 LEASE_SECONDS = 300.0
 """A publisher that was killed blocks the next one for so long at most."""
@@ -46,9 +46,9 @@ def end_publishing(database: Database, study: StudyRecord, *, pause: float) -> N
 
 
 def list_unpublished(database: Database) -> list[StudyRecord]:
-    """Studies that were never published."""
+    """Studies that were never published and that this orch can read."""
     with database.reading() as connection:
         rows = connection.execute(
             sa.select(tables.studies).where(_studies.publish_after.is_(None)).order_by(_studies.created_at)
         ).all()
-    return [StudyRecord.from_row(row) for row in rows]
+    return only_readable([read_row(row) for row in rows])

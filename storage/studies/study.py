@@ -9,12 +9,10 @@ the ids of deleted studies away again.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import uuid
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,39 +21,31 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.database.waiting import described
 from storage.errors import StudyExistsError, StudyNotFoundError
-from storage.spec.study import StudySpec, differing_keys, from_json
+from storage.spec.study import StudySpec, differing_keys
+from storage.studies.study_records import (
+    MADE_BY,
+    StudyRecord,
+    StudyRow,
+    find_study,
+    list_studies,
+    load_study,
+)
+from storage.versions import orch_version
 
-
-@dataclass(frozen=True)
-class StudyRecord:
-    """A study as the database remembers it."""
-
-    uuid: str
-    optuna_study_id: int
-    name: str
-    spec: StudySpec
-    spec_hash: str
-    fingerprint: str
-    data_folder: str
-    state: str
-    created_at: float
-    facts: dict[str, Any]
-
-    @classmethod
-    def from_row(cls, row: Any) -> StudyRecord:
-        """Make a record of one row of `orch_studies`."""
-        return cls(
-            uuid=row.uuid,
-            optuna_study_id=row.optuna_study_id,
-            name=row.name,
-            spec=from_json(row.spec),
-            spec_hash=row.spec_hash,
-            fingerprint=row.fingerprint,
-            data_folder=row.data_folder,
-            state=row.state,
-            created_at=row.created_at,
-            facts=json.loads(row.facts),
-        )
+__all__ = [
+    "StudyRecord",
+    "StudyRow",
+    "create_study",
+    "delete_study",
+    "find_study",
+    "list_studies",
+    "load_study",
+    "read_canary",
+    "register_canary",
+    "register_features",
+    "resume_study",
+    "stop_study",
+]
 
 
 def create_study(
@@ -99,53 +89,17 @@ def create_study(
     return existing
 
 
-def find_study(database: Database, name: str) -> StudyRecord | None:
-    """The study of that name, or None."""
-    with database.reading() as connection:
-        row = connection.execute(sa.select(tables.studies).where(tables.studies.c.name == name)).first()
-    return StudyRecord.from_row(row) if row else None
-
-
-def load_study(database: Database, name: str) -> StudyRecord:
-    """The study of that name.
-
-    Raises:
-        StudyNotFoundError: names the nearest one there is.
-    """
-    with described():
-        study = find_study(database, name)
-        if study is not None:
-            return study
-        with database.reading() as connection:
-            names = list(connection.execute(sa.select(tables.studies.c.name)).scalars())
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise StudyNotFoundError(
-        f"There is no study {name!r} in {database.url_text}.{hint}",
-        next_step="`orch study list` shows the studies there are.",
-    )
-
-
-def list_studies(database: Database) -> list[StudyRecord]:
-    """Every study, oldest first."""
-    with described(), database.reading() as connection:
-        rows = connection.execute(
-            sa.select(tables.studies).order_by(tables.studies.c.created_at, tables.studies.c.name)
-        ).all()
-    return [StudyRecord.from_row(row) for row in rows]
-
-
-def stop_study(database: Database, study: StudyRecord) -> None:
+def stop_study(database: Database, study: StudyRow) -> None:
     """Let no worker claim another point of this study; points in work are finished."""
     _set_state(database, study, "stopped")
 
 
-def resume_study(database: Database, study: StudyRecord) -> None:
+def resume_study(database: Database, study: StudyRow) -> None:
     """Let workers claim points of this study again."""
     _set_state(database, study, "open")
 
 
-def delete_study(database: Database, study: StudyRecord) -> None:
+def delete_study(database: Database, study: StudyRow) -> None:
     """Delete the study, its points, fold results and predictions, and Optuna's study.
 
     A worker that still holds a point loses its lease with the row, and drops the result.
@@ -209,7 +163,7 @@ def register_canary(database: Database, study: StudyRecord, tried: dict[str, Any
         )
 
 
-def _set_state(database: Database, study: StudyRecord, state: str) -> None:
+def _set_state(database: Database, study: StudyRow, state: str) -> None:
     with described(), database.transaction() as connection:
         connection.execute(
             sa.update(tables.studies).where(tables.studies.c.uuid == study.uuid).values(state=state)
@@ -259,7 +213,7 @@ def _insert(
                 spec_hash=spec.spec_hash,
                 fingerprint=spec.data.fingerprint,
                 data_folder=data_folder,
-                facts=json.dumps(facts),
+                facts=json.dumps({**facts, MADE_BY: orch_version()}),
                 state="open",
                 created_at=database.now(connection),
             )

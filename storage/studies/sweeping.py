@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.engine import Database
 from storage.studies.points import PointRecord, expire_leases, list_points
-from storage.studies.study import StudyRecord
+from storage.studies.study import StudyRow
 from storage.studies.trials import (
     ATTEMPT,
     ERROR,
@@ -33,7 +33,7 @@ _trials = sa.table("trials", sa.column("trial_id"), sa.column("study_id"), sa.co
 _facts = tables.facts.c
 
 
-def sweep_beside_others(database: Database, study: StudyRecord) -> bool:
+def sweep_beside_others(database: Database, study: StudyRow) -> bool:
     """Mend what is left, unless another idle worker just did; leave live workers the telling of what they settled.
 
     Returns:
@@ -48,7 +48,7 @@ def sweep_beside_others(database: Database, study: StudyRecord) -> bool:
     return len(_list_left(database, study, 0)) == len(_list_left(database, study, SPARE_SECONDS))
 
 
-def sweep(database: Database, study: StudyRecord, *, spare_seconds: float = 0.0) -> int:
+def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) -> int:
     """Mend what killed workers left: may be run by anybody, at any time, any number of times.
 
     A RUNNING trial whose point is done is told; one that is not its point's present attempt becomes FAIL, lost.
@@ -84,7 +84,7 @@ def sweep(database: Database, study: StudyRecord, *, spare_seconds: float = 0.0)
     return mended
 
 
-def _list_left(database: Database, study: StudyRecord, spare_seconds: float) -> list[int]:
+def _list_left(database: Database, study: StudyRow, spare_seconds: float) -> list[int]:
     """RUNNING trials that are not the noted attempt of a claimed point.
 
     Hundreds of idle workers ask this again and again while others work, and Optuna would make an object of every trial
@@ -108,7 +108,7 @@ def _list_left(database: Database, study: StudyRecord, spare_seconds: float) -> 
         return list(connection.execute(left.order_by(_trials.c.trial_id)).scalars())
 
 
-def _is_any_lease_over(database: Database, study: StudyRecord) -> bool:
+def _is_any_lease_over(database: Database, study: StudyRow) -> bool:
     points = tables.points.c
     over = sa.select(points.point).where(
         points.study_uuid == study.uuid, points.state == "claimed", points.expires_at < database.clock
@@ -126,7 +126,7 @@ def _read_trials(database: Database, trial_ids: list[int]) -> list[Any]:
     return found
 
 
-def _take_turn(database: Database, study: StudyRecord) -> bool:
+def _take_turn(database: Database, study: StudyRow) -> bool:
     key = tables.turn_key(study.uuid)
     with database.transaction() as connection:
         now = database.now(connection)

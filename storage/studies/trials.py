@@ -17,7 +17,7 @@ from typing import Any
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
 from storage.studies.points import PRUNED, Claim
-from storage.studies.study import StudyRecord
+from storage.studies.study import StudyRecord, StudyRow
 
 LOST, FAILED, STOPPED = "lost", "failed", "stopped"
 OUTCOME, ERROR, POINT, ATTEMPT, TOKEN = "orch_outcome", "error", "point", "attempt", "token"
@@ -105,7 +105,7 @@ def settle_trial(database: Database, trial_id: int, outcome: str, value: float |
         return False
 
 
-def list_running(database: Database, study: StudyRecord) -> list[Any]:
+def list_running(database: Database, study: StudyRow) -> list[Any]:
     """Optuna's RUNNING trials of a study, past its cache; none when it was deleted."""
     import optuna
 

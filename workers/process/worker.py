@@ -16,6 +16,7 @@ from storage.data.datasets import Dataset, load_dataset
 from storage.errors import DataError, FeaturesError, ModelError, SpecError, WeightsError
 from storage.studies.points import count_points
 from storage.studies.study import StudyRecord, find_study, list_studies, load_study
+from storage.studies.study_records import UnreadableStudy, list_rows, only_readable
 from storage.studies.sweeping import sweep
 from workers.attempts.lease import Drained
 from workers.objective.keras_objective import Objective, prepare_objective
@@ -53,7 +54,7 @@ def run_worker(
     if study_names:
         for name in study_names:
             shelf.require(load_study(database, name))
-    elif not forever and not shelf.unfinished(list_studies(database)):
+    elif not forever and not shelf.unfinished(shelf.readable(list_rows(database))):
         for study in shelf.serveable(list_studies(database)):
             sweep(database, study)
         here.tell("no open study whose data is on this machine; nothing to do (--data names dataset folders)")
@@ -63,7 +64,7 @@ def run_worker(
         if study_names:
             found = [find_study(database, name) for name in study_names]
             return [study for study in found if study is not None]
-        return shelf.serveable(list_studies(database))
+        return shelf.serveable(shelf.readable(list_rows(database)))
 
     find_objective = shelf.find_objective if not study_names else shelf.prepare
     worker = Worker(here, find_objective, shelf.forget)
@@ -125,6 +126,14 @@ class _Shelf:
         return [
             study for study in studies if study.uuid not in self._refused and self._find(study) is not None
         ]
+
+    def readable(self, rows: Sequence[StudyRecord | UnreadableStudy]) -> list[StudyRecord]:
+        """Those that this orch can read; of each other one it is said once that it is left to others."""
+        for study in rows:
+            if isinstance(study, UnreadableStudy) and study.uuid not in self._refused:
+                self._refused.add(study.uuid)
+                self._here.tell(f"{study.name}: left to other workers. {study.error()}")
+        return only_readable(rows)
 
     def unfinished(self, studies: Sequence[StudyRecord]) -> list[StudyRecord]:
         """Those of them with points that are not settled."""

@@ -25,6 +25,8 @@ app.command("watch")(watch)
 app.command("export")(export)
 app.command("verify", short_help="Account for every point, attempt and fold.")(verify)
 
+UNKNOWN_LEASE_SECONDS = 60.0
+"""The default lease: what is assumed of a study whose spec this orch cannot read."""
 SHOWN_POINTS = 10
 """How many of the best points `orch study show` lists."""
 
@@ -37,11 +39,13 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     Example:
       orch study list
     """
+    from orchestrator.studies.next_steps import tell_left_to_others
     from orchestrator.studies.records import study_document
-    from storage.studies import study as studies
+    from storage.studies.study_records import list_rows
 
     with open_storage(storage) as database:
-        documents = [study_document(database, study) for study in studies.list_studies(database)]
+        rows = list_rows(database)
+        documents = [study_document(database, study) for study in rows]
     if as_json:
         console.print_json(documents)
         return
@@ -61,6 +65,8 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
         "created",
     )
     console.print_table(columns, [_row(document) for document in documents])
+    for line in tell_left_to_others(rows):
+        console.say(line)
 
 
 @app.command()
@@ -99,10 +105,11 @@ def stop(name: StudyName, storage: Storage = None) -> None:
     Example:
       orch study stop first
     """
-    from storage.studies import study as studies
+    from storage.studies.study import stop_study
+    from storage.studies.study_records import load_row
 
     with open_storage(storage) as database:
-        studies.stop_study(database, studies.load_study(database, name))
+        stop_study(database, load_row(database, name))
     console.say(f"Stopped. Points in work are finished; `orch study resume {name}` opens the study again.")
 
 
@@ -114,10 +121,11 @@ def resume(name: StudyName, storage: Storage = None) -> None:
     Example:
       orch study resume first
     """
-    from storage.studies import study as studies
+    from storage.studies.study import resume_study
+    from storage.studies.study_records import load_row
 
     with open_storage(storage) as database:
-        studies.resume_study(database, studies.load_study(database, name))
+        resume_study(database, load_row(database, name))
     console.say(f"Open. Next: orch worker {name}")
 
 
@@ -135,12 +143,12 @@ def delete(
     Example:
       orch study delete first --yes
     """
-    from storage.studies import study as studies
     from storage.studies.deletion import stop_and_delete
     from storage.studies.points import count_points
+    from storage.studies.study_records import StudyRecord, load_row
 
     with open_storage(storage) as database:
-        study = studies.load_study(database, name)
+        study = load_row(database, name)
         counts = count_points(database, study.uuid)
         done = counts.complete + counts.pruned
         if not yes:
@@ -149,7 +157,8 @@ def delete(
             console.say(
                 f"Taking {say_count(counts.running, 'point')} from {'its worker' if counts.running == 1 else 'their workers'} first."
             )
-        stop_and_delete(database, study, patience=study.spec.study.lease_seconds / 2)
+        lease = study.spec.study.lease_seconds if isinstance(study, StudyRecord) else UNKNOWN_LEASE_SECONDS
+        stop_and_delete(database, study, patience=lease / 2)
     console.say(f"Deleted the study {name!r}.")
 
 
@@ -166,13 +175,19 @@ def _ask(question: str, name: str) -> None:
         raise typer.Exit(1)
 
 
+def _state(document: dict[str, Any]) -> str:
+    if document["left_to_others"]:
+        return f"{document['state']}, left to others"
+    return "finished" if document["is_settled"] else str(document["state"])
+
+
 def _row(document: dict[str, Any]) -> list[Any]:
     counts = document["points"]
     best = document["best"]
     return [
         document["study"],
         document["regime"],
-        "finished" if document["is_settled"] else document["state"],
+        _state(document),
         counts["planned"],
         counts["complete"],
         counts["pruned"],
@@ -189,7 +204,7 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
         [
             ("study", document["study"]),
             ("regime", document["regime"]),
-            ("state", "finished" if document["is_settled"] else document["state"]),
+            ("state", _state(document)),
             ("created", say_instant(document["created_at"])),
             (
                 "data",
