@@ -10,13 +10,13 @@ import numpy as np
 
 from orchestrator.importing.image_files import ImageFacts
 from orchestrator.importing.labels import Table
+from storage.data.patients import find_patient_columns
 from storage.wording import name_few, say_count
 
 if TYPE_CHECKING:
     from orchestrator.importing.choices import Choices
 
 USUAL_FOLDS = 6
-WORDS_FOR_GROUPS = ("patient", "subject", "person", "case_id", "record", "study_id", "mrn")
 
 
 def describe_side(targets: Sequence[str], labels: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
@@ -37,9 +37,11 @@ def describe_side(targets: Sequence[str], labels: np.ndarray, groups: np.ndarray
     }
 
 
-def likely_groups(table: Table) -> list[str]:
-    """The columns whose names say that they may name patients."""
-    return [name for name in table.columns if any(word in name.lower() for word in WORDS_FOR_GROUPS)]
+def likely_groups(table: Table, declined: Sequence[str] = ()) -> list[str]:
+    """The columns that may name patients, the likeliest first; `declined` are those that the user said do not."""
+    return find_patient_columns(
+        ((name, table.column(name, option="--group")) for name in table.columns), declined
+    )
 
 
 def describe_doubts(

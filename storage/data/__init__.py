@@ -5,5 +5,6 @@
 - `folders`: How a dataset folder is written: whole or not at all, in text that a person can read and compare
 - `folds`: Which images train and which validate, the same for every trial of a study
 - `images`: Image files of any size and mode as uint8 RGB arrays of one size
+- `patients`: What names a patient: which columns do, which cells do not, and when two spellings are one patient
 - `splitting`: Which groups (patients) go where: the hold-out here, the folds in `storage.data.folds`
 """

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.patients import is_no_patient, patient_key
 from storage.errors import DataError, OrchError
 
 if TYPE_CHECKING:
@@ -75,20 +76,31 @@ def hash_patient(path: Path, salt: bytes) -> str:
     Raises:
         DataError: the file names no patient.
     """
+    return _hash(read_patient(path), salt)
+
+
+def read_patient(path: Path) -> tuple[str, str]:
+    """Who issued the Patient ID of a file (often blank), and the ID, both in the form that `patient_key` compares.
+
+    Raises:
+        DataError: the file names no patient.
+    """
     file = _read(path, pixels=False)
-    # An identifier is unique only within what issued it.
-    parts = [str(file.get(name, "") or "").strip() for name in ("IssuerOfPatientID", "PatientID")]
-    if not parts[1]:
+    issuer, patient = (str(file.get(name, "") or "").strip() for name in ("IssuerOfPatientID", "PatientID"))
+    if is_no_patient(patient):
         raise DataError(
             f"{path} names no patient, so it cannot be grouped by DICOM patient.",
-            why="Its Patient ID is empty: perhaps the files were made anonymous.",
+            why="Its Patient ID is empty or a placeholder: perhaps the files were made anonymous.",
             next_step="Group by a column of the labels file: --group COLUMN.",
         )
-    return hashlib.blake2b("\0".join(parts).encode(), key=salt).hexdigest()
+    return patient_key(issuer), patient_key(patient)
 
 
 def group_by_patient(files: Sequence[Path]) -> list[tuple[str, ...]]:
-    """The group of each file: a hash of its patient with a salt that nobody keeps.
+    """The group of each file: a hash of its patient with a salt that is not kept.
+
+    An ID is unique only within what issued it. Where some files of an ID do not say the issuer, which systems on the way
+    may drop, all files of that ID are one group: one patient too large is safer than one in two parts.
 
     Raises:
         DataError: a file is no DICOM or names no patient.
@@ -100,7 +112,13 @@ def group_by_patient(files: Sequence[Path]) -> list[tuple[str, ...]]:
             f"--group-dicom groups DICOM files, and {len(other)} of {len(files)} images are none: {other[0]}.",
             next_step="Group by a column of the labels file: --group COLUMN.",
         )
-    return [(hash_patient(file, salt),) for file in files]
+    patients = [read_patient(file) for file in files]
+    unsaid = {patient for issuer, patient in patients if not issuer}
+    return [(_hash(("" if patient in unsaid else issuer, patient), salt),) for issuer, patient in patients]
+
+
+def _hash(patient: tuple[str, str], salt: bytes) -> str:
+    return hashlib.blake2b("\0".join(patient).encode(), key=salt).hexdigest()
 
 
 def _read(source: Path | bytes, *, pixels: bool = True) -> FileDataset:
