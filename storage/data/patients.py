@@ -12,30 +12,128 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 PATIENT_WORDS = frozenset(
-    "patient patients pat pid subject subjects subj person case fall mrn participant proband record study lesion "
-    "paziente paciente".split()
+    [
+        "patient",
+        "patients",
+        "pat",
+        "pid",
+        "subject",
+        "subjects",
+        "subj",
+        "person",
+        "case",
+        "fall",
+        "mrn",
+        "participant",
+        "proband",
+        "record",
+        "study",
+        "lesion",
+        "paziente",
+        "paciente",
+    ]
 )
 PATIENT_STEMS = ("patient", "subject", "person", "proband", "participant")
 """Words that name a patient also as the first part of one word, as in `patientid` and `Patientennummer`."""
 
-NEEDS_A_NUMBER = frozenset("case fall record study lesion pat".split())
+NEEDS_A_NUMBER = frozenset(["case", "fall", "record", "study", "lesion", "pat"])
 """Words that name a patient only beside a word for a number: `study_id` does, `study` and `case` alone do not."""
 
-FINER = frozenset("case fall record study lesion".split())
+FINER = frozenset(["case", "fall", "record", "study", "lesion"])
 """Words that may name less than a patient; a column with a better word comes before them."""
 
-NUMBER_WORDS = frozenset("id ids nr no num number code key uid pseudonym identifier".split())
+NUMBER_WORDS = frozenset(
+    ["id", "ids", "nr", "no", "num", "number", "code", "key", "uid", "pseudonym", "identifier"]
+)
 
 ATTRIBUTE_WORDS = frozenset(
-    "age ages alter sex gender geschlecht weight height size bmi birth birthday born dob date time year years month "
-    "day position orientation comment comments note notes history race ethnicity insurance count age_approx smoker "
-    "state status type class group side laterality description outcome gewicht groesse sexe edad poids".split()
+    [
+        "age",
+        "ages",
+        "alter",
+        "sex",
+        "gender",
+        "geschlecht",
+        "weight",
+        "height",
+        "size",
+        "bmi",
+        "birth",
+        "birthday",
+        "born",
+        "dob",
+        "date",
+        "time",
+        "year",
+        "years",
+        "month",
+        "day",
+        "position",
+        "orientation",
+        "comment",
+        "comments",
+        "note",
+        "notes",
+        "history",
+        "race",
+        "ethnicity",
+        "insurance",
+        "count",
+        "age_approx",
+        "smoker",
+        "state",
+        "status",
+        "type",
+        "class",
+        "group",
+        "side",
+        "laterality",
+        "description",
+        "outcome",
+        "gewicht",
+        "groesse",
+        "sexe",
+        "edad",
+        "poids",
+    ]
 )
 """Words for what a patient has: `Patient Age` names nobody, although it says "patient"."""
 
 NO_PATIENT = frozenset(
-    "na n/a n.a. n.a #n/a #value! #ref! #name? #num! nan <na> nat none null nil unknown unk unbekannt inconnu desconocido "
-    "anonymous anonymized anonymised anonym anonymisiert missing undefined unspecified unassigned tbd xxx xxxx".split()
+    [
+        "na",
+        "n/a",
+        "n.a.",
+        "n.a",
+        "#n/a",
+        "#value!",
+        "#ref!",
+        "#name?",
+        "#num!",
+        "nan",
+        "<na>",
+        "nat",
+        "none",
+        "null",
+        "nil",
+        "unknown",
+        "unk",
+        "unbekannt",
+        "inconnu",
+        "desconocido",
+        "anonymous",
+        "anonymized",
+        "anonymised",
+        "anonym",
+        "anonymisiert",
+        "missing",
+        "undefined",
+        "unspecified",
+        "unassigned",
+        "tbd",
+        "xxx",
+        "xxxx",
+    ]
 ) | {"not available", "not known", "no id", "without id"}
 """Cells that say that the patient is not known, in the form of `patient_key`."""
 

@@ -68,8 +68,30 @@ def test_what_a_spreadsheet_rounded_is_known() -> None:
 
 @pytest.mark.parametrize(
     "column",
-    "patient_id,Patient ID,patientId,PatientID,patient,patients,subject_id,participant,MRN,PID,case_id,Case No,record_id,"
-    "study_id,StudyID,patientid,Patientennummer,Pat-Nr,lesion_id,Fallnummer,person,Patient Name".split(","),
+    [
+        "patient_id",
+        "Patient ID",
+        "patientId",
+        "PatientID",
+        "patient",
+        "patients",
+        "subject_id",
+        "participant",
+        "MRN",
+        "PID",
+        "case_id",
+        "Case No",
+        "record_id",
+        "study_id",
+        "StudyID",
+        "patientid",
+        "Patientennummer",
+        "Pat-Nr",
+        "lesion_id",
+        "Fallnummer",
+        "person",
+        "Patient Name",
+    ],
 )
 def test_columns_that_name_patients(column: str) -> None:
     assert names_patients(column)
@@ -77,10 +99,28 @@ def test_columns_that_name_patients(column: str) -> None:
 
 @pytest.mark.parametrize(
     "column",
-    "Patient Age,patient_age,PatientAge,Patient Gender,patientsex,Patientenalter,Patient's weight,patient_birth_date,"
-    "study_date,case,study,age,filename,view,recording,PatientOrientation,personal history,fracture,id,lesion".split(
-        ","
-    ),
+    [
+        "Patient Age",
+        "patient_age",
+        "PatientAge",
+        "Patient Gender",
+        "patientsex",
+        "Patientenalter",
+        "Patient's weight",
+        "patient_birth_date",
+        "study_date",
+        "case",
+        "study",
+        "age",
+        "filename",
+        "view",
+        "recording",
+        "PatientOrientation",
+        "personal history",
+        "fracture",
+        "id",
+        "lesion",
+    ],
 )
 def test_columns_that_name_no_patient(column: str) -> None:
     assert not names_patients(column)
