@@ -87,7 +87,7 @@ def evaluate(
     from storage.data.datasets import read_columns
     from storage.files.model_files import read_card, read_record
     from storage.files.writing import hash_file
-    from storage.holdout.sealed import list_openings
+    from storage.holdout.openings import list_openings
     from workers.device.preparation import prepare_or_keep
     from workers.final_model.assembly import load_model
     from workers.final_model.predict import image_size, predict

@@ -196,7 +196,7 @@ def write_table(out: Path, header: Sequence[str], rows: Sequence[Sequence[Any]])
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
-    write_text(out, text.getvalue())
+    write_text(out, text.getvalue(), private=True)
 
 
 def check_out(out: Path) -> None:
@@ -235,7 +235,7 @@ def _write_workbook(out: Path, header: Sequence[str], rows: Sequence[Sequence[An
         sheet.freeze_panes(1, 1)
         sheet.set_column(0, 0, max([len(str(row[0])) for row in rows] + [10]))
         sheet.autofilter(0, 0, len(rows), len(header) - 1)
-    write_bytes(out, content.getvalue())
+    write_bytes(out, content.getvalue(), private=True)
 
 
 def _import_xlsxwriter() -> Any:

@@ -44,7 +44,7 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
     from dashboards.tables.outcomes import find_dataset, read_outcomes
     from dashboards.tables.view import read_view
     from orchestrator.studies.best import spec_toml
-    from storage.holdout.sealed import find_openings
+    from storage.holdout.openings import find_openings
     from storage.trust.selection import judge_selection
     from storage.wording import say_instant
 

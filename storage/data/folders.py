@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import DataError
+from storage.files.leftovers import name_partial, sweep
+from storage.files.writing import PRIVATE, install_folder
 
 
 @contextmanager
 def write_whole(out: Path) -> Iterator[Path]:
-    """A folder to write in, which becomes `out` only when everything in it was written.
+    """A folder to write in, which becomes `out` only when everything in it was written and is on the disk.
 
     Raises:
         DataError: the disk refuses, or `out` appeared meanwhile.
     """
-    partial = out.parent / f".{out.name}.{os.getpid()}.partial"
+    partial = name_partial(out)
     try:
+        sweep(partial.parent)
         partial.mkdir(parents=True)
         yield partial
-        os.replace(partial, out)
+        install_folder(partial, out)
     except OSError as error:
         raise DataError(
             f"The dataset folder {out} cannot be written: {error.strerror}.",
@@ -44,7 +46,8 @@ def write_lines(path: Path, document: dict[str, Any]) -> None:
 
 
 def write_columns(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the "columns" of rows as CSV, the SHA-256 of the image first."""
+    """Write the "columns" of rows as CSV, the SHA-256 of the image first; patients are named here, so it is private."""
+    path.touch(mode=PRIVATE)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["sha256", *rows[0]["columns"]])

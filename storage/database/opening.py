@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shlex
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,6 +15,7 @@ from storage.database.engine import Database
 from storage.database.hosts import check_host
 from storage.database.trouble import away, is_forbidden, is_passing, refusal, say_reason
 from storage.errors import StorageNotFoundError
+from storage.files.writing import PRIVATE
 
 
 def open_database(url: str, *, create: bool = False) -> Database:
@@ -51,8 +55,15 @@ def _check_file(path: Path, create: bool) -> None:
     if path.is_dir():
         raise StorageNotFoundError(f"The study database {path.absolute()} is a folder, not a file.")
     if path.exists():
-        with path.open("rb") as file:
-            begin = file.read(16)
+        try:
+            with path.open("rb") as file:
+                begin = file.read(16)
+        except PermissionError as error:
+            raise StorageNotFoundError(
+                f"You may not read the study database {path.absolute()}.",
+                why="orch makes it readable for its owner alone, because it names images and patients.",
+                next_step=f"Its owner can share it with a group: chmod g+rw {shlex.quote(str(path.absolute()))}",
+            ) from error
         if begin and begin != b"SQLite format 3\x00":
             raise StorageNotFoundError(f"{path.absolute()} exists, but is not a SQLite database.")
         return
@@ -67,3 +78,6 @@ def _check_file(path: Path, create: bool) -> None:
             f"The folder {path.absolute().parent} for the study database does not exist.",
             next_step="Make it first.",
         )
+    # Private from its first byte on; SQLite gives the files beside it the same access.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))

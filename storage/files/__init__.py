@@ -2,6 +2,7 @@
 
 - `checkpoints`: Where a trial was after an epoch, on a folder that all workers share, so that any of them can go on from there
 - `features`: The store of extracted features on disk, addressed by everything they depend on
+- `leftovers`: Unfinished files: how they are named, and which of them nobody will finish any more
 - `model_files`: Model files as files: what is in them, read without running anything of them
 - `pixels`: Decoded images of one size on disk, once per machine: uint8, read as they are needed
 - `writing`: How a file that somebody asked for is written: whole or not at all, and named in every message as it was asked for

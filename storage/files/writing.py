@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from storage.errors import UsageError
+from storage.files.leftovers import name_partial, sweep
+
+PRIVATE = 0o600
+"""What orch writes of patients is read by who wrote it."""
+
+_swept: set[Path] = set()
+"""Folders that this process has looked through for leftovers: once is enough, a folder may hold a million files."""
 
 
 def check_place(path: Path) -> None:
@@ -43,8 +50,13 @@ def check_place(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A file of another name to write into, with the same suffix, which becomes `path` when all was written.
+
+    Args:
+        path: the file that was asked for.
+        private: whether a new file can be read by its owner alone, because it names patients. A file that is there
+            already keeps the access that its owner gave it.
 
     Raises:
         UsageError: as `check_place`.
@@ -52,41 +64,125 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     check_place(path)
     try:
-        with _temporary_file(path) as temporary:
+        with atomically(path, private=private) as temporary:
             yield temporary
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            mask = os.umask(0)
-            os.umask(mask)
-            # mkstemp makes a private file; what was asked for is as readable as any file of the user.
-            temporary.chmod(0o666 & ~mask)
-            temporary.replace(path)
     except OSError as error:
-        # Nobody asked for a file of the temporary name.
+        # The user asked for no file of the temporary name.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
-def write_text(path: Path, text: str) -> None:
+@contextmanager
+def atomically(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """As `replacing`, for orch's own files: without the checks whose messages are for a person who named the file.
+
+    The content is on the disk before the name is, and the name before this returns: a power cut leaves the old file or the
+    new one. What a killed writer left in this folder is removed.
+    """
+    folder = path.absolute().parent
+    _sweep_once(folder)
+    temporary = name_partial(path)
+    try:
+        # Private from its first byte on; exclusive, because a link of that name could lead elsewhere.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield temporary
+        sync(temporary)
+        temporary.chmod(_find_mode(path, private))
+        temporary.replace(path)
+        sync(folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_exclusively(path: Path, content: bytes) -> None:
+    """Make a file, whole and on the disk, that must not be there yet: of several processes and machines one succeeds.
+
+    Raises:
+        FileExistsError: something of that name is there.
+        OSError: the disk refuses.
+    """
+    partial = name_partial(path)
+    try:
+        partial.write_bytes(content)
+        sync(partial)
+        # A link fails where the name is taken, on shared folders, too; a rename would take its place.
+        path.hardlink_to(partial)
+    except FileExistsError:
+        raise
+    except OSError:
+        if path.exists() or not partial.exists():
+            raise
+        # Some file systems have no links; there a power cut in this instant can leave the name without the content.
+        with path.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def install_folder(partial: Path, out: Path) -> None:
+    """Give a folder of finished files its final name; the files, the folder and its name are on the disk when this returns.
+
+    Raises:
+        OSError: the disk refuses, or `out` is a folder with something in it.
+    """
+    for place, _, names in os.walk(partial):
+        for name in names:
+            sync(Path(place) / name)
+        sync(Path(place))
+    partial.replace(out)
+    sync(out.absolute().parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on the disk before this returns.
+
+    Raises:
+        OSError: the disk refuses a file. File systems that cannot do it for a folder are let off.
+    """
+    is_folder = path.is_dir()
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        if is_folder:
+            return  # A folder that may be written to but not listed, or a system that opens no folders.
+        raise
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not is_folder:
+            raise
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """Write a text file as `replacing` does: whole or not at all."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), private=private)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, private: bool = False) -> None:
     """Write a file as `replacing` does: whole or not at all."""
-    with replacing(path) as temporary:
+    with replacing(path, private=private) as temporary:
         temporary.write_bytes(content)
 
 
-@contextmanager
-def _temporary_file(path: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(
-        dir=path.absolute().parent, prefix=f".{path.stem}.", suffix=f".partial{path.suffix}"
-    )
-    os.close(handle)
+def _find_mode(path: Path, private: bool) -> int:
     try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        pass
+    if private:
+        return PRIVATE
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _sweep_once(folder: Path) -> None:
+    if folder not in _swept:
+        _swept.add(folder)
+        sweep(folder)
 
 
 def hash_file(path: Path) -> str:

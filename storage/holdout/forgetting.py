@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.errors import DataError
-from storage.holdout.sealed import REGISTRY, find_openings
+from storage.holdout.openings import find_openings
+from storage.holdout.sealed import REGISTRY
 
 if TYPE_CHECKING:
     from storage.database.engine import Database

@@ -1,7 +1,7 @@
 """Looks at sealed images that were no opening: predictions made on single files that are known to be sealed.
 
 They are kept in the database, and in the cache of the machine, under the fingerprint of the data set whose hold-out they
-belong to; `storage.holdout.sealed.list_openings` counts them with the openings.
+belong to; `storage.holdout.openings.list_openings` counts them with the openings.
 """
 
 from __future__ import annotations

@@ -8,11 +8,10 @@ of the machine and in the database, so that they are recognised when they come b
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +19,6 @@ import numpy as np
 
 from storage.data.datasets import (
     MANIFEST,
-    OPENINGS,
     SCHEMA,
     SEALED,
     Dataset,
@@ -31,9 +29,9 @@ from storage.data.datasets import (
     read_document,
 )
 from storage.errors import DataError
-from storage.holdout.looks import name_user, read_looks
-from storage.settings import cache_folder
-from storage.wording import say_instant, say_times
+from storage.files.writing import PRIVATE, atomically
+from storage.holdout.looks import name_user
+from storage.holdout.openings import Opening, list_openings, opened_before, record_opening
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -42,18 +40,6 @@ REGISTRY = "sealed"
 CHUNK = 500
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Opening:
-    """One opening of a hold-out: when (seconds since 1970), by whom, to judge which model, for what."""
-
-    fingerprint: str
-    opened_at: float
-    opened_by: str
-    model_sha256: str
-    purpose: str
-    study_uuid: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +96,7 @@ def open_holdout(
         )
     earlier = list_openings(dataset, database)
     if earlier and not again:
-        last = earlier[-1]
-        raise DataError(
-            f"The hold-out of {dataset.folder} was opened before: {say_times(len(earlier))}, "
-            f"{'last on' if len(earlier) > 1 else 'on'} {say_instant(last.opened_at)} by {last.opened_by} for {last.purpose}.",
-            why="Each further look makes its estimate more hopeful than the truth. A prediction or a heat map of sealed "
-            "images is a look, too.",
-            next_step="Say --again to open it once more; that is recorded too.",
-        )
+        raise opened_before(dataset, earlier)
     opening = Opening(
         fingerprint=dataset.fingerprint,
         opened_at=time.time(),
@@ -126,55 +105,14 @@ def open_holdout(
         purpose=purpose,
         study_uuid=study_uuid,
     )
-    _record(dataset, database, opening)
+    record_opening(dataset, database, opening, again=again)
     return _read_rows(dataset, opening)
-
-
-def list_openings(dataset: Dataset, database: Database | None) -> list[Opening]:
-    """Every recorded opening of this hold-out, oldest first, from the dataset folder and the database together.
-
-    A prediction made on its images counts, too.
-
-    Raises:
-        DataError: the record in the folder is damaged.
-    """
-    return find_openings(dataset.fingerprint, dataset.folder, database)
-
-
-def find_openings(fingerprint: str, folder: Path | None, database: Database | None) -> list[Opening]:
-    """As `list_openings`, also where the dataset folder is not at hand (None).
-
-    Raises:
-        DataError: the record in the folder is damaged.
-    """
-    openings = {Opening(**look) for look in read_looks(cache_folder(), fingerprint)}
-    path = folder / OPENINGS if folder is not None else None
-    if path is not None and path.exists():
-        try:
-            for line in path.read_text(encoding="utf-8").splitlines():
-                openings.add(Opening(**json.loads(line)))
-        except (OSError, ValueError, TypeError) as error:
-            raise DataError(
-                f"The record of openings {path} cannot be read: {error}.",
-                why="It was edited, or written by another version of orch.",
-                next_step="Restore it: the hold-out stays closed without its record.",
-            ) from error
-    if database is not None:
-        import sqlalchemy as sa
-
-        from storage.database.tables import holdout_openings as table
-
-        with database.reading() as connection:
-            query = sa.select(table).where(table.c.fingerprint == fingerprint)
-            for row in connection.execute(query).mappings():
-                openings.add(Opening(**{key: value for key, value in row.items() if key != "id"}))
-    return sorted(openings, key=lambda opening: opening.opened_at)
 
 
 def write_sealed(
     folder: Path, targets: Sequence[str], image_folders: Sequence[str], rows: list[dict[str, Any]]
 ) -> None:
-    """Write the sealed rows of a new dataset folder, each with its place and its other columns."""
+    """Write the sealed rows of a new dataset folder, each with its place and its other columns, for its owner alone."""
     document = {
         "schema": SCHEMA,
         "note": "The sealed hold-out. Only storage.holdout.open_holdout reads it, and records each opening.",
@@ -182,6 +120,7 @@ def write_sealed(
         "folders": list(image_folders),
         "images": rows,
     }
+    (folder / SEALED).touch(mode=PRIVATE)
     (folder / SEALED).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 
@@ -200,9 +139,8 @@ def register_sealed(folder: Path, fingerprint: str, cache: Path | None, database
     if cache is not None:
         path = cache / REGISTRY / f"{fingerprint.removeprefix('sha256:')}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text("\n".join(sealed) + "\n", encoding="ascii")
-        os.replace(partial, path)
+        with atomically(path) as partial:
+            partial.write_text("\n".join(sealed) + "\n", encoding="ascii")
     if database is not None:
         from storage.database.tables import sealed_images as table
 
@@ -256,25 +194,6 @@ def find_unsealed(
                 for row in connection.execute(query):
                     found.setdefault(row.fingerprint, set()).add(row.sha256)
     return {name: images for name, images in sorted(found.items()) if images and name != besides}
-
-
-def _record(dataset: Dataset, database: Database | None, opening: Opening) -> None:
-    if database is not None:
-        from storage.database.tables import holdout_openings as table
-
-        with database.transaction() as connection:
-            connection.execute(table.insert(), asdict(opening))
-    path = dataset.folder / OPENINGS
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(opening), ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise DataError(
-            f"The hold-out stays closed: its opening cannot be recorded in {path} ({error.strerror}).",
-            next_step="Make the dataset folder writable.",
-        ) from error
 
 
 def _read_rows(dataset: Dataset, opening: Opening) -> Holdout:

@@ -254,7 +254,7 @@ def _print_words(document: dict[str, Any]) -> None:
 
 
 def _openings(dataset: Dataset) -> list[Any]:
-    from storage.holdout.sealed import list_openings
+    from storage.holdout.openings import list_openings
 
     if not dataset.summary["holdout"]:
         return []

@@ -75,6 +75,16 @@ def test_tables_are_not_changed_while_somebody_works(database_url: str) -> None:
     database.close()
 
 
+def test_a_database_file_that_orch_makes_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "orch.db"
+    with closing(open_database(f"sqlite:///{path}", create=True)):
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}
+    path.chmod(0o660)
+    with closing(open_database(f"sqlite:///{path}", create=True)):
+        assert path.stat().st_mode & 0o777 == 0o660
+
+
 def test_a_sqlite_file_of_another_machine_is_refused_and_can_be_taken_over(
     sqlite_url: str, run_orch: Run
 ) -> None:

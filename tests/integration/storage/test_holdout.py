@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
+import shutil
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from orchestrator.cli import run
 from orchestrator.importing.choices import Choices
@@ -16,8 +23,10 @@ from orchestrator.models import prediction_tables
 from storage.data.datasets import Dataset, load_dataset
 from storage.database.opening import open_database
 from storage.errors import DataError, OrchError
+from storage.holdout import sealed
 from storage.holdout.forgetting import forget_holdout
-from storage.holdout.sealed import find_unsealed, list_openings, open_holdout, register_sealed
+from storage.holdout.openings import list_openings
+from storage.holdout.sealed import find_unsealed, open_holdout, register_sealed
 from tests.pictures import make_data
 from tests.studies import make_study
 
@@ -149,6 +158,67 @@ def test_a_second_opening_must_be_asked_for(dataset: Dataset) -> None:
         open_holdout(dataset, database=None, model_sha256="m", purpose="third look")
 
 
+@pytest.mark.parametrize("kind", ["folder", "sqlite", "postgresql"])
+def test_of_two_openings_at_one_moment_one_is_refused(
+    dataset: Dataset, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """In the folder alone, and for copies of it in the database alone: eight at once, each after its own look."""
+    url = (
+        request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url")
+        if kind != "folder"
+        else ""
+    )
+    ready = threading.Barrier(8)
+    kept = sealed.list_openings
+
+    def look_together(*arguments: Any) -> list[Any]:
+        openings = kept(*arguments)
+        if not openings:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                ready.wait(20)
+        return openings
+
+    def open_it(number: int) -> str:
+        database = open_database(url) if url else None
+        copied = dataset
+        if database is not None:
+            shutil.copytree(dataset.folder, dataset.folder.with_name(f"copy{number}"))
+            copied = dataclasses.replace(dataset, folder=dataset.folder.with_name(f"copy{number}"))
+        try:
+            open_holdout(copied, database=database, model_sha256="m", purpose=f"look {number}")
+            return "opened"
+        except DataError as error:
+            return "refused" if "was opened before" in str(error) else str(error)
+        finally:
+            if database is not None:
+                database.close()
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(8) as pool:
+        patch.setattr(sealed, "list_openings", look_together)
+        said = list(pool.map(open_it, range(8)))
+    assert sorted(said) == ["opened"] + ["refused"] * 7
+
+
+def test_an_opening_that_the_database_does_not_take_was_none(
+    dataset: Dataset, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = open_database(sqlite_url)
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE INSERT ON orch_holdout_openings BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        open_holdout(dataset, database=database, model_sha256="m", purpose="p")
+    assert not (dataset.folder / "openings.jsonl").exists()
+    database.close()
+
+
+def test_what_names_patients_or_sealed_labels_is_private(dataset: Dataset) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in dataset.folder.iterdir()}
+    assert modes["sealed.json"] == modes["columns.csv"] == 0o600
+    assert modes["manifest.json"] == modes["places.json"] != 0o600
+
+
 def test_what_cannot_be_recorded_stays_closed(dataset: Dataset) -> None:
     (dataset.folder / "openings.jsonl").symlink_to(dataset.folder / "nowhere" / "openings.jsonl")
     with pytest.raises(DataError, match="stays closed: its opening cannot be recorded"):
@@ -233,7 +303,7 @@ def test_the_openings_are_known_without_the_data_set_and_stand_on_the_page(
     dataset: Dataset, sqlite_url: str, tmp_path: Path
 ) -> None:
     from orchestrator.studies.reporting import write_report
-    from storage.holdout.sealed import find_openings
+    from storage.holdout.openings import find_openings
     from tests.studies import make_study
 
     database = open_database(sqlite_url)

@@ -294,7 +294,7 @@ def test_a_foreign_data_set_is_judged_whole_without_what_the_model_has_seen(
 def test_predictions_go_to_csv_and_excel_and_looking_at_sealed_images_is_recorded(
     place: Place, model: Path, capsys: Any
 ) -> None:
-    from storage.holdout.sealed import list_openings
+    from storage.holdout.openings import list_openings
 
     folder = place.folder / "new"
     folder.mkdir()
