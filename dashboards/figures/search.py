@@ -20,6 +20,7 @@ from dashboards.figures.drawing import (
 from dashboards.figures.palette import BLUE, GREY, VALUE_SCALE, VERMILLION, fade
 from dashboards.tables.view import StudyView, Table, describe_state, show_params
 from storage.studies.point_records import PointRecord
+from storage.studies.states import PointOutcome, PointState
 
 BEST = {"symbol": "star", "size": 19, "color": VERMILLION, "line": {"width": 1.5, "color": "#ffffff"}}
 
@@ -37,7 +38,7 @@ def draw_scatter(view: StudyView) -> Picture:
     """Scatter of the first two searched hyperparameters coloured by value, the best marked."""
     names = view.searched[:2]
     title = f"{view.study.name}: {' x '.join(label(name) for name in names)}"
-    tried = [point for point in view.points if point.params and point.state in ("done", "failed")]
+    tried = [point for point in view.points if point.params and point.state.is_settled]
     columns = ("point", "trial", "state", *view.searched, view.metric.name)
     table = Table(
         columns,
@@ -83,8 +84,8 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
         }
 
     complete = view.ranked
-    pruned = [point for point in tried if point.outcome == "PRUNED"]
-    failed = [point for point in tried if point.state == "failed"]
+    pruned = [point for point in tried if point.outcome == PointOutcome.PRUNED]
+    failed = [point for point in tried if point.state == PointState.FAILED]
     traces = []
     if pruned:
         marker = {"symbol": "circle-open", "size": 7, "color": GREY, "line": {"width": 1.2}}
@@ -134,7 +135,7 @@ def draw_heat_map(view: StudyView) -> Picture:
         "The objective in each cell of the grid. Pale cells were pruned: the number is what they had after the "
         "epoch they were stopped at (@), not comparable with the others. The frame marks the best."
     )
-    layers = {"COMPLETE": 1.0, "PRUNED": 0.35}
+    layers = {PointOutcome.COMPLETE: 1.0, PointOutcome.PRUNED: 0.35}
     known = [
         float(point.value) for point in cells.values() if point.outcome in layers and point.value is not None
     ]
@@ -218,13 +219,13 @@ def _order(view: StudyView) -> tuple[str, str]:
 
 
 def _cell_text(x: int, y: int, point: PointRecord, scale: dict[str, Any]) -> dict[str, Any]:
-    text = {"failed": "failed", "claimed": "running", "open": "open"}.get(point.state, "not a number")
+    text = "not a number" if point.state == PointState.DONE else describe_state(point)
     font: dict[str, Any] = {"size": 12}
     if point.is_complete:
         text = f"<b>{point.value:.4f}</b>"
         middle = (scale["cmin"] + scale["cmax"]) / 2
         font["color"] = "#ffffff" if (point.value or 0.0) < middle else "#1f2430"
-    elif point.outcome == "PRUNED" and point.value is not None:
+    elif point.outcome == PointOutcome.PRUNED and point.value is not None:
         text = f"{point.value:.4f}<br>@{point.epoch}"
     return {"x": x, "y": y, "text": text, "showarrow": False, "font": font}
 

@@ -19,6 +19,7 @@ from dashboards.tables.view import (
 from dashboards.tables.warnings import list_warnings
 from storage.results.ledger import FoldEpoch
 from storage.studies.point_records import PointRecord
+from storage.studies.states import StudyState
 from storage.wording import say_instant
 
 TOP = 10
@@ -38,7 +39,7 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
         "",
         f"**{settled} of {counts.planned} points settled**: {counts.complete} complete, {counts.pruned} pruned, "
         f"{counts.failed} failed, {counts.running} running, {counts.open} open"
-        + (" (the study is stopped)" if study.state == "stopped" else "")
+        + (" (the study is stopped)" if study.state == StudyState.STOPPED else "")
         + f". Written {say_instant(view.read_at, UTC)}.",
         "",
     ]

@@ -26,6 +26,7 @@ from storage.database.engine import Database
 from storage.results.ledger import read_curves
 from storage.studies.point_records import count_points
 from storage.studies.publishing import begin_publishing, end_publishing
+from storage.studies.states import PointState
 from storage.studies.study import StudyRecord
 from storage.trust.selection import judge_selection
 
@@ -171,12 +172,10 @@ class _Json:
 
 def _write_trial_notes(database: Database, view: StudyView, most: int | None) -> None:
     """Note every settled trial once; of a very large study only the best and the failed ones."""
-    settled = [
-        point for point in view.points if point.state in ("done", "failed") and point.trial_id is not None
-    ]
+    settled = [point for point in view.points if point.state.is_settled and point.trial_id is not None]
     if len(settled) > MOST_TRIAL_NOTES:
         first = {point.point for point in view.ranked[: MOST_TRIAL_NOTES // 2]}
-        settled = [point for point in settled if point.point in first or point.state == "failed"][
+        settled = [point for point in settled if point.point in first or point.state == PointState.FAILED][
             :MOST_TRIAL_NOTES
         ]
     storage, study_id = database.optuna, view.study.optuna_study_id

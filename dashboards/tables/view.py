@@ -20,6 +20,7 @@ from storage.metrics.objectives import Metric
 from storage.results.ledger import EpochMean, FoldEpoch, read_curves, read_mean_curves
 from storage.studies.attempts import AttemptRecord, list_attempts
 from storage.studies.point_records import PointCounts, PointRecord, count_points, list_points, rank_points
+from storage.studies.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.study import StudyRecord
 
 EXAMPLES = 9
@@ -128,7 +129,7 @@ def read_view(database: Database, study: StudyRecord, *, with_curves: bool = Tru
 def list_trials(view: StudyView) -> Table:
     """One row per point: what was tried and what became of it, complete ones first, best first."""
     names = view.searched
-    order = {"COMPLETE": 0, "PRUNED": 1, None: 2}
+    order = {PointOutcome.COMPLETE: 0, PointOutcome.PRUNED: 1, None: 2}
     points = sorted(
         view.points,
         key=lambda point: (
@@ -170,15 +171,15 @@ def list_trials(view: StudyView) -> Table:
 
 def describe_state(point: PointRecord) -> str:
     """What became of a point in one word."""
-    if point.state == "done":
+    if point.state == PointState.DONE:
         return str(point.outcome).lower()
-    return "running" if point.state == "claimed" else point.state
+    return "running" if point.state == PointState.CLAIMED else point.state
 
 
 def describe_attempt(attempt: AttemptRecord) -> str:
     """What became of an attempt in one word."""
-    if attempt.state == "FAIL":
-        return attempt.outcome or "failed"
+    if attempt.state == AttemptState.FAIL:
+        return attempt.outcome or AttemptEnd.FAILED
     return attempt.state.lower()
 
 
@@ -225,14 +226,14 @@ def count_stopping(view: StudyView) -> Stopping:
     running, pruned, spent, done = [0] * last, [0] * last, 0, 0
     for point in view.points:
         rows = view.means.get(point.point)
-        if point.state != "done" or not rows:
+        if point.state != PointState.DONE or not rows:
             continue
         done += 1
         spent += sum(row.folds for row in rows)
         reached = min(max(row.epoch for row in rows), last)
         for epoch in range(reached):
             running[epoch] += 1
-        if point.outcome == "PRUNED":
+        if point.outcome == PointOutcome.PRUNED:
             pruned[reached - 1] += 1
     return Stopping(list(range(1, last + 1)), running, pruned, spent, done * spec.cv.folds * last)
 

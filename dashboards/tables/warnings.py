@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboards.tables.view import StudyView, describe_attempt
+from storage.studies.states import AttemptEnd, StudyState
 
 
 def list_warnings(view: StudyView) -> list[str]:
@@ -11,7 +12,7 @@ def list_warnings(view: StudyView) -> list[str]:
     found = [str(warning) for warning in study.facts.get("warnings") or []]
     left = counts.open + counts.running
     if left:
-        state = "was stopped" if study.state == "stopped" else "is not finished"
+        state = "was stopped" if study.state == StudyState.STOPPED else "is not finished"
         found.append(f"The study {state}: {left:,} of {counts.planned:,} points have no result yet.")
     if counts.failed:
         found.append(
@@ -20,7 +21,7 @@ def list_warnings(view: StudyView) -> list[str]:
     if best is None:
         found.append("No trial is complete, so there is no best one.")
         return found
-    lost = sum(describe_attempt(attempt) == "lost" for attempt in view.attempts)
+    lost = sum(describe_attempt(attempt) == AttemptEnd.LOST for attempt in view.attempts)
     if lost:
         found.append(
             f"{lost:,} attempts were lost with their worker; every one of their points was given out again."

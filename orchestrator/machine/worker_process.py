@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.terminal import console
+from storage.studies.states import StudyState
 from storage.wording import say_duration
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _tell_what_comes_next(database: Database, name: str, *, drained: bool) -> st
         return ""  # deleted meanwhile, or nobody can tell; the work is done, and advice is worth no failure
     if counts.is_settled:
         return tell_settled(name, counts)
-    if study.state == "stopped":
+    if study.state == StudyState.STOPPED:
         return tell_stopped(name, counts)
     return tell_left(name, counts) if drained else ""
 
@@ -152,7 +153,11 @@ def _tell_why_idle(database: Database) -> str:
             counts = {study.name: count_points(database, study.uuid) for study in studies}
     except DatabaseAwayError:
         return ""
-    held = [study.name for study in studies if study.state == "stopped" and not counts[study.name].is_settled]
+    held = [
+        study.name
+        for study in studies
+        if study.state == StudyState.STOPPED and not counts[study.name].is_settled
+    ]
     if held:
         return "\n".join(tell_stopped(name, counts[name]) for name in held)
     return "" if studies else "There is no study yet. `orch study create` makes one."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from storage.studies.points import PointRecord, count_points, list_points
+from storage.studies.states import WorkerState
 from storage.studies.study_records import StudyRecord, StudyRow, UnreadableStudy, list_rows
 from storage.studies.workers import list_workers
 
@@ -30,8 +31,8 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
     for worker in list_workers(database):
         study = studies.get(worker.study_uuid or "")
         lease = study.spec.study.lease_seconds if isinstance(study, StudyRecord) else 0
-        silent = worker.state != "gone" and worker.seconds_ago > max(SILENT_SECONDS, lease)
-        at_work = worker.state == "working" and study is not None and worker.point is not None
+        silent = worker.state != WorkerState.GONE and worker.seconds_ago > max(SILENT_SECONDS, lease)
+        at_work = worker.state == WorkerState.WORKING and study is not None and worker.point is not None
         point = points[study.uuid][worker.point] if at_work and study else None  # type: ignore[index]
         if point is not None and point.worker != worker.worker:
             point = None
@@ -54,7 +55,7 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
     shown = [study_document(database, study, points[study.uuid]) for study in studies.values()]
     return {
         "storage": database.url_text,
-        "workers": [worker for worker in workers if everybody or worker["state"] != "gone"],
+        "workers": [worker for worker in workers if everybody or worker["state"] != WorkerState.GONE],
         "studies": [study for study in shown if everybody or not study["is_settled"]],
     }
 
@@ -79,7 +80,7 @@ def study_document(database: Database, study: StudyRow, points: list[PointRecord
 
 def seconds_left(points: list[PointRecord]) -> float | None:
     """Seconds until the last point is settled, at the pace of the last ones; None before a pace is known."""
-    left = sum(point.state in ("open", "claimed") for point in points)
+    left = sum(not point.state.is_settled for point in points)
     finished = sorted(point.finished_at for point in points if point.finished_at is not None)[-PACE_POINTS:]
     if not left:
         return 0.0

@@ -13,8 +13,9 @@ from storage.metrics.judging import judge
 from storage.results.curves import tabulate_rows
 from storage.results.ledger import FoldEpoch, read_curves, run_key
 from storage.results.predictions import FoldPredictions, read_predictions
-from storage.studies.points import COMPLETE, MAX_LOSSES, PRUNED, PointRecord, count_points, list_points
-from storage.studies.trials import ATTEMPT, ERROR, FAILED, LOST, OUTCOME, POINT, STOPPED
+from storage.studies.points import MAX_LOSSES, PointRecord, count_points, list_points
+from storage.studies.states import AttemptEnd, AttemptState, PointOutcome, PointState
+from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT
 from storage.wording import say_count
 
 if TYPE_CHECKING:
@@ -70,14 +71,14 @@ def verify_study(
     keys = _run_keys(database, study)
     for point in points:
         _check_attempts(account, study, point, by_point[point.point])
-        if point.state == "done":
+        if point.state == PointState.DONE:
             expected = run_key(study.spec_hash, point.params or {})
             account.require(
                 keys.get(point.point, {expected}) <= {expected},
                 f"Point {point.point} has fold results of other parameters or another spec.",
             )
             _check_folds(account, study, point, curves[point.point])
-        if point.outcome == COMPLETE:
+        if point.outcome == PointOutcome.COMPLETE:
             _check_predictions(account, study, point, read_predictions(database, study.uuid, point.point))
     counts = count_points(database, study.uuid)
     return {
@@ -93,7 +94,7 @@ def verify_study(
     }
 
 
-_ATTEMPT_KINDS = ("complete", "pruned", LOST, FAILED, STOPPED, "running")
+_ATTEMPT_KINDS = ("complete", "pruned", *AttemptEnd, "running")
 
 
 def _check_plan(account: Account, points: list[PointRecord], planned: list[dict[str, Any] | None]) -> None:
@@ -110,9 +111,9 @@ def _check_plan(account: Account, points: list[PointRecord], planned: list[dict[
 
 def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, trials: list[Any]) -> None:
     name = f"Point {point.point}"
-    ended = [trial for trial in trials if trial.state.name in (COMPLETE, PRUNED)]
+    ended = [trial for trial in trials if trial.state.name in set(PointOutcome)]
     account.attempts.update(trial.state.name.lower() for trial in ended)
-    if point.state == "done":
+    if point.state == PointState.DONE:
         numbers = [trial.number for trial in ended]
         if account.require(
             len(ended) == 1, f"{name} is done and has {len(ended)} finished trials {numbers}, not one."
@@ -140,7 +141,7 @@ def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, tr
         f"{name} was claimed {point.attempt} times and has trials of the attempts {sorted(attempts, key=str)}.",
     )
     account.attempts["without_trial"] += point.attempt - len(attempts)
-    if point.state == "failed":
+    if point.state == PointState.FAILED:
         account.require(bool(point.error), f"{name} failed without an error on record.")
         account.require(
             point.failures > study.spec.study.retries or point.losses >= MAX_LOSSES,
@@ -152,17 +153,15 @@ def _check_unfinished(account: Account, point: PointRecord, trials: list[Any]) -
     failed = 0
     for trial in trials:
         what = f"Trial {trial.number} (point {point.point})"
-        if trial.state.name == "RUNNING":
-            present = point.state == "claimed" and trial.user_attrs.get("token") == point.token
+        if trial.state.name == AttemptState.RUNNING:
+            present = point.state == PointState.CLAIMED and trial.user_attrs.get("token") == point.token
             account.attempts["running"] += 1
             account.require(present, f"{what} is RUNNING and nobody works on it.")
             continue
         outcome = trial.user_attrs.get(OUTCOME)
-        account.require(
-            outcome in (LOST, FAILED, STOPPED), f"{what} is {trial.state.name} and does not say why."
-        )
+        account.require(outcome in set(AttemptEnd), f"{what} is {trial.state.name} and does not say why.")
         account.attempts[str(outcome)] += 1
-        if outcome == FAILED:
+        if outcome == AttemptEnd.FAILED:
             failed += 1
             account.require(bool(trial.user_attrs.get(ERROR)), f"{what} failed without an error on record.")
     account.require(
@@ -178,7 +177,7 @@ def _check_folds(account: Account, study: StudyRecord, point: PointRecord, rows:
     last = max((row.epoch for row in rows), default=0)
     side_by_side = {(fold, epoch) for fold in range(folds) for epoch in range(1, last + 1)}
     whole = {(fold, epoch) for fold in range(folds) for epoch in range(1, epochs + 1)}
-    shapes = [whole] if point.outcome == COMPLETE else [side_by_side, _one_by_one(found, epochs)]
+    shapes = [whole] if point.outcome == PointOutcome.COMPLETE else [side_by_side, _one_by_one(found, epochs)]
     wanted = min(shapes, key=lambda shape: len(shape - found))
     missing = wanted - found
     account.folds_missing += len(missing)
@@ -186,7 +185,7 @@ def _check_folds(account: Account, study: StudyRecord, point: PointRecord, rows:
     batch_size = {**spec.hyperparameters, **(point.params or {})}["batch_size"]
     wrong = [row for row in rows if row.steps != math.ceil(row.samples / batch_size)]
     account.require(not wrong, f"{name} has {len(wrong)} fold-epochs with another number of optimizer steps.")
-    if point.outcome == COMPLETE and not missing:
+    if point.outcome == PointOutcome.COMPLETE and not missing:
         value = judge(tabulate_rows(spec, rows), spec.study.objective).value
         account.require(
             _equal(value, point.value),

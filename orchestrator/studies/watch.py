@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.terminal.console import show_params
+from storage.studies.states import PointState, StudyState
 from storage.wording import say_duration, say_instant
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCount
                        ("hyperparameters", "left"), ("worker", "left")):  # fmt: skip
         table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
     complete = rank_points(points)
-    running = [point for point in points if point.state == "claimed"]
+    running = [point for point in points if point.state == PointState.CLAIMED]
     for place, point in enumerate(complete[:SHOWN]):
         _add_row(table, point, "best" if place == 0 else "complete", "bold green" if place == 0 else "")
     if complete and running:
@@ -158,7 +159,7 @@ def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecor
             raise
     # Asked before the points are counted: whatever was claimed until it was stopped is among those that run.
     present = find_study(database, study.name)
-    is_stopped = present is not None and present.state == "stopped"
+    is_stopped = present is not None and present.state == StudyState.STOPPED
     return is_stopped, list_points(database, study.uuid), count_points(database, study.uuid)
 
 

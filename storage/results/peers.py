@@ -10,6 +10,7 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.metrics.objectives import Metric
 from storage.results.ledger import score_column
+from storage.studies.states import PointOutcome, PointState
 
 _epochs = tables.epochs.c
 _points = tables.points.c
@@ -42,7 +43,7 @@ class EpochMeans:
             Point -> mean of the folds that have a score; points without any are left out.
         """
         unsettled = sa.select(sa.func.min(_points.point)).where(
-            _points.study_uuid == study_uuid, _points.state.not_in(("done", "failed"))
+            _points.study_uuid == study_uuid, _points.state.not_in((PointState.DONE, PointState.FAILED))
         )
         query = (
             sa.select(_epochs.point, sa.func.avg(score_column(metric)))
@@ -111,7 +112,11 @@ def find_best_point(database: Database, study_uuid: str) -> int | None:
     """The complete point with the highest value so far; None before the first."""
     query = (
         sa.select(_points.point)
-        .where(_points.study_uuid == study_uuid, _points.outcome == "COMPLETE", _points.value.is_not(None))
+        .where(
+            _points.study_uuid == study_uuid,
+            _points.outcome == PointOutcome.COMPLETE,
+            _points.value.is_not(None),
+        )
         .order_by(_points.value.desc(), _points.point)
         .limit(1)
     )
@@ -121,6 +126,8 @@ def find_best_point(database: Database, study_uuid: str) -> int | None:
 
 def find_live_points(database: Database, study_uuid: str) -> set[int]:
     """The points that are being worked on."""
-    query = sa.select(_points.point).where(_points.study_uuid == study_uuid, _points.state == "claimed")
+    query = sa.select(_points.point).where(
+        _points.study_uuid == study_uuid, _points.state == PointState.CLAIMED
+    )
     with database.reading() as connection:
         return set(connection.execute(query).scalars())

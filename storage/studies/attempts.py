@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.database.engine import Database
+from storage.studies.states import AttemptEnd, AttemptState
 from storage.studies.study import StudyRecord
 from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT
 
@@ -41,8 +42,7 @@ class AttemptRecord:
     """One of Optuna's trials; times in seconds since 1970, None where it has not begun or not ended.
 
     Attributes:
-        state: RUNNING, COMPLETE, PRUNED or FAIL.
-        outcome: why a FAIL is one: "lost", "failed" or "stopped".
+        outcome: why a FAIL is one.
         best_epoch: of a complete trial, from 1.
         fold_values: of a complete trial, one per fold at `best_epoch`.
     """
@@ -52,8 +52,8 @@ class AttemptRecord:
     point: int | None
     attempt: int | None
     worker: str | None
-    state: str
-    outcome: str | None
+    state: AttemptState
+    outcome: AttemptEnd | None
     error: str | None
     started_at: float | None
     ended_at: float | None
@@ -84,8 +84,8 @@ def _record(row: Any, known: dict[str, Any]) -> AttemptRecord:
         point=known.get(POINT),
         attempt=known.get(ATTEMPT),
         worker=known.get("worker"),
-        state=row.state,
-        outcome=known.get(OUTCOME),
+        state=AttemptState(row.state),
+        outcome=AttemptEnd(known[OUTCOME]) if known.get(OUTCOME) else None,
         error=known.get(ERROR),
         started_at=_seconds(row.datetime_start),
         ended_at=_seconds(row.datetime_complete),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.engine import Database
 from storage.database.waiting import described
+from storage.studies.states import PointState
 from storage.studies.study import StudyRow, delete_study, stop_study
 from storage.studies.sweeping import sweep
 from storage.studies.trials import list_running
@@ -40,8 +41,8 @@ def stop_and_delete(
         with database.transaction() as connection:
             taken = connection.execute(
                 sa.update(tables.points)
-                .where(_points.study_uuid == study.uuid, _points.state == "claimed")
-                .values(state="open", token=None, worker=None, expires_at=None)
+                .where(_points.study_uuid == study.uuid, _points.state == PointState.CLAIMED)
+                .values(state=PointState.OPEN, token=None, worker=None, expires_at=None)
             ).rowcount
         end = time.monotonic() + patience
         # A worker that finds its lease gone ends its trial; the present attempts are those that are still RUNNING.

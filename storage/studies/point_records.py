@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.engine import Database
+from storage.studies.states import PointOutcome, PointState
 
 _points = tables.points.c
 
@@ -22,7 +23,7 @@ class PointRecord:
 
     point: int
     params: dict[str, Any] | None
-    state: str
+    state: PointState
     attempt: int
     losses: int
     failures: int
@@ -34,20 +35,22 @@ class PointRecord:
     epoch: int
     trial_id: int | None
     trial_number: int | None
-    outcome: str | None
+    outcome: PointOutcome | None
     value: float | None
     error: str | None
 
     @property
     def is_complete(self) -> bool:
         """Whether it was trained to the end, and has a value."""
-        return self.outcome == "COMPLETE" and self.value is not None and not math.isnan(self.value)
+        return self.outcome == PointOutcome.COMPLETE and self.value is not None and not math.isnan(self.value)
 
     @classmethod
     def from_row(cls, row: Any) -> PointRecord:
         """Make a record of one row of `orch_points`."""
         values = {name: getattr(row, name) for name in cls.__dataclass_fields__}
         values["params"] = None if row.params is None else json.loads(row.params)
+        values["state"] = PointState(row.state)
+        values["outcome"] = None if row.outcome is None else PointOutcome(row.outcome)
         return cls(**values)
 
 
@@ -94,7 +97,8 @@ def list_points(
 def is_any_claimable(database: Database, study_uuid: str) -> bool:
     """Whether a point is open, or held by a worker that let its lease run out."""
     is_claimable = sa.or_(
-        _points.state == "open", sa.and_(_points.state == "claimed", _points.expires_at < database.clock)
+        _points.state == PointState.OPEN,
+        sa.and_(_points.state == PointState.CLAIMED, _points.expires_at < database.clock),
     )
     query = sa.select(_points.point).where(_points.study_uuid == study_uuid, is_claimable).limit(1)
     with database.reading() as connection:
@@ -111,6 +115,6 @@ def count_points(database: Database, study_uuid: str) -> PointCounts:
         ).all()
     counted = dict.fromkeys(("complete", "pruned", "failed", "open", "running"), 0)
     for state, outcome, count in rows:
-        name = {"open": "open", "claimed": "running", "failed": "failed"}.get(state, str(outcome).lower())
+        name = {PointState.CLAIMED: "running", PointState.DONE: str(outcome).lower()}.get(state, state)
         counted[name] += count
     return PointCounts(planned=sum(counted.values()), **counted)

@@ -30,12 +30,11 @@ from storage.studies.point_records import (
     is_any_claimable,
     list_points,
 )
+from storage.studies.states import PointOutcome, PointState, StudyState
 from storage.studies.study import StudyRecord
 
 __all__ = [
-    "COMPLETE",
     "MAX_LOSSES",
-    "PRUNED",
     "Claim",
     "PointCounts",
     "PointRecord",
@@ -55,7 +54,6 @@ __all__ = [
 ]
 
 MAX_LOSSES = 6
-COMPLETE, PRUNED = "COMPLETE", "PRUNED"
 
 _points = tables.points.c
 
@@ -86,7 +84,7 @@ def claim_point(database: Database, study: StudyRecord, *, worker: str, token: s
     with database.transaction() as connection:
         settled = connection.execute(
             sa.select(tables.points).where(
-                _points.token == token, _points.study_uuid == study.uuid, _points.state == "claimed"
+                _points.token == token, _points.study_uuid == study.uuid, _points.state == PointState.CLAIMED
             )
         ).first()
         if settled is not None:
@@ -98,8 +96,8 @@ def claim_point(database: Database, study: StudyRecord, *, worker: str, token: s
             .join(tables.studies, tables.studies.c.uuid == _points.study_uuid)
             .where(
                 _points.study_uuid == study.uuid,
-                _points.state == "open",
-                tables.studies.c.state == "open",
+                _points.state == PointState.OPEN,
+                tables.studies.c.state == StudyState.OPEN,
             )
             .order_by(_points.point)
             .limit(1)
@@ -111,7 +109,7 @@ def claim_point(database: Database, study: StudyRecord, *, worker: str, token: s
             sa.update(tables.points)
             .where(_points.study_uuid == study.uuid, _points.point == candidate.point)
             .values(
-                state="claimed",
+                state=PointState.CLAIMED,
                 attempt=candidate.attempt + 1,
                 worker=worker,
                 token=token,
@@ -129,7 +127,9 @@ def expire_leases(connection: Connection, study_uuid: str, now: float) -> None:
     """Open every point whose lease ran out; one that was lost too often in a row becomes failed."""
     expired = (
         sa.select(_points.point)
-        .where(_points.study_uuid == study_uuid, _points.state == "claimed", _points.expires_at < now)
+        .where(
+            _points.study_uuid == study_uuid, _points.state == PointState.CLAIMED, _points.expires_at < now
+        )
         .with_for_update(skip_locked=True)
     )
     for point in list(connection.execute(expired).scalars()):
@@ -137,7 +137,7 @@ def expire_leases(connection: Connection, study_uuid: str, now: float) -> None:
             sa.update(tables.points)
             .where(_points.study_uuid == study_uuid, _points.point == point)
             .values(
-                state=sa.case((_points.losses + 1 >= MAX_LOSSES, "failed"), else_="open"),
+                state=sa.case((_points.losses + 1 >= MAX_LOSSES, PointState.FAILED), else_=PointState.OPEN),
                 error=sa.case(
                     (
                         _points.losses + 1 >= MAX_LOSSES,
@@ -191,7 +191,9 @@ def require_held(connection: Connection, claim: Claim) -> None:
     Raises:
         LeaseLostError: the point is not held any more.
     """
-    held = sa.select(_points.point).where(*_fence(claim), _points.state == "claimed").with_for_update()
+    held = (
+        sa.select(_points.point).where(*_fence(claim), _points.state == PointState.CLAIMED).with_for_update()
+    )
     if connection.execute(held).first() is None:
         raise _lost(claim)
 
@@ -208,7 +210,13 @@ def note_progress(
 
 
 def finish_point(
-    database: Database, claim: Claim, *, outcome: str, value: float | None, trial_id: int, trial_number: int
+    database: Database,
+    claim: Claim,
+    *,
+    outcome: PointOutcome,
+    value: float | None,
+    trial_id: int,
+    trial_number: int,
 ) -> None:
     """The point is done. Only after this is Optuna told.
 
@@ -225,13 +233,13 @@ def finish_point(
     """
     with database.transaction() as connection:
         repeated = connection.execute(
-            sa.select(_points.point).where(*_fence(claim), _points.state == "done")
+            sa.select(_points.point).where(*_fence(claim), _points.state == PointState.DONE)
         ).first()
         if repeated is None:
             _change(
                 connection,
                 claim,
-                state="done",
+                state=PointState.DONE,
                 outcome=outcome,
                 value=value,
                 trial_id=trial_id,
@@ -253,13 +261,13 @@ def fail_point(database: Database, claim: Claim, *, error: str, retries: int) ->
         ).first()
         if row is None:
             raise _lost(claim)
-        if row.state in ("open", "failed"):
-            return bool(row.state == "failed")
+        if row.state in (PointState.OPEN, PointState.FAILED):
+            return bool(row.state == PointState.FAILED)
         settled = bool(row.failures >= retries)
         _change(
             connection,
             claim,
-            state="failed" if settled else "open",
+            state=PointState.FAILED if settled else PointState.OPEN,
             failures=row.failures + 1,
             error=error,
             finished_at=database.now(connection) if settled else None,
@@ -277,10 +285,10 @@ def release_point(database: Database, claim: Claim) -> None:
     """
     with database.transaction() as connection:
         repeated = connection.execute(
-            sa.select(_points.point).where(*_fence(claim), _points.state == "open")
+            sa.select(_points.point).where(*_fence(claim), _points.state == PointState.OPEN)
         ).first()
         if repeated is None:
-            _change(connection, claim, state="open", worker=None, expires_at=None)
+            _change(connection, claim, state=PointState.OPEN, worker=None, expires_at=None)
 
 
 def _fence(claim: Claim) -> tuple[Any, ...]:
@@ -293,7 +301,7 @@ def _fence(claim: Claim) -> tuple[Any, ...]:
 
 def _change(connection: Connection, claim: Claim, **values: Any) -> None:
     changed = connection.execute(
-        sa.update(tables.points).where(*_fence(claim), _points.state == "claimed").values(**values)
+        sa.update(tables.points).where(*_fence(claim), _points.state == PointState.CLAIMED).values(**values)
     )
     if changed.rowcount != 1:
         raise _lost(claim)

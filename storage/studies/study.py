@@ -22,6 +22,7 @@ from storage.database.engine import Database
 from storage.database.waiting import described
 from storage.errors import StudyExistsError, StudyNotFoundError
 from storage.spec.study import StudySpec, differing_keys
+from storage.studies.states import PointState, StudyState
 from storage.studies.study_records import (
     MADE_BY,
     StudyRecord,
@@ -91,12 +92,12 @@ def create_study(
 
 def stop_study(database: Database, study: StudyRow) -> None:
     """Let no worker claim another point of this study; points in work are finished."""
-    _set_state(database, study, "stopped")
+    _set_state(database, study, StudyState.STOPPED)
 
 
 def resume_study(database: Database, study: StudyRow) -> None:
     """Let workers claim points of this study again."""
-    _set_state(database, study, "open")
+    _set_state(database, study, StudyState.OPEN)
 
 
 def delete_study(database: Database, study: StudyRow) -> None:
@@ -214,7 +215,7 @@ def _insert(
                 fingerprint=spec.data.fingerprint,
                 data_folder=data_folder,
                 facts=json.dumps({**facts, MADE_BY: orch_version()}),
-                state="open",
+                state=StudyState.OPEN,
                 created_at=database.now(connection),
             )
         )
@@ -225,7 +226,7 @@ def _insert(
                     "study_uuid": study_uuid,
                     "point": number,
                     "params": None if params is None else json.dumps(params, sort_keys=True),
-                    "state": "open",
+                    "state": PointState.OPEN,
                     "attempt": 0,
                     "losses": 0,
                     "failures": 0,

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.engine import Database
 from storage.studies.points import PointRecord, expire_leases, list_points
+from storage.studies.states import AttemptEnd, AttemptState, PointState
 from storage.studies.study import StudyRow
 from storage.studies.trials import (
     ATTEMPT,
     ERROR,
-    LOST,
     OUTCOME,
     POINT,
     TOKEN,
@@ -74,12 +74,12 @@ def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) ->
         point = points.get(trial.user_attrs.get(POINT, -1))
         if point is None or not _is_of_orch(trial):
             continue
-        if _is_settled_by(point, trial):
-            mended += settle_trial(database, trial._trial_id, str(point.outcome), point.value)
+        if _is_settled_by(point, trial) and point.outcome is not None:
+            mended += settle_trial(database, trial._trial_id, point.outcome, point.value)
         elif not _is_present_attempt(point, trial):
-            attributes = {ERROR: point.error} if point.state == "failed" and point.error else None
+            attributes = {ERROR: point.error} if point.state == PointState.FAILED and point.error else None
             # An attempt that was ended on purpose said so before it gave its point back.
-            outcome = trial.user_attrs.get(OUTCOME, LOST)
+            outcome = AttemptEnd(trial.user_attrs.get(OUTCOME, AttemptEnd.LOST))
             mended += end_trial(database, trial._trial_id, outcome, attributes=attributes)
     return mended
 
@@ -93,14 +93,14 @@ def _list_left(database: Database, study: StudyRow, spare_seconds: float) -> lis
     attempt = sa.and_(
         tables.points.c.study_uuid == study.uuid, tables.points.c.trial_id == _trials.c.trial_id
     )
-    is_worked_on = sa.exists().where(attempt, tables.points.c.state == "claimed")
+    is_worked_on = sa.exists().where(attempt, tables.points.c.state == PointState.CLAIMED)
     is_settled_lately = sa.exists().where(
         attempt,
-        tables.points.c.state == "done",
+        tables.points.c.state == PointState.DONE,
         tables.points.c.finished_at > database.clock - spare_seconds,
     )
     left = sa.select(_trials.c.trial_id).where(
-        _trials.c.study_id == study.optuna_study_id, _trials.c.state == "RUNNING", ~is_worked_on
+        _trials.c.study_id == study.optuna_study_id, _trials.c.state == AttemptState.RUNNING, ~is_worked_on
     )
     if spare_seconds:
         left = left.where(~is_settled_lately)
@@ -111,7 +111,9 @@ def _list_left(database: Database, study: StudyRow, spare_seconds: float) -> lis
 def _is_any_lease_over(database: Database, study: StudyRow) -> bool:
     points = tables.points.c
     over = sa.select(points.point).where(
-        points.study_uuid == study.uuid, points.state == "claimed", points.expires_at < database.clock
+        points.study_uuid == study.uuid,
+        points.state == PointState.CLAIMED,
+        points.expires_at < database.clock,
     )
     with database.reading() as connection:
         return connection.execute(over.limit(1)).first() is not None
@@ -148,11 +150,11 @@ def _is_of_orch(trial: Any) -> bool:
 
 
 def _is_settled_by(point: PointRecord, trial: Any) -> bool:
-    return point.state == "done" and point.trial_id == trial._trial_id
+    return point.state == PointState.DONE and point.trial_id == trial._trial_id
 
 
 def _is_present_attempt(point: PointRecord, trial: Any) -> bool:
-    if point.state != "claimed" or point.token != trial.user_attrs[TOKEN]:
+    if point.state != PointState.CLAIMED or point.token != trial.user_attrs[TOKEN]:
         return False
     # A repeated insert after a lost acknowledgement leaves twins; the noted one is the attempt.
     return point.trial_id is None or point.trial_id == trial._trial_id

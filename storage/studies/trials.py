@@ -3,8 +3,8 @@
 Optuna's trials are the record that every Optuna tool reads; `storage.studies.points` is the authority. So a point is
 settled first and Optuna is told afterwards, and `storage.studies.sweeping` closes the gap when a worker dies in between.
 
-User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL also `orch_outcome`, one of
-"lost" (its worker vanished), "failed" (the objective raised; `error` holds the text) and "stopped" (drained).
+User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL also `orch_outcome`, an `AttemptEnd`, and
+`error`, what the objective raised.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
-from storage.studies.points import PRUNED, Claim
+from storage.studies.points import Claim
+from storage.studies.states import AttemptEnd, PointOutcome
 from storage.studies.study import StudyRecord, StudyRow
 
-LOST, FAILED, STOPPED = "lost", "failed", "stopped"
 OUTCOME, ERROR, POINT, ATTEMPT, TOKEN = "orch_outcome", "error", "point", "attempt", "token"
 
 
@@ -69,7 +69,7 @@ def note_attributes(database: Database, trial_id: int, attributes: dict[str, Any
             database.optuna.set_trial_user_attr(trial_id, name, value)
 
 
-def note_outcome(database: Database, trial_id: int, outcome: str, *, error: str | None = None) -> None:
+def note_outcome(database: Database, trial_id: int, outcome: AttemptEnd, *, error: str | None = None) -> None:
     """Say why an attempt is about to end, before its point is given back: a sweep in between then keeps it."""
     attributes = {OUTCOME: outcome} if error is None else {ERROR: error, OUTCOME: outcome}
     with contextlib.suppress(LeaseLostError):
@@ -77,7 +77,7 @@ def note_outcome(database: Database, trial_id: int, outcome: str, *, error: str 
 
 
 def end_trial(
-    database: Database, trial_id: int, outcome: str, *, attributes: dict[str, Any] | None = None
+    database: Database, trial_id: int, outcome: AttemptEnd, *, attributes: dict[str, Any] | None = None
 ) -> bool:
     """End an attempt without a value: FAIL, with why. Returns False when it had ended already."""
     import optuna
@@ -92,11 +92,13 @@ def end_trial(
         return False
 
 
-def settle_trial(database: Database, trial_id: int, outcome: str, value: float | None) -> bool:
+def settle_trial(database: Database, trial_id: int, outcome: PointOutcome, value: float | None) -> bool:
     """Tell Optuna what its point became. Returns False when it knew already."""
     import optuna
 
-    state = optuna.trial.TrialState.PRUNED if outcome == PRUNED else optuna.trial.TrialState.COMPLETE
+    state = (
+        optuna.trial.TrialState.PRUNED if outcome == PointOutcome.PRUNED else optuna.trial.TrialState.COMPLETE
+    )
     try:
         return bool(
             database.optuna.set_trial_state_values(trial_id, state, None if value is None else [value])

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.engine import Database
+from storage.studies.states import WorkerState
 
 KEPT_SECONDS = 7 * 86_400
 IDLE_SECONDS = 120.0
@@ -24,7 +25,7 @@ class WorkerRecord:
     host: str
     pid: int
     device: str
-    state: str
+    state: WorkerState
     study_uuid: str | None
     point: int | None
     started_at: float
@@ -40,7 +41,7 @@ def note_worker(
     host: str,
     pid: int,
     device: str,
-    state: str,
+    state: WorkerState,
     versions: dict[str, Any],
     study_uuid: str | None = None,
     point: int | None = None,
@@ -67,7 +68,7 @@ def note_worker(
 def count_idle(database: Database) -> int:
     """Workers that said lately that they have nothing to do."""
     lately = _workers.last_seen > database.clock - IDLE_SECONDS
-    query = sa.select(sa.func.count()).where(_workers.state == "idle", lately)
+    query = sa.select(sa.func.count()).where(_workers.state == WorkerState.IDLE, lately)
     with database.reading() as connection:
         return int(connection.execute(query).scalar_one())
 

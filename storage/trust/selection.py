@@ -18,7 +18,7 @@ from storage.results.curves import tabulate_columns, tabulate_rows
 from storage.results.ledger import read_curves, read_score_columns, run_key
 from storage.results.predictions import FoldPredictions, read_predictions
 from storage.studies.point_records import PointRecord, list_points, rank_points
-from storage.studies.points import PRUNED
+from storage.studies.states import PointOutcome
 from storage.studies.study import StudyRecord, list_studies
 from storage.trust import bias, noise
 from storage.trust.luck import simulate_luck
@@ -67,7 +67,7 @@ def judge_selection(
     if judged is None:
         return None
     best = judged.points[0]
-    pruned = [point.point for point in points if point.outcome == PRUNED]
+    pruned = [point.point for point in points if point.outcome == PointOutcome.PRUNED]
     measured = noise.measure_noise(judged.fold_values)
     places = noise.find_equals(judged.values, measured).tolist() if measured else [0]
     equals = [_describe(judged, place) for place in places]

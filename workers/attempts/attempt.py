@@ -28,6 +28,7 @@ from storage.results.predictions import (
 )
 from storage.studies import points, trials
 from storage.studies.points import Claim
+from storage.studies.states import PointOutcome
 from storage.studies.study import StudyRecord
 from workers.attempts.lease import Lease
 from workers.pruning.rules import FoldCurves, Pruner, is_expendable
@@ -228,7 +229,7 @@ class Attempt:
         """Keep facts with the trial."""
         self._wait(lambda: trials.note_attributes(self.database, self.trial_id, attributes))
 
-    def finish(self, outcome: str, value: float | None) -> None:
+    def finish(self, outcome: PointOutcome, value: float | None) -> None:
         """Settle the point.
 
         Raises:

@@ -21,6 +21,7 @@ from storage.results.peers import EpochMeans
 from storage.studies import points
 from storage.studies import workers as fleet
 from storage.studies.points import Claim
+from storage.studies.states import StudyState, WorkerState
 from storage.studies.study import StudyRecord
 from storage.studies.sweeping import sweep_beside_others
 from workers.attempts.lease import Drained
@@ -87,7 +88,7 @@ class Worker:
         ) as grace:
             try:
                 # Before anything slow is imported: somebody may look for this worker already.
-                self._call(lambda: self._note("starting"))
+                self._call(lambda: self._note(WorkerState.STARTING))
                 self._call(lambda: fleet.forget_old_workers(self.here.database))
                 while not self.here.stop.is_set():
                     served = self._call(studies)
@@ -97,7 +98,7 @@ class Worker:
                     all_settled = self._settle(served)
                     if all_settled and not forever:
                         break
-                    self._call(lambda: self._note("idle"))
+                    self._call(lambda: self._note(WorkerState.IDLE))
                     longest = self._longest_idle(served, all_settled=all_settled)
                     crowd = self._call(partial(fleet.count_idle, self.here.database)) / LOOKS_PER_SECOND
                     self.here.stop.wait(max(min(idle, longest), crowd) * random.uniform(0.8, 1.2))
@@ -117,7 +118,7 @@ class Worker:
         self, studies: Sequence[StudyRecord], summary: WorkerSummary, grace: Grace | None = None
     ) -> bool:
         for study in studies:
-            if self.here.stop.is_set() or study.state != "open" or study.uuid in self._settled:
+            if self.here.stop.is_set() or study.state != StudyState.OPEN or study.uuid in self._settled:
                 continue
             if not self._call(partial(points.is_any_claimable, self.here.database, study.uuid)):
                 continue
@@ -134,7 +135,7 @@ class Worker:
                 if study.name not in summary.studies:
                     summary.studies.append(study.name)
                 self.here.notify(CLAIMED, study.name)
-                self._call(partial(self._note, "working", study.uuid, claim.point))
+                self._call(partial(self._note, WorkerState.WORKING, study.uuid, claim.point))
                 self._work(study, claim, objective, summary, grace)
                 self.here.notify(PROGRESS, study.name)
                 if self.here.after_trial is not None and not self.here.stop.is_set():
@@ -181,7 +182,7 @@ class Worker:
             if counts.is_settled and nothing_left:
                 self._settled.add(study.uuid)
                 self.here.notify(SETTLED, study.name)
-            elif study.state == "open" or counts.running or not nothing_left:
+            elif study.state == StudyState.OPEN or counts.running or not nothing_left:
                 all_settled = False
         return all_settled
 
@@ -194,7 +195,7 @@ class Worker:
 
     def _hold(self, study: StudyRecord, claim: Claim, lease_seconds: float) -> None:
         points.beat(self.here.database, claim, lease_seconds=lease_seconds)
-        self._note("working", study.uuid, claim.point)
+        self._note(WorkerState.WORKING, study.uuid, claim.point)
 
     @contextmanager
     def _preparing(self, study: StudyRecord) -> Iterator[None]:
@@ -206,7 +207,7 @@ class Worker:
             while not ended.wait(delay):
                 delay = LONGEST_IDLE_FOREVER_SECONDS
                 try:
-                    self._note("preparing", study.uuid)
+                    self._note(WorkerState.PREPARING, study.uuid)
                 except Exception:
                     log.debug("The database is away; nobody hears what this worker prepares.", exc_info=True)
 
@@ -219,7 +220,7 @@ class Worker:
             # What it may still say must not come after what is said next.
             thread.join(timeout=1.0)
 
-    def _note(self, state: str, study_uuid: str | None = None, point: int | None = None) -> None:
+    def _note(self, state: WorkerState, study_uuid: str | None = None, point: int | None = None) -> None:
         fleet.note_worker(
             self.here.database,
             worker=self.here.name,
@@ -241,7 +242,7 @@ class Worker:
 
     def _say_goodbye(self) -> None:
         try:
-            wait_for(lambda _: self._note("gone"), give_up_after=2)
+            wait_for(lambda _: self._note(WorkerState.GONE), give_up_after=2)
         except DatabaseAwayError:
             log.debug("The database is away; nobody hears the goodbye.")
 

@@ -18,7 +18,8 @@ from storage.errors import DatabaseAwayError, LeaseLostError
 from storage.results.peers import EpochMeans
 from storage.spec.distributions import distributions
 from storage.studies import points, trials
-from storage.studies.points import COMPLETE, PRUNED, Claim
+from storage.studies.points import Claim
+from storage.studies.states import AttemptEnd, PointOutcome
 from storage.studies.study import StudyRecord
 from storage.wording import say_duration
 from workers.attempts.attempt import Attempt, Outcome, Pruned
@@ -97,7 +98,7 @@ class TrialRun:
         except LeaseLostError:
             summary.lost += 1
             tell(f"{study.name} point {point}: lease lost, result dropped")
-            self._end(trials.LOST)
+            self._end(AttemptEnd.LOST)
         except (Drained, DatabaseAwayError):
             if not self.here.stop.is_set():
                 raise
@@ -109,10 +110,10 @@ class TrialRun:
         trial_id = self.trial_id
         try:
             if trial_id is not None:
-                self._briefly(lambda: trials.note_outcome(self.here.database, trial_id, trials.STOPPED))
+                self._briefly(lambda: trials.note_outcome(self.here.database, trial_id, AttemptEnd.STOPPED))
             self._briefly(lambda: points.release_point(self.here.database, self.claim))
             if trial_id is not None:
-                self._briefly(lambda: trials.end_trial(self.here.database, trial_id, trials.STOPPED))
+                self._briefly(lambda: trials.end_trial(self.here.database, trial_id, AttemptEnd.STOPPED))
         except (LeaseLostError, DatabaseAwayError):
             log.warning("The point could not be given back; it is free when its lease runs out.")
             return False
@@ -153,8 +154,10 @@ class TrialRun:
             outcome = self.objective.evaluate(attempt)
         except Pruned as pruned:
             value = pruned.value if pruned.value == pruned.value else None
-            attempt.finish(PRUNED, value)
-            self._call(lambda: trials.settle_trial(self.here.database, attempt.trial_id, PRUNED, value))
+            attempt.finish(PointOutcome.PRUNED, value)
+            self._call(
+                lambda: trials.settle_trial(self.here.database, attempt.trial_id, PointOutcome.PRUNED, value)
+            )
             attempt.checkpoint.remove()
             summary.pruned += 1
             return "pruned (not a number)" if value is None else f"pruned at {value:.4f}"
@@ -177,8 +180,12 @@ class TrialRun:
                 "details": {**outcome.details, **self.facts},
             }
         )
-        attempt.finish(COMPLETE, outcome.value)
-        self._call(lambda: trials.settle_trial(self.here.database, attempt.trial_id, COMPLETE, outcome.value))
+        attempt.finish(PointOutcome.COMPLETE, outcome.value)
+        self._call(
+            lambda: trials.settle_trial(
+                self.here.database, attempt.trial_id, PointOutcome.COMPLETE, outcome.value
+            )
+        )
         attempt.checkpoint.remove()
 
     def _fail(self, attempt: Attempt, error: Exception) -> str:
@@ -196,18 +203,18 @@ class TrialRun:
             free_memory()
         text = text[:ERROR_CHARACTERS]
         self._call(
-            lambda: trials.note_outcome(self.here.database, attempt.trial_id, trials.FAILED, error=text)
+            lambda: trials.note_outcome(self.here.database, attempt.trial_id, AttemptEnd.FAILED, error=text)
         )
         retries = attempt.study.spec.study.retries
         settled = self._call(
             lambda: points.fail_point(self.here.database, attempt.claim, error=text, retries=retries)
         )
-        self._end(trials.FAILED)
+        self._end(AttemptEnd.FAILED)
         if settled:
             attempt.checkpoint.remove()
         return f"failed{' for good' if settled else ', will be tried again'}: {text}"
 
-    def _end(self, outcome: str) -> None:
+    def _end(self, outcome: AttemptEnd) -> None:
         trial_id = self.trial_id
         if trial_id is not None:
             self._call(lambda: trials.end_trial(self.here.database, trial_id, outcome))

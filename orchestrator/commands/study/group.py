@@ -16,6 +16,7 @@ from orchestrator.terminal import console
 from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, Storage, StudyName
+from storage.studies.states import PointOutcome, PointState
 from storage.wording import say_count, say_instant
 
 app = CommandGroup(help="Create studies, follow them, and take their results away.")
@@ -220,13 +221,17 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     points = document["all_points"]
     finished = [point for point in points if point["value"] is not None]
     # A pruned point's value is what it had when it was stopped, so complete points come first.
-    finished.sort(key=lambda point: (point["outcome"] != "COMPLETE", -point["value"]))
+    finished.sort(key=lambda point: (point["outcome"] != PointOutcome.COMPLETE, -point["value"]))
     _print_points("Best points", finished[:SHOWN_POINTS], ("trial", "outcome", "value"))
     _print_points(
-        "In work", [p for p in points if p["state"] == "claimed"], ("trial", "epoch", "worker", "attempt")
+        "In work",
+        [p for p in points if p["state"] == PointState.CLAIMED],
+        ("trial", "epoch", "worker", "attempt"),
     )
     _print_points(
-        "Failed", [p for p in points if p["state"] == "failed"], ("trial", "failures", "losses", "error")
+        "Failed",
+        [p for p in points if p["state"] == PointState.FAILED],
+        ("trial", "failures", "losses", "error"),
     )
     warnings = facts.get("warnings", [])
     for warning in warnings if in_full else tell_warnings(document["study"], warnings):

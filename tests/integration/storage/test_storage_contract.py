@@ -26,7 +26,8 @@ from storage.results.peers import EpochMeans, read_fold_means
 from storage.studies import points, sweeping, trials
 from storage.studies import study as studies
 from storage.studies import workers as fleet
-from storage.studies.points import COMPLETE, MAX_LOSSES, PRUNED
+from storage.studies.points import MAX_LOSSES
+from storage.studies.states import AttemptEnd, PointOutcome
 from tests.studies import claim, expire, make_row, make_spec, make_study, processes
 
 BATCH = {"batch_size": optuna.distributions.IntDistribution(16, 2048)}
@@ -97,7 +98,12 @@ class TestStudies:
         assert again.uuid != study.uuid
         with pytest.raises(LeaseLostError):
             points.finish_point(
-                database, held, outcome=COMPLETE, value=1.0, trial_id=trial_id, trial_number=number
+                database,
+                held,
+                outcome=PointOutcome.COMPLETE,
+                value=1.0,
+                trial_id=trial_id,
+                trial_number=number,
             )
         with pytest.raises(LeaseLostError):
             ledger.record_epochs(database, held, "key", [make_row(0, 0, 1)], epoch=1, lease_seconds=5)
@@ -144,7 +150,7 @@ class TestPoints:
             lambda: points.fail_point(database, old, error="x", retries=0),
             lambda: points.keep_params(database, old, {}),
             lambda: points.finish_point(
-                database, old, outcome=COMPLETE, value=1.0, trial_id=1, trial_number=1
+                database, old, outcome=PointOutcome.COMPLETE, value=1.0, trial_id=1, trial_number=1
             ),
         ):
             with pytest.raises(LeaseLostError):
@@ -195,16 +201,22 @@ class TestPoints:
         study = make_study(database)
         held = claim(database, study)
         for _ in range(2):
-            points.finish_point(database, held, outcome=PRUNED, value=0.5, trial_id=1, trial_number=0)
+            points.finish_point(
+                database, held, outcome=PointOutcome.PRUNED, value=0.5, trial_id=1, trial_number=0
+            )
         record = points.list_points(database, study.uuid)[0]
-        assert (record.state, record.outcome, record.value) == ("done", PRUNED, 0.5)
+        assert (record.state, record.outcome, record.value) == ("done", PointOutcome.PRUNED, 0.5)
 
     def test_counts_add_up_to_the_plan(self, database: Database) -> None:
         study = make_study(database, points=6)
         held = claim(database, study)
-        points.finish_point(database, held, outcome=COMPLETE, value=0.7, trial_id=1, trial_number=0)
+        points.finish_point(
+            database, held, outcome=PointOutcome.COMPLETE, value=0.7, trial_id=1, trial_number=0
+        )
         held = claim(database, study)
-        points.finish_point(database, held, outcome=PRUNED, value=None, trial_id=2, trial_number=1)
+        points.finish_point(
+            database, held, outcome=PointOutcome.PRUNED, value=None, trial_id=2, trial_number=1
+        )
         points.fail_point(database, claim(database, study), error="x", retries=0)
         claim(database, study)
         counts = points.count_points(database, study.uuid)
@@ -249,14 +261,18 @@ class TestTrials:
 
     def test_sweep_tells_a_finish_that_was_cut_off(self, database: Database) -> None:
         study = make_study(database)
-        for outcome, value in ((COMPLETE, 0.75), (PRUNED, 0.5), (PRUNED, None)):
+        for outcome, value in (
+            (PointOutcome.COMPLETE, 0.75),
+            (PointOutcome.PRUNED, 0.5),
+            (PointOutcome.PRUNED, None),
+        ):
             held = claim(database, study)
             trial_id, number = start(database, study, held)
             points.finish_point(
                 database, held, outcome=outcome, value=value, trial_id=trial_id, trial_number=number
             )
         assert sweeping.sweep(database, study) == 3
-        assert states(database, study) == [COMPLETE, PRUNED, PRUNED]
+        assert states(database, study) == [PointOutcome.COMPLETE, PointOutcome.PRUNED, PointOutcome.PRUNED]
         values = [t.value for t in optuna.load_study(study_name="small", storage=database.optuna).trials]
         assert values == [0.75, 0.5, None]
 
@@ -265,13 +281,13 @@ class TestTrials:
         held = claim(database, study)
         trial_id, number = start(database, study, held)
         points.finish_point(
-            database, held, outcome=COMPLETE, value=0.75, trial_id=trial_id, trial_number=number
+            database, held, outcome=PointOutcome.COMPLETE, value=0.75, trial_id=trial_id, trial_number=number
         )
         assert sweeping.sweep(database, study, spare_seconds=60) == 0
         assert not sweeping.sweep_beside_others(database, study), "something is left, though not for others"
         time.sleep(0.05)
         assert sweeping.sweep(database, study, spare_seconds=0.01) == 1
-        assert states(database, study) == [COMPLETE]
+        assert states(database, study) == [PointOutcome.COMPLETE]
         assert sweeping.sweep_beside_others(database, study)
 
     def test_idle_workers_take_turns_to_sweep(self, database: Database) -> None:
@@ -326,10 +342,10 @@ class TestTrials:
     def test_settling_or_ending_twice_changes_nothing(self, database: Database) -> None:
         study = make_study(database)
         trial_id, _ = start(database, study, claim(database, study))
-        assert trials.settle_trial(database, trial_id, COMPLETE, 0.7)
-        assert not trials.settle_trial(database, trial_id, PRUNED, 0.1)
-        assert not trials.end_trial(database, trial_id, trials.LOST)
-        assert states(database, study) == [COMPLETE]
+        assert trials.settle_trial(database, trial_id, PointOutcome.COMPLETE, 0.7)
+        assert not trials.settle_trial(database, trial_id, PointOutcome.PRUNED, 0.1)
+        assert not trials.end_trial(database, trial_id, AttemptEnd.LOST)
+        assert states(database, study) == [PointOutcome.COMPLETE]
         with pytest.raises(LeaseLostError):
             trials.report_value(database, trial_id, 1, 0.5)
 
@@ -374,7 +390,7 @@ class TestLedger:
         def read(reader: EpochMeans) -> dict[int, float]:
             return reader.read(database, study.uuid, 1, folds=3, metric=AUC)
 
-        for outcome in (COMPLETE, PRUNED, None):
+        for outcome in (PointOutcome.COMPLETE, PointOutcome.PRUNED, None):
             held = claim(database, study)
             for fold in range(3):
                 assert held.point not in read(means)
@@ -479,7 +495,9 @@ def _claim_and_finish(url: str, name: str, done: list[int]) -> None:
     database = open_database(url)
     study = studies.load_study(database, name)
     while held := points.claim_point(database, study, worker="w", token=str(uuid.uuid4())):
-        points.finish_point(database, held, outcome=COMPLETE, value=0.5, trial_id=1, trial_number=1)
+        points.finish_point(
+            database, held, outcome=PointOutcome.COMPLETE, value=0.5, trial_id=1, trial_number=1
+        )
         done.append(held.point)
     database.close()
 

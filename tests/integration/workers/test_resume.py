@@ -16,6 +16,7 @@ from storage.database.opening import open_database
 from storage.files.checkpoints import Checkpoint
 from storage.results import predictions
 from storage.studies import points, trials
+from storage.studies.states import AttemptEnd
 from storage.studies.study import StudyRecord, load_study
 from tests.studies import PretendObjective, expire, make_study, rising_auc
 from workers.attempts.attempt import Attempt
@@ -198,4 +199,4 @@ def test_running_out_of_memory_fails_the_point_and_names_what_to_change(database
     assert "GPU 1" in error
     (failed,) = [t for t in database.optuna.get_all_trials(study.optuna_study_id) if t.state.name == "FAIL"]
     assert failed.user_attrs["error"] == error
-    assert failed.user_attrs[trials.OUTCOME] == trials.FAILED
+    assert failed.user_attrs[trials.OUTCOME] == AttemptEnd.FAILED

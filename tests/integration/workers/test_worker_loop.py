@@ -18,8 +18,9 @@ from storage.errors import OrchError
 from storage.metrics.objectives import AUC
 from storage.results import ledger, predictions
 from storage.results.peers import EpochMeans
-from storage.studies import points, trials
+from storage.studies import points
 from storage.studies import study as studies
+from storage.studies.states import AttemptEnd
 from tests.studies import PretendFold, PretendObjective, claim, expire, make_row, make_study, rising_auc
 from workers.attempts.attempt import Attempt
 from workers.process import worker
@@ -183,7 +184,7 @@ def test_a_batch_size_that_was_not_applied_fails_the_point(database: Database) -
     assert record.state == "failed"
     assert "batch size was not applied" in str(record.error)
     assert summary.failed == 1 + study.spec.study.retries
-    assert {trial.user_attrs["orch_outcome"] for trial in trial_list(database, study)} == {trials.FAILED}
+    assert {trial.user_attrs["orch_outcome"] for trial in trial_list(database, study)} == {AttemptEnd.FAILED}
 
 
 def test_a_failing_objective_is_retried_and_its_error_kept(database: Database) -> None:
@@ -254,7 +255,7 @@ def test_a_worker_told_to_stop_gives_the_point_back(database: Database) -> None:
     counts = points.count_points(database, study.uuid)
     assert (counts.open, counts.running) == (3, 0)
     (trial,) = trial_list(database, study)
-    assert (trial.state.name, trial.user_attrs["orch_outcome"]) == ("FAIL", trials.STOPPED)
+    assert (trial.state.name, trial.user_attrs["orch_outcome"]) == ("FAIL", AttemptEnd.STOPPED)
     work(database, study, PretendObjective())
     assert points.count_points(database, study.uuid).complete == 3
 
@@ -273,7 +274,7 @@ def test_a_lost_lease_drops_the_result(database: Database) -> None:
     worker._serve_one([study], summary)
     assert summary.lost == 1
     assert points.list_points(database, study.uuid)[0].worker == "thief"
-    assert [trial.user_attrs["orch_outcome"] for trial in trial_list(database, study)] == [trials.LOST]
+    assert [trial.user_attrs["orch_outcome"] for trial in trial_list(database, study)] == [AttemptEnd.LOST]
 
 
 def test_a_deleted_study_ends_the_attempt_quietly(database: Database) -> None:
