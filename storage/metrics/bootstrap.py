@@ -1,9 +1,8 @@
-"""Confidence intervals by resampling patients: images of one patient are not independent."""
+"""Patients drawn with replacement, and left out one by one: images of one patient are not independent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +16,8 @@ MOST_UNDEFINED = 0.05
 CHUNK = 250
 """Resamples at a time: bounds the memory."""
 
-
-@dataclass(frozen=True)
-class Interval:
-    """A percentile interval, or NaN ends; `undefined` is the share of resamples in which there was no value."""
-
-    low: float
-    high: float
-    undefined: float
+MOST_LEFT_OUT = 500
+"""With more patients they are left out in so many blocks; the acceleration of an interval needs no more."""
 
 
 def draw_counts(groups: NDArray, resamples: int, seed: int) -> Iterator[Array]:
@@ -51,16 +44,29 @@ def draw_counts(groups: NDArray, resamples: int, seed: int) -> Iterator[Array]:
         yield times[:, members].astype(np.float64)
 
 
-def find_interval(values: NDArray, level: float = LEVEL) -> Interval:
-    """The percentile interval of a metric over resamples (Efron and Tibshirani 1993, section 13.3).
+def leave_out(groups: NDArray) -> Iterator[Array]:
+    """How often each image counts when one group, or one of `MOST_LEFT_OUT` blocks of groups, is left out.
 
     Args:
-        values: shape (resamples,), NaN where the metric is undefined.
-        level: of confidence.
+        groups: shape (n,): the group of each image.
+
+    Yields:
+        Shape (up to CHUNK, n): a row for each group or block.
     """
-    known = np.asarray(values)[~np.isnan(values)]
-    undefined = 1 - len(known) / len(values) if len(values) else 1.0
-    if undefined > MOST_UNDEFINED:
-        return Interval(float("nan"), float("nan"), undefined)
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), undefined)
+    _, members = np.unique(groups, return_inverse=True)
+    count = int(members.max()) + 1 if len(members) else 0
+    blocks = members * min(count, MOST_LEFT_OUT) // max(count, 1)
+    rows = int(blocks.max()) + 1 if len(blocks) else 0
+    for begin in range(0, rows, CHUNK):
+        yield (blocks != np.arange(begin, min(begin + CHUNK, rows))[:, None]).astype(np.float64)
+
+
+def most_undefined(values: NDArray) -> bool:
+    """Whether too many resamples have no value for an interval."""
+    return not len(values) or float(np.isnan(values).mean()) > MOST_UNDEFINED
+
+
+def find_quantiles(values: NDArray, places: Sequence[float]) -> tuple[float, float]:
+    """Two quantiles of resampled values, lower first."""
+    low, high = np.quantile(values, sorted(places))
+    return float(low), float(high)

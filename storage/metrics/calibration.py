@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from storage.metrics.curves import Array, count_once, divide
 
 BINS = 10
+SPAN, SMOOTHED_FROM = 0.75, 20
+"""Share of the images that a point of the smooth calibration curve looks at, and images from which on there is one."""
+
 SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1 before their logit is taken."""
 
@@ -101,6 +104,122 @@ def fit_recalibration(labels: NDArray, probabilities: NDArray) -> Recalibration 
             length /= 2
         values = values - length * step
     return Recalibration(float(values[0]), float(values[1]))
+
+
+def calibration_slope(labels: NDArray, probabilities: NDArray, weights: NDArray | None = None) -> Array:
+    """Slope of a logistic regression of the label on the logit of the probability (Cox 1958): 1 is right, below 1 too extreme.
+
+    Args:
+        labels: shape (n,): 0 or 1.
+        probabilities: shape (n,).
+        weights: shape (.., n).
+
+    Returns:
+        Shape (..), NaN without both classes, or where a threshold separates them.
+    """
+    return _regress(labels, probabilities, weights, free_slope=True)
+
+
+def calibration_intercept(labels: NDArray, probabilities: NDArray, weights: NDArray | None = None) -> Array:
+    """Intercept of the same regression with the slope held at 1 ("in the large"): 0 is right, below 0 risk is overestimated."""
+    return _regress(labels, probabilities, weights, free_slope=False)
+
+
+def observed_expected(labels: NDArray, probabilities: NDArray, weights: NDArray | None = None) -> Array:
+    """Positives over the sum of the probabilities: 1 is right (Riley et al. 2016)."""
+    counts = count_once(labels, weights)
+    return divide(counts @ np.asarray(labels, np.float64), counts @ np.asarray(probabilities, np.float64))
+
+
+def integrated_calibration_index(labels: NDArray, probabilities: NDArray) -> float:
+    """Mean distance between probability and a smooth curve of what was observed (Austin and Steyerberg 2019).
+
+    The curve is a local linear regression over the nearest three quarters of the images, with tricube weights (Cleveland 1979).
+    """
+    guesses = np.asarray(probabilities, np.float64)
+    if len(guesses) < SMOOTHED_FROM or np.isnan(guesses).any():
+        return float("nan")
+    return float(np.abs(smooth_calibration(labels, guesses, guesses) - guesses).mean())
+
+
+def smooth_calibration(labels: NDArray, probabilities: NDArray, places: NDArray) -> Array:
+    """The share of positives observed about each of `places`, by local linear regression; shape of `places`."""
+    truth, guesses = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
+    distinct, which = np.unique(np.asarray(places, np.float64), return_inverse=True)
+    reach = max(2, int(np.ceil(SPAN * len(guesses)))) - 1
+    smoothed = np.empty(len(distinct))
+    for number, place in enumerate(distinct):
+        gaps = guesses - place
+        distances = np.abs(gaps)
+        width = max(float(np.partition(distances, reach)[reach]), 1e-9)
+        near = np.clip(1 - (distances / width) ** 3, 0, None) ** 3
+        total, first, second = near.sum(), near @ gaps, near @ gaps**2
+        spread = total * second - first**2
+        if total <= 0:
+            smoothed[number] = truth[distances == distances.min()].mean()
+        elif spread <= 1e-12 * total**2:
+            smoothed[number] = near @ truth / total
+        else:
+            smoothed[number] = (second * (near @ truth) - first * (near @ (gaps * truth))) / spread
+    return np.clip(smoothed, 0, 1)[which]
+
+
+def debiased_error(labels: NDArray, probabilities: NDArray, bins: int = BINS) -> float:
+    """Root of the mean squared gap of predicted and observed share over bins of equally many images, less what chance adds.
+
+    Kumar, Liang and Ma (2019), "debiased estimator": each squared gap loses observed (1 - observed) / (images - 1). 0 where chance
+    explains it all.
+    """
+    guesses = np.asarray(probabilities, np.float64)
+    if len(guesses) < 2 * bins or np.isnan(guesses).any():
+        return float("nan")
+    parts = np.array_split(np.argsort(guesses, kind="stable"), bins)
+    total = 0.0
+    for part in parts:
+        observed = float(np.asarray(labels, np.float64)[part].mean())
+        gap = float(guesses[part].mean()) - observed
+        total += len(part) * (gap**2 - observed * (1 - observed) / (len(part) - 1))
+    return float(np.sqrt(max(total / len(guesses), 0.0)))
+
+
+def expected_error(probabilities: NDArray, draws: int = 200, seed: int = 0) -> float:
+    """What `calibration_error` would be in the mean if every probability were right: chance alone, on these images."""
+    guesses = np.asarray(probabilities, np.float64)
+    if not len(guesses) or np.isnan(guesses).any():
+        return float("nan")
+    drawn = np.random.default_rng(seed).random((draws, len(guesses))) < guesses
+    members = _assign(guesses, BINS)[:, None] == np.arange(BINS)
+    return float(np.abs((drawn - guesses) @ members.astype(np.float64)).sum(axis=1).mean() / len(guesses))
+
+
+def _regress(labels: NDArray, probabilities: NDArray, weights: NDArray | None, *, free_slope: bool) -> Array:
+    """Newton's method on all weightings at once; the intercept with slope 1, or the slope beside a free intercept."""
+    counts = count_once(labels, weights)
+    shape = counts.shape[:-1]
+    if not len(labels) or np.isnan(probabilities).any():
+        return np.full(shape, np.nan)
+    counts = counts.reshape(-1, counts.shape[-1])
+    truth, inputs = np.asarray(labels, np.float64), _logit(probabilities)
+    slopes, intercepts = np.ones(len(counts)), np.zeros(len(counts))
+    for _ in range(50):
+        with np.errstate(invalid="ignore"):  # a weighting that has run off
+            predicted = _sigmoid(slopes[:, None] * inputs + intercepts[:, None])
+        errors, spread = counts * (truth - predicted), counts * predicted * (1 - predicted)
+        first, total = errors.sum(axis=1), spread.sum(axis=1)
+        if not free_slope:
+            step = divide(first, total)
+            intercepts = intercepts + np.clip(step, -2, 2)
+        else:
+            second, mixed, square = errors @ inputs, spread @ inputs, spread @ inputs**2
+            determinant = total * square - mixed**2
+            step = divide(total * second - mixed * first, determinant)
+            intercepts = intercepts + np.clip(divide(square * first - mixed * second, determinant), -2, 2)
+            slopes = slopes + np.clip(step, -1, 1)
+        if np.nanmax(np.abs(step), initial=0.0) < 1e-9:
+            break
+    found = slopes if free_slope else intercepts
+    # Not settled: one class alone, or classes that a threshold separates, where the regression runs off.
+    return np.where(np.abs(step) < 1e-6, found, np.nan).reshape(shape)
 
 
 def _assign(probabilities: NDArray, bins: int) -> NDArray[np.int64]:

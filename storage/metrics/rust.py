@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.metrics.agreement import intraclass_correlation, weighted_kappa
-from storage.metrics.bootstrap import find_interval
+from storage.metrics.intervals import corrected_interval
 
 GRADES = 4
 CORTICES = {"anterior": "ap", "posterior": "ap", "medial": "lateral", "lateral": "lateral"}
@@ -134,8 +134,12 @@ def compare_scores(visits: Sequence[Visit], *, resamples: int = 1000, seed: int 
     draws = _draw_rows(groups, resamples, seed)
     agreement: dict[str, dict[str, float]] = {}
     for name, measure in measures.items():
-        interval = find_interval(np.array([measure(rows) for rows in draws]))
         value = measure(np.arange(len(whole)))
+        interval = corrected_interval(
+            value,
+            np.array([measure(rows) for rows in draws]),
+            np.array([measure(np.flatnonzero(groups != group)) for group in np.unique(groups)]),
+        )
         agreement[name] = {"value": value, "low": interval.low, "high": interval.high}
     return {
         "visits": len(visits),

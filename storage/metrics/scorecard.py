@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import LEVEL, Interval, draw_counts, find_interval
-from storage.metrics.calibration import brier_score, calibration_error
+from storage.metrics import intervals
+from storage.metrics.bootstrap import LEVEL, draw_counts, leave_out
+from storage.metrics.calibration import (
+    brier_score,
+    calibration_error,
+    calibration_intercept,
+    calibration_slope,
+    debiased_error,
+    expected_error,
+    integrated_calibration_index,
+    observed_expected,
+)
 from storage.metrics.curves import Array, auc, average_precision, count_once
+from storage.metrics.intervals import Interval
 from storage.metrics.tables import Table, tabulate
 
 RANKED = {"auc": auc, "pr_auc": average_precision}
@@ -27,6 +38,11 @@ CUT = (
     "f1",
 )
 PROBABILITY = {"brier": brier_score, "calibration_error": calibration_error}
+SLOPES = {
+    "slope": calibration_slope,
+    "intercept": calibration_intercept,
+    "observed_expected": observed_expected,
+}
 METRICS = (*RANKED, *CUT, *PROBABILITY)
 
 FEWEST_GROUPS = 10
@@ -54,28 +70,26 @@ def score(
         probabilities: shape (n, t).
         groups: shape (n,): the patient of each image; resampled as a whole.
         thresholds: length t; a NaN one leaves undefined what needs it.
-        resamples: 0 for no intervals.
+        resamples: for the intervals without a closed form; 0 for no intervals at all.
         seed: of the resamples.
         metrics: which of `METRICS`.
 
     Returns:
         A document: counts, `labels` by name, `macro` (mean over the labels where it is defined), `micro` (all assessed
-        entries in one pot) and `warnings`; a metric is {"value", "low", "high"}, NaN where undefined.
+        entries together) and `warnings`; a metric is {"value", "low", "high"}, NaN where undefined, and "note" says why an
+        interval is missing where the value is not.
     """
     labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     values = _measure(labels, probabilities, thresholds, None, metrics)
-    draws = [
-        _measure(labels, probabilities, thresholds, counts, metrics)
-        for counts in draw_counts(groups, resamples, seed)
-    ]
-    intervals = {
-        name: [find_interval(row) for row in np.concatenate([draw[name] for draw in draws], axis=-1)]
-        for name in (metrics if draws else ())
-    }
+    found = (
+        _find_intervals(labels, probabilities, groups, thresholds, values, resamples, seed)
+        if resamples
+        else {}
+    )
 
-    def describe(row: int) -> dict[str, dict[str, float]]:
+    def describe(row: int) -> dict[str, dict[str, Any]]:
         return {
-            name: {"value": float(values[name][row]), **_ends(intervals[name][row] if draws else None)}
+            name: {"value": float(values[name][row]), **_ends(found[name][row] if found else None)}
             for name in metrics
         }
 
@@ -89,7 +103,19 @@ def score(
         "level": LEVEL,
         "resamples": resamples,
         "labels": {
-            name: {**row, "metrics": describe(place)}
+            name: {
+                **row,
+                "metrics": describe(place),
+                **(
+                    {
+                        "calibration": describe_calibration(
+                            labels[:, place], probabilities[:, place], groups, resamples=resamples, seed=seed
+                        )
+                    }
+                    if "calibration_error" in metrics
+                    else {}
+                ),
+            }
             for place, (name, row) in enumerate(zip(targets, rows, strict=True))
         },
         "macro": {"metrics": describe(len(targets))},
@@ -197,10 +223,133 @@ def _mean(rows: Sequence[Array]) -> Array:
         return np.nanmean(np.stack(rows), axis=0)
 
 
-def _ends(interval: Interval | None) -> dict[str, float]:
+def _find_intervals(
+    labels: Array,
+    probabilities: Array,
+    groups: NDArray,
+    thresholds: Sequence[float],
+    values: Mapping[str, Array],
+    resamples: int,
+    seed: int,
+) -> dict[str, list[Interval]]:
+    """An interval for each metric of every label, of their mean, and of all entries together: t + 2 each."""
+    metrics = tuple(values)
+
+    def measure_all(draws: Iterable[Array]) -> dict[str, Array]:
+        parts = [_measure(labels, probabilities, thresholds, counts, metrics) for counts in draws]
+        return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in metrics}
+
+    drawn, left_out = measure_all(draw_counts(groups, resamples, seed)), measure_all(leave_out(groups))
+    assessed = ~np.isnan(labels)
+    images, places = np.nonzero(assessed)
+    # The calls of all labels together count against each label's own threshold.
+    above = probabilities > np.asarray(thresholds)
+    known = ~np.isnan(np.asarray(thresholds)) & ~np.isnan(probabilities).any(axis=0)
+    columns = [
+        (labels[kept, place], probabilities[kept, place], above[kept, place], groups[kept], known[place])
+        for place, kept in enumerate(assessed.T)
+    ]
+    together = (
+        labels[images, places], probabilities[images, places], above[images, places], groups[images], known.all(),
+    )  # fmt: skip
+    found: dict[str, list[Interval]] = {name: [] for name in metrics}
+    for row, column in enumerate([*columns, None, together]):
+        closed = {} if column is None else _closed_intervals(*column, metrics=metrics)
+        for name in metrics:
+            if np.isnan(values[name][row]):
+                interval = Interval.none("")
+            elif name == "calibration_error":
+                interval = Interval.none(intervals.BIASED)
+            elif name in closed:
+                interval = closed[name]
+            else:
+                interval = intervals.corrected_interval(
+                    float(values[name][row]), drawn[name][row], left_out[name][row]
+                )
+            found[name].append(interval)
+    return found
+
+
+def _closed_intervals(
+    labels: Array,
+    probabilities: Array,
+    called: NDArray,
+    groups: NDArray,
+    known: bool,
+    *,
+    metrics: Sequence[str],
+) -> dict[str, Interval]:
+    """The intervals that need no resampling: of areas and of shares."""
+    found = {}
+    if "auc" in metrics:
+        found["auc"] = intervals.auc_interval(labels, probabilities, groups)
+    if not known or not set(metrics) & set(CUT):
+        return found
+    _, members = np.unique(groups, return_inverse=True)
+    count = int(members.max()) + 1 if len(members) else 0
+    positive, right = labels == 1, called == (labels == 1)
+
+    def share(hits: NDArray, among: NDArray) -> Interval:
+        return intervals.share_interval(
+            np.bincount(members, hits & among, count), np.bincount(members, among, count)
+        )
+
+    table = tabulate(labels, called.astype(np.float64))
+    found |= {
+        "sensitivity": share(right, positive),
+        "specificity": share(right, ~positive),
+        "ppv": share(right, called),
+        "npv": share(right, ~called),
+        "accuracy": share(right, np.ones(len(labels), bool)),
+        # F1 is a rising function of a share: with J = TP / (TP + FP + FN), F1 = 2 J / (1 + J).
+        "f1": intervals.map_interval(share(right, positive | called), lambda part: 2 * part / (1 + part)),
+    }
+    found["balanced_accuracy"] = intervals.difference_interval(
+        (
+            (float(table.sensitivity), found["sensitivity"]),
+            (float(table.specificity), found["specificity"]),
+        ),
+        (0.5, 0.5),
+    )
+    return found
+
+
+def describe_calibration(
+    labels: NDArray, probabilities: NDArray, groups: NDArray, *, resamples: int = 1000, seed: int = 0
+) -> dict[str, Any]:
+    """How far the probabilities of one label can be taken at their word.
+
+    Args:
+        labels: shape (n,): 0, 1 or NaN.
+        probabilities: shape (n,).
+        groups: shape (n,).
+        resamples: for the intervals of slope, intercept and observed / expected; 0 for none.
+        seed: of the resamples.
+    """
+    kept = ~np.isnan(labels)
+    truth, guesses, patients = labels[kept], np.asarray(probabilities, np.float64)[kept], groups[kept]
+    described: dict[str, Any] = {}
+    for name, measure in SLOPES.items():
+        value = float(measure(truth, guesses))
+        interval = None
+        if resamples and not np.isnan(value):
+            drawn = [measure(truth, guesses, counts) for counts in draw_counts(patients, resamples, seed)]
+            left_out = [measure(truth, guesses, counts) for counts in leave_out(patients)]
+            interval = intervals.corrected_interval(value, np.concatenate(drawn), np.concatenate(left_out))
+        described[name] = {"value": value, **_ends(interval)}
+    return described | {
+        "ici": {"value": integrated_calibration_index(truth, guesses)},
+        "debiased_error": {"value": debiased_error(truth, guesses)},
+        "expected_error": {"value": expected_error(guesses)},
+    }
+
+
+def _ends(interval: Interval | None) -> dict[str, Any]:
     if interval is None:
         return {"low": float("nan"), "high": float("nan")}
-    return {"low": interval.low, "high": interval.high}
+    return {"low": interval.low, "high": interval.high} | (
+        {"note": f"no interval: {interval.reason}"} if interval.reason else {}
+    )
 
 
 def _describe_label(labels: Array, probabilities: Array, groups: NDArray, threshold: float) -> dict[str, Any]:

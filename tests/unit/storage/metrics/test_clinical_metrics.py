@@ -10,6 +10,7 @@ import pytest
 import sklearn.calibration
 import sklearn.linear_model
 import sklearn.metrics as reference
+from sklearn.linear_model import LogisticRegression
 
 from storage.metrics import calibration, curves, tables, thresholds
 from storage.metrics import epoch as training_metrics
@@ -236,3 +237,56 @@ def test_a_wanted_sensitivity_is_reached_and_no_higher_threshold_reaches_it(case
     assert tables.tabulate(labels, scores, chosen).sensitivity >= wanted
     higher = [cut for cut in curves.cuts(scores) if cut > chosen]
     assert all(tables.tabulate(labels, scores, cut).sensitivity < wanted for cut in higher)
+
+
+def draw_calibrated(images: int, slope: float = 1.0, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels drawn from probabilities, and probabilities whose logits are then stretched and shifted."""
+    generator = np.random.default_rng(8)
+    logits = 1.5 * generator.standard_normal(images) - 0.5
+    labels = (generator.random(images) < 1 / (1 + np.exp(-logits))).astype(float)
+    return labels, 1 / (1 + np.exp(-(logits - shift) / slope))
+
+
+def test_slope_and_intercept_are_those_of_a_logistic_regression() -> None:
+    labels, scores = draw_calibrated(300, slope=0.5)
+    logits = np.log(scores / (1 - scores))
+    fitted = LogisticRegression(C=np.inf, tol=1e-10).fit(logits[:, None], labels)
+    assert calibration.calibration_slope(labels, scores) == pytest.approx(fitted.coef_[0, 0], abs=1e-5)
+    counts = np.random.default_rng(1).integers(0, 3, (4, 300))
+    theirs = [
+        LogisticRegression(C=np.inf, tol=1e-10).fit(logits[:, None], labels, row).coef_[0, 0]
+        for row in counts
+    ]
+    assert calibration.calibration_slope(labels, scores, counts) == pytest.approx(theirs, abs=1e-4)
+
+
+def test_calibration_in_the_large_makes_the_sums_equal() -> None:
+    labels, scores = draw_calibrated(400, shift=0.7)
+    shift = float(calibration.calibration_intercept(labels, scores))
+    logits = np.log(scores / (1 - scores)) + shift
+    assert (1 / (1 + np.exp(-logits))).sum() == pytest.approx(labels.sum(), abs=1e-6)
+    assert calibration.observed_expected(labels, scores) == pytest.approx(labels.sum() / scores.sum())
+
+
+def test_where_a_threshold_separates_the_classes_there_is_no_slope() -> None:
+    labels = np.repeat([0.0, 1.0], 10)
+    assert np.isnan(calibration.calibration_slope(labels, np.linspace(0.1, 0.9, 20)))
+    assert np.isnan(calibration.calibration_intercept(np.zeros(5), np.full(5, 0.5)))
+
+
+def test_right_probabilities_have_no_error_beyond_chance() -> None:
+    labels, scores = draw_calibrated(400)
+    plain = float(calibration.calibration_error(labels, scores))
+    assert plain == pytest.approx(calibration.expected_error(scores), abs=0.03)
+    assert calibration.debiased_error(labels, scores) < 0.04 < plain
+    assert calibration.integrated_calibration_index(labels, scores) < 0.04
+
+
+def test_the_smooth_curve_of_a_straight_line_is_the_line() -> None:
+    places = np.linspace(0, 1, 40)
+    assert calibration.smooth_calibration(places, places, places) == pytest.approx(places, abs=1e-9)
+    labels, scores = draw_calibrated(2000, slope=0.7)
+    # Probabilities that are too extreme are off by what the true curve says, on average.
+    logits = 0.7 * np.log(scores / (1 - scores))
+    off = np.abs(1 / (1 + np.exp(-logits)) - scores).mean()
+    assert calibration.integrated_calibration_index(labels, scores) == pytest.approx(off, abs=0.02)

@@ -1,0 +1,148 @@
+"""How often do the intervals of `orch model evaluate` hold the truth?
+
+Patients with one to four images; half of the variance of a score is the patient's. For areas under the ROC curve, sensitivity and
+predictive value over patients, prevalence and true value; for the metrics that resample patients, at fewer places. Goal: 93 to
+97 %, where there is an interval at all. Run: python -m bench.coverage [--sets 2000] [--small]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from statistics import NormalDist
+
+import numpy as np
+
+from storage.metrics import scorecard
+from storage.metrics.intervals import Interval, auc_interval, share_interval
+
+PATIENTS, PREVALENCES, TRUTHS = (30, 60, 100, 200, 500), (0.05, 0.1, 0.2, 0.5), (0.6, 0.8, 0.9, 0.95, 0.995)
+SHARED = 0.5
+LOWEST, HIGHEST = 0.93, 0.97
+Drawn = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def main() -> int:
+    """Print a table for each kind of interval, and how many of its cells reach the goal."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", type=int, default=2000, help="data sets a cell")
+    parser.add_argument("--small", action="store_true", help="few cells and sets, to see that it runs")
+    chosen = parser.parse_args()
+    sets = 40 if chosen.small else chosen.sets
+    cells = [(p, q, t) for p in PATIENTS for q in PREVALENCES for t in TRUTHS]
+    if chosen.small:
+        cells = cells[:: len(cells) // 4]
+    for name, measure in (("auc", of_area), ("sensitivity", of_sensitivity), ("ppv", of_predictive_value)):
+        report(name, ((cell, measure(*cell, sets)) for cell in cells))
+    few = max(20, sets // 10)
+    for name in ("brier", "pr_auc"):
+        places = ((100, 0.3, 0.8),) if chosen.small else ((60, 0.3, 0.8), (200, 0.2, 0.8), (200, 0.3, 0.95))
+        report(name, ((cell, of_resampled(name, *cell, few)) for cell in places))
+    return 0
+
+
+def report(name: str, rows: Iterable[tuple[tuple[int, float, float], list[tuple[Interval, float]]]]) -> None:
+    """Print what each cell came to."""
+    reached = cells = 0
+    print(
+        f"\n{name}: patients, prevalence, truth, coverage, truth below, truth above, mean width, no interval"
+    )
+    for cell, found in rows:
+        given = [(interval, truth) for interval, truth in found if not interval.reason]
+        missing = 1 - len(given) / max(len(found), 1)
+        if len(given) < len(found) / 2:
+            print(f"{cell[0]:5d} {cell[1]:6.2f} {cell[2]:7.3f}   no interval in {missing:.0%}")
+            continue
+        below = np.mean([truth < interval.low for interval, truth in given])
+        above = np.mean([truth > interval.high for interval, truth in given])
+        width = np.mean([interval.high - interval.low for interval, _ in given])
+        covered = 1 - below - above
+        cells += 1
+        reached += bool(LOWEST - 0.005 <= covered <= HIGHEST + 0.005)
+        print(
+            f"{cell[0]:5d} {cell[1]:6.2f} {cell[2]:7.3f} {covered:9.3f} {below:9.3f} {above:9.3f} {width:9.3f} {missing:8.0%}"
+            + ("" if covered >= LOWEST - 0.005 else "   too seldom")
+        )
+    print(
+        f"{name}: {reached} of {cells} cells within {LOWEST:.0%} to {HIGHEST:.0%} (half a point for chance)"
+    )
+
+
+def of_area(patients: int, prevalence: float, truth: float, sets: int) -> list[tuple[Interval, float]]:
+    """Intervals of the area under the ROC curve of two normals."""
+    generator, apart = np.random.default_rng(1), NormalDist().inv_cdf(truth) * np.sqrt(2)
+    return [
+        (auc_interval(labels, scores, groups), truth)
+        for groups, labels, scores in (draw(generator, patients, prevalence, apart) for _ in range(sets))
+    ]
+
+
+def of_sensitivity(patients: int, prevalence: float, truth: float, sets: int) -> list[tuple[Interval, float]]:
+    """Intervals of the share of positive images above a threshold."""
+    generator, apart = np.random.default_rng(2), NormalDist().inv_cdf(truth)
+    return [
+        (share_interval(*count_by_patient(groups, scores > 0, labels == 1)), truth)
+        for groups, labels, scores in (draw(generator, patients, prevalence, apart) for _ in range(sets))
+    ]
+
+
+def of_predictive_value(
+    patients: int, prevalence: float, truth: float, sets: int
+) -> list[tuple[Interval, float]]:
+    """Intervals of the share of positives among the images above a threshold; the sensitivity is .8."""
+    normal, generator = NormalDist(), np.random.default_rng(3)
+    alarms = 0.8 * prevalence / (1 - prevalence) * (1 - truth) / truth
+    if alarms >= 1:
+        return []
+    cut = normal.inv_cdf(1 - alarms)
+    apart = cut + normal.inv_cdf(0.8)
+    return [
+        (share_interval(*count_by_patient(groups, labels == 1, scores > cut)), truth)
+        for groups, labels, scores in (draw(generator, patients, prevalence, apart) for _ in range(sets))
+    ]
+
+
+def of_resampled(
+    name: str, patients: int, prevalence: float, truth: float, sets: int
+) -> list[tuple[Interval, float]]:
+    """Intervals that draw patients; the truth is the metric of 200,000 images."""
+    generator, apart = np.random.default_rng(4), NormalDist().inv_cdf(truth) * np.sqrt(2)
+    measure: Callable[..., np.ndarray] = {**scorecard.RANKED, **scorecard.PROBABILITY}[name]
+    _, labels, scores = draw(generator, 80_000, prevalence, apart)
+    exact, found = float(measure(labels, squash(scores, prevalence, apart))), []
+    for place in range(sets):
+        groups, labels, scores = draw(generator, patients, prevalence, apart)
+        probabilities = squash(scores, prevalence, apart)[:, None]
+        card = scorecard.score(
+            ["a"], labels[:, None], probabilities, groups, thresholds=[0.5], seed=place, metrics=(name,)
+        )
+        metric = card["labels"]["a"]["metrics"][name]
+        found.append((Interval(metric["low"], metric["high"], metric.get("note", "")), exact))
+    return found
+
+
+def draw(generator: np.random.Generator, patients: int, prevalence: float, apart: float) -> Drawn:
+    """Groups, labels and scores of the images of patients; positives lie `apart` standard deviations higher."""
+    groups = np.repeat(np.arange(patients), generator.integers(1, 5, patients))
+    labels = (generator.random(patients) < prevalence)[groups].astype(np.float64)
+    noise = np.sqrt(SHARED) * generator.standard_normal(patients)[groups]
+    noise += np.sqrt(1 - SHARED) * generator.standard_normal(len(groups))
+    return groups, labels, noise + apart * labels
+
+
+def squash(scores: np.ndarray, prevalence: float, apart: float) -> np.ndarray:
+    """The probability of being positive that a score of two normals means."""
+    logits = apart * scores - apart**2 / 2 + np.log(prevalence / (1 - prevalence))
+    return 1 / (1 + np.exp(-logits))
+
+
+def count_by_patient(
+    groups: np.ndarray, hits: np.ndarray, among: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of each patient that count as a success, and that count."""
+    return np.bincount(groups, hits & among), np.bincount(groups, among)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

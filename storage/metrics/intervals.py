@@ -1,0 +1,222 @@
+"""Confidence intervals whose coverage was simulated: shares and areas in closed form, everything else by resampling patients.
+
+Images of one patient are not independent, so that every formula counts patients. `bench.coverage` prints how often each
+interval holds the truth. An interval never has length zero: where none can be given, its ends are NaN and it says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.metrics.bootstrap import LEVEL, find_quantiles, most_undefined
+from storage.metrics.curves import Array
+
+FEWEST_GROUPS, FEWEST_OF_A_SHARE = 3, 5
+"""With fewer patients (of a class, or behind a share) there is no variance between them to speak of, and so no interval."""
+
+RARE = 4
+"""So many patients with the rarer outcome weigh as much as the assumption that a patient's images are all alike."""
+
+TOO_FEW, FEW_BEHIND = "fewer than 3 patients of a class", "fewer than 5 patients count for it"
+ALL_EQUAL = "every resample gives the same value"
+UNDEFINED = "more than 5 % of the resamples have no value"
+BIASED = "biased upwards on few images; see the slope and the expected value"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The ends of an interval, or NaN and the reason why there is none."""
+
+    low: float
+    high: float
+    reason: str = ""
+
+    @classmethod
+    def none(cls, reason: str) -> Interval:
+        """No interval."""
+        return cls(float("nan"), float("nan"), reason)
+
+
+def wilson_interval(share: float, size: float, quantile: float) -> Interval:
+    """The score interval of a share (Wilson 1927), never of length zero.
+
+    Args:
+        share: from 0 to 1.
+        size: of the sample, in effect: it need not be a whole number.
+        quantile: of the normal or t distribution for the level wanted.
+    """
+    squared = quantile**2
+    middle = (share + squared / (2 * size)) / (1 + squared / size)
+    half = quantile * np.sqrt(share * (1 - share) / size + squared / (4 * size**2)) / (1 + squared / size)
+    # At 0 and 1 the formula gives these ends up to rounding.
+    low = 0.0 if share == 0 else max(0.0, middle - half)
+    high = 1.0 if share == 1 else min(1.0, middle + half)
+    return Interval(float(low), float(high))
+
+
+def share_interval(hits: NDArray, totals: NDArray, level: float = LEVEL) -> Interval:
+    """The interval of sum(hits) / sum(totals), where patients are what is sampled.
+
+    The variance of the ratio estimator between patients (Cochran 1977, section 6.4, "ratio estimates") gives the size of a
+    simple sample that would be as informative (Korn and Graubard 1998), and Wilson's formula takes that size. With few patients
+    of the rarer outcome the variance knows nothing; the size is then drawn towards the number of patients, as if the images
+    of each were all alike.
+
+    Args:
+        hits: shape (patients,): images of the patient that count as a success.
+        totals: shape (patients,): images of the patient that count.
+        level: of confidence.
+    """
+    kept = totals > 0
+    hits, totals = np.asarray(hits, np.float64)[kept], np.asarray(totals, np.float64)[kept]
+    patients, images = len(totals), float(totals.sum())
+    if patients < FEWEST_OF_A_SHARE:
+        return Interval.none(FEW_BEHIND)
+    share = float(hits.sum() / images)
+    variance = patients / (patients - 1) * float(((hits - share * totals) ** 2).sum()) / images**2
+    size = min(share * (1 - share) / variance, images) if variance > 0 else float(patients)
+    rare = min(int((hits > 0).sum()), int((hits < totals).sum()))
+    weight = rare / (rare + RARE)
+    size = size**weight * min(size, patients) ** (1 - weight)
+    return wilson_interval(share, size, normal_quantile(level))
+
+
+def auc_interval(labels: NDArray, scores: NDArray, groups: NDArray, level: float = LEVEL) -> Interval:
+    """The interval of an area under the ROC curve, where patients are what is sampled.
+
+    The variance is that of Obuchowski (1997), of which DeLong, DeLong and Clarke-Pearson (1988) is the case of one image a
+    patient. As for a share, it is turned into the size of a simple sample. Near an area of 1 that variance is too small as often as
+    not, so the size is averaged (geometrically, and never raised) with the one that Hanley and McNeil's variance gives, in Newcombe's
+    form (2006, method 5). Student's t with the patients of the rarer class less one takes the place of the normal quantile.
+
+    Args:
+        labels: shape (n,): 0 or 1.
+        scores: shape (n,).
+        groups: shape (n,): the patient of each image.
+        level: of confidence.
+    """
+    positive = np.asarray(labels) == 1
+    _, members = np.unique(groups, return_inverse=True)
+    patients = [len(np.unique(members[rows])) for rows in (positive, ~positive)]
+    if min(patients) < FEWEST_GROUPS or np.isnan(scores).any():
+        return Interval.none(TOO_FEW)
+    wins, losses = _placements(np.asarray(scores, np.float64), positive)
+    area, count = float(wins.mean()), int(members.max()) + 1
+    parts = [
+        np.bincount(members[rows], (placed - area) / len(placed), count)
+        for rows, placed in ((positive, wins), (~positive, losses))
+    ]
+    variance = 2 * float(parts[0] @ parts[1]) + sum(
+        each / (each - 1) * float((part**2).sum()) for each, part in zip(patients, parts, strict=True)
+    )
+    model = _newcombe_size(area, *patients)
+    size = area * (1 - area) / variance if variance > 0 and 0 < area < 1 else model
+    images = (len(wins) / patients[0] + len(losses) / patients[1]) / 2
+    size = float(np.sqrt(size * min(size, model * images)))
+    return wilson_interval(area, size, student_quantile(level, min(patients) - 1))
+
+
+def difference_interval(
+    low_high_of_parts: tuple[tuple[float, Interval], tuple[float, Interval]], weights: tuple[float, float]
+) -> Interval:
+    """The interval of a weighted sum of two quantities from their own ("MOVER": Zou and Donner 2008).
+
+    Args:
+        low_high_of_parts: value and interval of each.
+        weights: of each; a negative one turns its interval round.
+    """
+    value, below, above = 0.0, 0.0, 0.0
+    for (part, interval), weight in zip(low_high_of_parts, weights, strict=True):
+        if interval.reason:
+            return interval
+        ends = sorted((weight * interval.low, weight * interval.high))
+        value += weight * part
+        below += (weight * part - ends[0]) ** 2
+        above += (ends[1] - weight * part) ** 2
+    return Interval(value - float(np.sqrt(below)), value + float(np.sqrt(above)))
+
+
+def corrected_interval(value: float, resampled: NDArray, left_out: NDArray, level: float = LEVEL) -> Interval:
+    """The bias-corrected and accelerated interval (Efron 1987; Efron and Tibshirani 1993, section 14.3).
+
+    Args:
+        value: of the metric on all patients.
+        resampled: shape (resamples,): the metric with patients drawn; NaN where undefined.
+        left_out: shape (patients,): the metric without each patient, for the acceleration.
+        level: of confidence.
+    """
+    known = resampled[~np.isnan(resampled)]
+    if np.isnan(value) or most_undefined(resampled):
+        return Interval.none(UNDEFINED)
+    if known.max() - known.min() <= 1e-12 * max(1.0, abs(value)):
+        return Interval.none(ALL_EQUAL)
+    # Ties count one half, so that a metric with few values is not pushed to one side.
+    below = float(((known < value) + 0.5 * (known == value)).mean())
+    below = min(max(below, 0.5 / len(known)), 1 - 0.5 / len(known))
+    bias = _normal_inverse(below)
+    jackknife = left_out[~np.isnan(left_out)]
+    gaps = jackknife.mean() - jackknife if len(jackknife) else np.zeros(1)
+    spread = float((gaps**2).sum())
+    acceleration = float((gaps**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
+    places = []
+    for tail in ((1 - level) / 2, (1 + level) / 2):
+        shifted = bias + _normal_inverse(tail)
+        places.append(_normal_share(bias + shifted / (1 - acceleration * shifted)))
+    low, high = find_quantiles(known, places)
+    return Interval(low, high) if high > low else Interval.none(ALL_EQUAL)
+
+
+def map_interval(interval: Interval, change: Callable[[float], float]) -> Interval:
+    """The interval of a rising function of a quantity."""
+    if interval.reason:
+        return interval
+    return Interval(change(interval.low), change(interval.high))
+
+
+def normal_quantile(level: float) -> float:
+    """The two-sided quantile of the normal distribution: 1.96 at 95 %."""
+    return _normal_inverse((1 + level) / 2)
+
+
+def student_quantile(level: float, freedom: int) -> float:
+    """The two-sided quantile of Student's t distribution.
+
+    By halving the density's integral (Abramowitz and Stegun 1964, 26.7.1) until the tail is met, so that SciPy is not needed here.
+    """
+    if freedom > 2000:
+        return normal_quantile(level)
+    # x = sqrt(freedom) * tan(angle) makes the density cos(angle) ** (freedom - 1), on a finite stretch.
+    angles = np.linspace(0, np.pi / 2, 20001)
+    heights = np.cos(angles) ** (freedom - 1)
+    areas = np.concatenate([[0.0], np.cumsum((heights[1:] + heights[:-1]) / 2)])
+    angle = float(np.interp(level * areas[-1], areas, angles))
+    return float(np.sqrt(freedom) * np.tan(angle))
+
+
+def _placements(scores: Array, positive: NDArray) -> tuple[Array, Array]:
+    """The share of negatives below each positive, and of positives above each negative; ties count one half."""
+    upper, lower = scores[positive], scores[~positive]
+    above, under = np.sort(upper), np.sort(lower)
+    wins = (np.searchsorted(under, upper, "left") + np.searchsorted(under, upper, "right")) / (2 * len(lower))
+    losses = (np.searchsorted(above, lower, "left") + np.searchsorted(above, lower, "right")) / (
+        2 * len(upper)
+    )
+    return wins, 1 - losses
+
+
+def _newcombe_size(area: float, positives: int, negatives: int) -> float:
+    half = (positives + negatives) / 2 - 1
+    return positives * negatives / (1 + half * ((1 - area) / (2 - area) + area / (1 + area)))
+
+
+def _normal_inverse(share: float) -> float:
+    return NormalDist().inv_cdf(min(max(share, 1e-12), 1 - 1e-12))
+
+
+def _normal_share(value: float) -> float:
+    return NormalDist().cdf(value)

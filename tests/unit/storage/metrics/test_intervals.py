@@ -1,0 +1,144 @@
+"""Intervals: worked by hand, against published examples, and never of length zero. Coverage is printed by `bench.coverage`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.metrics import bootstrap, curves, intervals, scorecard
+
+
+def test_wilson_gives_the_published_example() -> None:
+    """15 of 148 has the interval .0624 to .1605 by the score method (Newcombe 1998, table I)."""
+    interval = intervals.wilson_interval(15 / 148, 148, 1.959964)
+    assert (round(interval.low, 4), round(interval.high, 4)) == (0.0624, 0.1605)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 7, 30, 400, 5000])
+def test_the_quantile_is_that_of_students_t(freedom: int) -> None:
+    assert intervals.student_quantile(0.95, freedom) == pytest.approx(
+        scipy.stats.t.ppf(0.975, freedom), rel=2e-3
+    )
+
+
+def test_one_image_a_patient_is_a_simple_sample() -> None:
+    hits = np.repeat([1, 0], [140, 60])
+    interval = intervals.share_interval(hits, np.ones(200))
+    simple = intervals.wilson_interval(0.7, 199, 1.96)
+    assert interval.low == pytest.approx(simple.low, abs=1e-3)
+    assert interval.high == pytest.approx(simple.high, abs=1e-3)
+
+
+def test_a_patient_whose_images_are_all_alike_counts_once() -> None:
+    hits = np.repeat([1, 0], [70, 30])
+    once = intervals.share_interval(hits, np.ones(100))
+    four = intervals.share_interval(4 * hits, 4 * np.ones(100))
+    assert (four.low, four.high) == pytest.approx((once.low, once.high), abs=1e-9)
+
+
+def test_all_of_28_says_that_a_miss_was_possible() -> None:
+    """28 images of 20 patients, all called right: before, the interval was 1 to 1."""
+    totals = np.array([2] * 8 + [1] * 12)
+    interval = intervals.share_interval(totals, totals)
+    assert interval.high == 1
+    assert interval.low == pytest.approx(20 / (20 + 1.96**2), abs=1e-3)
+
+
+def test_the_variance_of_an_area_is_delongs_where_each_patient_has_one_image() -> None:
+    """Against DeLong's structural components, written as two loops."""
+    generator = np.random.default_rng(0)
+    labels = np.repeat([1, 0], [40, 60])
+    scores = np.round(generator.standard_normal(100) + labels, 1)
+    wins = np.array(
+        [[(a > b) + 0.5 * (a == b) for b in scores[labels == 0]] for a in scores[labels == 1]], float
+    )
+    variance = wins.mean(axis=1).var(ddof=1) / 40 + wins.mean(axis=0).var(ddof=1) / 60
+    area = wins.mean()
+    assert area == pytest.approx(curves.auc(labels, scores))
+    size = area * (1 - area) / variance
+    model = intervals._newcombe_size(float(area), 40, 60)
+    expected = intervals.wilson_interval(
+        float(area), float(np.sqrt(size * min(size, model))), intervals.student_quantile(0.95, 39)
+    )
+    found = intervals.auc_interval(labels, scores, np.arange(100))
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_a_perfect_area_may_have_been_chance() -> None:
+    labels = np.repeat([1, 0], 10)
+    interval = intervals.auc_interval(labels, labels + np.arange(20) / 100, np.arange(20))
+    assert interval.high == 1
+    assert 0.6 < interval.low < 0.9
+
+
+def test_the_corrected_interval_is_the_percentile_interval_where_nothing_is_skew() -> None:
+    values = np.linspace(-1, 1, 2001)
+    interval = intervals.corrected_interval(0.0, values, np.array([-0.1, 0.1]))
+    assert (interval.low, interval.high) == pytest.approx((-0.95, 0.95), abs=2e-3)
+
+
+def test_the_corrected_interval_agrees_with_scipy() -> None:
+    generator = np.random.default_rng(4)
+    sample = generator.exponential(size=60)
+    theirs = scipy.stats.bootstrap(
+        (sample,), np.var, method="BCa", n_resamples=4000, rng=np.random.default_rng(1)
+    ).confidence_interval
+    groups, total = np.arange(60), 4000
+    counts = np.concatenate(list(bootstrap.draw_counts(groups, total, 2)))
+    without = np.concatenate(list(bootstrap.leave_out(groups)))
+
+    def variance(weights: np.ndarray) -> np.ndarray:
+        mean = weights @ sample / weights.sum(axis=1)
+        return weights @ sample**2 / weights.sum(axis=1) - mean**2
+
+    ours = intervals.corrected_interval(float(np.var(sample)), variance(counts), variance(without))
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.where(np.arange(100) < 10, np.nan, 0.9), intervals.UNDEFINED),
+        (np.full(100, 0.9), intervals.ALL_EQUAL),
+        (np.zeros(0), intervals.UNDEFINED),
+    ],
+)
+def test_what_has_no_interval_says_why(values: np.ndarray, reason: str) -> None:
+    interval = intervals.corrected_interval(0.9, values, np.array([0.9, 0.9]))
+    assert np.isnan([interval.low, interval.high]).all()
+    assert interval.reason == reason
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 8), st.integers(0, 9)), min_size=1, max_size=40),
+    st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+)
+def test_no_interval_of_any_metric_has_length_zero_or_leaves_its_value_out(
+    rows: list[tuple[bool, int, int]], threshold: float
+) -> None:
+    labels = np.array([[float(label)] for label, _, _ in rows])
+    scores = np.array([[score / 8] for _, score, _ in rows])
+    groups = np.array([group for _, _, group in rows])
+    card = scorecard.score(["a"], labels, scores, groups, thresholds=[threshold], resamples=40)
+    for name, metric in card["labels"]["a"]["metrics"].items():
+        if np.isnan(metric["low"]):
+            assert np.isnan(metric["value"]) or metric["note"].startswith("no interval: "), name
+        else:
+            assert metric["low"] < metric["high"], name
+            if name not in ("pr_auc", "brier", "lr_positive", "lr_negative"):
+                assert metric["low"] - 1e-9 <= metric["value"] <= metric["high"] + 1e-9, name
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """AUC of two normals a standard deviation apart is Phi(1 / sqrt 2) = .7602; both images of a patient are alike."""
+    generator, covered = np.random.default_rng(11), 0
+    labels, patients = np.repeat(np.arange(60) % 2, 2), np.repeat(np.arange(60), 2)
+    for _ in range(400):
+        scores = np.repeat(generator.standard_normal(60) + (np.arange(60) % 2), 2)
+        interval = intervals.auc_interval(labels, scores, patients)
+        covered += interval.low <= 0.7602 <= interval.high
+    assert 370 <= covered <= 394
