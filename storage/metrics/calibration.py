@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.metrics.bootstrap import draw_counts, leave_out
 from storage.metrics.curves import Array, count_once, divide
+from storage.metrics.intervals import corrected_interval, describe_ends
 
 BINS = 10
 SPAN, SMOOTHED_FROM = 0.75, 20
@@ -190,6 +193,40 @@ def expected_error(probabilities: NDArray, draws: int = 200, seed: int = 0) -> f
     drawn = np.random.default_rng(seed).random((draws, len(guesses))) < guesses
     members = _assign(guesses, BINS)[:, None] == np.arange(BINS)
     return float(np.abs((drawn - guesses) @ members.astype(np.float64)).sum(axis=1).mean() / len(guesses))
+
+
+def describe_calibration(
+    labels: NDArray, probabilities: NDArray, groups: NDArray, *, resamples: int = 1000, seed: int = 0
+) -> dict[str, Any]:
+    """How far the probabilities of one label can be taken at their word.
+
+    Args:
+        labels: shape (n,): 0, 1 or NaN.
+        probabilities: shape (n,).
+        groups: shape (n,).
+        resamples: for the intervals of slope, intercept and observed / expected; 0 for none.
+        seed: of the resamples.
+    """
+    kept = ~np.isnan(labels)
+    truth, guesses, patients = labels[kept], np.asarray(probabilities, np.float64)[kept], groups[kept]
+    described: dict[str, Any] = {}
+    for name, measure in (
+        ("slope", calibration_slope),
+        ("intercept", calibration_intercept),
+        ("observed_expected", observed_expected),
+    ):
+        value = float(measure(truth, guesses))
+        interval = None
+        if resamples and not np.isnan(value):
+            drawn = [measure(truth, guesses, counts) for counts in draw_counts(patients, resamples, seed)]
+            left_out = [measure(truth, guesses, counts) for counts in leave_out(patients)]
+            interval = corrected_interval(value, np.concatenate(drawn), np.concatenate(left_out))
+        described[name] = {"value": value, **describe_ends(interval)}
+    return described | {
+        "ici": {"value": integrated_calibration_index(truth, guesses)},
+        "debiased_error": {"value": debiased_error(truth, guesses)},
+        "expected_error": {"value": expected_error(guesses)},
+    }
 
 
 def _regress(labels: NDArray, probabilities: NDArray, weights: NDArray | None, *, free_slope: bool) -> Array:

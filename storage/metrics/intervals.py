@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,6 +177,15 @@ def map_interval(interval: Interval, change: Callable[[float], float]) -> Interv
     if interval.reason:
         return interval
     return Interval(change(interval.low), change(interval.high))
+
+
+def describe_ends(interval: Interval | None) -> dict[str, Any]:
+    """The ends as a document: NaN where there are none, and `note` saying why."""
+    if interval is None:
+        return {"low": float("nan"), "high": float("nan")}
+    return {"low": interval.low, "high": interval.high} | (
+        {"note": f"no interval: {interval.reason}"} if interval.reason else {}
+    )
 
 
 def normal_quantile(level: float) -> float:

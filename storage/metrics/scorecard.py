@@ -11,18 +11,9 @@ from numpy.typing import NDArray
 
 from storage.metrics import intervals
 from storage.metrics.bootstrap import LEVEL, draw_counts, leave_out
-from storage.metrics.calibration import (
-    brier_score,
-    calibration_error,
-    calibration_intercept,
-    calibration_slope,
-    debiased_error,
-    expected_error,
-    integrated_calibration_index,
-    observed_expected,
-)
+from storage.metrics.calibration import brier_score, calibration_error, describe_calibration
 from storage.metrics.curves import Array, auc, average_precision, count_once
-from storage.metrics.intervals import Interval
+from storage.metrics.intervals import Interval, describe_ends
 from storage.metrics.tables import Table, tabulate
 
 RANKED = {"auc": auc, "pr_auc": average_precision}
@@ -38,11 +29,6 @@ CUT = (
     "f1",
 )
 PROBABILITY = {"brier": brier_score, "calibration_error": calibration_error}
-SLOPES = {
-    "slope": calibration_slope,
-    "intercept": calibration_intercept,
-    "observed_expected": observed_expected,
-}
 METRICS = (*RANKED, *CUT, *PROBABILITY)
 
 FEWEST_GROUPS = 10
@@ -89,7 +75,7 @@ def score(
 
     def describe(row: int) -> dict[str, dict[str, Any]]:
         return {
-            name: {"value": float(values[name][row]), **_ends(found[name][row] if found else None)}
+            name: {"value": float(values[name][row]), **describe_ends(found[name][row] if found else None)}
             for name in metrics
         }
 
@@ -312,44 +298,6 @@ def _closed_intervals(
         (0.5, 0.5),
     )
     return found
-
-
-def describe_calibration(
-    labels: NDArray, probabilities: NDArray, groups: NDArray, *, resamples: int = 1000, seed: int = 0
-) -> dict[str, Any]:
-    """How far the probabilities of one label can be taken at their word.
-
-    Args:
-        labels: shape (n,): 0, 1 or NaN.
-        probabilities: shape (n,).
-        groups: shape (n,).
-        resamples: for the intervals of slope, intercept and observed / expected; 0 for none.
-        seed: of the resamples.
-    """
-    kept = ~np.isnan(labels)
-    truth, guesses, patients = labels[kept], np.asarray(probabilities, np.float64)[kept], groups[kept]
-    described: dict[str, Any] = {}
-    for name, measure in SLOPES.items():
-        value = float(measure(truth, guesses))
-        interval = None
-        if resamples and not np.isnan(value):
-            drawn = [measure(truth, guesses, counts) for counts in draw_counts(patients, resamples, seed)]
-            left_out = [measure(truth, guesses, counts) for counts in leave_out(patients)]
-            interval = intervals.corrected_interval(value, np.concatenate(drawn), np.concatenate(left_out))
-        described[name] = {"value": value, **_ends(interval)}
-    return described | {
-        "ici": {"value": integrated_calibration_index(truth, guesses)},
-        "debiased_error": {"value": debiased_error(truth, guesses)},
-        "expected_error": {"value": expected_error(guesses)},
-    }
-
-
-def _ends(interval: Interval | None) -> dict[str, Any]:
-    if interval is None:
-        return {"low": float("nan"), "high": float("nan")}
-    return {"low": interval.low, "high": interval.high} | (
-        {"note": f"no interval: {interval.reason}"} if interval.reason else {}
-    )
 
 
 def _describe_label(labels: Array, probabilities: Array, groups: NDArray, threshold: float) -> dict[str, Any]:
