@@ -85,6 +85,7 @@ class PretendFold:
     applied_batch_size: int | None = None
     loss: float = 0.5
     epoch: int = 0
+    has_stopped = False
     seconds: float = 0.0
     others: Callable[[int, int, int], dict[str, float]] = lambda *place: {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ def read_repeats(path: Path, count: int, changes: str, *, say: Callable[[str], N
     return repeats
 
 
-def _parse(text: str, known: dict[str, Any]) -> dict[str, Any]:
+def _parse(text: str, known: Mapping[str, Any]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     from storage.spec.sections import AugmentationSection
@@ -68,7 +68,7 @@ def _parse(text: str, known: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
-def _of_training(path: Path, known: dict[str, Any]) -> dict[str, Any]:
+def _of_training(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
     from storage.files.model_files import read_card
 
     card = read_card(path) or {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -31,6 +31,7 @@ from storage.studies.points import Claim
 from storage.studies.states import PointOutcome
 from storage.studies.study import StudyRecord
 from workers.attempts.lease import Lease
+from workers.device.contract import Parameters, Settings
 from workers.pruning.rules import FoldCurves, Pruner, is_expendable
 
 Result = TypeVar("Result")
@@ -61,7 +62,7 @@ class Outcome:
     best_epoch: int
     fold_values: tuple[float, ...]
     predictions: tuple[FoldPredictions, ...]
-    details: dict[str, Any]
+    details: dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Attempt:
     claim: Claim
     trial_id: int
     trial_number: int
-    params: dict[str, Any]
+    params: Parameters
     lease: Lease
     pruner: Pruner
     artifacts: Path | None = None
@@ -85,7 +86,7 @@ class Attempt:
         return self.claim.point
 
     @property
-    def hyperparameters(self) -> dict[str, Any]:
+    def hyperparameters(self) -> Settings:
         """Every hyperparameter: the fixed ones of the spec and those of this point."""
         return {**self.study.spec.hyperparameters, **self.params}
 
@@ -225,7 +226,7 @@ class Attempt:
         """Forget them: the trial was pruned."""
         self._wait(lambda: drop_kept_folds(self.database, self.claim))
 
-    def note(self, attributes: dict[str, Any]) -> None:
+    def note(self, attributes: dict[str, object]) -> None:
         """Keep facts with the trial."""
         self._wait(lambda: trials.note_attributes(self.database, self.trial_id, attributes))
 

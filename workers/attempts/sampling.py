@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from storage.database.engine import Database
 from storage.errors import LeaseLostError, SpecError
 from storage.spec.distributions import distributions
 from storage.studies.study import StudyRecord
+from workers.device.contract import Parameters
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution, CategoricalChoiceType
     from optuna.samplers import BaseSampler
+    from optuna.trial import Trial
 
 
 GENERATIONS = 5
@@ -19,7 +22,7 @@ GENERATIONS = 5
 SMALLEST_POPULATION, LARGEST_POPULATION = 4, 50
 
 
-def draw_params(database: Database, study: StudyRecord, point: int, trial_id: int) -> dict[str, Any]:
+def draw_params(database: Database, study: StudyRecord, point: int, trial_id: int) -> Parameters:
     """Let the study's sampler fill a running trial.
 
     The sampler is seeded from (study seed, point): workers that shared one seed would repeat each other's first
@@ -94,10 +97,12 @@ def require_cmaes() -> None:
         )
 
 
-def _suggest(trial: Any, name: str, distribution: Any) -> Any:
-    from optuna.distributions import CategoricalDistribution, IntDistribution
+def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> CategoricalChoiceType:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(name, distribution.choices)
-    suggest = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
-    return suggest(name, distribution.low, distribution.high, log=distribution.log)
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(name, distribution.low, distribution.high, log=distribution.log)
+    assert isinstance(distribution, FloatDistribution)
+    return trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)

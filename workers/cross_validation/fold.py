@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -14,14 +14,41 @@ from storage.results.ledger import FoldEpoch
 from workers.attempts.attempt import Attempt
 
 
-class Fold(Protocol):
+class EpochFacts(Protocol):
+    """What an epoch did; further numbers are named as in `storage.results.ledger.FoldEpoch`."""
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps that really ran."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """Training images that were seen."""
+        ...
+
+    @property
+    def train_loss(self) -> float:
+        """The loss of training; NaN when it diverged."""
+        ...
+
+
+Facts = TypeVar("Facts", bound=EpochFacts, covariant=True)
+
+
+class Fold(Protocol[Facts]):
     """One fold in training."""
 
     train_index: np.ndarray
     val_index: np.ndarray
 
-    def run_epoch(self, epoch: int) -> Any:
-        """Train and validate one epoch, counted from 1; facts named as in `storage.results.ledger.FoldEpoch`."""
+    @property
+    def has_stopped(self) -> bool:
+        """Whether nothing is trained any more: an epoch then takes no steps, and has the metrics of the last one."""
+        ...
+
+    def run_epoch(self, epoch: int) -> Facts:
+        """Train and validate one epoch, counted from 1."""
         ...
 
     def predict_validation(self) -> np.ndarray:
@@ -37,22 +64,24 @@ class Fold(Protocol):
         ...
 
 
-StartFold = Callable[[int], Fold]
+AnyFold: TypeAlias = Fold[EpochFacts]
+
+StartFold = Callable[[int], AnyFold]
 """Starts a fold anew, by its number from 0. A later start may end an earlier fold, unless all are needed at once."""
 
 
-TrainTogether = Callable[[Sequence[Any], int], None]
+TrainTogether = Callable[[Sequence[AnyFold], int], None]
 """Trains an epoch, counted from 1, of folds in one computation; their `run_epoch` only scores it then."""
 
 
-def run_fold_epoch(attempt: Attempt, fold: Fold, number: int, epoch: int) -> FoldEpoch:
+def run_fold_epoch(attempt: Attempt, fold: AnyFold, number: int, epoch: int) -> FoldEpoch:
     """Train and validate one epoch of one fold.
 
     Raises:
         TrainingError: what ran is not what the trial asked for.
     """
     facts = fold.run_epoch(epoch)
-    if not getattr(fold, "has_stopped", False) or facts.steps:
+    if not fold.has_stopped or facts.steps:
         _check_steps(facts, len(fold.train_index), int(attempt.hyperparameters["batch_size"]), number)
     values: dict[str, Any] = {
         name: getattr(facts, name)
@@ -85,7 +114,7 @@ def require_value(value: float, metric: Metric, objective: str) -> None:
     )
 
 
-def _check_steps(facts: Any, train_images: int, batch_size: int, fold: int) -> None:
+def _check_steps(facts: EpochFacts, train_images: int, batch_size: int, fold: int) -> None:
     """Hold what ran against what was asked for: in the reference study the batch size never arrived."""
     wanted = math.ceil(train_images / batch_size)
     if facts.steps != wanted or facts.samples != train_images:

@@ -19,7 +19,7 @@ from storage.results.predictions import FoldPredictions
 from workers.attempts.attempt import Attempt, Pruned
 from workers.attempts.lease import Drained
 from workers.cross_validation.fold import (
-    Fold,
+    AnyFold,
     StartFold,
     TrainTogether,
     is_diverged,
@@ -82,7 +82,7 @@ def run_lockstep(
 
 
 def _resume(
-    attempt: Attempt, folds: Sequence[Fold], curves: np.ndarray, keeper: _PredictionKeeper
+    attempt: Attempt, folds: Sequence[AnyFold], curves: np.ndarray, keeper: _PredictionKeeper
 ) -> tuple[int, list[FoldEpoch]]:
     """Go on where an earlier attempt was: its epochs are reported and judged again, not trained again."""
     saved = attempt.checkpoint.load() if attempt.claim.attempt > 1 else None
@@ -101,7 +101,7 @@ def _resume(
     return begin, [row for row in recorded if row.epoch == begin]
 
 
-def _pack(folds: Sequence[Fold], keeper: _PredictionKeeper) -> dict[str, np.ndarray]:
+def _pack(folds: Sequence[AnyFold], keeper: _PredictionKeeper) -> dict[str, np.ndarray]:
     arrays = keeper.arrays()
     for number, fold in enumerate(folds):
         arrays |= pack(f"state{number}", fold.state())
@@ -112,7 +112,7 @@ class _Crew:
     """Runs one epoch of every fold, some of them at the same time."""
 
     def __init__(
-        self, attempt: Attempt, folds: Sequence[Fold], at_once: int, train_together: TrainTogether | None
+        self, attempt: Attempt, folds: Sequence[AnyFold], at_once: int, train_together: TrainTogether | None
     ) -> None:
         self._attempt, self._folds, self._at_once = attempt, folds, at_once
         self._train_together = train_together
@@ -145,7 +145,7 @@ class _Crew:
 class _PredictionKeeper:
     """Keeps the predictions of the epoch that will count, without keeping those of all epochs."""
 
-    def __init__(self, objective: str, folds: Sequence[Fold]) -> None:
+    def __init__(self, objective: str, folds: Sequence[AnyFold]) -> None:
         self._objective = objective
         self._folds = folds
         self._kept: dict[int, FoldPredictions] = {}

@@ -17,7 +17,7 @@ from storage.results.curves import empty_curves, tabulate_rows
 from storage.results.ledger import FoldEpoch
 from storage.results.predictions import FoldPredictions
 from workers.attempts.attempt import Attempt, Pruned
-from workers.cross_validation.fold import Fold, StartFold, is_diverged, run_fold_epoch
+from workers.cross_validation.fold import AnyFold, StartFold, is_diverged, run_fold_epoch
 from workers.cross_validation.lockstep import Result
 from workers.pruning.forecast import ForecastPruner
 from workers.pruning.named import make_pruner_of_folds
@@ -74,7 +74,7 @@ class _FoldRun:
     """One fold of an attempt; writes into `curves` and `rows` of the whole."""
 
     attempt: Attempt
-    fold: Fold
+    fold: AnyFold
     number: int
     curves: np.ndarray
     rows: dict[tuple[int, int], FoldEpoch]

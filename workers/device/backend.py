@@ -1,4 +1,4 @@
-"""Which backend of Keras computes, and the rooms that speak its own language.
+"""Which backend of Keras computes, and the modules that speak its own language.
 
 KERAS_BACKEND chooses it: "tensorflow" (the default) or "jax". Nothing of the other one is imported.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 from storage.errors import UsageError
 
-ROOMS = {
-    "tensorflow": ("workers.backends.tensorflow.epoch", "workers.backends.tensorflow.device"),
-    "jax": ("workers.backends.jax.epoch", "workers.backends.jax.device"),
-}
+if TYPE_CHECKING:
+    from workers.device.contract import Device, EpochBackend
+
+BACKENDS = ("tensorflow", "jax")
+"""Each has a folder of its name in `workers.backends`; what they offer, `workers.device.contract` says."""
 
 SETTINGS = ("learning_rate", "epsilon", "beta_1", "beta_2", "momentum", "weight_decay")
 """Hyperparameters of an optimizer step, each a float32 tensor."""
@@ -31,36 +33,33 @@ def name() -> str:
     """The backend, without importing it; from now on the environment names it, for Keras and for child processes.
 
     Raises:
-        UsageError: it is none of `ROOMS`.
+        UsageError: it is none of `BACKENDS`.
     """
     found = chosen()
-    if found not in ROOMS:
+    if found not in BACKENDS:
         raise UsageError(
             f"KERAS_BACKEND={found} is not a backend that orch trains with.",
-            next_step=f"Set it to one of {', '.join(ROOMS)}, or unset it.",
+            next_step=f"Set it to one of {', '.join(BACKENDS)}, or unset it.",
         )
     return found
 
 
-def epoch_room() -> Any:
-    """The module with `CompiledEpoch` and `OptimizerSlots`.
+def epoch_backend() -> EpochBackend:
+    """What trains, of the backend that was chosen.
 
     Raises:
         UsageError: as `name`, or the backend is not installed.
     """
-    return _enter(ROOMS[name()][0])
+    return cast("EpochBackend", _load("epoch"))
 
 
-def device_room() -> Any:
-    """The module that prepares the device.
-
-    It has `import_quietly`, `set_threads`, `count_threads`, `computes_side_by_side`, `count_at_once`, `stacks_folds`,
-    `prepare_gpus` and `name_gpus`.
+def device() -> Device:
+    """What prepares the device, of the backend that was chosen.
 
     Raises:
         UsageError: as `name`, or the backend is not installed.
     """
-    return _enter(ROOMS[name()][1])
+    return cast("Device", _load("device"))
 
 
 def require_tensorflow(what: str) -> None:
@@ -80,9 +79,9 @@ def require_tensorflow(what: str) -> None:
         )
 
 
-def _enter(room: str) -> Any:
+def _load(module: str) -> ModuleType:
     try:
-        return importlib.import_module(room)
+        return importlib.import_module(f"workers.backends.{name()}.{module}")
     except ModuleNotFoundError as error:
         if error.name != name():
             raise

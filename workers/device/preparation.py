@@ -6,7 +6,7 @@ Call `prepare` before anything else touches TensorFlow or JAX: they fix these th
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from storage.errors import DeviceSettledError
 from workers.device import backend
@@ -26,8 +26,8 @@ def prepare(threads: int, at_once: int = 1) -> None:
         DeviceSettledError: the backend runs already with another number of threads.
         UsageError: KERAS_BACKEND names a backend that is not installed, or that orch does not train with.
     """
-    backend.device_room().set_threads(threads, at_once)
-    backend.device_room().prepare_gpus()
+    backend.device().set_threads(threads, at_once)
+    backend.device().prepare_gpus()
 
 
 def prepare_or_keep(threads: int) -> None:
@@ -44,8 +44,8 @@ def prepare_for(spec: StudySpec) -> None:
     Heads on features are small: folds side by side, each on one thread, use the processor better than threads that
     share the products of one fold. So their values do not even depend on the number of threads.
     """
-    room, threads = backend.device_room(), spec.training.threads
-    side_by_side = spec.uses_features and spec.cv.schedule != "sequential" and room.computes_side_by_side()
+    device, threads = backend.device(), spec.training.threads
+    side_by_side = spec.uses_features and spec.cv.schedule != "sequential" and device.computes_side_by_side()
     prepare(*((1, threads) if side_by_side else (threads, 1)))
 
 
@@ -55,26 +55,26 @@ def import_quietly() -> None:
     Raises:
         UsageError: KERAS_BACKEND names a backend that orch does not train with.
     """
-    backend.device_room().import_quietly()
+    backend.device().import_quietly()
 
 
 def count_at_once() -> int:
     """How many computations run side by side; 1 before `prepare`."""
-    return int(backend.device_room().count_at_once())
+    return backend.device().count_at_once()
 
 
 def stacks_folds() -> bool:
     """Whether the folds of a trial on features are trained as one computation."""
-    return bool(backend.device_room().stacks_folds())
+    return backend.device().stacks_folds()
 
 
-def describe() -> dict[str, Any]:
+def describe() -> dict[str, object]:
     """What a value depends on besides its seeds: processor, GPUs, threads; `versions` has the libraries."""
-    room = backend.device_room()
+    device = backend.device()
     return {
         "processor": _name_processor(),
-        "gpus": room.name_gpus(),
-        "threads": room.count_threads(),
+        "gpus": device.name_gpus(),
+        "threads": device.count_threads(),
     }
 
 

@@ -7,9 +7,8 @@ ensemble has k heads (with a scaling each) or networks, whose probabilities are 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,9 @@ from storage.errors import DataError
 from storage.files.model_files import TrainingRecord, attach, inspect_model
 from storage.files.writing import replacing
 from workers.device import preparation as devices
+from workers.device.contract import Tensor
 from workers.models.centring import CENTRING
+from workers.objective.material import Trained
 
 if TYPE_CHECKING:
     import keras
@@ -28,22 +29,7 @@ if TYPE_CHECKING:
 COLOURS = 3
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """One training's result.
-
-    Attributes:
-        model: a head on the features of the spec's frozen backbone, or a whole network from scaled pixels.
-        scale: mean and standard deviation that a head's features are scaled by, each of shape (features,), or None.
-        scale_pixels: of a whole network: what it wants done to grey values of 0 to 255; None for a head.
-    """
-
-    model: keras.Model
-    scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
-    scale_pixels: Callable[[Any], Any] | None = None
-
-
-def assemble(spec: StudySpec, parts: Sequence[Part]) -> keras.Model:
+def assemble(spec: StudySpec, parts: Sequence[Trained]) -> keras.Model:
     """Put what was trained together to one model from image to probabilities.
 
     Args:
@@ -71,7 +57,7 @@ def assemble(spec: StudySpec, parts: Sequence[Part]) -> keras.Model:
     return keras.Model(images, mean, name="orch_model")
 
 
-def describe_pixels(preprocess: Any) -> keras.layers.Layer:
+def describe_pixels(preprocess: Callable[[Tensor], Tensor]) -> keras.layers.Layer:
     """The layer that does what a function of `keras.applications` does to pixels.
 
     All of them are affine in the three colours of a pixel (some exchange red and blue), so probing with black and the
@@ -96,7 +82,7 @@ def describe_pixels(preprocess: Any) -> keras.layers.Layer:
     return layer
 
 
-def save_model(model: keras.Model, path: Path, card: dict[str, Any], record: TrainingRecord) -> None:
+def save_model(model: keras.Model, path: Path, card: dict[str, object], record: TrainingRecord) -> None:
     """Save a model with its card and record, whole or not at all.
 
     Args:
@@ -159,7 +145,7 @@ def copy_model(model: keras.Model, name: str) -> keras.Model:
     return copied
 
 
-def _scale(scale: tuple[NDArray[np.float32], NDArray[np.float32]], name: str, features: Any) -> Any:
+def _scale(scale: tuple[NDArray[np.float32], NDArray[np.float32]], name: str, features: Tensor) -> Tensor:
     """(x - mean) / sd in this order, as in training.
 
     Features of random weights may vary far less than their mean, and less than Keras's own Normalization admits.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.device.contract import Settings
 from workers.inputs.augmentation import draw_changes
 from workers.inputs.decoding import VIEWS, flip, read_batches
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 BATCH = 16
 
-NO_CHANGE: dict[str, Any] = {
+NO_CHANGE: Settings = {
     "augmentation": "none",
     "rotation": 0.0,
     "zoom": 0.0,
@@ -37,11 +38,11 @@ class Repeats:
     """
 
     count: int = 0
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Settings = field(default_factory=dict)
     seed: int = 0
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Settings:
         """Every change, also those that are off."""
         return {**NO_CHANGE, **self.changes}
 

@@ -8,14 +8,13 @@ reference study used, and the units are its units.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.spec.sections import CONTINUOUS_AUGMENTATION
+from workers.device.contract import Settings
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def draw_changes(
     generator: np.random.Generator,
     count: int,
     size: tuple[int, int],
-    settings: Mapping[str, Any],
+    settings: Settings,
 ) -> Changes:
     """Draw the changes of `count` images.
 

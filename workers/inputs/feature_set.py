@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from workers.device.contract import Scale, Tensor
 
 SMALLEST_SHARE = 1e-3
 """A feature varies at least by this share of the typical feature, or is treated as if it did."""
@@ -29,13 +30,13 @@ class FeatureSet:
         self.values = values
         self.labels = np.asarray(labels, np.float32)
         self.image_count, self.view_count, self.feature_count = values.shape
-        self._resident: dict[str, Any] = {}
+        self._resident: dict[str, Tensor] = {}
         self._guard = threading.Lock()
-        self.resident_labels: Any = ops.convert_to_tensor(self.labels)
-        self.unscaled: tuple[Any, Any] = (ops.zeros(self.feature_count), ops.ones(self.feature_count))
-        self._scales: dict[bytes, tuple[Any, Any]] = {}
+        self.resident_labels: Tensor = ops.convert_to_tensor(self.labels)
+        self.unscaled: Scale = (ops.zeros(self.feature_count), ops.ones(self.feature_count))
+        self._scales: dict[bytes, Scale] = {}
 
-    def resident(self, precision: str) -> Any:
+    def resident(self, precision: str) -> Tensor:
         """All features on the device in this precision, shape (n images * views, features); put there once.
 
         Args:
@@ -53,7 +54,7 @@ class FeatureSet:
         """Rows of `resident` that hold these images in these views (0 is the identity)."""
         return np.asarray(images * self.view_count + views, np.int32)
 
-    def scale(self, train: NDArray[np.int64]) -> tuple[Any, Any]:
+    def scale(self, train: NDArray[np.int64]) -> Scale:
         """Mean and 1/sd on the device, each of shape (features,), over all views of the training images.
 
         Kept, because every trial of a study trains on the same folds.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from storage.data.images import RESIZE
 from storage.files.pixels import PixelKey, Pixels, keep_pixels, open_pixels
@@ -40,7 +43,7 @@ def ensure_pixels(
         return found
     dataset.check_images()
 
-    def decode() -> Any:
+    def decode() -> Iterator[NDArray[np.uint8]]:
         for done, image in enumerate(decode_ahead(list(dataset.files), image_size), start=1):
             yield image
             if report:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import keras
@@ -35,7 +34,7 @@ def fold_normalization(backbone: keras.Model) -> keras.Model:
             return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
         return layer
 
-    def call(layer: keras.Layer, *inputs: Any, **options: Any) -> Any:
+    def call(layer: keras.Layer, *inputs: keras.KerasTensor, **options: object) -> keras.KerasTensor:
         return inputs[0] if layer.name in folded else layer(*inputs, **options)
 
     copied = keras.models.clone_model(backbone, clone_function=exchange, call_function=call)
@@ -66,7 +65,7 @@ def _find_followers(backbone: keras.Model) -> dict[str, keras.layers.BatchNormal
     return followers
 
 
-def _fold(convolution: keras.Layer, normalization: keras.layers.BatchNormalization) -> list[NDArray[Any]]:
+def _fold(convolution: keras.Layer, normalization: keras.layers.BatchNormalization) -> list[np.ndarray]:
     """Kernel and bias of both together.
 
     In float32, because Keras computes the scale in float32: an exact one is another one, and over many layers that adds up.

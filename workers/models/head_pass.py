@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
@@ -33,12 +32,12 @@ class HeadPass:
 
     def logits(
         self,
-        weights: Sequence[Any],
-        statistics: Sequence[Any],
-        inputs: Any,
+        weights: Sequence[keras.KerasTensor],
+        statistics: Sequence[keras.KerasTensor],
+        inputs: keras.KerasTensor,
         drop: Drop | None = None,
-        mask: Any = None,
-    ) -> tuple[Any, list[Any]]:
+        mask: keras.KerasTensor | None = None,
+    ) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
         """Logits, and the statistics after this pass.
 
         Args:
@@ -67,7 +66,7 @@ class HeadPass:
         return outputs, updated
 
 
-def running_statistics(head: keras.Sequential) -> list[Any]:
+def running_statistics(head: keras.Sequential) -> list[keras.Variable]:
     """The variables that BatchNormalization keeps, in the order of the layers."""
     return [
         variable

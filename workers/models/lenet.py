@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from storage.errors import SpecError
 
@@ -52,6 +52,6 @@ def build_lenet(image_size: tuple[int, int], target_count: int, *, policy: str =
     )
 
 
-def scale_pixels(pixels: Any) -> Any:
-    """Grey values of 0 to 255 to [-1, 1]."""
+def scale_pixels(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    """Grey values of 0 to 255 to [-1, 1]; arrays, too."""
     return pixels / 127.5 - 1.0

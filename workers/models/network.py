@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from storage.errors import SpecError
 from workers.models.head import build_head
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from storage.spec.study import StudySpec
 
-Drop = Callable[[Any, int], Any]
+Drop: TypeAlias = "Callable[[keras.KerasTensor, int], keras.KerasTensor]"
 """Drops units of a tensor; the number tells the layers of a model apart."""
 
 
@@ -101,18 +100,20 @@ class Network:
         return self._spec.model.kind in ("transfer", "lenet")
 
     @property
-    def weights(self) -> list[Any]:
+    def weights(self) -> list[keras.Variable]:
         """The Keras variables that the optimizer changes."""
         return list(self.model.trainable_variables)
 
     @property
-    def statistics(self) -> list[Any]:
+    def statistics(self) -> list[keras.Variable]:
         """The Keras variables that a training pass changes: means and variances of BatchNormalization, seeds."""
         changing = [layer for layer in self.tail if layer.non_trainable_variables]
         bodies = [self.body] if self.body_trains else []
         return [variable for part in (*bodies, *changing) for variable in part.non_trainable_variables]
 
-    def logits(self, images: Any, *, training: bool, drop: Drop | None = None) -> Any:
+    def logits(
+        self, images: keras.KerasTensor, *, training: bool, drop: Drop | None = None
+    ) -> keras.KerasTensor:
         """Run the model.
 
         Args:
@@ -133,7 +134,7 @@ class Network:
                 outputs = layer(outputs)
         return outputs
 
-    def draw(self, seed: tuple[int, ...]) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    def draw(self, seed: tuple[int, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """New values of `weights` and `statistics`: pretrained ones as they were, the others drawn from a seed."""
         drawn = int(np.random.SeedSequence(seed).generate_state(1)[0]) % 2**31
         with seeded(drawn):

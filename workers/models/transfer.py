@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -188,5 +188,5 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def _first_sentence(error: Exception) -> str:
-    lines: list[Any] = str(error).strip().splitlines() or [type(error).__name__]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
     return str(lines[0])[:300].rstrip(" .:") + "."

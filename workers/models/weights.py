@@ -61,7 +61,7 @@ def read_shapes(path: Path) -> Shapes | None:
     return [(name, weights) for name, weights in shapes if weights]
 
 
-def _text(name: Any) -> str:
+def _text(name: str | bytes) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 

@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from storage.errors import SpecError
 from storage.spec.sections import TEXTS
 from storage.spec.study import SearchRange, StudySpec
+from workers.cross_validation.fold import AnyFold
+from workers.device.contract import Settings
 
-StartFold = Callable[[dict[str, Any]], Any]
+Tried: TypeAlias = dict[str, dict[str, Any]]
+"""What became of each searched hyperparameter, as it is kept in the database."""
+
+Trained: TypeAlias = tuple[tuple[int, ...], tuple[float, ...], str, int]
+
+StartFold = Callable[[Settings], AnyFold]
 """Starts the same fold anew, with equal seeds, from all hyperparameters."""
 
 EPOCHS = 2
@@ -25,7 +32,7 @@ ACTS_LATER = frozenset({"patience", "cycle_epochs", "cycle_growth"})
 """They act after more epochs than are tried."""
 
 
-def try_parameters(spec: StudySpec, start_fold: StartFold) -> dict[str, dict[str, Any]]:
+def try_parameters(spec: StudySpec, start_fold: StartFold) -> Tried:
     """Try every searched hyperparameter at its two ends.
 
     Args:
@@ -36,15 +43,15 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> dict[str, dict[str
         For each its `low` and `high` end, `acts` (None where it was not tried, `why` says so), and `effect`: which of
         steps, losses and weights differed.
     """
-    seen: dict[str, Any] = {}
+    seen: dict[str, Trained] = {}
 
-    def run(values: dict[str, Any]) -> tuple[tuple[int, ...], tuple[float, ...], str, int]:
+    def run(values: Settings) -> Trained:
         key = repr(sorted(values.items()))
         if key not in seen:
             seen[key] = _train(start_fold({**spec.all_hyperparameters, **values}))
         return seen[key]
 
-    tried: dict[str, dict[str, Any]] = {}
+    tried: Tried = {}
     for name, searched in sorted(spec.search.items()):
         low, high = _ends(name, searched)
         tried[name] = {"low": low, "high": high, "acts": None}
@@ -56,7 +63,7 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> dict[str, dict[str
             continue
         for others in _settings_of_others(spec, name):
             one, other = run({**others, name: low}), run({**others, name: high})
-            if name == "batch_size" and min(low, one[3]) == min(high, one[3]):
+            if name == "batch_size" and min(int(low), one[3]) == min(int(high), one[3]):
                 tried[name]["why"] = f"both ends are one full batch of {one[3]} images"
                 break
             kinds = ("steps", "losses", "weights")
@@ -67,7 +74,7 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> dict[str, dict[str
     return tried
 
 
-def refuse_idle(tried: dict[str, dict[str, Any]]) -> None:
+def refuse_idle(tried: Tried) -> None:
     """Refuse a study with a searched hyperparameter that changes nothing.
 
     Raises:
@@ -83,7 +90,7 @@ def refuse_idle(tried: dict[str, dict[str, Any]]) -> None:
         )
 
 
-def _train(fold: Any) -> tuple[tuple[int, ...], tuple[float, ...], str, int]:
+def _train(fold: AnyFold) -> Trained:
     """Steps and losses of each epoch, a digest of the weights, and the number of training images."""
     epochs = [fold.run_epoch(epoch) for epoch in range(1, EPOCHS + 1)]
     digest = hashlib.sha256()
@@ -98,7 +105,7 @@ def _train(fold: Any) -> tuple[tuple[int, ...], tuple[float, ...], str, int]:
     )
 
 
-def _ends(name: str, searched: SearchRange) -> tuple[Any, Any]:
+def _ends(name: str, searched: SearchRange) -> tuple[float | str, float | str]:
     from storage.spec.distributions import ends
     from storage.spec.study import WHOLE_NUMBERS
 
@@ -109,7 +116,7 @@ def _ends(name: str, searched: SearchRange) -> tuple[Any, Any]:
     return (int(low), int(high)) if name in WHOLE_NUMBERS else (float(low), float(high))
 
 
-def _settings_of_others(spec: StudySpec, name: str) -> Iterable[dict[str, Any]]:
+def _settings_of_others(spec: StudySpec, name: str) -> Iterable[Settings]:
     """The other searched hyperparameters at one end, at the other, and every word of those that are words."""
     others = {other: _ends(other, searched) for other, searched in spec.search.items() if other != name}
     first = {other: ends[0] for other, ends in others.items()}

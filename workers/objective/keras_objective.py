@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from storage.errors import DataError, FeaturesError
 from storage.studies.study import StudyRecord, read_canary, register_canary, register_features
 from workers.attempts.attempt import Attempt, Outcome
 from workers.cross_validation.cross_validate import cross_validate
-from workers.objective.canary import refuse_idle, try_parameters
+from workers.objective.canary import Tried, refuse_idle, try_parameters
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,9 @@ class KerasObjective:
         self.labels = select_targets(dataset, self.targets)
         self.folds = make_folds(self.labels, dataset.groups, spec.cv.folds, spec.study.seed)
         check_folds(study.facts, self.folds)
-        self.material = Material(spec, dataset, self.labels, self.targets, self.folds, cache, report)
+        self.material = Material(
+            spec, dataset, self.labels, self.targets, dict(enumerate(self.folds)), cache, report
+        )
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate one trial."""
@@ -83,13 +85,13 @@ class KerasObjective:
         return replace(outcome, details={**outcome.details, **self._circumstances})
 
     @cached_property
-    def _circumstances(self) -> dict[str, Any]:
+    def _circumstances(self) -> dict[str, object]:
         """What a value depends on besides its seeds, and how many parameters are trained."""
         from workers.device.preparation import describe
 
         return {"hardware": describe(), "parameters_trained": self.material.count_parameters()}
 
-    def try_parameters(self) -> dict[str, Any]:
+    def try_parameters(self) -> Tried:
         """Try every searched hyperparameter at both ends of its range, on the first fold (`workers.objective.canary`)."""
         spec = self.study.spec
         few = None if spec.uses_features else FEW_IMAGES

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from workers.cross_validation.fold import TrainTogether
+from workers.cross_validation.fold import Fold, TrainTogether
 from workers.device import preparation as devices
+from workers.device.contract import Settings, Tensor
 from workers.objective.memory import choose_schedule
 from workers.training.class_balance import oversample
-from workers.training.early_stopping import PatientFold, Trainer, train_together
+from workers.training.early_stopping import PatientFold, train_together
+from workers.training.results import EpochResult
 
 if TYPE_CHECKING:
+    import keras
+
     from storage.data.datasets import Dataset
     from storage.spec.study import StudySpec
     from workers.cross_validation.cross_validate import Schedule
@@ -36,6 +42,21 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What one fold has learnt.
+
+    Attributes:
+        model: a head on the features of the spec's frozen backbone, or a whole network from scaled pixels.
+        scale: mean and standard deviation that a head's features are scaled by, each of shape (features,), or None.
+        scale_pixels: of a whole network: what it wants done to grey values of 0 to 255; None for a head.
+    """
+
+    model: keras.Model
+    scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+    scale_pixels: Callable[[Tensor], Tensor] | None = None
+
+
 class Material:
     """Features or images of a study, its folds and their trainers.
 
@@ -44,9 +65,10 @@ class Material:
         dataset: the development images.
         labels: float32, shape (n, targets), NaN where not assessed.
         targets: their names.
-        folds: training and validation images of each fold.
+        folds: training and validation images of each fold, by its number.
         cache: where features and decoded images are kept.
         report: told of the progress of an extraction.
+        one_by_one: the folds are trained one after the other, whatever the spec says.
 
     Raises:
         DataError: the images moved or changed.
@@ -62,11 +84,15 @@ class Material:
         dataset: Dataset,
         labels: np.ndarray,
         targets: Sequence[str],
-        folds: list[Split],
+        folds: Mapping[int, Split],
         cache: Path,
         report: Report | None = None,
+        *,
+        one_by_one: bool = False,
     ) -> None:
         self._spec, self._labels, self._targets, self._folds = spec, labels, list(targets), folds
+        self._one_by_one = one_by_one
+        self._pixel_scale: Callable[[Tensor], Tensor] | None = None
         self.source: Source
         self.schedule: Schedule
         self._trainers: list[Any]
@@ -74,13 +100,13 @@ class Material:
         prepare(dataset, cache, report)
 
     def start_fold(
-        self, hyperparameters: dict[str, Any], point: int, fold: int, *, at_most: int | None = None
-    ) -> Trainer:
+        self, hyperparameters: Settings, point: int, fold: int, *, at_most: int | None = None
+    ) -> Fold[EpochResult]:
         """Begin a fold of a trial; `at_most` so many of its training and of its validation images, for a quick try."""
         settings = {**self._spec.all_hyperparameters, **hyperparameters}
         seed = (self._spec.study.seed, point, fold)
         train, validation = (side[:at_most] for side in self._folds[fold])
-        trainer = self._trainers[fold % len(self._trainers)]
+        trainer = self._trainer(fold)
         trainer.reset(
             self._inputs,
             train_index=self._repeat(train, settings, seed),
@@ -88,8 +114,17 @@ class Material:
             hyperparameters=hyperparameters,
             seed=seed,
         )
-        patience = int(settings["patience"])
+        # Without validation images there is nothing to wait for.
+        patience = int(settings["patience"]) if len(validation) else 0
         return PatientFold(trainer, patience, self._spec.metric) if patience else trainer
+
+    def trained(self, fold: int) -> Trained:
+        """What a fold that was started has learnt so far; the next one that starts may change its model."""
+        trainer = self._trainer(fold)
+        if self._pixel_scale is not None or not self._spec.model.standardizes:
+            return Trained(trainer.model, None, self._pixel_scale)
+        mean, inverse = (np.asarray(part) for part in self._inputs.scale(trainer.train_index))
+        return Trained(trainer.model, (mean, (1 / inverse).astype(np.float32)), None)
 
     @property
     def folds_at_once(self) -> int:
@@ -114,7 +149,10 @@ class Material:
         state = self._trainers[0].state()
         return sum(int(np.size(array)) for name, array in state.items() if name.startswith("weight_"))
 
-    def _repeat(self, train: np.ndarray, settings: dict[str, Any], seed: tuple[int, int, int]) -> np.ndarray:
+    def _trainer(self, fold: int) -> Any:
+        return self._trainers[fold % len(self._trainers)]
+
+    def _repeat(self, train: np.ndarray, settings: Settings, seed: tuple[int, int, int]) -> np.ndarray:
         named = self._spec.training.oversampled
         if not named or settings["oversampling"] == 1:
             return train
@@ -131,7 +169,7 @@ class Material:
         width = features.values.shape[-1]
         self.source = features
         self._inputs: Any = FeatureSet(features.values, self._labels)
-        self.schedule = choose_schedule(spec, width, targets)
+        self.schedule = "sequential" if self._one_by_one else choose_schedule(spec, width, targets)
         self._trainers = [
             FoldTrainer(spec, feature_count=width, target_count=targets) for _ in range(self._slots)
         ]
@@ -144,7 +182,10 @@ class Material:
         shared = SharedNetwork(spec, self._labels.shape[1])
         self.source = pixels = ensure_pixels(dataset, spec.model.image_size, cache, report=report)
         self._inputs = shared.make_image_set(pixels.values, self._labels)
-        self.schedule = choose_schedule(spec, weights=shared.weight_count)
+        self._pixel_scale = shared.network.scale
+        self.schedule = (
+            "sequential" if self._one_by_one else choose_schedule(spec, weights=shared.weight_count)
+        )
         self._trainers = [ImageFoldTrainer(spec, shared) for _ in range(self._slots)]
 
     @property

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from storage.data.images import read_image
 from workers.device import backend
 from workers.device import preparation as devices
+from workers.device.contract import Settings
 from workers.inputs.augmentation import draw_changes
 
 GAP = 6
@@ -19,7 +19,7 @@ GAP_GREY = 255
 
 
 def draw_preview(
-    files: Sequence[Path], size: tuple[int, int], settings: Mapping[str, Any], seed: int, columns: int
+    files: Sequence[Path], size: tuple[int, int], settings: Settings, seed: int, columns: int
 ) -> NDArray[np.uint8]:
     """Draw images as training would see them.
 

@@ -78,7 +78,7 @@ def find_rates(
     chosen = np.random.default_rng([spec.study.seed, SAMPLE]).permutation(count)
     set_aside = max(1, min(images, count) // 10)
     split = (np.sort(chosen[set_aside : set_aside + images]), np.sort(chosen[:set_aside]))
-    material = Material(spec, dataset, labels, targets, [split], cache)
+    material = Material(spec, dataset, labels, targets, {0: split}, cache)
     fold = material.start_fold({"rate_schedule": RISING, "patience": 0}, 0, 0)
     losses: list[float] = []
     for epoch in range(1, COUNT + 1):

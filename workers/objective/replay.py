@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from storage.errors import StorageError
 from storage.results.ledger import FoldEpoch
-from workers.cross_validation.fold import TrainTogether
+from workers.cross_validation.fold import AnyFold, TrainTogether
+from workers.device.contract import Settings
 
-StartFold = Callable[[dict[str, Any], int, int], Any]
+StartFold = Callable[[Settings, int, int], AnyFold]
 """Starts a fold anew from hyperparameters, point and fold."""
 
 NOT_COMPARED = frozenset({"point", "fold", "epoch", "seconds"})
@@ -45,7 +45,7 @@ class Replay:
 
 def replay_trial(
     rows: Sequence[FoldEpoch],
-    hyperparameters: dict[str, Any],
+    hyperparameters: Settings,
     start_fold: StartFold,
     report: Callable[[int, int], None] | None = None,
     train_together: TrainTogether | None = None,

@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import FrameType
 
 from storage.wording import say_duration
 from workers.process.notices import CLAIMED, CRASHED, GRACE_SECONDS, PROGRESS, RENEWED, SETTLED
@@ -176,7 +176,7 @@ class Supervisor:
         self.say(f"The worker on {place.slot.label} {how}; starting it again in {say_duration(delay)}.")
         place.start_at = time.monotonic() + delay
 
-    def _pass_on(self, number: int, frame: Any) -> None:
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
         self._received.append(number)
         self._told_at = time.monotonic()
         for place in self._places:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from storage.database.waiting import wait_for
 from storage.errors import DatabaseAwayError, LeaseLostError
@@ -77,7 +77,7 @@ class TrialRun:
     objective: Objective
     seconds_left: Callable[[], float]
     hold: Callable[[float], None]
-    facts: dict[str, Any]
+    facts: dict[str, object]
     forget_objective: Callable[[], None]
     peers: EpochMeans
     trial_id: int | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from storage.data.datasets import Dataset, load_dataset
 from storage.errors import DataError, FeaturesError, ModelError, SpecError, WeightsError
@@ -79,7 +79,7 @@ def draining_on_signals(stop: threading.Event, tell: Callable[[str], None] = log
     """
     received: list[int] = []
 
-    def handle(number: int, _: Any) -> None:
+    def handle(number: int, _: FrameType | None) -> None:
         received.append(number)
         if len(received) > 1:
             os._exit(128 + number)

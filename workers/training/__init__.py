@@ -6,4 +6,5 @@
 - `image_trainer`: One fold's training on images: for models whose backbone learns, and for changes that cannot be kept as features
 - `keras_adam`: Adam's step to the last bits of Keras's own, where the fused kernels round beta in another place
 - `learning_rates`: The learning rate of each epoch
+- `results`: What one epoch of one fold did and scored
 """

@@ -5,42 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from storage.metrics.objectives import Metric
+from workers.cross_validation.fold import AnyFold, Fold
+from workers.device.contract import State
 from workers.training import fold_trainer as training
-from workers.training.fold_trainer import EpochResult
+from workers.training.results import EpochResult
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STATE = "early_stopping"
-
-
-class Trainer(Protocol):
-    """What trains one fold."""
-
-    train_index: NDArray[np.int64]
-    val_index: NDArray[np.int64]
-
-    def run_epoch(self, epoch: int) -> EpochResult:
-        """Train and validate one epoch, counted from 1."""
-        ...
-
-    def predict_validation(self) -> NDArray[np.float32]:
-        """Probabilities of the validation images."""
-        ...
-
-    def state(self) -> Mapping[str, NDArray[Any]]:
-        """Everything that the next epoch depends on."""
-        ...
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a `state`."""
-        ...
 
 
 class PatientFold:
@@ -49,7 +28,7 @@ class PatientFold:
     After that, an epoch trains nothing: it takes no steps, sees no samples, and has the metrics of the last one.
     """
 
-    def __init__(self, trainer: Trainer, patience: int, metric: Metric) -> None:
+    def __init__(self, trainer: Fold[EpochResult], patience: int, metric: Metric) -> None:
         self.trainer, self._patience, self._metric = trainer, patience, metric
         self.train_index, self.val_index = trainer.train_index, trainer.val_index
         self._best, self._waited = -math.inf, 0
@@ -77,13 +56,13 @@ class PatientFold:
         """Probabilities of the validation images, of the last epoch that trained."""
         return self.trainer.predict_validation()
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> State:
         """The trainer's state, and how long it has waited, as JSON in an array of bytes."""
         last = None if self._last is None else dataclasses.asdict(self._last)
         text = json.dumps({"best": self._best, "waited": self._waited, "last": last})
         return {**self.trainer.state(), STATE: np.frombuffer(text.encode(), np.uint8)}
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, state: State) -> None:
         """Go on from a `state`."""
         rest = dict(state)
         kept = json.loads(np.asarray(rest.pop(STATE), np.uint8).tobytes())
@@ -92,7 +71,7 @@ class PatientFold:
         self.trainer.restore(rest)
 
 
-def train_together(folds: Sequence[Trainer], epoch: int) -> None:
+def train_together(folds: Sequence[AnyFold], epoch: int) -> None:
     """Train an epoch of all folds that have not stopped in one computation; their `run_epoch` only scores it then.
 
     Args:

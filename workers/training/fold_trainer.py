@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,101 +18,34 @@ from numpy.typing import NDArray
 from storage.metrics import epoch as metrics
 from workers.device import backend
 from workers.device import preparation as devices
+from workers.device.contract import AnyEpoch, FoldTask, Settings, State
 from workers.inputs.feature_set import FeatureSet
 from workers.training.class_balance import positive_weights
 from workers.training.keras_adam import round_as_keras
 from workers.training.learning_rates import learning_rate
+from workers.training.results import EpochResult, summarize_epoch
 
 if TYPE_CHECKING:
     from storage.spec.study import StudySpec
-
-__all__ = ["EpochResult", "FeatureSet", "FoldTrainer"]
 
 INITIAL_WEIGHTS = 0
 """Stands in the place of the (1-based) epoch where a seed draws the weights before the first epoch."""
 
 
 @dataclass(frozen=True)
-class EpochResult:
-    """What one epoch of one fold did and scored. Metrics without a value are NaN.
-
-    Attributes:
-        steps: optimizer steps that really ran, counted by the compiled loop.
-        samples: training images that were seen.
-        labels_left_out: labels without both classes in validation, which have no AUC there.
-        seconds: wall time of training, validation and metrics.
-        learning_rate: of the last step.
-        val_micro_auc: and those after it are medical metrics, see `storage.metrics.medical`.
-    """
-
-    train_loss: float
-    train_auc: float
-    train_precision: float
-    train_recall: float
-    train_f1: float
-    val_loss: float
-    val_auc: float
-    val_precision: float
-    val_recall: float
-    val_f1: float
-    steps: int
-    samples: int
-    labels_left_out: int
-    seconds: float
-    learning_rate: float
-    val_micro_auc: float = float("nan")
-    val_pr_auc: float = float("nan")
-    val_sensitivity: float = float("nan")
-    val_specificity: float = float("nan")
-    val_balanced_accuracy: float = float("nan")
-    val_ppv: float = float("nan")
-    val_npv: float = float("nan")
-    val_lr_positive: float = float("nan")
-    val_lr_negative: float = float("nan")
-    val_accuracy: float = float("nan")
-    val_brier: float = float("nan")
-    val_calibration_error: float = float("nan")
-
-
-def summarize_epoch(
-    train: metrics.Scores, val: metrics.Scores, steps: int, samples: int, seconds: float, rate: float
-) -> EpochResult:
-    """Put what an epoch scored and what it took together; arguments as the attributes of `EpochResult`."""
-    return EpochResult(
-        train_loss=train.loss,
-        train_auc=train.auc,
-        train_precision=train.precision,
-        train_recall=train.recall,
-        train_f1=train.f1,
-        val_loss=val.loss,
-        val_auc=val.auc,
-        val_precision=val.precision,
-        val_recall=val.recall,
-        val_f1=val.f1,
-        steps=steps,
-        samples=samples,
-        labels_left_out=val.labels_left_out,
-        seconds=seconds,
-        learning_rate=rate,
-        **{f"val_{name}": value for name, value in val.medical.items()},
-    )
-
-
-@dataclass(frozen=True)
 class EpochPlan:
-    """What a fold learns from in one epoch: images in the order of their batches, and the row of features of each."""
+    """An epoch that is to be trained: what the backend is handed, the learning rate, and the steps taken before."""
 
-    order: NDArray[np.int32]
-    rows: NDArray[np.int32]
-    settings: Mapping[str, Any]
+    epoch: int
+    task: FoldTask
     learning_rate: float
+    steps_before: int
 
 
 @dataclass(frozen=True)
 class TrainedEpoch:
     """An epoch that was trained and is not scored yet: the logits that training saw, and the steps that it took."""
 
-    epoch: int
     plan: EpochPlan
     logits: NDArray[np.float32]
     steps: int
@@ -127,6 +60,8 @@ class FoldTrainer:
         target_count: number of labels.
     """
 
+    has_stopped = False
+
     def __init__(self, spec: StudySpec, feature_count: int, target_count: int) -> None:
         devices.import_quietly()
         from workers.models.head import build_head
@@ -134,7 +69,7 @@ class FoldTrainer:
 
         self._spec = spec
         self.model = build_head(spec, feature_count, target_count)
-        self._slots = backend.epoch_room().OptimizerSlots(
+        self._slots = backend.epoch_backend().make_slots(
             self.model.trainable_variables, running_statistics(self.model)
         )
         self._shape = (feature_count, target_count)
@@ -144,7 +79,7 @@ class FoldTrainer:
         features: FeatureSet,
         train_index: NDArray[np.int64],
         val_index: NDArray[np.int64],
-        hyperparameters: Mapping[str, Any],
+        hyperparameters: Settings,
         seed: tuple[int, int, int],
     ) -> None:
         """Begin a fold: new weights, empty optimizer memory.
@@ -197,21 +132,16 @@ class FoldTrainer:
         What `train_together` has trained is only scored. A diverged model gives NaN loss and AUC in the result.
         """
         began = time.perf_counter()
-        if self._trained is None or self._trained.epoch != epoch:
-            plan, steps_before = self._plan_epoch(epoch), self._slots.steps_taken
-            self._validation_logits = None
+        if self._trained is None or self._trained.plan.epoch != epoch:
+            plan = self.plan_epoch(epoch)
+            task = plan.task
             logits = self._compiled.train(
-                self._slots,
-                self._resident,
-                self._scale,
-                self._features.resident_labels,
-                plan.order,
-                plan.rows,
-                plan.settings,
+                task.slots, task.features, task.scale, task.labels, task.order, task.rows, task.settings
             )
-            self._trained = TrainedEpoch(epoch, plan, logits, self._slots.steps_taken - steps_before)
+            self.take_over(plan, logits)
         trained, self._trained = self._trained, None
-        train = metrics.score(self._features.labels[trained.plan.order], trained.logits)
+        assert trained is not None
+        train = metrics.score(self._features.labels[trained.plan.task.order], trained.logits)
         val = metrics.score(self._features.labels[self.val_index], self._validate(), medical=True)
         return summarize_epoch(
             train,
@@ -222,7 +152,13 @@ class FoldTrainer:
             trained.plan.learning_rate,
         )
 
-    def _plan_epoch(self, epoch: int) -> EpochPlan:
+    @property
+    def compiled(self) -> AnyEpoch:
+        """What trains it: the same for trainers that were begun with the same hyperparameters."""
+        return self._compiled
+
+    def plan_epoch(self, epoch: int) -> EpochPlan:
+        """Draw order, views and seed of an epoch, counted from 1."""
         generator = np.random.default_rng([*self._seed, epoch])
         order = generator.permutation(self.train_index)
         views: NDArray[np.int64] | int = 0
@@ -232,19 +168,42 @@ class FoldTrainer:
         settings = round_as_keras(
             {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
         )
-        return EpochPlan(order.astype(np.int32), self._features.locate(order, views), settings, rate)
+        task = FoldTask(
+            self._slots,
+            self._resident,
+            self._scale,
+            self._features.resident_labels,
+            order.astype(np.int32),
+            self._features.locate(order, views),
+            settings,
+            self._validation_rows,
+        )
+        return EpochPlan(epoch, task, rate, self._slots.steps_taken)
+
+    def take_over(
+        self, plan: EpochPlan, logits: NDArray[np.float32], validated: NDArray[np.float32] | None = None
+    ) -> None:
+        """Keep what the backend made of a plan, for `run_epoch` to score.
+
+        Args:
+            plan: of `plan_epoch`.
+            logits: that training saw.
+            validated: logits of the validation images, where they are known already.
+        """
+        self._trained = TrainedEpoch(plan, logits, self._slots.steps_taken - plan.steps_before)
+        self._validation_logits = validated
 
     def predict_validation(self) -> NDArray[np.float32]:
         """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
         return metrics.sigmoid(self._validate())
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> State:
         """Everything that the next epoch depends on besides the arguments of `reset`, as named arrays."""
         return self._slots.read()
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, state: State) -> None:
         """Go on from a `state`, after a `reset` with the same arguments: bit for bit as if never stopped."""
-        self._slots.write(dict(state))
+        self._slots.write(state)
         self._validation_logits = self._trained = None
 
     def _validate(self) -> NDArray[np.float32]:
@@ -259,33 +218,15 @@ def train_together(trainers: Sequence[FoldTrainer], epoch: int, is_going: Sequen
     """Train an epoch of the folds of one trial in one computation; their `run_epoch` only scores it then.
 
     Args:
-        trainers: begun with the same features and hyperparameters; of a backend whose epoch can be stacked.
+        trainers: begun with the same features and hyperparameters.
         epoch: counted from 1.
         is_going: whether each of them is to be trained; the others stay as they are.
     """
-    plans = [trainer._plan_epoch(epoch) for trainer in trainers]
-    slots = [trainer._slots for trainer in trainers]
-    scales = [trainer._scale for trainer in trainers]
-    steps_before = [each.steps_taken for each in slots]
-    one = trainers[0]
-    stacked = one._compiled.stacked
-    logits = stacked.train(
-        slots,
-        one._resident,
-        scales,
-        one._features.resident_labels,
-        [plan.order for plan in plans],
-        [plan.rows for plan in plans],
-        [plan.settings for plan in plans],
-        is_going,
-    )
-    validated = stacked.predict(slots, one._resident, scales, [each._validation_rows for each in trainers])
-    for place, trainer in enumerate(trainers):
-        if not is_going[place]:
-            continue
-        steps = slots[place].steps_taken - steps_before[place]
-        trainer._trained = TrainedEpoch(epoch, plans[place], logits[place], steps)
-        trainer._validation_logits = validated[place]
+    plans = [trainer.plan_epoch(epoch) for trainer in trainers]
+    trained = trainers[0].compiled.train_together([plan.task for plan in plans], is_going)
+    for trainer, plan, (logits, validated), goes in zip(trainers, plans, trained, is_going, strict=True):
+        if goes:
+            trainer.take_over(plan, logits, validated)
 
 
 @functools.cache
@@ -297,7 +238,7 @@ def _compile(
     optimizer: str,
     feature_count: int,
     target_count: int,
-) -> Any:
+) -> AnyEpoch:
     """One compiled epoch per kind of head and process: tracing it costs about as much as an epoch."""
     from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
     from workers.models.head import build_head
@@ -307,7 +248,7 @@ def _compile(
         model=ModelSection(head=widths, head_normalization=normalizes),
         training=TrainingSection(precision=precision),
     )
-    return backend.epoch_room().CompiledEpoch(
+    return backend.epoch_backend().compile_epoch(
         build_head(spec, feature_count, target_count), standardized=standardizes, optimizer=optimizer
     )
 

@@ -7,8 +7,7 @@ has the network. So a device holds one model, whatever the number of folds.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +15,19 @@ from numpy.typing import NDArray
 from storage.metrics import epoch as metrics
 from workers.device import backend
 from workers.device import preparation as devices
+from workers.device.contract import Settings, State
 from workers.inputs.augmentation import draw_changes
 from workers.training.class_balance import positive_weights
-from workers.training.fold_trainer import INITIAL_WEIGHTS, EpochResult, summarize_epoch
+from workers.training.fold_trainer import INITIAL_WEIGHTS
 from workers.training.keras_adam import round_as_keras
 from workers.training.learning_rates import learning_rate
+from workers.training.results import EpochResult, summarize_epoch
 
 if TYPE_CHECKING:
+    import keras
+
     from storage.spec.study import StudySpec
+    from workers.backends.tensorflow.image_epoch import ImageEpoch
     from workers.backends.tensorflow.image_set import ImageSet
 
 
@@ -66,7 +70,7 @@ class SharedNetwork:
             self._owner.put_aside(self.slots.read())
         self._owner = fold
 
-    def begin(self, fold: ImageFoldTrainer, settings: Mapping[str, Any], seed: tuple[int, ...]) -> None:
+    def begin(self, fold: ImageFoldTrainer, settings: Settings, seed: tuple[int, ...]) -> None:
         """Let a fold begin anew: new weights, empty optimizer memory."""
         self.take(fold)
         rate = float(settings["dropout_rate"])
@@ -75,7 +79,7 @@ class SharedNetwork:
             self._build(rate)
         self._slots_start(seed)
 
-    def epoch(self, optimizer: str) -> Any:
+    def epoch(self, optimizer: str) -> ImageEpoch:
         """The compiled epoch for an optimizer."""
         from workers.backends.tensorflow.image_epoch import ImageEpoch
 
@@ -93,19 +97,21 @@ class SharedNetwork:
         self._dropout_rate = dropout_rate
         self.network = Network(self._spec, self._target_count, dropout_rate)
         self.slots = OptimizerSlots(self.network.weights, self.network.statistics)
-        self._epochs: dict[str, Any] = {}
+        self._epochs: dict[str, ImageEpoch] = {}
 
 
 class ImageFoldTrainer:
     """Trains one fold after the other on a network that it shares with the trainers of other folds."""
 
+    has_stopped = False
+
     def __init__(self, spec: StudySpec, shared: SharedNetwork) -> None:
         self._spec = spec
         self._shared = shared
-        self._aside: dict[str, NDArray[Any]] | None = None
+        self._aside: State | None = None
 
     @property
-    def model(self) -> Any:
+    def model(self) -> keras.Model:
         """The Keras model from scaled pixels to probabilities, with what this fold has learnt."""
         self._have_network()
         return self._shared.network.model
@@ -115,7 +121,7 @@ class ImageFoldTrainer:
         images: ImageSet,
         train_index: NDArray[np.int64],
         val_index: NDArray[np.int64],
-        hyperparameters: Mapping[str, Any],
+        hyperparameters: Settings,
         seed: tuple[int, int, int],
     ) -> None:
         """Begin a fold: new weights where they are not given, empty optimizer memory.
@@ -129,10 +135,11 @@ class ImageFoldTrainer:
         """
         self._images, self._seed = images, seed
         self.train_index, self.val_index = np.asarray(train_index), np.asarray(val_index)
-        self._settings: dict[str, Any] = {**self._spec.all_hyperparameters, **hyperparameters}
-        self._settings["positive_weights"] = positive_weights(
-            images.labels, self.train_index, self._settings["positive_weight"]
+        settings = {**self._spec.all_hyperparameters, **hyperparameters}
+        settings["positive_weights"] = positive_weights(
+            images.labels, self.train_index, settings["positive_weight"]
         )
+        self._settings: Settings = settings
         self._validation_logits: NDArray[np.float32] | None = None
         self._aside = None
         self._shared.begin(self, self._settings, (*seed, INITIAL_WEIGHTS))
@@ -152,12 +159,12 @@ class ImageFoldTrainer:
             {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
         )
         slots = self._shared.slots
-        steps_before = int(slots.steps.numpy())
+        steps_before = slots.steps_taken
         batch_size = min(int(self._settings["batch_size"]), len(order))
         train_logits = self._shared.epoch(self._settings["optimizer"]).train(
             self._images.batches(order, batch_size, changes), settings
         )
-        steps = int(slots.steps.numpy()) - steps_before
+        steps = slots.steps_taken - steps_before
         self._validation_logits = None
         train = metrics.score(self._images.labels[order], train_logits)
         val = metrics.score(self._images.labels[self.val_index], self._validate(), medical=True)
@@ -168,16 +175,16 @@ class ImageFoldTrainer:
         """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
         return metrics.sigmoid(self._validate())
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> State:
         """Everything that the next epoch depends on besides the arguments of `reset`, as named arrays."""
         return self._aside if self._aside is not None else self._shared.slots.read()
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, state: State) -> None:
         """Go on from a `state`, after a `reset` with the same arguments."""
-        self._aside = dict(state)
+        self._aside = state
         self._validation_logits = None
 
-    def put_aside(self, state: dict[str, NDArray[Any]]) -> None:
+    def put_aside(self, state: State) -> None:
         """Keep what was learnt while another fold has the network."""
         if self._aside is None:
             self._aside = state

@@ -7,13 +7,12 @@ step, all in the same direction, and sooner or later a ReLU falls on the other s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
+from workers.device.contract import Settings
 
-def round_as_keras(settings: Mapping[str, Any]) -> dict[str, Any]:
+
+def round_as_keras(settings: Settings) -> Settings:
     """Make up for the rounding of beta with the learning rate and epsilon; other optimizers keep their settings.
 
     With v' = s v and m' = f m of the kernel, lr m / (sqrt(v) + epsilon) is

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+
+from workers.device.contract import Settings
 
 RISING = "rising"
 """The schedule of the learning-rate finder; no spec names it."""
@@ -17,7 +17,7 @@ def rise(epoch: int) -> float:
     return LOWEST * 10 ** ((epoch - 1) / EPOCHS_PER_TENFOLD)
 
 
-def learning_rate(settings: Mapping[str, Any], cycles: int, epoch: int) -> float:
+def learning_rate(settings: Settings, cycles: int, epoch: int) -> float:
     """The learning rate of an epoch, counted from 1.
 
     Args:

@@ -21,13 +21,14 @@ from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
 from workers.backends.jax.sizes import pad, padded_size
 from workers.backends.jax.stack import StackedEpoch
 from workers.device.backend import SETTINGS
+from workers.device.contract import Epoch, FoldTask, Slots
 from workers.models.head_pass import HeadPass
 
 State = dict[str, Any]
 """What training changes: lists of arrays by kind, and how many steps were taken."""
 
 
-class OptimizerSlots:
+class OptimizerSlots(Slots):
     """What training changes of one model: weights, both moments of each, running statistics, steps really taken.
 
     Weights and statistics stay in the Keras model, which is at any time the model of now.
@@ -96,7 +97,7 @@ class OptimizerSlots:
         self._steps = jnp.int32(0)
 
 
-class CompiledEpoch:
+class CompiledEpoch(Epoch[OptimizerSlots]):
     """The training epoch and the forward pass of one kind of head.
 
     Args:
@@ -106,7 +107,6 @@ class CompiledEpoch:
 
     Attributes:
         feature_precision: in what features are taken, "float32" or "bfloat16".
-        stacked: the same for several folds at once.
     """
 
     def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
@@ -118,7 +118,7 @@ class CompiledEpoch:
         # The old state and the logits so far are given away, so that they are overwritten where they lie.
         self._train = jax.jit(self.run, static_argnames="padded", donate_argnames=("state", "collected"))
         self._predict = jax.jit(self.run_forward)
-        self.stacked = StackedEpoch(
+        self._stacked = StackedEpoch(
             self.run, self.run_forward, read_settings, targets=self._targets, standardized=standardized
         )
 
@@ -132,10 +132,7 @@ class CompiledEpoch:
         rows: NDArray[np.int32],
         settings: Mapping[str, Any],
     ) -> NDArray[np.float32]:
-        """Take one optimizer step per batch, in the given order, and count each in `slots.steps_taken`.
-
-        Arguments and result are those of `workers.backends.tensorflow.epoch.CompiledEpoch.train`.
-        """
+        """As `workers.device.contract.Epoch.train`."""
         count = len(order)
         batch_size = min(int(settings["batch_size"]), count)
         length = 2 * padded_size(count)
@@ -172,6 +169,25 @@ class CompiledEpoch:
         return np.array(
             self._predict(state["weight"], state["statistic"], features, scale, padded)[: len(rows)]
         )
+
+    def train_together(
+        self, folds: Sequence[FoldTask], is_kept: Sequence[bool]
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """As `workers.device.contract.Epoch.train_together`, in one computation."""
+        features, labels = folds[0].features, folds[0].labels
+        slots, scales = [fold.slots for fold in folds], [fold.scale for fold in folds]
+        logits = self._stacked.train(
+            slots,
+            features,
+            scales,
+            labels,
+            [fold.order for fold in folds],
+            [fold.rows for fold in folds],
+            [fold.settings for fold in folds],
+            is_kept,
+        )
+        validated = self._stacked.predict(slots, features, scales, [fold.validation_rows for fold in folds])
+        return list(zip(logits, validated, strict=True))
 
     def run(
         self,
@@ -266,3 +282,13 @@ def drop_units(rate: Any, key: Any, inputs: Any, place: int) -> Any:
     """
     drawn = jax.random.uniform(jax.random.fold_in(key, place), inputs.shape)
     return jnp.where(drawn >= rate, inputs * (1 / (1 - rate)).astype(inputs.dtype), 0)
+
+
+def make_slots(weights: Sequence[keras.Variable], statistics: Sequence[keras.Variable]) -> OptimizerSlots:
+    """As `workers.device.contract.EpochBackend.make_slots`."""
+    return OptimizerSlots(weights, statistics)
+
+
+def compile_epoch(head: keras.Sequential, *, standardized: bool, optimizer: str) -> CompiledEpoch:
+    """As `workers.device.contract.EpochBackend.compile_epoch`."""
+    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer)

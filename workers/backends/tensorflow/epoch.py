@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from workers.backends.tensorflow.dropout import BYTES_PER_UNIT, draw_bits, drop, make_generator
 from workers.backends.tensorflow.optimizers import apply_step, masked_cross_entropy
 from workers.device.backend import SETTINGS
+from workers.device.contract import Epoch, Slots
 from workers.models.head_pass import HeadPass, running_statistics
 
 RANDOM_BYTES = 2**24
 """What the random bits of one call of the graph may take; an epoch of more images is several calls."""
 
 
-class OptimizerSlots:
+class OptimizerSlots(Slots):
     """What training changes of one model: weights, both moments of each, running statistics, steps really taken.
 
     Args:
@@ -54,7 +55,7 @@ class OptimizerSlots:
         }
         return {**state, "steps": self.steps.numpy()}
 
-    def write(self, state: dict[str, NDArray[Any]]) -> None:
+    def write(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go back to what `read` returned."""
         for name, variables in self._groups().items():
             for n, variable in enumerate(variables):
@@ -78,7 +79,7 @@ class OptimizerSlots:
         }
 
 
-class CompiledEpoch:
+class CompiledEpoch(Epoch[OptimizerSlots]):
     """The training epoch and the forward pass of one kind of head.
 
     Args:
@@ -145,21 +146,7 @@ class CompiledEpoch:
         rows: NDArray[np.int32],
         settings: Mapping[str, Any],
     ) -> NDArray[np.float32]:
-        """Take one optimizer step per batch, in the given order, and count each in `slots.steps`.
-
-        Args:
-            slots: weights and optimizer memory; changed in place.
-            features: in `feature_precision` on the device, shape (rows, features).
-            scale: mean and 1/sd on the device, each of shape (features,).
-            labels: float32, shape (n images, targets); NaN is not assessed.
-            order: the images of this epoch, in the order of their batches.
-            rows: the row of `features` that stands for each of them.
-            settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, positive_weights, and those of
-                `workers.device.backend.SETTINGS`; others are not looked at.
-
-        Returns:
-            The logits that training saw, shape (len(order), targets), in the order of `order`.
-        """
+        """As `workers.device.contract.Epoch.train`."""
         handles = (
             [weight.handle for weight in slots.weights],
             [moment.handle for moment in slots.first_moments],
@@ -276,3 +263,13 @@ class CompiledEpoch:
             value.set_shape(shape)
             values.append(value)
         return values
+
+
+def make_slots(weights: Sequence[keras.Variable], statistics: Sequence[keras.Variable]) -> OptimizerSlots:
+    """As `workers.device.contract.EpochBackend.make_slots`."""
+    return OptimizerSlots(weights, statistics)
+
+
+def compile_epoch(head: keras.Sequential, *, standardized: bool, optimizer: str) -> CompiledEpoch:
+    """As `workers.device.contract.EpochBackend.compile_epoch`."""
+    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer)

@@ -21,7 +21,7 @@ from tests.studies import make_row, make_spec
 from tests.unit.workers.training.test_early_stopping import CountingTrainer
 from workers.cross_validation.fold import require_value
 from workers.training.early_stopping import PatientFold
-from workers.training.fold_trainer import EpochResult
+from workers.training.results import EpochResult
 
 LESS_IS_BETTER = {"val_loss", "val_lr_negative", "val_brier", "val_calibration_error"}
 

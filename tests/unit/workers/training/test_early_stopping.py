@@ -6,11 +6,13 @@ import pytest
 from storage.metrics.objectives import AUC
 from storage.spec.study import parse
 from workers.training.early_stopping import PatientFold
-from workers.training.fold_trainer import EpochResult
+from workers.training.results import EpochResult
 
 
 class CountingTrainer:
     """Scores what it is told to, and counts the epochs that it trained."""
+
+    has_stopped = False
 
     def __init__(self, aucs: list[float]) -> None:
         self.aucs, self.trained = aucs, 0

@@ -1,0 +1,204 @@
+"""What a backend offers, and what a fold hands it: the same under TensorFlow and JAX.
+
+`workers.backends` has a folder for each, with equal file names: `device` is a `Device`, `epoch` an `EpochBackend`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import keras
+
+Tensor: TypeAlias = Any
+"""A tensor of the backend's library: they have no type in common, and ship none."""
+
+Scale: TypeAlias = tuple[Tensor, Tensor]
+"""Mean and 1/sd of features on the device, each of shape (features,)."""
+
+Settings: TypeAlias = Mapping[str, Any]
+"""Hyperparameters by name: numbers, words, and the weight of each label."""
+
+Parameters: TypeAlias = dict[str, Any]
+"""The searched hyperparameters of one point, as they are kept in the database."""
+
+State: TypeAlias = Mapping[str, np.ndarray]
+"""Everything that the next epoch depends on, as named plain arrays."""
+
+
+class Device(Protocol):
+    """What a process computes on, settled before anything is computed: a module of functions."""
+
+    def import_quietly(self) -> None:
+        """Let the library start without notes on stderr."""
+        ...
+
+    def set_threads(self, threads: int, at_once: int = 1) -> None:
+        """Compute on `threads` threads, `at_once` times side by side; DeviceSettledError when it is too late."""
+        ...
+
+    def count_threads(self) -> int:
+        """The number of threads that was set."""
+        ...
+
+    def count_at_once(self) -> int:
+        """How many computations run side by side."""
+        ...
+
+    def computes_side_by_side(self) -> bool:
+        """Whether computations started from several threads share the processor."""
+        ...
+
+    def stacks_folds(self) -> bool:
+        """Whether `Epoch.train_together` trains the folds of a trial as one computation here."""
+        ...
+
+    def prepare_gpus(self) -> None:
+        """Let GPUs take memory as they need it, and compute the same bits in each run."""
+        ...
+
+    def name_gpus(self) -> list[str]:
+        """The models of the GPUs."""
+        ...
+
+
+class Slots(Protocol):
+    """What training changes of one model: weights, both moments of each, running statistics, steps really taken."""
+
+    @property
+    def steps_taken(self) -> int:
+        """Optimizer steps since the start, counted where they run."""
+        ...
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Copy everything that the next step depends on; names are the same under every backend."""
+        ...
+
+    def write(self, state: State) -> None:
+        """Go back to what `read` returned."""
+        ...
+
+    def start(self, weights: Sequence[np.ndarray], statistics: Sequence[np.ndarray] = ()) -> None:
+        """Begin anew from these weights and statistics, with empty moments."""
+        ...
+
+
+OwnSlots = TypeVar("OwnSlots", bound=Slots, contravariant=True)
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """What one fold learns from in one epoch, and what it is validated on.
+
+    Attributes:
+        slots: weights and optimizer memory; changed in place.
+        features: in the epoch's `feature_precision` on the device, shape (rows, features).
+        scale: of this fold.
+        labels: float32 on the device, shape (n images, targets); NaN is not assessed.
+        order: the images, in the order of their batches.
+        rows: the row of `features` that stands for each of them.
+        settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, positive_weights, and those of
+            `workers.device.backend.SETTINGS`; others are not looked at.
+        validation_rows: rows of `features`.
+    """
+
+    slots: Any
+    features: Tensor
+    scale: Scale
+    labels: Tensor
+    order: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    settings: Settings
+    validation_rows: NDArray[np.int32]
+
+
+Logits: TypeAlias = NDArray[np.float32]
+
+
+class Epoch(Protocol[OwnSlots]):
+    """The training epoch and the forward pass of one kind of head.
+
+    Attributes:
+        feature_precision: in what features are taken, "float32" or "bfloat16".
+    """
+
+    feature_precision: str
+
+    def train(
+        self,
+        slots: OwnSlots,
+        features: Tensor,
+        scale: Scale,
+        labels: Tensor,
+        order: NDArray[np.int32],
+        rows: NDArray[np.int32],
+        settings: Settings,
+    ) -> Logits:
+        """Take one optimizer step per batch, in the given order, and count each in `slots.steps_taken`.
+
+        Args:
+            slots, features, scale, labels, order, rows, settings: as of `FoldTask`.
+
+        Returns:
+            The logits that training saw, shape (len(order), targets), in the order of `order`.
+        """
+        ...
+
+    def predict(self, slots: OwnSlots, features: Tensor, scale: Scale, rows: NDArray[np.int32]) -> Logits:
+        """Logits without dropout, shape (len(rows), targets)."""
+        ...
+
+    def train_together(
+        self, folds: Sequence[FoldTask], is_kept: Sequence[bool]
+    ) -> list[tuple[Logits, Logits]]:
+        """Train and validate the folds of one trial: here one after the other; a backend may do it as one computation.
+
+        Args:
+            folds: with the same features, labels and batch size.
+            is_kept: whether the fold changes.
+
+        Returns:
+            What `train` and `predict` give of each fold; of one that does not change it means nothing.
+        """
+        trained = []
+        for fold, keeps in zip(folds, is_kept, strict=True):
+            place = fold.slots, fold.features, fold.scale
+            seen = (
+                self.train(*place, fold.labels, fold.order, fold.rows, fold.settings)
+                if keeps
+                else np.empty((0, 0), np.float32)
+            )
+            trained.append((seen, self.predict(*place, fold.validation_rows)))
+        return trained
+
+
+AnyEpoch: TypeAlias = Epoch[Any]
+"""Whatever slots it takes: those of its own backend."""
+
+
+class EpochBackend(Protocol):
+    """What trains: a module of two functions."""
+
+    def make_slots(self, weights: Sequence[keras.Variable], statistics: Sequence[keras.Variable]) -> Slots:
+        """Slots of a model, whose variables they are or follow.
+
+        Args:
+            weights: what the optimizer changes.
+            statistics: what the forward pass changes: means and variances of BatchNormalization.
+        """
+        ...
+
+    def compile_epoch(self, head: keras.Sequential, *, standardized: bool, optimizer: str) -> AnyEpoch:
+        """The epoch of one kind of head.
+
+        Args:
+            head: gives the layers and shapes; its weights are not used.
+            standardized: whether features are shifted and scaled after they were gathered.
+            optimizer: "adam", "adamw" or "sgd".
+        """
+        ...
