@@ -8,7 +8,6 @@ CODE := storage workers dashboards orchestrator
 # Three processes keep two cores busy while one of them waits; each may hold a TensorFlow (1.3 GB).
 TEST_PROCESSES ?= 3
 TESTS ?= tests
-BENCH ?= bench
 
 .PHONY: help setup demo test lint format bench chaos lock clean
 
@@ -56,21 +55,17 @@ format: setup
 test: lint
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
 
-# Of speed and pruning; docs/speed.md says what each measures. The peers need `pip install -e '.[bench]'`.
-BENCHES ?= replay foresight same_values fold_epoch extraction scaling memory peers
+# docs/speed.md, trust.md and scaling.md say what each measures. The peers need `pip install -e '.[bench]'`.
+BENCHES ?= startup dashboard queue fleet leaks selection bit_for_bit replay foresight same_values fold_epoch extraction scaling memory peers
 
 bench: setup
-	@set -e; for file in $(BENCH)/bench_*.py; do \
-		[ -e "$$file" ] || { echo "no benchmark in $(BENCH)"; exit 0; }; \
-		echo "== $$file"; $(BIN)/python "$$file"; \
-	done
 	@set -e; for name in $(BENCHES); do echo "== bench.$$name"; $(BIN)/python -m bench.$$name; done
 
-# What bench/chaos.py runs: weather sqlite create keras hosts.
+# What bench.chaos runs: weather sqlite create keras hosts.
 CHAOS ?= weather sqlite create
 
 chaos: setup
-	$(BIN)/python bench/chaos.py $(CHAOS)
+	$(BIN)/python -m bench.chaos $(CHAOS)
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header --extra cmaes --extra dicom --extra excel

@@ -1,6 +1,6 @@
 """The long fault tests: `make chaos`. Prints one JSON line per run; leaves with 1 when anything does not add up.
 
-    python bench/chaos.py [weather] [sqlite] [create] [keras] [hosts] [--seeds 5]
+    python -m bench.chaos [weather] [sqlite] [create] [keras] [hosts] [--seeds 5]
 
 weather: 200 points, 4 workers, a SIGKILL every 2-5 s, PostgreSQL crashed 3 times, one worker frozen past its lease;
 sqlite: 8 processes, 200 points, 3 runs; create: `orch study create` killed at 20 random instants; keras: the real
@@ -22,8 +22,6 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from storage.database.opening import open_database
 from storage.studies.study import list_studies, load_study

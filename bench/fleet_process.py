@@ -1,4 +1,4 @@
-"""One process of `bench_fleet`: many workers as threads, each with its own database sessions and its own loop."""
+"""One process of `bench.fleet`: many workers as threads, each with its own database sessions and its own loop."""
 
 from __future__ import annotations
 

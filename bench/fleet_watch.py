@@ -1,4 +1,4 @@
-"""What `bench_fleet` looks at: the database through one session, and how long calls took."""
+"""What `bench.fleet` looks at: the database through one session, and how long calls took."""
 
 from __future__ import annotations
 

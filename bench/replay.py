@@ -155,7 +155,7 @@ def bound_saving(studies: Iterable[Array]) -> float:
     shares = []
     for curves in studies:
         means = curves.mean(axis=1)
-        values = np.where(np.isnan(means).any(axis=1), -math.inf, means.max(axis=1))
+        values = find_values(curves)
         is_new_best = values > np.maximum.accumulate([-math.inf, *values[:-1]])
         planned = [run_alone(mean) for mean in means]
         shares.append(1 - float(np.where(is_new_best, planned, 1).sum()) / sum(planned))
@@ -163,6 +163,27 @@ def bound_saving(studies: Iterable[Array]) -> float:
 
 
 def replay(curves: Array, section: PrunerSection, workers: int = 1) -> tuple[float, float]:
+    """What a rule saves and loses.
+
+    Args:
+        curves, section, workers: as of `run_trials`.
+
+    Returns:
+        The share of fold-epochs saved, and the regret.
+    """
+    ran, values = run_trials(curves, section, workers), find_values(curves)
+    ended = values[(ran == curves.shape[2]) & np.isfinite(values)]
+    planned = sum(run_alone(mean) for mean in curves.mean(axis=1))
+    return 1 - int(ran.sum()) / planned, float(values.max() - ended.max() if len(ended) else math.nan)
+
+
+def find_values(curves: Array) -> Array:
+    """The value of each trial: the maximum over epochs of the mean over folds; -inf of one that diverged."""
+    means = curves.mean(axis=1)
+    return np.where(np.isnan(means).any(axis=1), -math.inf, np.nan_to_num(means, nan=-math.inf).max(axis=1))
+
+
+def run_trials(curves: Array, section: PrunerSection, workers: int = 1) -> NDArray[np.int64]:
     """Run trials through a rule, each on the next worker that is free.
 
     Args:
@@ -171,18 +192,17 @@ def replay(curves: Array, section: PrunerSection, workers: int = 1) -> tuple[flo
         workers: how many train at the same time; their epochs take equally long, give or take `SPEED_SPREAD`.
 
     Returns:
-        The share of fold-epochs saved, and the regret.
+        How many epochs each trial ran.
     """
     epochs = curves.shape[2]
     pruner = make_pruner(section, epochs)
-    means = curves.mean(axis=1)
-    values = np.where(np.isnan(means).any(axis=1), -math.inf, np.nan_to_num(means, nan=-math.inf).max(axis=1))
+    means, values = curves.mean(axis=1), find_values(curves)
+    ran = np.zeros(len(curves), np.int64)
     reached: list[dict[int, float]] = [{} for _ in range(epochs + 1)]
     speeds, waiting = random.Random(SPEED_SEED), iter(range(len(curves)))
     running: dict[int, int] = {}
     steps: list[tuple[float, int, int]] = []
     best: int | None = None
-    used = 0
 
     def plan(now: float, worker: int, epoch: int) -> None:
         if epoch == 1:
@@ -210,7 +230,7 @@ def replay(curves: Array, section: PrunerSection, workers: int = 1) -> tuple[flo
         now, worker, epoch = heapq.heappop(steps)
         point = running[worker]
         reached[epoch][point] = value = float(means[point, epoch - 1])
-        used += 1
+        ran[point] = epoch
         ends = math.isnan(value)
         # A worker does not ask after the last epoch.
         if not ends and epoch == epochs:
@@ -219,8 +239,7 @@ def replay(curves: Array, section: PrunerSection, workers: int = 1) -> tuple[flo
         elif not ends:
             ends = is_stopped(point, epoch, value)
         plan(now, worker, 1 if ends else epoch + 1)
-    planned = sum(run_alone(mean) for mean in means)
-    return 1 - used / planned, float(values.max() - (values[best] if best is not None else math.nan))
+    return ran
 
 
 def replay_folds(curves: Array, section: PrunerSection) -> tuple[float, float]:

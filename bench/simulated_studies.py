@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.replay import run_trial
+from bench.replay import run_trials
 from storage.spec.sections import PrunerSection
-from workers.pruning.named import make_pruner
 
 IMAGES, GROUPS, TARGETS, FOLDS, EPOCHS, TRIALS = 720, 300, 2, 6, 20, 100
 PREVALENCE = 0.35
@@ -113,13 +112,5 @@ def truth_of(power: Array) -> Array:
 
 def prune(curves: Array, section: PrunerSection) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Run trials one after the other through a rule: the epochs each ran, and whether it came to its end."""
-    means, last = curves.mean(axis=1), curves.shape[2]
-    pruner = make_pruner(section, last)
-    ran = np.zeros(len(means), dtype=np.int64)
-    reached: list[dict[int, float]] = [{} for _ in range(last + 1)]
-    best: int | None = None
-    for trial, mean in enumerate(means):
-        ran[trial] = run_trial(trial, curves, mean, pruner, reached, best)
-        if ran[trial] == last and (best is None or mean.max() > means[best].max()):
-            best = trial
-    return ran, ran == last
+    ran = run_trials(curves, section)
+    return ran, ran == curves.shape[2]

@@ -21,7 +21,7 @@ MOST_BITS = 12
 """Bits of 63 in which the hashes of candidates may differ."""
 
 LEAST_CORRELATION = 0.85
-"""Correlation of the fine structure from which two pictures are one; see bench/bench_leaks.py."""
+"""Correlation of the fine structure from which two pictures are one; see bench.leaks."""
 
 CHUNK = 1024
 

@@ -8,7 +8,7 @@ cores. Each case is measured for `--window` seconds while every worker works; th
 early, and every one of them must have ended exactly once. The idle cases: workers with `--forever` and nothing left; workers without a point
 while another one still works.
 
-    python bench/bench_fleet.py [--workers 50 200 500 1000] [--ways direct session transaction bare] [--pace 0.3]
+    python -m bench.fleet [--workers 50 200 500 1000] [--ways direct session transaction bare] [--pace 0.3]
                                 [--window 30] [--memory 8192] [--idle 1000] [--per-second 15]
 
 "session" and "transaction" are PgBouncer's pool modes; "bare" is transaction pooling by a PgBouncer that is not told
@@ -25,10 +25,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 

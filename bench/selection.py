@@ -2,7 +2,7 @@
 
 200 studies of 100 trials, 6 folds, 20 epochs; with and without the default pruner. Printed: the mean error of the naive
 value and of the corrected one (with its standard error over studies), how often the trials that "cannot be told from the
-best" hold the truly best, and how many they are, beside an uncorrected test. Run: python bench/bench_selection.py [studies]
+best" hold the truly best, and how many they are, beside an uncorrected test. Run: python -m bench.selection [studies]
 """
 
 import csv
@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
+from bench import simulated_studies as simulated
+from storage.spec.sections import PrunerSection
+from storage.trust import bias, noise
+from storage.trust.luck import simulate_luck
 
-from bench import simulated_studies as simulated  # noqa: E402
-from storage.spec.sections import PrunerSection  # noqa: E402
-from storage.trust import bias, noise  # noqa: E402
-from storage.trust.luck import simulate_luck  # noqa: E402
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 DRAWS = 60
 REPEATS = 5

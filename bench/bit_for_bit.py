@@ -1,7 +1,7 @@
 """Does a trial come out bit for bit again? A study on the chest X-rays, worked off, then trials of it replayed.
 
 The trials are chosen and ordered at random, and computed by another process than the worker. Needs the chest X-rays
-(ORCH_TEST_DATA, else ../shared/data). Run: python bench/bench_replay.py [trials to replay] [trials of the study]
+(ORCH_TEST_DATA, else ../shared/data). Run: python -m bench.bit_for_bit [trials to replay] [trials of the study]
 """
 
 import json
@@ -103,7 +103,8 @@ def main() -> None:
         orch(folder, "worker", "chest", "--data", "data")
         found = json.loads(
             subprocess.run(
-                [sys.executable, __file__, "--replay", name, str(count)],
+                [sys.executable, "-m", "bench.bit_for_bit", "--replay", name, str(count)],
+                cwd=REPOSITORY,
                 check=True,
                 capture_output=True,
                 text=True,
@@ -121,7 +122,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(REPOSITORY))
     if sys.argv[1:2] == ["--replay"]:
         print(json.dumps(replay_some(Path(sys.argv[2]), int(sys.argv[3]))))
     else:

@@ -2,7 +2,7 @@
 
 Copies of images (re-encoded, resized, brightened, flipped) among the chest X-rays where they are here, else among drawn
 radiographs; patients split; sealed images in training; label columns among the targets. Goals: 95 % found of each kind, at
-most 1 % false alarms. Run: python bench/bench_leaks.py [tables] [copies of each kind]
+most 1 % false alarms. Run: python -m bench.leaks [tables] [copies of each kind]
 """
 
 import csv
@@ -15,14 +15,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY))
+from orchestrator.audit.evidence import Evidence
+from orchestrator.audit.findings import Finding
+from orchestrator.audit.near_duplicates import Sketch, find_duplicates, sketch_file
+from orchestrator.audit.report import audit_evidence
+from storage.holdout.sealed import find_unsealed
 
-from orchestrator.audit.evidence import Evidence  # noqa: E402
-from orchestrator.audit.findings import Finding  # noqa: E402
-from orchestrator.audit.near_duplicates import Sketch, find_duplicates, sketch_file  # noqa: E402
-from orchestrator.audit.report import audit_evidence  # noqa: E402
-from storage.holdout.sealed import find_unsealed  # noqa: E402
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 FOUND, FALSE_ALARMS = 0.95, 0.01
 Generator = np.random.Generator

@@ -4,7 +4,7 @@ One point: claim, 20 epochs (a report, a pruning check and six fold rows each), 
 with RandomSampler and SuccessiveHalvingPruner, 20 reports with `should_prune`, the fold rows as one user attribute per
 epoch ("stock"), or left out ("bare"). Every trial is a little better than those before, so that none is pruned.
 
-    python bench/bench_queue.py [--history 100 1000 5000] [--processes 1 8] [--points 24] [--sleep 30]
+    python -m bench.queue [--history 100 1000 5000] [--processes 1 8] [--points 24] [--sleep 30]
 """
 
 from __future__ import annotations
@@ -13,13 +13,9 @@ import argparse
 import json
 import os
 import statistics
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import optuna
 import sqlalchemy as sa
