@@ -4,7 +4,9 @@
 - `dicom`: DICOM radiographs as grey pictures of 0 to 255; nothing of the patient leaves this module but a salted hash
 - `folders`: How a dataset folder is written: whole or not at all, in text that a person can read and compare
 - `folds`: Which images train and which validate, the same for every trial of a study
+- `grey`: Which grey values become black and white, where a file holds more than the 8 bits of a screen
 - `images`: Image files of any size and mode as uint8 RGB arrays of one size
 - `patients`: What names a patient: which columns do, which cells do not, and when two spellings are one patient
+- `shades`: From the stored values of a DICOM file to shades of 0 to 1, as PS3.3 C.11.1 and C.11.2 define them
 - `splitting`: Which groups (patients) go where: the hold-out here, the folds in `storage.data.folds`
 """

@@ -1,8 +1,7 @@
 """DICOM radiographs as grey pictures of 0 to 255; nothing of the patient leaves this module but a salted hash.
 
-Stored values pass the modality transform (rescale slope and intercept, or its table) and the values-of-interest
-transform (window, or its table) as PS3.3 C.11.1 and C.11.2 define them; without a window the range of the image is used.
-MONOCHROME1, where high values are dark, is inverted.
+Stored values become shades in `storage.data.shades`; MONOCHROME1, where high values are dark, is inverted here. Overlays
+are left out.
 """
 
 from __future__ import annotations
@@ -18,14 +17,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.grey import Extent
 from storage.data.patients import is_no_patient, patient_key
+from storage.data.shades import Shades, read_numbers, shade
 from storage.errors import DataError, OrchError
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
-SUFFIXES = (".dcm", ".dicom")
+SUFFIXES = (".dcm", ".dicom", ".ima")
 GREY = ("MONOCHROME1", "MONOCHROME2")
+PREAMBLE = 128
+MAGIC = b"DICM"
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,30 @@ class DicomFacts:
         mode: the photometric interpretation.
         shape: (width, height) in pixels.
         burned_in: why names or numbers may be written into the picture itself; empty when the file says they are not.
+        rule: what made the grey values: "table", "window" or "own range".
+        extent: the lowest and highest value, for "own range".
+        notes: tags that were set aside, and of several windows or tables the first, in words.
     """
 
     mode: str
     shape: tuple[int, int]
     burned_in: str
+    rule: str = "window"
+    extent: Extent | None = None
+    notes: tuple[str, ...] = ()
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM, by its name."""
-    return path.suffix.lower() in SUFFIXES
+def is_dicom(source: Path | bytes) -> bool:
+    """Whether a file is DICOM: by its name, or by the mark that every DICOM file begins with; archives write no suffix."""
+    if isinstance(source, bytes):
+        return source[PREAMBLE : PREAMBLE + len(MAGIC)] == MAGIC
+    if source.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with source.open("rb") as file:
+            return is_dicom(file.read(PREAMBLE + len(MAGIC)))
+    except OSError:
+        return False
 
 
 def read_dicom(source: Path | bytes) -> NDArray[np.uint8]:
@@ -56,17 +73,20 @@ def read_dicom(source: Path | bytes) -> NDArray[np.uint8]:
             installed can undo.
         OrchError: pydicom is not installed.
     """
-    return _render(_read(source))
+    return _render(_read(source))[0]
 
 
 def inspect_dicom(content: bytes) -> DicomFacts:
     """Decode a file whole, and say what an import needs to know of it; errors as `read_dicom`."""
     file = _read(content)
-    picture = _render(file)
+    picture, shades = _render(file)
     return DicomFacts(
         mode=str(file.PhotometricInterpretation),
         shape=(picture.shape[1], picture.shape[0]),
         burned_in=_find_burned_in(file),
+        rule=shades.rule,
+        extent=shades.extent,
+        notes=tuple(shades.notes),
     )
 
 
@@ -145,93 +165,63 @@ def _read(source: Path | bytes, *, pixels: bool = True) -> FileDataset:
     return file
 
 
-def _render(file: FileDataset) -> NDArray[np.uint8]:
+def _render(file: FileDataset) -> tuple[NDArray[np.uint8], Shades]:
     name = _name(file.filename if isinstance(file.filename, str | Path) else b"")
-    frames = int(file.get("NumberOfFrames", 1) or 1)
+    if not any(tag in file for tag in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise DataError(
+            f"{name} holds no pixels.",
+            why="It is a report, a presentation state, a directory (DICOMDIR) or another object without a picture.",
+            next_step="Leave it out.",
+        )
+    frames = int((read_numbers(file, "NumberOfFrames") or [1])[0])
     if frames > 1:
         raise DataError(
             f"{name} has {frames} frames, and orch reads single radiographs.",
             why="It is a film, a tomosynthesis or a stack.",
             next_step="Export the frame that counts as a file of its own.",
         )
-    kind = str(file.get("PhotometricInterpretation", ""))
-    if kind not in GREY:
+    kind = str(file.get("PhotometricInterpretation", "") or "").strip().upper()
+    samples = int((read_numbers(file, "SamplesPerPixel") or [1])[0])
+    if kind not in GREY or samples != 1:
+        said = (
+            kind
+            if kind not in GREY and kind
+            else f"{samples} colours"
+            if samples != 1
+            else "of an unknown kind"
+        )
         raise DataError(
-            f"{name} is {kind or 'without a photometric interpretation'}, not a grey image.",
+            f"{name} is {said}, not a grey image.",
             why="A screenshot, a colour overlay, or no image at all.",
             next_step="Export the original radiograph, or convert the file to PNG.",
         )
     try:
-        shades = _shade(file)
+        shades = shade(file)
     # A missing decoder is a RuntimeError or NotImplementedError, damaged pixels a ValueError, AttributeError, ..
     except Exception as error:
         syntax = getattr(getattr(file, "file_meta", None), "TransferSyntaxUID", None)
+        said = getattr(syntax, "name", None) or "an unknown syntax"
+        compressed = bool(getattr(syntax, "is_encapsulated", False))
         raise DataError(
             f"The pixels of {name} cannot be decoded: {_first_line(error)}.",
-            why=f"They are stored as {getattr(syntax, 'name', syntax) or 'an unknown syntax'}; nothing installed undoes "
-            "that, or the file is damaged.",
+            why=f"They are stored as {said}; nothing installed undoes that, or the file is damaged."
+            if compressed
+            else f"The file is damaged or cut off, or its tags do not fit its pixels (stored as {said}).",
             next_step="Install a decoder (pylibjpeg with its libjpeg and openjpeg plugins), or export the files without "
-            "compression.",
+            "compression."
+            if compressed
+            else "Export it again, or leave it out.",
         ) from error
-    if kind == "MONOCHROME1":
-        shades = 1 - shades
-    return np.rint(255 * shades).astype(np.uint8)
-
-
-def _shade(file: FileDataset) -> NDArray[np.float64]:
-    """From stored values to shades in [0, 1], before MONOCHROME1 is inverted."""
-    from pydicom.pixels import apply_modality_lut, apply_voi
-
-    stored = file.pixel_array
-    values = apply_modality_lut(stored, file)
-    if "VOILUTSequence" in file:
-        bits = int(file.VOILUTSequence[0].LUTDescriptor[2])
-        return np.clip(apply_voi(values, file).astype(np.float64) / (2**bits - 1), 0, 1)
-    values = values.astype(np.float64)
-    centre, width = (_first(file.get(name)) for name in ("WindowCenter", "WindowWidth"))
-    if centre is not None and width is not None:
-        return apply_window(
-            values, centre, width, str(file.get("VOILUTFunction", "LINEAR") or "LINEAR").upper()
-        )
-    padding = file.get("PixelPaddingValue")
-    picture = values[stored != padding] if padding is not None and (stored != padding).any() else values
-    low, high = picture.min(), picture.max()
-    return np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values)
-
-
-def apply_window(
-    values: NDArray[np.float64], centre: float, width: float, function: str = "LINEAR"
-) -> NDArray[np.float64]:
-    """Shades in [0, 1] of values seen through a window, by the functions of PS3.3 C.11.2.1.2 and C.11.2.1.3.
-
-    Raises:
-        ValueError: no such function, or a width that it does not allow.
-    """
-    if function == "SIGMOID" and width > 0:
-        return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700)))
-    if function == "LINEAR_EXACT" and width > 0:
-        return np.clip((values - centre) / width + 0.5, 0, 1)
-    if function == "LINEAR" and width > 1:
-        return np.clip((values - (centre - 0.5)) / (width - 1) + 0.5, 0, 1)
-    if function == "LINEAR" and width == 1:
-        return (values > centre - 0.5).astype(np.float64)
-    raise ValueError(f"a window of width {width:g} and function {function} is not allowed")
-
-
-def _first(value: Any) -> float | None:
-    """The first of several windows: the others are alternatives for other tissue."""
-    if value is None or value == "":
-        return None
-    return float(
-        value[0] if not isinstance(value, str | float | int) and hasattr(value, "__len__") else value
-    )
+    values = 1 - shades.values if kind == "MONOCHROME1" else shades.values
+    return np.rint(255 * values).astype(np.uint8), shades
 
 
 def _find_burned_in(file: FileDataset) -> str:
-    if str(file.get("BurnedInAnnotation", "")).upper() == "YES":
+    if str(file.get("BurnedInAnnotation", "")).strip().upper() == "YES":
         return "the file says that text is burned in"
-    if str(file.get("Modality", "")).upper() in ("SC", "OT") or "SECONDARY" in list(
-        file.get("ImageType", [])
+    kinds = file.get("ImageType", None) or []
+    if str(file.get("Modality", "")).upper() in ("SC", "OT") or "SECONDARY" in (
+        kinds.split("\\") if isinstance(kinds, str) else list(kinds)
     ):
         return "it is a secondary capture, which often has text burned in"
     return ""
