@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orchestrator.importing.grey_values import doubt_grey_values
 from orchestrator.importing.image_files import ImageFacts
 from orchestrator.importing.labels import Table
 from storage.data.patients import find_patient_columns
@@ -67,6 +68,7 @@ def describe_doubts(
         f"{count} images may have text burned in ({reason}): a model may learn it, and it may name a patient."
         for reason, count in Counter(fact.burned_in for fact in facts if fact.burned_in).items()
     ]
+    doubts += doubt_grey_values([fact.form for fact in facts])
     if not held.any():
         doubts.append("No hold-out was sealed: no image is left for a last, honest estimate.")
     blank = int(np.isnan(labels).all(axis=1).sum())

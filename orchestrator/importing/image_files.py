@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import io
 import os
 import unicodedata
 import warnings
@@ -15,32 +14,39 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from orchestrator.importing.labels import Table
-from storage.data import dicom
 from storage.data.datasets import Report
+from storage.data.images import FORMAT_NAMES, SUFFIXES, ImageForm, inspect_image
 from storage.errors import DataError, OrchError
 from storage.wording import name_few
-
-SUFFIXES = (".jpg", ".jpeg", ".png", *dicom.SUFFIXES)
-FORMATS = ("JPEG", "MPO", "PNG")
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What was found in one file: digest, size in bytes, modification time in ns, mode, (width, height) in pixels.
-
-    `burned_in` says why text may be part of a DICOM picture; empty otherwise.
-    """
+    """What was found in one file: digest, size in bytes, modification time in ns, and the form of its pixels."""
 
     sha256: str
     size: int
     mtime_ns: int
-    mode: str
-    shape: tuple[int, int]
-    burned_in: str = ""
+    form: ImageForm
+
+    @property
+    def mode(self) -> str:
+        """The mode of its pixels."""
+        return self.form.mode
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.form.shape
+
+    @property
+    def burned_in(self) -> str:
+        """Why text may be part of a DICOM picture; empty otherwise."""
+        return self.form.burned_in
 
 
 def list_images(folder: Path) -> dict[str, str]:
-    """Every JPEG, PNG and DICOM file in a folder and its subfolders: name as written in tables -> path in the folder.
+    """Every JPEG, PNG, TIFF, WebP, BMP and DICOM file in a folder and its subfolders: name as written in tables -> path in the folder.
 
     Raises:
         DataError: no such folder, or no image in it.
@@ -48,7 +54,7 @@ def list_images(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
         raise DataError(
             f"There is no image folder {folder}.",
-            next_step="Give the folder that holds the JPEG, PNG or DICOM files.",
+            next_step=f"Give the folder that holds the {FORMAT_NAMES} files.",
         )
     found = {}
     for place, subfolders, names in os.walk(folder):
@@ -58,7 +64,7 @@ def list_images(folder: Path) -> dict[str, str]:
                 path = (Path(place) / name).relative_to(folder).as_posix()
                 found[unicodedata.normalize("NFC", path)] = path
     if not found:
-        raise DataError(f"There is no JPEG, PNG or DICOM (.dcm) file in {folder} or its subfolders.")
+        raise DataError(f"There is no {FORMAT_NAMES} (.dcm) file in {folder} or its subfolders.")
     return found
 
 
@@ -150,30 +156,19 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
     if problems:
         raise DataError(
             f"{len(problems)} of {len(paths)} images in {folder} cannot be read: {name_few(problems)}.",
-            why="The files are damaged, cut off, or not JPEG, PNG or DICOM radiographs.",
+            why=f"The files are damaged, cut off, or not {FORMAT_NAMES} radiographs.",
             next_step="Copy them again, or remove them and their rows.",
         )
     return facts
 
 
 def _inspect(path: Path) -> ImageFacts:
-    from PIL import Image
-
     content = path.read_bytes()
     status = path.stat()
     if not content:
         raise ValueError("the file is empty")
-    if dicom.is_dicom(path):
-        facts = dicom.inspect_dicom(content)
-        digest = hashlib.sha256(content).hexdigest()
-        return ImageFacts(digest, len(content), status.st_mtime_ns, facts.mode, facts.shape, facts.burned_in)
-    with Image.open(io.BytesIO(content)) as image:
-        if image.format not in FORMATS:
-            raise ValueError(f"it is a {image.format} file, not JPEG or PNG")
-        image.load()
-        return ImageFacts(
-            hashlib.sha256(content).hexdigest(), len(content), status.st_mtime_ns, image.mode, image.size
-        )
+    form = inspect_image(content)
+    return ImageFacts(hashlib.sha256(content).hexdigest(), len(content), status.st_mtime_ns, form)
 
 
 def _as_listed(name: str, folder: Path) -> str:
@@ -196,6 +191,6 @@ def _no_image(
         f"{len(missing)} rows of {table.path} have no image in {folder}: {listed}.",
         why=f"Is {near[0]} meant?"
         if near
-        else "The file is missing, has another suffix, or is no JPEG, PNG or .dcm.",
+        else f"The file is missing, has another suffix, or is no {FORMAT_NAMES} file.",
         next_step="Bring the images, mend the names, or remove the rows.",
     )

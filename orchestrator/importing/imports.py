@@ -14,6 +14,7 @@ import numpy as np
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.class_folders import read_class_folders
 from orchestrator.importing.doubts import describe_doubts, describe_side
+from orchestrator.importing.grey_values import describe_grey_values
 from orchestrator.importing.image_files import ImageFacts, inspect_images, match_images
 from orchestrator.importing.labels import Labels, Table, read_groups, read_labels, read_split, read_table
 from storage.data.datasets import (
@@ -214,6 +215,7 @@ def _write(
         "images": len(held),
         "groups": int(rows.groups.max()) + 1,
         "modes": dict(Counter(fact.mode for fact in rows.facts).most_common()),
+        "pixels": describe_grey_values([fact.form for fact in rows.facts]),
         "label_columns": list(labels.columns),
         "kind": labels.kind,
         "development": describe_side(labels.targets, rows.labels[~held], rows.groups[~held]),

@@ -85,6 +85,7 @@ def evaluate(
         score_rust,
     )
     from storage.data.datasets import read_columns
+    from storage.data.images import scale_of_card
     from storage.files.model_files import read_card, read_record
     from storage.files.writing import hash_file
     from storage.holdout.openings import list_openings
@@ -111,7 +112,9 @@ def evaluate(
     judged = leave_out_seen(judged, record, say)
     places = [dataset.targets.index(target) for target in targets]
     labels = judged.labels[:, places].astype(np.float64)
-    predictions = predict(model, judged.files, judged.sha256, repeats=repeats, report=report)
+    predictions = predict(
+        model, judged.files, judged.sha256, repeats=repeats, scale=scale_of_card(card), report=report
+    )
     drawn = {"resamples": question.resamples, "seed": question.seed}
     results = score_pools(
         targets,

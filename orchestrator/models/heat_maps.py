@@ -50,7 +50,8 @@ def draw_heat_maps(
     """
     import numpy as np
 
-    from storage.data.images import read_image, read_picture
+    from storage.data.images import read_image, read_picture, scale_of_card
+    from storage.files.model_files import read_card
     from workers.device import backend
     from workers.device.preparation import import_quietly, prepare_or_keep
     from workers.final_model.assembly import load_model
@@ -66,6 +67,7 @@ def draw_heat_maps(
 
     model = load_model(path)
     size = image_size(model)
+    scale = scale_of_card(read_card(path))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -77,7 +79,7 @@ def draw_heat_maps(
     chosen = list(targets).index(target) if target else None
     for begin in range(0, len(images.files), BATCH):
         files = images.files[begin : begin + BATCH]
-        prepared = np.stack([read_image(file, size) for file in files]).astype(np.float32)
+        prepared = np.stack([read_image(file, size, scale) for file in files]).astype(np.float32)
         prepared = prepared * np.float32(pixels[0]) + np.float32(pixels[1])
         heats, scores = compute_heat(model, prepared, None if chosen is None else [chosen] * len(files))
         for name, file, heat, row in zip(
@@ -85,7 +87,7 @@ def draw_heat_maps(
         ):
             place = int(row.argmax()) if chosen is None else chosen
             picture = out / f"{row[place]:.4f}-{_plain(targets[place])}-{_plain(Path(name).stem)}.png"
-            write_overlay(picture, overlay(read_picture(file), heat, alpha))
+            write_overlay(picture, overlay(read_picture(file, scale), heat, alpha))
             written.append(
                 {
                     "file": picture.name,

@@ -86,6 +86,8 @@ def predict_images(
     Raises:
         DataError: the model or an image cannot be used.
     """
+    from storage.data.images import scale_of_card
+    from storage.files.model_files import read_card
     from workers.device.preparation import import_quietly, prepare_or_keep
     from workers.final_model.assembly import load_model
     from workers.final_model.predict import predict
@@ -100,7 +102,10 @@ def predict_images(
             f"The model has {model.output_shape[-1]} outputs, and {len(targets)} names for them.",
             next_step="Name them with --targets a,b,..",
         )
-    return predict(model, images.files, images.digests, repeats=repeats, pixels=pixels, report=report)
+    scale = scale_of_card(read_card(path))
+    return predict(
+        model, images.files, images.digests, repeats=repeats, pixels=pixels, scale=scale, report=report
+    )
 
 
 def notice_sealed(

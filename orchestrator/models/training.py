@@ -66,6 +66,7 @@ def train_model(
         DataError: another data set than the study's.
         As `workers.final_model.refit.refit`.
     """
+    from storage.data.images import scale_of
     from storage.files.model_files import CARD_SCHEMA
     from workers.final_model.assembly import save_model
     from workers.final_model.refit import refit
@@ -94,6 +95,7 @@ def train_model(
                 "images": len(dataset.files),
                 "groups": len(set(dataset.groups.tolist())),
                 "targets": list(dataset.targets),
+                "pixels": scale_of(dataset).to_document(),
             },
             "cross_validation": {
                 key: best.get(key) for key in ("metric", "value", "fold_values", "value_sd", "best_epoch")

@@ -174,6 +174,8 @@ def _render(file: FileDataset) -> tuple[NDArray[np.uint8], Shades]:
             next_step="Leave it out.",
         )
     frames = int((read_numbers(file, "NumberOfFrames") or [1])[0])
+    if frames < 1 or not read_numbers(file, "NumberOfFrames"):
+        file.pop("NumberOfFrames", None)
     if frames > 1:
         raise DataError(
             f"{name} has {frames} frames, and orch reads single radiographs.",

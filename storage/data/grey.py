@@ -22,7 +22,7 @@ DEPTHS = (8, 10, 12, 14, 16)
 """Bits of the detectors that are built."""
 
 RARE = 0.05
-"""A depth that a smaller share of the files uses is no depth of the data set, where a larger one holds its values."""
+"""A depth that a smaller share of the files, or one alone, uses is no depth of the data set, where a larger one holds it."""
 
 DARK_FRACTION = 0.5
 """Fractions whose highest is below this do not run from 0 to 1: they are something else, and take their own range."""
@@ -102,7 +102,7 @@ def choose_scale(extents: Sequence[Extent]) -> Scale:
     """One rule for the files of a data set that hold more than 8 bits."""
     used = Counter(find_depth(extent.highest) for extent in extents if extent.has_depth)
     count = sum(used.values())
-    depths = [depth for depth in used if used[depth] >= RARE * count]
+    depths = [depth for depth in used if used[depth] >= max(2, RARE * count)]
     if used and max(used) not in depths:
         depths.append(max(used))
     others = [extent for extent in extents if not extent.has_depth]

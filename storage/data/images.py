@@ -172,6 +172,11 @@ class _Deep:
     orientation: int = 1
 
 
+def scale_of_card(card: dict[str, Any] | None) -> Scale:
+    """The rule of the data set that a model was trained on, from its card; that for single files where it says none."""
+    return Scale.from_document(((card or {}).get("dataset") or {}).get("pixels"))
+
+
 def _open(path: Path, scale: Scale | None, draft: int = 0) -> Image:
     from PIL import Image, ImageOps
 
@@ -252,7 +257,7 @@ def _read_deep(image: Image, reopen: Callable[[], Image]) -> _Deep | None:
         hidden = image.info.get("transparency")
         opacity = (values != hidden).astype(np.float64) if isinstance(hidden, int) else None
         return _Deep(values, image.mode, opacity, image.getexif().get(ORIENTATION, 1))
-    raw = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in image.tile if tile.args]
+    raw = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in _tiles(image) if tile.args]
     found = DEEP_COLOUR.fullmatch(str(raw[0])) if raw else None
     if found is None:
         return None
@@ -273,17 +278,24 @@ def _read_deep(image: Image, reopen: Callable[[], Image]) -> _Deep | None:
 
 
 def _load_raw(reopen: Callable[[], Image], raw_mode: str) -> tuple[NDArray[np.uint8], int]:
-    with reopen() as image:
-        image.tile = [
+    with reopen() as opened:
+        image: Any = opened
+        tiles = [
             tile._replace(args=raw_mode if isinstance(tile.args, str) else (raw_mode, *tile.args[1:]))
-            for tile in image.tile
+            for tile in _tiles(image)
         ]
+        image.tile = tiles
         image.load()
         return np.asarray(image), image.getexif().get(ORIENTATION, 1)
 
 
 def _join(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    return (high.astype(np.uint16) << 8) | low
+    return high.astype(np.uint16) * np.uint16(256) + low
+
+
+def _tiles(image: Image) -> list[Any]:
+    """How the file's parts are coded; Pillow has it for every file that it opens, though not for every image."""
+    return list(getattr(image, "tile", ()))
 
 
 def _read_start(path: Path, count: int) -> bytes:

@@ -17,6 +17,8 @@ from workers.inputs.decoding import VIEWS, flip, read_batches
 if TYPE_CHECKING:
     import keras
 
+    from storage.data.grey import Scale
+
 BATCH = 16
 
 NO_CHANGE: Settings = {
@@ -78,6 +80,7 @@ def predict(
     *,
     repeats: Repeats | None = None,
     pixels: tuple[float, float] = (1.0, 0.0),
+    scale: Scale | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> Predictions:
     """Predict images; what is drawn for an image depends on its digest alone, not on the others or their order.
@@ -88,6 +91,7 @@ def predict(
         digests: their SHA-256, length n.
         repeats: test-time augmentation; none when left out.
         pixels: factor and offset from 0..255 to what the model wants.
+        scale: the rule for files of more than 8 bits of the data set that the model was trained on.
         report: told the images done and all images.
 
     Raises:
@@ -99,7 +103,7 @@ def predict(
     raw = np.empty((len(files), targets), np.float32)
     augmented = np.empty((len(files), repeats.effective, targets), np.float32)
     done = 0
-    for batch in read_batches(files, size, views=1, batch=BATCH):
+    for batch in read_batches(files, size, views=1, batch=BATCH, scale=scale):
         rows = slice(done, done + len(batch))
         raw[rows] = _run(model, batch.astype(np.float32), pixels)
         for place, changed in enumerate(_change(batch, digests[rows], repeats)):

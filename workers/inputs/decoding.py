@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.grey import Scale
 from storage.data.images import read_image
 
 Given = TypeVar("Given")
@@ -38,7 +39,12 @@ def map_ahead(
 
 
 def read_batches(
-    files: Sequence[Path], size: tuple[int, int], views: int, batch: int, first_row: int = 0
+    files: Sequence[Path],
+    size: tuple[int, int],
+    views: int,
+    batch: int,
+    first_row: int = 0,
+    scale: Scale | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the rows (image after image, each in all its views) in batches, decoded ahead on threads.
 
@@ -48,10 +54,11 @@ def read_batches(
         views: how many of `VIEWS`.
         batch: rows per batch; the last may be shorter.
         first_row: where to begin, counted in rows.
+        scale: the data set's rule for files of more than 8 bits.
     """
     waiting: list[NDArray[np.uint8]] = []
     skip = first_row % views
-    for image in decode_ahead(files[first_row // views :], size):
+    for image in decode_ahead(files[first_row // views :], size, scale):
         waiting.extend(flip(image, view) for view in range(skip, views))
         skip = 0
         while len(waiting) >= batch:
@@ -67,9 +74,11 @@ def flip(image: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
     return flipped[::-1] if VIEWS[view] in ("vertical", "both") else flipped
 
 
-def decode_ahead(files: Sequence[Path], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+def decode_ahead(
+    files: Sequence[Path], size: tuple[int, int], scale: Scale | None = None
+) -> Iterator[NDArray[np.uint8]]:
     """Yield the images, uint8 of shape (height, width, 3), in order, decoded on threads before they are asked for."""
-    return _run_ahead(lambda file: read_image(file, size), files, threads=2, ahead=AHEAD)
+    return _run_ahead(lambda file: read_image(file, size, scale), files, threads=2, ahead=AHEAD)
 
 
 def _run_ahead(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.data.images import RESIZE
+from storage.data.images import RESIZE, describe_decoding, scale_of
 from storage.files.features import FeatureKey, Features, FeatureWriter, lock_extraction, open_features
 from workers.device import preparation as devices
 from workers.inputs.decoding import VIEWS, map_ahead, read_batches
@@ -47,7 +47,7 @@ def ensure_features(
         WeightsError: the backbone's weights are missing or do not fit.
         FeaturesError: stored features are damaged, or the disk is full.
     """
-    key = describe_features(spec, dataset.fingerprint)
+    key = describe_features(spec, dataset.fingerprint, describe_decoding(dataset))
     stored = open_features(cache, key)
     if stored is not None:
         return stored
@@ -65,8 +65,8 @@ def ensure_features(
     return stored
 
 
-def describe_features(spec: StudySpec, fingerprint: str) -> FeatureKey:
-    """Everything that the features of a study depend on.
+def describe_features(spec: StudySpec, fingerprint: str, decoding: str = RESIZE) -> FeatureKey:
+    """Everything that the features of a study depend on; `decoding` is `describe_decoding` of its data set.
 
     Raises:
         SpecError: no such backbone.
@@ -82,7 +82,7 @@ def describe_features(spec: StudySpec, fingerprint: str) -> FeatureKey:
         backbone=spec.model.backbone,
         weights=identify_weights(spec.model),
         image_size=spec.model.image_size,
-        resize=RESIZE,
+        resize=decoding,
         preprocessing=find_preprocessing(spec.model.backbone).__module__,
         pooling=spec.model.pooling,
         views=VIEWS if spec.flips else VIEWS[:1],
@@ -112,7 +112,9 @@ def extract(
     scale = find_preprocessing(spec.model.backbone)
     views, images = len(key.views), len(dataset.files)
     with FeatureWriter(cache, key, (images, views, backbone.output_shape[-1])) as writer:
-        batches = read_batches(list(dataset.files), spec.model.image_size, views, key.batch, writer.done)
+        batches = read_batches(
+            list(dataset.files), spec.model.image_size, views, key.batch, writer.done, scale_of(dataset)
+        )
 
         def extract_batch(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
             padded = np.zeros((key.batch, *batch.shape[1:]), np.float32)

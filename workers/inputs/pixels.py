@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.data.images import RESIZE
+from storage.data.images import describe_decoding, scale_of
 from storage.files.pixels import PixelKey, Pixels, keep_pixels, open_pixels
 from workers.inputs.decoding import decode_ahead
 
@@ -36,7 +36,7 @@ def ensure_pixels(
         FeaturesError: the cache cannot be written, or the disk is full.
     """
     versions = (("pillow", metadata.version("pillow")),)
-    key = PixelKey(dataset.fingerprint, image_size, RESIZE, versions)
+    key = PixelKey(dataset.fingerprint, image_size, describe_decoding(dataset), versions)
     count = len(dataset.files)
     found = open_pixels(cache, key, count)
     if found is not None:
@@ -44,7 +44,9 @@ def ensure_pixels(
     dataset.check_images()
 
     def decode() -> Iterator[NDArray[np.uint8]]:
-        for done, image in enumerate(decode_ahead(list(dataset.files), image_size), start=1):
+        for done, image in enumerate(
+            decode_ahead(list(dataset.files), image_size, scale_of(dataset)), start=1
+        ):
             yield image
             if report:
                 report(done, count)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.grey import Scale
 from storage.data.images import read_image
 from workers.device import backend
 from workers.device import preparation as devices
@@ -19,7 +20,12 @@ GAP_GREY = 255
 
 
 def draw_preview(
-    files: Sequence[Path], size: tuple[int, int], settings: Settings, seed: int, columns: int
+    files: Sequence[Path],
+    size: tuple[int, int],
+    settings: Settings,
+    seed: int,
+    columns: int,
+    scale: Scale | None = None,
 ) -> NDArray[np.uint8]:
     """Draw images as training would see them.
 
@@ -29,6 +35,7 @@ def draw_preview(
         settings: as `workers.inputs.augmentation.draw_changes` takes them.
         seed: of what is drawn.
         columns: changed copies of each image.
+        scale: the data set's rule for files of more than 8 bits.
 
     Returns:
         The picture: uint8, shape (height, width, 3).
@@ -44,7 +51,7 @@ def draw_preview(
     generator = np.random.default_rng(seed)
     rows = []
     for file in files:
-        image = read_image(file, size)
+        image = read_image(file, size, scale)
         changes = draw_changes(generator, columns, size, settings)
         copies = np.repeat(image[None], columns, axis=0)
         changed = np.asarray(change(copies, changes.matrices, changes.shifts))

@@ -217,6 +217,8 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def _print_words(document: dict[str, Any]) -> None:
+    from orchestrator.importing.grey_values import say_grey_values
+
     development, holdout = document["development"], document["holdout"]
     sides = [("development", development), *([("hold-out (sealed)", holdout)] if holdout else [])]
     console.print_facts(
@@ -227,6 +229,7 @@ def _print_words(document: dict[str, Any]) -> None:
             ("groups", document["groups"] if document["grouped"] else "none named: each image is its own"),
             ("labels", f"{len(document['targets'])}: {', '.join(document['targets'])}"),
             ("image modes", ", ".join(f"{mode} {count}" for mode, count in document["modes"].items())),
+            ("grey values", say_grey_values(document.get("pixels"))),
             ("hold-out", None if holdout else "none"),
             ("hold-out opened", say_times(len(document["openings"])) if document["openings"] else None),
             *(

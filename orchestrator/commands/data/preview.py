@@ -44,6 +44,7 @@ def preview(
 
     from orchestrator.planning.regimes import parse_settings
     from storage.data.datasets import load_dataset
+    from storage.data.images import scale_of
     from storage.errors import UsageError
     from storage.files.writing import check_place
     from storage.spec.study import parse, read_toml
@@ -64,6 +65,7 @@ def preview(
         spec.all_hyperparameters,
         seed,
         copies,
+        scale_of(dataset),
     )
     _write_picture(picture, out)
     console.say(f"Wrote {out}.")

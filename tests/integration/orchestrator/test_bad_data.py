@@ -106,7 +106,7 @@ BAD: list[tuple[Callable[[Path, Rows], None], str]] = [
     (cut_jpeg, r"1 of 25 images .* cannot be read: p99.jpg \(image file is truncated"),
     (write_text, r"cannot be read: p02-0.png \(no image\)"),
     (write_nothing, r"cannot be read: p02-0.png \(the file is empty\)"),
-    (write_gif, r"cannot be read: p02-0.png \(it is a GIF file, not JPEG or PNG\)"),
+    (write_gif, r"cannot be read: p02-0.png \(it is a GIF file, not JPEG, PNG, TIFF"),
     (remove_image, r"1 rows of .* have no image in .*: p02-0.png \(line 6\)"),
     (misspell, r"have no image in .*: P02-0.png \(line 6\).*Is p02-0.png meant"),
     (add_image, r"1 images in .* have no row in .*: extra/q.png"),
@@ -121,7 +121,7 @@ BAD: list[tuple[Callable[[Path, Rows], None], str]] = [
     (blank_group, r"group column 'patient' is blank in 1 rows \(line 6\)"),
     (blank_name, r"line 6: no file name in column 'filename'"),
     (remove_rows, r"labels.csv is empty"),
-    (remove_all_images, r"no JPEG, PNG or DICOM"),
+    (remove_all_images, r"no JPEG, PNG, TIFF, WebP, BMP or DICOM"),
     (remove_folder, r"There is no image folder"),
     (one_patient, r"all images are of one group"),
 ]

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
 from storage.data.datasets import Dataset, load_dataset, read_columns
+from storage.data.grey import Scale
+from storage.data.images import RESIZE, describe_decoding, read_image, scale_of
 from storage.errors import DataError
 from tests.pictures import MODES, make_data, write_image, write_table
 
@@ -66,6 +69,45 @@ def test_images_of_every_mode_are_taken(tmp_path: Path, suffix: str, mode: str) 
     dataset = import_from(tmp_path, Choices(holdout=0))
     assert len(dataset.files) == 4
     assert dataset.summary["modes"] == {mode: 4}
+
+
+def write_deep(folder: Path, tops: list[int]) -> Path:
+    """Images of 16 bits whose brightest values are `tops`, and their table."""
+    (folder / "images").mkdir()
+    for place, top in enumerate(tops):
+        values = np.random.default_rng(place).integers(0, top + 1, (16, 16)).astype(np.uint16)
+        values[0, 0] = top
+        Image.fromarray(values).save(folder / "images" / f"{place}.png")
+    rows = [[f"{place}.png", place, place % 2] for place in range(len(tops))]
+    return write_table(folder / "labels.csv", ["filename", "patient", "fx"], rows)
+
+
+def test_the_depth_of_a_data_set_is_written_down_and_used_for_its_dark_files(tmp_path: Path) -> None:
+    labels = write_deep(tmp_path, [4000, 900, 800, *[4095] * 13])
+    dataset = import_dataset(
+        tmp_path / "images", labels, tmp_path / "data", Choices(group_columns=("patient",), holdout=0)
+    )
+    assert dataset.summary["pixels"] == {
+        "scale": {"depths": [10, 12], "low": None, "high": None},
+        "rules": {"bits used": 16},
+        "bits": {"10": 2, "12": 14},
+    }
+    assert [text for text in dataset.warnings if "bits" in text] == [
+        "Images differ in how many bits they use: 10 bits (2 images), 12 bits (14 images). Each is scaled by its own depth; a "
+        "model may learn the device in place of the finding."
+    ]
+    assert describe_decoding(dataset) != RESIZE
+
+
+def test_one_depth_is_no_reason_to_warn(tmp_path: Path) -> None:
+    labels = write_deep(tmp_path, [4000, 900, *[4095] * 14])
+    dataset = import_dataset(
+        tmp_path / "images", labels, tmp_path / "data", Choices(group_columns=("patient",), holdout=0)
+    )
+    assert scale_of(dataset) == Scale((12,))
+    assert not [text for text in dataset.warnings if "bits" in text]
+    dark = next(file for file in dataset.files if file.name == "1.png")
+    assert read_image(dark, (16, 16), scale_of(dataset)).max() == round(255 * 900 / 4095)
 
 
 def test_nothing_that_names_a_patient_is_in_the_manifest(tmp_path: Path) -> None:
