@@ -27,7 +27,15 @@ def enter_namespace(path: Path) -> None:
             raise OSError(ctypes.get_errno(), "setns")
 
 
-def work(url: str, study: str, seconds: float, logs: str, artifacts: str = "", namespace: str = "") -> None:
+def work(
+    url: str,
+    study: str,
+    seconds: float,
+    logs: str,
+    artifacts: str = "",
+    namespace: str = "",
+    grace: float | None = None,
+) -> None:
     """Serve one study until it is settled; SIGTERM drains.
 
     Args:
@@ -37,6 +45,7 @@ def work(url: str, study: str, seconds: float, logs: str, artifacts: str = "", n
         logs: folder for this process's log.
         artifacts: shared folder for checkpoints, if any.
         namespace: network namespace to live in, if any; needs root.
+        grace: seconds after which the process is gone once it is told to stop; None takes the time that is needed.
     """
     if namespace:
         enter_namespace(Path("/run/netns") / namespace)
@@ -47,7 +56,7 @@ def work(url: str, study: str, seconds: float, logs: str, artifacts: str = "", n
         found = find_study(database, study)
         return [found] if found else []
 
-    with draining_on_signals(stop):
+    with draining_on_signals(stop, grace_seconds=grace):
         database = wait_for(lambda _: open_database(url), stopped=stop.is_set, sleep=stop.wait)
         worker = Worker(
             Circumstances(database, stop, artifacts=Path(artifacts) if artifacts else None),

@@ -13,6 +13,7 @@ from dashboards.figures.curve_picture import draw_svg
 from dashboards.pages.notes import CURVES
 from dashboards.server.login import READING_METHODS, Application, Door, refuse
 from storage.database import tables
+from storage.database.deadlines import answering_within
 from storage.database.engine import Database
 from storage.errors import UsageError
 from storage.metrics.objectives import AUC
@@ -20,6 +21,8 @@ from storage.results.ledger import read_curves
 from storage.studies.study_records import StudyRecord, read_row
 
 THREADS = 8
+HEALTH_SECONDS = 2.0
+"""How long /healthz waits for the database."""
 LARGEST_REQUEST = 16 * 2**20
 
 SAFE_TYPES = frozenset(
@@ -177,7 +180,7 @@ def add_health(application: Application, healthy: Callable[[], bool]) -> Applica
 def is_healthy(database: Database) -> bool:
     """Whether the database answers."""
     try:
-        with database.reading() as connection:
+        with answering_within(HEALTH_SECONDS), database.reading() as connection:
             connection.execute(sa.text("SELECT 1"))
     except sa.exc.SQLAlchemyError:
         return False

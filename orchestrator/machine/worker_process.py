@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from storage.database.engine import Database
 
 
+ADVICE_SECONDS = 5.0
+"""What is said at the end needs the database, and waits no longer for it."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What a worker process is asked to do. The storage URL may hold a password and goes by the environment.
@@ -78,7 +82,7 @@ def _work(request: Request) -> int:
 
     stop = threading.Event()
     with ExitStack() as stack:
-        received = stack.enter_context(draining_on_signals(stop, tell=console.say))
+        received = stack.enter_context(draining_on_signals(stop, console.say, grace_seconds=request.grace))
         opened = lambda _: stack.enter_context(open_storage(None))  # noqa: E731
         database = (
             wait_for(opened, stopped=stop.is_set, refused_too=request.restarted, sleep=stop.wait)
@@ -121,13 +125,14 @@ def _work(request: Request) -> int:
 def _tell_what_comes_next(database: Database, name: str, *, drained: bool) -> str:
     """Why there is nothing more to do, or how to go on; without it, a worker that did nothing seems to fail."""
     from orchestrator.studies.next_steps import tell_left, tell_settled, tell_stopped
+    from storage.database.deadlines import answering_within
     from storage.database.trouble import described
     from storage.errors import DatabaseAwayError, StudyNotFoundError
     from storage.studies.point_records import count_points
     from storage.studies.study import load_study
 
     try:
-        with described():
+        with answering_within(ADVICE_SECONDS), described():
             study = load_study(database, name)
             counts = count_points(database, study.uuid)
     except (StudyNotFoundError, DatabaseAwayError):
@@ -142,13 +147,14 @@ def _tell_what_comes_next(database: Database, name: str, *, drained: bool) -> st
 def _tell_why_idle(database: Database) -> str:
     """Why a worker that would take any study found none."""
     from orchestrator.studies.next_steps import tell_stopped
+    from storage.database.deadlines import answering_within
     from storage.database.trouble import described
     from storage.errors import DatabaseAwayError
     from storage.studies.point_records import count_points
     from storage.studies.study import list_studies
 
     try:
-        with described():
+        with answering_within(ADVICE_SECONDS), described():
             studies = list_studies(database)
             counts = {study.name: count_points(database, study.uuid) for study in studies}
     except DatabaseAwayError:

@@ -6,6 +6,7 @@ failing) and one for bulk reads (on SQLite deferred, so that a long read holds n
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from storage.database.address import show_url
+from storage.database.deadlines import seconds_left
 
 BUSY_SECONDS = 60
 LOCK_MILLISECONDS = 10_000
@@ -152,10 +154,14 @@ class Database:
     def _connect_arguments(self) -> dict[str, Any]:
         if self.is_sqlite:
             return {"timeout": BUSY_SECONDS}
-        return {key: value for key, value in POSTGRESQL_CONNECTION.items() if key not in self.url.query}
+        from storage.database.watching import WatchedConnection
+
+        options = {key: value for key, value in POSTGRESQL_CONNECTION.items() if key not in self.url.query}
+        return {**options, "connection_factory": WatchedConnection}
 
     def _listen(self, engine: Engine, *, immediate: bool) -> None:
         if not self.is_sqlite:
+            sa.event.listen(engine, "do_connect", _connect_in_time)
             sa.event.listen(engine, "connect", _set_time_limits)
             sa.event.listen(engine, "checkin", _note_use)
             sa.event.listen(engine, "checkout", partial(_ping_after_a_rest, engine))
@@ -164,6 +170,15 @@ class Database:
         statement = "BEGIN IMMEDIATE" if immediate else "BEGIN"
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(statement))
         engine.dispose()
+
+
+def _connect_in_time(_: Any, __: Any, ___: Any, parameters: dict[str, Any]) -> None:
+    """Let a connection be made within what its thread has left; libpq takes whole seconds, and at least two."""
+    left = seconds_left()
+    if left is not None:
+        parameters["connect_timeout"] = min(
+            int(parameters.get("connect_timeout", 10)), max(2, math.ceil(left))
+        )
 
 
 def _set_time_limits(connection: Any, _: Any) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from storage.database.deadlines import answering_within
 from storage.database.trouble import away, described, is_passing
 from storage.errors import DatabaseRefusedError
 from storage.wording import say_duration
@@ -19,6 +20,8 @@ Result = TypeVar("Result")
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 15.0
+SAID_AFTER = 3.0
+"""What lasts less, in seconds, is not worth a word."""
 
 
 def wait_for(
@@ -49,7 +52,11 @@ def wait_for(
     has_said = False
     while True:
         try:
-            result = operation(tries)
+            if give_up_after is None:
+                result = operation(tries)
+            else:
+                with answering_within(max(give_up_after - (time.monotonic() - began), 0.5)):
+                    result = operation(tries)
             if has_said:
                 log.warning("The database answers again, after %s.", say_duration(time.monotonic() - began))
             return result
@@ -62,7 +69,7 @@ def wait_for(
             waited = time.monotonic() - began
             if stopped() or (give_up_after is not None and waited >= give_up_after):
                 raise told from error
-            if delay > 1.0:
+            if delay > 1.0 or waited > SAID_AFTER:
                 has_said = True
                 waits = say_duration(waited), say_duration(delay)
                 log.warning("%s Waited %s so far; trying again in %s.", told.what, *waits)

@@ -1,6 +1,7 @@
 """One worker process and its supervisor.
 
 - `circumstances`: What a worker process works under: the database, the device, how it is told to stop, and who hears of it
+- `draining`: How a worker is told to stop: SIGTERM or SIGINT, heard even while the process waits for a server that never answers
 - `grace`: The grace period: a worker that is told to stop ends in time, even in the middle of a long epoch
 - `loop`: The loop of one worker process: claim a point, evaluate it, settle it; until every point is settled
 - `notices`: What a worker process tells its supervisor, and with which code it leaves after a defect. Light to import

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from storage.data.datasets import Dataset, load_dataset
 from storage.errors import DataError, FeaturesError, ModelError, SpecError, WeightsError
@@ -21,7 +16,10 @@ from storage.studies.sweeping import sweep
 from workers.attempts.lease import Drained
 from workers.objective.keras_objective import Objective, prepare_objective
 from workers.process.circumstances import Circumstances
+from workers.process.draining import draining_on_signals
 from workers.process.loop import StudyRefused, Worker, WorkerSummary
+
+__all__ = ["draining_on_signals", "run_worker"]
 
 log = logging.getLogger(__name__)
 
@@ -69,29 +67,6 @@ def run_worker(
     find_objective = shelf.find_objective if not study_names else shelf.prepare
     worker = Worker(here, find_objective, shelf.forget)
     return worker.run(studies, forever=forever)
-
-
-@contextmanager
-def draining_on_signals(stop: threading.Event, tell: Callable[[str], None] = log.info) -> Iterator[list[int]]:
-    """Let the first SIGTERM or SIGINT set `stop`; a second one ends the process at once. Yields what was received.
-
-    Must be entered on the main thread.
-    """
-    received: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        if len(received) > 1:
-            os._exit(128 + number)
-        stop.set()
-        tell("told to stop: finishing the epoch and giving the point back (once more to stop at once)")
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 class _Shelf:
