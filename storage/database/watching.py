@@ -22,6 +22,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from storage.database.deadlines import seconds_left
+from storage.wording import say_duration
 
 SILENT_SECONDS = 15.0
 """A call that lasts so long makes the watch ask whether the server still answers, and again after as long."""
@@ -149,7 +150,7 @@ def _watched(connection: Any) -> Iterator[None]:
         yield
     except psycopg2.Error as error:
         if call.broken_after:
-            text = f"it accepted the request and has not answered for {call.broken_after:.0f} s"
+            text = f"it accepted the request and has not answered for {say_duration(call.broken_after)}"
             raise psycopg2.OperationalError(text) from error
         raise
     finally:
