@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from storage.metrics.recorded import LATER, SCORED
+
 SCHEMA_VERSION = "0001"
 READABLE_FROM = "0001"
 """The oldest version whose orch may go on working with these tables. A migration that only adds (tables, columns that may be
@@ -17,22 +19,6 @@ READABLE_KEY = "readable_from"
 VERSION_TABLE = "orch_alembic_version"
 
 metadata = sa.MetaData()
-
-MEDICAL = (
-    "micro_auc",
-    "pr_auc",
-    "sensitivity",
-    "specificity",
-    "balanced_accuracy",
-    "ppv",
-    "npv",
-    "lr_positive",
-    "lr_negative",
-    "accuracy",
-    "brier",
-    "calibration_error",
-)
-"""Metrics of validation beside those of training; means over the labels where they are defined, micro_auc excepted."""
 
 studies = sa.Table(
     "orch_studies",
@@ -85,17 +71,13 @@ epochs = sa.Table(
     sa.Column("run_key", sa.String(32), primary_key=True),
     sa.Column("fold", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
-    *(
-        sa.Column(f"{side}_{metric}", sa.Double)
-        for side in ("train", "val")
-        for metric in ("loss", "auc", "precision", "recall", "f1")
-    ),
+    *(sa.Column(name, sa.Double) for name in SCORED),
     sa.Column("steps", sa.Integer, nullable=False),
     sa.Column("samples", sa.Integer, nullable=False),
     sa.Column("labels_left_out", sa.Integer, nullable=False),
     sa.Column("learning_rate", sa.Double),
     sa.Column("seconds", sa.Double, nullable=False),
-    *(sa.Column(f"val_{metric}", sa.Double) for metric in MEDICAL),
+    *(sa.Column(name, sa.Double) for name in LATER),
     sa.Index("orch_epochs_by_epoch", "study_uuid", "epoch"),
 )
 

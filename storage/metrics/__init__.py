@@ -9,6 +9,7 @@
 - `judging`: What a trial is worth: its value, the epoch that the value is taken at, and the value of each fold
 - `medical`: Medical metrics of one epoch's validation, all labels at once: a study computes them thousands of times
 - `objectives`: What a study may maximise: the validation metrics of the ledger by name, each with its column and its sign
+- `recorded`: What is recorded of one epoch of one fold: the metrics of `storage.metrics.objectives`, and what the epoch took
 - `rust`: The modified RUST score of fracture healing from graded cortices (Litrenta et al. 2015)
 - `scorecard`: Every metric of every label, macro and micro, with intervals; and the AUC by subgroup. Plain data for any front end
 - `tables`: The confusion table at one threshold, and everything that is read off it

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from storage.metrics.calibration import BINS
 from storage.metrics.curves import Array, auc, divide
+from storage.metrics.objectives import MEDICAL
 from storage.metrics.tables import Table
 
 THRESHOLD = 0.5
 
 
 def measure_medical(labels: NDArray[np.floating], probabilities: NDArray[np.floating]) -> dict[str, float]:
-    """Every metric of `storage.database.tables.MEDICAL`, by name.
+    """Every metric of `storage.metrics.objectives.MEDICAL`, by name.
 
     Args:
         labels: shape (n, targets); 0, 1 or NaN (not assessed).
@@ -29,18 +30,15 @@ def measure_medical(labels: NDArray[np.floating], probabilities: NDArray[np.floa
     seen = ~np.isnan(labels)
     guesses = np.asarray(probabilities, np.float64)
     table = _tabulate(labels, guesses)
-    rows = {
+    of_probabilities = {
         "pr_auc": _average_precision(labels, guesses),
-        "sensitivity": table.sensitivity,
-        "specificity": table.specificity,
-        "balanced_accuracy": table.balanced_accuracy,
-        "ppv": table.ppv,
-        "npv": table.npv,
-        "lr_positive": table.lr_positive,
-        "lr_negative": table.lr_negative,
-        "accuracy": table.accuracy,
         "brier": divide(np.where(seen, (guesses - labels) ** 2, 0).sum(axis=0), seen.sum(axis=0)),
         "calibration_error": _calibration_error(labels, guesses),
+    }
+    rows = {
+        kind: of_probabilities[kind] if kind in of_probabilities else getattr(table, kind)
+        for kind in MEDICAL
+        if kind != "micro_auc"
     }
     if np.isnan(guesses[seen]).any():
         # A diverged model has no metric, not one of the entries that happen to be numbers.

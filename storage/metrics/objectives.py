@@ -11,8 +11,8 @@ import difflib
 from dataclasses import dataclass
 from typing import Any
 
-_TRAINED = frozenset({"loss", "auc", "precision", "recall", "f1"})
-"""What the ledger also has of the training images."""
+TRAINED = ("loss", "auc", "precision", "recall", "f1")
+"""What is measured of the training images, too, and stands in `storage.metrics.epoch.Scores`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Metric:
         return -1 if self.name.startswith("neg_") else 1
 
     @property
+    def kind(self) -> str:
+        """What is measured, whichever images it is measured on."""
+        return self.column.removeprefix("val_")
+
+    @property
     def long_label(self) -> str:
         """The label of a mean over folds."""
         return f"mean validation {self.label}"
@@ -49,8 +54,7 @@ class Metric:
     @property
     def train_column(self) -> str | None:
         """The column of the same metric on the training images; None where the ledger has none."""
-        kind = self.column.removeprefix("val_")
-        return f"train_{kind}" if kind in _TRAINED else None
+        return f"train_{self.kind}" if self.kind in TRAINED else None
 
     def score(self, facts: Any) -> float:
         """The score of one epoch of one fold (anything that has the ledger's columns as attributes); NaN where undefined."""
@@ -84,13 +88,17 @@ METRICS: dict[str, Metric] = {
         Metric("val_ppv", "val_ppv", "PPV", "no image was called positive at 0.5", True),
         Metric("val_npv", "val_npv", "NPV", "no image was called negative at 0.5", True),
         Metric("val_lr_positive", "val_lr_positive", "LR+", "there was no false positive at 0.5", True, False),
+        Metric("neg_val_lr_negative", "val_lr_negative", "negated LR-", "there was no true negative at 0.5", True, False),
         Metric("val_accuracy", "val_accuracy", "accuracy", _ASSESSED),
         Metric("neg_val_loss", "val_loss", "negated loss", _ASSESSED, is_bounded=False),
-        Metric("neg_val_lr_negative", "val_lr_negative", "negated LR-", "there was no true negative at 0.5", True, False),
         Metric("neg_val_brier", "val_brier", "negated Brier score", _ASSESSED),
         Metric("neg_val_calibration_error", "val_calibration_error", "negated calibration error", _ASSESSED),
     )
 }  # fmt: skip
+"""Every metric that is measured, by name. docs/metrics.md has the formulas."""
+
+MEDICAL = tuple(metric.kind for metric in METRICS.values() if metric.kind not in TRAINED)
+"""What is measured of validation alone: means over the labels where they are defined, micro_auc excepted."""
 
 
 def find_metric(name: str) -> Metric:

@@ -14,20 +14,12 @@ from storage.metrics.bootstrap import LEVEL, draw_counts, leave_out
 from storage.metrics.calibration import brier_score, calibration_error, describe_calibration
 from storage.metrics.curves import Array, auc, average_precision, count_once
 from storage.metrics.intervals import Interval, describe_ends
+from storage.metrics.objectives import MEDICAL, TRAINED
 from storage.metrics.tables import Table, tabulate
 
 RANKED = {"auc": auc, "pr_auc": average_precision}
-CUT = (
-    "sensitivity",
-    "specificity",
-    "balanced_accuracy",
-    "ppv",
-    "npv",
-    "lr_positive",
-    "lr_negative",
-    "accuracy",
-    "f1",
-)
+CUT = tuple(kind for kind in (*MEDICAL, *TRAINED) if hasattr(Table, kind))
+"""What is read off the confusion table."""
 PROBABILITY = {"brier": brier_score, "calibration_error": calibration_error}
 METRICS = (*RANKED, *CUT, *PROBABILITY)
 

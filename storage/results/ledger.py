@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, make_dataclass
 from typing import Any
 
 import numpy as np
@@ -21,45 +21,17 @@ from sqlalchemy.engine import Connection
 from storage.database import tables
 from storage.database.engine import Database
 from storage.metrics.objectives import Metric
+from storage.metrics.recorded import FIELDS
 from storage.studies.points import Claim, note_progress
 
 _epochs = tables.epochs.c
 
 
-@dataclass(frozen=True)
-class FoldEpoch:
-    """What one fold did in one epoch. Epochs count from 1, folds and points from 0; NaN where undefined."""
+_Row: Any = make_dataclass("_Row", (("point", int), ("fold", int), ("epoch", int), *FIELDS), frozen=True)
 
-    point: int
-    fold: int
-    epoch: int
-    train_loss: float
-    train_auc: float
-    train_precision: float
-    train_recall: float
-    train_f1: float
-    val_loss: float
-    val_auc: float
-    val_precision: float
-    val_recall: float
-    val_f1: float
-    steps: int
-    samples: int
-    labels_left_out: int
-    learning_rate: float
-    seconds: float
-    val_micro_auc: float = math.nan
-    val_pr_auc: float = math.nan
-    val_sensitivity: float = math.nan
-    val_specificity: float = math.nan
-    val_balanced_accuracy: float = math.nan
-    val_ppv: float = math.nan
-    val_npv: float = math.nan
-    val_lr_positive: float = math.nan
-    val_lr_negative: float = math.nan
-    val_accuracy: float = math.nan
-    val_brier: float = math.nan
-    val_calibration_error: float = math.nan
+
+class FoldEpoch(_Row):
+    """What one fold did in one epoch: an `EpochResult` and whose it is. Epochs count from 1, folds and points from 0."""
 
     @classmethod
     def from_row(cls, row: Any) -> FoldEpoch:

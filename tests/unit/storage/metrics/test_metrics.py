@@ -140,8 +140,8 @@ def test_score_reports_a_diverged_model_as_nan() -> None:
     "kind", ["random", "tied", "constant", "single class", "nothing assessed", "diverged"]
 )
 def test_the_medical_metrics_of_an_epoch_are_those_of_the_scorecard(kind: str) -> None:
-    from storage.database.tables import MEDICAL
     from storage.metrics.medical import measure_medical
+    from storage.metrics.objectives import MEDICAL
     from storage.metrics.scorecard import score
 
     generator = np.random.default_rng(12)

@@ -10,11 +10,10 @@ import pytest
 
 from orchestrator.planning.regimes import build_spec, tell_metric
 from orchestrator.planning.review import metric_warnings
-from storage.database.tables import MEDICAL
 from storage.errors import SpecError, TrainingError
 from storage.metrics import epoch as metrics
 from storage.metrics.judging import judge
-from storage.metrics.objectives import AUC, METRICS, find_metric
+from storage.metrics.objectives import AUC, MEDICAL, METRICS, find_metric
 from storage.results.ledger import FoldEpoch
 from storage.trust import bias
 from tests.studies import make_row, make_spec

@@ -20,7 +20,7 @@ class CountingTrainer:
 
     def run_epoch(self, epoch: int) -> EpochResult:
         self.trained += 1
-        return EpochResult(*[0.5] * 6, self.aucs[epoch - 1], 0.5, 0.5, math.nan, 4, 8, 0, 1.0, 0.01)
+        return EpochResult(*[0.5] * 6, self.aucs[epoch - 1], 0.5, 0.5, math.nan, 4, 8, 0, 0.01, 1.0)
 
     def predict_validation(self) -> np.ndarray:
         return np.full((2, 1), self.trained, np.float32)
