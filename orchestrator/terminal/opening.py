@@ -24,17 +24,12 @@ def open_storage(flag: str | None, *, create: bool = False) -> Iterator[Database
         DatabaseAwayError: the server cannot be reached.
     """
     from storage.database.opening import open_database
-    from storage.database.trouble import away, described, is_passing
     from storage.settings import storage_url
 
     database = open_database(storage_url(flag), create=create)
     try:
-        with described():
+        with _in_words():
             yield database
-    except Exception as error:
-        if is_passing(error):
-            raise away(error) from error
-        raise
     finally:
         database.close()
 
@@ -56,6 +51,21 @@ def database_if_any(flag: str | None = None) -> Iterator[Database | None]:
         yield None
         return
     try:
-        yield database
+        with _in_words():
+            yield database
     finally:
         database.close()
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say of a database that fails in use what happened."""
+    from storage.database.trouble import away, described, is_passing
+
+    try:
+        with described():
+            yield
+    except Exception as error:
+        if is_passing(error):
+            raise away(error) from error
+        raise

@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from storage.database.deadlines import answering_within
@@ -13,7 +14,7 @@ from storage.database.trouble import away, described, is_passing
 from storage.errors import DatabaseRefusedError
 from storage.wording import say_duration
 
-__all__ = ["described", "wait_for"]
+__all__ = ["Patience", "described", "wait_for"]
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -76,3 +77,24 @@ def wait_for(
         sleep(delay * random.uniform(0.5, 1.0))
         delay = min(delay * 2, LONGEST_DELAY)
         tries += 1
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Who waits for the database until told to stop.
+
+    Attributes:
+        stopped: whether to wait no more.
+        sleep: how to wait, in seconds; ends early where `stopped` becomes true.
+    """
+
+    stopped: Callable[[], bool]
+    sleep: Callable[[float], object]
+
+    def wait(self, call: Callable[[], Result]) -> Result:
+        """Make a call that may be repeated, as soon as the database answers.
+
+        Raises:
+            DatabaseAwayError: the caller was told to stop.
+        """
+        return wait_for(lambda _: call(), stopped=self.stopped, sleep=self.sleep)

@@ -13,7 +13,6 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from storage.database.engine import Database
-from storage.database.waiting import wait_for
 from storage.errors import DatabaseAwayError, OrchError
 from storage.files.checkpoints import Checkpoint
 from storage.results import ledger
@@ -249,7 +248,7 @@ class Attempt:
 
     def _wait(self, call: Callable[[], Result]) -> Result:
         try:
-            return wait_for(lambda _: call(), stopped=lambda: self.lease.is_stopping, sleep=self.lease.sleep)
+            return self.lease.patience.wait(call)
         except DatabaseAwayError:
             # Waiting ends early only because the lease is lost or the worker is told to stop: say which.
             self.lease.check()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from storage.database.trouble import is_passing
+from storage.database.waiting import Patience
 from storage.errors import LeaseLostError, OrchError
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,11 @@ class Lease:
     def is_draining(self) -> bool:
         """Whether the worker is told to stop."""
         return self._stop.is_set()
+
+    @property
+    def patience(self) -> Patience:
+        """Waits for the database while the point is held and nobody said stop."""
+        return Patience(lambda: self.is_stopping, self.sleep)
 
     @property
     def is_stopping(self) -> bool:

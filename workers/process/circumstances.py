@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.database.engine import Database
+from storage.database.waiting import Patience
 from storage.studies.study import StudyRecord
 from workers.process.notices import GRACE_SECONDS
 
@@ -66,3 +67,8 @@ class Circumstances:
     after_trial: Callable[[StudyRecord], None] | None = None
     grace_seconds: float = GRACE_SECONDS
     overdue: Callable[[], None] | None = None
+
+    @property
+    def patience(self) -> Patience:
+        """Waits for the database until the worker is told to stop."""
+        return Patience(self.stop.is_set, self.stop.wait)

@@ -88,19 +88,22 @@ class Worker:
         ) as grace:
             try:
                 # Before anything slow is imported: somebody may look for this worker already.
-                self._call(lambda: self._note(WorkerState.STARTING))
-                self._call(lambda: fleet.forget_old_workers(self.here.database))
+                self.here.patience.wait(lambda: self._note(WorkerState.STARTING))
+                self.here.patience.wait(lambda: fleet.forget_old_workers(self.here.database))
                 while not self.here.stop.is_set():
-                    served = self._call(studies)
+                    served = self.here.patience.wait(studies)
                     if self._serve_one(served, summary, grace):
                         idle = FIRST_IDLE_SECONDS
                         continue
                     all_settled = self._settle(served)
                     if all_settled and not forever:
                         break
-                    self._call(lambda: self._note(WorkerState.IDLE))
+                    self.here.patience.wait(lambda: self._note(WorkerState.IDLE))
                     longest = self._longest_idle(served, all_settled=all_settled)
-                    crowd = self._call(partial(fleet.count_idle, self.here.database)) / LOOKS_PER_SECOND
+                    crowd = (
+                        self.here.patience.wait(partial(fleet.count_idle, self.here.database))
+                        / LOOKS_PER_SECOND
+                    )
                     self.here.stop.wait(max(min(idle, longest), crowd) * random.uniform(0.8, 1.2))
                     idle = min(idle * 1.6, longest)
             except (Drained, DatabaseAwayError):
@@ -120,7 +123,7 @@ class Worker:
         for study in studies:
             if self.here.stop.is_set() or study.state != StudyState.OPEN or study.uuid in self._settled:
                 continue
-            if not self._call(partial(points.is_any_claimable, self.here.database, study.uuid)):
+            if not self.here.patience.wait(partial(points.is_any_claimable, self.here.database, study.uuid)):
                 continue
             try:
                 with self._preparing(study):
@@ -128,14 +131,14 @@ class Worker:
             except StudyRefused:
                 continue
             token = str(uuid.uuid4())
-            claim = self._call(
+            claim = self.here.patience.wait(
                 partial(points.claim_point, self.here.database, study, worker=self.here.name, token=token)
             )
             if claim is not None:
                 if study.name not in summary.studies:
                     summary.studies.append(study.name)
                 self.here.notify(CLAIMED, study.name)
-                self._call(partial(self._note, WorkerState.WORKING, study.uuid, claim.point))
+                self.here.patience.wait(partial(self._note, WorkerState.WORKING, study.uuid, claim.point))
                 self._work(study, claim, objective, summary, grace)
                 self.here.notify(PROGRESS, study.name)
                 if self.here.after_trial is not None and not self.here.stop.is_set():
@@ -177,8 +180,8 @@ class Worker:
         for study in studies:
             if study.uuid in self._settled:
                 continue
-            counts = self._call(partial(points.count_points, self.here.database, study.uuid))
-            nothing_left = self._call(partial(sweep_beside_others, self.here.database, study))
+            counts = self.here.patience.wait(partial(points.count_points, self.here.database, study.uuid))
+            nothing_left = self.here.patience.wait(partial(sweep_beside_others, self.here.database, study))
             if counts.is_settled and nothing_left:
                 self._settled.add(study.uuid)
                 self.here.notify(SETTLED, study.name)
@@ -245,6 +248,3 @@ class Worker:
             wait_for(lambda _: self._note(WorkerState.GONE), give_up_after=2)
         except DatabaseAwayError:
             log.debug("The database is away; nobody hears the goodbye.")
-
-    def _call(self, call: Callable[[], Result]) -> Result:
-        return wait_for(lambda _: call(), stopped=self.here.stop.is_set, sleep=self.here.stop.wait)

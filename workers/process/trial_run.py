@@ -121,21 +121,21 @@ class TrialRun:
 
     def _start(self, lease: Lease) -> Attempt:
         spec = self.study.spec
-        trial_id, number = self._call(
+        trial_id, number = self.here.patience.wait(
             lambda: trials.start_trial(
                 self.here.database, self.study, self.claim, distributions(spec), self.here.name
             )
         )
         self.trial_id = trial_id
-        self._call(
+        self.here.patience.wait(
             lambda: points.note_trial(self.here.database, self.claim, trial_id=trial_id, trial_number=number)
         )
         params = self.claim.params
         if params is None:
-            params = self._call(
+            params = self.here.patience.wait(
                 lambda: draw_params(self.here.database, self.study, self.claim.point, trial_id)
             )
-            self._call(partial(points.keep_params, self.here.database, self.claim, params))
+            self.here.patience.wait(partial(points.keep_params, self.here.database, self.claim, params))
         return Attempt(
             self.here.database,
             self.study,
@@ -155,7 +155,7 @@ class TrialRun:
         except Pruned as pruned:
             value = pruned.value if pruned.value == pruned.value else None
             attempt.finish(PointOutcome.PRUNED, value)
-            self._call(
+            self.here.patience.wait(
                 lambda: trials.settle_trial(self.here.database, attempt.trial_id, PointOutcome.PRUNED, value)
             )
             attempt.checkpoint.remove()
@@ -181,7 +181,7 @@ class TrialRun:
             }
         )
         attempt.finish(PointOutcome.COMPLETE, outcome.value)
-        self._call(
+        self.here.patience.wait(
             lambda: trials.settle_trial(
                 self.here.database, attempt.trial_id, PointOutcome.COMPLETE, outcome.value
             )
@@ -202,11 +202,11 @@ class TrialRun:
             self.forget_objective()
             free_memory()
         text = text[:ERROR_CHARACTERS]
-        self._call(
+        self.here.patience.wait(
             lambda: trials.note_outcome(self.here.database, attempt.trial_id, AttemptEnd.FAILED, error=text)
         )
         retries = attempt.study.spec.study.retries
-        settled = self._call(
+        settled = self.here.patience.wait(
             lambda: points.fail_point(self.here.database, attempt.claim, error=text, retries=retries)
         )
         self._end(AttemptEnd.FAILED)
@@ -217,10 +217,7 @@ class TrialRun:
     def _end(self, outcome: AttemptEnd) -> None:
         trial_id = self.trial_id
         if trial_id is not None:
-            self._call(lambda: trials.end_trial(self.here.database, trial_id, outcome))
+            self.here.patience.wait(lambda: trials.end_trial(self.here.database, trial_id, outcome))
 
     def _briefly(self, call: Callable[[], Result]) -> Result:
         return wait_for(lambda _: call(), give_up_after=RELEASE_SECONDS)
-
-    def _call(self, call: Callable[[], Result]) -> Result:
-        return wait_for(lambda _: call(), stopped=self.here.stop.is_set, sleep=self.here.stop.wait)

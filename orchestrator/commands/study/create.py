@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ from orchestrator.terminal import console
 from orchestrator.terminal.choices import Protocol, Pruner, Regime
 from orchestrator.terminal.opening import database_if_any, open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
-from storage.errors import StorageError, StorageNotFoundError
+from storage.errors import StorageError
 from storage.wording import say_count, say_duration
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.planning.estimate import Estimate
     from orchestrator.planning.review import Review
     from storage.data.datasets import Dataset
+    from storage.database.engine import Database
     from storage.spec.study import StudySpec
 
 
@@ -168,37 +170,38 @@ def create(
     spec = fill_in_weights(fill_in_data(spec, dataset))
     points = plan_points(spec)
     review = review_study(spec, points, dataset)
-    findings = _audit(storage, spec, dataset)
-    refuse_errors(findings, accept or [])
-    note_findings(review.facts, findings, accept or [])
-    if spec.study.regime == "II" and best is None:
-        review.warnings.append(
-            f"Regime II without --from best.json: batch size {spec.training.batch_size} and dropout "
-            f"{spec.model.dropout_rate:g} are defaults, not what Regime I found."
-        )
-    estimate = estimate_time(
-        spec,
-        points,
-        images=review.facts["images"],
-        train_images=review.facts["train_images"],
-        measured=_measure(storage, spec),
-    )
-    report = _describe_cost(spec, review, estimate)
-    if not as_json:
-        _print_cost(report, review)
-    if dry_run:
-        console.say("Nothing was created (--dry-run).")
-    else:
-        from storage.studies.study import create_study
-
-        with open_storage(storage, create=True) as database:
-            study = create_study(
-                database, spec, points, data_folder=str(dataset.folder.resolve()), facts=review.facts
+    with database_if_any(storage) as found:
+        findings = _audit(found, spec, dataset)
+        refuse_errors(findings, accept or [])
+        note_findings(review.facts, findings, accept or [])
+        if spec.study.regime == "II" and best is None:
+            review.warnings.append(
+                f"Regime II without --from best.json: batch size {spec.training.batch_size} and dropout "
+                f"{spec.model.dropout_rate:g} are defaults, not what Regime I found."
             )
-            report["uuid"] = study.uuid
-            console.say(f"The study {name!r} is in {database.url_text}. Next: orch worker {name}")
-    if as_json:
-        console.print_json({**report, "created": not dry_run, "warnings": review.warnings})
+        estimate = estimate_time(
+            spec,
+            points,
+            images=review.facts["images"],
+            train_images=review.facts["train_images"],
+            measured=_measure(found, spec),
+        )
+        report = _describe_cost(spec, review, estimate)
+        if not as_json:
+            _print_cost(report, review)
+        if dry_run:
+            console.say("Nothing was created (--dry-run).")
+        else:
+            from storage.studies.study import create_study
+
+            with open_storage(storage, create=True) if found is None else nullcontext(found) as database:
+                study = create_study(
+                    database, spec, points, data_folder=str(dataset.folder.resolve()), facts=review.facts
+                )
+                report["uuid"] = study.uuid
+                console.say(f"The study {name!r} is in {database.url_text}. Next: orch worker {name}")
+        if as_json:
+            console.print_json({**report, "created": not dry_run, "warnings": review.warnings})
 
 
 def _repeat(
@@ -224,23 +227,24 @@ def _repeat(
     return spec.with_values(values) if values else spec
 
 
-def _audit(storage: str | None, spec: StudySpec, dataset: Dataset) -> list[Finding]:
+def _audit(database: Database | None, spec: StudySpec, dataset: Dataset) -> list[Finding]:
     from orchestrator.audit.admission import audit_for_study
     from orchestrator.terminal.progress import show_progress
     from storage.settings import cache_folder
 
-    with database_if_any(storage) as database, show_progress("Auditing images") as report:
+    with show_progress("Auditing images") as report:
         return audit_for_study(spec, dataset, cache=cache_folder(), database=database, report=report)
 
 
-def _measure(storage: str | None, spec: StudySpec) -> float | None:
+def _measure(database: Database | None, spec: StudySpec) -> float | None:
     from orchestrator.planning.estimate import measured_seconds
+    from storage.database.trouble import described
 
     try:
-        with open_storage(storage) as database:
-            return measured_seconds(database, spec)
-    except (StorageError, StorageNotFoundError):
-        return None  # no study database yet: nothing was measured
+        with described():
+            return None if database is None else measured_seconds(database, spec)
+    except StorageError:
+        return None  # an estimate is no reason to make no study
 
 
 def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from orchestrator import cli
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
 from orchestrator.machine.worker_process import _tell_what_comes_next, _tell_why_idle
+from storage.database import schema
+from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.studies.study import create_study, load_study, stop_study
 from tests.pictures import make_data
@@ -155,3 +157,21 @@ def test_an_account_is_given_in_words(sqlite_url: str, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "0 without trial" in said
     assert re.search(r"hold-out +never opened", said)
+
+
+def test_a_study_is_made_in_a_database_that_is_opened_once(
+    sqlite_url: str, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    check = schema.check
+
+    def count(database: Database) -> None:
+        opened.append(database.url_text)
+        check(database)
+
+    monkeypatch.setattr(schema, "check", count)
+    make = ["--regime", "I", "--trials", "1", "--data", str(dataset), "--set", "model.weights=none"]
+    assert cli.run(["study", "create", "once", *make, "--storage", sqlite_url]) == 0
+    assert len(opened) == 1
+    with closing(open_database(sqlite_url)) as database:
+        assert load_study(database, "once").spec.study.trials == 1
