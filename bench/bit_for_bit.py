@@ -45,8 +45,8 @@ def replay_some(folder: Path, count: int) -> list[dict[str, object]]:
         replay = replay_trial(
             read_curves(database, study.uuid, point.point),
             {**study.spec.hyperparameters, **(point.params or {})},
-            objective.material.start_fold,
-            train_together=objective.material.train_together,
+            objective.study_data.start_fold,
+            train_together=objective.study_data.train_together,
         )
         found.append(
             {

@@ -46,7 +46,7 @@ class Orders:
     spread: float = 0.0
 
 
-class Crew:
+class WorkerThreads:
     """The workers of one process, and how long their calls took."""
 
     def __init__(self, orders: Orders) -> None:
@@ -129,9 +129,9 @@ class Crew:
 
 
 def run(orders: Orders, finish: Any, answers: Any) -> None:
-    """Run a crew and hand over what it measured."""
+    """Run its workers and hand over what it measured."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     threading.stack_size(512 * 1024)
-    crew = Crew(orders)
-    crew.work(finish)
-    answers.put((crew.calls, crew.errors))
+    workers = WorkerThreads(orders)
+    workers.work(finish)
+    answers.put((workers.calls, workers.errors))

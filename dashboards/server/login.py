@@ -1,4 +1,4 @@
-"""A door in front of a WSGI application: a password or a token, a cookie, and no way around.
+"""A guard in front of a WSGI application: a password or a token, a cookie, and no way around.
 
 - The password is compared in constant time; wrong ones are answered ever more slowly.
 - The cookie is random, HttpOnly and SameSite=Strict: no other site can send it, so no other site can act.
@@ -51,7 +51,7 @@ PAGE_HEADERS = [
 ]  # fmt: skip
 
 
-class Door:
+class PasswordMiddleware:
     """Lets through who knows the password; everybody may ask /healthz.
 
     Args (of the constructor):

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from dashboards.figures.curve_picture import draw_svg
 from dashboards.pages.notes import CURVES
-from dashboards.server.login import READING_METHODS, Application, Door, refuse
+from dashboards.server.login import READING_METHODS, Application, PasswordMiddleware, refuse
 from storage.database import tables
 from storage.database.deadlines import answering_within
 from storage.database.engine import Database
@@ -56,7 +56,7 @@ def serve_dashboard(
         database: the studies.
         host: the address to listen on.
         port: the port to listen on.
-        password: what opens the door; None only on an address that this machine alone can reach.
+        password: what readers sign in with; None only on an address that this machine alone can reach.
         allow_edit: whether requests that change something are let through.
         secure: whether browsers come by HTTPS (a proxy in front), so that the cookie may insist on it.
         when_open: called as soon as the address is taken: what is asked for from now on is answered.
@@ -104,11 +104,11 @@ def make_application(
     application = send_safely(application)
     if password is None:
         return add_health(application, lambda: is_healthy(database))
-    return Door(application, password, is_healthy=lambda: is_healthy(database), secure=secure)
+    return PasswordMiddleware(application, password, is_healthy=lambda: is_healthy(database), secure=secure)
 
 
 def refuse_changes(application: Application) -> Application:
-    """The application behind a door that lets only reading requests through."""
+    """The application behind a guard that lets only reading requests through."""
 
     def read_only(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environment.get("REQUEST_METHOD") in READING_METHODS:

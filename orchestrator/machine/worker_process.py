@@ -172,7 +172,7 @@ def _tell_why_idle(database: Database) -> str:
 def _report(error: BaseException, request: Request) -> int:
     from orchestrator.terminal.failures import report_error
     from storage.errors import DeviceSettledError, OrchError
-    from workers.process.notices import CRASHED, RENEWED
+    from workers.process.messages import CRASHED, RENEWED
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1

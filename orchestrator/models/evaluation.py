@@ -26,7 +26,7 @@ MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
-class Question:
+class EvaluationRequest:
     """What an evaluation is asked.
 
     Attributes:
@@ -54,7 +54,7 @@ def evaluate(
     path: Path,
     dataset: Dataset,
     database: Database | None,
-    question: Question,
+    request: EvaluationRequest,
     repeats: Repeats,
     *,
     say: Callable[[str], None],
@@ -66,7 +66,7 @@ def evaluate(
         path: the model file.
         dataset: the model's own data set (its hold-out is judged), or a foreign one (all of it).
         database: where openings are recorded besides the dataset folder, or None.
-        question: what is asked.
+        request: what is asked.
         repeats: test-time augmentation.
         say: told remarks for the user.
         report: told of progress.
@@ -94,8 +94,8 @@ def evaluate(
     from workers.final_model.predict import image_size, predict
 
     known = read_columns(dataset)
-    check_columns(dataset.folder, question.subgroups, question.visits, list(known))
-    check_subgroups({name: known[name] for name in question.subgroups})
+    check_columns(dataset.folder, request.subgroups, request.visits, list(known))
+    check_subgroups({name: known[name] for name in request.subgroups})
     card = read_card(path) or {}
     if card:
         prepare_or_keep(int(card["spec"]["training"]["threads"]))
@@ -104,10 +104,10 @@ def evaluate(
     digest = hash_file(path)
     targets = find_targets(card, dataset, int(model.output_shape[-1]))
     record = read_record(path)
-    rule = read_thresholds(question.threshold, record, len(targets))
-    check_question(question, targets, record)
+    rule = read_thresholds(request.threshold, record, len(targets))
+    check_request(request, targets, record)
     judged = find_images(
-        path, card, digest, dataset, database, opens=question.open_holdout, again=question.again, say=say
+        path, card, digest, dataset, database, opens=request.open_holdout, again=request.again, say=say
     )
     judged = leave_out_seen(judged, record, say)
     places = [dataset.targets.index(target) for target in targets]
@@ -115,7 +115,7 @@ def evaluate(
     predictions = predict(
         model, judged.files, judged.sha256, repeats=repeats, scale=scale_of_card(card), report=report
     )
-    drawn = {"resamples": question.resamples, "seed": question.seed}
+    drawn = {"resamples": request.resamples, "seed": request.seed}
     results = score_pools(
         targets,
         labels,
@@ -123,7 +123,7 @@ def evaluate(
         judged.groups,
         rule,
         record,
-        recalibrate=question.recalibrate,
+        recalibrate=request.recalibrate,
         **drawn,
     )
     openings = list_openings(dataset, database)
@@ -137,7 +137,7 @@ def evaluate(
             "groups": len(np.unique(judged.groups)),
         },
         "targets": list(targets),
-        "threshold_rule": question.threshold,
+        "threshold_rule": request.threshold,
         "augmentation": {"repeats": repeats.effective, **repeats.settings},
         "results": results,
         "curves": describe_curves(targets, labels, predictions.raw),
@@ -145,13 +145,13 @@ def evaluate(
         "versions": library_versions(),
         "warnings": results["raw"]["warnings"],
     }
-    if question.subgroups:
-        columns = {name: judged.columns[name] for name in question.subgroups}
+    if request.subgroups:
+        columns = {name: judged.columns[name] for name in request.subgroups}
         document["subgroups"] = score_columns(
             columns, targets, labels, predictions.raw, judged.groups, say=say, **drawn
         )
-    if question.visits:
-        visits = [judged.columns[name] for name in question.visits]
+    if request.visits:
+        visits = [judged.columns[name] for name in request.visits]
         document["rust"] = score_rust(visits, targets, labels, predictions.raw, judged.groups, **drawn)
     return document
 
@@ -255,7 +255,9 @@ def read_thresholds(
     return lambda labels, probabilities: choose_thresholds(rule, labels, probabilities)
 
 
-def check_question(question: Question, targets: tuple[str, ...], record: TrainingRecord | None) -> None:
+def check_request(
+    request: EvaluationRequest, targets: tuple[str, ...], record: TrainingRecord | None
+) -> None:
     """Make sure that what is asked can be answered, before a hold-out is opened for it.
 
     Raises:
@@ -266,8 +268,8 @@ def check_question(question: Question, targets: tuple[str, ...], record: Trainin
     from orchestrator.models.scores import fit_recalibrations, score_rust
 
     nobody = np.zeros((0, len(targets)))
-    if question.recalibrate:
+    if request.recalibrate:
         known = record.labels if record is not None else nobody
         fit_recalibrations(targets, known, record.probabilities if record is not None else nobody)
-    if question.visits:
+    if request.visits:
         score_rust([[]], targets, nobody, nobody, nobody[:, 0], resamples=1, seed=0)

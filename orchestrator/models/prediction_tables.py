@@ -136,8 +136,8 @@ def notice_sealed(
     """
     from storage.files.model_files import read_record
     from storage.files.writing import hash_file
-    from storage.holdout.looks import record_looks
     from storage.holdout.sealed import find_unsealed
+    from storage.holdout.sealed_predictions import record_sealed_predictions
     from storage.wording import name_few
 
     found = find_unsealed(images.digests, cache=cache, database=database)
@@ -154,7 +154,7 @@ def notice_sealed(
     if found and not agree():
         raise OrchError(f"Stopped before {doing}: the hold-out stays sealed.")
     if found:
-        record_looks(
+        record_sealed_predictions(
             found,
             cache=cache,
             database=database,

@@ -27,7 +27,7 @@ INTENDED_USE = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class TrainingRequest:
     """What the user asked for beside best.json: epochs (None: those of the cross-validation), ensemble, intended use."""
 
     epochs: int | None = None
@@ -41,7 +41,7 @@ def train_model(
     database: Database | None,
     out: Path,
     cache: Path,
-    wish: Wish,
+    request: TrainingRequest,
     *,
     say: Callable[[str], None],
     report: Callable[[str, int, int], None] | None = None,
@@ -54,7 +54,7 @@ def train_model(
         database: where the study's out-of-fold predictions are, or None.
         out: the `.keras` file to write.
         cache: where features are kept.
-        wish: what else was asked for.
+        request: what else was asked for.
         say: told remarks for the user.
         report: told of progress.
 
@@ -72,7 +72,7 @@ def train_model(
     from workers.final_model.refit import refit
 
     check_out(out)
-    recipe = read_recipe(best, dataset, wish)
+    recipe = read_recipe(best, dataset, request)
     record = read_record(best, recipe.spec, dataset, database, say)
     trained = refit(recipe, dataset, cache, report)
     spec = recipe.spec
@@ -105,7 +105,7 @@ def train_model(
             "training_loss": list(trained.losses),
             "spec": spec.model_dump(mode="json"),
             "spec_hash": spec.spec_hash,
-            "intended_use": " ".join(part for part in (wish.intended_use, INTENDED_USE) if part),
+            "intended_use": " ".join(part for part in (request.intended_use, INTENDED_USE) if part),
             "versions": library_versions(),
             "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
@@ -134,7 +134,7 @@ def check_out(out: Path) -> None:
         )
 
 
-def read_recipe(best: dict[str, Any], dataset: Dataset, wish: Wish) -> Recipe:
+def read_recipe(best: dict[str, Any], dataset: Dataset, request: TrainingRequest) -> Recipe:
     """What to train, from best.json.
 
     Raises:
@@ -158,10 +158,10 @@ def read_recipe(best: dict[str, Any], dataset: Dataset, wish: Wish) -> Recipe:
             why=f"The study was made on {spec.data.fingerprint[:19]}.., this is {dataset.fingerprint[:19]}..",
             next_step="Name the dataset folder of the study with --data.",
         )
-    epochs = wish.epochs or best["best_epoch"]
+    epochs = request.epochs or best["best_epoch"]
     if not isinstance(epochs, int) or epochs < 1:
         raise SpecError(f"{epochs!r} epochs cannot be trained.", next_step="Give --epochs N.")
-    return Recipe(spec, best["params"], int(best["point"]), epochs, wish.ensemble)
+    return Recipe(spec, best["params"], int(best["point"]), epochs, request.ensemble)
 
 
 def read_record(

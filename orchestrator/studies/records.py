@@ -80,8 +80,8 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
         StorageError: the study has no trial of that number.
     """
     from storage.errors import StorageError
+    from storage.results.fold_summary import summarize_folds
     from storage.results.ledger import read_curves
-    from storage.results.what_ran import summarize_folds
     from storage.studies.points import list_points
 
     trials = database.optuna.get_all_trials(study.optuna_study_id, deepcopy=False)

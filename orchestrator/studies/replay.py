@@ -48,9 +48,9 @@ def replay_recorded(
     replay = replay_trial(
         rows,
         {**study.spec.hyperparameters, **params},
-        objective.material.start_fold,
+        objective.study_data.start_fold,
         (lambda done, total: report(f"Replaying trial {number}", done, total)) if report else None,
-        objective.material.train_together,
+        objective.study_data.train_together,
     )
     details = trial["user_attributes"].get("details") or {}
     return {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from storage.data.datasets import OPENINGS, Dataset
 from storage.errors import DataError
 from storage.files.writing import make_exclusively, sync
-from storage.holdout.looks import read_looks
+from storage.holdout.sealed_predictions import read_sealed_predictions
 from storage.settings import cache_folder
 from storage.wording import say_instant, say_times
 
@@ -49,7 +49,7 @@ def find_openings(fingerprint: str, folder: Path | None, database: Database | No
     Raises:
         DataError: the record in the folder is damaged.
     """
-    openings = {Opening(**look) for look in read_looks(cache_folder(), fingerprint)}
+    openings = {Opening(**row) for row in read_sealed_predictions(cache_folder(), fingerprint)}
     path = folder / OPENINGS if folder is not None else None
     if path is not None and path.exists():
         try:

@@ -30,8 +30,8 @@ from storage.data.datasets import (
 )
 from storage.errors import DataError
 from storage.files.writing import PRIVATE, atomically
-from storage.holdout.looks import name_user
 from storage.holdout.openings import Opening, list_openings, opened_before, record_opening
+from storage.holdout.sealed_predictions import name_user
 
 if TYPE_CHECKING:
     from storage.database.engine import Database

@@ -1,8 +1,8 @@
 """What came out of training: the ledger, predictions, and what pruners look at.
 
 - `curves`: The validation curves of a trial as one table of shape (folds, epochs), from the rows of the ledger
+- `fold_summary`: What a trial really did, from its recorded epochs
 - `ledger`: Fold results, epoch by epoch: what pruning looks at, what figures are drawn from, what survives a crash
 - `peers`: What other points had after as many epochs or folds: what pruners look at
 - `predictions`: Out-of-fold predictions of complete trials, kept as float16 (about 3 digits; AUC moves by less than 1e-4)
-- `what_ran`: What a trial really did, from its recorded epochs
 """

@@ -57,10 +57,10 @@ def run_lockstep(
     curves = empty_curves(spec)
     keeper = _PredictionKeeper(spec.study.objective, folds)
     begin, rows = _resume(attempt, folds, curves, keeper)
-    crew = _Crew(attempt, folds, at_once, train_together)
+    runner = _FoldRunner(attempt, folds, at_once, train_together)
     attempt.lease.check()
     for epoch in range(begin + 1, epochs + 1):
-        rows = crew.run_epoch(epoch)
+        rows = runner.run_epoch(epoch)
         curves[:, epoch - 1] = [spec.metric.score(row) for row in rows]
         attempt.record(rows, epoch)
         if any(is_diverged(row) for row in rows):
@@ -108,7 +108,7 @@ def _pack(folds: Sequence[AnyFold], keeper: _PredictionKeeper) -> dict[str, np.n
     return arrays
 
 
-class _Crew:
+class _FoldRunner:
     """Runs one epoch of every fold, some of them at the same time."""
 
     def __init__(

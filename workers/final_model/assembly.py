@@ -19,7 +19,7 @@ from storage.files.writing import replacing
 from workers.device import preparation as devices
 from workers.device.contract import Tensor
 from workers.models.centring import CENTRING
-from workers.objective.material import Trained
+from workers.objective.study_data import Trained
 
 if TYPE_CHECKING:
     import keras

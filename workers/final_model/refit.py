@@ -61,7 +61,7 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
     from workers.device.preparation import prepare_for
     from workers.final_model.assembly import assemble, copy_model
     from workers.objective.keras_objective import select_targets
-    from workers.objective.material import Material
+    from workers.objective.study_data import StudyData
 
     spec = recipe.spec
     prepare_for(spec)
@@ -75,10 +75,10 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
         if report:
             report("reading images", done, total)
 
-    material = Material(spec, dataset, labels, targets, splits, cache, tell, one_by_one=True)
+    study_data = StudyData(spec, dataset, labels, targets, splits, cache, tell, one_by_one=True)
     parts, losses = [], []
     for number, fold in enumerate(splits):
-        running = material.start_fold(recipe.params, recipe.point, fold)
+        running = study_data.start_fold(recipe.params, recipe.point, fold)
         for epoch in range(1, recipe.epochs + 1):
             loss = running.run_epoch(epoch).train_loss
             if not np.isfinite(loss):
@@ -90,7 +90,7 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
             if report:
                 report("training", number * recipe.epochs + epoch, len(splits) * recipe.epochs)
         losses.append(float(loss))
-        trained = material.trained(fold)
+        trained = study_data.trained(fold)
         # Copied, because its trainer goes on with the next fold.
         copied = copy_model(trained.model, f"fold_{number}" if recipe.ensemble else "trained")
         parts.append(replace(trained, model=copied))

@@ -60,7 +60,7 @@ class KerasObjective:
         """
         from storage.data.folds import check_folds, make_folds
         from workers.device.preparation import prepare_for
-        from workers.objective.material import Material
+        from workers.objective.study_data import StudyData
 
         spec = study.spec
         prepare_for(spec)
@@ -69,7 +69,7 @@ class KerasObjective:
         self.labels = select_targets(dataset, self.targets)
         self.folds = make_folds(self.labels, dataset.groups, spec.cv.folds, spec.study.seed)
         check_folds(study.facts, self.folds)
-        self.material = Material(
+        self.study_data = StudyData(
             spec, dataset, self.labels, self.targets, dict(enumerate(self.folds)), cache, report
         )
 
@@ -77,10 +77,10 @@ class KerasObjective:
         """Cross-validate one trial."""
         outcome = cross_validate(
             attempt,
-            lambda fold: self.material.start_fold(attempt.hyperparameters, attempt.point, fold),
-            self.material.schedule,
-            at_once=self.material.folds_at_once,
-            train_together=self.material.train_together,
+            lambda fold: self.study_data.start_fold(attempt.hyperparameters, attempt.point, fold),
+            self.study_data.schedule,
+            at_once=self.study_data.folds_at_once,
+            train_together=self.study_data.train_together,
         )
         return replace(outcome, details={**outcome.details, **self._circumstances})
 
@@ -89,13 +89,13 @@ class KerasObjective:
         """What a value depends on besides its seeds, and how many parameters are trained."""
         from workers.device.preparation import describe
 
-        return {"hardware": describe(), "parameters_trained": self.material.count_parameters()}
+        return {"hardware": describe(), "parameters_trained": self.study_data.count_parameters()}
 
     def try_parameters(self) -> Tried:
         """Try every searched hyperparameter at both ends of its range, on the first fold (`workers.objective.canary`)."""
         spec = self.study.spec
         few = None if spec.uses_features else FEW_IMAGES
-        return try_parameters(spec, lambda values: self.material.start_fold(values, 0, 0, at_most=few))
+        return try_parameters(spec, lambda values: self.study_data.start_fold(values, 0, 0, at_most=few))
 
 
 def prepare_objective(
@@ -114,13 +114,13 @@ def prepare_objective(
         DataError, ModelError, SpecError, WeightsError: as `KerasObjective`.
     """
     objective = KerasObjective(study, dataset, cache, report)
-    sample = objective.material.source.sample()
+    sample = objective.study_data.source.sample()
     digest, standing = wait_for(
-        lambda _: register_features(database, study, objective.material.source.digest, sample)
+        lambda _: register_features(database, study, objective.study_data.source.digest, sample)
     )
     tolerance = FEATURES_TOLERANCE[study.spec.model.extraction_precision]
     compare_features(study.name, np.asarray(sample), np.asarray(standing), tolerance)
-    if digest != objective.material.source.digest:
+    if digest != objective.study_data.source.digest:
         log.info("Features of other library versions than the study's first worker; equal up to rounding.")
     if study.spec.search:
         tried = wait_for(lambda _: read_canary(database, study))

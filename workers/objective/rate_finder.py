@@ -15,7 +15,7 @@ import numpy as np
 
 from storage.errors import DataError
 from workers.device.preparation import prepare_for
-from workers.objective.material import Material
+from workers.objective.study_data import StudyData
 from workers.training.learning_rates import RISING, rise
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def find_rates(
 
     Raises:
         DataError: fewer than four development images.
-        As `workers.objective.material.Material` otherwise.
+        As `workers.objective.study_data.StudyData` otherwise.
     """
     count = len(dataset.files)
     if count < 4:
@@ -78,8 +78,8 @@ def find_rates(
     chosen = np.random.default_rng([spec.study.seed, SAMPLE]).permutation(count)
     set_aside = max(1, min(images, count) // 10)
     split = (np.sort(chosen[set_aside : set_aside + images]), np.sort(chosen[:set_aside]))
-    material = Material(spec, dataset, labels, targets, {0: split}, cache)
-    fold = material.start_fold({"rate_schedule": RISING, "patience": 0}, 0, 0)
+    study_data = StudyData(spec, dataset, labels, targets, {0: split}, cache)
+    fold = study_data.start_fold({"rate_schedule": RISING, "patience": 0}, 0, 0)
     losses: list[float] = []
     for epoch in range(1, COUNT + 1):
         losses.append(fold.run_epoch(epoch).train_loss)

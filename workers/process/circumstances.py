@@ -14,7 +14,7 @@ from pathlib import Path
 from storage.database.engine import Database
 from storage.database.waiting import Patience
 from storage.studies.study import StudyRecord
-from workers.process.notices import GRACE_SECONDS
+from workers.process.messages import GRACE_SECONDS
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from workers.attempts.lease import Drained
 from workers.device.versions import library_versions
 from workers.process.circumstances import Circumstances
 from workers.process.grace import Grace
-from workers.process.notices import CLAIMED, PROGRESS, SETTLED
+from workers.process.messages import CLAIMED, PROGRESS, SETTLED
 from workers.process.trial_run import TrialRun, WorkerSummary
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ LONGEST_IDLE_SECONDS = 10.0
 LONGEST_IDLE_FOREVER_SECONDS = 30.0
 PREPARING_SECONDS = 0.5
 """What is prepared sooner, most often because it is at hand already, is not worth a word."""
-LOOKS_PER_SECOND = 20.0
+CLAIM_TRIES_PER_SECOND = 20.0
 """How often a worker without work looks: less and less often, and the fewer times the more of them do, so that a thousand
 leave the database alone and the fleet still sees what there is within a moment."""
 
@@ -102,7 +102,7 @@ class Worker:
                     longest = self._longest_idle(served, all_settled=all_settled)
                     crowd = (
                         self.here.patience.wait(partial(fleet.count_idle, self.here.database))
-                        / LOOKS_PER_SECOND
+                        / CLAIM_TRIES_PER_SECOND
                     )
                     self.here.stop.wait(max(min(idle, longest), crowd) * random.uniform(0.8, 1.2))
                     idle = min(idle * 1.6, longest)

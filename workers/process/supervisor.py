@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from storage.wording import say_duration
-from workers.process.notices import CLAIMED, CRASHED, GRACE_SECONDS, PROGRESS, RENEWED, SETTLED
+from workers.process.messages import CLAIMED, CRASHED, GRACE_SECONDS, PROGRESS, RENEWED, SETTLED
 
 DRAIN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EARLY_CRASHES = 4

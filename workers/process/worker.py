@@ -48,12 +48,12 @@ def run_worker(
         WeightsError: the backbone's weights are missing.
     """
     database = here.database
-    shelf = _Shelf(here, data_folders, cache)
+    registry = _StudyRegistry(here, data_folders, cache)
     if study_names:
         for name in study_names:
-            shelf.require(load_study(database, name))
-    elif not forever and not shelf.unfinished(shelf.readable(list_rows(database))):
-        for study in shelf.serveable(list_studies(database)):
+            registry.require(load_study(database, name))
+    elif not forever and not registry.unfinished(registry.readable(list_rows(database))):
+        for study in registry.serveable(list_studies(database)):
             sweep(database, study)
         here.tell("no open study whose data is on this machine; nothing to do (--data names dataset folders)")
         return WorkerSummary()
@@ -62,14 +62,14 @@ def run_worker(
         if study_names:
             found = [find_study(database, name) for name in study_names]
             return [study for study in found if study is not None]
-        return shelf.serveable(shelf.readable(list_rows(database)))
+        return registry.serveable(registry.readable(list_rows(database)))
 
-    find_objective = shelf.find_objective if not study_names else shelf.prepare
-    worker = Worker(here, find_objective, shelf.forget)
+    find_objective = registry.find_objective if not study_names else registry.prepare
+    worker = Worker(here, find_objective, registry.forget)
     return worker.run(studies, forever=forever)
 
 
-class _Shelf:
+class _StudyRegistry:
     """The data sets of this machine, and the objective of the study in work; one at a time, for memory's sake."""
 
     def __init__(self, here: Circumstances, folders: Sequence[Path], cache: Path) -> None:

@@ -76,7 +76,7 @@ def evaluate(
     Example:
       orch model evaluate model.keras --data my-data --open-holdout --tta 4 -o evaluation.json
     """
-    from orchestrator.models.evaluation import Question, check_rule
+    from orchestrator.models.evaluation import EvaluationRequest, check_rule
     from orchestrator.models.evaluation import evaluate as judge
     from orchestrator.models.evaluation_files import SUFFIX, write_beside
     from orchestrator.models.repeats import read_repeats
@@ -89,7 +89,7 @@ def evaluate(
     if out is not None or (open_holdout and path.exists()):
         # Found out before the hold-out is opened, which happens once.
         check_place(out if out is not None else path.with_suffix(SUFFIX))
-    question = Question(
+    request = EvaluationRequest(
         open_holdout=open_holdout,
         again=again,
         threshold=threshold,
@@ -100,9 +100,7 @@ def evaluate(
     )
     repeats = read_repeats(path, tta, tta_by, say=console.say)
     with database_if_any(storage) as database, show_progress("Predicting") as report:
-        document = judge(
-            path, load_dataset(data), database, question, repeats, say=console.say, report=report
-        )
+        document = judge(path, load_dataset(data), database, request, repeats, say=console.say, report=report)
     try:
         text = to_json(console.without_nan(document))
         if out is not None:

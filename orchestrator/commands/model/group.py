@@ -62,17 +62,17 @@ def train(
     Example:
       orch model train --from best.json --data my-data -o model.keras
     """
-    from orchestrator.models.training import Wish, train_model
+    from orchestrator.models.training import TrainingRequest, train_model
     from orchestrator.planning.regimes import read_best
     from orchestrator.terminal.stages import show_stages
     from storage.settings import cache_folder
 
     document = read_best(best)
     dataset = _find_dataset(data, document)
-    wish = Wish(epochs, ensemble, intended_use)
+    request = TrainingRequest(epochs, ensemble, intended_use)
     with database_if_any(storage) as database, show_stages() as report:
         card = train_model(
-            document, dataset, database, out, cache_folder(), wish, say=console.say, report=report
+            document, dataset, database, out, cache_folder(), request, say=console.say, report=report
         )
     if as_json:
         console.print_json(card)

@@ -16,8 +16,8 @@ from orchestrator.importing.imports import import_dataset
 from orchestrator.planning.plan import plan_points
 from storage.database.opening import open_database
 from storage.errors import SpecError, StorageError
+from storage.results.fold_summary import summarize_folds
 from storage.results.ledger import FoldEpoch
-from storage.results.what_ran import summarize_folds
 from storage.spec.study import StudySpec, parse
 from storage.studies.study import create_study
 from tests.pictures import make_data

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dashboards.server.login import COOKIE, Door, comes_from_here, safe_path
+from dashboards.server.login import COOKIE, PasswordMiddleware, comes_from_here, safe_path
 
 PASSWORD = "correct horse"
 
@@ -59,13 +59,13 @@ def waited() -> list[float]:
 
 
 @pytest.fixture
-def door(waited: list[float]) -> Door:
-    return Door(behind, PASSWORD, sleep=waited.append)
+def guarded(waited: list[float]) -> PasswordMiddleware:
+    return PasswordMiddleware(behind, PASSWORD, sleep=waited.append)
 
 
 @pytest.fixture
-def browser(door: Door) -> Browser:
-    return Browser(door)
+def browser(guarded: PasswordMiddleware) -> Browser:
+    return Browser(guarded)
 
 
 def test_nothing_is_shown_before_the_login(browser: Browser) -> None:
@@ -99,7 +99,7 @@ def test_the_cookie_is_for_this_site_and_for_no_script(browser: Browser) -> None
     cookie = browser.headers["Set-Cookie"]
     assert all(part in cookie for part in ("HttpOnly", "SameSite=Strict", "Path=/", "Max-Age="))
     assert "Secure" not in cookie
-    secured = Browser(Door(behind, PASSWORD, secure=True))
+    secured = Browser(PasswordMiddleware(behind, PASSWORD, secure=True))
     secured.log_in()
     assert "Secure" in secured.headers["Set-Cookie"]
 
@@ -121,8 +121,8 @@ def test_a_session_ends_with_the_logout(browser: Browser) -> None:
     assert browser.request("/dashboard") == 303
 
 
-def test_two_sessions_have_different_cookies(door: Door) -> None:
-    one, other = Browser(door), Browser(door)
+def test_two_sessions_have_different_cookies(guarded: PasswordMiddleware) -> None:
+    one, other = Browser(guarded), Browser(guarded)
     one.log_in()
     other.log_in()
     assert one.cookie != other.cookie
@@ -176,7 +176,9 @@ def test_what_is_asked_for_is_escaped_in_the_page(browser: Browser) -> None:
 def test_health_is_told_without_a_login() -> None:
     for healthy, status in ((True, 200), (False, 503)):
         assert (
-            Browser(Door(behind, PASSWORD, is_healthy=lambda healthy=healthy: healthy)).request("/healthz")
+            Browser(PasswordMiddleware(behind, PASSWORD, is_healthy=lambda healthy=healthy: healthy)).request(
+                "/healthz"
+            )
             == status
         )
 
@@ -187,4 +189,4 @@ def test_a_form_that_is_too_long_is_not_read(browser: Browser) -> None:
 
 def test_an_empty_password_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="empty"):
-        Door(behind, "")
+        PasswordMiddleware(behind, "")

@@ -17,7 +17,7 @@ from storage.errors import UsageError
 from storage.studies.points import MAX_LOSSES
 from tests.conftest import REPOSITORY
 from workers.process import supervisor
-from workers.process.notices import RENEWED
+from workers.process.messages import RENEWED
 from workers.process.supervisor import Slot, Supervisor, sum_up
 
 

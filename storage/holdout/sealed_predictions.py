@@ -1,4 +1,4 @@
-"""Looks at sealed images that were no opening: predictions made on single files that are known to be sealed.
+"""Predictions made on single files that are known to be sealed: on record, and no opening.
 
 They are kept in the database, and in the cache of the machine, under the fingerprint of the data set whose hold-out they
 belong to; `storage.holdout.openings.list_openings` counts them with the openings.
@@ -20,10 +20,10 @@ from storage.wording import say_count
 if TYPE_CHECKING:
     from storage.database.engine import Database
 
-LOOKS = "looks"
+FOLDER = "looks"
 
 
-def record_looks(
+def record_sealed_predictions(
     found: Mapping[str, set[str]],
     *,
     cache: Path,
@@ -31,17 +31,17 @@ def record_looks(
     model_sha256: str,
     purpose: str,
 ) -> None:
-    """Record that sealed images were looked at.
+    """Record that sealed images were predicted.
 
     Args:
         found: from `storage.holdout.sealed.find_unsealed`: fingerprint -> images.
         cache: the cache folder of this machine.
         database: the study database, or None.
-        model_sha256: the model that looked.
+        model_sha256: the model that predicted.
         purpose: what for, in words; the number of images is put after it.
     """
     for fingerprint, images in found.items():
-        look = {
+        row = {
             "fingerprint": fingerprint,
             "opened_at": time.time(),
             "opened_by": f"{name_user()}@{socket.gethostname()}",
@@ -52,16 +52,16 @@ def record_looks(
         path = _file(cache, fingerprint)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(look, ensure_ascii=False) + "\n")
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
         if database is not None:
             from storage.database.tables import holdout_openings as table
 
             with database.transaction() as connection:
-                connection.execute(table.insert(), look)
+                connection.execute(table.insert(), row)
 
 
-def read_looks(cache: Path, fingerprint: str) -> list[dict[str, Any]]:
-    """The looks that this machine knows of, as the fields of an opening."""
+def read_sealed_predictions(cache: Path, fingerprint: str) -> list[dict[str, Any]]:
+    """The predictions that this machine knows of, as the fields of an opening."""
     path = _file(cache, fingerprint)
     if not path.exists():
         return []
@@ -78,4 +78,4 @@ def name_user() -> str:
 
 
 def _file(cache: Path, fingerprint: str) -> Path:
-    return cache / LOOKS / f"{fingerprint.removeprefix('sha256:')}.jsonl"
+    return cache / FOLDER / f"{fingerprint.removeprefix('sha256:')}.jsonl"

@@ -6,20 +6,20 @@ import pytest
 
 from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import preparation as devices
-from workers.objective.material import Material
+from workers.objective.study_data import StudyData
 from workers.training.early_stopping import train_together
 
 
-def make_material(schedule: str, **model: object) -> Material:
+def make_study_data(schedule: str, **model: object) -> StudyData:
     """One without features or images."""
-    material = Material.__new__(Material)
-    material._spec = StudySpec(
+    study_data = StudyData.__new__(StudyData)
+    study_data._spec = StudySpec(
         study=StudySection(name="x"),
         model=ModelSection.model_validate(model),
         training=TrainingSection(threads=3),
     )
-    material.schedule = schedule  # type: ignore[assignment]
-    return material
+    study_data.schedule = schedule  # type: ignore[assignment]
+    return study_data
 
 
 @pytest.mark.parametrize("stacks", [True, False])
@@ -28,10 +28,10 @@ def test_folds_on_features_in_lockstep_are_trained_together_where_the_device_sta
 ) -> None:
     monkeypatch.setattr(devices, "stacks_folds", lambda: stacks)
     monkeypatch.setattr(devices, "count_at_once", lambda: 2)
-    material = make_material("lockstep")
-    assert material.train_together is (train_together if stacks else None)
-    assert material.folds_at_once == (3 if stacks else 2)
-    assert make_material("sequential").train_together is None
-    on_images = make_material("lockstep", kind="lenet")
+    study_data = make_study_data("lockstep")
+    assert study_data.train_together is (train_together if stacks else None)
+    assert study_data.folds_at_once == (3 if stacks else 2)
+    assert make_study_data("sequential").train_together is None
+    on_images = make_study_data("lockstep", kind="lenet")
     assert not on_images._spec.uses_features
     assert (on_images.train_together, on_images.folds_at_once) == (None, 1)

@@ -57,7 +57,7 @@ class Trained:
     scale_pixels: Callable[[Tensor], Tensor] | None = None
 
 
-class Material:
+class StudyData:
     """Features or images of a study, its folds and their trainers.
 
     Args:
