@@ -96,7 +96,9 @@ def from_table(
     Raises:
         DataError: the file cannot be read as `orch data import` would, or has fewer groups than folds.
     """
-    from orchestrator.importing.labels import read_groups, read_labels, read_split, read_table
+    from orchestrator.importing.reading.groups import read_groups
+    from orchestrator.importing.reading.labels import read_labels, read_split
+    from orchestrator.importing.reading.tables import read_table
     from storage.data.datasets import number_groups
 
     table = read_table(path)

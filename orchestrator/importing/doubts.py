@@ -10,7 +10,7 @@ import numpy as np
 
 from orchestrator.importing.grey_values import doubt_grey_values
 from orchestrator.importing.image_files import ImageFacts
-from orchestrator.importing.labels import Table
+from orchestrator.importing.reading.tables import Table
 from storage.data.patients import find_patient_columns
 from storage.wording import name_few, say_count
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.importing.choices import Choices
-from orchestrator.importing.class_folders import read_class_folders
 from orchestrator.importing.doubts import describe_doubts, describe_side
 from orchestrator.importing.grey_values import describe_grey_values
-from orchestrator.importing.image_files import ImageFacts, inspect_images, match_images
-from orchestrator.importing.labels import Labels, Table, read_groups, read_labels, read_split, read_table
+from orchestrator.importing.image_files import ImageFacts, inspect_images
+from orchestrator.importing.reading.classes import Labels
+from orchestrator.importing.reading.labels import ignore
+from orchestrator.importing.reading.tables import Table
+from orchestrator.importing.rows import read_rows
 from storage.data.datasets import (
     COLUMNS,
     MANIFEST,
@@ -30,7 +32,6 @@ from storage.data.datasets import (
     load_dataset,
     number_groups,
 )
-from storage.data.dicom import group_by_patient
 from storage.data.folders import write_columns, write_lines, write_whole
 from storage.data.splitting import check_sides, split_holdout
 from storage.errors import DataError
@@ -60,24 +61,29 @@ class Rows:
 
 def import_dataset(
     images: Path,
-    labels: Path | None,
+    labels: Path | Sequence[Path] | None,
     out: Path,
     choices: Choices | None = None,
     *,
+    preset: str | None = None,
     cache: Path | None = None,
     database: Database | None = None,
     report: Report | None = None,
+    note: Callable[[str], None] = ignore,
 ) -> Dataset:
     """Check images and labels, split them, and write the dataset folder `out`, whole or not at all.
 
     Args:
         images: the folder of JPEG and PNG files; subfolders are searched.
-        labels: the CSV file; None where the images are in class folders, whose names are then the classes.
+        labels: the table, or several with equal columns; None where the images are in class folders, whose names are then
+            the classes, or where their names say what they show.
         out: the folder to make.
         choices: which columns mean what; the defaults when left out.
+        preset: a published collection, whose conventions count where the choices say nothing.
         cache: the cache folder of this machine, where sealed images are known by their hash.
         database: the study database, where they are known too.
         report: called with (images done, all images).
+        note: told what was taken for what, and what was left out.
 
     Raises:
         DataError: anything wrong with the input; names the file or the line.
@@ -85,19 +91,15 @@ def import_dataset(
     choices = choices or Choices()
     _check_choices(choices)
     _check_free(out)
-    table = read_table(labels) if labels else read_class_folders(images)
-    paths = match_images(table, choices.filename_column, images)
-    excluded = [choices.filename_column, *choices.group_columns, choices.split_column or ""]
-    read = read_labels(table, targets=choices.targets, class_column=choices.class_column, excluded=excluded)
-    groups = read_groups(table, choices.group_columns) if choices.group_columns else None
-    if choices.group_dicom:
-        groups = group_by_patient([images / path for path in paths])
-    sides = read_split(table, choices.split_column) if choices.split_column else None
-    facts = inspect_images(images, paths, report)
-    rows = _order_rows(table, paths, facts, read, groups)
-    held = _choose_holdout(rows, sides, choices)
+    tables = [labels] if isinstance(labels, Path) else list(labels or ())
+    read = read_rows(images, tables, choices, preset, note)
+    facts = inspect_images(images, read.paths, report)
+    rows = _order_rows(read.table, read.paths, facts, read.labels, read.groups)
+    held = _choose_holdout(rows, read.sides, read.choices)
     check_sides(rows.groups, [np.flatnonzero(held), np.flatnonzero(~held)])
-    return _write(images, out, rows, read, held, choices, sides, cache, database)
+    return _write(
+        images, out, rows, read.labels, held, read.choices, read.sides, read.left_out, cache, database
+    )
 
 
 def _check_choices(choices: Choices) -> None:
@@ -108,6 +110,8 @@ def _check_choices(choices: Choices) -> None:
         )
     if choices.group_dicom and choices.group_columns:
         raise DataError("--group and --group-dicom were both given.", next_step="Give one of them.")
+    if choices.group_pattern and (choices.group_dicom or choices.group_columns):
+        raise DataError("--group-pattern and another group were given.", next_step="Give one of them.")
     if not 0 <= choices.seed < 2**32:
         raise DataError(f"--seed {choices.seed} is not between 0 and {2**32 - 1}.")
 
@@ -148,7 +152,7 @@ def _order_rows(
                 )
                 + ".",
                 why="A copy under another patient would carry an image across the split.",
-                next_step="Remove the copies, or mend the group column.",
+                next_step="Remove the copies, or correct the group column.",
             )
     # Without groups, copies of an image share a group, so that they are never on both sides.
     keys: list[Any] = list(groups) if groups is not None else [fact.sha256 for fact in facts]
@@ -183,14 +187,18 @@ def _choose_holdout(rows: Rows, sides: Sequence[str] | None, choices: Choices) -
             for group in torn
         ]
         raise DataError(
-            f"The split column {choices.split_column!r} puts {len(torn)} groups on both sides, test and train/valid; "
+            f"{_name_split(choices)} puts {len(torn)} groups on both sides, test and train/valid; "
             f"images of one group: {name_few(named)}.",
             why="Patients of the hold-out would be trained on.",
-            next_step="Mend the column, or let orch split with --holdout 0.15.",
+            next_step="Correct the split, or let orch split with --holdout 0.15.",
         )
     if held.all():
-        raise DataError(f"The split column {choices.split_column!r} has only test rows: nothing to train on.")
+        raise DataError(f"{_name_split(choices)} has only test rows: nothing to train on.")
     return held
+
+
+def _name_split(choices: Choices) -> str:
+    return f"The split column {choices.split_column!r}" if choices.split_column else "The published split"
 
 
 def _write(
@@ -201,6 +209,7 @@ def _write(
     held: np.ndarray,
     choices: Choices,
     sides: Sequence[str] | None,
+    left_out: str,
     cache: Path | None,
     database: Database | None,
 ) -> Dataset:
@@ -230,18 +239,20 @@ def _write(
         "fingerprint": fingerprint,
         "holdout_digest": digests[1],
         "targets": list(labels.targets),
-        "grouped": bool(choices.group_columns) or choices.group_dicom,
+        "grouped": choices.grouped,
         "choices": {
             "group_columns": list(choices.group_columns),
             "group_dicom": choices.group_dicom,
             "split_column": choices.split_column,
             "holdout": None if sides is not None else choices.holdout,
             "seed": choices.seed,
+            **({"not_patient": list(choices.not_patient)} if choices.not_patient else {}),
         },
         "summary": summary,
         "warnings": describe_doubts(
             rows.table, labels.targets, rows.labels, rows.groups, held, rows.facts, choices
         )
+        + ([left_out] if left_out else [])
         + [
             f"{len(found)} of the development images are sealed in the hold-out of another data set ({name[:19]}..): "
             "that hold-out can no longer judge a model trained here."

@@ -28,11 +28,13 @@ class Images:
     files: tuple[Path, ...]
     digests: tuple[str, ...]
     labels: dict[str, list[float | None]]
+    remarks: tuple[str, ...] = ()
+    """What was left out, and which images have no row, one sentence each."""
 
     def first(self, count: int) -> Images:
         """The first few of them."""
         labels = {target: cells[:count] for target, cells in self.labels.items()}
-        return Images(self.names[:count], self.files[:count], self.digests[:count], labels)
+        return Images(self.names[:count], self.files[:count], self.digests[:count], labels, self.remarks)
 
 
 def find_images(source: Path, labels: Path | None, filename_column: str, targets: Sequence[str]) -> Images:
@@ -47,7 +49,7 @@ def find_images(source: Path, labels: Path | None, filename_column: str, targets
     Raises:
         DataError: there is no image, or the labels file cannot be used.
     """
-    from orchestrator.importing.image_files import list_images
+    from orchestrator.importing.scanning import scan_folder
     from storage.data.datasets import MANIFEST, load_dataset, read_columns
     from storage.files.writing import hash_file
 
@@ -62,13 +64,19 @@ def find_images(source: Path, labels: Path | None, filename_column: str, targets
             if target in dataset.targets
         }
         return Images(names, dataset.files, dataset.sha256, known)
+    remarks: list[str] = []
     if source.is_file():
         found, folder = [source.name], source.parent
     else:
-        found, folder = sorted(list_images(source).values()), source
+        scan = scan_folder(source)
+        found, folder = sorted(scan.images.values()), source
+        remarks += filter(None, [scan.say_left_out()])
     files = tuple(folder / name for name in found)
-    known = _read_labels(labels, filename_column, found, targets) if labels is not None else {}
-    return Images(tuple(found), files, tuple(hash_file(file) for file in files), known)
+    known = {}
+    if labels is not None:
+        known, said = _read_labels(labels, filename_column, found, folder, targets)
+        remarks += said
+    return Images(tuple(found), files, tuple(hash_file(file) for file in files), known, tuple(remarks))
 
 
 def predict_images(
@@ -259,30 +267,45 @@ def _known(values: Sequence[float]) -> list[float | None]:
 
 
 def _read_labels(
-    path: Path, filename_column: str, names: Sequence[str], targets: Sequence[str]
-) -> dict[str, list[float | None]]:
-    """Label cells by target, from columns of the target's name, or `column=value` from a column of classes."""
-    from orchestrator.importing.labels import VALUES, read_table
+    path: Path, filename_column: str, names: Sequence[str], folder: Path, targets: Sequence[str]
+) -> tuple[dict[str, list[float | None]], list[str]]:
+    """Label cells by target, from columns of the target's name, or `column=value` from a column of classes; and remarks.
+
+    Rows are matched to images as the import matches them.
+    """
+    from orchestrator.importing.matching import find_rows_of
+    from orchestrator.importing.reading.cells import Rules, read_cells
+    from orchestrator.importing.reading.tables import read_table
+    from storage.data.patients import clean, is_no_patient
+    from storage.wording import name_few
 
     table = read_table(path)
-    row_of = {}
-    for row, cell in enumerate(table.column(filename_column, option="--filename-column")):
-        row_of[cell] = row_of[Path(cell).name] = row
-    rows = [row_of.get(name, row_of.get(Path(name).name)) for name in names]
+    rows = find_rows_of(table, filename_column, names, folder)
     known: dict[str, list[float | None]] = {}
     for target in targets:
         column, _, value = target.partition("=")
         if target in table.columns:
             cells = table.column(target, option="--targets")
-            read = [None if row is None else VALUES.get(cells[row]) for row in rows]
+            reading = read_cells(cells, Rules())
+            wrong = sorted({row for row in rows if row is not None} & {*reading.wrong, *reading.uncertain})
+            if wrong:
+                raise DataError(
+                    f"{path} {table.name_lines(wrong)}: label {target!r} is {cells[wrong[0]]!r}, not 0, 1 or blank.",
+                    next_step="Correct it, or leave it blank.",
+                )
+            known[target] = _known([float("nan") if row is None else reading.values[row] for row in rows])
         elif value and column in table.columns:
             cells = table.column(column, option="--targets")
-            read = [None if row is None or not cells[row] else float(cells[row] == value) for row in rows]
-        else:
-            continue
-        known[target] = [None if cell is None or cell != cell else int(cell) for cell in read]
+            known[target] = [
+                None if row is None or is_no_patient(cells[row]) else int(clean(cells[row]) == clean(value))
+                for row in rows
+            ]
     if not known:
         raise DataError(
             f"{path} labels none of {', '.join(targets)}.", why=f"Its columns are {', '.join(table.columns)}."
         )
-    return known
+    alone = [name for name, row in zip(names, rows, strict=True) if row is None]
+    remarks = (
+        [f"{say_count(len(alone), 'image')} without a row in {path}: {name_few(alone, 3)}."] if alone else []
+    )
+    return known, remarks

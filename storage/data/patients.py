@@ -140,18 +140,20 @@ NO_PATIENT = frozenset(
 ROWS_PER_PATIENT = 50
 
 
+def clean(cell: str) -> str:
+    """A cell without differences that are not seen or not meant: width, invisible characters, case, repeated blanks."""
+    text = unicodedata.normalize("NFKC", cell)
+    seen = (one for one in text if one.isspace() or unicodedata.category(one) not in ("Cf", "Cc"))
+    return " ".join("".join(seen).casefold().split())
+
+
 def patient_key(cell: str) -> str:
     """The form in which two spellings of one patient are equal.
 
-    Compatible Unicode forms, case, invisible characters and blanks do not count; a number is a number (`17`, `17.0`,
-    `00017`), also at the end of a name (`P017`, `p-17`).
+    What `clean` sets aside does not count; a number is a number (`17`, `17.0`, `00017`), also at the end of a name
+    (`P017`, `p-17`).
     """
-    text = "".join(
-        character
-        for character in unicodedata.normalize("NFKC", cell)
-        if unicodedata.category(character) not in ("Cf", "Cc") or character in "\t\n"
-    )
-    text = " ".join(text.casefold().split())
+    text = clean(cell)
     if number := re.fullmatch(r"\+?(\d+)(?:[.,]0*)?", text):
         return number[1].lstrip("0") or "0"
     if named := re.fullmatch(r"([^\W\d_]+(?:[\s_-]+[^\W\d_]+)*)[\s_-]*(\d+)(?:[.,]0+)?", text):

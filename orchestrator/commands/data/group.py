@@ -177,7 +177,7 @@ def _ask_for_group(labels: Path) -> None:
     The audit would refuse every study, and what is sealed by mistake stands in the way of the next import.
     """
     from orchestrator.importing.doubts import likely_groups
-    from orchestrator.importing.labels import read_table
+    from orchestrator.importing.reading.tables import read_table
     from storage.errors import UsageError
 
     table = read_table(labels)

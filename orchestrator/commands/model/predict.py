@@ -76,6 +76,8 @@ def predict(
     names, scale, threads = _describe_model(path, targets, pixels)
     repeats = read_repeats(path, tta, tta_by, say=console.say)
     images = prediction_tables.find_images(source, labels, filename_column, names)
+    for remark in images.remarks:
+        console.warn(remark)
     with database_if_any(storage) as database:
         prediction_tables.notice_sealed(
             path, images, database, cache_folder(), console.say, agree=_agree_to_open
@@ -131,6 +133,8 @@ def explain(
     if target and target not in names:
         raise UsageError(f"The model has no label {target!r}; it has {', '.join(names)}.")
     images = prediction_tables.find_images(source, None, "filename", names)
+    for remark in images.remarks:
+        console.warn(remark)
     images = images.first(limit)
     with database_if_any(storage) as database:
         prediction_tables.notice_sealed(

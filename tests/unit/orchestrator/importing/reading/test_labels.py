@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.importing.labels import Labels, Table, read_groups, read_labels, read_split, read_table
+from orchestrator.importing.reading.classes import Labels
+from orchestrator.importing.reading.groups import read_groups
+from orchestrator.importing.reading.labels import read_labels, read_split
+from orchestrator.importing.reading.tables import Table, read_table
 from storage.errors import DataError
 
 

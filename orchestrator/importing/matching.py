@@ -1,0 +1,206 @@
+"""Which image a file name in a table means. The import and `orch model predict --labels` match through this module."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from orchestrator.importing.reading.tables import Table
+from storage.data.images import FORMAT_NAMES
+from storage.errors import DataError
+from storage.wording import name_few
+
+
+class Finder:
+    """Finds images by the names that tables write.
+
+    A name means the image at that path in the folder; else, where only one image fits, the image whose path ends with it,
+    or does so but for the case of its suffix or a suffix that the table leaves out. A path in the table may begin above the
+    folder. A path never means an image in another folder that only has the same bare name.
+    """
+
+    def __init__(self, images: Iterable[str], folder: Path) -> None:
+        """Take the images of a folder: their paths in it, in Unicode's form NFC."""
+        self.images = set(images)
+        self._above = [whole.as_posix() for whole in (folder.absolute(), folder.resolve())]
+        self._by_end: dict[str, list[str]] = defaultdict(list)
+        for image in sorted(self.images):
+            for name in dict.fromkeys((image, _lower_suffix(image), _without_suffix(image))):
+                self._by_end[PurePosixPath(name).name].append(image)
+
+    def find(self, name: str) -> list[str]:
+        """The images that a name may mean: none, one, or several where it is ambiguous."""
+        path = self._as_listed(name)
+        if path in self.images:
+            return [path]
+        for form in (str, _lower_suffix, _without_suffix):
+            wanted = _lower_suffix(path) if form is _lower_suffix else path
+            found = [
+                image
+                for image in self._by_end.get(PurePosixPath(wanted).name, ())
+                if f"/{form(image)}".endswith(f"/{wanted}") or self._begins_above(form(image), wanted)
+            ]
+            if found:
+                # An image at exactly this path is meant before those in subfolders.
+                return [image for image in found if form(image) == wanted] or found
+        return []
+
+    def _begins_above(self, image: str, wanted: str) -> bool:
+        """Whether a path in the table begins above the folder and leads to this image: data/train/1.png in data/train."""
+        return "/" in wanted and any(f"{above}/{image}".endswith(f"/{wanted}") for above in self._above)
+
+    def _as_listed(self, name: str) -> str:
+        """A name of the table with forward slashes, relative to the folder where it can be."""
+        path = unicodedata.normalize("NFC", name)
+        if Path(path).is_absolute():
+            for above in self._above:
+                if path.startswith(f"{above}/"):
+                    return path.removeprefix(f"{above}/")
+            return path
+        path = PureWindowsPath(path).as_posix() if "\\" in path else path
+        while path.startswith("./"):
+            path = path[2:]
+        return path
+
+
+def shared_root(names: Sequence[str]) -> str:
+    """The folder, with its slash, in which all names of a table stand, where their paths go on below it; else nothing."""
+    parts = [name.replace("\\", "/").split("/")[:-1] for name in names]
+    if (
+        not parts
+        or len(names) < 2
+        or any(len(some) < 2 for some in parts)
+        or any(not some[0] for some in parts)
+    ):
+        return ""
+    first = parts[0][0]
+    return f"{first}/" if all(some[0] == first for some in parts) else ""
+
+
+def match_rows(
+    table: Table,
+    filename_column: str,
+    images: dict[str, str],
+    folder: Path,
+    *,
+    several_rows: bool = False,
+    only_labelled: bool = False,
+) -> list[str]:
+    """Find the image of every row of the labels file.
+
+    Args:
+        table: the labels file.
+        filename_column: its column of file names.
+        images: name in NFC -> path in the folder, from `image_files.scan_folder`.
+        folder: the folder of images.
+        several_rows: whether an image may have several rows.
+        only_labelled: whether images without a row are left out.
+
+    Returns:
+        The path of each row's image, relative to `folder`.
+
+    Raises:
+        DataError: a row without image, an image without row, a blank, ambiguous or repeated file name.
+    """
+    names = table.column(filename_column, option="--filename-column")
+    blank = [row for row, name in enumerate(names) if not name]
+    if blank:
+        raise DataError(
+            f"{table.path} {table.name_lines(blank)}: no file name in column {filename_column!r}.",
+            next_step="Fill the name in, or remove the line.",
+        )
+    finder = Finder(images, folder)
+    if not any(finder.find(name) for name in names[:20]) and (root := shared_root(names)):
+        # The collection's own name for the folder, which has another name here.
+        names = [name.replace("\\", "/").removeprefix(root) for name in names]
+    found: dict[str, list[str]] = {}
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    missing = []
+    for row, name in enumerate(names):
+        if name not in found:
+            found[name] = finder.find(name)
+        candidates = found[name]
+        if len(candidates) > 1:
+            raise DataError(
+                f"{table.path} line {table.lines[row]}: {name} is the name of {len(candidates)} images "
+                f"({name_few(candidates)}).",
+                next_step="Write the subfolder before the name.",
+            )
+        if candidates:
+            rows_of[candidates[0]].append(row)
+        else:
+            missing.append(row)
+    if missing:
+        raise _no_image(table, names, missing, images, folder)
+    repeated = [(image, rows) for image, rows in rows_of.items() if len(rows) > 1]
+    if repeated and not several_rows:
+        raise DataError(
+            f"{table.path} has {len(repeated)} file names twice: "
+            + name_few(f"{image} ({table.name_lines(rows)})" for image, rows in repeated)
+            + ".",
+            next_step="Keep one line for each image; or merge the rows of an image with --merge-rows any, majority or all.",
+        )
+    unlabelled = [image for image in images if image not in rows_of]
+    if unlabelled and not only_labelled:
+        raise DataError(
+            f"{len(unlabelled)} images in {folder} have no row in {table.path}: {name_few(unlabelled)}.",
+            next_step="Add their rows (blank labels mean not assessed), leave these images out with --only-labelled, or take "
+            "them out of the folder.",
+        )
+    return [images[found[name][0]] for name in names]
+
+
+def find_rows_of(table: Table, filename_column: str, images: Sequence[str], folder: Path) -> list[int | None]:
+    """The row of a labels file for each image; None where it has none. Rows of other images do not matter.
+
+    Raises:
+        DataError: a row may mean several images, or an image has several rows.
+    """
+    names = table.column(filename_column, option="--filename-column")
+    listed = {unicodedata.normalize("NFC", image): place for place, image in enumerate(images)}
+    finder = Finder(listed, folder)
+    rows: list[int | None] = [None] * len(images)
+    for row, name in enumerate(names):
+        found = finder.find(name) if name else []
+        if len(found) > 1:
+            raise DataError(
+                f"{table.path} line {table.lines[row]}: {name} is the name of {len(found)} images ({name_few(found)}).",
+                next_step="Write the subfolder before the name.",
+            )
+        for image in found:
+            first = rows[listed[image]]
+            if first is not None:
+                raise DataError(
+                    f"{table.path} has file names twice: {image} ({table.name_lines([first, row])}).",
+                    next_step="Keep one line for each image.",
+                )
+            rows[listed[image]] = row
+    return rows
+
+
+def _lower_suffix(path: str) -> str:
+    stem, dot, suffix = path.rpartition(".")
+    return f"{stem}.{suffix.lower()}" if dot and "/" not in suffix else path
+
+
+def _without_suffix(path: str) -> str:
+    stem, dot, suffix = path.rpartition(".")
+    return stem if dot and stem and "/" not in suffix else path
+
+
+def _no_image(
+    table: Table, names: Sequence[str], missing: Sequence[int], images: dict[str, str], folder: Path
+) -> DataError:
+    first = names[missing[0]]
+    near = difflib.get_close_matches(first, list(images), n=1, cutoff=0.8)
+    listed = name_few(f"{names[row]} (line {table.lines[row]})" for row in missing)
+    return DataError(
+        f"{len(missing)} rows of {table.path} have no image in {folder}: {listed}.",
+        why=f"Is {near[0]} meant?"
+        if near
+        else f"The file is missing, has another suffix, or is no {FORMAT_NAMES} file.",
+        next_step="Bring the images, correct the names, or remove the rows.",
+    )

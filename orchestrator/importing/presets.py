@@ -1,0 +1,262 @@
+"""Published collections as tables of column rules: which column means what, and what the words in it mean.
+
+A preset is data. Everything in it can be said with options of `orch data import`, too, and an option that is given counts
+before the preset. Of several names for a column the first that the table has counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.importing.choices import Choices
+from orchestrator.importing.reading.cells import Rules
+from storage.errors import DataError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The conventions of one collection.
+
+    Attributes:
+        title: what the collection is called.
+        filename, group, classes, split, reader: names of columns, the likeliest first.
+        tables: files beside the labels file that go on with it.
+        joins: files beside the labels file to join: a pattern of their name, and the column.
+        lists: files of a published split beside the labels file or the images: side, name.
+        class_folders: whether classes are folders.
+        others: fields of `Choices` and `Rules` that are the same for every table of the collection.
+        number: a column that holds a number to predict, which orch does not learn yet.
+        note: what a user should know.
+    """
+
+    title: str
+    filename: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()
+    reader: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    joins: tuple[tuple[str, str], ...] = ()
+    lists: tuple[tuple[str, str], ...] = ()
+    class_folders: bool = False
+    choices: tuple[tuple[str, object], ...] = ()
+    rules: tuple[tuple[str, object], ...] = ()
+    number: tuple[str, ...] = ()
+    note: str = ""
+
+
+VALID_IS_TEST = (("valid", "test"),)
+UNCERTAIN_NOTE = "-1 (uncertain) and blank (not mentioned) are taken as not assessed; --uncertain and --blank say otherwise."
+
+PRESETS: dict[str, Preset] = {
+    "nih": Preset(
+        title="NIH ChestX-ray14",
+        filename=("Image Index",),
+        classes=("Finding Labels",),
+        group=("Patient ID",),
+        lists=(("train", "train_val_list.txt"), ("test", "test_list.txt")),
+        rules=(("separator", "|"), ("no_finding", ("no finding",))),
+    ),
+    "chexpert": Preset(
+        title="CheXpert",
+        filename=("Path",),
+        tables=("valid.csv",),
+        choices=(
+            ("group_pattern", r"(patient\d+)"),
+            ("split_pattern", r"(?:^|/)(train|valid|test)/"),
+            ("split_words", VALID_IS_TEST),
+        ),
+        rules=(("uncertain", "blank"),),
+        note=UNCERTAIN_NOTE + " The published validation part is the hold-out.",
+    ),
+    "mimic": Preset(
+        title="MIMIC-CXR-JPG",
+        filename=("dicom_id",),
+        group=("subject_id",),
+        split=("split",),
+        joins=(("*-metadata.csv*", "study_id"), ("*-split.csv*", "dicom_id")),
+        rules=(("uncertain", "blank"),),
+        note=UNCERTAIN_NOTE,
+    ),
+    "vindr": Preset(
+        title="VinDr-CXR, VinDr-PCXR",
+        filename=("image_id",),
+        classes=("class_name",),
+        reader=("rad_id", "rad_ID"),
+        choices=(("merge_rows", "majority"),),
+        rules=(("separator", ""), ("no_finding", ("no finding",))),
+        note="A finding counts where more than half of the readers of an image named it; --merge-rows any takes each.",
+    ),
+    "rsna": Preset(
+        title="RSNA pneumonia detection",
+        filename=("patientId",),
+        targets=("Target",),
+        group=("patientId",),
+        choices=(("merge_rows", "any"),),
+    ),
+    "padchest": Preset(
+        title="PadChest",
+        filename=("ImageID",),
+        classes=("Labels",),
+        group=("PatientID",),
+        rules=(("no_finding", ("normal",)), ("undecided", ("exclude", "suboptimal study", "unchanged"))),
+    ),
+    "mura": Preset(
+        title="MURA",
+        filename=("column 1",),
+        targets=("abnormal",),
+        tables=("valid_image_paths.csv",),
+        choices=(
+            ("class_pattern", r"study\d+_(positive|negative)"),
+            ("group_pattern", r"(patient\d+)"),
+            ("split_pattern", r"(?:^|/)(train|valid|test)/"),
+            ("split_words", VALID_IS_TEST),
+        ),
+        note="The published validation part is the hold-out.",
+    ),
+    "ham10000": Preset(
+        title="HAM10000",
+        filename=("image_id",),
+        classes=("dx",),
+        group=("lesion_id",),
+        rules=(("separator", ""),),
+    ),
+    "isic": Preset(
+        title="ISIC challenges",
+        filename=("image", "image_name", "isic_id", "image_id"),
+        targets=("target",),
+        group=("patient_id", "lesion_id"),
+        joins=(("*[Mm]etadata*.csv", "image"),),
+        choices=(("unknown_is_own", True),),
+    ),
+    "kermany": Preset(
+        title="Chest X-rays of Kermany et al.",
+        class_folders=True,
+        choices=(("group_pattern", r"(person\d+_(?:virus|bacteria))|((?:NORMAL2-)?IM-\d+)"),),
+        note="Persons with a virus and with bacteria are numbered apart in this collection, and taken as different persons.",
+    ),
+    "boneage": Preset(
+        title="RSNA bone age",
+        filename=("id", "Case ID", "Image ID"),
+        number=("boneage", "Bone Age (months)"),
+    ),
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of this name.
+
+    Raises:
+        DataError: there is none.
+    """
+    if name not in PRESETS:
+        raise DataError(f"There is no preset {name!r}.", next_step=f"There are {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def find_tables(preset: Preset, labels: Sequence[Path]) -> list[Path]:
+    """The labels files, and those of the collection that lie beside the first and go on with it."""
+    beside = [labels[0].parent / name for name in preset.tables] if labels else []
+    return [*labels, *(path for path in beside if path.is_file() and path not in labels)]
+
+
+def find_joins(preset: Preset, labels: Sequence[Path]) -> tuple[tuple[Path, str], ...]:
+    """The tables of the collection to join that lie beside the first labels file."""
+    found = []
+    for pattern, on in preset.joins:
+        beside = (
+            sorted(path for path in labels[0].parent.glob(pattern) if path not in labels) if labels else []
+        )
+        found += [(path, on) for path in beside[:1]]
+    return tuple(found)
+
+
+def apply_preset(
+    preset: Preset,
+    choices: Choices,
+    columns: Sequence[str],
+    places: Sequence[Path],
+    note: Callable[[str], None],
+) -> Choices:
+    """Fill in what the user did not say.
+
+    Args:
+        preset: the conventions.
+        choices: what the user said.
+        columns: those of the table.
+        places: the folders in which the lists of a published split may lie.
+        note: told what a user should know.
+
+    Raises:
+        DataError: the table has none of the columns that name the images of this collection, or what it teaches is a number.
+    """
+    default = Choices()
+
+    def first(names: Sequence[str]) -> str | None:
+        return next((name for name in names if name in columns), None)
+
+    number = first(preset.number)
+    if number and not choices.targets and not choices.class_column:
+        raise DataError(
+            f"{preset.title} teaches a number ({number!r}), and orch cannot learn numbers yet: it learns labels that are yes "
+            "or no, and classes.",
+            why="Read as classes, neighbouring numbers would be as different as distant ones.",
+            next_step="Name labels of its table with --targets, or make classes of the number, such as "
+            "18 years and older, in a column of your own.",
+        )
+    filled: dict[str, object] = {}
+    filename = first(preset.filename)
+    if filename is None and preset.filename and len(columns) > 1:
+        raise DataError(
+            f"The labels file has no column {' or '.join(map(repr, preset.filename))}, so it is no table of {preset.title}.",
+            why=f"Its columns are {', '.join(columns)}.",
+            next_step="Give the table as it was published, or name its columns with options and leave --preset out.",
+        )
+    if filename and choices.filename_column == default.filename_column:
+        filled["filename_column"] = filename
+    if (group := first(preset.group)) and not choices.grouped:
+        filled["group_columns"] = (group,)
+    if not choices.targets and not choices.class_column:
+        if classes := first(preset.classes):
+            filled["class_column"] = classes
+        elif (target := first(preset.targets)) or (
+            preset.targets and "class_pattern" in dict(preset.choices)
+        ):
+            filled["targets"] = (target or preset.targets[0],)
+    lists = _find_lists(preset, places)
+    if not choices.splits and choices.holdout == default.holdout:
+        if split := first(preset.split):
+            filled["split_column"] = split
+        elif lists:
+            filled["split_lists"] = lists
+    if preset.lists and not lists and not choices.splits:
+        note(
+            f"the published split ({' and '.join(name for _, name in preset.lists)}) is not beside the labels file; orch splits."
+        )
+    if (reader := first(preset.reader)) and choices.reader_column is None:
+        filled["reader_column"] = reader
+    for name, value in preset.choices:
+        own_split = name.startswith("split") and (choices.splits or choices.holdout != default.holdout)
+        own_group = name == "group_pattern" and choices.grouped
+        if getattr(choices, name) == getattr(default, name) and not own_split and not own_group:
+            filled[name] = value
+    rules = {
+        name: value for name, value in preset.rules if getattr(choices.rules, name) == getattr(Rules(), name)
+    }
+    filled["rules"] = dataclasses.replace(choices.rules, **rules)  # type: ignore[arg-type]
+    if preset.note:
+        note(preset.note)
+    return dataclasses.replace(choices, **filled)  # type: ignore[arg-type]
+
+
+def _find_lists(preset: Preset, places: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
+    """The lists of a published split, where all of them lie in one folder."""
+    for place in places:
+        found = tuple((side, place / name) for side, name in preset.lists)
+        if found and all(path.is_file() for _, path in found):
+            return found
+    return ()

@@ -1,0 +1,79 @@
+"""Bring the columns of a second table in, by a column that both have."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from orchestrator.importing.reading.tables import Table
+from storage.errors import DataError
+from storage.wording import name_few, say_count
+
+
+def join_table(table: Table, other: Table, on: str, note: Callable[[str], None]) -> Table:
+    """Join two tables.
+
+    Each row of `table` takes the row of `other` with the same key. Where several rows of `other` have a key (the images of
+    a study), each makes a row of its own; then a key names one row of `table` only. Rows of `other` without a partner are
+    left out; rows of `table` without one are left out where `other` has several rows for a key, and else stay with blank cells.
+
+    Args:
+        table: labels.
+        other: what is looked up.
+        on: the column, or columns separated by commas; `here=there` where the tables name it differently.
+        note: told how many rows have no partner.
+
+    Raises:
+        DataError: a column is missing, no row has a partner, or a key stands in several rows of both tables.
+    """
+    pairs = [
+        (here.strip(), (there or here).strip())
+        for here, _, there in (one.partition("=") for one in on.split(","))
+    ]
+    left = list(zip(*(table.column(here, option="--on") for here, _ in pairs), strict=True))
+    right = list(zip(*(other.column(there, option="--on") for _, there in pairs), strict=True))
+    rows_of: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for row, key in enumerate(right):
+        rows_of[key].append(row)
+    several = max(map(len, rows_of.values())) > 1
+    if several and len(set(left)) < len(left):
+        twice = (
+            sorted({key for key in left if len(rows_of.get(key, ())) > 1 and left.count(key) > 1})
+            if len(left) < 10_000
+            else []
+        )
+        raise DataError(
+            f"{table.path} and {other.path} both have several rows for one {on}"
+            + (f": {name_few('/'.join(key) for key in twice)}." if twice else "."),
+            why="Which row belongs to which cannot be known.",
+            next_step="Join on more columns, --on a,b, or remove repeated rows.",
+        )
+    new = [
+        name
+        for name in other.columns
+        if name not in table.columns and name not in {there for _, there in pairs}
+    ]
+    places = [other.columns.index(name) for name in new]
+    rows, lines, alone = [], [], []
+    for row, key in enumerate(left):
+        partners = rows_of.get(key, [])
+        if not partners:
+            alone.append("/".join(key))
+        for partner in partners:
+            rows.append([*table.rows[row], *(other.rows[partner][place] for place in places)])
+            lines.append(table.lines[row])
+        if not partners and not several:
+            rows.append([*table.rows[row], *([""] * len(new))])
+            lines.append(table.lines[row])
+    if len(alone) == len(left):
+        raise DataError(
+            f"No row of {table.path} has a row with the same {on} in {other.path}.",
+            why=f"{on} is {name_few(alone, 2)} here and {name_few(('/'.join(key) for key in right), 2)} there.",
+            next_step="Is another column meant? --on HERE=THERE names it in both tables.",
+        )
+    if alone:
+        note(
+            f"{say_count(len(alone), 'row')} of {table.path} have no row in {other.path}"
+            f"{' and are left out' if several else ''}: {name_few(alone, 3)}."
+        )
+    return Table(table.path, (*table.columns, *new), rows, lines)

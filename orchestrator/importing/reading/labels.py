@@ -1,0 +1,208 @@
+"""The label columns of a table.
+
+A label column says yes, no or nothing (not assessed). One column of classes may stand in their place
+(`orchestrator.importing.reading.classes`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.importing.reading.cells import Reading, Rules, as_number, read_cells
+from orchestrator.importing.reading.classes import MOST_CLASSES, Labels, read_classes
+from orchestrator.importing.reading.tables import Table
+from storage.data.patients import clean, is_no_patient
+from storage.errors import DataError
+from storage.wording import name_few, say_count
+
+NO_LABELS = re.compile(
+    r"\b(age|sex|gender|male|female|follow ?up|fold|split|geschlecht|year|jahr|index|reader|rater)\b"
+)
+"""Names of columns that hold 0 and 1 and are no findings; --targets takes them all the same."""
+
+SIDES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("valid", "val", "validate", "validation", "dev"), "valid"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Words for the sides of a split."""
+
+
+def ignore(note: str) -> None:
+    """Say nothing: what `note` is where the caller does not want to know."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column of a table would be taken for.
+
+    `kind` is "labels", "coded" (a label in an unknown code), "classes", "numbers", "text" or "blank"; `taken` says
+    whether it is a label without being named; `reason` is for people.
+    """
+
+    name: str
+    kind: str
+    taken: bool
+    reason: str
+    reading: Reading
+
+
+def read_labels(
+    table: Table,
+    *,
+    targets: Sequence[str] | None,
+    class_column: str | None,
+    excluded: Sequence[str],
+    rules: Rules | None = None,
+    note: Callable[[str], None] = ignore,
+    rows_name_findings: bool = False,
+) -> Labels:
+    """Read the label columns.
+
+    Args:
+        table: the labels file.
+        targets: the columns to read, or with `class_column` the classes; None takes every column of yes, no and blank, or
+            else one column of words as classes.
+        class_column: one column whose values are classes, in place of `targets`.
+        excluded: columns that are no labels: file name, groups, split.
+        rules: how cells are to be taken.
+        note: told what was taken for what, and what was left out.
+        rows_name_findings: whether an image has several rows, each with a finding of its own.
+
+    Raises:
+        DataError: no label column, an unknown one, or a cell that is not 0, 1 or blank (names the line).
+    """
+    rules = rules or Rules()
+    if class_column is not None:
+        return read_classes(
+            table,
+            class_column,
+            option="--class-column",
+            rules=rules,
+            chosen=targets,
+            note=note,
+            as_findings=rows_name_findings,
+        )
+    chosen = _choose_columns(table, excluded, rules, note) if targets is None else list(targets)
+    if not chosen or len(set(chosen)) != len(chosen):
+        raise DataError("--targets names no column, or one twice.", next_step="Give --targets a,b,..")
+    if len(chosen) == 1:
+        column = describe_column(chosen[0], table.column(chosen[0], option="--targets"), rules)
+        if column.kind in ("classes", "text"):
+            return read_classes(table, chosen[0], option="--targets", rules=rules, note=note)
+    values = np.empty((len(table.rows), len(chosen)), dtype=np.float32)
+    for place, name in enumerate(chosen):
+        cells = table.column(name, option="--targets")
+        reading = read_cells(cells, rules)
+        if not reading.fits:
+            raise _wrong_label(table, name, cells, reading)
+        if reading.unknown:
+            note(
+                f"{say_count(reading.unknown, 'cell')} of {name!r} say NA, unknown or the like: not assessed."
+            )
+        values[:, place] = reading.values
+    return Labels(tuple(chosen), tuple(chosen), values, "flags")
+
+
+def read_split(table: Table, column: str) -> list[str]:
+    """The side of each row: train, valid or test.
+
+    Raises:
+        DataError: a missing column, or another value (names the line).
+    """
+    cells = [clean(cell) for cell in table.column(column, option="--split")]
+    wrong = [row for row, side in enumerate(cells) if side not in SIDES]
+    if wrong:
+        raise DataError(
+            f"{table.path} {table.name_lines(wrong)}: {cells[wrong[0]] or 'blank'!r} in the split column {column!r} "
+            "is not train, valid or test.",
+            why=f"{len(wrong)} rows have another value.",
+            next_step="Write train or valid for development and test for the hold-out.",
+        )
+    return [SIDES[cell] for cell in cells]
+
+
+def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
+    """What one column would be taken for, by its cells and its name."""
+    given = [cell for cell in cells if not is_no_patient(cell) or clean(cell) in ("-", "none")]
+    reading = read_cells(cells, rules)
+
+    def say(kind: str, reason: str, taken: bool = False) -> Column:
+        return Column(name, kind, taken, reason, reading)
+
+    if not reading.given:
+        return say("blank", "nothing in it")
+    different = {clean(cell) for cell in given}
+    numbers = {as_number(cell) for cell in different}
+    if not reading.wrong:
+        if NO_LABELS.search(re.sub(r"[\W_]+", " ", name.casefold())):
+            return say("labels", "yes and no, but its name says that it is no finding")
+        if reading.words and len(reading.kept) < 2:
+            return say("labels", "one and the same word throughout")
+        if reading.uncertain and not reading.kept:
+            return say("coded", "-1 throughout")
+        return say("labels", "yes and no", taken=True)
+    fitting = reading.given - len(reading.wrong)
+    if len(reading.kept) == 2 and (fitting >= reading.given / 2 or None in numbers):
+        # Leaving the column out in silence would lose a target to one slip of the hand.
+        return say("labels", "yes and no with other cells among them", taken=True)
+    if numbers == {1.0, 2.0}:
+        return say("coded", "1 and 2: which of them means yes?")
+    if None not in numbers:
+        return say("numbers", f"{len(numbers)} different numbers")
+    if numbers == {None} and 2 <= len(different) <= min(MOST_CLASSES, (len(given) + 1) // 2):
+        return say("classes", f"{len(different)} different words")
+    return say("text", f"{len(different)} different values" if numbers == {None} else "numbers and words")
+
+
+def _choose_columns(
+    table: Table, excluded: Sequence[str], rules: Rules, note: Callable[[str], None]
+) -> list[str]:
+    columns = [
+        describe_column(name, table.column(name, option="--targets"), rules)
+        for name in table.columns
+        if name not in excluded
+    ]
+    chosen = [column.name for column in columns if column.taken]
+    words = [column.name for column in columns if column.kind == "classes"]
+    if not chosen and len(words) == 1:
+        chosen = words
+    if not chosen:
+        coded = [column.name for column in columns if column.kind == "coded"]
+        raise DataError(
+            f"{table.path} has no label column: none holds only 0, 1 and blank.",
+            why=f"Its columns are {', '.join(table.columns)}.",
+            next_step=f"If {coded[0]!r} is a label, say which value means yes: --targets {coded[0]} --positive VALUE."
+            if coded
+            else "Name 0/1 columns with --targets a,b or a column of classes with --class-column NAME.",
+        )
+    left = [f"{one.name} ({one.reason})" for one in columns if one.name not in chosen and one.kind != "text"]
+    if left:
+        note(f"not taken as labels: {', '.join(left)}. --targets names the labels instead.")
+    return chosen
+
+
+def _wrong_label(table: Table, name: str, cells: Sequence[str], reading: Reading) -> DataError:
+    wrong = sorted(reading.wrong or reading.uncertain)
+    what = (
+        f"{table.path} {table.name_lines(wrong)}: label {name!r} is {cells[wrong[0]]!r}, not 0, 1 or blank."
+    )
+    if not reading.wrong:
+        return DataError(
+            what,
+            why="-1 usually means 'uncertain'.",
+            next_step="Choose --uncertain blank, positive or negative; or name the label columns with --targets a,b.",
+        )
+    values = sorted({clean(cell) for cell in cells if not is_no_patient(cell)})
+    pair = f"If {' and '.join(values)} mean no and yes, say which means yes: --positive {values[-1]}. "
+    return DataError(
+        what,
+        why=f"{len(wrong)} of {len(cells)} cells of that column are something else: "
+        f"{name_few(sorted({cells[row] for row in wrong}))}.",
+        next_step=(pair if len(values) == 2 else "")
+        + "Correct them; or name the label columns with --targets a,b, or a column of classes with --class-column NAME.",
+    )

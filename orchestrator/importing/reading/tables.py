@@ -1,0 +1,335 @@
+"""Tables as text, however they are stored: CSV of any separator, packed, from a spreadsheet or from parquet."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import gzip
+import io
+import re
+import unicodedata
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storage.errors import DataError, OrchError
+from storage.wording import name_few
+
+SEPARATORS = ("\t", ";", ",", "|")
+"""What may stand between cells; of two that fit equally the earlier counts, as decimal commas stand in tables with semicolons."""
+
+TRIED = 300
+UNNAMED = "column {}"
+"""What the columns of a table without a header are called, counted from 1."""
+
+TEXT_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+IMAGE_NAME = re.compile(r"[\\/]|\.(jpe?g|png|dcm|dicom|tiff?|bmp|webp)$", re.IGNORECASE)
+
+csv.field_size_limit(2**24)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text: `rows` of equal length, and the line of the file at which each begins."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: list[list[str]]
+    lines: list[int]
+
+    def column(self, name: str, *, option: str) -> list[str]:
+        """The cells of one column, without surrounding space; `option` says who asked for it.
+
+        Raises:
+            DataError: there is no such column; names the nearest.
+        """
+        if name not in self.columns:
+            near = difflib.get_close_matches(name, self.columns, n=1, cutoff=0.4)
+            raise DataError(
+                f"{self.path} has no column {name!r} (asked for by {option}).",
+                why=f"Its columns are {', '.join(self.columns)}.",
+                next_step=f"Did you mean {near[0]!r}?" if near else f"Name one of them with {option}.",
+            )
+        place = self.columns.index(name)
+        return [row[place] for row in self.rows]
+
+    def name_lines(self, rows: Sequence[int]) -> str:
+        """The line numbers of some rows, in words."""
+        return f"line{'s' if len(rows) > 1 else ''} {name_few(str(self.lines[row]) for row in rows)}"
+
+    def with_column(self, name: str, cells: Sequence[str]) -> Table:
+        """The same table with one column more."""
+        rows = [[*row, cell] for row, cell in zip(self.rows, cells, strict=True)]
+        return Table(self.path, (*self.columns, name), rows, self.lines)
+
+    def choose(self, rows: Sequence[int]) -> Table:
+        """The same table with some of its rows only."""
+        return Table(
+            self.path, self.columns, [self.rows[row] for row in rows], [self.lines[row] for row in rows]
+        )
+
+
+def read_table(path: Path, *, header: bool | None = None) -> Table:
+    """Read a table: CSV (commas, semicolons, tabs or bars; UTF-8, or UTF-16 with its mark), also .gz, .xlsx or .parquet.
+
+    Args:
+        path: the file.
+        header: whether its first row names the columns; None looks whether it is an image's name instead.
+
+    Raises:
+        DataError: the file is missing, empty, no table or in another encoding, or a row has another number of cells.
+        OrchError: the library for this kind of file is not installed.
+    """
+    content = _unpack(path, _read(path))
+    if content[:4] == b"PK\x03\x04":
+        records = _read_workbook(path, content)
+    elif content[:4] == b"PAR1":
+        records = _read_parquet(path, content)
+    else:
+        records = _split_records(path, _decode(path, content))
+    if not records:
+        raise DataError(
+            f"The labels file {path} is empty.",
+            next_step="It needs a header line and a line for each image: filename,patient_id,label..",
+        )
+    if header is None:
+        header = not any(IMAGE_NAME.search(cell) for cell in records[0][1][:1])
+    if header:
+        names, body = records[0][1], records[1:]
+    else:
+        names, body = [UNNAMED.format(place + 1) for place in range(len(records[0][1]))], records
+    # A blank header is the row index that pandas writes by default.
+    kept = [place for place, name in enumerate(names) if name]
+    columns = tuple(names[place] for place in kept)
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"The labels file {path} names column {twice[0]!r} twice.",
+            next_step="Rename or remove one of the two.",
+        )
+    if not body:
+        raise DataError(
+            f"The labels file {path} is empty: it has a header and no rows.",
+            next_step="It needs a line for each image.",
+        )
+    for line, cells in body:
+        if len(cells) != len(names):
+            raise DataError(
+                f"{path} line {line} has {len(cells)} cells, but the header has {len(names)}.",
+                why="A cell that holds the separator (comma, semicolon or tab) must stand in quotes.",
+                next_step="Correct that line.",
+            )
+    rows = [[cells[place] for place in kept] for _, cells in body]
+    return Table(path, columns, rows, [line for line, _ in body])
+
+
+def append_tables(tables: Sequence[Table]) -> Table:
+    """One table of several with the same columns, in any order.
+
+    Raises:
+        DataError: a table has other columns; names them.
+    """
+    first = tables[0]
+    rows, lines = list(first.rows), list(first.lines)
+    for table in tables[1:]:
+        differing = sorted(set(first.columns) ^ set(table.columns))
+        if differing:
+            raise DataError(
+                f"{table.path} and {first.path} have different columns: {name_few(differing)}.",
+                why="Tables that are given together are read as one.",
+                next_step="Give tables of equal columns, or bring columns in with --join TABLE --on COLUMN.",
+            )
+        places = [table.columns.index(name) for name in first.columns]
+        rows += [[row[place] for place in places] for row in table.rows]
+        lines += table.lines
+    return Table(first.path, first.columns, rows, lines)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        near = difflib.get_close_matches(
+            path.name, sorted(file.name for file in path.parent.glob("*.csv*")), n=1
+        )
+        raise DataError(
+            f"The labels file {path} cannot be read: {error.strerror}.",
+            next_step=f"Is {path.with_name(near[0])} meant?"
+            if near
+            else "Name the CSV file that has a line for each image.",
+        ) from error
+
+
+def _unpack(path: Path, content: bytes) -> bytes:
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"The labels file {path} cannot be unpacked: {error}.",
+            why="It is damaged or was only partly copied.",
+            next_step="Copy it again.",
+        ) from error
+
+
+def _decode(path: Path, content: bytes) -> str:
+    if content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise DataError(
+            f"The labels file {path} is a workbook of an old Excel (.xls).",
+            next_step="Save it as .xlsx or as 'CSV UTF-8'.",
+        )
+    encoding = next((name for mark, name in TEXT_MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"The labels file {path} is not text in UTF-8: {error.reason} at byte {error.start}.",
+            why="Spreadsheets save other encodings, or their own format, unless told.",
+            next_step="Save it as 'CSV UTF-8'.",
+        ) from error
+    if "\0" in text:
+        raise DataError(
+            f"The labels file {path} is not text in UTF-8: it holds zero bytes.",
+            why="It is UTF-16 without its mark, or no table at all.",
+            next_step="Save it as 'CSV UTF-8'.",
+        )
+    if re.match(r"\s*(\{|\[\s*[\[{])", text):
+        raise DataError(
+            f"{path} is JSON, not a table.",
+            why="Annotations in JSON (as those of COCO) name boxes and outlines; orch reads one row of labels for each image.",
+            next_step="Write a CSV with a file name and the labels of each image, and give that.",
+        )
+    return unicodedata.normalize("NFC", text)
+
+
+def _split_records(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    begin = 1
+    separator = None
+    if said := re.match(r"\"?sep=(.)\"?[ \t]*\r?\n", text, re.IGNORECASE):
+        # Excel's own way to say it.
+        separator, text, begin = said[1], text[said.end() :], 2
+    return _read_records(path, text, separator or find_separator(text), begin)
+
+
+def find_separator(text: str) -> str:
+    """The separator that gives every row the same number of cells, more than one; else the header's most frequent one."""
+    fitting: dict[str, int] = {}
+    for separator in SEPARATORS:
+        widths = set()
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        try:
+            for number, cells in enumerate(reader):
+                if any(cell.strip() for cell in cells):
+                    widths.add(len(cells))
+                if number >= TRIED or len(widths) > 1:
+                    break
+        except csv.Error:
+            continue
+        if len(widths) == 1 and max(widths) > 1:
+            fitting[separator] = max(widths)
+    if fitting:
+        return max(fitting, key=lambda separator: fitting[separator])
+    header = re.sub(r'"[^"]*"', "", text.lstrip().split("\n", 1)[0])
+    return max((",", ";", "\t"), key=header.count)
+
+
+def _read_records(path: Path, text: str, separator: str, begin: int) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    first = begin - 1
+    records = []
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                records.append((begin, stripped))
+            begin = first + reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{path} line {begin} is not CSV: {error}.",
+            why="A quotation mark is not closed, or the file is not a table.",
+            next_step="Correct that line.",
+        ) from error
+    return records
+
+
+def _read_workbook(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
+    if path.suffix.lower() not in (".xlsx", ".xlsm"):
+        raise DataError(
+            f"The labels file {path} is a packed archive, not a table.",
+            next_step="Unpack it, and give the table in it; or save a spreadsheet as .xlsx.",
+        )
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise OrchError(
+            f"{path} is an Excel workbook, and openpyxl, which reads it, is not installed.",
+            next_step="Install orch with its extra `excel`, or save the sheet as 'CSV UTF-8'.",
+        ) from error
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
+        filled = [
+            [
+                (line, [_as_text(cell) for cell in row])
+                for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
+                if any(cell is not None for cell in row)
+            ]
+            for sheet in sheets
+        ]
+    # openpyxl raises KeyError, ValueError, BadZipFile, .. for damaged files.
+    except Exception as error:
+        raise DataError(
+            f"The workbook {path} cannot be read: {str(error) or type(error).__name__}.",
+            next_step="Save it again, or as 'CSV UTF-8'.",
+        ) from error
+    filled = [records for records in filled if records]
+    if len(filled) > 1:
+        raise DataError(
+            f"The workbook {path} has {len(filled)} sheets with something in them.",
+            why="orch reads one table.",
+            next_step="Save the sheet with the labels as a file of its own.",
+        )
+    return _trim(filled[0]) if filled else []
+
+
+def _trim(records: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Rows without the blank cells to the right of the table, which sheets keep after a deletion."""
+    width = max(place + 1 for _, cells in records for place, cell in enumerate(cells) if cell)
+    return [(line, (cells + [""] * width)[:width]) for line, cells in records]
+
+
+def _read_parquet(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise OrchError(
+            f"{path} is a parquet file, and pyarrow, which reads it, is not installed.",
+            next_step="Install orch with its extra `parquet`, or write the table as CSV.",
+        ) from error
+    try:
+        table = parquet.read_table(io.BytesIO(content))
+        cells = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    # pyarrow raises many kinds of errors for damaged files.
+    except Exception as error:
+        raise DataError(
+            f"The parquet file {path} cannot be read: {error}.", next_step="Write it again, or as CSV."
+        ) from error
+    names = [str(name) for name in table.column_names]
+    return [
+        (1, names),
+        *((line, [_as_text(cell) for cell in row]) for line, row in enumerate(cells, start=2)),
+    ]
+
+
+def _as_text(cell: Any) -> str:
+    """A cell of a typed table as CSV would have it: whole numbers without a point, lists as lists, nothing as blank."""
+    if cell is None or cell != cell:
+        return ""
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    return unicodedata.normalize("NFC", str(cell)).strip()

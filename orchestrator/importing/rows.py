@@ -1,0 +1,227 @@
+"""From a folder and its tables to one row for each image: path, labels, group and side of the split."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.importing.choices import Choices
+from orchestrator.importing.class_folders import CLASS, SIDE, read_class_folders, read_folder
+from orchestrator.importing.matching import Finder, match_rows
+from orchestrator.importing.presets import apply_preset, find_joins, find_preset, find_tables
+from orchestrator.importing.reading.classes import Labels
+from orchestrator.importing.reading.groups import find_in_names, read_groups
+from orchestrator.importing.reading.joining import join_table
+from orchestrator.importing.reading.labels import read_labels, read_split
+from orchestrator.importing.reading.merging import WAYS, find_rows, merge_equal, merge_labels, merge_table
+from orchestrator.importing.reading.tables import UNNAMED, Table, append_tables, read_table
+from orchestrator.importing.scanning import Scan, scan_folder
+from storage.data.dicom import group_by_patient
+from storage.errors import DataError
+from storage.wording import name_few, say_count
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What tables and names say of each image.
+
+    Attributes:
+        table: one row for each image.
+        paths: its path in the folder.
+        labels: its labels.
+        groups: what names its patient; None where nothing does.
+        sides: train, valid or test; None where no published split counts.
+        choices: what the user and the preset said together.
+        left_out: what the folder holds that orch does not read, in words without names of files.
+    """
+
+    table: Table
+    paths: list[str]
+    labels: Labels
+    groups: list[tuple[str, ...]] | None
+    sides: list[str] | None
+    choices: Choices
+    left_out: str
+
+
+def read_rows(
+    folder: Path, tables: Sequence[Path], choices: Choices, preset: str | None, note: Callable[[str], None]
+) -> Read:
+    """Read everything that is known of the images before they are opened.
+
+    Args:
+        folder: the images.
+        tables: labels files; none where folders or names say what the images show.
+        choices: what the user said.
+        preset: a published collection.
+        note: told what was taken for what, and what was left out.
+
+    Raises:
+        DataError: anything wrong with the input; names the file or the line.
+    """
+    said = choices
+    table, scan, choices = open_table(folder, tables, choices, preset, note)
+    for text in (scan.say_left_out(), scan.say_others()):
+        if text:
+            note(text)
+    paths = match_rows(
+        table,
+        choices.filename_column,
+        scan.images,
+        folder,
+        several_rows=choices.merge_rows is not None,
+        only_labelled=choices.only_labelled,
+    )
+    without = len(scan.images) - len(set(paths))
+    if without:
+        note(f"{say_count(without, 'image')} without a row left out (--only-labelled).")
+    table, choices = _add_from_names(table, paths, choices)
+    excluded = [
+        choices.filename_column,
+        *choices.group_columns,
+        choices.split_column or "",
+        choices.reader_column or "",
+    ]
+    labels = read_labels(
+        table,
+        targets=choices.targets,
+        class_column=choices.class_column,
+        excluded=excluded,
+        rules=choices.rules,
+        note=note,
+        rows_name_findings=choices.merge_rows is not None,
+    )
+    groups = _read_groups(table, folder, paths, choices, note)
+    sides = _read_sides(table, scan, paths, choices)
+    if sides is not None and "test" not in sides and not said.splits:
+        note("no image of the published test part is here: orch splits off a hold-out of its own.")
+        sides = None
+    rows_of = find_rows(paths)
+    if choices.merge_rows is not None and len(rows_of) < len(paths):
+        readers = (
+            table.column(choices.reader_column, option="--reader")
+            if choices.reader_column is not None
+            else None
+        )
+        note(f"{len(paths)} rows are merged into {len(rows_of)} images (--merge-rows {choices.merge_rows}).")
+        labels = replace(labels, values=merge_labels(labels.values, rows_of, choices.merge_rows, readers))
+        groups = None if groups is None else merge_equal(table, groups, rows_of, "patients")
+        sides = None if sides is None else merge_equal(table, sides, rows_of, "sides of the split")
+        table = merge_table(table, rows_of)
+        paths = [paths[rows[0]] for rows in rows_of]
+    return Read(table, paths, labels, groups, sides, choices, scan.count_left_out())
+
+
+def open_table(
+    folder: Path, tables: Sequence[Path], choices: Choices, preset: str | None, note: Callable[[str], None]
+) -> tuple[Table, Scan, Choices]:
+    """The table of an import with everything joined to it, the folder, and the choices with what the preset adds."""
+    if choices.merge_rows not in (None, *WAYS):
+        raise DataError(f"--merge-rows {choices.merge_rows} is not {', '.join(WAYS[:-1])} or {WAYS[-1]}.")
+    known = find_preset(preset) if preset else None
+    scan = scan_folder(folder)
+    if known:
+        tables = find_tables(known, tables)
+    if tables:
+        table = append_tables([read_table(path, header=choices.header) for path in tables])
+    elif (known and not known.class_folders) or (choices.class_pattern and not known):
+        table = read_folder(scan)
+    else:
+        table = read_class_folders(folder, scan)
+        choices = replace(
+            choices,
+            class_column=choices.class_column or CLASS,
+            rules=replace(choices.rules, separator=choices.rules.separator or ""),
+            split_column=SIDE if SIDE in table.columns and not choices.splits else choices.split_column,
+        )
+    for path, on in choices.joins or (find_joins(known, tables) if known else ()):
+        table = join_table(table, read_table(path), on, note)
+    if known:
+        choices = apply_preset(known, choices, table.columns, _places(tables, folder), note)
+    if choices.filename_column not in table.columns and UNNAMED.format(1) in table.columns:
+        choices = replace(choices, filename_column=UNNAMED.format(1))
+    return table, scan, choices
+
+
+def _places(tables: Sequence[Path], folder: Path) -> list[Path]:
+    return [*dict.fromkeys([*(path.parent for path in tables), folder, folder.parent])]
+
+
+def _add_from_names(table: Table, paths: Sequence[str], choices: Choices) -> tuple[Table, Choices]:
+    """Columns of what patterns find in the names of images."""
+    written = table.column(choices.filename_column, option="--filename-column")
+    names = [[path, cell] for path, cell in zip(paths, written, strict=True)]
+    if choices.class_pattern:
+        cells = find_in_names(choices.class_pattern, "--class-pattern", names)
+        name = choices.targets[0] if choices.targets and len(choices.targets) == 1 else CLASS
+        if name in table.columns:
+            raise DataError(
+                f"--class-pattern makes a column {name!r}, and {table.path} has one.",
+                next_step="Name the column of the table with --class-column, or leave the pattern out.",
+            )
+        table = table.with_column(name, cells)
+        if not choices.targets and not choices.class_column:
+            choices = replace(choices, class_column=name)
+    return table, choices
+
+
+def _read_groups(
+    table: Table, folder: Path, paths: Sequence[str], choices: Choices, note: Callable[[str], None]
+) -> list[tuple[str, ...]] | None:
+    if choices.group_dicom:
+        return group_by_patient([folder / path for path in paths])
+    if choices.group_pattern:
+        written = table.column(choices.filename_column, option="--filename-column")
+        names = [[path, cell] for path, cell in zip(paths, written, strict=True)]
+        found = Table(
+            table.path,
+            ("found by --group-pattern",),
+            [[cell] for cell in find_in_names(choices.group_pattern, "--group-pattern", names)],
+            table.lines,
+        )
+        return read_groups(found, found.columns, note=note)
+    if choices.group_columns:
+        return read_groups(table, choices.group_columns, unknown_is_own=choices.unknown_is_own, note=note)
+    return None
+
+
+def _read_sides(table: Table, scan: Scan, paths: Sequence[str], choices: Choices) -> list[str] | None:
+    if choices.split_column:
+        sides = read_split(table, choices.split_column)
+    elif choices.split_pattern:
+        written = table.column(choices.filename_column, option="--filename-column")
+        # The collection's own path says the side; the folder may begin below it.
+        names = [[cell, path] for path, cell in zip(paths, written, strict=True)]
+        found = find_in_names(choices.split_pattern, "--split-pattern", names)
+        sides = read_split(Table(table.path, ("split",), [[cell] for cell in found], table.lines), "split")
+    elif choices.split_lists:
+        sides = _read_lists(scan, paths, choices.split_lists)
+    else:
+        return None
+    words = dict(choices.split_words)
+    return [words.get(side, side) for side in sides]
+
+
+def _read_lists(scan: Scan, paths: Sequence[str], lists: Sequence[tuple[str, Path]]) -> list[str]:
+    """The side of each image by lists of names; without a list for train, what no list names is train."""
+    finder = Finder(scan.images, scan.folder)
+    side_of: dict[str, str] = {}
+    for side, path in lists:
+        listed = read_table(path, header=False)
+        for row in listed.rows:
+            for image in finder.find(row[0]):
+                if side_of.setdefault(image, side) != side:
+                    raise DataError(
+                        f"{image} is in the list of {side_of[image]} and in that of {side} ({path}).",
+                        next_step="Correct the lists, or let orch split with --holdout 0.15.",
+                    )
+    named = [unicodedata.normalize("NFC", path) for path in paths]
+    alone = [name for name in named if name not in side_of]
+    if alone and any(side == "train" for side, _ in lists):
+        raise DataError(
+            f"{len(alone)} images are in no list of the split: {name_few(alone)}.",
+            next_step="Add them to a list, or give the list of test only: the others are then for development.",
+        )
+    return [side_of.get(name, "train") for name in named]
