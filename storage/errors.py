@@ -17,6 +17,10 @@
     ├── WeightsError                backbone weights that are missing or do not fit
     ├── ModelError                  a model that is not installed here, or is not what it should be
     ├── TrainingError               the objective of a trial failed; the point may be tried again
+    ├── NotEnoughMemoryError        the models of a study do not fit here
+    ├── SickProcessError            this process cannot be trusted any more; its point went back unharmed
+    │   └── DeviceError             the device does not work
+    ├── SpentProcessError           a new process can do what this one cannot
     └── NothingToExportError        a study without a complete trial
 
 Every message says what happened, the likely cause and the next step.
@@ -114,6 +118,22 @@ class TrainingError(OrchError):
 
 class DeviceSettledError(TrainingError):
     """This process computes in another way than is asked for, and cannot change any more; a new one can."""
+
+
+class NotEnoughMemoryError(OrchError):
+    """The models do not fit into the memory of the device."""
+
+
+class SickProcessError(OrchError):
+    """This process cannot be trusted with trials any more."""
+
+
+class DeviceError(SickProcessError):
+    """The device that this process computes on does not work."""
+
+
+class SpentProcessError(OrchError):
+    """A new process must take the place of this one."""
 
 
 class NothingToExportError(OrchError):

@@ -42,7 +42,7 @@ def worker(
         str | None,
         typer.Option(
             metavar="COMMAND",
-            help="Run this here, in a shell, when a study ends; ORCH_STUDY holds its name.",
+            help='Run this here, in a shell, when a study ends; "$ORCH_STUDY" (in quotes) is its name.',
             show_default=False,
         ),
     ] = None,
@@ -63,7 +63,7 @@ def worker(
     Examples:
       orch worker first --data my-data
       orch worker --gpus 0,1 --per-gpu 2 --forever
-      orch worker first --processes 2 --on-finish 'orch study export $ORCH_STUDY -o $ORCH_STUDY.json'
+      orch worker first --processes 2 --on-finish 'orch study export "$ORCH_STUDY" -o "$ORCH_STUDY".json'
     """
     from orchestrator.machine.gpus import visible_gpus
     from orchestrator.machine.processes import choose_slots, run_workers

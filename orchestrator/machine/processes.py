@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for
+from orchestrator.machine.on_finish import VARIABLE, is_safe
 from orchestrator.machine.worker_process import Request
 from storage.wording import say_duration
 from workers.process.supervisor import Slot, Supervisor
@@ -32,7 +33,7 @@ def run_workers(
         slots: where they run.
         say: told what a person should know.
         per_gpu: how many of them share a GPU.
-        on_finish: a shell command for each study that ends; ORCH_STUDY holds its name.
+        on_finish: a shell command for each study that ends; ORCH_STUDY holds its name (`orchestrator.machine.on_finish`).
 
     Returns:
         0 when all ended well; 130 or 143 when they were told to stop; else 1 or 2.
@@ -40,14 +41,25 @@ def run_workers(
     commands: list[subprocess.Popen[bytes]] = []
 
     def run_command(study: str) -> None:
-        if on_finish:
+        if on_finish and not is_safe(on_finish, study):
+            say(
+                f"{study!r} has ended, but --on-finish does not run for it: to a shell its name may mean something else. "
+                f'Write "${VARIABLE}", with the quotes; a name that begins with - or . or has a / in it is never run.'
+            )
+        elif on_finish:
             say(f"{study} has ended: running {on_finish}")
-            commands.append(subprocess.Popen(on_finish, shell=True, env={**os.environ, "ORCH_STUDY": study}))
+            commands.append(subprocess.Popen(on_finish, shell=True, env={**os.environ, VARIABLE: study}))
 
     def command(slot: Slot, notify: int, restarted: bool) -> list[str]:
         waits = request.forever or restarted
         return replace(
-            request, device=slot.label, per_device=per_gpu, notify=notify, waits=waits, restarted=restarted
+            request,
+            device=slot.label,
+            per_device=per_gpu,
+            notify=notify,
+            waits=waits,
+            restarted=restarted,
+            supervisor=os.getpid(),
         ).to_command()
 
     code = Supervisor(slots, command, say, run_command, grace_seconds=request.grace).run()

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class Request:
         notify: file descriptor of the supervisor's pipe.
         waits: wait for a database that is away at the start, too.
         restarted: this process takes the place of one that ended, which the server had let in.
+        supervisor: the process id of the supervisor, without which this process must not live.
         debug: show tracebacks.
     """
 
@@ -50,6 +52,7 @@ class Request:
     notify: int = -1
     waits: bool = False
     restarted: bool = False
+    supervisor: int = 0
     debug: bool = False
 
     def to_command(self) -> list[str]:
@@ -57,21 +60,33 @@ class Request:
         return [sys.executable, "-m", "orchestrator.machine.worker_process", json.dumps(asdict(self))]
 
 
+@dataclass
+class _Progress:
+    """How far the process came.
+
+    Attributes:
+        is_at_work: the database was opened: what is away from then on will come back.
+    """
+
+    is_at_work: bool = False
+
+
 def main() -> None:
     """Run one worker and leave with its exit code."""
     request = Request(**json.loads(sys.argv[1]))
-    _end_with_the_supervisor()
+    _end_with_the_supervisor(request.supervisor)
+    progress = _Progress()
     try:
-        code = _work(request)
+        code = _work(request, progress)
     except BaseException as error:
-        code = _report(error, request)
+        code = _report(error, request, at_work=request.waits or progress.is_at_work)
     sys.stdout.flush()
     sys.stderr.flush()
     # Not sys.exit: TensorFlow's threads may crash while the interpreter is taken down, and the work is done.
     os._exit(code)
 
 
-def _work(request: Request) -> int:
+def _work(request: Request, progress: _Progress) -> int:
     from orchestrator.studies.publishing import make_publisher
     from orchestrator.terminal.opening import open_storage
     from orchestrator.terminal.stages import show_stages
@@ -89,6 +104,7 @@ def _work(request: Request) -> int:
             if request.waits
             else opened(0)
         )
+        progress.is_at_work = True
         here = Circumstances(
             database,
             stop,
@@ -100,6 +116,7 @@ def _work(request: Request) -> int:
             notify=lambda kind, name: _notify(request.notify, kind, name),
             after_trial=make_publisher(database),
             grace_seconds=request.grace,
+            is_replaceable=request.notify >= 0,
             overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
         )
         summary = run_worker(
@@ -169,44 +186,82 @@ def _tell_why_idle(database: Database) -> str:
     return "" if studies else "There is no study yet. `orch study create` makes one."
 
 
-def _report(error: BaseException, request: Request) -> int:
+def _report(error: BaseException, request: Request, *, at_work: bool) -> int:
+    """Say what ended the worker; returns the exit code that tells the supervisor whether another one may do better."""
     from orchestrator.terminal.failures import report_error
-    from storage.errors import DeviceSettledError, OrchError
+    from storage.errors import DeviceSettledError, OrchError, SickProcessError, SpentProcessError
     from workers.process.messages import CRASHED, RENEWED
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
-    if isinstance(error, DeviceSettledError):
-        console.say(f"{error.what} Starting a new process for the next study.")
+    if isinstance(error, DeviceSettledError | SpentProcessError):
+        console.say(f"{error.what} Starting a new process for the next trial.")
         return RENEWED
     if request.debug:
         import traceback
 
         traceback.print_exception(error)
     code = report_error(error, debug=request.debug)
-    return code if isinstance(error, OrchError | OSError) else CRASHED
+    if isinstance(error, SickProcessError) or not isinstance(error, OrchError | OSError):
+        return CRASHED
+    return _find_code_of_trouble(error, code) if at_work else code
+
+
+def _find_code_of_trouble(error: BaseException, code: int) -> int:
+    """What ends a worker that is at work is its last word only where neither time nor another process can change it."""
+    from storage.database.trouble import find_database_error, is_passing, may_only_read
+    from storage.errors import DatabaseRefusedError
+    from workers.process.blame import Fault, find_fault
+    from workers.process.messages import AWAY, CRASHED
+
+    found = find_database_error(error)
+    if isinstance(found, DatabaseRefusedError):
+        return code
+    if found is not None:
+        return AWAY if is_passing(found) else code if may_only_read(found) else CRASHED
+    return AWAY if find_fault(error) is Fault.DISK else code
 
 
 def _notify(pipe: int, kind: str, name: str) -> None:
+    from workers.process.messages import pack_message
+
     if pipe >= 0:
         try:
-            os.write(pipe, f"{kind} {name}\n".encode())
+            os.write(pipe, pack_message(kind, name))
         except OSError:
             return  # the supervisor is gone; SIGTERM is on its way
 
 
-def _end_with_the_supervisor() -> None:
-    """Be told to stop (Linux) when the supervisor is killed: nobody would pass signals on any more."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
+def _end_with_the_supervisor(supervisor: int) -> None:
+    """Be told to stop when the supervisor is killed, also when it was before this line: nobody would pass signals on any more.
 
-    parent = os.getppid()
-    set_parent_death_signal = 1
-    libc: Any = ctypes.CDLL(None)
-    libc.prctl(set_parent_death_signal, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
+    Linux does so by itself; elsewhere a thread looks.
+
+    Args:
+        supervisor: its process id; 0 when there is none.
+    """
+    if not supervisor:
+        return
+
+    def leave_if_alone() -> bool:
+        is_alone = os.getppid() != supervisor
+        if is_alone:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return is_alone
+
+    def look() -> None:
+        while not leave_if_alone():
+            time.sleep(1.0)
+
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        set_parent_death_signal = 1
+        libc: Any = ctypes.CDLL(None)
+        libc.prctl(set_parent_death_signal, int(signal.SIGTERM), 0, 0, 0)
+        leave_if_alone()
+    else:
+        threading.Thread(target=look, name="orch-supervisor", daemon=True).start()
 
 
 if __name__ == "__main__":

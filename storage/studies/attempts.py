@@ -77,6 +77,22 @@ def list_attempts(database: Database, study: StudyRecord) -> list[AttemptRecord]
     return [_record(row, known[row.trial_id]) for row in trials]
 
 
+def list_failed_on(database: Database, study: StudyRecord, point: int) -> set[str]:
+    """The names of the workers whose attempt at a point failed: the objective raised there."""
+    named, ended, of_point = (_attributes.alias(name) for name in ("named", "ended", "of_point"))
+    query = sa.select(named.c.value_json).where(
+        _trials.c.study_id == study.optuna_study_id,
+        *(attributes.c.trial_id == _trials.c.trial_id for attributes in (named, ended, of_point)),
+        of_point.c.key == POINT,
+        of_point.c.value_json == json.dumps(point),
+        ended.c.key == OUTCOME,
+        ended.c.value_json == json.dumps(AttemptEnd.FAILED),
+        named.c.key == "worker",
+    )
+    with database.reading() as connection:
+        return {str(json.loads(name)) for name in connection.execute(query).scalars()}
+
+
 def _record(row: Any, known: dict[str, Any]) -> AttemptRecord:
     return AttemptRecord(
         trial_id=row.trial_id,

@@ -14,6 +14,7 @@ The contract, on PostgreSQL and on SQLite alike:
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,8 @@ __all__ = [
 ]
 
 MAX_LOSSES = 6
+PATIENCE = 3
+"""A point that fails in one process only is tried so many times as often before it is settled all the same."""
 
 _points = tables.points.c
 
@@ -69,7 +72,9 @@ class Claim:
     params: dict[str, Any] | None
 
 
-def claim_point(database: Database, study: StudyRecord, *, worker: str, token: str) -> Claim | None:
+def claim_point(
+    database: Database, study: StudyRecord, *, worker: str, token: str, avoid: Collection[int] = ()
+) -> Claim | None:
     """Claim the lowest point that is open or whose lease has run out.
 
     Args:
@@ -77,6 +82,7 @@ def claim_point(database: Database, study: StudyRecord, *, worker: str, token: s
         study: of which study.
         worker: name of the worker, for people.
         token: a fresh random string; calling again with the same one returns the claim it already won.
+        avoid: points that are left to other workers.
 
     Returns:
         The claim, or None when nothing can be claimed now.
@@ -98,6 +104,7 @@ def claim_point(database: Database, study: StudyRecord, *, worker: str, token: s
                 _points.study_uuid == study.uuid,
                 _points.state == PointState.OPEN,
                 tables.studies.c.state == StudyState.OPEN,
+                *((_points.point.not_in(avoid),) if avoid else ()),
             )
             .order_by(_points.point)
             .limit(1)
@@ -249,8 +256,15 @@ def finish_point(
             )
 
 
-def fail_point(database: Database, claim: Claim, *, error: str, retries: int) -> bool:
+def fail_point(database: Database, claim: Claim, *, error: str, retries: int, is_proven: bool = True) -> bool:
     """The objective raised: open the point for another try, or settle it as failed. Returns whether it is settled.
+
+    Args:
+        database: where.
+        claim: the right to say so.
+        error: what it raised.
+        retries: how many failures are followed by another try.
+        is_proven: whether it may be settled now; when not, somebody else must try first, up to `PATIENCE` times as often.
 
     Raises:
         LeaseLostError: the point is not held any more.
@@ -263,12 +277,13 @@ def fail_point(database: Database, claim: Claim, *, error: str, retries: int) ->
             raise _lost(claim)
         if row.state in (PointState.OPEN, PointState.FAILED):
             return bool(row.state == PointState.FAILED)
-        settled = bool(row.failures >= retries)
+        tries = row.failures + 1
+        settled = bool(tries > retries and (is_proven or tries >= PATIENCE * (retries + 1)))
         _change(
             connection,
             claim,
             state=PointState.FAILED if settled else PointState.OPEN,
-            failures=row.failures + 1,
+            failures=tries,
             error=error,
             finished_at=database.now(connection) if settled else None,
             expires_at=None,

@@ -53,7 +53,7 @@ class AttemptEnd(StrEnum):
     FAILED = "failed"
     """The objective raised."""
     STOPPED = "stopped"
-    """Its worker was told to stop."""
+    """Given back unharmed: its worker was told to stop, or the device, a disk or the database was in trouble."""
 
 
 class WorkerState(StrEnum):

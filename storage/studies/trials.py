@@ -4,7 +4,7 @@ Optuna's trials are the record that every Optuna tool reads; `storage.studies.po
 settled first and Optuna is told afterwards, and `storage.studies.sweeping` closes the gap when a worker dies in between.
 
 User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL also `orch_outcome`, an `AttemptEnd`, and
-`error`, what the objective raised.
+`error`, what the objective raised, or why the point was given back where the worker was not told to stop.
 """
 
 from __future__ import annotations

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 from typing import TYPE_CHECKING, Literal
+
+from storage.errors import NotEnoughMemoryError
 
 if TYPE_CHECKING:
     from storage.spec.study import StudySpec
@@ -14,11 +17,17 @@ LOCKSTEP_BYTES = 8 * 1024**3
 """What k models may take side by side. A constant, not this machine's memory: all workers of a study must choose alike,
 or their trials would be reported and pruned at different steps."""
 OUT_OF_MEMORY_NAMES = ("ResourceExhaustedError", "MemoryError", "OutOfMemoryError")
+DISK_FULL = "no space left on device"
+"""TensorFlow raises its ResourceExhaustedError for a full disk, too."""
 OUT_OF_MEMORY_TEXTS = (
     "oom when allocating",
     "out of memory",
     "cuda_error_out_of_memory",
     "failed to allocate",
+    # cuBLAS and cuDNN, most often of the second process on a GPU that the first one has filled.
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+    "dnn library initialization failed",
 )
 
 
@@ -61,9 +70,9 @@ def lockstep_bytes(spec: StudySpec, weights: int) -> int:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the memory of the GPU or of the host was not enough."""
     if any(kind.__name__ in OUT_OF_MEMORY_NAMES for kind in type(error).__mro__):
-        return True
+        return DISK_FULL not in str(error).lower()
     if isinstance(error, OSError):
-        return False
+        return error.errno == errno.ENOMEM
     text = str(error)[:5000].lower()
     return any(part in text for part in OUT_OF_MEMORY_TEXTS)
 
@@ -75,6 +84,19 @@ def describe_out_of_memory(error: BaseException, *, batch_size: object, per_devi
         f"Out of memory on {device} at batch size {batch_size} with {per_device} worker process(es) on it "
         f"({type(error).__name__}: {first_line}). A smaller batch size, or fewer processes per GPU "
         "(--per-gpu 1), needs less."
+    )
+
+
+def describe_models_too_large(
+    error: BaseException, *, study: str, per_device: int, device: str
+) -> NotEnoughMemoryError:
+    """What to say when the models of a study do not fit, before a trial of it was begun."""
+    first_line = (str(error).strip().splitlines() or [""])[0][:200]
+    return NotEnoughMemoryError(
+        f"There is not enough memory on {device} for the models of study {study!r} with {per_device} worker process(es) on it "
+        f"({type(error).__name__}: {first_line}).",
+        why="The models are too large, or other programs use the memory.",
+        next_step='A smaller batch size or head, cv.schedule = "sequential", or fewer processes per GPU (--per-gpu 1) need less.',
     )
 
 

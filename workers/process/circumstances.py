@@ -52,6 +52,7 @@ class Circumstances:
         notify: told (CLAIMED | PROGRESS | SETTLED, name of the study).
         after_trial: handed the study after each trial; must return soon and never raise.
         grace_seconds: how long finishing the epoch may take once `stop` is set.
+        is_replaceable: whether a supervisor starts a new process in place of this one when it leaves with RENEWED or CRASHED.
         overdue: ends the process when the grace period is nearly over and an epoch still runs.
     """
 
@@ -66,6 +67,7 @@ class Circumstances:
     notify: Callable[[str, str], None] = _say_nothing
     after_trial: Callable[[StudyRecord], None] | None = None
     grace_seconds: float = GRACE_SECONDS
+    is_replaceable: bool = False
     overdue: Callable[[], None] | None = None
 
     @property

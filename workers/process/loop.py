@@ -6,17 +6,20 @@ import logging
 import os
 import random
 import socket
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from storage.database.waiting import wait_for
-from storage.errors import DatabaseAwayError, DeviceSettledError, OrchError
+from storage.errors import (
+    DatabaseAwayError,
+    DeviceSettledError,
+    OrchError,
+    SickProcessError,
+    SpentProcessError,
+)
 from storage.results.peers import EpochMeans
 from storage.studies import points
 from storage.studies import workers as fleet
@@ -27,9 +30,12 @@ from storage.studies.sweeping import sweep_beside_others
 from workers.attempts.lease import Drained
 from workers.device.versions import library_versions
 from workers.process.circumstances import Circumstances
+from workers.process.claiming import claim_next
 from workers.process.grace import Grace
 from workers.process.messages import CLAIMED, PROGRESS, SETTLED
-from workers.process.trial_run import TrialRun, WorkerSummary
+from workers.process.preparing import refuse_what_does_not_fit, saying_so, set_aside
+from workers.process.track_record import TrackRecord
+from workers.process.trial_run import End, TrialRun, WorkerSummary
 
 if TYPE_CHECKING:
     from workers.objective.keras_objective import Objective
@@ -41,8 +47,6 @@ log = logging.getLogger(__name__)
 FIRST_IDLE_SECONDS = 0.5
 LONGEST_IDLE_SECONDS = 10.0
 LONGEST_IDLE_FOREVER_SECONDS = 30.0
-PREPARING_SECONDS = 0.5
-"""What is prepared sooner, most often because it is at hand already, is not worth a word."""
 CLAIM_TRIES_PER_SECOND = 20.0
 """How often a worker without work looks: less and less often, and the fewer times the more of them do, so that a thousand
 leave the database alone and the fleet still sees what there is within a moment."""
@@ -72,6 +76,7 @@ class Worker:
     _settled: set[str] = field(default_factory=set)
     _runs: list[TrialRun] = field(default_factory=list)
     _peers: dict[str, EpochMeans] = field(default_factory=dict)
+    _record: TrackRecord = field(default_factory=TrackRecord)
 
     def run(self, studies: Callable[[], Sequence[StudyRecord]], *, forever: bool = False) -> WorkerSummary:
         """Work until every point of the studies is done or failed, or until told to stop.
@@ -96,8 +101,10 @@ class Worker:
                         idle = FIRST_IDLE_SECONDS
                         continue
                     all_settled = self._settle(served)
-                    if all_settled and not forever:
-                        break
+                    if not forever:
+                        if all_settled:
+                            break
+                        refuse_what_does_not_fit(self._record, self._unsettled(served))
                     self.here.patience.wait(lambda: self._note(WorkerState.IDLE))
                     longest = self._longest_idle(served, all_settled=all_settled)
                     crowd = (
@@ -109,7 +116,7 @@ class Worker:
             except (Drained, DatabaseAwayError):
                 if not self.here.stop.is_set():
                     raise
-            except DeviceSettledError:
+            except (DeviceSettledError, SpentProcessError, SickProcessError):
                 self._say_goodbye()
                 raise
             summary.drained = self.here.stop.is_set()
@@ -125,26 +132,45 @@ class Worker:
                 continue
             if not self.here.patience.wait(partial(points.is_any_claimable, self.here.database, study.uuid)):
                 continue
-            try:
-                with self._preparing(study):
-                    objective = self.find_objective(study)
-            except StudyRefused:
+            if self._record.is_aside(study.uuid):
                 continue
-            token = str(uuid.uuid4())
-            claim = self.here.patience.wait(
-                partial(points.claim_point, self.here.database, study, worker=self.here.name, token=token)
-            )
+            try:
+                with saying_so(partial(self._note, WorkerState.PREPARING, study.uuid)):
+                    objective = self.find_objective(study)
+            except (StudyRefused, Drained, DeviceSettledError) as error:
+                if isinstance(error, StudyRefused):
+                    continue
+                raise
+            except Exception as error:
+                set_aside(self._record, self.here, study, error, self.forget_objective)
+                continue
+            failed_on = self._record.failed_on.get(study.uuid, set())
+            claim = claim_next(self.here, study, failed_on)
             if claim is not None:
                 if study.name not in summary.studies:
                     summary.studies.append(study.name)
                 self.here.notify(CLAIMED, study.name)
                 self.here.patience.wait(partial(self._note, WorkerState.WORKING, study.uuid, claim.point))
-                self._work(study, claim, objective, summary, grace)
-                self.here.notify(PROGRESS, study.name)
+                self._learn(study, claim, self._work(study, claim, objective, summary, grace))
                 if self.here.after_trial is not None and not self.here.stop.is_set():
                     self.here.after_trial(study)
                 return True
         return False
+
+    def _learn(self, study: StudyRecord, claim: Claim, end: End) -> None:
+        """Draw the conclusions from what became of a trial.
+
+        Raises:
+            SickProcessError: too many different trials failed in a row.
+        """
+        if end in (End.DONE, End.LOST):
+            self.here.notify(PROGRESS, study.name)
+        if end is End.DONE:
+            self._record.note_success()
+        elif end in (End.FAILED, End.OUT_OF_MEMORY):
+            self._record.note_failure(study.uuid, claim.point)
+        elif end is End.GIVEN_BACK and not self.here.stop.is_set():
+            self.here.stop.wait(self._record.pause())
 
     def _work(
         self,
@@ -153,7 +179,7 @@ class Worker:
         objective: Objective,
         summary: WorkerSummary,
         grace: Grace | None,
-    ) -> None:
+    ) -> End:
         run = TrialRun(
             here=self.here,
             study=study,
@@ -167,7 +193,7 @@ class Worker:
         )
         self._runs[:] = [run]
         try:
-            run.run(summary)
+            return run.run(summary)
         finally:
             self._runs.clear()
 
@@ -189,6 +215,11 @@ class Worker:
                 all_settled = False
         return all_settled
 
+    def _unsettled(self, studies: Sequence[StudyRecord]) -> list[StudyRecord]:
+        return [
+            study for study in studies if study.state == StudyState.OPEN and study.uuid not in self._settled
+        ]
+
     def _longest_idle(self, studies: Sequence[StudyRecord], *, all_settled: bool) -> float:
         if all_settled:
             return LONGEST_IDLE_FOREVER_SECONDS
@@ -199,29 +230,6 @@ class Worker:
     def _hold(self, study: StudyRecord, claim: Claim, lease_seconds: float) -> None:
         points.beat(self.here.database, claim, lease_seconds=lease_seconds)
         self._note(WorkerState.WORKING, study.uuid, claim.point)
-
-    @contextmanager
-    def _preparing(self, study: StudyRecord) -> Iterator[None]:
-        """Say now and then that this worker prepares a study: an extraction of features may take an hour."""
-        ended = threading.Event()
-
-        def say() -> None:
-            delay = PREPARING_SECONDS
-            while not ended.wait(delay):
-                delay = LONGEST_IDLE_FOREVER_SECONDS
-                try:
-                    self._note(WorkerState.PREPARING, study.uuid)
-                except Exception:
-                    log.debug("The database is away; nobody hears what this worker prepares.", exc_info=True)
-
-        thread = threading.Thread(target=say, name="orch-preparing", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            # What it may still say must not come after what is said next.
-            thread.join(timeout=1.0)
 
     def _note(self, state: WorkerState, study_uuid: str | None = None, point: int | None = None) -> None:
         fleet.note_worker(

@@ -15,7 +15,16 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from storage.wording import say_duration
-from workers.process.messages import CLAIMED, CRASHED, GRACE_SECONDS, PROGRESS, RENEWED, SETTLED
+from workers.process.messages import (
+    AWAY,
+    CLAIMED,
+    CRASHED,
+    GRACE_SECONDS,
+    PROGRESS,
+    RENEWED,
+    SETTLED,
+    unpack_message,
+)
 
 DRAIN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 EARLY_CRASHES = 4
@@ -55,6 +64,8 @@ class _Place:
     starts: int = 0
     has_claimed: bool = False
     early_crashes: int = 0
+    crashes: int = 0
+    waits: int = 0
     code: int | None = None
 
 
@@ -118,6 +129,9 @@ class Supervisor:
         if code == RENEWED and not self._received and not self._gave_up:
             place.start_at = time.monotonic()
             return
+        if code == AWAY and not self._received and not self._gave_up:
+            self._wait_for_better(place)
+            return
         if self._received or self._gave_up or not (code < 0 or code == CRASHED):
             place.code, place.start_at = code, None
             return
@@ -144,10 +158,18 @@ class Supervisor:
             # A signal between two starts reached only the processes there were.
             _signal(place.process, self._received[-1])
 
+    def _wait_for_better(self, place: _Place) -> None:
+        """Start again later, as often as it takes: what the worker met passes by itself, and says nothing against this machine."""
+        delay = min(self.first_delay * 2**place.waits, LONGEST_DELAY)
+        place.waits += 1
+        self.say(f"Starting the worker on {place.slot.label} again in {say_duration(delay)}.")
+        place.start_at = time.monotonic() + delay
+
     def _after_crash(self, place: _Place, code: int) -> None:
         if time.monotonic() - place.started_at >= LONG_LIFE_SECONDS:
-            self._crashes = place.early_crashes = 0
+            self._crashes = place.early_crashes = place.crashes = 0
         self._crashes += 1
+        place.crashes += 1
         place.early_crashes = 0 if place.has_claimed else place.early_crashes + 1
         how = describe_end(code)
         if place.early_crashes >= EARLY_CRASHES:
@@ -157,11 +179,18 @@ class Supervisor:
             )
             place.code = 1
             return
+        if place.crashes >= CRASHES and self._crashes < CRASHES:
+            # The others go on: their device is a healthy one.
+            self.say(
+                f"The worker on {place.slot.label} {how}, {place.crashes} times in a row without finishing a trial: giving it "
+                "up. Its messages are above; `orch doctor` checks this machine."
+            )
+            place.code = 1
+            return
         if self._crashes >= CRASHES:
             self.say(
                 f"Worker processes on this machine crashed {self._crashes} times in a row without settling a trial "
-                f"(the last {how}): giving up. `orch doctor` checks this machine; a smaller batch size or fewer "
-                "processes (--per-gpu, --processes) need less memory."
+                f"(the last {how}): giving up. Their messages are above; `orch doctor` checks this machine."
             )
             self._gave_up = True
             place.code = 1
@@ -172,7 +201,10 @@ class Supervisor:
                     other.code = 1
             self._told_at = time.monotonic()
             return
-        delay = min(self.first_delay * 2 ** (max(self._crashes, place.early_crashes) - 1), LONGEST_DELAY)
+        delay = min(
+            self.first_delay * 2 ** (max(self._crashes, place.crashes, place.early_crashes) - 1),
+            LONGEST_DELAY,
+        )
         self.say(f"The worker on {place.slot.label} {how}; starting it again in {say_duration(delay)}.")
         place.start_at = time.monotonic() + delay
 
@@ -211,15 +243,15 @@ class Supervisor:
             pass
         *lines, place.text = place.text.split(b"\n")
         for line in lines:
-            kind, _, name = line.decode(errors="replace").partition(" ")
-            self._hear(place, kind, name)
+            self._hear(place, *unpack_message(line))
 
     def _hear(self, place: _Place, kind: str, name: str) -> None:
         if kind == CLAIMED:
             place.has_claimed = True
+            place.waits = 0
             self._served.add(name)
         elif kind == PROGRESS:
-            self._crashes = 0
+            self._crashes = place.crashes = 0
         elif kind == SETTLED and name in self._served - self._told_settled:
             self._told_settled.add(name)
             self.settled(name)

@@ -6,6 +6,7 @@ its point back. So whatever is cut off where, `storage.studies.sweeping` finds t
 
 from __future__ import annotations
 
+import enum
 import logging
 import time
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from storage.database.trouble import described, find_database_error, is_passing
 from storage.database.waiting import wait_for
-from storage.errors import DatabaseAwayError, LeaseLostError
+from storage.errors import DatabaseAwayError, DeviceError, LeaseLostError, SpentProcessError
 from storage.results.peers import EpochMeans
 from storage.spec.distributions import distributions
 from storage.studies import points, trials
@@ -25,7 +27,8 @@ from storage.wording import say_duration
 from workers.attempts.attempt import Attempt, Outcome, Pruned
 from workers.attempts.lease import Drained, Lease
 from workers.attempts.sampling import draw_params
-from workers.objective.memory import describe_out_of_memory, free_memory, is_out_of_memory
+from workers.objective.memory import describe_out_of_memory, free_memory
+from workers.process.blame import Fault, describe, find_fault, is_proven
 from workers.process.circumstances import Circumstances
 from workers.pruning.named import make_pruner
 
@@ -39,6 +42,16 @@ RELEASE_SECONDS = 3.0
 """A worker that is being stopped waits so long for the database, not for ever: the lease runs out anyway."""
 
 Result = TypeVar("Result")
+
+
+class End(enum.Enum):
+    """What became of an attempt."""
+
+    DONE = "complete or pruned"
+    FAILED = "failed"
+    OUT_OF_MEMORY = "failed for want of memory"
+    LOST = "lost"
+    GIVEN_BACK = "given back"
 
 
 @dataclass
@@ -82,8 +95,14 @@ class TrialRun:
     peers: EpochMeans
     trial_id: int | None = None
 
-    def run(self, summary: WorkerSummary) -> None:
-        """Work on the point and settle it, or give it back; count and tell what became of it."""
+    def run(self, summary: WorkerSummary) -> End:
+        """Work on the point and settle it, or give it back; count and tell what became of it.
+
+        Raises:
+            DeviceError: the device does not work; the point went back unharmed.
+            SpentProcessError: memory ran out, and a new process has all of it again; the point is settled or open.
+            StorageError: the database refused; the point went back unharmed where it could.
+        """
         began = time.monotonic()
         study, point, tell = self.study, self.claim.point, self.here.tell
         lease_seconds = study.spec.study.lease_seconds
@@ -91,33 +110,80 @@ class TrialRun:
             with Lease(
                 self.hold, lease_seconds, stop=self.here.stop, seconds_left=self.seconds_left
             ) as lease:
-                attempt = self._start(lease)
-                line = self._evaluate(attempt, summary)
+                try:
+                    attempt = self._start(lease)
+                    end, line = self._evaluate(attempt, summary)
+                except (LeaseLostError, Drained):
+                    raise
+                except Exception as error:
+                    if isinstance(error, DatabaseAwayError) and self.here.stop.is_set():
+                        raise
+                    return self._give_back(error, summary)
             seconds = time.monotonic() - began
             tell(f"{study.name} trial {attempt.trial_number} (point {point}) {line}, {say_duration(seconds)}")
         except LeaseLostError:
             summary.lost += 1
             tell(f"{study.name} point {point}: lease lost, result dropped")
             self._end(AttemptEnd.LOST)
+            return End.LOST
         except (Drained, DatabaseAwayError):
             if not self.here.stop.is_set():
                 raise
             summary.stopped += 1
             tell(f"{study.name} point {point}: {'given back' if self.release() else 'left behind'}")
+            return End.GIVEN_BACK
+        if end is End.OUT_OF_MEMORY and self.here.is_replaceable:
+            # JAX gives no memory back to the driver while its process lives, and another process may share the device.
+            raise SpentProcessError(
+                "The memory was not enough for a trial, and this process keeps what it took."
+            )
+        return end
 
-    def release(self) -> bool:
-        """Give the point back unharmed; False when the database does not answer, and the lease must run out."""
+    def release(self, reason: str | None = None) -> bool:
+        """Give the point back unharmed; False when the database does not answer, and the lease must run out.
+
+        Args:
+            reason: why, for people; None for a worker that was told to stop.
+        """
         trial_id = self.trial_id
+        call = self._briefly if reason is None else self.here.patience.wait
         try:
             if trial_id is not None:
-                self._briefly(lambda: trials.note_outcome(self.here.database, trial_id, AttemptEnd.STOPPED))
-            self._briefly(lambda: points.release_point(self.here.database, self.claim))
+                call(
+                    lambda: trials.note_outcome(
+                        self.here.database, trial_id, AttemptEnd.STOPPED, error=reason
+                    )
+                )
+            call(lambda: points.release_point(self.here.database, self.claim))
             if trial_id is not None:
-                self._briefly(lambda: trials.end_trial(self.here.database, trial_id, AttemptEnd.STOPPED))
+                call(lambda: trials.end_trial(self.here.database, trial_id, AttemptEnd.STOPPED))
         except (LeaseLostError, DatabaseAwayError):
             log.warning("The point could not be given back; it is free when its lease runs out.")
             return False
         return True
+
+    def _give_back(self, error: Exception, summary: WorkerSummary) -> End:
+        """What ended the attempt is not the trial's fault: give the point back, and say whether this process may go on."""
+        fault, reason = find_fault(error), describe(error)[:ERROR_CHARACTERS]
+        log.debug("The trial is given back.", exc_info=error)
+        summary.stopped += 1
+        try:
+            given = self.release(f"Not the trial's fault, but that of {fault.value}. {reason}")
+        except Exception:
+            log.debug("The database refuses this, too.", exc_info=True)
+            given = False
+        name, fate = f"{self.study.name} point {self.claim.point}", "given back" if given else "left behind"
+        self.here.tell(f"{name}: {fate}, because of {fault.value}: {reason}")
+        if fault is Fault.DEVICE:
+            raise DeviceError(
+                f"The device {self.here.device} does not work in this process any more: {reason}",
+                why="After such an error every further computation of the process fails as well.",
+                next_step="If it comes again: `nvidia-smi -q` shows the state of the GPU; restart its driver or the machine.",
+            ) from error
+        if fault is Fault.DISK or is_passing(find_database_error(error) or error):
+            return End.GIVEN_BACK
+        with described():
+            raise error
 
     def _start(self, lease: Lease) -> Attempt:
         spec = self.study.spec
@@ -149,7 +215,7 @@ class TrialRun:
             self.peers,
         )
 
-    def _evaluate(self, attempt: Attempt, summary: WorkerSummary) -> str:
+    def _evaluate(self, attempt: Attempt, summary: WorkerSummary) -> tuple[End, str]:
         try:
             outcome = self.objective.evaluate(attempt)
         except Pruned as pruned:
@@ -160,16 +226,19 @@ class TrialRun:
             )
             attempt.checkpoint.remove()
             summary.pruned += 1
-            return "pruned (not a number)" if value is None else f"pruned at {value:.4f}"
-        except (LeaseLostError, Drained, DatabaseAwayError):
+            return End.DONE, "pruned (not a number)" if value is None else f"pruned at {value:.4f}"
+        except (LeaseLostError, Drained):
             raise
         except Exception as error:
+            fault = find_fault(error)
+            if fault not in (Fault.TRIAL, Fault.MEMORY):
+                raise
             log.debug("The objective failed.", exc_info=True)
             summary.failed += 1
-            return self._fail(attempt, error)
+            return self._fail(attempt, error, fault)
         self._finish(attempt, outcome)
         summary.complete += 1
-        return f"complete at {outcome.value:.4f} (epoch {outcome.best_epoch})"
+        return End.DONE, f"complete at {outcome.value:.4f} (epoch {outcome.best_epoch})"
 
     def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
         attempt.keep_predictions(outcome.predictions)
@@ -188,9 +257,9 @@ class TrialRun:
         )
         attempt.checkpoint.remove()
 
-    def _fail(self, attempt: Attempt, error: Exception) -> str:
+    def _fail(self, attempt: Attempt, error: Exception, fault: Fault) -> tuple[End, str]:
         text = f"{type(error).__name__}: {error}"
-        if is_out_of_memory(error):
+        if fault is Fault.MEMORY:
             text = describe_out_of_memory(
                 error,
                 batch_size=attempt.hyperparameters.get("batch_size"),
@@ -202,17 +271,22 @@ class TrialRun:
             self.forget_objective()
             free_memory()
         text = text[:ERROR_CHARACTERS]
+        database, here = self.here.database, self.here
         self.here.patience.wait(
-            lambda: trials.note_outcome(self.here.database, attempt.trial_id, AttemptEnd.FAILED, error=text)
+            lambda: trials.note_outcome(database, attempt.trial_id, AttemptEnd.FAILED, error=text)
+        )
+        proven = self.here.patience.wait(
+            lambda: is_proven(database, self.study, attempt.point, here.name, replaceable=here.is_replaceable)
         )
         retries = attempt.study.spec.study.retries
         settled = self.here.patience.wait(
-            lambda: points.fail_point(self.here.database, attempt.claim, error=text, retries=retries)
+            lambda: points.fail_point(database, attempt.claim, error=text, retries=retries, is_proven=proven)
         )
         self._end(AttemptEnd.FAILED)
         if settled:
             attempt.checkpoint.remove()
-        return f"failed{' for good' if settled else ', will be tried again'}: {text}"
+        end = End.OUT_OF_MEMORY if fault is Fault.MEMORY else End.FAILED
+        return end, f"failed{' for good' if settled else ', will be tried again'}: {text}"
 
     def _end(self, outcome: AttemptEnd) -> None:
         trial_id = self.trial_id

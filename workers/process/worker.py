@@ -15,6 +15,7 @@ from storage.studies.study_records import UnreadableStudy, list_rows, only_reada
 from storage.studies.sweeping import sweep
 from workers.attempts.lease import Drained
 from workers.objective.keras_objective import Objective, prepare_objective
+from workers.process.blame import Fault, find_fault
 from workers.process.circumstances import Circumstances
 from workers.process.draining import draining_on_signals
 from workers.process.loop import StudyRefused, Worker, WorkerSummary
@@ -146,6 +147,8 @@ class _StudyRegistry:
         try:
             return self.prepare(study)
         except (DataError, FeaturesError, ModelError, SpecError, WeightsError) as error:
+            if find_fault(error) is not Fault.TRIAL:
+                raise  # a full disk, for instance: it passes
             self._refused.add(study.uuid)
             self._here.tell(f"{study.name}: this machine cannot serve it. {error}")
             raise StudyRefused from error

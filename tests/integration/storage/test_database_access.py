@@ -30,7 +30,7 @@ from storage.studies.study import StudyRecord, find_study, load_study
 from tests.conftest import REPOSITORY
 from tests.postgres import USER, PostgresServer
 from tests.studies import PretendObjective, claim, make_study
-from workers.process import loop
+from workers.process import preparing
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker, WorkerSummary
 
@@ -213,7 +213,7 @@ def test_a_worker_is_shown_from_its_start_and_while_it_prepares_a_study(
         seen.append(look())
         return PretendObjective(before=lambda attempt: seen.append(look()))
 
-    monkeypatch.setattr(loop, "PREPARING_SECONDS", 0.1, raising=False)
+    monkeypatch.setattr(preparing, "PREPARING_SECONDS", 0.1)
     assert run(["status", "--storage", sqlite_url]) == 0
     assert "one that was just started appears here within a minute" in capsys.readouterr().out
     seen: list[list[tuple[str, str | None]]] = []

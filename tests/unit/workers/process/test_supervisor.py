@@ -17,7 +17,7 @@ from storage.errors import UsageError
 from storage.studies.points import MAX_LOSSES
 from tests.conftest import REPOSITORY
 from workers.process import supervisor
-from workers.process.messages import RENEWED
+from workers.process.messages import AWAY, CRASHED, RENEWED
 from workers.process.supervisor import Slot, Supervisor, sum_up
 
 
@@ -89,7 +89,14 @@ def test_a_poison_point_fails_before_the_machine_is_given_up() -> None:
     assert MAX_LOSSES < supervisor.CRASHES
 
 
-def supervise(tmp_path: Path, program: str, slots: int = 1) -> tuple[int, list[str], list[str], int]:
+TELL = """import json, os, sys
+tell = lambda *notice: os.write({}, json.dumps(notice).encode() + b'\\n')
+"""
+
+
+def supervise(
+    tmp_path: Path, program: str, slots: int = 1, environments: Sequence[dict[str, str]] = ()
+) -> tuple[int, list[str], list[str], int]:
     """Run a supervisor over small programs; returns code, what it said, studies that ended, and starts."""
     said: list[str] = []
     settled: list[str] = []
@@ -98,10 +105,13 @@ def supervise(tmp_path: Path, program: str, slots: int = 1) -> tuple[int, list[s
     def command(slot: Slot, notify: int, restarted: bool) -> list[str]:
         with starts.open("a") as file:
             file.write("x")
-        return [sys.executable, "-S", "-c", f"import os, sys\nnotify = {notify}\n{program}"]
+        return [sys.executable, "-S", "-c", f"{TELL.format(notify)}\n{program}"]
 
     watched = Supervisor(
-        [Slot(f"slot {number}", {}) for number in range(slots)],
+        [
+            Slot(f"slot {number}", environment)
+            for number, environment in enumerate(environments or [{}] * slots)
+        ],
         command,
         said.append,
         settled.append,
@@ -111,7 +121,7 @@ def supervise(tmp_path: Path, program: str, slots: int = 1) -> tuple[int, list[s
 
 
 def test_a_worker_that_leaves_is_left_alone(tmp_path: Path) -> None:
-    program = "os.write(notify, b'claimed s\\nprogress s\\nsettled s\\nsettled other\\n')"
+    program = "tell('claimed', 's'); tell('progress', 's'); tell('settled', 's'); tell('settled', 'other')"
     assert supervise(tmp_path, program, slots=2) == (0, [], ["s"], 2)
     (tmp_path / "starts").unlink()
     assert supervise(tmp_path, "sys.exit(2)") == (2, [], [], 1)
@@ -128,6 +138,39 @@ def test_a_worker_that_needs_a_new_process_gets_one_at_once_and_did_not_crash(tm
     assert supervise(tmp_path, program) == (0, [], [], 13)
 
 
+def test_a_worker_that_met_what_passes_is_started_again_as_often_as_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "LONGEST_DELAY", 0.02)
+    mark = tmp_path / "mark"
+    program = (
+        f"path = {str(mark)!r}\n"
+        "lives = os.path.getsize(path) if os.path.exists(path) else 0\n"
+        "open(path, 'a').write('x')\n"
+        f"sys.exit({AWAY}) if lives < 12 else None"
+    )
+    code, said, _, starts = supervise(tmp_path, program)
+    assert (code, starts) == (0, 13)
+    assert not any("giv" in line for line in said)
+
+
+def test_a_slot_that_crashes_beside_others_that_work_is_given_up_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "LONGEST_DELAY", 0.02)
+    program = (
+        f"sick = os.environ.get('SICK')\ntell('claimed', 's')\nif sick: sys.exit({CRASHED})\n"
+        "import time\nfor _ in range(200):\n"
+        f"    tell('progress', 's'); time.sleep(0.02)\n"
+        f"    if os.path.getsize({str(tmp_path / 'starts')!r}) > {supervisor.CRASHES}: break"
+    )
+    code, said, _, starts = supervise(tmp_path, program, environments=[{"SICK": "1"}, {}])
+    assert (code, starts) == (1, supervisor.CRASHES + 1)
+    assert (
+        "slot 0 ended with exit code 70, 8 times in a row without finishing a trial: giving it up" in said[-1]
+    )
+
+
 def test_a_worker_that_crashes_at_once_each_time_is_given_up(tmp_path: Path) -> None:
     code, said, _, starts = supervise(tmp_path, "os.abort()")
     assert (code, starts) == (1, supervisor.EARLY_CRASHES)
@@ -137,7 +180,7 @@ def test_a_worker_that_crashes_at_once_each_time_is_given_up(tmp_path: Path) -> 
 
 
 def test_a_machine_that_kills_every_trial_is_given_up_later(tmp_path: Path) -> None:
-    code, said, _, starts = supervise(tmp_path, "os.write(notify, b'claimed s\\n'); os.abort()")
+    code, said, _, starts = supervise(tmp_path, "tell('claimed', 's'); os.abort()")
     assert (code, starts) == (1, supervisor.CRASHES)
     assert "without settling a trial" in said[-1]
 
@@ -148,7 +191,7 @@ def test_a_worker_that_crashes_now_and_then_is_started_again(tmp_path: Path) -> 
         f"path = {str(mark)!r}\n"
         "lives = os.path.getsize(path) if os.path.exists(path) else 0\n"
         "open(path, 'a').write('x')\n"
-        "os.write(notify, b'claimed s\\nprogress s\\n')\n"
+        "tell('claimed', 's'); tell('progress', 's')\n"
         "sys.exit(70) if lives < 10 else None"
     )
     code, said, _, starts = supervise(tmp_path, program)
@@ -213,3 +256,17 @@ def test_what_a_request_holds_comes_through_a_command_line() -> None:
         forever=True,
         grace=3.0,  # type: ignore[arg-type]
     )
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_process_whose_supervisor_died_before_it_looked_ends_at_once(tmp_path: Path, lives: bool) -> None:
+    from orchestrator.machine.worker_process import Request
+
+    gone = subprocess.Popen([sys.executable, "-S", "-c", "pass"])
+    gone.wait()
+    request = Request(
+        name="s", data=(), forever=True, grace=3.0, supervisor=os.getpid() if lives else gone.pid
+    )
+    environment = {**os.environ, "ORCH_STORAGE": "nonsense://", "PYTHONPATH": str(REPOSITORY)}
+    ended = subprocess.run(request.to_command(), cwd=tmp_path, env=environment, capture_output=True)
+    assert ended.returncode == (2 if lives else -signal.SIGTERM), ended.stderr

@@ -1,0 +1,299 @@
+"""A sick device, a full disk and a database in trouble are nobody's fault but their own: no trial pays for them."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.errors import (
+    DeviceError,
+    FeaturesError,
+    NotEnoughMemoryError,
+    SickProcessError,
+    SpentProcessError,
+    StorageError,
+)
+from storage.studies import points
+from storage.studies import study as studies
+from storage.studies.study import StudyRecord
+from tests.postgres import PostgresServer
+from tests.studies import PretendObjective, make_study
+from workers.attempts.attempt import Attempt
+from workers.process import track_record
+from workers.process.circumstances import Circumstances
+from workers.process.loop import Worker, WorkerSummary
+
+DEAD = "INTERNAL: CUDA error: Failed call to cuEventSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(track_record, "FIRST_PAUSE", 0.05)
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    with closing(open_database(sqlite_url)) as opened:
+        yield opened
+
+
+def work(
+    database: Database,
+    study: StudyRecord,
+    before: Callable[[Attempt], None] = lambda attempt: None,
+    *,
+    seconds: float = 0.0,
+    device: str = "GPU 0",
+    replaceable: bool = False,
+    told: list[str] | None = None,
+) -> WorkerSummary:
+    """Be one worker process until the study is settled."""
+    tell = (told if told is not None else []).append
+    here = Circumstances(database, device=device, tell=tell, is_replaceable=replaceable)
+    worker = Worker(here, lambda _: PretendObjective(before=before, seconds=seconds))
+    return worker.run(lambda: [studies.load_study(database, study.name)])
+
+
+def failing(text: str) -> Callable[[Attempt], None]:
+    def before(attempt: Attempt) -> None:
+        raise RuntimeError(text)
+
+    return before
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [(DEAD, DeviceError), ("something that no list knows", SickProcessError)]
+)
+def test_a_sick_device_beside_a_healthy_one_costs_no_point(
+    sqlite_url: str, database: Database, text: str, error: type[Exception]
+) -> None:
+    study = make_study(database, points=40)
+    summary: list[WorkerSummary] = []
+
+    def work_well() -> None:
+        with closing(open_database(sqlite_url)) as own:
+            summary.append(work(own, study, seconds=0.001, device="GPU 1"))
+
+    healthy = threading.Thread(target=work_well)
+    healthy.start()
+    while not points.count_points(database, study.uuid).complete:
+        time.sleep(0.02)
+    for _ in range(4):
+        with pytest.raises(error):
+            work(database, study, failing(text), replaceable=True)
+    healthy.join(60)
+    counts = points.count_points(database, study.uuid)
+    assert (counts.complete, counts.failed) == (40, 0)
+    if error is DeviceError:
+        records = points.list_points(database, study.uuid)
+        assert sum(record.failures for record in records) == 0, "given back unharmed"
+
+
+def test_a_point_fails_for_good_when_a_second_process_failed_on_it(database: Database) -> None:
+    study = make_study(database, points=3, **{"study.retries": 1})
+
+    def fail_one(attempt: Attempt) -> None:
+        if attempt.point == 1:
+            raise ValueError("no room")
+
+    with pytest.raises(SpentProcessError, match="another one must try it"):
+        work(database, study, fail_one, replaceable=True)
+    record = points.list_points(database, study.uuid)[1]
+    assert (record.state, record.failures) == ("open", 2), (
+        "its own retries are spent, and it is not failed yet"
+    )
+    told: list[str] = []
+    summary = work(database, study, fail_one, replaceable=True, told=told)
+    assert summary.failed == 1
+    record = points.list_points(database, study.uuid)[1]
+    assert (record.state, record.error) == ("failed", "ValueError: no room")
+    assert any("failed for good" in line for line in told)
+
+
+def test_a_study_that_cannot_be_trained_ends_even_when_one_process_is_alone(database: Database) -> None:
+    study = make_study(database, points=5)
+    ends = []
+    while not points.count_points(database, study.uuid).is_settled:
+        try:
+            work(database, study, failing("the spec is wrong"), replaceable=True)
+        except (SickProcessError, SpentProcessError) as error:
+            ends.append(type(error))
+        assert len(ends) < 12
+    assert points.count_points(database, study.uuid).failed == 5
+
+
+def test_without_memory_the_trial_fails_and_a_new_process_takes_over(database: Database) -> None:
+    study = make_study(database, points=2, **{"study.retries": 0})
+
+    def exhaust(attempt: Attempt) -> None:
+        if attempt.point == 0:
+            raise RuntimeError("CUDNN_STATUS_ALLOC_FAILED")
+
+    with pytest.raises(SpentProcessError, match="memory was not enough"):
+        work(database, study, exhaust, replaceable=True)
+    assert "Out of memory on GPU 0" in str(points.list_points(database, study.uuid)[0].error)
+    with pytest.raises(SpentProcessError):
+        work(database, study, exhaust, replaceable=True)
+    work(database, study, exhaust, replaceable=True)
+    counts = points.count_points(database, study.uuid)
+    assert (counts.complete, counts.failed) == (1, 1)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_full_disk_gives_the_point_back_and_the_worker_goes_on(database: Database, number: int) -> None:
+    study = make_study(database, points=2)
+    met: list[int] = []
+
+    def fill(attempt: Attempt) -> None:
+        if len(met) < 3:
+            met.append(attempt.point)
+            raise OSError(number, "the disk")
+
+    told: list[str] = []
+    summary = work(database, study, fill, told=told)
+    assert (summary.complete, summary.failed, summary.stopped) == (2, 0, 3)
+    assert sum("given back, because of a disk of this machine" in line for line in told) == 3
+
+
+def prepare_with(
+    database: Database, names: list[str], find: Callable[[StudyRecord], PretendObjective], told: list[str]
+) -> WorkerSummary:
+    """Serve studies, with an objective that has to be made."""
+    worker = Worker(Circumstances(database, device="GPU 0", tell=told.append), find)
+    return worker.run(lambda: [studies.load_study(database, name) for name in names])
+
+
+def test_a_cache_on_a_full_disk_is_waited_for_and_other_studies_are_served(database: Database) -> None:
+    for name in ("first", "second"):
+        make_study(database, name, points=1)
+    tries: list[str] = []
+
+    def find(study: StudyRecord) -> PretendObjective:
+        tries.append(study.name)
+        if study.name == "first" and tries.count("first") < 4:
+            raise FeaturesError("Features cannot be written.") from OSError(errno.ENOSPC, "full")
+        return PretendObjective()
+
+    told: list[str] = []
+    assert prepare_with(database, ["first", "second"], find, told).complete == 2
+    assert tries.index("second") < 4
+    assert "first: waiting because of a disk of this machine" in told[0]
+
+
+def test_models_that_do_not_fit_are_said_with_what_needs_less_and_other_studies_are_served(
+    database: Database,
+) -> None:
+    for name in ("huge", "small"):
+        make_study(database, name, points=1)
+
+    def find(study: StudyRecord) -> PretendObjective:
+        if study.name == "huge":
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
+        return PretendObjective()
+
+    told: list[str] = []
+    with pytest.raises(NotEnoughMemoryError, match=r"batch size.*--per-gpu 1") as raised:
+        prepare_with(database, ["huge", "small"], find, told)
+    assert "the models of study 'huge'" in str(raised.value)
+    assert points.count_points(database, studies.load_study(database, "small").uuid).complete == 1
+    assert points.count_points(database, studies.load_study(database, "huge").uuid).open == 1
+
+
+def test_a_device_that_does_not_start_ends_the_process_before_a_claim(database: Database) -> None:
+    study = make_study(database, points=1)
+
+    def find(_: StudyRecord) -> PretendObjective:
+        raise RuntimeError("Unable to initialize backend 'cuda'")
+
+    with pytest.raises(DeviceError):
+        prepare_with(database, [study.name], find, [])
+    assert points.count_points(database, study.uuid).open == 1
+
+
+TROUBLE = """
+CREATE SEQUENCE troubles;
+CREATE FUNCTION be_in_trouble() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE states text[] := ARRAY['53100', '57014', '58030', '25006', '54000', '40001'];
+DECLARE number bigint := nextval('troubles');
+BEGIN
+  IF number <= array_length(states, 1) THEN
+    RAISE EXCEPTION 'trouble %%', number USING ERRCODE = states[number];
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER in_trouble BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION be_in_trouble();
+"""
+
+
+@pytest.mark.parametrize("table", ["orch_epochs", "orch_points", "trial_intermediate_values"])
+def test_a_database_in_trouble_is_waited_for_wherever_it_is_met(
+    postgres_url: str, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.database.waiting.LONGEST_DELAY", 0.2)
+    with closing(open_database(postgres_url)) as database:
+        study = make_study(database, points=3)
+        with database.transaction() as connection:
+            connection.exec_driver_sql(TROUBLE.format(table=table))
+        summary = work(database, study)
+        assert (summary.complete, summary.failed, summary.stopped) == (3, 0, 0)
+        assert {record.failures for record in points.list_points(database, study.uuid)} == {0}
+
+
+def test_a_locked_table_under_a_statement_timeout_fails_no_point(
+    postgres_server: PostgresServer, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.database.waiting.LONGEST_DELAY", 0.2)
+    name = sa.engine.make_url(postgres_url).database
+    with closing(open_database(postgres_url)) as database:
+        study = make_study(database, points=3)
+    postgres_server.execute(f"ALTER DATABASE {name} SET statement_timeout = '200ms'")
+    with closing(open_database(postgres_url)) as database, closing(postgres_server.connect(name)) as other:
+        other.autocommit = False
+        other.cursor().execute("SET statement_timeout = 0; LOCK TABLE orch_epochs IN ACCESS EXCLUSIVE MODE")
+        release = threading.Timer(1.5, other.rollback)
+        release.start()
+        summary = work(database, study)
+        assert not release.is_alive(), "it waited for the lock"
+        assert (summary.complete, summary.failed) == (3, 0)
+
+
+def test_a_sqlite_file_on_a_full_disk_is_waited_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.database.waiting.LONGEST_DELAY", 0.2)
+    study = make_study(database, points=3)
+    full = threading.Event()
+
+    def limit(connection: sa.engine.Connection) -> None:
+        pages = 1 if full.is_set() else 1_000_000
+        # SQLite's own limit makes its own error: less than there are means no page more.
+        connection.connection.driver_connection.execute(f"PRAGMA max_page_count = {pages}")  # type: ignore[union-attr]
+
+    sa.event.listen(database.engine, "begin", limit)
+    full.set()
+    with pytest.raises(sa.exc.OperationalError, match="full"), database.transaction() as connection:
+        connection.exec_driver_sql("CREATE TABLE more AS SELECT zeroblob(200000) AS bytes")
+    threading.Timer(1.0, full.clear).start()
+    summary = work(database, study)
+    assert (summary.complete, summary.failed) == (3, 0)
+
+
+def test_what_no_waiting_changes_ends_the_worker_and_no_point(postgres_url: str) -> None:
+    with closing(open_database(postgres_url)) as database:
+        study = make_study(database, points=2)
+        with database.transaction() as connection:
+            refusing = TROUBLE.replace("'53100', '57014', '58030', '25006', '54000', '40001'", "'XX001'")
+            connection.exec_driver_sql(refusing.format(table="orch_epochs"))
+        with pytest.raises(StorageError, match="trouble 1"):
+            work(database, study)
+        counts = points.count_points(database, study.uuid)
+        assert (counts.open, counts.failed) == (2, 0)
+        assert points.list_points(database, study.uuid)[0].failures == 0

@@ -1,0 +1,104 @@
+"""Whose fault an error is: the trial pays for its own and for its memory, and for nothing else."""
+
+import errno
+import sqlite3
+
+import pytest
+import sqlalchemy.exc
+
+from storage.errors import (
+    DatabaseAwayError,
+    DeviceError,
+    FeaturesError,
+    SickProcessError,
+    StorageError,
+    TrainingError,
+)
+from workers.process.blame import Fault, describe, find_fault
+from workers.process.track_record import FAILURES_IN_A_ROW, LONGEST_PAUSE, TrackRecord
+
+FULL = sqlalchemy.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+
+class ResourceExhaustedError(Exception):
+    """Named like TensorFlow's."""
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (ValueError("no room"), Fault.TRIAL),
+        (TrainingError("The batch size was not applied."), Fault.TRIAL),
+        (KeyError("ECCENTRIC"), Fault.TRIAL),
+        (RuntimeError("CUDNN_STATUS_NOT_SUPPORTED: this convolution"), Fault.TRIAL),
+        (FileNotFoundError(errno.ENOENT, "No such file"), Fault.TRIAL),
+        (OSError(errno.EACCES, "out of memory.png"), Fault.TRIAL),
+        (MemoryError(), Fault.MEMORY),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), Fault.MEMORY),
+        (ResourceExhaustedError("OOM when allocating tensor"), Fault.MEMORY),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes"), Fault.MEMORY),
+        (RuntimeError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"), Fault.MEMORY),
+        (RuntimeError("failed to create cublas handle: CUBLAS_STATUS_ALLOC_FAILED"), Fault.MEMORY),
+        (RuntimeError("Could not create cudnn handle: CUDNN_STATUS_ALLOC_FAILED"), Fault.MEMORY),
+        (RuntimeError("FAILED_PRECONDITION: DNN library initialization failed."), Fault.MEMORY),
+        (caused(ValueError("a callback failed"), MemoryError()), Fault.MEMORY),
+        (RuntimeError("INTERNAL: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access"), Fault.DEVICE),
+        (RuntimeError("CUDA error: unspecified launch failure"), Fault.DEVICE),
+        (RuntimeError("CUDA_ERROR_MISALIGNED_ADDRESS"), Fault.DEVICE),
+        (RuntimeError("Uncorrectable ECC error encountered"), Fault.DEVICE),
+        (RuntimeError("CUDNN_STATUS_EXECUTION_FAILED in cudnn_graph"), Fault.DEVICE),
+        (RuntimeError("cublas: CUBLAS_STATUS_EXECUTION_FAILED"), Fault.DEVICE),
+        (RuntimeError("Unable to initialize backend 'cuda': no device"), Fault.DEVICE),
+        (caused(TrainingError("fold 1"), RuntimeError("GPU has fallen off the bus")), Fault.DEVICE),
+        (DeviceError("The GPU does not work."), Fault.DEVICE),
+        (OSError(errno.ENOSPC, "No space left on device"), Fault.DISK),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), Fault.DISK),
+        (OSError(errno.EIO, "Input/output error"), Fault.DISK),
+        (OSError(errno.EROFS, "Read-only file system"), Fault.DISK),
+        (ResourceExhaustedError("/cache/x; No space left on device"), Fault.DISK),
+        (
+            caused(FeaturesError("Features cannot be written."), OSError(errno.ENOSPC, "No space left")),
+            Fault.DISK,
+        ),
+        (FULL, Fault.DATABASE),
+        (caused(RuntimeError("the callback failed"), FULL), Fault.DATABASE),
+        (caused(MemoryError(), FULL), Fault.DATABASE),
+        (DatabaseAwayError(), Fault.DATABASE),
+        (StorageError("permission denied"), Fault.DATABASE),
+    ],
+)
+def test_an_error_is_charged_to_whom_it_belongs(error: Exception, fault: Fault) -> None:
+    assert find_fault(error) is fault
+
+
+def test_an_error_is_told_on_one_line_without_its_parameters() -> None:
+    assert describe(RuntimeError("first\n\nsecond")) == "RuntimeError: first"
+    assert describe(MemoryError()) == "MemoryError"
+    assert describe(StorageError("What.", next_step="Do this.")) == "What."
+
+
+def test_different_failures_in_a_row_speak_against_the_process_and_the_same_one_does_not() -> None:
+    record = TrackRecord()
+    for _ in range(5):
+        record.note_failure("study", 1)
+    record.note_failure("study", 2)
+    record.note_success()
+    for point in range(FAILURES_IN_A_ROW - 1):
+        record.note_failure("study", point)
+    assert record.failed_on == {"study": {0, 1, 2}}
+    with pytest.raises(SickProcessError, match="3 different trials in a row"):
+        record.note_failure("another", 0)
+
+
+def test_pauses_grow_up_to_a_minute_and_begin_again_after_a_success() -> None:
+    record = TrackRecord()
+    pauses = [record.pause() for _ in range(9)]
+    assert pauses[:3] == [1, 2, 4]
+    assert pauses[-1] == LONGEST_PAUSE
+    record.note_success()
+    assert record.pause() == 1

@@ -1,0 +1,145 @@
+"""Whose fault an error is that ended a trial: the trial's own, its memory's, or the world's, which no trial pays for.
+
+What a GPU says when it is broken or full is known by its words: JAX and TensorFlow raise one class for everything.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import re
+from collections.abc import Iterator
+
+from storage.database.engine import Database
+from storage.database.trouble import find_database_error
+from storage.errors import LeaseLostError, OrchError, SickProcessError, StorageError
+from storage.studies.attempts import list_failed_on
+from storage.studies.states import WorkerState
+from storage.studies.study import StudyRecord
+from storage.studies.workers import WorkerRecord, list_workers
+from workers.objective.memory import DISK_FULL, is_out_of_memory
+
+DISK_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EROFS,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ESTALE,
+)
+"""The disk is full, over quota, failing or read-only, no file can be opened, or a network folder went away."""
+
+DEVICE_WORDS = re.compile(
+    "cuda_error_|cuda error|illegal memory access|illegal instruction|unspecified launch failure|launch timed out|misaligned"
+    "|uncorrectable|fallen off the bus|gpu is lost|device-side assert|failed call to cu[a-z]+synchronize"
+    "|(cudnn|cublas|cusolver|cufft)_status_(execution_failed|internal_error|not_initialized|mapping_error|arch_mismatch)"
+    "|unable to initialize backend"
+)
+"""What CUDA, its libraries, JAX and TensorFlow say of a device that will not work in this process any more, in lower case."""
+ECC = re.compile(r"\bECC\b")
+
+LIVELY_SECONDS = 120.0
+"""A worker that was heard of so lately, or within its lease, is at work."""
+
+
+class Fault(enum.Enum):
+    """Where an error comes from."""
+
+    TRIAL = "the trial"
+    MEMORY = "the memory of the device or of the machine"
+    DEVICE = "the device"
+    DISK = "a disk of this machine"
+    DATABASE = "the database"
+
+
+def find_fault(error: BaseException) -> Fault:
+    """Say whose fault an error is; whatever wraps an error of the world is of the world."""
+    if find_database_error(error) is not None:
+        return Fault.DATABASE
+    chain = list(_chain(error))
+    if any(isinstance(link, StorageError) and not isinstance(link, LeaseLostError) for link in chain):
+        return Fault.DATABASE
+    # Before the words of a device: CUDA_ERROR_OUT_OF_MEMORY.
+    if any(is_out_of_memory(link) for link in chain):
+        return Fault.MEMORY
+    if any(_is_of_disk(link) for link in chain):
+        return Fault.DISK
+    if any(_is_of_device(link) for link in chain):
+        return Fault.DEVICE
+    return Fault.TRIAL
+
+
+def describe(error: BaseException) -> str:
+    """An error on one line, without its parameters."""
+    if isinstance(error, OrchError):
+        return error.what
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+
+
+def is_proven(database: Database, study: StudyRecord, point: int, worker: str, *, replaceable: bool) -> bool:
+    """Whether a further failure of this point may settle it: one sick process or device must not decide alone.
+
+    Another process has failed on it, on another device where one serves the study at the moment; or there is nobody
+    else who could try.
+
+    Args:
+        database: where.
+        study: of which study.
+        point: that fails in this process.
+        worker: the name of this process.
+        replaceable: whether a new process takes the place of this one.
+    """
+    everybody = {record.worker: record for record in list_workers(database)}
+    mine = _place(everybody.get(worker), worker)
+    others = list_failed_on(database, study, point) - {worker}
+    elsewhere = {
+        _place(record, name)
+        for name, record in everybody.items()
+        if name != worker and _serves(record, study)
+    }
+    if not others:
+        return not replaceable and not elsewhere
+    if any(_place(everybody.get(name), name) != mine for name in others):
+        return True
+    return elsewhere <= {mine}
+
+
+def serves_anybody_else(database: Database, study: StudyRecord, worker: str) -> bool:
+    """Whether another worker is at work on this study."""
+    return any(record.worker != worker and _serves(record, study) for record in list_workers(database))
+
+
+def _serves(record: WorkerRecord, study: StudyRecord) -> bool:
+    is_lively = record.seconds_ago < max(LIVELY_SECONDS, study.spec.study.lease_seconds)
+    return record.state != WorkerState.GONE and record.study_uuid == study.uuid and is_lively
+
+
+def _place(record: WorkerRecord | None, name: str) -> tuple[str, str]:
+    return (record.host, record.device) if record is not None else (name, "")
+
+
+def _is_of_disk(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in DISK_ERRORS
+    return not isinstance(error, OrchError) and DISK_FULL in str(error)[:5000].lower()
+
+
+def _is_of_device(error: BaseException) -> bool:
+    if isinstance(error, SickProcessError):
+        return True
+    if isinstance(error, OrchError | OSError):
+        return False
+    text = str(error)[:5000]
+    return DEVICE_WORDS.search(text.lower()) is not None or ECC.search(text) is not None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it was raised from, or while they were handled."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        yield found
+        seen.add(id(found))
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)

@@ -1,0 +1,62 @@
+"""What this process has failed on, and for how long it leaves which study alone: it may be the process that is sick."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from storage.errors import SickProcessError
+
+FAILURES_IN_A_ROW = 3
+"""So many different trials that fail one after the other, with none in between that did not, speak against the process."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds before the next try after trouble that passes by itself; twice as long each time."""
+NO_ROOM_SECONDS = 600.0
+"""A study whose models found no memory is tried again so much later, if there is anything to wait for."""
+
+
+@dataclass
+class TrackRecord:
+    """What a process remembers of its own trials."""
+
+    failed_on: dict[str, set[int]] = field(default_factory=dict)
+    _in_a_row: set[tuple[str, int]] = field(default_factory=set)
+    _troubles: int = 0
+    _aside: dict[str, tuple[float, Exception]] = field(default_factory=dict)
+
+    def note_success(self) -> None:
+        """A trial was trained as it should."""
+        self._in_a_row.clear()
+        self._troubles = 0
+
+    def note_failure(self, study_uuid: str, point: int) -> None:
+        """A trial failed here.
+
+        Raises:
+            SickProcessError: as did `FAILURES_IN_A_ROW` different ones in a row.
+        """
+        self.failed_on.setdefault(study_uuid, set()).add(point)
+        self._in_a_row.add((study_uuid, point))
+        if len(self._in_a_row) >= FAILURES_IN_A_ROW:
+            raise SickProcessError(
+                f"{FAILURES_IN_A_ROW} different trials in a row failed in this process, and none succeeded.",
+                why="Either this process, its device or its machine is at fault, or the study cannot be trained as it is.",
+                next_step="The errors of the trials are above. Another process tries them again.",
+            )
+
+    def pause(self) -> float:
+        """Seconds to wait after trouble that passes by itself."""
+        self._troubles += 1
+        return min(FIRST_PAUSE * 2 ** (self._troubles - 1), LONGEST_PAUSE)
+
+    def set_aside(self, study_uuid: str, seconds: float, error: Exception) -> None:
+        """Leave a study alone for a while."""
+        self._aside[study_uuid] = (time.monotonic() + seconds, error)
+
+    def is_aside(self, study_uuid: str) -> bool:
+        """Whether the study is left alone at the moment."""
+        return study_uuid in self._aside and time.monotonic() < self._aside[study_uuid][0]
+
+    def why_aside(self, study_uuid: str) -> Exception | None:
+        """Why it is."""
+        return self._aside[study_uuid][1] if self.is_aside(study_uuid) else None
