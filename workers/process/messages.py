@@ -23,7 +23,7 @@ def pack_message(kind: str, study: str) -> bytes:
 
 
 def unpack_message(line: bytes) -> tuple[str, str]:
-    """The kind and the study of a line; empty ones when it is no notice."""
+    """The kind and the study of a line; empty ones when it is no message."""
     try:
         kind, study = json.loads(line)
     except ValueError:
