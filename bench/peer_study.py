@@ -112,7 +112,7 @@ def draw_images(folder: Path, table: Path, count: int, targets: int) -> None:
 
 def store_features(spec: StudySpec, dataset: Dataset, cache: Path) -> NDArray[np.float32]:
     """Make features that know a little of the labels, and store them as an extraction would."""
-    from storage.files.features import FeatureWriter
+    from storage.files.feature_writer import FeatureWriter
     from workers.inputs.extraction import describe_features
 
     generator = np.random.default_rng(1)

@@ -1,6 +1,8 @@
-"""A guard in front of a WSGI application: a password or a token, a cookie, and no way around.
+"""A guard in front of a WSGI application: a password or a link, a cookie, and no way around.
 
-- The password is compared in constant time; wrong ones are answered ever more slowly.
+- The password is compared in constant time; after a wrong one its address must wait (429), longer each time. Nothing sleeps here:
+  a thread that waits for a guesser is taken from everybody else.
+- A link logs in once; then the next one is told to whoever started the server.
 - The cookie is random, HttpOnly and SameSite=Strict: no other site can send it, so no other site can act.
 - A request that changes something must also come from this very origin (Origin or Sec-Fetch-Site).
 - Sessions live in this process alone; ending the server ends them.
@@ -11,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import html
+import ipaddress
+import math
 import secrets
 import threading
 import time
@@ -18,6 +22,8 @@ from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
+
+from dashboards.server.guessing import Guesses
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Answer = tuple[str, list[tuple[str, str]], bytes]
@@ -27,7 +33,6 @@ COOKIE = "orch_session"
 SESSION_SECONDS = 12 * 3600
 MOST_SESSIONS = 1000
 LONGEST_FORM = 4096
-LONGEST_WAIT = 3.0
 LOGIN, LOGOUT, HEALTH = "/login", "/logout", "/healthz"
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>orch: log in</title>
@@ -46,41 +51,55 @@ h1 {{ font-size: 1.3rem; margin: 0; }} .wrong {{ color: light-dark(#b34700, #ff9
 
 PAGE_HEADERS = [
     ("Content-Type", "text/html; charset=utf-8"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"),
     ("Cache-Control", "no-store"),
 ]  # fmt: skip
 
 
 class PasswordMiddleware:
-    """Lets through who knows the password; everybody may ask /healthz.
+    """Lets through who knows the password or has the link; everybody may ask /healthz.
 
     Args (of the constructor):
         application: what stands behind.
-        password: what opens; never empty.
+        password: what opens; never empty. None where only links do.
         is_healthy: asked by /healthz.
         secure: whether browsers reach the server by HTTPS, so that the cookie may insist on it.
+        say_link: told the token of each new link; None for no links.
+        clock: seconds.
     """
 
     def __init__(
         self,
         application: Application,
-        password: str,
+        password: str | None,
         *,
         is_healthy: Callable[[], bool] = lambda: True,
         secure: bool = False,
-        sleep: Callable[[float], None] = time.sleep,
+        say_link: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Refuse an empty password: it would open to everybody."""
-        if not password:
+        if password == "" or (password is None and say_link is None):
             raise ValueError("an empty password opens to everybody")
         self._application = application
-        self._digest = _hash(password)
+        self._digest = None if password is None else _hash(password)
         self._is_healthy = is_healthy
         self._secure = secure
-        self._sleep = sleep
+        self._say_link = say_link
+        self._link: bytes | None = None
+        self._clock = clock
         self._sessions: dict[str, float] = {}
-        self._failures = 0
+        self._guesses = Guesses(clock)
         self._lock = threading.Lock()
+
+    def offer_link(self) -> None:
+        """Make a link that logs in once, and tell it; an earlier one that was not used is of no use any more."""
+        if self._say_link is None:
+            return
+        token = secrets.token_urlsafe(24)
+        with self._lock:
+            self._link = _hash(token)
+        self._say_link(token)
 
     def __call__(self, environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -109,30 +128,65 @@ class PasswordMiddleware:
         return [b"" if method == "HEAD" else body]
 
     def _log_in(self, environment: dict[str, Any], method: str) -> Answer:
+        address = environment.get("REMOTE_ADDR", "")
         if method == "POST":
-            form = read_form(environment)
-            return self._try_password(form.get("password", ""), safe_path(form.get("next", "/")))
-        query = parse_qs(environment.get("QUERY_STRING", ""), max_num_fields=10)
+            try:
+                form = read_form(environment)
+            except ValueError as error:
+                return _page("400 Bad Request", "/", f"This is not a login form: {error}.")
+            return self._try_password(form.get("password", ""), safe_path(form.get("next", "/")), address)
+        try:
+            query = parse_qs(environment.get("QUERY_STRING", ""), max_num_fields=10)
+        except ValueError:
+            return _page("400 Bad Request", "/", "This address has too many parts.")
         token = query.get("token", [""])[0]
-        if token:
-            return self._try_password(token, "/")
+        if token and method == "GET":
+            return self._follow_link(token, environment)
         return _page("200 OK", safe_path(query.get("next", ["/"])[0]))
 
-    def _try_password(self, given: str, path: str) -> Answer:
-        if not hmac.compare_digest(_hash(given), self._digest):
-            with self._lock:
-                self._failures += 1
-                wait = min(LONGEST_WAIT, 0.1 * 2 ** min(self._failures, 10))
-            self._sleep(wait)
+    def _follow_link(self, token: str, environment: dict[str, Any]) -> Answer:
+        # Not counted as a guess: 192 random bits are found by no guessing.
+        with self._lock:
+            fits = self._link is not None and hmac.compare_digest(_hash(token), self._link)
+            if fits:
+                self._link = None
+        if fits:
+            self.offer_link()
+            return self._begin_session("/")
+        if self._knows(environment):
+            return ("303 See Other", [("Location", "/")], b"")
+        return _page(
+            "401 Unauthorized",
+            "/",
+            "This link was used before, or is of an earlier start: see the terminal for a new one.",
+        )
+
+    def _try_password(self, given: str, path: str, address: str) -> Answer:
+        wait = self._guesses.find_wait(address)
+        if wait > 0:
+            seconds = math.ceil(wait)
+            status, headers, body = _page(
+                "429 Too Many Requests",
+                path,
+                f"Wrong passwords came from your address. Try again in {seconds} s.",
+            )
+            return (status, [*headers, ("Retry-After", str(seconds))], body)
+        if self._digest is None or not hmac.compare_digest(_hash(given), self._digest):
+            self._guesses.note_failure(address)
             return _page("401 Unauthorized", path, "That is not the password.")
+        self._guesses.forget(address)
+        return self._begin_session(path)
+
+    def _begin_session(self, path: str) -> Answer:
         session = secrets.token_urlsafe(32)
         with self._lock:
-            self._failures = 0
-            now = time.monotonic()
+            now = self._clock()
             alive = {key: until for key, until in self._sessions.items() if until > now}
             self._sessions = dict(list(alive.items())[-MOST_SESSIONS + 1 :])
             self._sessions[_hash(session).hex()] = now + SESSION_SECONDS
-        return ("303 See Other", [("Location", path), self._cookie(session, SESSION_SECONDS),
+        # Headers are Latin-1: other letters of a path are sent as their numbers.
+        location = quote(path, safe="%/:=&?~#+!$,;'@()*[]")
+        return ("303 See Other", [("Location", location), self._cookie(session, SESSION_SECONDS),
                                   ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer")], b"")  # fmt: skip
 
     def _log_out(self, environment: dict[str, Any]) -> Answer:
@@ -145,7 +199,7 @@ class PasswordMiddleware:
         if not session:
             return False
         with self._lock:
-            return self._sessions.get(_hash(session).hex(), 0.0) > time.monotonic()
+            return self._sessions.get(_hash(session).hex(), 0.0) > self._clock()
 
     def _send_to_login(self, environment: dict[str, Any], method: str, path: str) -> Answer:
         if method in READING_METHODS and "text/html" in environment.get("HTTP_ACCEPT", ""):
@@ -182,19 +236,37 @@ def safe_path(path: str) -> str:
     return path if inside and path.isprintable() and not path.startswith(LOGIN) else "/"
 
 
+def names_this_machine(environment: dict[str, Any]) -> bool:
+    """Whether the browser asked for this machine by a name that means itself.
+
+    Another name may be of a site that changed its address to this one (DNS rebinding): its pages would then count as ours.
+    """
+    host = environment.get("HTTP_HOST", "")
+    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
+    return is_local(name)
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def read_form(environment: dict[str, Any]) -> dict[str, str]:
-    """The fields of a form that was sent; empty for what is no form or too long for one."""
-    try:
-        length = int(environment.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return {}
+    """The fields of a form that was sent.
+
+    Raises:
+        ValueError: it is no form, or too long for one.
+    """
+    length = int(environment.get("CONTENT_LENGTH") or 0)
     if not 0 < length <= LONGEST_FORM:
-        return {}
+        raise ValueError(f"it has {length} bytes")
     text = environment["wsgi.input"].read(length).decode("utf-8", "replace")
-    try:
-        fields = parse_qs(text, keep_blank_values=True, max_num_fields=10)
-    except ValueError:
-        return {}
+    fields = parse_qs(text, keep_blank_values=True, max_num_fields=10)
     return {name: values[0] for name, values in fields.items()}
 
 

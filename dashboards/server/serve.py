@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,7 +10,16 @@ import sqlalchemy as sa
 
 from dashboards.figures.curve_picture import draw_svg
 from dashboards.pages.notes import CURVES
-from dashboards.server.login import READING_METHODS, Application, PasswordMiddleware, refuse
+from dashboards.server.connections import make_server
+from dashboards.server.login import (
+    READING_METHODS,
+    Application,
+    PasswordMiddleware,
+    comes_from_here,
+    is_local,
+    names_this_machine,
+    refuse,
+)
 from storage.database import tables
 from storage.database.deadlines import answering_within
 from storage.database.engine import Database
@@ -20,10 +28,8 @@ from storage.metrics.objectives import AUC
 from storage.results.ledger import read_curves
 from storage.studies.study_records import StudyRecord, read_row
 
-THREADS = 8
 HEALTH_SECONDS = 2.0
 """How long /healthz waits for the database."""
-LARGEST_REQUEST = 16 * 2**20
 
 SAFE_TYPES = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "text/csv", "application/json",
@@ -35,9 +41,10 @@ PICTURE_PATH = re.compile(rf"/{CURVES}/(\d{{1,9}})/(\d{{1,9}})\.svg")
 DASHBOARD_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; object-src 'none'; connect-src 'self'; "
     # optuna-dashboard's own policy: its parallel coordinates compile their shaders.
-    "style-src 'self' data: 'unsafe-inline'; script-src 'self' 'unsafe-eval'; frame-ancestors 'none'; base-uri 'none'"
+    "style-src 'self' data: 'unsafe-inline'; script-src 'self' 'unsafe-eval'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'"
 )
-SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; sandbox"
+SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; sandbox"
 
 
 def serve_dashboard(
@@ -48,6 +55,7 @@ def serve_dashboard(
     password: str | None,
     allow_edit: bool,
     secure: bool = False,
+    say_link: Callable[[str], None] | None = None,
     when_open: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve optuna-dashboard until the process is interrupted.
@@ -56,35 +64,29 @@ def serve_dashboard(
         database: the studies.
         host: the address to listen on.
         port: the port to listen on.
-        password: what readers sign in with; None only on an address that this machine alone can reach.
+        password: what readers sign in with; None without `say_link` means no login, only on an address that this machine alone can
+            reach.
         allow_edit: whether requests that change something are let through.
         secure: whether browsers come by HTTPS (a proxy in front), so that the cookie may insist on it.
+        say_link: told the token of a link that logs in once, and of the next one when it was used.
         when_open: called as soon as the address is taken: what is asked for from now on is answered.
 
     Raises:
         UsageError: the address cannot be listened on, or is open to others without a password.
     """
-    import waitress
-
-    if password is None and not is_local(host):
+    if password is None and say_link is None and not is_local(host):
         raise UsageError(
             f"{host} can be reached by other machines, and there is no login.",
             why="Whoever reaches the dashboard sees every study, and with --allow-edit can delete it.",
             next_step="Leave --no-login out, or listen on 127.0.0.1.",
         )
-    application = make_application(database, password=password, allow_edit=allow_edit, secure=secure)
+    guarded = make_application(
+        database, password=password, allow_edit=allow_edit, secure=secure, say_link=say_link
+    )
+    server = make_server(add_transport_security(guarded) if secure else guarded, host, port)
     try:
-        server = waitress.create_server(
-            application, host=host, port=port, threads=THREADS, ident="orch",
-            max_request_body_size=LARGEST_REQUEST, clear_untrusted_proxy_headers=True,
-        )  # fmt: skip
-    except OSError as error:
-        raise UsageError(
-            f"{host}:{port} cannot be listened on: {error.strerror or error}.",
-            why="Another program may use the port.",
-            next_step=f"Choose another: orch dashboard --port {port % 65535 + 1}",
-        ) from error
-    try:
+        if isinstance(guarded, PasswordMiddleware):
+            guarded.offer_link()
         when_open()
         server.run()
     finally:
@@ -92,7 +94,12 @@ def serve_dashboard(
 
 
 def make_application(
-    database: Database, *, password: str | None, allow_edit: bool, secure: bool = False
+    database: Database,
+    *,
+    password: str | None,
+    allow_edit: bool,
+    secure: bool = False,
+    say_link: Callable[[str], None] | None = None,
 ) -> Application:
     """optuna-dashboard as a WSGI application: what it may do, how it is sent, and the login in front."""
     from optuna_dashboard import wsgi
@@ -102,9 +109,41 @@ def make_application(
     if not allow_edit:
         application = refuse_changes(application)
     application = send_safely(application)
-    if password is None:
-        return add_health(application, lambda: is_healthy(database))
-    return PasswordMiddleware(application, password, is_healthy=lambda: is_healthy(database), secure=secure)
+    if password is None and say_link is None:
+        return add_health(require_this_machine(application), lambda: is_healthy(database))
+    return PasswordMiddleware(
+        application, password, is_healthy=lambda: is_healthy(database), secure=secure, say_link=say_link
+    )
+
+
+def require_this_machine(application: Application) -> Application:
+    """The application without a login: only for browsers that asked for this very machine, and for changes from its own pages."""
+
+    def guarded(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not names_this_machine(environment):
+            reason = "Without a login the dashboard answers to 127.0.0.1 and localhost only."
+        elif environment.get("REQUEST_METHOD") not in READING_METHODS and not comes_from_here(environment):
+            reason = "This request comes from another site."
+        else:
+            return application(environment, start_response)
+        status, headers, body = refuse(reason)
+        start_response(status, headers)
+        return [body]
+
+    return guarded
+
+
+def add_transport_security(application: Application) -> Application:
+    """The application behind HTTPS: browsers are told to come by nothing else for a year."""
+
+    def secured(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+            kept = [*headers, ("Strict-Transport-Security", "max-age=31536000")]
+            return start_response(status, kept, error) if error else start_response(status, kept)
+
+        return application(environment, start)
+
+    return secured
 
 
 def refuse_changes(application: Application) -> Application:
@@ -126,15 +165,22 @@ def send_safely(application: Application) -> Application:
     """The application with headers that keep what others uploaded from acting in the reader's browser."""
 
     def safe(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        is_artifact = environment.get("PATH_INFO", "").startswith("/artifacts/")
+        path = environment.get("PATH_INFO", "")
+        is_artifact = path.startswith("/artifacts/")
+        is_program = path.startswith(("/static/", "/favicon"))
         # optuna-dashboard takes both for granted.
         environment.setdefault("HTTP_ACCEPT_ENCODING", "identity")
 
         def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
             dropped = {"access-control-allow-origin", "content-security-policy", "x-content-type-options"}
+            if not is_program:
+                dropped.add("cache-control")
             kept = [(name, value) for name, value in headers if name.lower() not in dropped]
             if is_artifact:
                 kept = _as_artifact(kept)
+            if not is_program:
+                # What studies hold stays in no browser's cache when the login is over.
+                kept.append(("Cache-Control", "no-store"))
             kept += [
                 ("X-Content-Type-Options", "nosniff"),
                 ("Referrer-Policy", "no-referrer"),
@@ -157,7 +203,7 @@ def add_curves(application: Application, database: Database) -> Application:
         if not found:
             return application(environment, start_response)
         body = _draw_curves(database, int(found[1]), int(found[2])).encode()
-        headers = [("Content-Type", "image/svg+xml"), ("Cache-Control", "private, max-age=10")]
+        headers = [("Content-Type", "image/svg+xml")]
         start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
         return [body]
 
@@ -185,16 +231,6 @@ def is_healthy(database: Database) -> bool:
     except sa.exc.SQLAlchemyError:
         return False
     return True
-
-
-def is_local(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _draw_curves(database: Database, study_id: int, trial_id: int) -> str:

@@ -32,15 +32,13 @@ def dashboard(
     """Show all studies in the browser.
 
     With optuna-dashboard and orch's notes and figures in it. Nothing can be changed from the browser without --allow-edit.
-    The password is ORCH_DASHBOARD_PASSWORD; without it, a link that logs in is printed once.
+    The password is ORCH_DASHBOARD_PASSWORD; without it, a link that logs in once is printed.
     Ctrl-C or SIGTERM ends it, in the background, too.
 
     \b
     Example:
       orch dashboard --port 8080
     """
-    import secrets
-
     from dashboards.server.serve import serve_dashboard
     from orchestrator.studies.publishing import publish_unpublished
     from orchestrator.terminal.stopping import leaving_on_signals
@@ -54,13 +52,14 @@ def dashboard(
             password = None
             lines = [f"optuna-dashboard on {place}  (Ctrl-C ends it)"]
         elif password is None:
-            password = secrets.token_urlsafe(24)
             lines = [
-                f"optuna-dashboard on {place}login?token={password}  (Ctrl-C ends it)",
-                "The link logs in; ORCH_DASHBOARD_PASSWORD sets a password of your own.",
+                "The link logs in once, and the next one follows when it was used; ORCH_DASHBOARD_PASSWORD sets a password.",
             ]
         else:
             lines = [f"optuna-dashboard on {place}  (password: ORCH_DASHBOARD_PASSWORD; Ctrl-C ends it)"]
+
+        def say_link(token: str) -> None:
+            console.say(f"optuna-dashboard on {place}login?token={token}  (Ctrl-C ends it)")
 
         def announce() -> None:
             for line in lines:
@@ -74,5 +73,6 @@ def dashboard(
             password=password,
             allow_edit=allow_edit,
             secure=https,
+            say_link=None if no_login or password is not None else say_link,
             when_open=announce,
         )

@@ -1,6 +1,8 @@
 """What lies on disk beside the database: written whole or not at all, read without running anything.
 
+- `checked_rows`: Rows of a file that is mapped into memory, each compared with its checksum when it is read
 - `checkpoints`: Where a trial was after an epoch, on a folder that all workers share, so that any of them can go on from there
+- `feature_writer`: How extracted features are written: row after row, to go on where an extraction was stopped, and named when they are whole
 - `features`: The store of extracted features on disk, addressed by everything they depend on
 - `leftovers`: Unfinished files: how they are named, and which of them nobody will finish any more
 - `model_files`: Model files as files: what is in them, read without running anything of them

@@ -2,7 +2,8 @@
 
     <cache>/features/<digest>/values.npy    float32, shape (n images, views, features)
     <cache>/features/<digest>/meta.json     the key, the size and the SHA-256 of values.npy
-    <cache>/features/<digest>.partial/      an extraction that is under way, or was stopped and will go on
+    <cache>/features/<digest>.partial/      an extraction that is under way, or was stopped and will go on; `sums` has the
+                                            CRC-32 of each row, so that what was damaged meanwhile is extracted again
     <cache>/features/<digest>.lock          held by the one process of a machine that extracts
 
 A folder gets its final name when it is whole, so what can be opened is complete.
@@ -10,25 +11,31 @@ A folder gets its final name when it is whole, so what can be opened is complete
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import FeaturesError
+from storage.files.checked_rows import CheckedRows
+from storage.files.leftovers import name_partial
+
+log = logging.getLogger(__name__)
 
 VALUES = "values.npy"
 META = "meta.json"
 SAMPLE_SIZE = 64
-ITEM_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Features:
     """Features of all development images, read from disk as they are needed.
 
     Attributes:
-        values: float32 memory map, shape (n images, views, features); images in the data set's order.
+        values: float32 memory map, shape (n images, views, features), checked as it is read; images in the data set's order.
         digest: of the key.
         folder: where they are.
     """
@@ -85,32 +92,68 @@ class Features:
 
     def sample(self) -> list[float]:
         """Some 64 numbers from fixed places, by which two machines compare their features."""
-        flat = self.values.reshape(-1)
-        places = np.linspace(0, flat.size - 1, min(SAMPLE_SIZE, flat.size)).astype(np.int64)
-        return [float(value) for value in flat[places]]
+        places = np.linspace(0, self.values.size - 1, min(SAMPLE_SIZE, self.values.size)).astype(np.int64)
+        images, inside = np.divmod(places, self.values.size // len(self.values))
+        return [
+            float(self.values[image].reshape(-1)[place])
+            for image, place in zip(images.tolist(), inside.tolist(), strict=True)
+        ]
 
 
 def open_features(cache: Path, key: FeatureKey) -> Features | None:
-    """Open the features of a key after checking every byte; None when there are none yet.
+    """Open the features of a key after checking every byte; None when they have to be extracted.
+
+    A damaged folder is said in the log and counts as none: `storage.files.feature_writer` takes its place.
 
     Raises:
-        FeaturesError: the folder is damaged.
+        FeaturesError: the folder is not readable for this user.
     """
-    folder = _folder(cache, key)
+    folder = folder_of(cache, key)
     if not folder.is_dir():
         return None
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
-        with (folder / VALUES).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size != meta["size"]:
-                raise _damaged(folder, f"{VALUES} has {size:,} bytes instead of {meta['size']:,}")
-            if hashlib.file_digest(file, "sha256").hexdigest() != meta["sha256"]:
-                raise _damaged(folder, f"{VALUES} has another SHA-256 than when it was written")
         values = np.load(folder / VALUES, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, str(error) or type(error).__name__) from error
-    return Features(values, key.digest, folder)
+        if values.dtype != np.float32 or values.ndim != 3:
+            raise ValueError(f"{VALUES} is no table of features")
+        sums = _check_values(folder / VALUES, values, int(meta["size"]), meta["sha256"])
+    except PermissionError as error:
+        raise FeaturesError(
+            f"The stored features in {folder} cannot be read: {error.strerror}.",
+            next_step="Name another cache folder with ORCH_CACHE, or let their owner make them readable.",
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        log.warning("The stored features in %s are damaged and are extracted again: %s.", folder, reason)
+        return None
+    # It stands in for the array wherever features are read.
+    rows: Any = CheckedRows(
+        values, sums, place=f"The file of features {folder}", drop=lambda: discard(folder)
+    )
+    return Features(rows, key.digest, folder)
+
+
+def _check_values(path: Path, values: NDArray[np.float32], size: int, sha256: str) -> NDArray[np.uint32]:
+    """Compare a file with what was written; returns the CRC-32 of each image's features, shape (n,).
+
+    Raises:
+        ValueError: says what differs.
+        OSError: the disk refuses.
+    """
+    sums = np.zeros(len(values), np.uint32)
+    offset, row_bytes = values.offset, values[0].nbytes if len(values) else 0  # type: ignore[attr-defined]
+    with path.open("rb") as file:
+        found = os.fstat(file.fileno()).st_size
+        if found != size or found != offset + row_bytes * len(values):
+            raise ValueError(f"{VALUES} has {found:,} bytes instead of {size:,}")
+        digest = hashlib.sha256(file.read(offset))
+        for place in range(len(values)):
+            row = file.read(row_bytes)
+            digest.update(row)
+            sums[place] = zlib.crc32(row)
+    if digest.hexdigest() != sha256:
+        raise ValueError(f"{VALUES} has another SHA-256 than when it was written")
+    return sums
 
 
 @contextmanager
@@ -127,7 +170,7 @@ def lock_extraction(cache: Path, key: FeatureKey, on_wait: Callable[[], None]) -
     """
     import filelock
 
-    folder = _folder(cache, key)
+    folder = folder_of(cache, key)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder.with_suffix(".lock"))
@@ -137,138 +180,28 @@ def lock_extraction(cache: Path, key: FeatureKey, on_wait: Callable[[], None]) -
             on_wait()
             lock.acquire()
     except OSError as error:
-        raise _unwritable(folder.parent, error) from error
+        raise unwritable(folder.parent, error) from error
     try:
         yield
     finally:
         lock.release()
 
 
-class FeatureWriter:
-    """Appends rows to an unfinished extraction and gives it its final name when it is whole.
-
-    Use it inside `lock_extraction`. A row is one view of one image.
-
-    Args:
-        cache: the cache folder.
-        key: which features.
-        shape: images, views, features.
-    """
-
-    def __init__(self, cache: Path, key: FeatureKey, shape: tuple[int, int, int]) -> None:
-        self._folder = _folder(cache, key)
-        self._partial = self._folder.with_suffix(".partial")
-        self._key, self._shape = key, shape
-        self._row_bytes = ITEM_BYTES * shape[2]
-        self._rows = shape[0] * shape[1]
-        try:
-            self._partial.mkdir(parents=True, exist_ok=True)
-            self._file = self._open()
-            self._require_space()
-        except OSError as error:
-            raise _unwritable(self._partial, error) from error
-
-    @property
-    def done(self) -> int:
-        """Rows that are safely on disk: whole batches of the key, or all rows."""
-        return self._done
-
-    def append(self, rows: NDArray[np.float32]) -> None:
-        """Write the next rows, shape (m, features).
-
-        Raises:
-            FeaturesError: the disk is full or refuses; what was there before stays, to go on from.
-        """
-        try:
-            content = memoryview(np.ascontiguousarray(rows, dtype="<f4").tobytes())
-            # An unbuffered write to a nearly full disk writes what fits and says how much.
-            while content:
-                content = content[self._file.write(content) :]
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            self._file.truncate(self._start + self._done * self._row_bytes)
-            raise _unwritable(self._partial, error) from error
-        self._done += len(rows)
-
-    def finish(self) -> None:
-        """Describe the values and move the folder to its final name, in one step.
-
-        Raises:
-            FeaturesError: rows are missing, or the disk is full.
-        """
-        if self._done != self._rows:
-            raise FeaturesError(f"Only {self._done} of {self._rows} rows of features were written.")
-        self.close()
-        path = self._partial / VALUES
-        try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            meta = {"key": asdict(self._key), "size": path.stat().st_size, "sha256": digest}
-            (self._partial / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
-            os.replace(self._partial, self._folder)
-        except OSError as error:
-            raise _unwritable(self._partial, error) from error
-
-    def close(self) -> None:
-        """Let go of the file; what was appended stays, to go on from."""
-        self._file.close()
-
-    def __enter__(self) -> FeatureWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _open(self) -> IO[bytes]:
-        path = self._partial / VALUES
-        file = path.open("r+b" if path.exists() else "w+b", buffering=0)
-        header = {"descr": "<f4", "fortran_order": False, "shape": self._shape}
-        expected = _make_header(header)
-        if file.read(len(expected)) != expected:
-            # Stopped within the header, or begun with another shape: nothing in it is of use.
-            file.seek(0)
-            file.truncate()
-            file.write(expected)
-        self._start = len(expected)
-        rows = (os.fstat(file.fileno()).st_size - self._start) // self._row_bytes
-        # Whole batches only: a row computed in another batch could differ in its last bits.
-        self._done = self._rows if rows >= self._rows else rows - rows % self._key.batch
-        file.truncate(self._start + self._done * self._row_bytes)
-        file.seek(0, os.SEEK_END)
-        return file
-
-    def _require_space(self) -> None:
-        needed = (self._rows - self._done) * self._row_bytes
-        free = shutil.disk_usage(self._partial).free
-        if needed > free:
-            self._file.close()
-            raise FeaturesError(
-                f"The features need {needed / 1e6:,.0f} MB in {self._folder.parent}, where {free / 1e6:,.0f} MB are free.",
-                next_step="Free some space, or set ORCH_CACHE to a folder on a larger disk.",
-            )
-
-
-def _make_header(header: dict[str, object]) -> bytes:
-    import io
-
-    text = io.BytesIO()
-    np.lib.format.write_array_header_1_0(text, header)
-    return text.getvalue()
-
-
-def _folder(cache: Path, key: FeatureKey) -> Path:
+def folder_of(cache: Path, key: FeatureKey) -> Path:
+    """Where the features of a key are kept when they are whole."""
     return cache / "features" / key.digest
 
 
-def _damaged(folder: Path, why: str) -> FeaturesError:
-    return FeaturesError(
-        f"The stored features in {folder} are damaged: {why}.",
-        why="The disk failed, or the folder was edited or only partly copied.",
-        next_step="Remove that folder; the next worker extracts the features again.",
-    )
+def discard(folder: Path) -> None:
+    """Take a damaged folder out of the way; whoever still reads it goes on reading."""
+    with contextlib.suppress(FileNotFoundError):
+        aside = name_partial(folder)
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
-def _unwritable(folder: Path, error: OSError) -> FeaturesError:
+def unwritable(folder: Path, error: OSError) -> FeaturesError:
+    """What to say where the cache refuses."""
     return FeaturesError(
         f"Features cannot be written to {folder}: {error.strerror or error}.",
         why="The disk is full, or the folder is not writable for you.",

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.data.images import RESIZE, describe_decoding, scale_of
-from storage.files.features import FeatureKey, Features, FeatureWriter, lock_extraction, open_features
+from storage.files.feature_writer import FeatureWriter
+from storage.files.features import FeatureKey, Features, lock_extraction, open_features
 from workers.device import preparation as devices
 from workers.inputs.decoding import VIEWS, map_ahead, read_batches
 

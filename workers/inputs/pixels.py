@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.data.images import describe_decoding, scale_of
+from storage.data.images import describe_decoding, read_image, scale_of
+from storage.errors import DataError
 from storage.files.pixels import PixelKey, Pixels, keep_pixels, open_pixels
+from storage.files.writing import hash_file
 from workers.inputs.decoding import decode_ahead
 
 if TYPE_CHECKING:
@@ -38,7 +40,13 @@ def ensure_pixels(
     versions = (("pillow", metadata.version("pillow")),)
     key = PixelKey(dataset.fingerprint, image_size, describe_decoding(dataset), versions)
     count = len(dataset.files)
-    found = open_pixels(cache, key, count)
+
+    def decode_again(place: int) -> NDArray[np.uint8]:
+        if hash_file(dataset.files[place]) != dataset.sha256[place]:
+            raise DataError(f"The image {dataset.files[place]} changed since the import.")
+        return read_image(dataset.files[place], image_size, scale_of(dataset))
+
+    found = open_pixels(cache, key, count, decode_again)
     if found is not None:
         return found
     dataset.check_images()
@@ -51,4 +59,4 @@ def ensure_pixels(
             if report:
                 report(done, count)
 
-    return keep_pixels(cache, key, count, decode())
+    return keep_pixels(cache, key, count, decode(), decode_again)

@@ -1,9 +1,16 @@
 """Notes and figures in optuna-dashboard, what the server lets through, and the page to send."""
 
+import contextlib
+import http.client
 import json
 import re
+import socket
+import threading
+import time
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +20,10 @@ from optuna_dashboard import get_note
 from dashboards.pages.notes import escape, write_study_note
 from dashboards.pages.publish import CARD_HEIGHT, Publisher, draw_published, publish_study
 from dashboards.pages.report import write_page
+from dashboards.server import connections
+from dashboards.server.connections import make_server
 from dashboards.server.login import comes_from_here
-from dashboards.server.serve import make_application, serve_dashboard
+from dashboards.server.serve import add_transport_security, make_application, serve_dashboard
 from dashboards.tables.view import read_view
 from orchestrator.studies.publishing import publish_unpublished
 from orchestrator.studies.reporting import read_chapter
@@ -156,7 +165,7 @@ def test_a_dashboard_that_only_shows_lets_only_reading_through(
     study = make_study(sqlite)
     browser = Browser(make_application(sqlite, password="p", allow_edit=False))
     browser.log_in("p")
-    assert browser.request(path, method, HTTP_ORIGIN="http://orch.example:8080") == 403
+    assert browser.request(path, method, HTTP_ORIGIN="http://localhost:8080") == 403
     assert b"--allow-edit" in browser.body
     assert sqlite.optuna.get_study_name_from_id(study.optuna_study_id) == study.name
 
@@ -165,10 +174,132 @@ def test_allow_edit_lets_changes_through_from_this_site_only(sqlite: Database) -
     study = make_study(sqlite)
     browser = Browser(make_application(sqlite, password="p", allow_edit=True))
     path = f"/api/studies/{study.optuna_study_id}"
-    assert browser.request(path, "DELETE", HTTP_ORIGIN="http://orch.example:8080", HTTP_ACCEPT="*/*") == 401
+    assert browser.request(path, "DELETE", HTTP_ORIGIN="http://localhost:8080", HTTP_ACCEPT="*/*") == 401
     browser.log_in("p")
     assert browser.request(path, "DELETE", HTTP_ORIGIN="http://evil.example") == 403
-    assert browser.request(path, "DELETE", HTTP_ORIGIN="http://orch.example:8080") == 204
+    assert browser.request(path, "DELETE", HTTP_ORIGIN="http://localhost:8080") == 204
+
+
+def test_without_a_login_only_this_machine_is_answered(sqlite: Database) -> None:
+    """A site that rebinds its name to 127.0.0.1 is its own origin in the browser: only the name tells."""
+    study = make_study(sqlite)
+    browser = Browser(make_application(sqlite, password=None, allow_edit=True))
+    elsewhere = {"HTTP_HOST": "rebound.evil.example:8080", "HTTP_ORIGIN": "http://rebound.evil.example:8080"}
+    path = f"/api/studies/{study.optuna_study_id}"
+    assert browser.request("/api/studies", **elsewhere) == 403
+    assert browser.request(path, "DELETE", **elsewhere) == 403
+    assert browser.request("/healthz", HTTP_HOST="probe") == 200
+    assert browser.request("/api/studies") == 200
+    for headers in ({}, {"HTTP_ORIGIN": "http://evil.example"}, {"HTTP_SEC_FETCH_SITE": "cross-site"}):
+        assert browser.request(path, "DELETE", **headers) == 403
+    assert browser.request(path, "DELETE", HTTP_ORIGIN="http://localhost:8080") == 204
+
+
+def test_what_studies_hold_stays_in_no_cache_and_forms_lead_nowhere_else(sqlite: Database) -> None:
+    browser = Browser(make_application(sqlite, password="p", allow_edit=False))
+    browser.log_in("p")
+    for path in ("/dashboard", "/api/studies", "/orch/curves/1/1.svg", "/api/meta"):
+        browser.request(path)
+        assert browser.headers["Cache-Control"] == "no-store", path
+        assert "form-action 'self'" in browser.headers["Content-Security-Policy"]
+        assert "Strict-Transport-Security" not in browser.headers
+    browser.request("/static/bundle.js")
+    assert browser.headers.get("Cache-Control") != "no-store"
+    secured = Browser(add_transport_security(browser.application))
+    for path in ("/login", "/dashboard", "/healthz"):
+        secured.request(path)
+        assert secured.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_guessers_and_silent_connections_take_nothing_from_others(sqlite: Database) -> None:
+    """24 guessers and 200 connections that say nothing or half a request: pages below 1 s, /healthz below 0.1 s."""
+    publish_study(sqlite, sized_study(sqlite, "small", 6, folds=2, epochs=3))
+    server = make_server(make_application(sqlite, password="p", allow_edit=False), "127.0.0.1", 0)
+    port = int(server.effective_port)
+    serving = threading.Thread(target=server.run, daemon=True)
+    serving.start()
+    over = threading.Event()
+    statuses: list[int] = []
+    origin = {"Origin": f"http://127.0.0.1:{port}", "Content-Type": "application/x-www-form-urlencoded"}
+
+    def ask(method: str, path: str, body: str = "", **headers: str) -> tuple[int, dict[str, str], float]:
+        began = time.monotonic()
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+        return answer.status, dict(answer.getheaders()), time.monotonic() - began
+
+    def guess() -> None:
+        while not over.is_set():
+            statuses.append(ask("POST", "/login", "password=wrong", **origin)[0])
+            # A guesser waits for answers as a browser does; the test shares two cores with it.
+            over.wait(0.05)
+
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    try:
+        status, headers, _ = ask("POST", "/login", "password=p", **origin)
+        assert status == 303
+        cookie = {"Cookie": headers["Set-Cookie"].partition(";")[0]}
+        for place, connection in enumerate(silent):
+            if place % 2:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        with ThreadPoolExecutor(24) as guessers:
+            for _ in range(24):
+                guessers.submit(guess)
+            try:
+                time.sleep(0.3)
+                pages = [ask("GET", "/api/studies", **cookie)[2] for _ in range(5)]
+                healths = [ask("GET", "/healthz")[2] for _ in range(9)]
+            finally:
+                over.set()
+    finally:
+        for connection in silent:
+            connection.close()
+        server.task_dispatcher.shutdown()
+        server.close()
+    assert set(statuses) == {401, 429}
+    assert statuses.count(401) <= 3
+    assert max(pages) < 1
+    assert sorted(healths)[len(healths) // 2] < 0.1
+
+
+def test_connections_that_say_too_little_are_closed(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SILENT_SECONDS", 1)
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 1.0)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 112)
+    server = make_server(lambda *_: [], "127.0.0.1", 0)
+    server.adj.cleanup_interval = 1
+    serving = threading.Thread(target=server.run, daemon=True)
+    serving.start()
+    address = ("127.0.0.1", int(server.effective_port))
+    try:
+        with (
+            closing(socket.create_connection(address)) as silent,
+            closing(socket.create_connection(address)) as slow,
+        ):
+            slow.settimeout(10)
+            silent.settimeout(10)
+            with contextlib.suppress(OSError):
+                for _ in range(60):
+                    slow.sendall(b"X")
+                    time.sleep(0.1)
+            with contextlib.suppress(ConnectionResetError):
+                assert slow.recv(100) == b""
+            assert silent.recv(1) == b""
+        # More than there is room for: the oldest give way, and a newcomer is answered.
+        monkeypatch.setattr(server.adj, "channel_timeout", 600)
+        crowd = [socket.create_connection(address) for _ in range(130)]
+        with closing(socket.create_connection(address, timeout=10)) as newcomer:
+            newcomer.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert newcomer.recv(4)
+        for connection in crowd:
+            connection.close()
+    finally:
+        server.task_dispatcher.shutdown()
+        server.close()
 
 
 def test_every_answer_keeps_what_was_uploaded_from_acting(sqlite: Database) -> None:

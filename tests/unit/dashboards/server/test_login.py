@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dashboards.server.login import COOKIE, PasswordMiddleware, comes_from_here, safe_path
+from dashboards.server.guessing import Guesses
+from dashboards.server.login import COOKIE, PasswordMiddleware, comes_from_here, names_this_machine, safe_path
 
 PASSWORD = "correct horse"
 
@@ -18,6 +19,7 @@ class Browser:
     def __init__(self, application: Callable) -> None:
         self.application = application
         self.cookie = ""
+        self.address = "127.0.0.1"
         self.status, self.headers, self.body = "", {}, b""
 
     def request(self, path: str, method: str = "GET", *, form: dict | None = None, **extra: str) -> int:
@@ -27,7 +29,8 @@ class Browser:
             "PATH_INFO": path,
             "QUERY_STRING": query,
             "REQUEST_METHOD": method,
-            "HTTP_HOST": "orch.example:8080",
+            "HTTP_HOST": "localhost:8080",
+            "REMOTE_ADDR": self.address,
             "HTTP_ACCEPT": "text/html",
             "HTTP_COOKIE": self.cookie,
             "CONTENT_LENGTH": str(len(body)),
@@ -44,7 +47,7 @@ class Browser:
         return int(self.status[:3])
 
     def log_in(self, password: str = PASSWORD, **form: str) -> int:
-        origin = "http://orch.example:8080"
+        origin = "http://localhost:8080"
         return self.request("/login", "POST", form={"password": password, **form}, HTTP_ORIGIN=origin)
 
 
@@ -53,14 +56,24 @@ def behind(environment: dict, start_response: Callable) -> list[bytes]:
     return [b"the studies"]
 
 
-@pytest.fixture
-def waited() -> list[float]:
-    return []
+class Clock:
+    """Tells the time that a test says it is."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
-def guarded(waited: list[float]) -> PasswordMiddleware:
-    return PasswordMiddleware(behind, PASSWORD, sleep=waited.append)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def guarded(clock: Clock) -> PasswordMiddleware:
+    return PasswordMiddleware(behind, PASSWORD, clock=clock)
 
 
 @pytest.fixture
@@ -83,15 +96,41 @@ def test_the_password_opens_and_leads_to_where_one_wanted_to_go(browser: Browser
     assert browser.body == b"the studies"
 
 
-def test_a_wrong_password_does_not_open_and_waits_longer_each_time(
-    browser: Browser, waited: list[float]
+def test_who_guesses_must_wait_longer_each_time_and_others_do_not(
+    guarded: PasswordMiddleware, clock: Clock
 ) -> None:
-    for wrong in ("", "Correct horse", PASSWORD + " ", "\udcff"):
-        assert browser.log_in(wrong.encode("utf-8", "replace").decode()) == 401
-        assert COOKIE not in browser.cookie
-    assert waited == sorted(waited)
-    assert waited[-1] > 2 * waited[0] > 0
-    assert browser.request("/dashboard") == 303
+    guesser, other = Browser(guarded), Browser(guarded)
+    guesser.address, other.address = "192.0.2.1", "192.0.2.2"
+    for wait, wrong in enumerate(("", "Correct horse", PASSWORD + " ", "\udcff", "x")):
+        assert guesser.log_in(wrong.encode("utf-8", "replace").decode()) == 401
+        assert COOKIE not in guesser.cookie
+        # Neither another guess nor the password itself is looked at before the time is over.
+        clock.now += 0.5 * 2**wait - 0.01
+        assert guesser.log_in() == 429
+        assert guesser.headers["Retry-After"] == "1"
+        assert b"Try again in 1 s" in guesser.body
+        assert other.log_in() == 303
+        clock.now += 0.02
+    assert guesser.request("/dashboard") == 303
+    assert guesser.log_in() == 303
+    assert other.request("/dashboard") == 200
+
+
+def test_waits_double_and_are_forgotten() -> None:
+    clock = Clock()
+    guesses = Guesses(clock)
+    waits = []
+    for _ in range(10):
+        guesses.note_failure("2001:db8::1")
+        waits.append(guesses.find_wait("2001:db8::ffff:2"))
+    assert waits == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert guesses.find_wait("2001:db8:0:1::1") == guesses.find_wait("") == guesses.find_wait("::1") == 0
+    clock.now += 1000
+    guesses.note_failure("2001:db8::1")
+    assert guesses.find_wait("2001:db8::1") == 0.5
+    for number in range(20_000):
+        guesses.note_failure(f"10.0.{number // 256}.{number % 256}")
+    assert len(guesses._guessers) == 10_000
 
 
 def test_the_cookie_is_for_this_site_and_for_no_script(browser: Browser) -> None:
@@ -129,11 +168,58 @@ def test_two_sessions_have_different_cookies(guarded: PasswordMiddleware) -> Non
     assert one.request("/") == other.request("/") == 200
 
 
-def test_the_token_of_the_link_logs_in(browser: Browser) -> None:
-    assert browser.request("/login?" + urlencode({"token": PASSWORD})) == 303
-    assert browser.headers["Location"] == "/"
-    assert browser.headers["Referrer-Policy"] == "no-referrer"
-    assert browser.request("/dashboard") == 200
+def test_a_link_logs_in_once_and_the_next_one_is_told() -> None:
+    told: list[str] = []
+    guarded = PasswordMiddleware(behind, None, say_link=told.append)
+    guarded.offer_link()
+    one, thief = Browser(guarded), Browser(guarded)
+    link = "/login?" + urlencode({"token": told[0]})
+    assert one.request(link, "HEAD") == 200
+    assert one.request(link) == 303
+    assert one.headers["Location"] == "/"
+    assert one.headers["Referrer-Policy"] == "no-referrer"
+    assert one.headers["Cache-Control"] == "no-store"
+    assert one.request("/dashboard") == 200
+    assert thief.request(link) == 401
+    assert COOKIE not in thief.cookie
+    assert thief.request("/dashboard") == 303
+    # Whoever is in may press it again.
+    assert one.request(link) == 303
+    assert len(told) == 2
+    assert told[0] != told[1]
+    assert thief.request("/login?" + urlencode({"token": told[1]})) == 303
+    assert thief.log_in(told[2]) == 401, "a link is no password"
+
+
+def test_the_password_is_no_link(browser: Browser) -> None:
+    assert browser.request("/login?" + urlencode({"token": PASSWORD})) == 401
+    assert browser.request("/dashboard") == 303
+
+
+@pytest.mark.parametrize("query", ["&".join(["a=1"] * 30), "&" * 1000, "token=" + "&token=" * 20])
+def test_a_malformed_login_is_answered(browser: Browser, query: str) -> None:
+    assert browser.request(f"/login?{query}") in (200, 400)
+    origin = {"HTTP_ORIGIN": "http://localhost:8080"}
+    for length in ("x", "-1", "", "99999999"):
+        assert browser.request("/login", "POST", CONTENT_LENGTH=length, **origin) == 400
+    form = {f"a{number}": "b" for number in range(12)}
+    assert browser.request("/login", "POST", form=form, **origin) == 400
+    assert browser.log_in() == 303, "what was no login was no guess"
+
+
+def test_letters_of_any_language_in_a_path_fit_a_header(browser: Browser) -> None:
+    assert browser.log_in(next="/studies/\u20ac?a=b#c") == 303
+    assert browser.headers["Location"] == "/studies/%E2%82%AC?a=b#c"
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("localhost", True), ("127.0.0.1:8080", True), ("[::1]:8080", True), ("LOCALHOST:80", True), ("127.9.9.9", True),
+     ("", False), ("rebound.evil.example:8080", False), ("localhost.evil.example", False), ("127.0.0.1.evil.example", False),
+     ("192.0.2.1", False), ("[::1", True), ("[2001:db8::1]:80", False), ("localhost@evil.example", False)],
+)  # fmt: skip
+def test_which_names_mean_this_machine(host: str, local: bool) -> None:
+    assert names_this_machine({"HTTP_HOST": host}) == local
 
 
 @pytest.mark.parametrize(
@@ -142,7 +228,7 @@ def test_the_token_of_the_link_logs_in(browser: Browser) -> None:
         {},
         {"HTTP_ORIGIN": "http://evil.example"},
         {"HTTP_ORIGIN": "null"},
-        {"HTTP_ORIGIN": "http://orch.example"},
+        {"HTTP_ORIGIN": "http://localhost"},
         {"HTTP_SEC_FETCH_SITE": "cross-site"},
         {"HTTP_SEC_FETCH_SITE": "same-site"},
         {"HTTP_ORIGIN": "http://evil.example", "HTTP_SEC_FETCH_SITE": "same-origin"},
@@ -156,7 +242,7 @@ def test_a_change_from_another_site_is_refused_also_when_logged_in(browser: Brow
 
 def test_a_change_from_this_site_is_passed_on(browser: Browser) -> None:
     browser.log_in()
-    assert browser.request("/api/studies", "POST", HTTP_ORIGIN="http://orch.example:8080") == 200
+    assert browser.request("/api/studies", "POST", HTTP_ORIGIN="http://localhost:8080") == 200
     assert comes_from_here({"HTTP_SEC_FETCH_SITE": "same-origin"})
 
 
@@ -184,7 +270,7 @@ def test_health_is_told_without_a_login() -> None:
 
 
 def test_a_form_that_is_too_long_is_not_read(browser: Browser) -> None:
-    assert browser.log_in(next="/" + "x" * 10_000) == 401
+    assert browser.log_in(next="/" + "x" * 10_000) == 400
 
 
 def test_an_empty_password_is_refused_at_once() -> None:

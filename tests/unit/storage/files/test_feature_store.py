@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from storage.errors import FeaturesError
-from storage.files import features
+from storage.files import checked_rows, feature_writer, features
 
 KEY = features.FeatureKey(
     fingerprint="sha256:1",
@@ -34,7 +34,7 @@ ROWS = np.arange(30, dtype=np.float32).reshape(10, 3)
 
 
 def write(cache: Path, rows: np.ndarray = ROWS) -> None:
-    with features.FeatureWriter(cache, KEY, SHAPE) as writer:
+    with feature_writer.FeatureWriter(cache, KEY, SHAPE) as writer:
         for start in range(writer.done, len(rows), KEY.batch):
             writer.append(rows[start : start + KEY.batch])
         writer.finish()
@@ -71,7 +71,7 @@ def test_every_part_of_the_key_changes_the_digest(field) -> None:
 @pytest.mark.parametrize(
     "damage", ["byte", "short", "missing", "meta", "meta without size", "meta of another kind"]
 )
-def test_a_damaged_folder_is_found_and_named(tmp_path, damage) -> None:
+def test_a_damaged_folder_is_named_and_made_again(tmp_path, damage, caplog) -> None:
     write(tmp_path)
     folder = tmp_path / "features" / KEY.digest
     values, meta = folder / "values.npy", folder / "meta.json"
@@ -89,20 +89,57 @@ def test_a_damaged_folder_is_found_and_named(tmp_path, damage) -> None:
         meta.write_text(json.dumps({"sha256": "0"}))
     else:
         meta.write_text("[]")
-    with pytest.raises(FeaturesError, match="damaged") as caught:
-        features.open_features(tmp_path, KEY)
-    assert str(folder) in str(caught.value)
-    assert "Remove that folder" in str(caught.value)
+    assert features.open_features(tmp_path, KEY) is None
+    assert str(folder) in caplog.text
+    assert "are damaged and are extracted again" in caplog.text
+    write(tmp_path)
+    assert np.array_equal(features.open_features(tmp_path, KEY).values.reshape(10, 3), ROWS)
+    assert sorted(path.name for path in folder.parent.iterdir()) == [KEY.digest]
+
+
+@pytest.mark.parametrize("sums", ["kept", "damaged", "lost"])
+def test_a_row_damaged_while_an_extraction_was_stopped_is_extracted_again(tmp_path, sums) -> None:
+    with feature_writer.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
+        writer.append(ROWS[:8])
+    partial = tmp_path / "features" / f"{KEY.digest}.partial"
+    content = bytearray((partial / "values.npy").read_bytes())
+    content[-3 * 4 * 3] ^= 1  # in row 5 of 8, of 3 numbers of 4 bytes
+    if sums == "kept":
+        (partial / "values.npy").write_bytes(content)
+    elif sums == "damaged":
+        (partial / "sums").write_bytes((partial / "sums").read_bytes()[:23])
+    else:
+        (partial / "sums").unlink()
+    with feature_writer.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
+        assert writer.done == (0 if sums == "lost" else 4)
+    write(tmp_path)
+    assert np.array_equal(features.open_features(tmp_path, KEY).values.reshape(10, 3), ROWS)
+
+
+def test_features_damaged_while_they_are_used_are_refused_and_put_aside(tmp_path, monkeypatch) -> None:
+    write(tmp_path)
+    monkeypatch.setattr(checked_rows, "RECHECK_SECONDS", -1.0)
+    stored = features.open_features(tmp_path, KEY)
+    assert np.array_equal(stored.values[np.array([3, 1])].reshape(4, 3), ROWS[[6, 7, 2, 3]])
+    path = tmp_path / "features" / KEY.digest / "values.npy"
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\xff")
+    assert np.array_equal(stored.values[0], ROWS[:2])
+    with pytest.raises(FeaturesError, match="damaged while it was in use"):
+        np.reshape(stored.values, (-1, 3))
+    assert features.open_features(tmp_path, KEY) is None
+    assert not list((tmp_path / "features").iterdir())
 
 
 def test_a_stopped_extraction_goes_on_at_a_whole_batch(tmp_path) -> None:
-    with features.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
+    with feature_writer.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
         writer.append(ROWS[:4])
     assert features.open_features(tmp_path, KEY) is None
     partial = tmp_path / "features" / f"{KEY.digest}.partial" / "values.npy"
     with partial.open("ab") as file:
         file.write(ROWS[4].tobytes() + b"torn")
-    with features.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
+    with feature_writer.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
         assert writer.done == 4
     write(tmp_path)
     assert np.array_equal(features.open_features(tmp_path, KEY).values.reshape(10, 3), ROWS)
@@ -117,7 +154,7 @@ def test_a_partial_file_without_a_whole_header_begins_anew(tmp_path) -> None:
 
 
 def test_unfinished_features_are_never_named_finished(tmp_path) -> None:
-    with features.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
+    with feature_writer.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
         writer.append(ROWS[:4])
         with pytest.raises(FeaturesError, match="4 of 10 rows"):
             writer.finish()
@@ -128,7 +165,7 @@ def test_a_full_disk_is_one_clear_error_and_what_was_written_stays(tmp_path) -> 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        with features.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
+        with feature_writer.FeatureWriter(tmp_path, KEY, SHAPE) as writer:
             writer.append(ROWS[:4])
             size = next(tmp_path.glob("features/*.partial/values.npy")).stat().st_size
             # A limit on the size of files cuts a write short just as a full disk does.
@@ -146,7 +183,7 @@ def test_a_full_disk_is_one_clear_error_and_what_was_written_stays(tmp_path) -> 
 
 def test_too_little_space_is_said_before_anything_is_computed(tmp_path) -> None:
     with pytest.raises(FeaturesError, match="MB are free"):
-        features.FeatureWriter(tmp_path, KEY, (10**9, 2, 10**6))
+        feature_writer.FeatureWriter(tmp_path, KEY, (10**9, 2, 10**6))
 
 
 def test_a_cache_that_cannot_be_made_is_one_clear_error(tmp_path) -> None:

@@ -1,0 +1,90 @@
+"""Connections to the dashboard: those that say nothing, or speak too slowly, take nothing from the others."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+from waitress.channel import HTTPChannel
+
+from dashboards.server.login import Application
+from storage.errors import UsageError
+
+THREADS = 8
+LARGEST_REQUEST = 16 * 2**20
+MOST_CONNECTIONS = 1000
+SILENT_SECONDS = 20
+"""A connection without a word is closed after this time."""
+REQUEST_SECONDS = 30.0
+"""A request must have come whole after this time, so that a byte now and then keeps no connection."""
+SPARE = 100
+"""So many connections before there are too many, those that wait for longest without a whole request are closed."""
+
+
+class ImpatientChannel(HTTPChannel):
+    """A connection of waitress that is closed when a request takes too long to come, or when others need its place."""
+
+    _began = 0.0
+
+    def __init__(self, server: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(server, *arguments, **options)
+        if len(server.active_channels) > server.adj.connection_limit - SPARE:
+            idle = [channel for channel in server.active_channels.values() if not channel.requests]
+            for channel in sorted(idle, key=lambda channel: float(channel.creation_time))[: SPARE // 2]:
+                channel.will_close = channel is not self
+
+    def received(self, data: bytes) -> bool:
+        """Take what came; the time of a request runs from its first byte."""
+        if self.request is None:
+            self._began = time.time()
+        return bool(super().received(data))
+
+    def readable(self) -> bool:
+        """Asked in every turn of the server."""
+        if self.request is not None and not self.requests and time.time() - self._began > REQUEST_SECONDS:
+            self.will_close = True
+        return bool(super().readable())
+
+
+def make_server(application: Application, host: str, port: int) -> Any:
+    """A server that has the address, and answers as soon as its `run` is called.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+    import waitress
+
+    _allow_files(MOST_CONNECTIONS + 200)
+    handlers: dict[int, Any] = {}
+    try:
+        server = waitress.create_server(
+            application, map=handlers, host=host, port=port, threads=THREADS, ident="orch",
+            max_request_body_size=LARGEST_REQUEST, clear_untrusted_proxy_headers=True,
+            connection_limit=MOST_CONNECTIONS, channel_timeout=SILENT_SECONDS, cleanup_interval=5,
+            # `select` fails above file number 1023, and every connection is a file.
+            asyncore_use_poll=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise UsageError(
+            f"{host}:{port} cannot be listened on: {error.strerror or error}.",
+            why="Another program may use the port.",
+            next_step=f"Choose another: orch dashboard --port {port % 65535 + 1}",
+        ) from error
+    for handler in list(handlers.values()):
+        if hasattr(handler, "channel_class"):
+            handler.channel_class = ImpatientChannel
+    return server
+
+
+def _allow_files(count: int) -> None:
+    """Let this process have so many files open, as far as the system lets it."""
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
