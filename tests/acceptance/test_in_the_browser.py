@@ -89,6 +89,8 @@ def test_a_wrong_password_fails_and_the_right_one_shows_the_studies(browser: Any
         page.click("button")
         assert page.inner_text(".wrong") == "That is not the password."
         assert "regime-1" not in page.content()
+        # A person takes longer than this address must wait now.
+        page.wait_for_timeout(600)
     with open_tab(browser) as (page, wrong):
         log_in(page, address)
         for name in ("regime-1", "regime-2", "failures"):
