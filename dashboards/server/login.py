@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from dashboards.server.guessing import Guesses
+from storage.wording import say_duration
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Answer = tuple[str, list[tuple[str, str]], bytes]
@@ -168,7 +169,7 @@ class PasswordMiddleware:
             status, headers, body = _page(
                 "429 Too Many Requests",
                 path,
-                f"Wrong passwords came from your address. Try again in {seconds} s.",
+                f"Wrong passwords came from your address. Try again in {say_duration(seconds)}.",
             )
             return (status, [*headers, ("Retry-After", str(seconds))], body)
         if self._digest is None or not hmac.compare_digest(_hash(given), self._digest):
