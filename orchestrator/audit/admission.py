@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.audit.evidence import from_dataset
 from orchestrator.audit.findings import Finding, errors_of
+from orchestrator.audit.report import audit_dataset
 from storage.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -29,9 +31,6 @@ def audit_for_study(
     report: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
     """Audit the targets and folds of a study, with the images where they are on this machine."""
-    from orchestrator.audit.evidence import from_dataset
-    from orchestrator.audit.report import audit_dataset
-
     evidence = from_dataset(dataset, spec.data.targets, spec.cv.folds, spec.study.seed)
     try:
         audit = audit_dataset(dataset, evidence, cache=cache, database=database, report=report)

@@ -16,6 +16,7 @@ import numpy as np
 
 from orchestrator.audit.evidence import Evidence
 from orchestrator.audit.findings import Finding
+from storage.metrics.epoch import auc_per_label
 from storage.wording import say_count
 
 CONFOUNDED = 0.70
@@ -205,7 +206,6 @@ def encode_tokens(names: Sequence[str]) -> np.ndarray | None:
 def _score(
     evidence: Evidence, kind: str, predictor: str, block: np.ndarray, others: tuple[str, ...]
 ) -> Baseline:
-    from storage.metrics.epoch import auc_per_label
 
     rows = []
     for train, validation in evidence.folds:

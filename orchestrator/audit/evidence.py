@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orchestrator.importing.reading.groups import read_groups
+from orchestrator.importing.reading.labels import read_labels, read_split
+from orchestrator.importing.reading.tables import read_table
+from storage.data.datasets import MANIFEST, number_groups, read_columns, read_document
+from storage.data.folds import make_folds
 from storage.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,8 +60,6 @@ def from_dataset(dataset: Dataset, targets: Sequence[str], fold_count: int, seed
     Raises:
         DataError: the folder is damaged, or has fewer groups than folds.
     """
-    from storage.data.datasets import MANIFEST, read_columns, read_document
-
     choices = read_document(dataset.folder / MANIFEST).get("choices", {})
     places = [dataset.targets.index(target) for target in targets or dataset.targets]
     columns = read_columns(dataset)
@@ -96,11 +99,6 @@ def from_table(
     Raises:
         DataError: the file cannot be read as `orch data import` would, or has fewer groups than folds.
     """
-    from orchestrator.importing.reading.groups import read_groups
-    from orchestrator.importing.reading.labels import read_labels, read_split
-    from orchestrator.importing.reading.tables import read_table
-    from storage.data.datasets import number_groups
-
     table = read_table(path)
     excluded = [filename_column, *group_columns, split_column or ""]
     read = read_labels(table, targets=targets, class_column=class_column, excluded=excluded)
@@ -142,7 +140,6 @@ def _gather(
     fold_count: int,
     seed: int,
 ) -> Evidence:
-    from storage.data.folds import make_folds
 
     if len(labels) < fold_count:
         raise DataError(f"{source} has {len(labels)} rows, too few for {fold_count} folds.")

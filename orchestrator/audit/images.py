@@ -13,7 +13,8 @@ import numpy as np
 
 from orchestrator.audit.findings import Finding
 from orchestrator.audit.near_duplicates import Sketch, find_duplicates, sketch_file
-from storage.wording import say_count
+from storage.holdout.sealed import find_unsealed, sketch_sealed
+from storage.wording import name_few, say_count
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -37,8 +38,6 @@ def look_at_images(dataset: Dataset, report: Report | None = None) -> ImageFacts
     Raises:
         DataError: an image moved or changed.
     """
-    from storage.holdout.sealed import sketch_sealed
-
     dataset.check_images()
     done = 0
 
@@ -108,8 +107,6 @@ def find_copies(dataset: Dataset, facts: ImageFacts) -> list[Finding]:
 
 def find_sealed_elsewhere(dataset: Dataset, cache: Path, database: Database | None) -> list[Finding]:
     """Development images that are sealed in a hold-out known to this machine or to the database."""
-    from storage.holdout.sealed import find_unsealed
-
     known = find_unsealed(dataset.sha256, cache=cache, database=database, besides=dataset.fingerprint)
     if not known:
         return []
@@ -144,6 +141,5 @@ def _describe_form(path: Path) -> tuple[str, ...]:
 
 
 def _few(names: list[str]) -> str:
-    from storage.wording import name_few
 
     return name_few(names)

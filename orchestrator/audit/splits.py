@@ -10,7 +10,7 @@ import numpy as np
 
 from orchestrator.audit.evidence import ROWS_BEFORE_GUESSING, Evidence
 from orchestrator.audit.findings import Finding
-from storage.wording import say_count
+from storage.wording import name_few, say_count
 
 FEW_GROUPS = 20
 
@@ -162,6 +162,5 @@ def find_single_classes(evidence: Evidence) -> list[Finding]:
 
 
 def _few(names: Sequence[str]) -> str:
-    from storage.wording import name_few
 
     return name_few(names)

@@ -8,9 +8,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.models.judged_images import find_images, leave_out_seen
+from orchestrator.models.scores import (
+    check_subgroups,
+    describe_curves,
+    fit_recalibrations,
+    score_columns,
+    score_pools,
+    score_rust,
+)
+from storage.data.datasets import read_columns
+from storage.data.images import scale_of_card
 from storage.errors import DataError
-from storage.wording import say_count
+from storage.files.model_files import read_card, read_record
+from storage.files.writing import hash_file
+from storage.holdout.openings import list_openings
+from storage.metrics.thresholds import RULES, choose_thresholds, read_rule
+from storage.wording import name_few, say_count
+from workers.device.preparation import prepare_or_keep
 from workers.device.versions import library_versions
+from workers.final_model.assembly import load_model
+from workers.final_model.predict import image_size, predict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,23 +93,6 @@ def evaluate(
         DataError: the model or the data cannot be used, or the hold-out stays closed.
     """
     import numpy as np
-
-    from orchestrator.models.judged_images import find_images, leave_out_seen
-    from orchestrator.models.scores import (
-        check_subgroups,
-        describe_curves,
-        score_columns,
-        score_pools,
-        score_rust,
-    )
-    from storage.data.datasets import read_columns
-    from storage.data.images import scale_of_card
-    from storage.files.model_files import read_card, read_record
-    from storage.files.writing import hash_file
-    from storage.holdout.openings import list_openings
-    from workers.device.preparation import prepare_or_keep
-    from workers.final_model.assembly import load_model
-    from workers.final_model.predict import image_size, predict
 
     known = read_columns(dataset)
     check_columns(dataset.folder, request.subgroups, request.visits, list(known))
@@ -181,8 +182,6 @@ def check_rule(rule: str) -> str:
     Raises:
         DataError: names the valid ones, and the nearest.
     """
-    from storage.metrics.thresholds import RULES, read_rule
-
     try:
         return read_rule(rule)[0]
     except ValueError as error:
@@ -215,8 +214,6 @@ def check_columns(
     Raises:
         DataError: names those there are, the nearest first.
     """
-    from storage.wording import name_few
-
     for option, columns in (("--subgroup", subgroups), ("--visit", visits)):
         for column in columns:
             if column in known:
@@ -243,8 +240,6 @@ def read_thresholds(
     Raises:
         DataError: no such rule, or it needs out-of-fold predictions, and the model carries none.
     """
-    from storage.metrics.thresholds import RULES, choose_thresholds
-
     if check_rule(rule) in RULES and (record is None or not len(record.labels)):
         raise DataError(
             f"--threshold {rule} needs out-of-fold predictions, and the model carries none.",
@@ -264,8 +259,6 @@ def check_request(
         DataError: says what is missing.
     """
     import numpy as np
-
-    from orchestrator.models.scores import fit_recalibrations, score_rust
 
     nobody = np.zeros((0, len(targets)))
     if request.recalibrate:

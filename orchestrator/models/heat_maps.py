@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.models.prediction_tables import Images
+from storage.data.images import read_image, read_picture, scale_of_card
 from storage.errors import UsageError
+from storage.files.model_files import read_card
 from storage.wording import say_count
+from workers.device import backend
+from workers.device.preparation import import_quietly, prepare_or_keep
+from workers.final_model.assembly import load_model
+from workers.final_model.explain import overlay, write_overlay
+from workers.final_model.predict import image_size
 
 BATCH = 8
 """Images at once: several share the cost of running a network layer by layer."""
@@ -49,14 +56,6 @@ def draw_heat_maps(
         UsageError: `out` is no folder, or another backend than TensorFlow was chosen.
     """
     import numpy as np
-
-    from storage.data.images import read_image, read_picture, scale_of_card
-    from storage.files.model_files import read_card
-    from workers.device import backend
-    from workers.device.preparation import import_quietly, prepare_or_keep
-    from workers.final_model.assembly import load_model
-    from workers.final_model.explain import overlay, write_overlay
-    from workers.final_model.predict import image_size
 
     backend.require_tensorflow("Grad-CAM")
     if threads is None:

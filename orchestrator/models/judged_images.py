@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from storage.data.datasets import read_columns
 from storage.errors import DataError
+from storage.holdout.sealed import open_holdout
+from storage.studies.study import find_study
 from storage.wording import say_count
 
 if TYPE_CHECKING:
@@ -47,9 +50,6 @@ def find_images(
         DataError: the model was trained on them, or the hold-out stays closed.
     """
     import numpy as np
-
-    from storage.data.datasets import read_columns
-    from storage.holdout.sealed import open_holdout
 
     is_own = card.get("dataset", {}).get("fingerprint") == dataset.fingerprint
     sealed = int((dataset.summary.get("holdout") or {}).get("images", 0))
@@ -99,8 +99,6 @@ def find_images(
 
 def find_study_uuid(card: dict[str, Any], database: Database | None) -> str | None:
     """The study that a model comes from, where it is in this database."""
-    from storage.studies.study import find_study
-
     study = find_study(database, card["study"]) if database is not None and card.get("study") else None
     return study.uuid if study is not None and study.spec_hash == card.get("spec_hash") else None
 

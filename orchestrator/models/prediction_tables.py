@@ -9,9 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.importing.matching import find_rows_of
+from orchestrator.importing.reading.cells import Rules, read_cells
+from orchestrator.importing.reading.tables import read_table
+from orchestrator.importing.scanning import scan_folder
+from storage.data.datasets import MANIFEST, load_dataset, read_columns
+from storage.data.images import scale_of_card
+from storage.data.patients import clean, is_no_patient
 from storage.errors import DataError, OrchError, UsageError
-from storage.files.writing import check_place, write_bytes, write_text
-from storage.wording import say_count
+from storage.files.model_files import read_card, read_record
+from storage.files.writing import check_place, hash_file, write_bytes, write_text
+from storage.holdout.sealed import find_unsealed
+from storage.holdout.sealed_predictions import record_sealed_predictions
+from storage.wording import name_few, say_count
+from workers.device.preparation import import_quietly, prepare_or_keep
+from workers.final_model.assembly import load_model
+from workers.final_model.predict import predict
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -49,10 +62,6 @@ def find_images(source: Path, labels: Path | None, filename_column: str, targets
     Raises:
         DataError: there is no image, or the labels file cannot be used.
     """
-    from orchestrator.importing.scanning import scan_folder
-    from storage.data.datasets import MANIFEST, load_dataset, read_columns
-    from storage.files.writing import hash_file
-
     if (source / MANIFEST).exists():
         dataset = load_dataset(source)
         dataset.check_images()
@@ -94,12 +103,6 @@ def predict_images(
     Raises:
         DataError: the model or an image cannot be used.
     """
-    from storage.data.images import scale_of_card
-    from storage.files.model_files import read_card
-    from workers.device.preparation import import_quietly, prepare_or_keep
-    from workers.final_model.assembly import load_model
-    from workers.final_model.predict import predict
-
     if threads is None:
         import_quietly()
     else:
@@ -142,12 +145,6 @@ def notice_sealed(
     Raises:
         OrchError: the answer is no; nothing was opened or recorded.
     """
-    from storage.files.model_files import read_record
-    from storage.files.writing import hash_file
-    from storage.holdout.sealed import find_unsealed
-    from storage.holdout.sealed_predictions import record_sealed_predictions
-    from storage.wording import name_few
-
     found = find_unsealed(images.digests, cache=cache, database=database)
     for fingerprint, sealed in found.items():
         names = [name for name, digest in zip(images.names, images.digests, strict=True) if digest in sealed]
@@ -273,12 +270,6 @@ def _read_labels(
 
     Rows are matched to images as the import matches them.
     """
-    from orchestrator.importing.matching import find_rows_of
-    from orchestrator.importing.reading.cells import Rules, read_cells
-    from orchestrator.importing.reading.tables import read_table
-    from storage.data.patients import clean, is_no_patient
-    from storage.wording import name_few
-
     table = read_table(path)
     rows = find_rows_of(table, filename_column, names, folder)
     known: dict[str, list[float | None]] = {}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from storage.errors import UsageError
-
-if TYPE_CHECKING:
-    from workers.final_model.predict import Repeats
+from storage.files.model_files import read_card
+from storage.spec.sections import AugmentationSection
+from workers.final_model.predict import NO_CHANGE, Repeats
 
 
 def read_repeats(path: Path, count: int, changes: str, *, say: Callable[[str], None]) -> Repeats:
@@ -24,8 +24,6 @@ def read_repeats(path: Path, count: int, changes: str, *, say: Callable[[str], N
     Raises:
         UsageError: an unknown change, or none to make.
     """
-    from workers.final_model.predict import NO_CHANGE, Repeats
-
     if not count:
         return Repeats()
     given = _parse(changes, NO_CHANGE) if changes else _of_training(path, NO_CHANGE)
@@ -44,8 +42,6 @@ def read_repeats(path: Path, count: int, changes: str, *, say: Callable[[str], N
 
 def _parse(text: str, known: Mapping[str, Any]) -> dict[str, Any]:
     from pydantic import ValidationError
-
-    from storage.spec.sections import AugmentationSection
 
     changes: dict[str, Any] = {}
     for part in (part.strip() for part in text.split(",")):
@@ -69,7 +65,6 @@ def _parse(text: str, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_training(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
-    from storage.files.model_files import read_card
 
     card = read_card(path) or {}
     spec = card.get("spec", {})

@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DataError
+from storage.metrics.calibration import fit_recalibration, reliability
+from storage.metrics.curves import precision_recall_curve, roc_curve
+from storage.metrics.rust import compare_scores, find_columns, score_visits
+from storage.metrics.scorecard import name_subgroups, score, score_subgroups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,8 +52,6 @@ def score_pools(
     """
     import numpy as np
 
-    from storage.metrics.scorecard import score
-
     known = record.labels if record is not None else np.zeros((0, len(targets)))
     guesses = record.probabilities.astype(np.float64) if record is not None else known
     sets = {name: (values, choose(known, guesses)) for name, values in pooled.items()}
@@ -70,8 +72,6 @@ def fit_recalibrations(targets: Sequence[str], labels: np.ndarray, probabilities
     """
     import numpy as np
 
-    from storage.metrics.calibration import fit_recalibration
-
     maps = []
     for place, target in enumerate(targets):
         kept = ~np.isnan(labels[:, place])
@@ -91,9 +91,6 @@ def describe_curves(
 ) -> dict[str, dict[str, Any]]:
     """ROC, precision-recall and calibration of each label as lists of numbers, for drawing."""
     import numpy as np
-
-    from storage.metrics.calibration import reliability
-    from storage.metrics.curves import precision_recall_curve, roc_curve
 
     described = {}
     for place, target in enumerate(targets):
@@ -131,8 +128,6 @@ def score_columns(
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """The AUC by subgroup, for each of these columns; one that only here has too many different values is left out."""
-    from storage.metrics.scorecard import score_subgroups
-
     found = {}
     for name, cells in columns.items():
         try:
@@ -153,8 +148,6 @@ def check_subgroups(columns: Mapping[str, Sequence[str]]) -> None:
     Raises:
         DataError: a column has too many different values.
     """
-    from storage.metrics.scorecard import name_subgroups
-
     for name, cells in columns.items():
         try:
             name_subgroups(cells)
@@ -181,8 +174,6 @@ def score_rust(
     Raises:
         DataError: the labels are not those of the score.
     """
-    from storage.metrics.rust import compare_scores, find_columns, score_visits
-
     columns = find_columns(targets)
     if columns is None:
         raise DataError(

@@ -8,16 +8,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.studies.best import to_json
 from orchestrator.terminal.console import without_nan
+from storage.data.images import scale_of
 from storage.errors import DataError, SpecError
+from storage.files.model_files import CARD_SCHEMA, TrainingRecord
+from storage.files.writing import check_place, hash_file, write_text
+from storage.metrics.scorecard import score
+from storage.metrics.thresholds import choose_thresholds
+from storage.results.predictions import read_predictions
+from storage.spec.study import parse
+from storage.studies.study import find_study
 from workers.device.versions import library_versions
+from workers.final_model.assembly import save_model
+from workers.final_model.refit import Recipe, refit
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
     from storage.database.engine import Database
-    from storage.files.model_files import TrainingRecord
     from storage.spec.study import StudySpec
-    from workers.final_model.refit import Recipe
 
 INTENDED_USE = (
     "Research. Not a medical device, and not validated for decisions about patients. It speaks of images like those it "
@@ -66,11 +75,6 @@ def train_model(
         DataError: another data set than the study's.
         As `workers.final_model.refit.refit`.
     """
-    from storage.data.images import scale_of
-    from storage.files.model_files import CARD_SCHEMA
-    from workers.final_model.assembly import save_model
-    from workers.final_model.refit import refit
-
     check_out(out)
     recipe = read_recipe(best, dataset, request)
     record = read_record(best, recipe.spec, dataset, database, say)
@@ -121,8 +125,6 @@ def check_out(out: Path) -> None:
         DataError: another suffix, or a file that is there already.
         UsageError: no such folder, or one that cannot be written in.
     """
-    from storage.files.writing import check_place
-
     if out.suffix != ".keras":
         raise DataError(f"{out} must end in .keras.", next_step=f"Say -o {out.with_suffix('.keras')}.")
     check_place(out)
@@ -141,9 +143,6 @@ def read_recipe(best: dict[str, Any], dataset: Dataset, request: TrainingRequest
         SpecError: the spec in best.json cannot be read, or the epochs are no count.
         DataError: another data set than the study's.
     """
-    from storage.spec.study import parse
-    from workers.final_model.refit import Recipe
-
     missing = [key for key in ("study", "point", "best_epoch", "spec_hash") if best.get(key) is None]
     if missing:
         raise SpecError(
@@ -174,10 +173,6 @@ def read_record(
     """The out-of-fold predictions of the winner, in the order of the data set, and what the model has seen."""
     import numpy as np
 
-    from storage.files.model_files import TrainingRecord
-    from storage.results.predictions import read_predictions
-    from storage.studies.study import find_study
-
     targets = spec.data.targets or dataset.targets
     places = [dataset.targets.index(target) for target in targets if target in dataset.targets]
     labels = dataset.labels[:, places]
@@ -203,8 +198,6 @@ def describe_record(record: TrainingRecord, targets: tuple[str, ...]) -> dict[st
     """Metrics of the out-of-fold predictions with their intervals, at each label's own Youden threshold."""
     if not len(record.labels):
         return None
-    from storage.metrics.scorecard import score
-    from storage.metrics.thresholds import choose_thresholds
 
     thresholds = choose_thresholds("youden", record.labels, record.probabilities)
     scored = score(targets, record.labels, record.probabilities, record.groups, thresholds=thresholds)
@@ -217,9 +210,6 @@ def describe_record(record: TrainingRecord, targets: tuple[str, ...]) -> dict[st
 
 def write_card(out: Path, card: dict[str, Any]) -> dict[str, Any]:
     """Write the card beside the model, with the model's SHA-256, and return it."""
-    from orchestrator.studies.best import to_json
-    from storage.files.writing import hash_file, write_text
-
     whole = {**card, "file": out.name, "model_sha256": hash_file(out)}
     write_text(out.with_suffix(".card.json"), to_json(whole))
     return whole

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.plan import fold_epochs
+from storage.results.ledger import read_curves
 from storage.spec.study import StudySpec
+from storage.studies.study import list_studies
 from workers.objective.memory import (
     LOCKSTEP_BYTES,
     choose_schedule,
@@ -111,9 +113,6 @@ def describe_schedule(spec: StudySpec) -> str:
 
 def measured_seconds(database: Database, spec: StudySpec) -> float | None:
     """Return the median seconds of a fold-epoch of the newest study on the same data and head, or None."""
-    from storage.results.ledger import read_curves
-    from storage.studies.study import list_studies
-
     for study in reversed(list_studies(database)):
         if study.fingerprint != spec.data.fingerprint or _describe_work(study.spec) != _describe_work(spec):
             continue

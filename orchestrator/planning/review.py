@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
+from storage.data.datasets import load_dataset
+from storage.data.folds import digest_folds, make_folds
 from storage.errors import DataError, SpecError, UsageError
+from storage.files.writing import hash_file
+from storage.settings import data_folders
+from storage.spec.sections import PRUNER_PRESETS, PrunerSection
 from storage.spec.study import StudySpec
 from storage.wording import say_count
 from workers.models.backbones import check_backbone, list_backbones
@@ -37,9 +42,6 @@ def choose_dataset(flags: Sequence[Path] | None, fingerprint: str) -> Dataset:
         UsageError: no data set is named, or several and the spec says not which.
         DataError: a folder is no data set, or is not the one that the spec asks for.
     """
-    from storage.data.datasets import load_dataset
-    from storage.settings import data_folders
-
     folders = data_folders(flags)
     if not folders:
         raise UsageError(
@@ -98,7 +100,6 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
             f"The weights file {path} does not exist.",
             next_step="Name an .h5 file, or use --set model.weights=imagenet or --set model.weights=none.",
         )
-    from storage.files.writing import hash_file
 
     return spec.with_values({"model.weights": str(path.resolve()), "model.weights_sha256": hash_file(path)})
 
@@ -128,8 +129,6 @@ def describe_model(spec: StudySpec) -> str:
 
 def describe_pruner(spec: StudySpec) -> str:
     """Name the rule that stops weak trials, and the settings that a name stands for."""
-    from storage.spec.sections import PRUNER_PRESETS, PrunerSection
-
     rule = spec.pruner.name
     if rule == "none":
         return "none: every trial is trained to its end"
@@ -157,8 +156,6 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
         DataError: fewer groups than folds.
     """
     import numpy
-
-    from storage.data.folds import digest_folds, make_folds
 
     columns = [dataset.targets.index(target) for target in spec.data.targets]
     labels = dataset.labels[:, columns]

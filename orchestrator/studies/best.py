@@ -16,12 +16,14 @@ import numpy as np
 from orchestrator.terminal.console import without_nan
 from storage.errors import NothingToExportError
 from storage.metrics.judging import Array, mean_known
+from storage.results.ledger import FoldEpoch
 from storage.spec.study import StudySpec
+from storage.studies.point_records import best_point, count_points, list_points
+from storage.trust.selection import judge_selection, read_judged
 from workers.device.versions import library_versions
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
-    from storage.results.ledger import FoldEpoch
     from storage.studies.point_records import PointCounts, PointRecord
     from storage.studies.study import StudyRecord
 
@@ -34,8 +36,6 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
     Raises:
         NothingToExportError: the study has no complete trial.
     """
-    from storage.studies.point_records import best_point, count_points, list_points
-
     points = list_points(database, study.uuid)
     counts = count_points(database, study.uuid)
     best = best_point(points)
@@ -46,7 +46,6 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
             f"{counts.open + counts.running} are not finished.",
             next_step=f"Run `orch worker {study.name}` until a trial completes, or see `orch study show {study.name}`.",
         )
-    from storage.trust.selection import judge_selection, read_judged
 
     judged = read_judged(database, study, points)
     if judged is None or judged.points[0].point != best.point:
@@ -171,8 +170,6 @@ def folds_csv(points: Sequence[PointRecord], curves: Sequence[FoldEpoch]) -> str
 
     A searched learning rate is `params_learning_rate`, as in Optuna's tables: `learning_rate` is that of the epoch's last step.
     """
-    from storage.results.ledger import FoldEpoch
-
     params = {point.point: point.params or {} for point in points}
     names = sorted({name for values in params.values() for name in values})
     columns = [field.name for field in fields(FoldEpoch)]

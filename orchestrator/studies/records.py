@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from storage.errors import StorageError
+from storage.results.fold_summary import summarize_folds
+from storage.results.ledger import read_curves
+from storage.studies.point_records import best_point, count_points, list_points
+from storage.studies.study_records import StudyRecord
+
 if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.metrics.objectives import Metric
     from storage.studies.points import PointRecord
-    from storage.studies.study_records import StudyRecord, UnreadableStudy
+    from storage.studies.study_records import UnreadableStudy
 
 
 def study_document(
@@ -20,9 +26,6 @@ def study_document(
     Args:
         whole: with its spec, its facts and every point; only of a study that this orch can read.
     """
-    from storage.studies.point_records import best_point, count_points, list_points
-    from storage.studies.study_records import StudyRecord
-
     points = list_points(database, study.uuid)
     counts = count_points(database, study.uuid)
     best = best_point(points)
@@ -79,9 +82,6 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
     Raises:
         StorageError: the study has no trial of that number.
     """
-    from storage.errors import StorageError
-    from storage.results.fold_summary import summarize_folds
-    from storage.results.ledger import read_curves
     from storage.studies.points import list_points
 
     trials = database.optuna.get_all_trials(study.optuna_study_id, deepcopy=False)

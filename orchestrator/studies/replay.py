@@ -8,7 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.studies.records import trial_document
+from storage.data.datasets import load_dataset
 from storage.errors import DataError
+from storage.results.ledger import read_curves, run_key
+from workers.device.preparation import describe
+from workers.device.versions import library_versions
+from workers.objective.keras_objective import prepare_objective
+from workers.objective.replay import replay_trial
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -33,13 +40,6 @@ def replay_recorded(
         StorageError: no such trial, or nothing recorded of it.
         DataError: the study's data is not on this machine.
     """
-    from orchestrator.studies.records import trial_document
-    from storage.results.ledger import read_curves, run_key
-    from workers.device.preparation import describe
-    from workers.device.versions import library_versions
-    from workers.objective.keras_objective import prepare_objective
-    from workers.objective.replay import replay_trial
-
     trial = trial_document(database, study, number)
     params = trial["params"] or {}
     rows = read_curves(database, study.uuid, trial["point"], run_key(study.spec_hash, params))
@@ -113,8 +113,6 @@ def find_dataset(study: StudyRecord, folders: Sequence[Path]) -> Dataset:
     Raises:
         DataError: it is in none of them.
     """
-    from storage.data.datasets import load_dataset
-
     for folder in (*folders, *([Path(study.data_folder)] if study.data_folder else [])):
         if folder.is_dir():
             dataset = load_dataset(folder)

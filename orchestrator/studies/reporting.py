@@ -7,8 +7,23 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
+from dashboards.pages.report import Chapter, write_page
+from dashboards.pages.tensorboard import write_curves
+from dashboards.tables.outcomes import find_dataset, read_outcomes
+from dashboards.tables.view import read_view
+from orchestrator.studies.best import spec_toml
+from orchestrator.terminal.progress import show_progress
+from storage.files.writing import write_text
+from storage.holdout.openings import find_openings
+from storage.results.ledger import read_curves
+from storage.studies.points import list_points
+from storage.studies.study import load_study
+from storage.trust.selection import judge_selection
+from storage.wording import say_instant
+from workers.device.versions import library_versions
+
 if TYPE_CHECKING:
-    from dashboards.pages.report import Chapter
     from storage.database.engine import Database
     from storage.studies.study import StudyRecord
 
@@ -27,11 +42,6 @@ def write_report(
     Raises:
         StudyNotFoundError: there is no study of one of the names.
     """
-    from dashboards.pages.report import write_page
-    from storage.files.writing import write_text
-    from storage.studies.study import load_study
-    from workers.device.versions import library_versions
-
     studies = [load_study(database, name) for name in names]
     chapters = [read_chapter(database, study, folders) for study in studies]
     write_text(output, write_page(chapters, library_versions()))
@@ -40,14 +50,6 @@ def write_report(
 
 def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]) -> Chapter:
     """Read what the page says of one study."""
-    from dashboards.pages.report import Chapter
-    from dashboards.tables.outcomes import find_dataset, read_outcomes
-    from dashboards.tables.view import read_view
-    from orchestrator.studies.best import spec_toml
-    from storage.holdout.openings import find_openings
-    from storage.trust.selection import judge_selection
-    from storage.wording import say_instant
-
     view = read_view(database, study)
     dataset = find_dataset(study, folders)
     best = view.best
@@ -68,9 +70,6 @@ def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[s
     Raises:
         UsageError: pictures are asked for and cannot be drawn here; the numbers are written.
     """
-    from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
-    from orchestrator.terminal.progress import show_progress
-
     drawn = [(folder, [draw_studies([chapter.view for chapter in chapters])])] if len(chapters) > 1 else []
     for chapter in chapters:
         place = folder / _file_name(chapter.view.study.name) if len(chapters) > 1 else folder
@@ -81,10 +80,6 @@ def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[s
 
 def write_event_files(database: Database, study: StudyRecord, folder: Path) -> int:
     """Write the curves of every point as TensorBoard logs. Returns how many runs."""
-    from dashboards.pages.tensorboard import write_curves
-    from storage.results.ledger import read_curves
-    from storage.studies.points import list_points
-
     points = list_points(database, study.uuid)
     return write_curves(points, read_curves(database, study.uuid), folder, wall_time=study.created_at)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from storage.database import tables
 from storage.metrics.judging import judge
 from storage.results.curves import tabulate_rows
 from storage.results.ledger import FoldEpoch, read_curves, run_key
@@ -219,8 +220,6 @@ def _check_predictions(
 def _run_keys(database: Database, study: StudyRecord) -> dict[int, set[str]]:
     import sqlalchemy as sa
 
-    from storage.database import tables
-
     columns = tables.epochs.c
     query = sa.select(columns.point, columns.run_key).where(columns.study_uuid == study.uuid).distinct()
     found: dict[int, set[str]] = defaultdict(set)
@@ -232,8 +231,6 @@ def _run_keys(database: Database, study: StudyRecord) -> dict[int, set[str]]:
 
 def _holdout_openings(database: Database, study: StudyRecord) -> list[dict[str, Any]]:
     import sqlalchemy as sa
-
-    from storage.database import tables
 
     opened = tables.holdout_openings.c
     query = sa.select(tables.holdout_openings).where(opened.fingerprint == study.fingerprint)

@@ -8,7 +8,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.terminal.console import show_params
+from storage.database.trouble import may_only_read
+from storage.database.waiting import wait_for
+from storage.studies.point_records import best_point, rank_points
+from storage.studies.points import count_points, list_points
 from storage.studies.states import PointState, StudyState
+from storage.studies.study import find_study
+from storage.studies.sweeping import sweep
 from storage.wording import say_duration, say_instant
 
 if TYPE_CHECKING:
@@ -78,8 +84,6 @@ def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCount
     from rich.table import Table
     from rich.text import Text
 
-    from storage.studies.point_records import rank_points
-
     settled = counts.planned - counts.open - counts.running
     head = Text.assemble(
         (study.name, "bold"), f"  {settled} of {counts.planned} points", f"  {left}" if left else ""
@@ -115,7 +119,6 @@ def describe(points: list[PointRecord], counts: PointCounts) -> str:
     if counts.failed:
         parts.append(f"{counts.failed} failed")
     parts.append(f"{counts.running} running")
-    from storage.studies.point_records import best_point
 
     best = best_point(points)
     if best is not None:
@@ -130,7 +133,6 @@ def _follow(
     interval: float,
     sleep: Callable[[float], None],
 ) -> PointCounts:
-    from storage.database.waiting import wait_for
 
     history: deque[tuple[float, int]] = deque()
     while True:
@@ -146,10 +148,6 @@ def _follow(
 
 
 def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecord], PointCounts]:
-    from storage.database.trouble import may_only_read
-    from storage.studies.points import count_points, list_points
-    from storage.studies.study import find_study
-    from storage.studies.sweeping import sweep
 
     try:
         sweep(database, study)

@@ -19,6 +19,7 @@ from storage.files.writing import replacing
 from workers.device import preparation as devices
 from workers.device.contract import Tensor
 from workers.models.centring import CENTRING
+from workers.models.transfer import build_backbone, find_preprocessing
 from workers.objective.study_data import Trained
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ def assemble(spec: StudySpec, parts: Sequence[Trained]) -> keras.Model:
     """
     devices.import_quietly()
     import keras
-
-    from workers.models.transfer import build_backbone, find_preprocessing
 
     images = keras.Input((*spec.model.image_size, COLOURS), name="image")
     if parts[0].scale_pixels is None:

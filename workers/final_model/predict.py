@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.errors import DataError
 from workers.device.contract import Settings
 from workers.inputs.augmentation import draw_changes
 from workers.inputs.decoding import VIEWS, flip, read_batches
@@ -120,8 +121,6 @@ def image_size(model: keras.Model) -> tuple[int, int]:
     Raises:
         DataError: its input is not one colour image of a fixed size.
     """
-    from storage.errors import DataError
-
     shape = model.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:]:
         raise DataError(

@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from storage.data.datasets import Dataset
+from storage.data.folds import make_folds
 from storage.errors import TrainingError
 from workers.device.contract import Settings
+from workers.device.preparation import prepare_for
+from workers.final_model.assembly import assemble, copy_model
+from workers.objective.keras_objective import select_targets
+from workers.objective.study_data import StudyData
 
 if TYPE_CHECKING:
     import keras
@@ -57,12 +62,6 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
         SpecError, WeightsError, ModelError, FeaturesError: as in a study's own training.
         TrainingError: the training diverged.
     """
-    from storage.data.folds import make_folds
-    from workers.device.preparation import prepare_for
-    from workers.final_model.assembly import assemble, copy_model
-    from workers.objective.keras_objective import select_targets
-    from workers.objective.study_data import StudyData
-
     spec = recipe.spec
     prepare_for(spec)
     targets = spec.data.targets or dataset.targets

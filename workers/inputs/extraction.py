@@ -16,6 +16,9 @@ from storage.files.feature_writer import FeatureWriter
 from storage.files.features import FeatureKey, Features, lock_extraction, open_features
 from workers.device import preparation as devices
 from workers.inputs.decoding import VIEWS, map_ahead, read_batches
+from workers.models.folding import fold_normalization
+from workers.models.precision import built_for
+from workers.models.transfer import build_backbone, find_preprocessing, identify_weights
 
 if TYPE_CHECKING:
     import keras
@@ -76,8 +79,6 @@ def describe_features(spec: StudySpec, fingerprint: str, decoding: str = RESIZE)
     devices.import_quietly()
     import keras
 
-    from workers.models.transfer import find_preprocessing, identify_weights
-
     return FeatureKey(
         fingerprint=fingerprint,
         backbone=spec.model.backbone,
@@ -106,8 +107,6 @@ def extract(
     Raises:
         As `ensure_features`.
     """
-    from workers.models.transfer import find_preprocessing
-
     dataset.check_images()
     backbone = build_extractor(spec.model)
     scale = find_preprocessing(spec.model.backbone)
@@ -138,10 +137,6 @@ def build_extractor(model: ModelSection) -> keras.Model:
     Raises:
         As `build_backbone`.
     """
-    from workers.models.folding import fold_normalization
-    from workers.models.precision import built_for
-    from workers.models.transfer import build_backbone
-
     if model.extraction_precision == "float32":
         return build_backbone(model)
     with built_for(model.extraction_precision):

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from storage.errors import SpecError
+from storage.spec.distributions import ends
 from storage.spec.sections import TEXTS
-from storage.spec.study import SearchRange, StudySpec
+from storage.spec.study import WHOLE_NUMBERS, SearchRange, StudySpec
 from workers.cross_validation.fold import AnyFold
 from workers.device.contract import Settings
 
@@ -106,8 +107,6 @@ def _train(fold: AnyFold) -> Trained:
 
 
 def _ends(name: str, searched: SearchRange) -> tuple[float | str, float | str]:
-    from storage.spec.distributions import ends
-    from storage.spec.study import WHOLE_NUMBERS
 
     if name in TEXTS:
         values = searched.values or ()

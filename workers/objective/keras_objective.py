@@ -12,13 +12,16 @@ from typing import Protocol
 import numpy as np
 
 from storage.data.datasets import Dataset
+from storage.data.folds import check_folds, make_folds
 from storage.database.engine import Database
 from storage.database.waiting import wait_for
 from storage.errors import DataError, FeaturesError
 from storage.studies.study import StudyRecord, read_canary, register_canary, register_features
 from workers.attempts.attempt import Attempt, Outcome
 from workers.cross_validation.cross_validate import cross_validate
+from workers.device.preparation import describe, prepare_for
 from workers.objective.canary import Tried, refuse_idle, try_parameters
+from workers.objective.study_data import StudyData
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +61,6 @@ class KerasObjective:
             SpecError: no such backbone or layer, or the images are too small.
             WeightsError: the backbone's weights are missing or do not fit.
         """
-        from storage.data.folds import check_folds, make_folds
-        from workers.device.preparation import prepare_for
-        from workers.objective.study_data import StudyData
-
         spec = study.spec
         prepare_for(spec)
         self.study = study
@@ -87,8 +86,6 @@ class KerasObjective:
     @cached_property
     def _circumstances(self) -> dict[str, object]:
         """What a value depends on besides its seeds, and how many parameters are trained."""
-        from workers.device.preparation import describe
-
         return {"hardware": describe(), "parameters_trained": self.study_data.count_parameters()}
 
     def try_parameters(self) -> Tried:

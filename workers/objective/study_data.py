@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 from workers.cross_validation.fold import Fold, TrainTogether
 from workers.device import preparation as devices
 from workers.device.contract import Settings, Tensor
+from workers.inputs.extraction import ensure_features
+from workers.inputs.feature_set import FeatureSet
+from workers.inputs.pixels import ensure_pixels
 from workers.objective.memory import choose_schedule
 from workers.training.class_balance import oversample
 from workers.training.early_stopping import PatientFold, train_together
+from workers.training.fold_trainer import FoldTrainer
+from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 from workers.training.results import EpochResult
 
 if TYPE_CHECKING:
@@ -160,9 +165,6 @@ class StudyData:
         return oversample(train, self._labels, columns, float(settings["oversampling"]), seed)
 
     def _prepare_features(self, dataset: Dataset, cache: Path, report: Report | None) -> None:
-        from workers.inputs.extraction import ensure_features
-        from workers.inputs.feature_set import FeatureSet
-        from workers.training.fold_trainer import FoldTrainer
 
         spec, targets = self._spec, self._labels.shape[1]
         features = ensure_features(spec, dataset, cache, report=report)
@@ -175,8 +177,6 @@ class StudyData:
         ]
 
     def _prepare_images(self, dataset: Dataset, cache: Path, report: Report | None) -> None:
-        from workers.inputs.pixels import ensure_pixels
-        from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
         spec = self._spec
         shared = SharedNetwork(spec, self._labels.shape[1])

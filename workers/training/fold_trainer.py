@@ -10,23 +10,22 @@ import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.metrics import epoch as metrics
+from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import AnyEpoch, FoldTask, Settings, State
 from workers.inputs.feature_set import FeatureSet
+from workers.models.head import build_head
 from workers.training.class_balance import positive_weights
 from workers.training.keras_adam import round_as_keras
 from workers.training.learning_rates import learning_rate
 from workers.training.results import EpochResult, summarize_epoch
-
-if TYPE_CHECKING:
-    from storage.spec.study import StudySpec
 
 INITIAL_WEIGHTS = 0
 """Stands in the place of the (1-based) epoch where a seed draws the weights before the first epoch."""
@@ -64,7 +63,6 @@ class FoldTrainer:
 
     def __init__(self, spec: StudySpec, feature_count: int, target_count: int) -> None:
         devices.import_quietly()
-        from workers.models.head import build_head
         from workers.models.head_pass import running_statistics
 
         self._spec = spec
@@ -240,9 +238,6 @@ def _compile(
     target_count: int,
 ) -> AnyEpoch:
     """One compiled epoch per kind of head and process: tracing it costs about as much as an epoch."""
-    from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
-    from workers.models.head import build_head
-
     spec = StudySpec(
         study=StudySection(name="compiled"),
         model=ModelSection(head=widths, head_normalization=normalizes),

@@ -17,6 +17,7 @@ from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import Settings, State
 from workers.inputs.augmentation import draw_changes
+from workers.models.network import Network
 from workers.training.class_balance import positive_weights
 from workers.training.fold_trainer import INITIAL_WEIGHTS
 from workers.training.keras_adam import round_as_keras
@@ -92,7 +93,6 @@ class SharedNetwork:
 
     def _build(self, dropout_rate: float) -> None:
         from workers.backends.tensorflow.epoch import OptimizerSlots
-        from workers.models.network import Network
 
         self._dropout_rate = dropout_rate
         self.network = Network(self._spec, self._target_count, dropout_rate)
