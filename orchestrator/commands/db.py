@@ -79,7 +79,9 @@ def upgrade(storage: Storage = None) -> None:
       orch db upgrade
     """
     from storage.database.address import parse_url
+    from storage.database.columns import list_missing
     from storage.database.engine import Database
+    from storage.database.schema import schema_version
     from storage.database.schema import upgrade as upgrade_schema
     from storage.database.trouble import described
     from storage.errors import StorageNotFoundError
@@ -94,10 +96,13 @@ def upgrade(storage: Storage = None) -> None:
         )
     try:
         with described():
+            missing = list_missing(database) if schema_version(database) else frozenset()
             before, after = upgrade_schema(database)
     finally:
         database.close()
-    if before == after:
+    if before == after and missing:
+        console.say(f"Added to the fold results of {database.url_text}: {', '.join(sorted(missing))}.")
+    elif before == after:
         console.say(f"Nothing to do: {database.url_text} is at version {after}.")
     else:
         console.say(f"Upgraded {database.url_text} from version {before or 'none'} to {after}.")

@@ -1,6 +1,7 @@
 """One database that orch and Optuna share: address, engine, tables, versions, waiting.
 
 - `address`: The address of the study database: as users write it, and as it may be shown
+- `columns`: Columns of metrics: a metric that is added to the list needs no migration
 - `deadlines`: How long this thread's calls to the database may take, all together
 - `engine`: From a URL to a database that orch and Optuna share
 - `hosts`: A SQLite file belongs to one machine: its write-ahead log lives in memory that two kernels cannot share

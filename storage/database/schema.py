@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from storage.database.columns import add_missing
 from storage.database.tables import READABLE_FROM, READABLE_KEY, SCHEMA_VERSION, VERSION_TABLE
 from storage.errors import SchemaError, StorageError
 from storage.wording import say_count
@@ -106,6 +107,7 @@ def migrate(database: Database) -> None:
 
     with database.transaction() as connection:
         command.upgrade(alembic_config(connection), "head")
+        add_missing(connection)
         connection.execute(sa.text("DELETE FROM orch_facts WHERE key = :key"), {"key": READABLE_KEY})
         connection.execute(
             sa.text("INSERT INTO orch_facts (key, value) VALUES (:key, :value)"),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from storage.database import tables
+from storage.database.columns import list_missing
 from storage.database.engine import Database
 from storage.metrics.objectives import Metric
 from storage.metrics.recorded import FIELDS
@@ -36,7 +37,7 @@ class FoldEpoch(_Row):
     @classmethod
     def from_row(cls, row: Any) -> FoldEpoch:
         """Make a record of one row of `orch_epochs`."""
-        values: dict[str, Any] = {name: getattr(row, name) for name in _NAMES}
+        values: dict[str, Any] = {name: getattr(row, name, None) for name in _NAMES}
         for name, value in values.items():
             values[name] = math.nan if value is None else value
         return cls(**values)
@@ -75,7 +76,11 @@ def record_epochs(
     Raises:
         LeaseLostError: the point is not held any more; nothing was written.
     """
-    values = [_as_row(claim.study_uuid, key, row) for row in rows]
+    missing = list_missing(database)
+    values = [
+        {name: value for name, value in _as_row(claim.study_uuid, key, row).items() if name not in missing}
+        for row in rows
+    ]
     with database.transaction() as connection:
         note_progress(connection, claim, epoch=epoch, expires_at=database.clock + lease_seconds)
         if values:
@@ -88,7 +93,9 @@ def read_curves(
     database: Database, study_uuid: str, point: int | None = None, key: str | None = None
 ) -> list[FoldEpoch]:
     """The fold-epochs of a study, or of one of its points (and run key), by point, fold and epoch."""
-    query = sa.select(tables.epochs).where(_epochs.study_uuid == study_uuid)
+    missing = list_missing(database)
+    there = [column for column in tables.epochs.c if column.name not in missing]
+    query = sa.select(*there).where(_epochs.study_uuid == study_uuid)
     if point is not None:
         query = query.where(_epochs.point == point)
     if key is not None:

@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.database import tables
+from storage.database.columns import require
 from storage.database.engine import Database
 from storage.database.waiting import described
 from storage.errors import StudyExistsError, StudyNotFoundError
@@ -67,10 +68,12 @@ def create_study(
         facts: what is worth remembering of the data and the warnings given; plain JSON data.
 
     Raises:
+        SchemaError: the database cannot record the metric that the study maximises.
         StudyExistsError: the name is taken by a study with another spec (the differing keys are named), or by
             one of Optuna's that orch did not make.
     """
     with described():
+        require(database, spec.metric.column)
         existing = find_study(database, spec.study.name)
         if existing is None:
             optuna_study_id = _make_optuna_study(database, spec)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from storage.errors import StorageError
+from storage.metrics.recorded import LATER
 from storage.results.ledger import FoldEpoch
 from workers.cross_validation.fold import AnyFold, TrainTogether
 from workers.device.contract import Settings
@@ -70,6 +71,8 @@ def replay_trial(
     by_fold: dict[int, list[FoldEpoch]] = {}
     for row in rows:
         by_fold.setdefault(row.fold, []).append(row)
+    # A metric that was added to the list after the trial, or that its database has no column for.
+    unrecorded = {name for name in LATER if all(math.isnan(getattr(row, name)) for row in rows)}
     differences: list[Difference] = []
     numbers = done = 0
     for number, recorded in by_fold.items():
@@ -88,7 +91,7 @@ def replay_trial(
                     if name not in NOT_COMPARED:
                         numbers += 1
                         mine, theirs = getattr(facts, name), getattr(row, name)
-                        if not is_same(mine, theirs):
+                        if not is_same(mine, theirs) and name not in unrecorded:
                             differences.append(Difference(number, epoch, name, float(theirs), float(mine)))
                 done += 1
                 if report:
