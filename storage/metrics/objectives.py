@@ -93,6 +93,7 @@ METRICS: dict[str, Metric] = {
         Metric("neg_val_loss", "val_loss", "negated loss", _ASSESSED, is_bounded=False),
         Metric("neg_val_brier", "val_brier", "negated Brier score", _ASSESSED),
         Metric("neg_val_calibration_error", "val_calibration_error", "negated calibration error", _ASSESSED),
+        Metric("val_mcc", "val_mcc", "MCC", "its images were all called alike at 0.5, or are all alike", True),
     )
 }  # fmt: skip
 """Every metric that is measured, by name. docs/metrics.md has the formulas."""

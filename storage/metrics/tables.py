@@ -79,6 +79,14 @@ class Table:
         return divide(right, right + self.false_positives + self.false_negatives)
 
     @property
+    def mcc(self) -> Array:
+        """Matthews correlation (TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN)) (Matthews 1975)."""
+        called = (self.true_positives + self.false_positives) * (self.true_negatives + self.false_negatives)
+        truly = (self.true_positives + self.false_negatives) * (self.true_negatives + self.false_positives)
+        agreed = self.true_positives * self.true_negatives - self.false_positives * self.false_negatives
+        return divide(agreed, np.sqrt(called * truly))
+
+    @property
     def f1(self) -> Array:
         """2 TP / (2 TP + FP + FN)."""
         doubled = 2 * self.true_positives

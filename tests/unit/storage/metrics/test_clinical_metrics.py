@@ -119,8 +119,19 @@ def test_a_table_worked_by_hand() -> None:
         "lr_negative": 0.2 / 0.9,
         "accuracy": 0.87,
         "f1": 144 / 183,
+        "mcc": (72 * 189 - 21 * 18) / (93 * 90 * 210 * 207) ** 0.5,
     }
     assert {name: float(getattr(table, name)) for name in by_hand} == pytest.approx(by_hand, abs=EXACT)
+
+
+def test_matthews_correlation_is_that_of_scikit_learn_and_undefined_where_that_says_zero() -> None:
+    generator = np.random.default_rng(5)
+    for _ in range(20):
+        labels, scores = generator.integers(2, size=50), generator.random(50)
+        table = tables.tabulate(labels, scores)
+        assert table.mcc == pytest.approx(reference.matthews_corrcoef(labels, scores > 0.5), abs=EXACT)
+    assert np.isnan(tables.tabulate(labels, np.zeros(50)).mcc)
+    assert np.isnan(tables.tabulate(np.ones(50), scores).mcc)
 
 
 @pytest.mark.parametrize("name", SINGLE)

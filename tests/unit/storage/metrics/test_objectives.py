@@ -90,7 +90,15 @@ def test_a_best_json_brings_its_metric_along_unless_told_otherwise() -> None:
 def test_only_what_depends_on_calls_is_warned_of() -> None:
     warned = {name for name in METRICS if metric_warnings(make_spec(**{"study.metric": name}))}
     assert warned == {
-        *("val_precision", "val_f1", "val_ppv", "val_npv", "val_lr_positive", "neg_val_lr_negative"),
+        *(
+            "val_precision",
+            "val_f1",
+            "val_ppv",
+            "val_npv",
+            "val_lr_positive",
+            "neg_val_lr_negative",
+            "val_mcc",
+        ),
     }
 
 
