@@ -34,6 +34,7 @@ class Choices:
         not_patient: columns of which the user said that they name no patient.
         only_labelled: whether images without a row are left out.
         header: whether the labels file has a header; None looks.
+        must_group: whether an import is refused that names no group although a column seems to name patients.
     """
 
     filename_column: str = "filename"
@@ -57,6 +58,7 @@ class Choices:
     not_patient: tuple[str, ...] = ()
     only_labelled: bool = False
     header: bool | None = None
+    must_group: bool = False
 
     @property
     def grouped(self) -> bool:

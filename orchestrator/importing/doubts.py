@@ -10,6 +10,7 @@ import numpy as np
 
 from orchestrator.importing.grey_values import doubt_grey_values
 from orchestrator.importing.image_files import ImageFacts
+from orchestrator.importing.precision import ASSUMED_AUC, TARGET, WIDEST, expect_width, patients_needed
 from orchestrator.importing.reading.tables import Table
 from storage.data.patients import find_patient_columns
 from storage.wording import name_few, say_count
@@ -56,8 +57,8 @@ def describe_doubts(
 ) -> list[str]:
     """The warnings of an import, one sentence each; rows in canonical order, `held` bool of shape (n,)."""
     doubts = []
-    if not choices.group_columns and not choices.group_dicom:
-        likely = likely_groups(table)
+    if not choices.grouped:
+        likely = likely_groups(table, choices.not_patient)
         hint = f" The column {likely[0]!r} looks like one: --group {likely[0]}." if likely else ""
         doubts.append(
             "No group column was named: every image counts as a patient of its own, so if patients have several "
@@ -76,7 +77,10 @@ def describe_doubts(
         doubts.append(
             f"{blank} images have no label at all (every one is blank); nothing is learned from them."
         )
-    return doubts + _doubt_labels(targets, labels[~held], groups[~held])
+    doubts += _doubt_labels(targets, labels[~held], groups[~held])
+    if held.any():
+        doubts += _doubt_holdout(targets, labels[held])
+    return doubts + _doubt_size(targets, labels, groups, held)
 
 
 def _doubt_copies(facts: Sequence[ImageFacts], labels: np.ndarray) -> list[str]:
@@ -116,3 +120,50 @@ def _doubt_labels(targets: Sequence[str], labels: np.ndarray, groups: np.ndarray
             f"{USUAL_FOLDS} folds some folds cannot score them: {name_few(rare)}."
         )
     return doubts
+
+
+def _doubt_holdout(targets: Sequence[str], labels: np.ndarray) -> list[str]:
+    unscored = [
+        f"{name} ({'each image has it' if (column == 1).any() else 'no image has it'})"
+        for name, column in zip(targets, labels.T, strict=True)
+        if not ((column == 1).any() and (column == 0).any())
+    ]
+    if not unscored:
+        return []
+    return [
+        f"The hold-out cannot score {say_count(len(unscored), 'label')}, because its images do not differ in it: "
+        f"{name_few(unscored)}. Import with another --seed or a larger --holdout, or leave the label out."
+    ]
+
+
+def _doubt_size(
+    targets: Sequence[str], labels: np.ndarray, groups: np.ndarray, held: np.ndarray
+) -> list[str]:
+    """One sentence on the side whose AUC will be known worst, where an interval would be too wide to be of use."""
+    doubts = []
+    for side, name, advice in (
+        (held, "hold-out", "a larger --holdout or more patients"),
+        (~held, "development part, all folds together,", "more patients"),
+    ):
+        scored = [
+            (expect_width(with_it, without), target, with_it, without)
+            for target, (without, with_it) in zip(
+                targets, _count_patients(labels[side], groups[side]), strict=True
+            )
+            if with_it and without
+        ]
+        wide = sorted((one for one in scored if one[0] > WIDEST), reverse=True)
+        if wide:
+            width, target, with_it, without = wide[0]
+            others = f" and {say_count(len(wide) - 1, 'other label')} likewise" if len(wide) > 1 else ""
+            doubts.append(
+                f"The {name} is small: the 95 % interval of an AUC of {ASSUMED_AUC:.2f} would be about {width:.2f} wide for "
+                f"{target} ({say_count(with_it, 'patient')} with it, {without} without){others}. Riley 2021 asks for {TARGET:.2f}, which "
+                f"takes about {patients_needed(with_it / (with_it + without))} patients: {advice}."
+            )
+    return doubts
+
+
+def _count_patients(labels: np.ndarray, groups: np.ndarray) -> list[tuple[int, int]]:
+    """For each label, how many patients have an image without it, and how many one with it; some have both."""
+    return [(len(np.unique(groups[column == 0])), len(np.unique(groups[column == 1]))) for column in labels.T]

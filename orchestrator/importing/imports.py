@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -269,13 +270,14 @@ def _write(
         "images": [{key: row[key] for key in ("sha256", "path", "size", "mtime_ns")} for row in development],
     }
     _check_free(out)
-    with write_whole(out) as partial:
+    with ExitStack() as kept, write_whole(out) as partial:
         write_lines(partial / MANIFEST, manifest)
         write_lines(partial / PLACES, places)
         write_columns(partial / COLUMNS, development)
         if sealed:
             holdout.write_sealed(partial, labels.targets, image_folders, sealed)
-    holdout.register_sealed(out, fingerprint, cache, database)
+            # Known as sealed before the folder exists, and no more where the folder then cannot be made.
+            kept.enter_context(holdout.registered(partial, fingerprint, cache, database))
     return load_dataset(out)
 
 

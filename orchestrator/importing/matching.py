@@ -13,6 +13,8 @@ from storage.data.images import FORMAT_NAMES
 from storage.errors import DataError
 from storage.wording import name_few
 
+LOOKED_AT, FEWEST_FOUND = 200, 0.5
+
 
 class Finder:
     """Finds images by the names that tables write.
@@ -204,3 +206,18 @@ def _no_image(
         else f"The file is missing, has another suffix, or is no {FORMAT_NAMES} file.",
         next_step="Bring the images, correct the names, or remove the rows.",
     )
+
+
+def find_filename_column(table: Table, images: Iterable[str], folder: Path) -> tuple[str | None, float]:
+    """The column whose cells name images of a folder, and the share of its cells that do; by some rows of the table."""
+    finder = Finder(images, folder)
+    best: tuple[str | None, float] = (None, 0.0)
+    step = max(len(table.rows) // LOOKED_AT, 1)
+    for name in table.columns:
+        cells = table.column(name, option="--filename-column")[::step]
+        if root := shared_root(cells):
+            cells = [*cells, *(cell.replace("\\", "/").removeprefix(root) for cell in cells)]
+        found = sum(len(finder.find(cell)) == 1 for cell in cells if cell) / (len(cells) / (2 if root else 1))
+        if found > best[1] and len(set(cells)) > 1:
+            best = (name, min(found, 1.0))
+    return best if best[1] >= FEWEST_FOUND else (None, 0.0)

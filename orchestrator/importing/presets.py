@@ -27,7 +27,8 @@ class Preset:
         joins: files beside the labels file to join: a pattern of their name, and the column.
         lists: files of a published split beside the labels file or the images: side, name.
         class_folders: whether classes are folders.
-        others: fields of `Choices` and `Rules` that are the same for every table of the collection.
+        choices, rules: fields of `Choices` and of its `Rules` that are the same for every table of the collection.
+        names: a pattern of file names by which a table is known that has no columns of its own.
         number: a column that holds a number to predict, which orch does not learn yet.
         note: what a user should know.
     """
@@ -45,6 +46,7 @@ class Preset:
     class_folders: bool = False
     choices: tuple[tuple[str, object], ...] = ()
     rules: tuple[tuple[str, object], ...] = ()
+    names: str = ""
     number: tuple[str, ...] = ()
     note: str = ""
 
@@ -127,6 +129,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "isic": Preset(
         title="ISIC challenges",
+        names=r"ISIC_\d{7}",
         filename=("image", "image_name", "isic_id", "image_id"),
         targets=("target",),
         group=("patient_id", "lesion_id"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.class_folders import CLASS, SIDE, read_class_folders, read_folder
-from orchestrator.importing.matching import Finder, match_rows
+from orchestrator.importing.doubts import likely_groups
+from orchestrator.importing.matching import Finder, find_filename_column, match_rows
 from orchestrator.importing.presets import apply_preset, find_joins, find_preset, find_tables
 from orchestrator.importing.reading.classes import Labels
 from orchestrator.importing.reading.groups import find_in_names, read_groups
@@ -19,7 +21,8 @@ from orchestrator.importing.reading.merging import WAYS, find_rows, merge_equal,
 from orchestrator.importing.reading.tables import UNNAMED, Table, append_tables, read_table
 from orchestrator.importing.scanning import Scan, scan_folder
 from storage.data.dicom import group_by_patient
-from storage.errors import DataError
+from storage.data.patients import patient_key
+from storage.errors import DataError, UsageError
 from storage.wording import name_few, say_count
 
 
@@ -66,6 +69,9 @@ def read_rows(
     for text in (scan.say_left_out(), scan.say_others()):
         if text:
             note(text)
+    choices = _find_filename(table, scan, choices, note)
+    if choices.must_group and not choices.grouped:
+        _ask_for_group(table, choices)
     paths = match_rows(
         table,
         choices.filename_column,
@@ -143,6 +149,34 @@ def open_table(
     if choices.filename_column not in table.columns and UNNAMED.format(1) in table.columns:
         choices = replace(choices, filename_column=UNNAMED.format(1))
     return table, scan, choices
+
+
+def _find_filename(table: Table, scan: Scan, choices: Choices, note: Callable[[str], None]) -> Choices:
+    """Where the column of file names was not said and is not called so, take the one whose cells name images."""
+    if choices.filename_column in table.columns or choices.filename_column != Choices().filename_column:
+        return choices
+    name, share = find_filename_column(table, scan.images, scan.folder)
+    if name is None or share < 1:
+        return choices
+    note(f"the column {name!r} names the images (--filename-column).")
+    return replace(choices, filename_column=name)
+
+
+def _ask_for_group(table: Table, choices: Choices) -> None:
+    """Refuse a forgotten --group before a hold-out is sealed.
+
+    The audit would refuse every study, and what is sealed by mistake stands in the way of the next import.
+    """
+    for name in likely_groups(table, choices.not_patient):
+        patients = len({patient_key(cell) for cell in table.column(name, option="--group")})
+        if patients < len(table.rows):
+            raise UsageError(
+                f"--group was not given, and column {name!r} of {table.path} seems to name the patients: "
+                f"{patients} for {len(table.rows)} images.",
+                why="With images of one patient in training and in validation, every value is too good.",
+                next_step=f"If it does: --group {shlex.quote(name)}. If not: --not-patient {shlex.quote(name)}, or --no-group, if "
+                "each image is of another patient.",
+            )
 
 
 def _places(tables: Sequence[Path], folder: Path) -> list[Path]:

@@ -18,6 +18,7 @@ import csv
 import hashlib
 import json
 import os
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -171,14 +172,17 @@ def number_groups(groups: Iterable[Any]) -> list[int]:
 def find_files(folder: Path, image_folders: Sequence[str], paths: Sequence[str]) -> tuple[Path, ...]:
     """Each image in the first of the image folders that has it, else in the first folder, where it is missed.
 
+    Copying between systems changes the Unicode form of names (macOS decomposes accents), so both forms are looked for.
     Relative image folders are taken from the dataset folder, so both can move together to another machine.
     """
     candidates = [Path(os.path.normpath(folder.resolve() / image_folder)) for image_folder in image_folders]
 
     def find(path: str) -> Path:
+        forms = dict.fromkeys((path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD"))))
         for candidate in candidates:
-            if (candidate / path).exists():
-                return candidate / path
+            for form in forms:
+                if (candidate / form).exists():
+                    return candidate / form
         return candidates[0] / path
 
     return tuple(find(path) for path in paths)

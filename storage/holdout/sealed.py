@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +29,7 @@ from storage.data.datasets import (
     find_files,
     read_document,
 )
+from storage.database.waiting import described
 from storage.errors import DataError
 from storage.files.writing import PRIVATE, atomically
 from storage.holdout.openings import Opening, list_openings, opened_before, record_opening
@@ -124,6 +126,25 @@ def write_sealed(
     (folder / SEALED).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 
+@contextmanager
+def registered(
+    folder: Path, fingerprint: str, cache: Path | None, database: Database | None
+) -> Iterator[None]:
+    """Register as `register_sealed` does, and take that back where what follows fails, so that it is all or nothing.
+
+    What was known before, from an equal import, stays known.
+    """
+    undo: list[Callable[[], None]] = []
+    try:
+        _register(folder, fingerprint, cache, database, undo)
+        yield
+    except BaseException:
+        for step in reversed(undo):
+            with suppress(Exception):
+                step()
+        raise
+
+
 def register_sealed(folder: Path, fingerprint: str, cache: Path | None, database: Database | None) -> int:
     """Make the sealed images of a dataset folder known to this machine and to the database, by SHA-256 only.
 
@@ -131,22 +152,57 @@ def register_sealed(folder: Path, fingerprint: str, cache: Path | None, database
         How many images are sealed.
 
     Raises:
-        DataError: the sealed file is damaged.
+        DataError: the sealed file is damaged, or the cache folder cannot be written.
+        StorageError: the database refuses.
     """
+    return _register(folder, fingerprint, cache, database, [])
+
+
+def _register(
+    folder: Path,
+    fingerprint: str,
+    cache: Path | None,
+    database: Database | None,
+    undo: list[Callable[[], None]],
+) -> int:
     if not (folder / SEALED).exists():
         return 0
     sealed = sorted({row["sha256"] for row in read_document(folder / SEALED)["images"]})
     if cache is not None:
         path = cache / REGISTRY / f"{fingerprint.removeprefix('sha256:')}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomically(path) as partial:
-            partial.write_text("\n".join(sealed) + "\n", encoding="ascii")
+        known = path.exists()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomically(path) as partial:
+                partial.write_text("\n".join(sealed) + "\n", encoding="ascii")
+        except OSError as error:
+            raise DataError(
+                f"The hold-out cannot be sealed: {path.parent} cannot be written ({error.strerror or error}).",
+                why="This machine keeps the hashes of sealed images in its cache folder, to know them when they come back.",
+                next_step="Make that folder writable, or name another in ORCH_CACHE.",
+            ) from error
+        if not known:
+            undo.append(path.unlink)
     if database is not None:
+        import sqlalchemy as sa
+
         from storage.database.tables import sealed_images as table
 
         values = [{"fingerprint": fingerprint, "sha256": digest} for digest in sealed]
-        with database.transaction() as connection:
+        with described(), database.transaction() as connection:
+            known = bool(
+                connection.execute(
+                    sa.select(table).where(table.c.fingerprint == fingerprint).limit(1)
+                ).first()
+            )
             connection.execute(database.insert(table).on_conflict_do_nothing(), values)
+
+        def forget() -> None:
+            with database.transaction() as connection:
+                connection.execute(sa.delete(table).where(table.c.fingerprint == fingerprint))
+
+        if not known:
+            undo.append(forget)
     return len(sealed)
 
 

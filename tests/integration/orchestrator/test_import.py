@@ -33,7 +33,8 @@ def test_a_data_set_is_read_back_as_it_was_imported(tmp_path: Path) -> None:
     dataset = import_from(tmp_path)
     assert dataset.targets == ("a", "b")
     assert dataset.grouped
-    assert dataset.warnings == []
+    # A data set as small as this has no other fault.
+    assert all("is small" in warning or "cannot score" in warning for warning in dataset.warnings)
     assert list(dataset.sha256) == sorted(dataset.sha256)
     assert dataset.labels.dtype == np.float32
     assert dataset.labels.shape == (len(dataset.files), 2)
@@ -269,7 +270,7 @@ def test_without_groups_a_warning_stays_with_the_data_set(tmp_path: Path) -> Non
     dataset = import_from(tmp_path, Choices())
     assert not dataset.grouped
     assert len(set(dataset.groups.tolist())) == len(dataset.groups)
-    (warning,) = load_dataset(dataset.folder).warnings
+    warning, *_ = load_dataset(dataset.folder).warnings
     assert warning.startswith("No group column was named")
     assert "--group patient" in warning
 

@@ -263,7 +263,7 @@ def test_once_sealed_images_are_noticed_under_another_seed(dataset: Dataset, tmp
         Choices(group_columns=("patient",), holdout=0.25, seed=2),
         cache=tmp_path / "cache",
     )
-    (warning,) = load_dataset(again.folder).warnings
+    *_, warning = load_dataset(again.folder).warnings
     assert "sealed in the hold-out of another data set" in warning
     assert dataset.fingerprint[:19] in warning
 
@@ -272,7 +272,7 @@ def test_the_same_import_again_is_no_breach(dataset: Dataset, tmp_path: Path) ->
     arguments = (tmp_path / "images", tmp_path / "labels.csv", tmp_path / "again", CHOICES)
     again = import_dataset(*arguments, cache=tmp_path / "cache")
     assert again.fingerprint == dataset.fingerprint
-    assert again.warnings == []
+    assert not any("sealed" in warning for warning in again.warnings)
 
 
 def test_the_database_knows_sealed_images_on_every_machine(
@@ -294,7 +294,7 @@ def test_the_database_knows_sealed_images_on_every_machine(
             cache=tmp_path / "another machine",
             database=database,
         )
-        assert len(again.warnings) == 1
+        assert sum("sealed in the hold-out" in warning for warning in again.warnings) == 1
     finally:
         database.close()
 

@@ -1,0 +1,228 @@
+"""Each published collection, drawn small with its own conventions, is imported in one go to the right labels and patients."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator.importing.choices import Choices
+from orchestrator.importing.guessing import guess_import
+from orchestrator.importing.imports import import_dataset
+from storage.data.datasets import Dataset, read_columns
+from storage.errors import DataError
+from tests import published
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def load(
+    folder: Path, images: Path, table: Path | None, preset: str | None, choices: Choices | None = None
+) -> Dataset:
+    return import_dataset(images, table, folder / "data", choices, preset=preset)
+
+
+def labels_of(dataset: Dataset, target: str) -> dict[str, float]:
+    """Path of each development image in the folder -> its label."""
+    place = dataset.targets.index(target)
+    return {
+        file.as_posix(): float(value)
+        for file, value in zip(dataset.files, dataset.labels[:, place], strict=True)
+    }
+
+
+def sides(dataset: Dataset) -> tuple[int, int]:
+    held = dataset.summary["holdout"]
+    return dataset.summary["development"]["images"], held["images"] if held else 0
+
+
+def test_nih(tmp_path: Path) -> None:
+    dataset = load(tmp_path, *published.nih(tmp_path), "nih")
+    assert dataset.targets == ("Atelectasis", "Effusion", "Mass")
+    assert sides(dataset) == (36, 12)
+    assert dataset.summary["groups"] == 24
+    found = read_columns(dataset)
+    for words, row in zip(found["Follow-up #"], dataset.labels, strict=True):
+        assert words in ("0", "1")
+        assert not np.isnan(row).any()
+    effusion = labels_of(dataset, "Effusion")
+    assert sum(effusion.values()) == 18
+    assert effusion[str(tmp_path / "images/images_003/images/00000002_000.png")] == 0
+    assert effusion[str(tmp_path / "images/images_001/images/00000002_001.png")] == 1
+    assert effusion[str(tmp_path / "images/images_002/images/00000001_001.png")] == 1
+
+
+@pytest.mark.parametrize(
+    ("uncertain", "blank"), [(None, None), ("positive", "negative"), ("negative", "not-assessed")]
+)
+def test_chexpert(tmp_path: Path, uncertain: str | None, blank: str | None) -> None:
+    choices = Choices()
+    if uncertain and blank:
+        from orchestrator.importing.reading.cells import Rules
+
+        choices = Choices(rules=Rules(uncertain=uncertain, blank=blank))
+    dataset = load(tmp_path, *published.chexpert(tmp_path), "chexpert", choices)
+    assert dataset.targets == published.CHEXPERT
+    assert sides(dataset) == (32, 12)
+    assert dataset.summary["groups"] == 22
+    cardiomegaly = labels_of(dataset, "Cardiomegaly")
+    folder = tmp_path / "CheXpert-v1.0-small" / "train"
+    seen = [
+        cardiomegaly[str(folder / f"patient{number:05d}/study1/view1_frontal.jpg")] for number in (1, 2, 3, 4)
+    ]
+    doubt = {None: np.nan, "positive": 1.0, "negative": 0.0}[uncertain]
+    np.testing.assert_array_equal(seen, [0.0, doubt, 0.0 if blank == "negative" else np.nan, 1.0])
+
+
+def test_mimic(tmp_path: Path) -> None:
+    dataset = load(tmp_path, *published.mimic(tmp_path), "mimic")
+    assert dataset.targets == ("Edema", "Fracture")
+    assert sides(dataset) == (20, 4)
+    assert dataset.summary["groups"] == 6
+    assert dataset.summary["split_column"] == {"train": 16, "valid": 4, "test": 4}
+    edema = labels_of(dataset, "Edema")
+    path = "files/p10/p10000032/s50414267/00000000-1a2b-4c5d.jpg"
+    assert edema[str(tmp_path / path)] == 1
+
+
+def test_vindr(tmp_path: Path) -> None:
+    dataset = load(tmp_path, *published.vindr(tmp_path), "vindr", Choices(holdout=0))
+    assert dataset.targets == ("Cardiomegaly",)
+    labels = labels_of(dataset, "Cardiomegaly")
+    # Images 0, 2, 4.. are named by all readers, 1, 5, 9.. by one of three.
+    assert [labels[str(tmp_path / f"train/{number:032x}.png")] for number in range(4)] == [1, 0, 1, 0]
+    assert set(read_columns(dataset)["rad_id"]) == {"R8|R9|R10"}
+    choices = Choices(holdout=0, merge_rows="any")
+    either = import_dataset(
+        tmp_path / "train", tmp_path / "train.csv", tmp_path / "any", choices, preset="vindr"
+    )
+    labels = labels_of(either, "Cardiomegaly")
+    assert [labels[str(tmp_path / f"train/{number:032x}.png")] for number in range(4)] == [1, 1, 1, 0]
+
+
+def test_rsna(tmp_path: Path) -> None:
+    dataset = load(tmp_path, *published.rsna(tmp_path), "rsna", Choices(holdout=0))
+    assert dataset.targets == ("Target",)
+    assert (dataset.summary["images"], dataset.summary["groups"]) == (20, 20)
+    assert sum(labels_of(dataset, "Target").values()) == 7
+
+
+def test_padchest(tmp_path: Path) -> None:
+    dataset = load(tmp_path, *published.padchest(tmp_path), "padchest", Choices(holdout=0))
+    assert dataset.targets == ("cardiomegaly", "infiltrates", "pneumonia")
+    assert dataset.summary["groups"] == 10
+    labels = [
+        dataset.labels[dataset.files.index(tmp_path / f"images/{number}_1_3A_{number:03d}.png")]
+        for number in range(5)
+    ]
+    nan = [np.nan] * 3
+    np.testing.assert_array_equal(labels, [[0, 0, 0], [0, 1, 1], [1, 0, 0], nan, [0, 0, 1]])
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_mura(tmp_path: Path, listed: bool) -> None:
+    images, table = published.mura(tmp_path)
+    dataset = load(tmp_path, images, table if listed else None, "mura")
+    assert dataset.targets == ("abnormal",)
+    assert sides(dataset) == (24, 8)
+    assert dataset.summary["groups"] == 16
+    for path, value in labels_of(dataset, "abnormal").items():
+        assert value == ("positive" in path)
+
+
+def test_ham10000(tmp_path: Path) -> None:
+    dataset = load(tmp_path, *published.ham10000(tmp_path), "ham10000", Choices(holdout=0))
+    assert dataset.targets == ("dx=bcc", "dx=bkl", "dx=mel", "dx=nv")
+    assert dataset.summary["groups"] == 16
+    assert labels_of(dataset, "dx=nv")[str(tmp_path / "HAM10000_images_part_1/ISIC_0024000.jpg")] == 1
+
+
+def test_isic(tmp_path: Path) -> None:
+    dataset = load(tmp_path, *published.isic(tmp_path), "isic", Choices(holdout=0))
+    assert dataset.targets == ("MEL", "NV", "BCC")
+    # Four images of unknown lesions are each their own; the other twenty are of ten lesions.
+    assert dataset.summary["groups"] == 14
+
+
+def test_kermany(tmp_path: Path) -> None:
+    dataset = load(tmp_path, *published.kermany(tmp_path), "kermany")
+    assert dataset.targets == ("class=NORMAL", "class=PNEUMONIA")
+    assert sides(dataset) == (30, 13)
+    assert dataset.summary["split_column"] == {"train": 24, "valid": 6, "test": 13}
+    assert dataset.summary["groups"] == 29
+
+
+def test_boneage_is_refused_in_words(tmp_path: Path) -> None:
+    images, table = published.boneage(tmp_path)
+    with pytest.raises(DataError, match=r"teaches a number \('boneage'\), and orch cannot learn numbers yet"):
+        load(tmp_path, images, table, "boneage")
+    assert not (tmp_path / "data").exists()
+    dataset = load(tmp_path, images, table, "boneage", Choices(targets=("male",), holdout=0))
+    assert sum(labels_of(dataset, "male").values()) == 10
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_keras_folders(tmp_path: Path, split: bool) -> None:
+    images = published.keras_folders(tmp_path / "images", split=split)
+    dataset = load(tmp_path, images, None, None, Choices(holdout=0))
+    assert dataset.targets == ("class=NORMAL", "class=PNEUMONIA")
+    assert sides(dataset) == ((24, 12) if split else (12, 0))
+    for path, value in labels_of(dataset, "class=PNEUMONIA").items():
+        assert value == ("PNEUMONIA" in path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nih",
+        "chexpert",
+        "mimic",
+        "vindr",
+        "rsna",
+        "padchest",
+        "mura",
+        "ham10000",
+        "isic",
+        "kermany",
+        "boneage",
+    ],
+)
+def test_a_guess_knows_the_collection(tmp_path: Path, name: str) -> None:
+    images, table = getattr(published, name)(tmp_path)
+    document = guess_import(images, [table] if table else [], Choices())
+    if name == "mimic":
+        # Its labels stand in one table and its images in another, so one table alone says little.
+        assert document["preset"] is None or document["preset"]["name"] == "mimic"
+        return
+    assert document["preset"]["name"] == name
+    assert document["preset"]["sure"] > 0.6
+    assert f"--preset {name}" in document["command"]
+
+
+def test_the_installed_command_takes_a_collection(run_orch: Run, tmp_path: Path) -> None:
+    published.nih(tmp_path)
+    done = run_orch(
+        *(
+            "data",
+            "import",
+            "images",
+            "--labels",
+            "Data_Entry_2017.csv",
+            "--preset",
+            "nih",
+            "--out",
+            "nih",
+            "--json",
+        )
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["targets"] == ["Atelectasis", "Effusion", "Mass"]
+    assert document["holdout"]["images"] == 12
+    guessed = run_orch("data", "import", "images", "--labels", "Data_Entry_2017.csv", "--guess")
+    assert guessed.returncode == 0, guessed.stderr
+    assert "nih (sure: 100%)" in guessed.stdout
