@@ -1,25 +1,25 @@
-"""Importance of hyperparameters beside what chance alone would show."""
+"""Importance of hyperparameters, and whether chance explains it."""
 
 from __future__ import annotations
 
 from dashboards.figures.drawing import Picture, label, make_empty, make_figure, shorten, trace
-from dashboards.figures.palette import BLUE, GREY, fade
+from dashboards.figures.palette import BLUE, fade
 from dashboards.tables.importance import FEWEST_TRIALS, estimate_importance
 from dashboards.tables.view import StudyView, Table
 
 
 def draw_importance(view: StudyView) -> Picture:
-    """Bars of importance; the grey band is the same estimate on shuffled values."""
+    """Bars of importance; pale where chance explains what was seen."""
     title = f"{view.study.name}: importance of hyperparameters"
     caption = (
-        "PED-ANOVA over the complete trials; the bars add up to 1. Grey: where nine in ten estimates fall when the "
-        "values are shuffled among the trials, that is, when no hyperparameter matters. A bar that ends inside the "
-        "band cannot be told from chance."
+        "PED-ANOVA over the complete trials: each hyperparameter's share in reaching the best tenth of the values. The shares add up to 1 "
+        "whatever the data. Whether one matters is tested by itself: a regression on all of them with and without it, against shuffled "
+        "residuals. Pale bars: p above 0.05, chance explains it."
     )
     found = estimate_importance(view)
     table = Table(
-        ("hyperparameter", "importance", "null_5_percent", "null_95_percent", "told_from_chance"),
-        [(one.name, one.estimate, one.null_low, one.null_high, one.is_told_from_chance) for one in found],
+        ("hyperparameter", "importance", "p_value", "significant"),
+        [(one.name, one.estimate, one.p_value, one.is_significant) for one in found],
     )
     if not found:
         why = (
@@ -31,28 +31,27 @@ def draw_importance(view: StudyView) -> Picture:
     names = [label(one.name) for one in found]
     bars = [
         trace("bar",
-            x=shorten([one.estimate for one in found if one.is_told_from_chance == told], 3),
-            y=[label(one.name) for one in found if one.is_told_from_chance == told],
+            x=shorten([one.estimate for one in found if one.is_significant == told], 3),
+            y=[label(one.name) for one in found if one.is_significant == told],
             orientation="h", name=name, width=0.35, marker={"color": colour}, cliponaxis=False,
-            text=[f"{one.estimate:.2f}" for one in found if one.is_told_from_chance == told], textposition="outside",
+            text=[f"{one.estimate:.2f} (p {show_chance(one.p_value)})" for one in found if one.is_significant == told], textposition="outside",
         )
         for told, name, colour in (
-            (True, "told from chance", BLUE), (False, "not told from chance", fade(BLUE, 0.45)),
+            (True, "significant", BLUE), (False, "explained by chance", fade(BLUE, 0.45)),
         )
-        if any(one.is_told_from_chance == told for one in found)
+        if any(one.is_significant == told for one in found)
     ]  # fmt: skip
-    band = trace("bar",
-        base=shorten([one.null_low for one in found], 3),
-        x=shorten([one.null_high - one.null_low for one in found], 3),
-        y=names, orientation="h", name="shuffled values, 5 to 95 %", width=0.75,
-        marker={"color": fade(GREY, 0.4)}, hoverinfo="skip",
-    )  # fmt: skip
     figure = make_figure(
-        [band, *bars],
+        bars,
         title=title,
         height=max(260, 70 * len(found) + 150),
         barmode="overlay",
-        xaxis={"title": {"text": "importance"}, "range": [0, 1.15]},
+        xaxis={"title": {"text": "importance"}, "range": [0, 1.25]},
         yaxis={"autorange": "reversed", "categoryorder": "array", "categoryarray": names},
     )
     return Picture("importance", title, caption, table, figure)
+
+
+def show_chance(p_value: float) -> str:
+    """A p-value in words short enough for a bar."""
+    return "< 0.01" if p_value < 0.01 else f"= {p_value:.2f}"

@@ -1,8 +1,9 @@
-"""How much each hyperparameter mattered, and how much it would seem to matter if it did not.
+"""How much each hyperparameter mattered, and whether chance explains it.
 
-PED-ANOVA (Watanabe, Bansal and Hutter 2023) as Optuna 5 computes it for one objective without conditions, in NumPy: the
-null band needs the estimate some hundred times, and Optuna's own comes with scikit-learn and seconds of start-up. A
-test holds the two to the same numbers.
+PED-ANOVA (Watanabe, Bansal and Hutter 2023) as Optuna 5 computes it for one objective without conditions, in NumPy, since Optuna's
+own comes with scikit-learn and seconds of start-up; a test holds the two to the same numbers. Its shares add up to 1 whatever the data, so
+they cannot be tested one by one: where two hyperparameters matter equally, each share lies where chance puts it, too. Whether one matters
+is therefore tested by itself.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from dashboards.tables.view import StudyView
 from storage.spec.distributions import ends
 from storage.spec.study import WHOLE_NUMBERS, StudySpec
 
-SHUFFLES = 200
+SHUFFLES = 999
 FEWEST_TRIALS = 10
-BAND = (0.05, 0.95)
+SIGNIFICANT = 0.05
+DEGREE = 3
+"""Of the polynomial that a value may follow along one hyperparameter; less where there are few trials."""
+
 TOP = 0.1
 STEPS = 50
 PRIOR_WEIGHT = 1.0
@@ -34,19 +38,17 @@ class Importance:
 
     Attributes:
         estimate: share for reaching the top tenth of the values.
-        null_low: 5 % quantile of the same estimate on shuffled values.
-        null_high: 95 % quantile.
+        p_value: how often chance alone would explain the values as much better, given the other hyperparameters.
     """
 
     name: str
     estimate: float
-    null_low: float
-    null_high: float
+    p_value: float
 
     @property
-    def is_told_from_chance(self) -> bool:
-        """Whether the estimate lies above the null band."""
-        return self.estimate > self.null_high
+    def is_significant(self) -> bool:
+        """Whether chance explains it in fewer than 1 of 20 cases."""
+        return self.p_value <= SIGNIFICANT
 
 
 def estimate_importance(view: StudyView, *, shuffles: int = SHUFFLES, seed: int = 0) -> list[Importance]:
@@ -60,15 +62,58 @@ def estimate_importance(view: StudyView, *, shuffles: int = SHUFFLES, seed: int 
         for name in names
     ]
     values = np.array([float(point.value or 0) for point in points])
-    real = share_importance(grids, values)
-    generator = np.random.default_rng(seed)
-    null = np.array([share_importance(grids, generator.permutation(values)) for _ in range(shuffles)])
-    low, high = np.quantile(null, BAND, axis=0)
+    shares = share_importance(grids, values)
+    chances = find_chances(
+        [grid.basis(DEGREE if len(points) >= 30 else 1) for grid in grids], values, shuffles, seed
+    )
     found = [
-        Importance(name, float(real[place]), float(low[place]), float(high[place]))
-        for place, name in enumerate(names)
+        Importance(name, float(shares[place]), float(chances[place])) for place, name in enumerate(names)
     ]
     return sorted(found, key=lambda one: -one.estimate)
+
+
+def find_chances(bases: list[Array], values: Array, shuffles: int, seed: int) -> Array:
+    """The p-value of each hyperparameter, the others given.
+
+    An additive regression of the ranks of the values on a polynomial of each hyperparameter; the test statistic is F's for leaving one of
+    them out, and its distribution under chance comes from shuffling the residuals of the smaller model (Freedman and Lane 1983).
+
+    Args:
+        bases: for each hyperparameter, shape (trials, columns): its polynomial, or its categories.
+        values: shape (trials,).
+        shuffles: how often.
+        seed: of the shuffles.
+
+    Returns:
+        Shape (hyperparameters,); 1 where too few trials are left to test.
+    """
+    generator, count = np.random.default_rng(seed), len(values)
+    # Ranks, so that one trial that went wild does not decide.
+    ranks = (values[:, None] > values).sum(axis=1) + (values[:, None] == values).sum(axis=1) / 2
+    outcome = (ranks - ranks.mean()) / count
+    ones, chances = np.ones((count, 1)), np.ones(len(bases))
+    for place in range(len(bases)):
+        smaller = _orthonormal(
+            np.hstack([ones, *(basis for other, basis in enumerate(bases) if other != place)])
+        )
+        larger = _orthonormal(np.hstack([smaller, bases[place]]))
+        if larger.shape[1] == smaller.shape[1] or count - larger.shape[1] < 3:
+            continue
+        fitted = smaller @ (smaller.T @ outcome)
+        shuffled = np.stack([generator.permutation(outcome - fitted) for _ in range(shuffles)], axis=1)
+        drawn = np.concatenate([outcome[:, None], shuffled + fitted[:, None]], axis=1)
+        total = (drawn**2).sum(axis=0)
+        left = np.maximum(total - ((larger.T @ drawn) ** 2).sum(axis=0), 1e-12)
+        gained = ((larger.T @ drawn) ** 2).sum(axis=0) - ((smaller.T @ drawn) ** 2).sum(axis=0)
+        chances[place] = float((gained / left >= gained[0] / left[0] - 1e-12).mean())
+    return chances
+
+
+def _orthonormal(columns: Array) -> Array:
+    """An orthonormal basis of what the columns span."""
+    left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    basis: Array = left[:, sizes > 1e-9 * sizes[0]]
+    return basis
 
 
 @dataclass(frozen=True)
@@ -91,6 +136,14 @@ class Grid:
             return 0.0
         best = self._estimate(self.cells[top])
         return float(top.mean() ** 2 * (self._every @ ((best / self._every - 1) ** 2)))
+
+    def basis(self, degree: int) -> Array:
+        """Columns that a regression on this hyperparameter takes: a polynomial of the cell, or a column for each category."""
+        if not self.has_order:
+            return (self.cells[:, None] == np.arange(self.size)[1:]).astype(np.float64)
+        distinct = len(np.unique(self.cells))
+        scaled = 2 * self.cells / max(self.size - 1, 1) - 1
+        return np.polynomial.legendre.legvander(scaled, min(degree, max(distinct - 1, 0)))[:, 1:]
 
     @cached_property
     def _every(self) -> Array:

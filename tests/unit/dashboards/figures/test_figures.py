@@ -14,7 +14,7 @@ from dashboards.figures import palette
 from dashboards.figures.curve_picture import draw_svg
 from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
 from dashboards.figures.outcomes import draw_outcomes
-from dashboards.tables.importance import estimate_importance
+from dashboards.tables.importance import Grid, estimate_importance, find_chances
 from dashboards.tables.outcomes import Outcomes, calibrate, count_confusion, macro_roc, mean_roc
 from dashboards.tables.view import Table, compare_studies, count_stopping, list_trials, read_view
 from storage.database.engine import Database
@@ -175,11 +175,34 @@ def test_importance_is_optunas_own(database: Database) -> None:
     assert {name: one.estimate for name, one in found.items()} == pytest.approx(expected)
 
 
-def test_a_hyperparameter_that_does_nothing_stays_inside_the_null_band(database: Database) -> None:
+def test_a_hyperparameter_that_does_nothing_is_explained_by_chance(database: Database) -> None:
     view = read_view(database, sized_study(database, "unpruned", 120, pruned=False, folds=2, epochs=3))
     found = {one.name: one for one in estimate_importance(view)}
-    assert found["dropout_rate"].is_told_from_chance
-    assert not found["batch_size"].is_told_from_chance
+    assert found["dropout_rate"].is_significant
+    assert not found["batch_size"].is_significant
+
+
+@pytest.mark.parametrize(("effects", "found"), [((1, 1), (0.9, 1)), ((0, 0), (0, 0.12)), ((1, 0), None)])
+def test_two_equal_effects_are_found_and_none_is_made_up(
+    effects: tuple[int, int], found: tuple[float, float] | None
+) -> None:
+    """60 trials of two hyperparameters; the best value lies in the middle of each range, noise as large as one effect."""
+    generator, significant = np.random.default_rng(3), []
+    for _ in range(40):
+        places = generator.random((2, 60))
+        values = sum(-effect * 10 * (part - 0.4) ** 2 for effect, part in zip(effects, places, strict=True))
+        grids = [Grid(np.round(part * 49).astype(np.int64), 50) for part in places]
+        chances = find_chances(
+            [grid.basis(3) for grid in grids], values + 0.9 * generator.standard_normal(60), 99, 0
+        )
+        significant.append(chances <= 0.05)
+    shares = np.mean(significant, axis=0)
+    if found:
+        assert (found[0] <= shares).all()
+        assert (shares <= found[1]).all()
+    else:
+        assert shares[0] >= 0.9
+        assert shares[1] <= 0.12
 
 
 def test_the_choice_shows_what_cannot_be_told_from_the_best(database: Database) -> None:
