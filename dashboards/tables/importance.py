@@ -112,7 +112,7 @@ def find_chances(bases: list[Array], values: Array, shuffles: int, seed: int) ->
 def _orthonormal(columns: Array) -> Array:
     """An orthonormal basis of what the columns span."""
     left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
-    basis: Array = left[:, sizes > 1e-9 * sizes[0]]
+    basis: Array = np.asarray(left[:, sizes > 1e-9 * sizes[0]], np.float64)
     return basis
 
 
@@ -143,7 +143,8 @@ class Grid:
             return (self.cells[:, None] == np.arange(self.size)[1:]).astype(np.float64)
         distinct = len(np.unique(self.cells))
         scaled = 2 * self.cells / max(self.size - 1, 1) - 1
-        return np.polynomial.legendre.legvander(scaled, min(degree, max(distinct - 1, 0)))[:, 1:]
+        columns = np.polynomial.legendre.legvander(scaled, min(degree, max(distinct - 1, 0)))[:, 1:]
+        return np.asarray(columns, np.float64)
 
     @cached_property
     def _every(self) -> Array:
