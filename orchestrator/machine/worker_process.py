@@ -93,6 +93,7 @@ def _work(request: Request, progress: _Progress) -> int:
     from storage.database.waiting import wait_for
     from storage.settings import artifacts_folder, cache_folder, data_folders
     from workers.process.circumstances import Circumstances
+    from workers.process.messages import CRASHED
     from workers.process.worker import draining_on_signals, run_worker
 
     stop = threading.Event()
@@ -117,6 +118,7 @@ def _work(request: Request, progress: _Progress) -> int:
             after_trial=make_publisher(database),
             grace_seconds=request.grace,
             is_replaceable=request.notify >= 0,
+            hung=lambda: os._exit(CRASHED),
             overdue=lambda: os._exit(128 + (received[0] if received else signal.SIGTERM)),
         )
         summary = run_worker(

@@ -6,7 +6,7 @@ The contract, on PostgreSQL and on SQLite alike:
 - Only the holder of a point's token changes it; every change is one UPDATE fenced by that token, so a worker that
   was taken for dead cannot write over its successor. No row changed means: the lease is lost.
 - A lease that ran out is a loss, not a failure. Losses in a row without one epoch of progress mean that the point
-  itself kills its workers; after `MAX_LOSSES` it becomes failed.
+  itself kills its workers; after `MAX_LOSSES` it becomes failed. A holder that was only late takes its loss back.
 - Every call may be repeated after a lost acknowledgement: the token, which stays with a point that was given back
   until the next claim, tells what the first one did.
 """
@@ -24,6 +24,7 @@ from sqlalchemy.engine import Connection
 from storage.database import tables
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
+from storage.studies.losses import MAX_LOSSES, expire_leases
 from storage.studies.point_records import (
     PointCounts,
     PointRecord,
@@ -54,7 +55,6 @@ __all__ = [
     "require_held",
 ]
 
-MAX_LOSSES = 6
 PATIENCE = 3
 """A point that fails in one process only is tried so many times as often before it is settled all the same."""
 
@@ -128,38 +128,6 @@ def claim_point(
             )
         )
         return Claim(study.uuid, candidate.point, candidate.attempt + 1, token, _params_of(candidate))
-
-
-def expire_leases(connection: Connection, study_uuid: str, now: float) -> None:
-    """Open every point whose lease ran out; one that was lost too often in a row becomes failed."""
-    expired = (
-        sa.select(_points.point)
-        .where(
-            _points.study_uuid == study_uuid, _points.state == PointState.CLAIMED, _points.expires_at < now
-        )
-        .with_for_update(skip_locked=True)
-    )
-    for point in list(connection.execute(expired).scalars()):
-        connection.execute(
-            sa.update(tables.points)
-            .where(_points.study_uuid == study_uuid, _points.point == point)
-            .values(
-                state=sa.case((_points.losses + 1 >= MAX_LOSSES, PointState.FAILED), else_=PointState.OPEN),
-                error=sa.case(
-                    (
-                        _points.losses + 1 >= MAX_LOSSES,
-                        f"The point was lost {MAX_LOSSES} times in a row without finishing an epoch: "
-                        "it seems to end the process that works on it (out of memory?).",
-                    ),
-                    else_=_points.error,
-                ),
-                finished_at=sa.case((_points.losses + 1 >= MAX_LOSSES, now), else_=_points.finished_at),
-                losses=_points.losses + 1,
-                token=None,
-                worker=None,
-                expires_at=None,
-            )
-        )
 
 
 def note_trial(database: Database, claim: Claim, *, trial_id: int, trial_number: int) -> None:

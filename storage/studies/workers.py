@@ -1,8 +1,12 @@
-"""Who is at work: one row per worker process, refreshed while it lives. For people; no guarantee rests on it."""
+"""Who is at work: one row per worker process, refreshed while it lives. For people.
+
+One thing rests on it: a point that was lost often is not failed while its last holder may live (`storage.studies.losses`).
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +82,27 @@ def forget_old_workers(database: Database) -> None:
     with database.transaction() as connection:
         now = database.now(connection)
         connection.execute(sa.delete(tables.workers).where(_workers.last_seen < now - KEPT_SECONDS))
+
+
+def note_the_dead(database: Database, host: str, is_alive: Callable[[int], bool]) -> int:
+    """Note that worker processes of a host are gone which the host does not have any more; returns how many.
+
+    Args:
+        database: where.
+        host: this machine, by the name that its workers give.
+        is_alive: whether this machine has a process of that id.
+    """
+    at_work = sa.select(_workers.worker, _workers.pid).where(
+        _workers.host == host, _workers.state != WorkerState.GONE
+    )
+    with database.reading() as connection:
+        dead = [row.worker for row in connection.execute(at_work) if not is_alive(row.pid)]
+    if dead:
+        with database.transaction() as connection:
+            connection.execute(
+                sa.update(tables.workers).where(_workers.worker.in_(dead)).values(state=WorkerState.GONE)
+            )
+    return len(dead)
 
 
 def list_workers(database: Database) -> list[WorkerRecord]:

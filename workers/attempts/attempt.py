@@ -133,6 +133,7 @@ class Attempt:
                 together_with=keep,
             )
         )
+        self.lease.watchdog.hear_of_epoch()
 
     def report(
         self,
@@ -248,7 +249,8 @@ class Attempt:
 
     def _wait(self, call: Callable[[], Result]) -> Result:
         try:
-            return self.lease.patience.wait(call)
+            with self.lease.watchdog.resting():
+                return self.lease.patience.wait(call)
         except DatabaseAwayError:
             # Waiting ends early only because the lease is lost or the worker is told to stop: say which.
             self.lease.check()

@@ -10,6 +10,7 @@ from types import TracebackType
 from storage.database.trouble import is_passing
 from storage.database.waiting import Patience
 from storage.errors import LeaseLostError, OrchError
+from workers.attempts.watchdog import SILENCE_SECONDS, Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ class Lease:
         *,
         stop: threading.Event | None = None,
         seconds_left: Callable[[], float] = lambda: 0.0,
+        silence_seconds: float = SILENCE_SECONDS,
+        hangs: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         """Prepare; nothing beats before `with`.
 
@@ -39,6 +42,8 @@ class Lease:
             lease_seconds: how long one beat holds.
             stop: set when the worker is told to stop.
             seconds_left: how much of the grace period is left once it is.
+            silence_seconds: as `workers.attempts.watchdog.SILENCE_SECONDS`.
+            hangs: called with the seconds of silence when the training hangs; the point is not held any more then.
         """
         self._hold = hold
         self.lease_seconds = lease_seconds
@@ -46,6 +51,8 @@ class Lease:
         self._seconds_left = seconds_left
         self._ended = threading.Event()
         self._lost = threading.Event()
+        self.watchdog = Watchdog(silence_seconds, self._abandon)
+        self._hangs = hangs
         self._thread = threading.Thread(target=self._beat, name="orch-lease", daemon=True)
 
     def __enter__(self) -> Lease:
@@ -69,6 +76,7 @@ class Lease:
             LeaseLostError: the point is not held any more.
             Drained: the worker is told to stop.
         """
+        self.watchdog.hear()
         if self._lost.is_set():
             raise LeaseLostError
         if self._stop.is_set() and needed > self._seconds_left():
@@ -92,6 +100,12 @@ class Lease:
     def is_stopping(self) -> bool:
         """Whether waiting for the database should be given up."""
         return self._lost.is_set() or self._stop.is_set()
+
+    def _abandon(self, seconds: float) -> None:
+        """Let the lease run out: what holds it will not come back."""
+        self._ended.set()
+        self._lost.set()
+        self._hangs(seconds)
 
     def _beat(self) -> None:
         interval = self.lease_seconds / 4

@@ -6,6 +6,7 @@ KERAS_BACKEND chooses it: "tensorflow" (the default) or "jax". Nothing of the ot
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 from types import ModuleType
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 BACKENDS = ("tensorflow", "jax")
 """Each has a folder of its name in `workers.backends`; what they offer, `workers.device.contract` says."""
+
+INSTALL = {
+    "tensorflow": "Install it: `pip install 'orch-studies[gpu]'` for NVIDIA GPUs, `pip install tensorflow` for the processor.",
+    "jax": "Install it: `pip install 'orch-studies[jax]'`; for NVIDIA GPUs `pip install 'jax[cuda13]'` beside it.",
+}
+OTHER = {"tensorflow": "jax", "jax": "tensorflow"}
 
 SETTINGS = ("learning_rate", "epsilon", "beta_1", "beta_2", "momentum", "weight_decay")
 """Hyperparameters of an optimizer step, each a float32 tensor."""
@@ -80,12 +87,12 @@ def require_tensorflow(what: str) -> None:
 
 
 def _load(module: str) -> ModuleType:
-    try:
-        return importlib.import_module(f"workers.backends.{name()}.{module}")
-    except ModuleNotFoundError as error:
-        if error.name != name():
-            raise
+    found = name()
+    # Asked before the module is loaded: it imports the library only where it first computes.
+    if sys.modules.get(found) is None and importlib.util.find_spec(found) is None:
         raise UsageError(
-            f"KERAS_BACKEND={name()} is set, and {name()} is not installed.",
-            next_step="Install it (`pip install 'orch-studies[jax]'`), or unset KERAS_BACKEND.",
-        ) from error
+            f"The backend that computes, {found}, is not installed here.",
+            why="KERAS_BACKEND chooses it, tensorflow or jax; where it is not set, tensorflow is meant.",
+            next_step=f"{INSTALL[found]} Or choose the other one: KERAS_BACKEND={OTHER[found]}.",
+        )
+    return importlib.import_module(f"workers.backends.{found}.{module}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from storage.database.engine import Database
 from storage.database.waiting import Patience
 from storage.studies.study import StudyRecord
+from workers.attempts.watchdog import SILENCE_SECONDS
 from workers.process.messages import GRACE_SECONDS
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ class Circumstances:
         after_trial: handed the study after each trial; must return soon and never raise.
         grace_seconds: how long finishing the epoch may take once `stop` is set.
         is_replaceable: whether a supervisor starts a new process in place of this one when it leaves with RENEWED or CRASHED.
+        silence_seconds: as `workers.attempts.watchdog.SILENCE_SECONDS`.
+        hung: ends the process when its training hangs; None lets only the point go.
         overdue: ends the process when the grace period is nearly over and an epoch still runs.
     """
 
@@ -68,6 +71,8 @@ class Circumstances:
     after_trial: Callable[[StudyRecord], None] | None = None
     grace_seconds: float = GRACE_SECONDS
     is_replaceable: bool = False
+    silence_seconds: float = SILENCE_SECONDS
+    hung: Callable[[], None] | None = None
     overdue: Callable[[], None] | None = None
 
     @property

@@ -59,6 +59,17 @@ class StudyRefused(OrchError):
     """This machine cannot serve the study; others may."""
 
 
+def is_alive(pid: int) -> bool:
+    """Whether this machine has such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
 @dataclass(frozen=True)
 class Worker:
     """One worker process.
@@ -95,6 +106,10 @@ class Worker:
                 # Before anything slow is imported: somebody may look for this worker already.
                 self.here.patience.wait(lambda: self._note(WorkerState.STARTING))
                 self.here.patience.wait(lambda: fleet.forget_old_workers(self.here.database))
+                # A process that crashed here said no goodbye: its successor says it.
+                self.here.patience.wait(
+                    lambda: fleet.note_the_dead(self.here.database, socket.gethostname(), is_alive)
+                )
                 while not self.here.stop.is_set():
                     served = self.here.patience.wait(studies)
                     if self._serve_one(served, summary, grace):

@@ -20,6 +20,7 @@ from storage.errors import DatabaseAwayError, DeviceError, LeaseLostError, Spent
 from storage.results.peers import EpochMeans
 from storage.spec.distributions import distributions
 from storage.studies import points, trials
+from storage.studies.losses import take_back_loss
 from storage.studies.points import Claim
 from storage.studies.states import AttemptEnd, PointOutcome
 from storage.studies.study import StudyRecord
@@ -108,7 +109,12 @@ class TrialRun:
         lease_seconds = study.spec.study.lease_seconds
         try:
             with Lease(
-                self.hold, lease_seconds, stop=self.here.stop, seconds_left=self.seconds_left
+                self.hold,
+                lease_seconds,
+                stop=self.here.stop,
+                seconds_left=self.seconds_left,
+                silence_seconds=self.here.silence_seconds,
+                hangs=self._leave,
             ) as lease:
                 try:
                     attempt = self._start(lease)
@@ -124,6 +130,10 @@ class TrialRun:
         except LeaseLostError:
             summary.lost += 1
             tell(f"{study.name} point {point}: lease lost, result dropped")
+            held = self.claim
+            self.here.patience.wait(
+                lambda: take_back_loss(self.here.database, held.study_uuid, held.point, held.token)
+            )
             self._end(AttemptEnd.LOST)
             return End.LOST
         except (Drained, DatabaseAwayError):
@@ -217,7 +227,8 @@ class TrialRun:
 
     def _evaluate(self, attempt: Attempt, summary: WorkerSummary) -> tuple[End, str]:
         try:
-            outcome = self.objective.evaluate(attempt)
+            with attempt.lease.watchdog:
+                outcome = self.objective.evaluate(attempt)
         except Pruned as pruned:
             value = pruned.value if pruned.value == pruned.value else None
             attempt.finish(PointOutcome.PRUNED, value)
@@ -287,6 +298,15 @@ class TrialRun:
             attempt.checkpoint.remove()
         end = End.OUT_OF_MEMORY if fault is Fault.MEMORY else End.FAILED
         return end, f"failed{' for good' if settled else ', will be tried again'}: {text}"
+
+    def _leave(self, seconds: float) -> None:
+        """The training hangs: nothing but the end of the process ends a kernel that does not return."""
+        self.here.tell(
+            f"{self.study.name} point {self.claim.point}: the training has said nothing for {say_duration(seconds)}, so a computation "
+            "on the device seems to hang. Leaving the trial to another process."
+        )
+        if self.here.hung is not None:
+            self.here.hung()
 
     def _end(self, outcome: AttemptEnd) -> None:
         trial_id = self.trial_id

@@ -297,3 +297,30 @@ def test_what_no_waiting_changes_ends_the_worker_and_no_point(postgres_url: str)
         counts = points.count_points(database, study.uuid)
         assert (counts.open, counts.failed) == (2, 0)
         assert points.list_points(database, study.uuid)[0].failures == 0
+
+
+def test_a_training_that_hangs_lets_its_point_go_and_ends_its_process(
+    sqlite_url: str, database: Database
+) -> None:
+    study = make_study(database, points=1)
+    ended, back = threading.Event(), threading.Event()
+    told: list[str] = []
+    here = Circumstances(
+        database, tell=told.append, silence_seconds=0.1, hung=lambda: (ended.set(), back.wait(60))[0]
+    )
+    stuck = Worker(here, lambda _: PretendObjective(before=lambda attempt: back.wait(60)))
+    thread = threading.Thread(
+        target=lambda: stuck.run(lambda: [studies.load_study(database, study.name)]), daemon=True
+    )
+    thread.start()
+    assert ended.wait(30), "the watchdog ends a process that says nothing"
+    assert "has said nothing for" in told[0]
+    (held,) = points.list_points(database, study.uuid)
+    assert held.state == "claimed", "it is free when its lease runs out"
+    points.beat(database, points.Claim(study.uuid, 0, held.attempt, str(held.token), None), lease_seconds=-1)
+    with closing(open_database(sqlite_url)) as other:
+        assert work(other, study).complete == 1
+    back.set()
+    thread.join(30)
+    (done,) = points.list_points(database, study.uuid)
+    assert (done.outcome, done.failures) == ("COMPLETE", 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from storage.errors import DeviceSettledError
+from storage.errors import DeviceError, DeviceSettledError
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 """Some GPU kernels add up in the order in which blocks finish; this leaves them out. Those of a processor do not."""
@@ -30,6 +30,7 @@ def set_threads(threads: int, at_once: int = 1) -> None:
 
     Raises:
         DeviceSettledError: JAX runs already with another number of threads.
+        DeviceError: JAX finds no device that it can compute on.
     """
     import_quietly()
     import jax
@@ -40,6 +41,8 @@ def set_threads(threads: int, at_once: int = 1) -> None:
         os.environ["NPROC"] = str(threads)
         try:
             jax.devices()
+        except RuntimeError as error:
+            raise _cannot_start(error) from error
         finally:
             del os.environ["NPROC"]
             if before is not None:
@@ -51,6 +54,15 @@ def set_threads(threads: int, at_once: int = 1) -> None:
             why="JAX fixes the number of threads at its start.",
             next_step="Use a process of its own for each.",
         )
+
+
+def _cannot_start(error: RuntimeError) -> DeviceError:
+    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return DeviceError(
+        f"JAX cannot start on this machine's device: {first_line}",
+        why="The driver is too old for this JAX, no GPU is visible to it (CUDA_VISIBLE_DEVICES), or others use all of its memory.",
+        next_step="`nvidia-smi` shows driver, GPUs and memory; `orch worker --gpus none` or JAX_PLATFORMS=cpu computes on the processor.",
+    )
 
 
 def computes_side_by_side() -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from workers.attempts.watchdog import training_lives
 from workers.backends.tensorflow.augmentation import change, flip
 from workers.inputs.augmentation import Changes
 
@@ -86,6 +87,10 @@ class ImageSet:
         return self._scale(change(self._gather(order), matrices, shifts))
 
     def _gather(self, order: Any) -> Any:
-        gathered = tf.numpy_function(lambda rows: self.pixels[rows], [order], tf.uint8, stateful=False)
+        gathered = tf.numpy_function(self._take, [order], tf.uint8, stateful=False)
         gathered.set_shape(self._shape)
         return gathered
+
+    def _take(self, rows: NDArray[np.int32]) -> NDArray[np.uint8]:
+        training_lives()
+        return self.pixels[rows]

@@ -3,15 +3,17 @@
 import ast
 import importlib
 import inspect
+import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import workers
-from storage.errors import UsageError
-from workers.device import backend, contract
+from storage.errors import DeviceError, UsageError
+from workers.device import backend, contract, preparation
 
 
 @pytest.mark.parametrize("library", ["tensorflow", "jax"])
@@ -57,12 +59,39 @@ def test_a_backend_that_orch_does_not_train_with_is_refused(monkeypatch: pytest.
         backend.name()
 
 
+@pytest.mark.parametrize(
+    ("library", "words"), [("jax", r"orch-studies\[jax\]"), ("tensorflow", r"orch-studies\[gpu\]")]
+)
 def test_a_backend_that_is_not_installed_is_said_with_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, library: str, words: str
 ) -> None:
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("KERAS_BACKEND", library)
     monkeypatch.delitem(sys.modules, "keras", raising=False)
-    monkeypatch.delitem(sys.modules, "workers.backends.jax.epoch", raising=False)
-    monkeypatch.setitem(sys.modules, "jax", None)
-    with pytest.raises(UsageError, match=r"orch-studies\[jax\]"):
-        backend.epoch_backend()
+    monkeypatch.setitem(sys.modules, library, None)
+    other = "KERAS_BACKEND=tensorflow" if library == "jax" else "KERAS_BACKEND=jax"
+    # Also where the device is prepared, which is the first that a worker does, and the library is imported late.
+    for ask in (backend.epoch_backend, lambda: preparation.prepare(1), preparation.import_quietly):
+        with pytest.raises(UsageError, match=words) as raised:
+            ask()
+        assert other in str(raised.value)
+
+
+def test_jax_without_a_device_says_what_is_wrong_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers.backends.jax import device
+
+    def devices() -> None:
+        raise RuntimeError(
+            "Unable to initialize backend 'cuda': FAILED_PRECONDITION: No visible GPU devices.\nmore"
+        )
+
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(devices=devices))
+    monkeypatch.setattr(device, "_started", [])
+    for variable in ("TF_CPP_MIN_LOG_LEVEL", "XLA_PYTHON_CLIENT_PREALLOCATE", "XLA_FLAGS"):
+        monkeypatch.setenv(variable, "")
+    with pytest.raises(DeviceError, match="Unable to initialize backend 'cuda'") as raised:
+        device.set_threads(1)
+    assert "more" not in raised.value.what
+    for words in ("driver is too old", "CUDA_VISIBLE_DEVICES", "memory"):
+        assert words in str(raised.value.why)
+    assert "--gpus none" in str(raised.value.next_step)
+    assert "NPROC" not in os.environ

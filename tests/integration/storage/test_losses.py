@@ -1,0 +1,106 @@
+"""Many losses in a row fail a point only with proof that its last holder is gone: a live one that was late is no proof."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.studies import points
+from storage.studies import workers as fleet
+from storage.studies.losses import MAX_LOSSES, PROOF_SECONDS, take_back_loss
+from storage.studies.points import Claim
+from storage.studies.states import WorkerState
+from storage.studies.study import StudyRecord
+from tests.studies import claim, expire, make_study
+from workers.process.loop import is_alive
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with closing(open_database(database_url)) as opened:
+        yield opened
+
+
+def note(database: Database, worker: str, state: WorkerState = WorkerState.WORKING, pid: int = 1) -> None:
+    fleet.note_worker(
+        database, worker=worker, host=socket.gethostname(), pid=pid, device="CPU", state=state, versions={}
+    )
+
+
+def state_of(database: Database, study: StudyRecord) -> tuple[str, int]:
+    record = points.list_points(database, study.uuid)[0]
+    return record.state, record.losses
+
+
+def sweep(database: Database, study: StudyRecord) -> None:
+    with database.transaction() as connection:
+        points.expire_leases(connection, study.uuid, database.now(connection))
+
+
+def lose_all_but_one(database: Database, study: StudyRecord) -> Claim:
+    """As many losses as a point may have, and the claim of a live worker that is the last to lose it."""
+    note(database, "slow")
+    for _ in range(MAX_LOSSES - 1):
+        expire(database, claim(database, study, worker="slow"))
+    return claim(database, study, worker="slow")
+
+
+def test_a_live_worker_that_beats_late_keeps_its_point(database: Database) -> None:
+    study = make_study(database, points=1)
+    held = lose_all_but_one(database, study)
+    expire(database, held)
+    sweep(database, study)
+    assert state_of(database, study) == ("claimed", MAX_LOSSES - 1), "in doubt"
+    points.beat(database, held, lease_seconds=5)
+    sweep(database, study)
+    assert state_of(database, study) == ("claimed", MAX_LOSSES - 1)
+
+
+def test_a_worker_that_is_gone_or_silent_for_long_is_proof(database: Database) -> None:
+    study = make_study(database, points=1)
+    held = lose_all_but_one(database, study)
+    expire(database, held)
+    note(database, "slow", WorkerState.GONE)
+    sweep(database, study)
+    assert state_of(database, study) == ("failed", MAX_LOSSES)
+    other = make_study(database, "other", points=1)
+    held = lose_all_but_one(database, other)
+    points.beat(database, held, lease_seconds=-PROOF_SECONDS - 1)
+    sweep(database, other)
+    assert state_of(database, other) == ("failed", MAX_LOSSES)
+    error = str(points.list_points(database, other.uuid)[0].error)
+    assert "out of memory" not in error
+    assert "without finishing an epoch" in error
+
+
+def test_a_holder_that_was_only_late_takes_its_loss_back(database: Database) -> None:
+    study = make_study(database, points=1)
+    late = claim(database, study, worker="late")
+    take_back_loss(database, study.uuid, 0, late.token)
+    assert state_of(database, study) == ("claimed", 0), "nothing was counted"
+    expire(database, late)
+    next_one = claim(database, study, worker="next")
+    assert state_of(database, study) == ("claimed", 1)
+    take_back_loss(database, study.uuid, 0, late.token)
+    assert state_of(database, study) == ("claimed", 0)
+    take_back_loss(database, study.uuid, 0, next_one.token)
+    assert state_of(database, study) == ("claimed", 0)
+
+
+def test_a_new_process_says_the_goodbye_of_those_that_crashed_on_its_machine(database: Database) -> None:
+    crashed = subprocess.Popen([sys.executable, "-S", "-c", "pass"])
+    crashed.wait()
+    note(database, "crashed", pid=crashed.pid)
+    note(database, "alive", pid=os.getpid())
+    assert fleet.note_the_dead(database, "another host", is_alive) == 0
+    assert fleet.note_the_dead(database, socket.gethostname(), is_alive) == 1
+    states = {record.worker: record.state for record in fleet.list_workers(database)}
+    assert states == {"crashed": WorkerState.GONE, "alive": WorkerState.WORKING}
