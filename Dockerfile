@@ -14,6 +14,7 @@ COPY storage storage
 COPY workers workers
 COPY dashboards dashboards
 COPY orchestrator orchestrator
+COPY orch orch
 RUN /opt/orch/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.13-slim-bookworm

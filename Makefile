@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CODE := storage workers dashboards orchestrator
+CODE := storage workers dashboards orchestrator orch
 
 # Three processes keep two cores busy while one of them waits; each may hold a TensorFlow (1.3 GB).
 TEST_PROCESSES ?= 3

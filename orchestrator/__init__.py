@@ -1,6 +1,6 @@
 """Decides: what a study is, and the `orch` command.
 
-In a notebook: `from orchestrator import open_study`.
+In a notebook: `from orch import open_study`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Studies in a notebook: tables for pandas, figures for the screen.
 
-    from orchestrator import open_study
+    from orch import open_study
 
     with open_study("first") as study:
         study.trials          # pandas.DataFrame(study.trials), or a list of dictionaries as it is

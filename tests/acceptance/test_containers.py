@@ -152,6 +152,7 @@ def test_no_secret_can_reach_the_image() -> None:
         "workers",
         "dashboards",
         "orchestrator",
+        "orch",
     }
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-STOREYS = ("orchestrator", "workers", "dashboards", "storage")
+STOREYS = ("orch", "orchestrator", "workers", "dashboards", "storage")
 
 
 def run(*command: object, folder: Path) -> str:
@@ -66,6 +66,14 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
 
 def test_the_command_says_its_version(environment: Path, tmp_path: Path) -> None:
     assert PROJECT["project"]["version"] in run(environment / "bin" / "orch", "--version", folder=tmp_path)
+
+
+def test_orch_is_what_people_import_and_run(environment: Path, tmp_path: Path) -> None:
+    python = environment / "bin" / "python"
+    assert "orchestrator.notebook" in run(
+        python, "-c", "from orch import open_study; print(open_study.__module__)", folder=tmp_path
+    )
+    assert PROJECT["project"]["version"] in run(python, "-m", "orch", "--version", folder=tmp_path)
 
 
 def test_every_package_comes_from_the_wheel(environment: Path, tmp_path: Path) -> None:
