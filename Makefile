@@ -9,12 +9,13 @@ CODE := storage workers dashboards orchestrator orch
 TEST_PROCESSES ?= 3
 TESTS ?= tests
 
-.PHONY: help setup demo test lint format bench chaos lock clean
+.PHONY: help setup demo fast test lint format bench chaos lock clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything locked (once; other targets do it too)"
 	@echo "make demo    synthetic radiographs, two studies, the best model: minutes, no data needed"
 	@echo "make test    lint, then all tests (one folder or file: make test TESTS=tests/unit)"
+	@echo "make fast    the tests of milliseconds, without slow ones"
 	@echo "make lint    ruff, mypy and the contracts on imports"
 	@echo "make format  let ruff mend what it can"
 	@echo "make bench   the benchmarks of bench/"
@@ -49,6 +50,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+fast: setup
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m fast tests/unit
 
 # A file's tests stay in one process: they share a trained model or a database more often than not. The files go out in
 # their own order, the slow acceptance tests first: the last file alone in its process would keep the other one waiting.

@@ -124,6 +124,15 @@ def _make_tables(url: str) -> None:
     open_database(url, create=True).close()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lies in tests/unit and is not slow is fast: the tier that is run after every change."""
+    unit = REPOSITORY / "tests" / "unit"
+    for item in items:
+        if unit in item.path.parents and item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.fast)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Under CI a skip is a failure, unless the test says that no machine of this kind could run it."""

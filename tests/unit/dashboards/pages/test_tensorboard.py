@@ -36,6 +36,7 @@ def test_a_record_is_framed() -> None:
     assert len(record) == 8 + 4 + 3 + 4
 
 
+@pytest.mark.slow
 def test_tensorflow_reads_what_was_written(tmp_path: Path) -> None:
     import tensorflow as tf
 

@@ -117,6 +117,7 @@ def test_what_has_no_interval_says_why(values: np.ndarray, reason: str) -> None:
     st.lists(st.tuples(st.booleans(), st.integers(0, 8), st.integers(0, 9)), min_size=1, max_size=40),
     st.sampled_from([0.0, 0.3, 0.5, 1.0]),
 )
+@pytest.mark.slow
 def test_no_interval_of_any_metric_has_length_zero_or_leaves_its_value_out(
     rows: list[tuple[bool, int, int]], threshold: float
 ) -> None:
