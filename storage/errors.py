@@ -8,6 +8,7 @@
     ├── StorageError                the database answered, and the answer is no
     │   ├── SchemaError             tables missing, older or newer than this orch
     │   ├── StudyNotFoundError      no such study (or not yet complete)
+    │   ├── RecordGoneError         another tool deleted what Optuna kept of the study
     │   ├── StudyUnreadableError    another version of orch made the study
     │   ├── StudyExistsError        a study of that name with another spec
     │   └── LeaseLostError          another worker holds the point now; the result is dropped
@@ -82,6 +83,10 @@ class StudyNotFoundError(StorageError):
 
 class StudyUnreadableError(StorageError):
     """Another version of orch made the study, and this one cannot read it."""
+
+
+class RecordGoneError(StorageError):
+    """Another tool deleted what Optuna kept of the study."""
 
 
 class StudyExistsError(StorageError):

@@ -53,12 +53,21 @@ def say_written(text: str | None) -> str | None:
         return text
 
 
+def say_command(*words: object) -> str:
+    """Return an `orch` command line as a shell reads it: what users named (studies, folders, files) is quoted where it must be.
+
+    Every advised command goes through here, so that it can be pasted and does nothing but what it says.
+    """
+    return "orch " + shlex.join(str(word) for word in words)
+
+
 def best_file(study: str) -> str:
     """Return the name of the file that messages advise for a study's winner, as a shell reads it.
 
     It is named after the study: one name for all would let the winner of the second overwrite that of the first.
     """
-    return shlex.quote(study.replace("/", "-") + ".json")
+    name = study.replace("/", "-") + ".json"
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)
 
 
 def name_few(names: Iterable[str], limit: int = 5) -> str:

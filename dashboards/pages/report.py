@@ -20,7 +20,7 @@ from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.view import StudyView, Table, compare_studies, fold_spread, list_trials, show_params
 from dashboards.tables.warnings import list_warnings
 from storage.metrics.objectives import METRICS
-from storage.wording import say_instant
+from storage.wording import say_command, say_instant
 
 SHOWN_TRIALS = 20
 MOST_TRIALS = 1000
@@ -213,16 +213,16 @@ def _reproduction(view: StudyView, versions: Mapping[str, str | None]) -> str:
     study = view.study
     used = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
     commands = (
-        f"# save the spec above as {study.name}.toml; DATA is the data set {study.fingerprint[:19]}..\n"
-        f"orch study create {study.name} --spec {study.name}.toml --data DATA\n"
-        f"orch worker {study.name} --data DATA\n"
-        f"orch report {study.name} -o report.html"
+        f"# save the spec above as study.toml; DATA is the data set {study.fingerprint[:19]}..",
+        say_command("study", "create", study.name, "--spec", "study.toml", "--data", "DATA"),
+        say_command("worker", study.name, "--data", "DATA"),
+        say_command("report", study.name, "-o", "report.html"),
     )
     return (
         f"<p>Seed {study.spec.study.seed}; spec <code>{_text(study.spec_hash)}</code>; data "
         f"<code>{_text(study.fingerprint)}</code>. Libraries where this page was written: {_text(used)}. Equal "
         "hardware, versions and threads give equal values; otherwise they agree up to rounding.</p>"
-        f"<pre>{_text(commands)}</pre>"
+        "<pre>" + _text("\n".join(commands)) + "</pre>"
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from orchestrator.audit.findings import Finding
 from orchestrator.audit.near_duplicates import Sketch, find_duplicates, sketch_file
 from storage.holdout.sealed import find_unsealed, sketch_sealed
-from storage.wording import name_few, say_count
+from storage.wording import name_few, say_command, say_count
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -119,7 +119,7 @@ def find_sealed_elsewhere(dataset: Dataset, cache: Path, database: Database | No
             f"{'another data set' if len(known) == 1 else f'{len(known)} other data sets'}: "
             f"{_few([name[:19] + '..' for name in known])}.",
             "Train on the data set whose hold-out is sealed; a hold-out that was trained on measures nothing. Was that import a "
-            f"mistake, and nothing judged on it: orch data forget {next(iter(known))}",
+            f"mistake, and nothing judged on it: {say_command('data', 'forget', next(iter(known)))}",
             {"images": images, "holdouts": {name: len(found) for name, found in known.items()}},
         )
     ]

@@ -20,6 +20,7 @@ from orchestrator.terminal import console
 from orchestrator.terminal.opening import open_storage
 from storage.errors import DataError, OrchError, UsageError
 from storage.files.writing import write_text
+from storage.wording import say_command
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -187,7 +188,7 @@ def _run_study(places: Places, dataset: Dataset, name: str, *, step: int) -> int
         elif study.spec_hash != spec.spec_hash:
             raise DataError(
                 f"The demo in {places.folder} was made by another version of orch.",
-                next_step=f"Begin anew: orch demo --dir {places.folder} --fresh",
+                next_step=f"Start over: {say_command('demo', '--dir', places.folder, '--fresh')}",
             )
         is_settled = count_points(database, study.uuid).is_settled
     _show_command("worker", name, "--data", places.data)
@@ -231,7 +232,7 @@ def _work(places: Places, name: str) -> int:
         raise OrchError(
             f"The worker of {name} failed.",
             why="Its message is above.",
-            next_step=f"`orch doctor` checks this machine; `orch demo --dir {places.folder}` goes on.",
+            next_step=f"`orch doctor` checks this machine; `{say_command('demo', '--dir', places.folder)}` goes on.",
         )
     return code
 
@@ -293,11 +294,13 @@ def _print_results(places: Places) -> None:
         console.say(
             f"  . {shlex.quote(os.path.relpath(Path(sys.prefix, 'bin', 'activate')))}    # once in each terminal"
         )
-    console.say(f"  orch study show {STUDIES[0]} --storage {storage}    # how sure is the choice?")
     console.say(
-        f"  orch trial show {name} {best['trial']} --storage {storage}    # its folds, epoch by epoch"
+        f"  {say_command('study', 'show', STUDIES[0], '--storage', storage)}    # how sure is the choice?"
     )
-    console.say(f"  orch dashboard --storage {storage}    # in the browser")
+    console.say(
+        f"  {say_command('trial', 'show', name, best['trial'], '--storage', storage)}    # its folds, epoch by epoch"
+    )
+    console.say(f"  {say_command('dashboard', '--storage', storage)}    # in the browser")
     console.say(
         "  orch data import YOUR-IMAGES --labels YOUR-LABELS.csv --group PATIENT-COLUMN --out my-data    # your own"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -19,7 +20,9 @@ from storage.metrics.judging import Array, mean_known
 from storage.results.ledger import FoldEpoch
 from storage.spec.study import StudySpec
 from storage.studies.point_records import best_point, count_points, list_points
+from storage.studies.trials import POINT
 from storage.trust.selection import judge_selection, read_judged
+from storage.wording import say_command
 from workers.device.versions import library_versions
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from storage.studies.point_records import PointCounts, PointRecord
     from storage.studies.study import StudyRecord
 
+RECORD_GONE = (
+    "Optuna's record of the study is gone: another tool deleted it. Versions and hardware were noted there."
+)
 SCHEMA = "orch.best/1"
 
 
@@ -44,7 +50,7 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
             f"The study {study.name!r} has no complete trial yet, so there is nothing to export.",
             why=f"Of {counts.planned} points, {counts.pruned} are pruned, {counts.failed} failed and "
             f"{counts.open + counts.running} are not finished.",
-            next_step=f"Run `orch worker {study.name}` until a trial completes, or see `orch study show {study.name}`.",
+            next_step=_how_to_complete(study, counts),
         )
 
     judged = read_judged(database, study, points)
@@ -60,19 +66,38 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
     return document
 
 
+def _how_to_complete(study: StudyRecord, counts: PointCounts) -> str:
+    """What leads to a complete trial: a worker, as long as there is something left for it."""
+    see = f"`{say_command('study', 'show', study.name)}` shows the trials."
+    if not counts.is_settled:
+        return f"Run `{say_command('worker', study.name)}` until a trial completes. {see}"
+    if counts.failed == counts.planned:
+        return f"Nothing is left to run: every trial failed. {see} Correct what their errors name, and create the study again under another name."
+    return (
+        f"Nothing is left to run: no trial was trained to its end. {see} Where losses are not numbers, search lower learning rates; "
+        "where the pruner stopped all, choose --pruner none; then create the study again under another name."
+    )
+
+
 def read_circumstances(database: Database, study: StudyRecord, best: PointRecord) -> dict[str, Any]:
     """What a value depends on besides the spec: seeds, versions, hardware, as its worker noted them."""
-    details: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
     if best.trial_id is not None:
-        details = database.optuna.get_trial(best.trial_id).user_attrs.get("details", {})
+        with contextlib.suppress(KeyError):  # another tool deleted it; the results are in our own tables
+            kept = database.optuna.get_trial(best.trial_id).user_attrs
+    # SQLite gives the ids of deleted trials away again.
+    is_there = kept.get(POINT) == best.point
+    details = kept.get("details", {}) if is_there else {}
+    missing = {} if is_there else {"missing": RECORD_GONE}
     return {
+        **missing,
         "seeds": {"study": study.spec.study.seed, "point": best.point, "rule": "(study seed, point, fold)"},
         **{
             name: details.get(name)
             for name in ("versions", "device", "hardware", "parameters_trained")
             if name in details
         },
-        "replay": f"orch trial replay {study.name} {best.trial_number}",
+        "replay": say_command("trial", "replay", study.name, best.trial_number),
     }
 
 

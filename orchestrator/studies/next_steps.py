@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from storage.wording import best_file, say_count
+from storage.wording import best_file, say_command, say_count
 
 if TYPE_CHECKING:
     from storage.studies.point_records import PointCounts
@@ -24,7 +23,7 @@ def tell_warnings(name: str, warnings: Sequence[str]) -> list[str]:
     known = len(warnings) - len(told)
     if known:
         told.append(
-            f"{say_count(known, 'warning')} of when the study was made: `orch study show {shlex.quote(name)} --warnings`"
+            f"{say_count(known, 'warning')} of when the study was made: `{say_command('study', 'show', name, '--warnings')}`"
         )
     return told
 
@@ -42,9 +41,10 @@ def tell_left_to_others(studies: Sequence[StudyRecord | UnreadableStudy]) -> lis
 
 def tell_settled(name: str, counts: PointCounts) -> str:
     """What to do once no point of a study is left."""
-    study = shlex.quote(name)
     next_step = (
-        f"orch study export {study} -o {best_file(name)}" if counts.complete else f"orch study show {study}"
+        f"{say_command('study', 'export', name, '-o')} {best_file(name)}"
+        if counts.complete
+        else say_command("study", "show", name)
     )
     return f"Every point of {name!r} is settled. Next: {next_step}"
 
@@ -54,7 +54,7 @@ def tell_stopped(name: str, counts: PointCounts) -> str:
     left = counts.open + counts.running
     return (
         f"The study {name!r} is stopped with {left} of {say_count(counts.planned, 'point')} left, so no worker takes one. "
-        f"`orch study resume {shlex.quote(name)}` opens it again."
+        f"`{say_command('study', 'resume', name)}` opens it again."
     )
 
 
@@ -63,5 +63,5 @@ def tell_left(name: str, counts: PointCounts) -> str:
     left = counts.open + counts.running
     return (
         f"{left} of {say_count(counts.planned, 'point')} of {name!r} {'is' if left == 1 else 'are'} left; "
-        f"running `orch worker {shlex.quote(name)}` again goes on."
+        f"running `{say_command('worker', name)}` again goes on."
     )

@@ -10,6 +10,7 @@ from storage.results.fold_summary import summarize_folds
 from storage.results.ledger import read_curves
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.study_records import StudyRecord
+from storage.wording import say_command
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -82,9 +83,12 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
     Raises:
         StorageError: the study has no trial of that number.
     """
+    from storage.studies.optuna_record import gone, list_all_trials
     from storage.studies.points import list_points
 
-    trials = database.optuna.get_all_trials(study.optuna_study_id, deepcopy=False)
+    trials = list_all_trials(database, study)
+    if trials is None:
+        raise gone(study)
     trial = next((trial for trial in trials if trial.number == number), None)
     if trial is None:
         raise StorageError(
@@ -92,7 +96,7 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
             why=f"It has {len(trials)} so far, numbered from 0."
             if trials
             else "No worker has started one yet.",
-            next_step=f"`orch study show {study.name}` lists them.",
+            next_step=f"`{say_command('study', 'show', study.name)}` lists them.",
         )
     points = list_points(database, study.uuid)
     number_of_point = trial.user_attrs.get("point")

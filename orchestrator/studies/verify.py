@@ -14,6 +14,7 @@ from storage.metrics.judging import judge
 from storage.results.curves import tabulate_rows
 from storage.results.ledger import FoldEpoch, read_curves, run_key
 from storage.results.predictions import FoldPredictions, read_predictions
+from storage.studies.optuna_record import list_all_trials
 from storage.studies.points import MAX_LOSSES, PointRecord, count_points, list_points
 from storage.studies.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.studies.study import StudyRecord
 
+RECORD_GONE = (
+    "Optuna's record of the study is gone: another tool deleted it (`optuna delete-study`, a dashboard that may edit). "
+    "Attempts cannot be accounted for; results are in orch's own tables."
+)
 VALUE_TOLERANCE = 1e-9
 """Values are kept as they were computed; Optuna's database may round their last bits."""
 
@@ -59,7 +64,9 @@ def verify_study(
     account = Account()
     points = list_points(database, study.uuid)
     _check_plan(account, points, planned)
-    trials = database.optuna.get_all_trials(study.optuna_study_id, deepcopy=False)
+    found = list_all_trials(database, study)
+    trials = found or []
+    account.require(found is not None, RECORD_GONE)
     by_point: dict[int, list[Any]] = defaultdict(list)
     for trial in trials:
         number = trial.user_attrs.get(POINT)
@@ -71,7 +78,8 @@ def verify_study(
         curves[row.point].append(row)
     keys = _run_keys(database, study)
     for point in points:
-        _check_attempts(account, study, point, by_point[point.point])
+        if found is not None:
+            _check_attempts(account, study, point, by_point[point.point])
         if point.state == PointState.DONE:
             expected = run_key(study.spec_hash, point.params or {})
             account.require(

@@ -110,16 +110,22 @@ class Database:
         with self.read_engine.connect() as connection:
             yield connection
 
+    def forget_optuna(self) -> None:
+        """Let go of Optuna's view with all that it remembers; the next use makes a fresh one."""
+        cached = self.__dict__.pop("optuna", None)
+        if cached is not None:
+            cached.remove_session()
+            engine = getattr(cached, "_backend", cached).engine
+            if engine is not self.__dict__.get("engine"):
+                engine.dispose()
+
     def close(self) -> None:
         """Give every connection back."""
+        self.forget_optuna()
         for name in ("engine", "read_engine"):
             engine = self.__dict__.get(name)
             if engine is not None:
                 engine.dispose()
-        cached = self.__dict__.get("optuna")
-        if cached is not None:
-            cached.remove_session()
-            getattr(cached, "_backend", cached).engine.dispose()
 
     def _make_sharing_storage(self, url: str) -> Any:
         """Optuna's storage on this engine, so that a worker, which uses both in turn, holds one session and not two.

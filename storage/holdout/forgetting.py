@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from storage.errors import DataError
 from storage.holdout.openings import find_openings
 from storage.holdout.sealed import REGISTRY
+from storage.wording import say_command
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -55,7 +56,7 @@ def _forget_in_database(fingerprint: str, database: Database) -> set[str]:
     if studies:
         raise DataError(
             f"{fingerprint[:19]}.. is the data set of the study {studies[0]!r}: its hold-out stays sealed.",
-            next_step=f"If the study is a mistake, too: `orch study delete {studies[0]}`.",
+            next_step=f"If the study is a mistake, too: `{say_command('study', 'delete', studies[0])}`.",
         )
     with database.transaction() as connection:
         sealed = set(

@@ -3,6 +3,7 @@
 - `attempts`: Every attempt at every point, lost and failed ones too: Optuna's trials read in bulk, for people to look at
 - `deletion`: Delete a study that workers may be working on: take it from them, wait until they let go, then remove it
 - `losses`: Leases that ran out: a loss is nobody's failure, and only many of them in a row, with proof, mean that a point ends its workers
+- `optuna_record`: Optuna's study behind one of ours: whether it is there, whether orch made it, and how it is removed whole
 - `point_records`: What became of the points: read only, by anybody
 - `points`: The plan is its own queue: who may work on which point, and what became of it
 - `publishing`: One publisher at a time per study, and not all the time: a lease in one column of the study's row

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from storage.database import tables
 from storage.database.engine import Database
+from storage.studies.point_records import is_lease_over
 from storage.studies.states import PointState, WorkerState
 
 MAX_LOSSES = 6
@@ -17,7 +18,9 @@ PROOF_SECONDS = 60.0
 _points = tables.points.c
 
 
-def expire_leases(connection: Connection, study_uuid: str, now: float) -> None:
+def expire_leases(
+    connection: Connection, study_uuid: str, now: float, lease_seconds: float | None = None
+) -> None:
     """Open every point whose lease ran out; one that was lost too often in a row becomes failed.
 
     That it becomes failed needs proof: its last holder is gone, unknown, or silent for `PROOF_SECONDS` more. A machine with more
@@ -25,13 +28,15 @@ def expire_leases(connection: Connection, study_uuid: str, now: float) -> None:
     """
     holder = tables.workers.c
     may_live = sa.exists().where(holder.worker == _points.worker, holder.state != WorkerState.GONE)
-    in_doubt = sa.and_(_points.losses + 1 >= MAX_LOSSES, _points.expires_at >= now - PROOF_SECONDS, may_live)
+    in_doubt = sa.and_(
+        _points.losses + 1 >= MAX_LOSSES, _points.expires_at.between(now - PROOF_SECONDS, now), may_live
+    )
     expired = (
         sa.select(_points.point)
         .where(
             _points.study_uuid == study_uuid,
             _points.state == PointState.CLAIMED,
-            _points.expires_at < now,
+            is_lease_over(now, lease_seconds),
             ~in_doubt,
         )
         .with_for_update(skip_locked=True)

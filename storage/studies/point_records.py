@@ -16,6 +16,9 @@ from storage.studies.states import PointOutcome, PointState
 
 _points = tables.points.c
 
+CLOCK_SECONDS = 60.0
+"""A clock that is set back by less only makes a dead worker's point wait so much longer."""
+
 
 @dataclass(frozen=True)
 class PointRecord:
@@ -94,11 +97,24 @@ def list_points(
     return [PointRecord.from_row(row) for row in rows]
 
 
-def is_any_claimable(database: Database, study_uuid: str) -> bool:
+def is_lease_over(now: Any, lease_seconds: float | None) -> sa.ColumnElement[bool]:
+    """Whether a point's lease is over: it ended, or it ends later than any that was given lately, as when a clock was set back.
+
+    Args:
+        now: seconds since 1970 by the clock of the database, or the expression for it.
+        lease_seconds: how long a lease of the study is; None where it is not known.
+    """
+    ended = _points.expires_at < now
+    if lease_seconds is None:
+        return ended
+    return sa.or_(ended, _points.expires_at > now + (lease_seconds + CLOCK_SECONDS))
+
+
+def is_any_claimable(database: Database, study_uuid: str, lease_seconds: float | None = None) -> bool:
     """Whether a point is open, or held by a worker that let its lease run out."""
     is_claimable = sa.or_(
         _points.state == PointState.OPEN,
-        sa.and_(_points.state == PointState.CLAIMED, _points.expires_at < database.clock),
+        sa.and_(_points.state == PointState.CLAIMED, is_lease_over(database.clock, lease_seconds)),
     )
     query = sa.select(_points.point).where(_points.study_uuid == study_uuid, is_claimable).limit(1)
     with database.reading() as connection:

@@ -96,7 +96,7 @@ def claim_point(
         if settled is not None:
             return _claim_of(settled, token)
         now = database.now(connection)
-        expire_leases(connection, study.uuid, now)
+        expire_leases(connection, study.uuid, now, study.spec.study.lease_seconds)
         candidate = connection.execute(
             sa.select(tables.points)
             .join(tables.studies, tables.studies.c.uuid == _points.study_uuid)

@@ -8,7 +8,6 @@ the ids of deleted studies away again.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import uuid
 import warnings
@@ -23,6 +22,7 @@ from storage.database.engine import Database
 from storage.database.waiting import described
 from storage.errors import StudyExistsError, StudyNotFoundError
 from storage.spec.study import StudySpec, differing_keys
+from storage.studies import optuna_record
 from storage.studies.states import PointState, StudyState
 from storage.studies.study_records import (
     MADE_BY,
@@ -33,6 +33,7 @@ from storage.studies.study_records import (
     load_study,
 )
 from storage.versions import orch_version
+from storage.wording import say_command
 
 __all__ = [
     "StudyRecord",
@@ -88,7 +89,7 @@ def create_study(
         keys = differing_keys(existing.spec, spec)
         raise StudyExistsError(
             f"A study named {spec.study.name!r} exists with another spec; they differ in {', '.join(keys)}.",
-            next_step=f"Choose another name, or `orch study delete {spec.study.name}` first.",
+            next_step=f"Choose another name, or `{say_command('study', 'delete', spec.study.name)}` first.",
         )
     return existing
 
@@ -112,8 +113,7 @@ def delete_study(database: Database, study: StudyRow) -> None:
         with database.transaction() as connection:
             for table in (tables.points, tables.epochs, tables.predictions):
                 connection.execute(sa.delete(table).where(table.c.study_uuid == study.uuid))
-        with contextlib.suppress(KeyError):
-            database.optuna.delete_study(study.optuna_study_id)
+        optuna_record.remove(database, study.optuna_study_id)
         with database.transaction() as connection:
             connection.execute(
                 sa.delete(tables.facts).where(tables.facts.c.key == tables.turn_key(study.uuid))
@@ -187,6 +187,11 @@ def _make_optuna_study(database: Database, spec: StudySpec) -> int:
     finally:
         optuna.logging.set_verbosity(quiet)
     optuna_study_id = database.optuna.get_study_id_from_name(name)
+    leftover = optuna_record.find_leftover(database, name)
+    if leftover is not None:
+        # An interrupted or disturbed delete left it behind.
+        optuna_record.remove(database, leftover)
+        return _make_optuna_study(database, spec)
     if database.optuna.get_n_trials(optuna_study_id) > 0:
         raise StudyExistsError(
             f"Optuna knows a study {name!r} with trials in it that orch did not make.",

@@ -9,15 +9,16 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.engine import Database
+from storage.studies.optuna_record import TOKEN
+from storage.studies.point_records import is_lease_over
 from storage.studies.points import PointRecord, expire_leases, list_points
 from storage.studies.states import AttemptEnd, AttemptState, PointState
-from storage.studies.study import StudyRow
+from storage.studies.study import StudyRecord, StudyRow
 from storage.studies.trials import (
     ATTEMPT,
     ERROR,
     OUTCOME,
     POINT,
-    TOKEN,
     backend,
     end_trial,
     settle_trial,
@@ -62,7 +63,7 @@ def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) ->
         How many trials were mended.
     """
     with database.transaction() as connection:
-        expire_leases(connection, study.uuid, database.now(connection))
+        expire_leases(connection, study.uuid, database.now(connection), _lease_of(study))
     left = _read_trials(database, _list_left(database, study, spare_seconds))
     if not left:
         return 0
@@ -108,12 +109,16 @@ def _list_left(database: Database, study: StudyRow, spare_seconds: float) -> lis
         return list(connection.execute(left.order_by(_trials.c.trial_id)).scalars())
 
 
+def _lease_of(study: StudyRow) -> float | None:
+    return study.spec.study.lease_seconds if isinstance(study, StudyRecord) else None
+
+
 def _is_any_lease_over(database: Database, study: StudyRow) -> bool:
     points = tables.points.c
     over = sa.select(points.point).where(
         points.study_uuid == study.uuid,
         points.state == PointState.CLAIMED,
-        points.expires_at < database.clock,
+        is_lease_over(database.clock, _lease_of(study)),
     )
     with database.reading() as connection:
         return connection.execute(over.limit(1)).first() is not None

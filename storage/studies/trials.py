@@ -16,11 +16,14 @@ from typing import Any
 
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
+from storage.studies import optuna_record
+from storage.studies.optuna_record import TOKEN
 from storage.studies.points import Claim
 from storage.studies.states import AttemptEnd, PointOutcome
 from storage.studies.study import StudyRecord, StudyRow
+from storage.studies.study_records import find_row
 
-OUTCOME, ERROR, POINT, ATTEMPT, TOKEN = "orch_outcome", "error", "point", "attempt", "token"
+OUTCOME, ERROR, POINT, ATTEMPT = "orch_outcome", "error", "point", "attempt"
 
 
 def start_trial(
@@ -33,6 +36,7 @@ def start_trial(
 
     Raises:
         LeaseLostError: the study was deleted.
+        RecordGoneError: another tool deleted what Optuna kept of it.
     """
     import optuna
 
@@ -43,9 +47,16 @@ def start_trial(
         distributions={name: distributions[name] for name in known},
         user_attrs={POINT: claim.point, ATTEMPT: claim.attempt, TOKEN: claim.token, "worker": worker},
     )
-    with _lost_when_gone():
-        trial_id = int(database.optuna.create_new_trial(study.optuna_study_id, template_trial=trial))
-        return trial_id, int(database.optuna.get_trial_number_from_id(trial_id))
+    try:
+        with _lost_when_gone():
+            trial_id = int(database.optuna.create_new_trial(study.optuna_study_id, template_trial=trial))
+            return trial_id, int(database.optuna.get_trial_number_from_id(trial_id))
+    except LeaseLostError:
+        present = find_row(database, study.name)
+        is_ours = present is not None and present.uuid == study.uuid
+        if is_ours and not optuna_record.is_there(database, study.optuna_study_id):
+            raise optuna_record.gone(study) from None
+        raise
 
 
 def report_value(database: Database, trial_id: int, step: int, value: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage.wording import best_file, say_count
+from storage.wording import best_file, say_command, say_count
 
 HOW_CORRECTED = {
     "repeats": "measured: the mean of its fresh repeats",
@@ -16,7 +16,9 @@ HOW_CORRECTED = {
 def describe_selection(document: dict[str, Any]) -> str:
     """Say it for people who know their study and no statistics; without the last full stop."""
     tried = document["candidates"]
-    repeats = f"`orch study create NAME --from {best_file(document['study'])} --repeats 5`"
+    repeats = (
+        f"`{say_command('study', 'create', 'NAME', '--from')} {best_file(document['study'])} --repeats 5`"
+    )
     said = [f"It is {document['value']:.4f}"]
     corrected = document["corrected_value"]
     is_luck_seen = corrected is None or corrected < document["value"]

@@ -145,7 +145,11 @@ class Worker:
         for study in studies:
             if self.here.stop.is_set() or study.state != StudyState.OPEN or study.uuid in self._settled:
                 continue
-            if not self.here.patience.wait(partial(points.is_any_claimable, self.here.database, study.uuid)):
+            if not self.here.patience.wait(
+                partial(
+                    points.is_any_claimable, self.here.database, study.uuid, study.spec.study.lease_seconds
+                )
+            ):
                 continue
             if self._record.is_aside(study.uuid):
                 continue

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from storage.database.trouble import described, find_database_error, is_passing
 from storage.database.waiting import wait_for
-from storage.errors import DatabaseAwayError, DeviceError, LeaseLostError, SpentProcessError
+from storage.errors import DatabaseAwayError, DeviceError, LeaseLostError, RecordGoneError, SpentProcessError
 from storage.results.peers import EpochMeans
 from storage.spec.distributions import distributions
 from storage.studies import points, trials
 from storage.studies.losses import take_back_loss
 from storage.studies.points import Claim
 from storage.studies.states import AttemptEnd, PointOutcome
-from storage.studies.study import StudyRecord
+from storage.studies.study import StudyRecord, stop_study
 from storage.wording import say_duration
 from workers.attempts.attempt import Attempt, Outcome, Pruned
 from workers.attempts.lease import Drained, Lease
@@ -119,7 +119,7 @@ class TrialRun:
                 try:
                     attempt = self._start(lease)
                     end, line = self._evaluate(attempt, summary)
-                except (LeaseLostError, Drained):
+                except (LeaseLostError, RecordGoneError, Drained):
                     raise
                 except Exception as error:
                     if isinstance(error, DatabaseAwayError) and self.here.stop.is_set():
@@ -127,6 +127,13 @@ class TrialRun:
                     return self._give_back(error, summary)
             seconds = time.monotonic() - began
             tell(f"{study.name} trial {attempt.trial_number} (point {point}) {line}, {say_duration(seconds)}")
+        except RecordGoneError as gone:
+            # Every further attempt would end so, and count as lost: nobody is to take another point.
+            summary.lost += 1
+            self.here.patience.wait(partial(stop_study, self.here.database, study))
+            self.release()
+            tell(f"{study.name}: stopped. {gone}")
+            return End.LOST
         except LeaseLostError:
             summary.lost += 1
             tell(f"{study.name} point {point}: lease lost, result dropped")

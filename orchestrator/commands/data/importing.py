@@ -11,6 +11,7 @@ from orchestrator.commands.data.showing import print_dataset, print_guess
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson
+from storage.wording import say_command
 
 PRESET_NAMES = "nih|chexpert|mimic|vindr|rsna|padchest|mura|ham10000|isic|kermany|boneage"
 
@@ -279,7 +280,7 @@ def import_(
             note=lambda text: console.say(f"note: {text}"),
         )
     print_dataset(dataset, as_json)
-    console.say(f"Next: orch study create NAME --regime I --data {out}")
+    console.say(f"Next: {say_command('study', 'create', 'NAME', '--regime', 'I', '--data', out)}")
 
 
 def _check_word(option: str, value: str | None, words: tuple[str, ...]) -> None:

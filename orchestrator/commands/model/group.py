@@ -14,7 +14,7 @@ from orchestrator.terminal import console
 from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson, DataFolders, ModelPath, Storage
-from storage.wording import say_written
+from storage.wording import say_command, say_written
 
 app = CommandGroup(help="Final models: train, judge, use and explain them.")
 
@@ -78,7 +78,7 @@ def train(
         console.print_json(card)
     else:
         console.print_facts(_card_facts(card))
-    console.say(f"Next: orch model evaluate {out} --data {dataset.folder} --open-holdout")
+    console.say(f"Next: {say_command('model', 'evaluate', out, '--data', dataset.folder, '--open-holdout')}")
 
 
 @app.command(short_help="Show what is in a model file.")

@@ -13,7 +13,7 @@ from orchestrator.terminal.choices import Protocol, Pruner, Regime
 from orchestrator.terminal.opening import database_if_any, open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError
-from storage.wording import say_count, say_duration
+from storage.wording import say_command, say_count, say_duration
 
 if TYPE_CHECKING:
     from orchestrator.audit.findings import Finding
@@ -199,7 +199,9 @@ def create(
                     database, spec, points, data_folder=str(dataset.folder.resolve()), facts=review.facts
                 )
                 report["uuid"] = study.uuid
-                console.say(f"The study {name!r} is in {database.url_text}. Next: orch worker {name}")
+                console.say(
+                    f"The study {name!r} is in {database.url_text}. Next: {say_command('worker', name)}"
+                )
         if as_json:
             console.print_json({**report, "created": not dry_run, "warnings": review.warnings})
 

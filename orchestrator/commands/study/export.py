@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from orchestrator.studies.next_steps import tell_warnings
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import Storage, StudyName
-from storage.wording import best_file
+from storage.wording import best_file, say_command
 
 
 def export(
@@ -79,7 +78,7 @@ def export(
     if replaced is not None:
         console.warn(
             f"{output} held the winner of the study {replaced!r} until now, and the two share that file name. "
-            f"`orch study export {shlex.quote(replaced)} -o {best_file(replaced)}` writes that one again."
+            f"`{say_command('study', 'export', replaced, '-o')} {best_file(replaced)}` writes that one again."
         )
     if output is None:
         console.print_json(document)

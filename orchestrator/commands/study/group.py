@@ -17,7 +17,7 @@ from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, Storage, StudyName
 from storage.studies.states import PointOutcome, PointState
-from storage.wording import say_count, say_instant
+from storage.wording import say_command, say_count, say_instant
 
 app = CommandGroup(help="Create studies, follow them, and take their results away.")
 
@@ -111,7 +111,9 @@ def stop(name: StudyName, storage: Storage = None) -> None:
 
     with open_storage(storage) as database:
         stop_study(database, load_row(database, name))
-    console.say(f"Stopped. Points in work are finished; `orch study resume {name}` opens the study again.")
+    console.say(
+        f"Stopped. Points in work are finished; `{say_command('study', 'resume', name)}` opens the study again."
+    )
 
 
 @app.command()
@@ -127,7 +129,7 @@ def resume(name: StudyName, storage: Storage = None) -> None:
 
     with open_storage(storage) as database:
         resume_study(database, load_row(database, name))
-    console.say(f"Open. Next: orch worker {name}")
+    console.say(f"Open. Next: {say_command('worker', name)}")
 
 
 @app.command()
@@ -145,10 +147,18 @@ def delete(
       orch study delete first --yes
     """
     from storage.studies.deletion import stop_and_delete
+    from storage.studies.optuna_record import find_leftover, remove
     from storage.studies.points import count_points
-    from storage.studies.study_records import StudyRecord, load_row
+    from storage.studies.study_records import StudyRecord, find_row, load_row
 
     with open_storage(storage) as database:
+        leftover = find_leftover(database, name) if find_row(database, name) is None else None
+        if leftover is not None:
+            if not yes:
+                _ask(f"Remove what an interrupted delete left of the study {name!r}?", name)
+            remove(database, leftover)
+            console.say(f"Removed what an interrupted delete left of the study {name!r}.")
+            return
         study = load_row(database, name)
         counts = count_points(database, study.uuid)
         done = counts.complete + counts.pruned
@@ -169,7 +179,7 @@ def _ask(question: str, name: str) -> None:
     if not sys.stdin.isatty():
         raise UsageError(
             "There is nobody to ask whether the study is really to be deleted.",
-            next_step=f"`orch study delete {name} --yes` deletes without asking.",
+            next_step=f"`{say_command('study', 'delete', name, '--yes')}` deletes without asking.",
         )
     if not typer.confirm(question, err=True):
         console.say("Nothing was deleted.")

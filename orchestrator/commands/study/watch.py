@@ -10,7 +10,7 @@ import typer
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import Storage, StudyName
-from storage.wording import say_count
+from storage.wording import say_command, say_count
 
 
 def watch(
@@ -41,4 +41,6 @@ def watch(
             counts = watch_study(database, study, print_line=typer.echo, interval=interval)
     console.say(tell_settled(name, counts) if counts.is_settled else tell_stopped(name, counts))
     if counts.failed:
-        console.warn(f"{say_count(counts.failed, 'point')} failed; `orch study show {name}` says why.")
+        console.warn(
+            f"{say_count(counts.failed, 'point')} failed; `{say_command('study', 'show', name)}` says why."
+        )
