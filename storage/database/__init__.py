@@ -7,6 +7,7 @@
 - `hosts`: A SQLite file belongs to one machine: its write-ahead log lives in memory that two kernels cannot share
 - `opening`: From a URL to a checked database
 - `schema`: Our tables in the database: made once whoever comes first, checked by everybody, brought forward by Alembic
+- `sqlite_file`: How the processes and users of one machine open one SQLite file: writers beside readers, and never a file made by accident
 - `tables`: Our own tables, beside Optuna's in the same database; every name begins with `orch_`
 - `trouble`: What an error of the database means: whether it passes by itself, what it is called, and what a person can do
 - `waiting`: A database that is away, full or busy is waited for: how long between tries, and what is said meanwhile

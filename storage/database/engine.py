@@ -19,8 +19,8 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from storage.database.address import show_url
 from storage.database.deadlines import seconds_left
+from storage.database.sqlite_file import SqliteFile
 
-BUSY_SECONDS = 60
 LOCK_MILLISECONDS = 10_000
 IDLE_IN_TRANSACTION_MILLISECONDS = 5_000
 RESTED_SECONDS = 0.5
@@ -49,6 +49,16 @@ class Database:
         """The SQLite file."""
         return Path(self.url.database or "")
 
+    @cached_property
+    def sqlite_file(self) -> SqliteFile:
+        """How this user may open the SQLite file."""
+        return SqliteFile(self.file)
+
+    @cached_property
+    def is_read_only(self) -> bool:
+        """Whether it is a SQLite file that this user may only read."""
+        return self.is_sqlite and self.sqlite_file.is_read_only
+
     def insert(self, table: sa.Table) -> Any:
         """An INSERT that knows ON CONFLICT, of this database's dialect; only that dialect is imported."""
         if self.is_sqlite:
@@ -76,9 +86,7 @@ class Database:
 
         url = self.url.render_as_string(hide_password=False)
         if self.is_sqlite:
-            storage = optuna.storages.RDBStorage(
-                url, engine_kwargs={"connect_args": self._connect_arguments()}
-            )
+            storage = optuna.storages.RDBStorage(url, engine_kwargs=self._sqlite_options())
             self._listen(storage.engine, immediate=True)
         else:
             storage = self._make_sharing_storage(url)
@@ -145,21 +153,26 @@ class Database:
         return storage
 
     def _make_engine(self, *, immediate: bool) -> Engine:
-        options: dict[str, Any] = {}
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            options = self._sqlite_options()
+        else:
             # One session is kept; others, for a beat beside a query or a dashboard's readers, are closed after use.
             # "values_plus_batch": several rows are one round trip, with ON CONFLICT, too.
             options = {"pool_size": 1, "max_overflow": 9, "pool_recycle": 1800}
             options["executemany_mode"] = "values_plus_batch"
-        engine = sa.create_engine(
-            self.url, connect_args=self._connect_arguments(), hide_parameters=True, **options
-        )
+            options["connect_args"] = self._connect_arguments()
+        engine = sa.create_engine(self.url, hide_parameters=True, **options)
         self._listen(engine, immediate=immediate)
         return engine
 
+    def _sqlite_options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"creator": self.sqlite_file.connect}
+        if self.is_read_only:
+            # Each look opens the file afresh, as the right way to open it depends on who is at work.
+            options["poolclass"] = sa.pool.NullPool
+        return options
+
     def _connect_arguments(self) -> dict[str, Any]:
-        if self.is_sqlite:
-            return {"timeout": BUSY_SECONDS}
         from storage.database.watching import WatchedConnection
 
         options = {key: value for key, value in POSTGRESQL_CONNECTION.items() if key not in self.url.query}
@@ -172,8 +185,9 @@ class Database:
             sa.event.listen(engine, "checkin", _note_use)
             sa.event.listen(engine, "checkout", partial(_ping_after_a_rest, engine))
             return
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        statement = "BEGIN IMMEDIATE" if immediate else "BEGIN"
+        sa.event.listen(engine, "connect", self.sqlite_file.prepare)
+        sa.event.listen(engine, "checkout", self.sqlite_file.check)
+        statement = "BEGIN IMMEDIATE" if immediate and not self.is_read_only else "BEGIN"
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(statement))
         engine.dispose()
 
@@ -212,11 +226,3 @@ def _ping_after_a_rest(engine: Engine, connection: Any, record: Any, _: Any) -> 
         engine.dialect.do_ping(connection)
     except Exception as error:
         raise sa.exc.DisconnectionError from error
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    # The driver must not begin transactions by itself, or BEGIN IMMEDIATE comes too late.
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")

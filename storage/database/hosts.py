@@ -42,7 +42,8 @@ def check_host(database: Database) -> None:
     with database.reading() as connection:
         noted = connection.execute(sa.select(_facts.value).where(_facts.key == KEY)).scalar_one_or_none()
     if noted is None:
-        _note(database, here)
+        if not database.is_read_only:
+            _note(database, here)
         return
     there = json.loads(noted)
     if is_same(there, here):
