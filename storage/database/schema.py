@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from storage.database.columns import add_missing
 from storage.database.tables import READABLE_FROM, READABLE_KEY, SCHEMA_VERSION, VERSION_TABLE
 from storage.errors import SchemaError, StorageError
+from storage.files.writing import PRIVATE
 from storage.wording import say_count
 
 if TYPE_CHECKING:
@@ -198,7 +200,9 @@ def _one_at_a_time(database: Database) -> Iterator[None]:
     if database.is_sqlite:
         from filelock import FileLock
 
-        with FileLock(f"{database.file}.lock"):
+        # Whoever may use the database may use its lock.
+        access = stat.S_IMODE(database.file.stat().st_mode) if database.file.exists() else PRIVATE
+        with FileLock(f"{database.file}.lock", mode=access):
             yield
         return
     with database.engine.connect() as connection:
