@@ -4,9 +4,13 @@
 - `baselines`: How well a model scores that never sees a pixel, on the folds of the study
 - `evidence`: What an audit looks at: labels, groups, folds and everything that is known of an image without its pixels
 - `findings`: What an audit found, as plain records that are kept with a study
+- `html`: The findings of an audit with their pictures, on one page that needs nothing else
 - `images`: Findings that need the image files: copies across groups and sides, and what a file tells by its form
-- `near_duplicates`: Images that are one picture: the same one saved again, resized, brightened or flipped
+- `near_duplicates`: Images that are one picture: saved again, resized, brightened, inverted, flipped, turned a little, cut or framed
+- `registration`: Whether two pictures are one: the second is laid over the first, and every part of the first is asked
 - `relations`: Findings on targets that say the same, or that nobody could have assessed
 - `report`: The whole audit of a data set or of a labels file
+- `sketches`: What is kept of a picture to compare it with others: its content without frames, and its most distinct points
 - `splits`: Findings on who stands on which side: patients, groups, classes in folds
+- `trivial_pixels`: What of a picture anybody can read off without knowing anatomy: brightness, spread, border, corners, a thumbnail
 """

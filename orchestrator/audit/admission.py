@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ACCEPTED = "Accepted by whoever made the study: "
 """How the warning begins that an accepted error leaves; it is shown with every result."""
-SAID_AT_IMPORT = frozenset({"patients-unknown"})
+SAID_AT_IMPORT = frozenset({"patients-unknown", "pixel-ranges"})
 """Findings that the import has warned of already, in its own words."""
 
 

@@ -22,11 +22,17 @@ from storage.wording import say_count
 CONFOUNDED = 0.70
 """A macro AUC without pixels from which a result must be read against it."""
 
+TRIVIAL = 0.90
+"""An AUC of one target by trivial pixels from which a result must be read against it."""
+
 KNOWN = 0.97
 """An AUC of one target without pixels from which that target is no question to a picture."""
 
 MOST_VALUES, MOST_TOKENS, FEWEST_ROWS = 60, 200, 5
 CLASSES_OF_NUMBERS = 10
+
+NUMBERS_RIDGE = 0.05
+"""The ridge of numbers, as a share of the training images."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Baseline:
     """A model without pixels.
 
     Attributes:
-        kind: "column", "columns", "target", "target and columns", "file name" or "file".
+        kind: "column", "columns", "target", "target and columns", "file name", "file" or "trivial pixels".
         predictor: which column or target.
         auc: of each target, the mean over folds; NaN where undefined.
         macro: the mean over folds of the macro AUC over all targets.
@@ -62,14 +68,18 @@ class Baseline:
 
 
 def score_baselines(
-    evidence: Evidence, twins: dict[str, set[str]], file_facts: dict[str, list[str]] | None = None
+    evidence: Evidence,
+    twins: dict[str, set[str]],
+    file_facts: dict[str, list[str]] | None = None,
+    trivial: np.ndarray | None = None,
 ) -> list[Baseline]:
     """Score every model without pixels, the best first.
 
     Args:
         evidence: what is known of the images.
         twins: for each target its copies and complements.
-        file_facts: columns of image facts (size, mode, bytes), where the images were opened.
+        file_facts: columns of image facts (size, mode, format), where the images were opened.
+        trivial: what anybody can read off each picture, shape (n, numbers), where the images were opened.
     """
     every = evidence.targets
     encoded = {name: encode_column(cells) for name, cells in evidence.columns.items()}
@@ -77,15 +87,18 @@ def score_baselines(
     scored = [_score(evidence, "column", name, block, every) for name, block in known.items()]
     if len(known) > 1:
         scored.append(_score(evidence, "columns", "all columns", np.hstack(list(known.values())), every))
-    tokens = encode_tokens(evidence.names)
+    tokens = encode_tokens(evidence.names, evidence.targets)
     if tokens is not None:
         scored.append(_score(evidence, "file name", "words of the file name", tokens, every))
     facts = [encode_column(cells) for cells in (file_facts or {}).values()]
     usable = [block for block in facts if block is not None]
     if usable:
         scored.append(_score(evidence, "file", "image size and type", np.hstack(usable), every))
+    if trivial is not None:
+        scored.append(_score(evidence, "trivial pixels", "brightness, border, corners", trivial, every))
     blocks = {}
-    for place, target in enumerate(evidence.targets):
+    # Of classes that exclude each other one tells the others, and that is no finding.
+    for place, target in enumerate(() if evidence.exclusive else evidence.targets):
         cells = ["" if np.isnan(value) else f"{value:.0f}" for value in evidence.labels[:, place]]
         block = encode_column(cells)
         others = tuple(name for name in every if name != target and name not in twins.get(target, set()))
@@ -162,12 +175,16 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
                 },
             )
         )
+    found += [
+        _report_trivial(one) for one in baselines if one.kind == "trivial pixels" and _best(one) >= TRIVIAL
+    ]
     named = [one for one in baselines if one.kind == "file name" and (one.macro >= CONFOUNDED or _knows(one))]
     found += [
         Finding(
             "file-names-tell",
             "note",
-            f"Words of the file names score a macro AUC of {one.macro:.3f}.",
+            f"Words of the file names score an AUC of {_best(one):.3f} for one target"
+            + ("." if np.isnan(one.macro) else f", a macro AUC of {one.macro:.3f}."),
             "No model sees them; but what they name (site, device, view, visit) may be visible in the image.",
             one.to_document(),
         )
@@ -191,9 +208,17 @@ def encode_column(cells: Sequence[str]) -> np.ndarray | None:
     return np.stack([column == value for value in values], axis=1).astype(np.float64)
 
 
-def encode_tokens(names: Sequence[str]) -> np.ndarray | None:
-    """Which of the commoner words of file names (and folders) each has, shape (n, words); None for none."""
-    split = [set(re.split(r"[^A-Za-z0-9]+", name)) - {""} for name in names]
+def encode_tokens(names: Sequence[str], classes: Sequence[str] = ()) -> np.ndarray | None:
+    """Which of the commoner words of file names (and folders) each has, shape (n, words); None for none.
+
+    Words of folders that are named after one of the classes are left out: there the folder is the label.
+    """
+    labels = {_words(name.rpartition("=")[2]) for name in classes}
+    split = []
+    for name in names:
+        *folders, bare = re.split(r"[/\\]", name)
+        kept = [found for folder in folders if (found := _words(folder)) not in labels]
+        split.append(set().union(_words(bare), *kept))
     counted = Counter(word for words in split for word in words)
     words = [
         word for word, count in counted.most_common() if FEWEST_ROWS <= count <= len(names) - FEWEST_ROWS
@@ -203,13 +228,18 @@ def encode_tokens(names: Sequence[str]) -> np.ndarray | None:
     return np.array([[word in found for word in words] for found in split], dtype=np.float64)
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.split(r"[^A-Za-z0-9]+", text)) - {""}
+
+
 def _score(
     evidence: Evidence, kind: str, predictor: str, block: np.ndarray, others: tuple[str, ...]
 ) -> Baseline:
 
     rows = []
     for train, validation in evidence.folds:
-        scores = _fit(block[train], evidence.labels[train], block[validation])
+        inputs = _standardize(block, train) if kind == "trivial pixels" else block
+        scores = _fit(inputs[train], evidence.labels[train], inputs[validation])
         rows.append(auc_per_label(evidence.labels[validation], scores))
     table = np.array(rows)
     places = [evidence.targets.index(target) for target in others]
@@ -218,10 +248,34 @@ def _score(
         kind,
         predictor,
         dict(zip(evidence.targets, auc.tolist(), strict=True)),
-        float(np.mean(_mean(table))),
-        float(np.mean(_mean(table[:, places]))),
+        _mean_known(_mean(table)),
+        _mean_known(_mean(table[:, places])),
         others,
     )
+
+
+def _report_trivial(one: Baseline) -> Finding:
+    told = {target: auc for target, auc in one.auc.items() if auc >= TRIVIAL}
+    listed = ", ".join(f"{target} ({auc:.3f})" for target, auc in sorted(told.items()))
+    return Finding(
+        "trivial-pixels",
+        "warning",
+        f"Brightness, border, corners and an 8 x 8 thumbnail alone predict {say_count(len(told), 'target')}: AUC of {listed}.",
+        "A network may learn the device, the exposure, a frame or a marker in place of the finding. Compare the images of both "
+        "classes (`orch data audit --html audit.html`); a model must exceed this AUC before one may say that it reads anatomy.",
+        one.to_document(),
+    )
+
+
+def _best(one: Baseline) -> float:
+    return max((auc for auc in one.auc.values() if not np.isnan(auc)), default=0.0)
+
+
+def _standardize(block: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Numbers in units of their spread among training images, scaled so that the ridge is a twentieth of the images."""
+    middle, spread = block[train].mean(axis=0), block[train].std(axis=0)
+    units = np.clip((block - middle) / np.where(spread > 1e-6, spread, 1), -5, 5)
+    return np.asarray(units / np.sqrt(NUMBERS_RIDGE * len(train)), np.float64)
 
 
 def _fit(block: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -258,6 +312,11 @@ def _mean(rows: np.ndarray) -> np.ndarray:
     return np.where(
         known.any(axis=1), np.where(known, rows, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
     )
+
+
+def _mean_known(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _over_others(one: Baseline) -> float:

@@ -53,6 +53,12 @@ class Evidence:
     sides: list[str] | None
     folds: list[tuple[np.ndarray, np.ndarray]]
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether the targets are classes of which every image has exactly one, so that one tells the others by its nature."""
+        several = self.labels.shape[1] > 1
+        return several and not np.isnan(self.labels).any() and bool((self.labels.sum(axis=1) == 1).all())
+
 
 def from_dataset(dataset: Dataset, targets: Sequence[str], fold_count: int, seed: int) -> Evidence:
     """Look at the development side of a data set.

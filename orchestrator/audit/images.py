@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,9 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orchestrator.audit.findings import Finding
-from orchestrator.audit.near_duplicates import Sketch, find_duplicates, sketch_file
+from orchestrator.audit.near_duplicates import Duplicate, find_duplicates
+from orchestrator.audit.sketches import READ_SIDE, Sketch, sketch, sketch_file
+from orchestrator.audit.trivial_pixels import describe_pixels
+from storage.data.images import read_grey, read_header, scale_of
 from storage.holdout.sealed import find_unsealed, sketch_sealed
 from storage.wording import name_few, say_command, say_count
 
@@ -25,9 +30,17 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """Form of each development image, as columns of text, and the sketches of both sides of the split."""
+    """What was seen in the images.
+
+    Attributes:
+        columns: the form of each development image (width, height, mode, format) as columns of text.
+        trivial: float32, shape (n, numbers): what anybody can read off each (`trivial_pixels`).
+        development: the sketch of each.
+        sealed: the sketches of the sealed images.
+    """
 
     columns: dict[str, list[str]]
+    trivial: NDArray[np.float32]
     development: list[Sketch]
     sealed: list[Sketch]
 
@@ -36,32 +49,40 @@ def look_at_images(dataset: Dataset, report: Report | None = None) -> ImageFacts
     """Open every image once. Of the sealed ones only the picture is read, never a label.
 
     Raises:
-        DataError: an image moved or changed.
+        DataError: an image moved, changed, or cannot be read.
     """
     dataset.check_images()
+    scale = scale_of(dataset)
     done = 0
 
-    def look(path: Path) -> tuple[Sketch, tuple[str, ...]]:
+    def look(path: Path) -> tuple[Sketch, NDArray[np.float32], tuple[str, ...]]:
         nonlocal done
-        found = sketch_file(path), _describe_form(path)
+        grey = read_grey(path, READ_SIDE, scale)
+        width, height, mode, kind = read_header(path)
+        found = (
+            sketch(grey),
+            describe_pixels(grey),
+            (str(width), str(height), f"{width}x{height}", mode, kind),
+        )
         done += 1
         if report:
             report(min(done, len(dataset.files)), len(dataset.files))
         return found
 
-    with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         seen = list(pool.map(look, dataset.files))
-    forms = list(zip(*(form for _, form in seen), strict=True))
-    names = ("width", "height", "shape", "mode", "format", "bytes")
+    forms = list(zip(*(form for _, _, form in seen), strict=True))
+    names = ("width", "height", "shape", "mode", "format")
     return ImageFacts(
         {name: list(cells) for name, cells in zip(names, forms, strict=True)},
-        [one for one, _ in seen],
+        np.stack([numbers for _, numbers, _ in seen]),
+        [one for one, _, _ in seen],
         sketch_sealed(dataset, sketch_file),
     )
 
 
 def find_copies(dataset: Dataset, facts: ImageFacts) -> list[Finding]:
-    """Near-duplicates in different groups, and between development and hold-out."""
+    """Near-duplicates in different groups, and between development and hold-out; those that are not certain as warnings."""
     count = len(facts.development)
     groups = np.concatenate([dataset.groups, np.full(len(facts.sealed), -1)])
 
@@ -69,40 +90,86 @@ def find_copies(dataset: Dataset, facts: ImageFacts) -> list[Finding]:
         return np.asarray((groups[first] != groups[second]) & (first < count))
 
     pairs = find_duplicates([*facts.development, *facts.sealed], crosses)
-    within = [pair for pair in pairs if pair.second < count]
-    across = [pair for pair in pairs if pair.second >= count]
     found = []
-    if within:
-        named = [
-            f"{dataset.files[pair.first].name} = {dataset.files[pair.second].name} ({pair.flip}, correlation "
-            f"{pair.correlation:.2f})"
-            for pair in within
-        ]
-        found.append(
-            Finding(
-                "near-duplicates",
-                "error",
-                f"{say_count(len(within), 'pair')} of images in different groups {'is' if len(within) == 1 else 'are'} the same picture: {_few(named)}.",
-                "Remove the copies, or give both the same group; else one may train and the other validate.",
-                {
-                    "pairs": [
-                        [dataset.sha256[p.first], dataset.sha256[p.second], p.correlation] for p in within
-                    ]
-                },
-            )
-        )
-    if across:
-        named = sorted({dataset.files[pair.first].name for pair in across})
-        found.append(
-            Finding(
-                "holdout-near-duplicates",
-                "error",
-                f"{say_count(len(named), 'development image is a picture', 'development images are pictures')} of the sealed hold-out: {_few(named)}.",
-                "Remove the copies and import again: the hold-out cannot judge a model that has seen them.",
-                {"images": [dataset.sha256[place] for place in sorted({pair.first for pair in across})]},
-            )
-        )
+    for certain in (True, False):
+        within = [pair for pair in pairs if pair.second < count and pair.certain == certain]
+        across = [pair for pair in pairs if pair.second >= count and pair.certain == certain]
+        found += [_report_pairs(dataset, within, certain)] if within else []
+        found += [_report_sealed(dataset, across, certain)] if across else []
     return found
+
+
+def _report_pairs(dataset: Dataset, pairs: list[Duplicate], certain: bool) -> Finding:
+    named = [
+        f"{dataset.files[pair.first].name} = {dataset.files[pair.second].name} ({pair.change}, correlation "
+        f"{pair.correlation:.2f})"
+        for pair in pairs
+    ]
+    details = {"pairs": [[dataset.sha256[p.first], dataset.sha256[p.second], p.correlation] for p in pairs]}
+    if certain:
+        return Finding(
+            "near-duplicates",
+            "error",
+            f"{say_count(len(pairs), 'pair')} of images in different groups {'is' if len(pairs) == 1 else 'are'} the same "
+            f"picture: {name_few(named)}.",
+            "Remove the copies, or give both the same group; else one may train and the other validate. "
+            "`orch data audit --html audit.html` shows them side by side.",
+            details,
+        )
+    return Finding(
+        "possible-duplicates",
+        "warning",
+        f"{say_count(len(pairs), 'pair')} of images in different groups may be the same picture: {name_few(named)}.",
+        "Look at both: `orch data audit --html audit.html` shows them side by side. Give copies the same group, or remove them.",
+        details,
+    )
+
+
+def _report_sealed(dataset: Dataset, pairs: list[Duplicate], certain: bool) -> Finding:
+    places = sorted({pair.first for pair in pairs})
+    named = name_few([dataset.files[place].name for place in places])
+    details = {"images": [dataset.sha256[place] for place in places]}
+    if certain:
+        return Finding(
+            "holdout-near-duplicates",
+            "error",
+            f"{say_count(len(places), 'development image is a picture', 'development images are pictures')} of the sealed "
+            f"hold-out: {named}.",
+            "Remove the copies and import again: the hold-out cannot judge a model that has seen them.",
+            details,
+        )
+    return Finding(
+        "possible-holdout-duplicates",
+        "warning",
+        f"{say_count(len(places), 'development image')} may be pictures of the sealed hold-out: {named}.",
+        "Compare them with the images of the hold-out's patients before it is opened.",
+        details,
+    )
+
+
+def find_range_differences(dataset: Dataset, facts: ImageFacts) -> list[Finding]:
+    """Images of one set whose values use different numbers of bits, or become grey values by different rules."""
+    pixels = dataset.summary.get("pixels") or {}
+    bits, rules = pixels.get("bits", {}), pixels.get("rules", {})
+    depths = [int(depth) for depth in pixels.get("scale", {}).get("depths", ())]
+    used = {depth: count for depth, count in bits.items() if int(depth) == 8 or int(depth) in depths}
+    said = []
+    if len(used) > 1 and "bits used" in rules:
+        said.append(", ".join(f"{depth} bits ({say_count(count, 'image')})" for depth, count in used.items()))
+    if len({"window", "table", "own range"} & set(rules)) > 1:
+        said.append(", ".join(f"by {rule} ({say_count(count, 'image')})" for rule, count in rules.items()))
+    if not said:
+        return []
+    modes = Counter(facts.columns["mode"])
+    return [
+        Finding(
+            "pixel-ranges",
+            "warning",
+            f"Images of this data set differ in how their values become grey values: {'; '.join(said)}.",
+            "Check whether the device or the export follows the label: a model may learn it in place of the finding.",
+            {"bits": bits, "rules": rules, "modes": dict(modes)},
+        )
+    ]
 
 
 def find_sealed_elsewhere(dataset: Dataset, cache: Path, database: Database | None) -> list[Finding]:
@@ -117,29 +184,9 @@ def find_sealed_elsewhere(dataset: Dataset, cache: Path, database: Database | No
             "error",
             f"{images} of {len(dataset.sha256)} development images are sealed in the hold-out of "
             f"{'another data set' if len(known) == 1 else f'{len(known)} other data sets'}: "
-            f"{_few([name[:19] + '..' for name in known])}.",
+            f"{name_few([name[:19] + '..' for name in known])}.",
             "Train on the data set whose hold-out is sealed; a hold-out that was trained on measures nothing. Was that import a "
             f"mistake, and nothing judged on it: {say_command('data', 'forget', next(iter(known)))}",
             {"images": images, "holdouts": {name: len(found) for name, found in known.items()}},
         )
     ]
-
-
-def _describe_form(path: Path) -> tuple[str, ...]:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        width, height = image.size
-        return (
-            str(width),
-            str(height),
-            f"{width}x{height}",
-            image.mode,
-            str(image.format),
-            str(path.stat().st_size),
-        )
-
-
-def _few(names: list[str]) -> str:
-
-    return name_few(names)

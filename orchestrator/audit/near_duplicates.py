@@ -1,152 +1,251 @@
-"""Images that are one picture: the same one saved again, resized, brightened or flipped.
+"""Images that are one picture: saved again, resized, brightened, inverted, flipped, turned a little, cut or framed.
 
-Candidates are found by a perceptual hash (the signs of the low frequencies of the picture) and confirmed by the
-correlation of their pixels, coarse structure removed, because any two radiographs of one kind share that.
+Candidates are pairs whose distinct points look alike (`sketches`); each is laid over the other and compared part by part
+(`registration`), because any two radiographs of one kind share what is coarse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 48
-"""Pictures are compared at this many pixels a side."""
+from orchestrator.audit.registration import NONE, Agreement, agree, find_change, refine
+from orchestrator.audit.sketches import GRID, Sketch, find_structure
 
-FREQUENCIES = 8
-MOST_BITS = 12
-"""Bits of 63 in which the hashes of candidates may differ."""
+ALIKE = 0.88
+"""Correlation of their surroundings from which two points look alike."""
 
-LEAST_CORRELATION = 0.85
-"""Correlation of the fine structure from which two pictures are one; see bench.leaks."""
+NEAREST = 4
+"""Alike points that each point may have."""
 
-CHUNK = 1024
+FEWEST_POINTS, LEAST_POINTS = 4, 0.08
+"""Alike points that make two pictures candidates: so many, and this share of the points of the poorer picture."""
+
+MOST_CANDIDATES = 4
+"""Candidates per picture that are looked at closely, those with most alike points first."""
+
+CERTAIN, POSSIBLE = 0.70, 0.55
+"""The share of parts that must agree for two pictures to be surely, or perhaps, one; see bench/bench_leaks.py."""
+
+LEAST_OVERLAP = 0.45
+POINTS_PER_CELL = 150
 
 FLIPS = ("as it is", "flipped left to right", "flipped upside down", "turned by half")
 
 
 @dataclass(frozen=True)
-class Sketch:
-    """What is kept of a picture to compare it: hash bits, bool (63,), and fine structure, float32 (SIDE * SIDE,)."""
-
-    bits: NDArray[np.bool_]
-    structure: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class Duplicate:
-    """Two pictures, by their places, that are one; `flip` is an entry of FLIPS."""
+    """Two pictures, by their places, that are one.
+
+    Attributes:
+        first: place of the one.
+        second: place of the other.
+        correlation: median correlation of their parts.
+        change: what was done to the other, in words.
+        certain: whether they surely are one; else somebody should look at both.
+    """
 
     first: int
     second: int
     correlation: float
-    flip: str
+    change: str
+    certain: bool
 
 
-def sketch_file(path: Path) -> Sketch:
-    """Read an image and sketch it.
-
-    Raises:
-        OSError: the file is missing or no image.
-    """
-    from PIL import Image
-
-    with Image.open(path) as image:
-        if image.format == "JPEG":
-            # Decoding at a fraction of the size is several times faster; the sketch is far smaller still.
-            image.draft("L", (4 * SIDE, 4 * SIDE))
-        if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-            pixels = np.asarray(image, np.float32)
-            grey = Image.fromarray(pixels)
-        else:
-            grey = image.convert("L").convert("F")
-        small = grey.resize((SIDE, SIDE), Image.Resampling.BOX)
-    return sketch(np.asarray(small, np.float32))
+Wanted = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
 
 
-def sketch(pixels: NDArray[np.float32]) -> Sketch:
-    """Sketch a grey picture of shape (SIDE, SIDE)."""
-    waves = _cosines()
-    low = waves @ (pixels - pixels.mean()) @ waves.T
-    fine = pixels - _blur(pixels)
-    # A bright edge (a lead marker, a border) must not stand for the whole picture.
-    limit = 3 * float(fine.std()) + 1e-6
-    fine = np.clip(fine, -limit, limit)
-    fine = fine - fine.mean()
-    norm = float(np.linalg.norm(fine))
-    structure = fine / norm if norm > 1e-3 else np.zeros_like(fine)
-    return Sketch((low.ravel() > 0)[1:], structure.ravel().astype(np.float32))
-
-
-def find_duplicates(
-    sketches: Sequence[Sketch], is_wanted: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
-) -> list[Duplicate]:
-    """Every pair of pictures that are one, in any of the four flips.
+def find_duplicates(sketches: Sequence[Sketch], is_wanted: Wanted) -> list[Duplicate]:
+    """Every pair of pictures that are one.
 
     Args:
         sketches: one per picture.
         is_wanted: told places of first and second pictures; whether each pair is of interest.
 
     Returns:
-        Pairs with first < second, by place; of several flips the one that fits best.
+        Pairs with first < second, by place.
     """
-    if len(sketches) < 2:
-        return []
-    bits = np.where(np.stack([one.bits for one in sketches]), 1, -1).astype(np.float32)
-    structures = np.stack([one.structure for one in sketches])
+    candidates = _find_candidates(sketches, is_wanted)
+
+    @lru_cache(maxsize=256)
+    def look(place: int, flip: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        one = sketches[place]
+        mask = one.mask()
+        return _flip(find_structure(one.picture, mask), flip), _flip(mask, flip)
+
     found: dict[tuple[int, int], Duplicate] = {}
-    for flip, name in enumerate(FLIPS):
-        turned = bits * _flip_signs(flip)
-        flipped = _flip_structures(structures, flip)
-        for begin in range(0, len(bits), CHUNK):
-            # The product of signs counts equal bits minus differing ones.
-            differing = (bits.shape[1] - bits[begin : begin + CHUNK] @ turned.T) / 2
-            rows, second = np.nonzero(differing <= MOST_BITS)
-            first = rows + begin
-            kept = first < second
-            first, second = first[kept], second[kept]
-            kept = is_wanted(first, second)
-            first, second = first[kept], second[kept]
-            for part in range(0, len(first), CHUNK):
-                ours, theirs = first[part : part + CHUNK], second[part : part + CHUNK]
-                correlation = np.einsum("ij,ij->i", structures[ours], flipped[theirs])
-                for one, other, value in zip(ours, theirs, correlation, strict=True):
-                    pair = (int(one), int(other))
-                    if value >= LEAST_CORRELATION and (pair not in found or found[pair].correlation < value):
-                        found[pair] = Duplicate(*pair, float(value), name)
+    for first, second, flip, ours, theirs in candidates:
+        if (first, second) in found and found[first, second].certain:
+            continue
+        agreement = _compare(look, sketches, first, second, flip, ours, theirs)
+        if agreement.overlap < LEAST_OVERLAP or agreement.share < POSSIBLE:
+            continue
+        certain = agreement.share >= CERTAIN
+        if (first, second) not in found or certain:
+            found[first, second] = Duplicate(
+                first, second, agreement.correlation, _say_change(flip, agreement), certain
+            )
     return [found[pair] for pair in sorted(found)]
 
 
-def _cosines() -> NDArray[np.float32]:
-    """The lowest rows of the discrete cosine transform (type II), shape (FREQUENCIES, SIDE)."""
-    places = (np.arange(SIDE) + 0.5) * np.pi / SIDE
-    return np.cos(np.arange(FREQUENCIES)[:, None] * places).astype(np.float32)
+Candidate = tuple[int, int, int, NDArray[np.int64], NDArray[np.int64]]
 
 
-def _flip_signs(flip: int) -> NDArray[np.float32]:
-    """A flip changes the sign of every odd frequency along its axis: shape (63,)."""
-    odd = np.where(np.arange(FREQUENCIES) % 2, -1, 1)
-    along_width = odd if flip & 1 else np.ones_like(odd)
-    along_height = odd if flip & 2 else np.ones_like(odd)
-    return np.outer(along_height, along_width).ravel()[1:].astype(np.float32)
+def _find_candidates(sketches: Sequence[Sketch], is_wanted: Wanted) -> list[Candidate]:
+    """Pairs with many alike points, those with most first: first, second, flip, and the points of each."""
+    counts = np.array([len(one.points) for one in sketches])
+    if len(sketches) < 2 or not counts.any():
+        return []
+    descriptions = np.concatenate([one.descriptions for one in sketches])
+    owner = np.repeat(np.arange(len(sketches)), counts)
+    number = np.concatenate([np.arange(count) for count in counts])
+    cells = _place_cells(descriptions)
+    members = _sort_into(
+        np.argmax(descriptions @ cells.T, axis=1) if len(cells) > 1 else np.zeros(len(owner), int), len(cells)
+    )
+    hits = []
+    for flip in range(len(FLIPS)):
+        turned = _flip_rows(descriptions, flip)
+        asking = _sort_into(
+            _nearest_cells(turned, cells) if len(cells) > 1 else np.zeros(len(owner), int), len(cells)
+        )
+        for rows, known in zip(asking, members, strict=True):
+            for begin in range(0, len(rows), 1024):
+                hits.append((flip, *_match(turned, descriptions, owner, rows[begin : begin + 1024], known)))
+    flips = np.concatenate([np.full(len(ours), flip) for flip, ours, _ in hits])
+    asked, given = (np.concatenate([hit[place] for hit in hits]) for place in (1, 2))
+    # The one that was flipped to find the other is the second; a flip is its own inverse, so either may be.
+    first, second = owner[given], owner[asked]
+    points = np.stack([number[given], number[asked]])
+    swap = first > second
+    first, second = np.where(swap, second, first), np.where(swap, first, second)
+    points = np.where(swap, points[::-1], points)
+    kept = first < second
+    kept[kept] = is_wanted(first[kept], second[kept])
+    first, second, flips, points = first[kept], second[kept], flips[kept], points[:, kept]
+    order = np.lexsort((points[1], points[0], flips, second, first))
+    keys = np.stack([first, second, flips])[:, order]
+    points = points[:, order]
+    if not len(order):
+        return []
+    starts = np.flatnonzero(np.r_[True, (np.diff(keys, axis=1) != 0).any(axis=0)])
+    ends = np.r_[starts[1:], len(order)]
+    candidates = []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        one, other, flip = (int(value) for value in keys[:, start])
+        ours, theirs = points[:, start:end]
+        votes = min(len(np.unique(ours)), len(np.unique(theirs)))
+        if votes >= _needed(counts[one], counts[other]):
+            candidates.append((votes, (one, other, flip, ours, theirs)))
+    candidates.sort(key=lambda entry: -entry[0])
+    return [candidate for _, candidate in candidates[: MOST_CANDIDATES * len(sketches)]]
 
 
-def _flip_structures(structures: NDArray[np.float32], flip: int) -> NDArray[np.float32]:
-    square = structures.reshape(-1, SIDE, SIDE)
+def _match(
+    turned: NDArray[np.float32],
+    descriptions: NDArray[np.float32],
+    owner: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    known: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each asking point the few of other pictures that are most alike: asking points, and those."""
+    if not len(rows) or not len(known):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    likeness = turned[rows] @ descriptions[known].T
+    likeness[owner[rows][:, None] == owner[known][None]] = -1
+    if len(known) > NEAREST:
+        best = np.argpartition(likeness, len(known) - NEAREST, axis=1)[:, -NEAREST:]
+    else:
+        best = np.broadcast_to(np.arange(len(known)), likeness.shape)
+    near = np.take_along_axis(likeness, best, axis=1) >= ALIKE
+    asking, place = np.nonzero(near)
+    return rows[asking], known[best[asking, place]]
+
+
+def _place_cells(descriptions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Centres of cells that hold some points each, shape (cells, description): points are compared within a cell."""
+    count = min(2048, len(descriptions) // POINTS_PER_CELL)
+    if count < 8:
+        return descriptions[:1]
+    generator = np.random.default_rng(0)
+    sample = descriptions[
+        generator.choice(len(descriptions), min(len(descriptions), 20 * count), replace=False)
+    ]
+    centres = sample[:count].copy()
+    for _ in range(5):
+        nearest = _nearest_cells(sample, centres)
+        sums = np.zeros_like(centres)
+        np.add.at(sums, nearest, sample)
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        centres = np.where(lengths > 1e-6, sums / np.maximum(lengths, 1e-6), centres)
+    return centres
+
+
+def _nearest_cells(rows: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.int64]:
+    parts = [np.argmax(rows[begin : begin + 8192] @ centres.T, axis=1) for begin in range(0, len(rows), 8192)]
+    return np.concatenate(parts)
+
+
+def _sort_into(cells: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
+    order = np.argsort(cells, kind="stable")
+    return np.split(order, np.searchsorted(cells[order], np.arange(1, count)))
+
+
+def _compare(
+    look: Callable[[int, int], tuple[NDArray[np.float32], NDArray[np.bool_]]],
+    sketches: Sequence[Sketch],
+    first: int,
+    second: int,
+    flip: int,
+    ours: NDArray[np.int64],
+    theirs: NDArray[np.int64],
+) -> Agreement:
+    height, width = sketches[second].picture.shape
+    there = sketches[second].points[theirs].copy()
+    if flip & 1:
+        there[:, 1] = width - 1 - there[:, 1]
+    if flip & 2:
+        there[:, 0] = height - 1 - there[:, 0]
+    found = find_change(sketches[first].points[ours], there)
+    if found is None or found[1] < _needed(len(sketches[first].points), len(sketches[second].points)):
+        return NONE
+    change = found[0]
+    (structure, mask), (other, other_mask) = look(first, 0), look(second, flip)
+    rough = agree(structure, other, (mask, other_mask), change)
+    if rough.correlation < 0.15:
+        return NONE
+    change = refine(structure, other, mask, change)
+    return agree(structure, other, (mask, other_mask), change)
+
+
+def _needed(one: int, other: int) -> float:
+    return max(FEWEST_POINTS, LEAST_POINTS * min(one, other))
+
+
+def _flip_rows(descriptions: NDArray[np.float32], flip: int) -> NDArray[np.float32]:
+    square = descriptions.reshape(-1, GRID, GRID)
     if flip & 1:
         square = square[:, :, ::-1]
     if flip & 2:
         square = square[:, ::-1, :]
-    return np.ascontiguousarray(square).reshape(len(structures), -1)
+    return np.ascontiguousarray(square).reshape(len(descriptions), -1)
 
 
-def _blur(pixels: NDArray[np.float32], radius: int = 3) -> NDArray[np.float32]:
-    """Mean over a square around each pixel, edges repeated."""
-    size = 2 * radius + 1
-    padded = np.pad(pixels, radius, mode="edge").astype(np.float64)
-    sums = np.pad(padded.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    total = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
-    return (total / size**2).astype(np.float32)
+def _flip(values: NDArray[Any], flip: int) -> NDArray[Any]:
+    turned = values[:, ::-1] if flip & 1 else values
+    return np.ascontiguousarray(turned[::-1] if flip & 2 else turned)
+
+
+def _say_change(flip: int, agreement: Agreement) -> str:
+    parts = [FLIPS[flip]] if flip else []
+    parts += ["inverted"] if agreement.inverted else []
+    if abs(agreement.degrees) >= 0.5:
+        parts.append(f"turned by {abs(agreement.degrees):.1f} degrees")
+    if abs(agreement.size - 1) >= 0.03:
+        parts.append("cut or framed differently")
+    return ", ".join(parts) or FLIPS[0]

@@ -16,7 +16,10 @@ MOST_VALUES = 30
 
 
 def find_twins(evidence: Evidence) -> dict[str, dict[str, str]]:
-    """For each target its copies and complements among the others: name -> "copy" or "complement"."""
+    """For each target its copies and complements among the others: name -> "copy" or "complement".
+
+    Two classes of which every image has exactly one are complements by their nature, and not named.
+    """
     twins: dict[str, dict[str, str]] = {}
     labels = evidence.labels
     for one, name in enumerate(evidence.targets):
@@ -26,6 +29,8 @@ def find_twins(evidence: Evidence) -> dict[str, dict[str, str]]:
             if both.sum() < FEWEST_ROWS or len(np.unique(left)) < 2 or len(np.unique(right)) < 2:
                 continue
             kind = "copy" if (left == right).all() else "complement" if (left != right).all() else ""
+            if kind == "complement" and evidence.exclusive:
+                continue
             if kind:
                 twins.setdefault(name, {})[evidence.targets[other]] = kind
                 twins.setdefault(evidence.targets[other], {})[name] = kind

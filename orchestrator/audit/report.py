@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from orchestrator.audit.baselines import Baseline, judge_baselines, score_baselines
 from orchestrator.audit.evidence import Evidence
 from orchestrator.audit.findings import Finding, sort_findings
-from orchestrator.audit.images import find_copies, find_sealed_elsewhere, look_at_images
+from orchestrator.audit.images import (
+    find_copies,
+    find_range_differences,
+    find_sealed_elsewhere,
+    look_at_images,
+)
 from orchestrator.audit.relations import find_impossible, find_twins, judge_twins
 from orchestrator.audit.splits import find_groups_with_labels, find_single_classes, find_split_patients
 
@@ -50,11 +58,14 @@ def audit_evidence(
     evidence: Evidence,
     *,
     file_facts: dict[str, list[str]] | None = None,
+    trivial: NDArray[np.float32] | None = None,
     further: list[Finding] | None = None,
 ) -> Audit:
     """Audit what is known without pixels; `further` findings are sorted in."""
     twins = find_twins(evidence)
-    baselines = score_baselines(evidence, {name: set(others) for name, others in twins.items()}, file_facts)
+    baselines = score_baselines(
+        evidence, {name: set(others) for name, others in twins.items()}, file_facts, trivial
+    )
     findings = [
         *(further or []),
         *find_split_patients(evidence),
@@ -85,5 +96,5 @@ def audit_dataset(
     if not with_images:
         return audit_evidence(evidence, further=further)
     facts = look_at_images(dataset, report)
-    further += find_copies(dataset, facts)
-    return audit_evidence(evidence, file_facts=facts.columns, further=further)
+    further += [*find_copies(dataset, facts), *find_range_differences(dataset, facts)]
+    return audit_evidence(evidence, file_facts=facts.columns, trivial=facts.trivial, further=further)

@@ -90,6 +90,16 @@ def inspect_dicom(content: bytes) -> DicomFacts:
     )
 
 
+def read_form(path: Path) -> tuple[int, int, str]:
+    """Width, height and photometric interpretation of a file, without its pixels; errors as `read_dicom`."""
+    file = _read(path, pixels=False)
+    return (
+        int(file.get("Columns", 0) or 0),
+        int(file.get("Rows", 0) or 0),
+        str(file.get("PhotometricInterpretation", "")),
+    )
+
+
 def hash_patient(path: Path, salt: bytes) -> str:
     """A name for the patient of a file that means nothing without the salt, which is to be forgotten.
 

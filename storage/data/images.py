@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.data.dicom import SUFFIXES as DICOM_SUFFIXES
-from storage.data.dicom import inspect_dicom, is_dicom, read_dicom
+from storage.data.dicom import inspect_dicom, is_dicom, read_dicom, read_form
 from storage.data.grey import Extent, Scale, find_depth, find_range, measure, to_shades
 from storage.errors import DataError, OrchError
 
@@ -99,7 +99,22 @@ def read_picture(path: Path, scale: Scale | None = None) -> NDArray[np.uint8]:
     return np.asarray(_open(path, scale), np.uint8)
 
 
-def read_grey(path: Path, most: int) -> NDArray[np.uint8]:
+def read_header(path: Path) -> tuple[int, int, str, str]:
+    """Width, height, mode and format of a file, without its pixels.
+
+    Raises:
+        DataError: the file is missing, damaged or no image.
+    """
+    if is_dicom(path):
+        return (*read_form(path), "DICOM")
+    try:
+        with _open_one(path) as image:
+            return image.width, image.height, image.mode, str(image.format)
+    except (OSError, ValueError) as error:
+        raise DataError(f"The image {path} cannot be read: {error}.", next_step="Copy it again.") from error
+
+
+def read_grey(path: Path, most: int, scale: Scale | None = None) -> NDArray[np.uint8]:
     """Read an image in grey, shape (height, width), its longer side brought to at most about `most` pixels.
 
     JPEG files are decoded at a fraction of their size where that is enough, which is several times faster.
@@ -109,7 +124,7 @@ def read_grey(path: Path, most: int) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
-    image = _open(path, None, draft=most).convert("L")
+    image = _open(path, scale, draft=most).convert("L")
     if max(image.size) > most:
         share = most / max(image.size)
         size = (max(1, round(image.width * share)), max(1, round(image.height * share)))

@@ -12,6 +12,7 @@ from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson
 
 if TYPE_CHECKING:
+    from orchestrator.audit.html import write_page
     from orchestrator.audit.report import Audit
 
 SHOWN_BASELINES = 8
@@ -60,16 +61,24 @@ def audit(
     folds: Annotated[int, typer.Option(metavar="N", help="Number of folds.", min=2)] = 6,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the folds, as of the study.", min=0)] = 1337,
     images: Annotated[bool, typer.Option("--images/--no-images", help="Open the images.")] = True,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the findings with their pictures as one page.", show_default=False
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for leaks and confounders before anything is trained.
 
-    Patients on two sides, copies of images (also resized, brightened or flipped), labels that a model could know without
-    looking, and how well it would score so, on the folds of a study. Exit code 1 when there is an error among the findings.
+    Patients on two sides, copies of images (also resized, brightened, inverted, flipped, turned a little, cut or framed), labels
+    that a model could know without looking, and how well it would score so, on the folds of a study. Exit code 1 when there is an
+    error among the findings.
 
     \b
     Examples:
       orch data audit my-data
+      orch data audit my-data --html audit.html
       orch data audit --labels labels.csv --group patient_id
     """
     from orchestrator.audit.evidence import from_dataset, from_table
@@ -77,11 +86,16 @@ def audit(
     from orchestrator.terminal.progress import show_progress
     from storage.data.datasets import load_dataset
     from storage.errors import UsageError
+    from storage.files.writing import check_place
     from storage.settings import cache_folder
 
     chosen = _names(targets)
     if (folder is None) == (labels is None):
         raise UsageError("Give a dataset folder, or a labels file with --labels.")
+    if html is not None:
+        if labels is not None or not images:
+            raise UsageError("--html shows images: give a dataset folder, without --no-images.")
+        check_place(html)
     if labels is not None:
         evidence = from_table(
             labels,
@@ -107,6 +121,9 @@ def audit(
             audit = audit_dataset(
                 dataset, evidence, cache=cache_folder(), database=database, with_images=images, report=report
             )
+        if html is not None:
+            write_page(audit, dataset, html)
+            console.say(f"Wrote {html}.")
     if as_json:
         console.print_json(audit.to_document())
     else:
@@ -141,7 +158,7 @@ def _print_words(audit: Audit) -> None:
                 [one.kind, one.predictor, one.macro, len(one.auc), one.macro_others, len(one.others)]
                 for one in audit.baselines[:SHOWN_BASELINES]
             ],
-            title="Scores of models that see no pixel",
+            title="Scores of models that do not see the anatomy",
         )
 
 
