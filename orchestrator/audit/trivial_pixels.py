@@ -43,7 +43,8 @@ def describe_pixels(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
             corner = values[rows, columns]
             parts += [float(corner.mean()), float(corner.std()), float(corner.min()), float(corner.max())]
     steps = np.abs(np.diff(values, axis=0)), np.abs(np.diff(values, axis=1))
-    parts += [255 * float(np.sqrt(np.mean([(step > edge).mean() for step in steps]))) for edge in EDGES]
+    sharp = [np.mean([(step > edge).mean() for step in steps if step.size] or [0.0]) for edge in EDGES]
+    parts += [255 * float(np.sqrt(share)) for share in sharp]
     cells = [np.array_split(row, THUMBNAIL, axis=1) for row in np.array_split(values, THUMBNAIL, axis=0)]
     parts += [float(cell.max()) if cell.size else 0.0 for row in cells for cell in row]
     small = Image.fromarray(grey).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)

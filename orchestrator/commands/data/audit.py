@@ -12,7 +12,6 @@ from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson
 
 if TYPE_CHECKING:
-    from orchestrator.audit.html import write_page
     from orchestrator.audit.report import Audit
 
 SHOWN_BASELINES = 8
@@ -82,6 +81,7 @@ def audit(
       orch data audit --labels labels.csv --group patient_id
     """
     from orchestrator.audit.evidence import from_dataset, from_table
+    from orchestrator.audit.html import write_page
     from orchestrator.audit.report import audit_dataset, audit_evidence
     from orchestrator.terminal.progress import show_progress
     from storage.data.datasets import load_dataset

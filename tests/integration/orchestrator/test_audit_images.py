@@ -8,14 +8,16 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageOps
 
 from orchestrator.audit.evidence import from_dataset
 from orchestrator.audit.report import Audit, audit_dataset
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
 from storage.data.datasets import Dataset
+from tests.integration.storage.test_dicom import write_dicom
 from tests.pictures import draw_image, write_table
 
 PATIENTS = 24
@@ -68,6 +70,57 @@ def test_a_copy_under_another_patient_is_found(tmp_path: Path, change: str) -> N
     found = audit(bring_in(tmp_path, rows, holdout=0.0), tmp_path)
     assert list(errors(found)) == ["near-duplicates"]
     assert "copy.jpg" in errors(found)["near-duplicates"]
+
+
+def test_a_page_shows_both_pictures_of_a_pair(
+    tmp_path: Path, run_orch: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    rows = make_images(tmp_path / "images")
+    with Image.open(tmp_path / "images" / "i000.png") as image:
+        ImageOps.invert(image.rotate(4)).save(tmp_path / "images" / "<copy>.jpg", quality=50)
+    rows.append(["<copy>.jpg", "somebody else", 0, 1])
+    bring_in(tmp_path, rows, holdout=0.0)
+    audited = run_orch("data", "audit", "data", "--folds", "3", "--html", "audit.html")
+    assert audited.returncode == 1
+    page = (tmp_path / "audit.html").read_text()
+    shown = page[page.index("near-duplicates") :]
+    assert "&lt;copy&gt;.jpg" in shown
+    assert "<copy>" not in page
+    assert shown.count("data:image/jpeg;base64,") == 2
+    assert "http" not in page
+    assert len(page) < 100_000
+    refused = run_orch("data", "audit", "--labels", "labels.csv", "--html", "x.html")
+    assert (refused.returncode, (tmp_path / "x.html").exists()) == (2, False)
+    assert "--html shows images" in refused.stderr
+
+
+def test_bytes_of_a_file_are_no_metadata(tmp_path: Path) -> None:
+    rows = make_images(tmp_path / "images")
+    for row in rows:
+        path = tmp_path / "images" / str(row[0])
+        with Image.open(path) as image:
+            image.save(path, compress_level=0 if row[2] else 9)
+    found = audit(bring_in(tmp_path, rows, holdout=0.0), tmp_path)
+    assert "target-known-without-pixels" not in {finding.name for finding in found.findings}
+
+
+def test_dicom_and_deep_files_are_audited_and_differing_depths_are_said(tmp_path: Path) -> None:
+    rows = make_images(tmp_path / "images")
+    for place, row in enumerate(rows):
+        path = tmp_path / "images" / str(row[0])
+        with Image.open(path) as image:
+            values = np.asarray(image, np.uint16)
+        if place % 4 == 0:
+            path.unlink()
+            row[0] = f"i{place}.dcm"
+            write_dicom(path.with_name(str(row[0])), values * 16, WindowCenter=2048, WindowWidth=4096)
+        else:
+            Image.fromarray(values * (257 if place % 4 == 1 else 16)).save(path)
+    found = audit(bring_in(tmp_path, rows, holdout=0.25), tmp_path)
+    assert errors(found) == {}
+    (finding,) = [one for one in found.findings if one.name == "pixel-ranges"]
+    assert finding.severity == "warning"
+    assert "12 bits (24 images), 16 bits (12 images)" in finding.message
 
 
 def test_a_copy_within_a_group_is_no_leak(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from orchestrator.audit.admission import note_findings, refuse_errors
-from orchestrator.audit.baselines import encode_column
+from orchestrator.audit.baselines import encode_column, encode_tokens
 from orchestrator.audit.evidence import Evidence, from_table
 from orchestrator.audit.findings import Finding
 from orchestrator.audit.report import Audit, audit_evidence
 from orchestrator.audit.splits import count_straddling
+from orchestrator.audit.trivial_pixels import describe_pixels
 from storage.errors import DataError, UsageError
 
 
@@ -172,3 +173,75 @@ def test_the_label_file_of_the_reference_study(reference_study: Path) -> None:
     assert [name.split("_")[0] for name in blanks["view_later"]] == ["anterior"] * 4 + ["posterior"] * 4
     with labels.open() as file:
         assert len(evidence.labels) == len(list(csv.DictReader(file))) == 2936
+
+
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_classes_that_exclude_each_other_are_no_finding(classes: int) -> None:
+    labels = np.eye(classes, dtype=np.float32)[np.random.default_rng(1).integers(classes, size=400)]
+    names_of = [
+        f"train/{['NORMAL', 'PNEUMONIA', 'c', 'd', 'e', 'f', 'g'][row.argmax()]}/{n}.png"
+        for n, row in enumerate(labels)
+    ]
+    targets = tuple(f"class={name}" for name in ("NORMAL", "PNEUMONIA", "c", "d", "e", "f", "g")[:classes])
+    audit = audit_evidence(make_evidence(targets=classes, labels=labels, names=names_of, columns={}))
+    assert [finding.name for finding in audit.findings if finding.severity != "note"] == []
+    assert not [one for one in audit.baselines if one.kind == "target"]
+    assert encode_tokens(names_of, targets) is None
+    assert encode_tokens(names_of) is not None
+
+
+def test_two_complements_among_other_targets_are_still_named() -> None:
+    evidence = make_evidence()
+    labels = np.column_stack([evidence.labels, evidence.labels[:, 0], 1 - evidence.labels[:, 0]])
+    found = names(audit_evidence(make_evidence(targets=6, labels=labels)))
+    assert {"copy-targets", "complement-targets"} <= found
+
+
+def test_a_number_that_does_not_exist_is_no_finding() -> None:
+    labels = np.zeros((24, 2), np.float32)
+    labels[:2] = 1
+    evidence = make_evidence(
+        24, targets=2, labels=labels, names=[f"{'a' if n < 2 else 'b'}/{n}.png" for n in range(24)]
+    )
+    said = " ".join(finding.text for finding in audit_evidence(evidence).findings)
+    assert "nan" not in said.split()
+    assert "nan." not in said
+
+
+def draw_pictures(change: str, labels: np.ndarray) -> np.ndarray:
+    generator = np.random.default_rng(2)
+    rows = []
+    for label in labels:
+        middle, spread = generator.uniform(90, 140), generator.uniform(30, 50)
+        grey = np.clip(generator.normal(middle, spread, (60, 60)), 0, 235)
+        if label and change == "border":
+            grey[:3] = grey[-3:] = grey[:, :3] = grey[:, -3:] = 255
+        if label and change == "marker":
+            grey[3:9, 50:56] = 255
+        if label and change == "brightness":
+            grey += 20
+        rows.append(describe_pixels(grey.astype(np.uint8)))
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("change", ["nothing", "border", "marker", "brightness"])
+def test_trivial_pixels_that_follow_a_label_are_found(change: str) -> None:
+    evidence = make_evidence(300, targets=2)
+    audit = audit_evidence(evidence, trivial=draw_pictures(change, evidence.labels[:, 1]))
+    (one,) = [baseline for baseline in audit.baselines if baseline.kind == "trivial pixels"]
+    found = [finding for finding in audit.findings if finding.name == "trivial-pixels"]
+    assert one.auc["t0"] < 0.75
+    if change == "nothing":
+        assert (found, one.auc["t1"] < 0.75) == ([], True)
+    else:
+        assert one.auc["t1"] > 0.9
+        assert found[0].severity == "warning"
+        assert "t1 (" in found[0].message
+        assert "t0 (" not in found[0].message
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (8, 8)])
+def test_trivial_pixels_of_pictures_of_any_shape(shape: tuple[int, int]) -> None:
+    numbers = describe_pixels(np.full(shape, 7, np.uint8))
+    assert np.isfinite(numbers).all()
+    assert len(numbers) == len(describe_pixels(np.zeros((50, 60), np.uint8)))
