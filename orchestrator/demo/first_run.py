@@ -202,8 +202,9 @@ def _run_study(places: Places, dataset: Dataset, name: str, *, step: int) -> int
 
 
 def _plan(places: Places, dataset: Dataset, name: str) -> tuple[StudySpec, list[str]]:
-    from orchestrator.planning.regimes import build_spec, read_best
+    from orchestrator.planning.regimes import build_spec
     from orchestrator.planning.review import fill_in_data
+    from orchestrator.studies.best import read_best
 
     # The view of an image is told at a glance: counted among the labels, it would flatter every value.
     targets = [target for target in dataset.targets if not target.startswith("view_")]
@@ -238,7 +239,8 @@ def _work(places: Places, name: str) -> int:
 
 
 def _export(places: Places, name: str) -> None:
-    from orchestrator.studies.best import best_document, to_json
+    from orchestrator.studies.best import best_document
+    from storage.files.documents import to_json
     from storage.studies.study import load_study
 
     with open_storage(places.storage) as database:

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.studies.best import to_json
-from orchestrator.terminal.console import without_nan
 from storage.data.images import scale_of
 from storage.errors import DataError, SpecError
+from storage.files.documents import to_json, without_nan
 from storage.files.model_files import CARD_SCHEMA, TrainingRecord
 from storage.files.writing import check_place, hash_file, write_text
 from storage.metrics.scorecard import score

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.planning.regimes import parse_settings
+from orchestrator.planning.settings import parse_settings
 from storage.errors import SpecError, UsageError
 from storage.spec.study import StudySpec, parse
 

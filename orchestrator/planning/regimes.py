@@ -8,13 +8,14 @@ over epochs of the mean over folds of the validation AUC.
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from orchestrator.planning.settings import parse_settings
 from storage.errors import SpecError
 from storage.metrics.objectives import AUC
-from storage.spec.study import SEARCHABLE, StudySpec, parse, read_toml
+from storage.spec.study import SEARCHABLE, StudySpec, parse
+from storage.spec.toml import read_toml
 from storage.wording import say_count
 
 REGIME_ONE_SEARCH: dict[str, Any] = {
@@ -140,39 +141,6 @@ def repeat_finalists(name: str, best: dict[str, Any], *, repeats: int, finalists
     return parse(document, source="--repeats")
 
 
-def read_best(path: Path) -> dict[str, Any]:
-    """Read a best.json.
-
-    Raises:
-        SpecError: the file is missing or is not what `orch study export` writes.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError(
-            f"{path} cannot be read: {error.strerror}.",
-            next_step="`orch study export NAME -o best.json` writes one.",
-        ) from error
-    except ValueError as error:
-        raise SpecError(f"{path} is not valid JSON: {error}.") from error
-    needed = ("schema", "params", "fixed", "spec")
-    if not isinstance(document, dict) or document.get("schema") != "orch.best/1":
-        raise SpecError(
-            f"{path} is not a best.json of orch.",
-            why='It has no "schema": "orch.best/1".',
-            next_step="`orch study export NAME -o best.json` writes one.",
-        )
-    missing = [key for key in needed if key not in document]
-    if missing or not all(isinstance(document[key], dict) for key in needed[1:]):
-        raise SpecError(
-            f"{path} is incomplete: {', '.join(missing) or 'params, fixed and spec'} must be there."
-        )
-    unknown = sorted((document["params"].keys() | document["fixed"].keys()) - SEARCHABLE.keys())
-    if unknown:
-        raise SpecError(f"{path} names hyperparameters that this orch does not know: {', '.join(unknown)}.")
-    return document
-
-
 def tell_metric(spec: StudySpec, best: dict[str, Any] | None) -> str | None:
     """What to say of the metric of a study that goes on from a best.json; None where it needs no word."""
     metric, theirs = spec.metric.name, (best or {}).get("metric", AUC.name)
@@ -181,32 +149,6 @@ def tell_metric(spec: StudySpec, best: dict[str, Any] | None) -> str | None:
     if metric == theirs:
         return f"The study maximises {metric}, as the one of the best.json did; --set study.metric=NAME changes that."
     return f"The study maximises {metric}; the winner in the best.json was chosen by {theirs}."
-
-
-def parse_settings(settings: list[str]) -> dict[str, Any]:
-    """Read `section.key=value` texts; a value is TOML, and a bare word is a string.
-
-    Raises:
-        SpecError: a text has no `=`, or a value begins like TOML and is none.
-    """
-    return dict(_parse_setting(text) for text in settings)
-
-
-def _parse_setting(text: str) -> tuple[str, Any]:
-    key, equals, raw = text.partition("=")
-    key, raw = key.strip(), raw.strip()
-    if not equals or "." not in key:
-        raise SpecError(
-            f"--set {text} is not of the form section.key=value.",
-            next_step="For example: --set training.epochs=5 or --set model.weights=none.",
-        )
-    try:
-        document = tomllib.loads(f"value = {raw}")
-    except tomllib.TOMLDecodeError as error:
-        if raw[:1] in ("[", "{", '"', "'"):
-            raise SpecError(f"The value of --set {text} is not valid TOML: {error}.") from error
-        return key, raw
-    return key, document["value"] if list(document) == ["value"] else raw
 
 
 def _document(regime: str, name: str, best: dict[str, Any] | None) -> dict[str, Any]:

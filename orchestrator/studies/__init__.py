@@ -7,6 +7,7 @@
 - `records`: Studies, points and trials as plain documents: what `--json` prints and what the tables show
 - `replay`: `orch trial replay`: find what a trial was computed from, compute it again, and say what differs
 - `reporting`: From the names of studies to the page about them, and to the files of their figures
+- `tables`: A study as CSV: its trials, and what every fold did in every epoch
 - `verify`: Account for every planned point of a study, every attempt, every fold and every opening of its hold-out
 - `watch`: Live progress of a study: one table on a terminal, plain lines elsewhere, until nothing more happens to it
 """

@@ -1,24 +1,20 @@
-"""Take a study away: best.json, the trials and the fold curves as CSV, the spec as TOML."""
+"""best.json: the winner of a study, written for people and programs, and read to go on from."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import json
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrator.terminal.console import without_nan
-from storage.errors import NothingToExportError
+from storage.errors import NothingToExportError, SpecError
+from storage.files.documents import without_nan
 from storage.metrics.judging import Array, mean_known
-from storage.results.ledger import FoldEpoch
-from storage.spec.study import StudySpec
+from storage.spec.study import SEARCHABLE
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.trials import POINT
 from storage.trust.selection import judge_selection, read_judged
@@ -155,94 +151,34 @@ def assemble_best(
     return dict(without_nan(document))
 
 
-def trials_csv(points: Sequence[PointRecord]) -> str:
-    """Return one row per point: what was tried and what became of it."""
-    names = sorted({name for point in points for name in point.params or {}})
-    header = [
-        "point",
-        "trial",
-        "state",
-        "outcome",
-        "value",
-        *names,
-        "attempt",
-        "losses",
-        "failures",
-        "worker",
-        "error",
-    ]
-    rows = [
-        [
-            point.point,
-            point.trial_number,
-            point.state,
-            point.outcome,
-            point.value,
-            *((point.params or {}).get(name) for name in names),
-            point.attempt,
-            point.losses,
-            point.failures,
-            point.worker,
-            point.error,
-        ]
-        for point in points
-    ]
-    return _csv(header, rows)
+def read_best(path: Path) -> dict[str, Any]:
+    """Read a best.json.
 
-
-def folds_csv(points: Sequence[PointRecord], curves: Sequence[FoldEpoch]) -> str:
-    """Return one row per fold and epoch, with the hyperparameters of its point.
-
-    A searched learning rate is `params_learning_rate`, as in Optuna's tables: `learning_rate` is that of the epoch's last step.
+    Raises:
+        SpecError: the file is missing or is not what `orch study export` writes.
     """
-    params = {point.point: point.params or {} for point in points}
-    names = sorted({name for values in params.values() for name in values})
-    columns = [field.name for field in fields(FoldEpoch)]
-    rows = []
-    for row in curves:
-        values = asdict(row)
-        known = params.get(row.point, {})
-        rows.append(
-            [values["point"], *(known.get(name) for name in names), *(values[name] for name in columns[1:])]
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(
+            f"{path} cannot be read: {error.strerror}.",
+            next_step="`orch study export NAME -o best.json` writes one.",
+        ) from error
+    except ValueError as error:
+        raise SpecError(f"{path} is not valid JSON: {error}.") from error
+    needed = ("schema", "params", "fixed", "spec")
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise SpecError(
+            f"{path} is not a best.json of orch.",
+            why=f'It has no "schema": "{SCHEMA}".',
+            next_step="`orch study export NAME -o best.json` writes one.",
         )
-    header = [f"params_{name}" if name in columns else name for name in names]
-    return _csv(["point", *header, *columns[1:]], rows)
-
-
-def spec_toml(spec: StudySpec) -> str:
-    """Return a spec as a TOML file that `--spec` reads back to an equal spec."""
-    lines: list[str] = []
-    for name, section in spec.model_dump(mode="json").items():
-        if name == "search":
-            for key, searched in sorted(section.items()):
-                lines += [f"[search.{key}]", *_toml_pairs(searched), ""]
-        else:
-            lines += [f"[{name}]", *_toml_pairs(section), ""]
-    return "\n".join(lines)
-
-
-def to_json(document: dict[str, Any]) -> str:
-    """Return a document as the text of a JSON file."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _csv(header: list[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow(["" if value is None or value != value else value for value in row])
-    return text.getvalue()
-
-
-def _toml_pairs(section: dict[str, Any]) -> list[str]:
-    # JSON's texts, numbers, booleans and flat lists are TOML too; a None has no place in TOML.
-    return [f"{key} = {_toml_value(value)}" for key, value in section.items() if value is not None]
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    missing = [key for key in needed if key not in document]
+    if missing or not all(isinstance(document[key], dict) for key in needed[1:]):
+        raise SpecError(
+            f"{path} is incomplete: {', '.join(missing) or 'params, fixed and spec'} must be there."
+        )
+    unknown = sorted((document["params"].keys() | document["fixed"].keys()) - SEARCHABLE.keys())
+    if unknown:
+        raise SpecError(f"{path} names hyperparameters that this orch does not know: {', '.join(unknown)}.")
+    return document

@@ -12,11 +12,11 @@ from dashboards.pages.report import Chapter, write_page
 from dashboards.pages.tensorboard import write_curves
 from dashboards.tables.outcomes import find_dataset, read_outcomes
 from dashboards.tables.view import read_view
-from orchestrator.studies.best import spec_toml
 from orchestrator.terminal.progress import show_progress
 from storage.files.writing import write_text
 from storage.holdout.openings import find_openings
 from storage.results.ledger import read_curves
+from storage.spec.toml import spec_toml
 from storage.studies.points import list_points
 from storage.studies.study import load_study
 from storage.trust.selection import judge_selection

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from storage.files.documents import without_nan
+
 
 def print_line(text: str = "") -> None:
     """Print one line of a result."""
@@ -27,17 +29,6 @@ def warn(text: str) -> None:
 def print_json(document: Any) -> None:
     """Print one JSON document; what has no value (NaN) is null, as JSON knows no NaN."""
     print_line(json.dumps(without_nan(document), indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def without_nan(value: Any) -> Any:
-    """Return plain data with every number that JSON cannot hold replaced by None."""
-    if isinstance(value, dict):
-        return {str(key): without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:

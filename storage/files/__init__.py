@@ -2,6 +2,7 @@
 
 - `checked_rows`: Rows of a file that is mapped into memory, each compared with its checksum when it is read
 - `checkpoints`: Where a trial was after an epoch, on a folder that all workers share, so that any of them can go on from there
+- `documents`: Documents as JSON text: best.json, model cards, what commands print
 - `feature_writer`: How extracted features are written: row after row, to go on where an extraction was stopped, and named when they are whole
 - `features`: The store of extracted features on disk, addressed by everything they depend on
 - `leftovers`: Unfinished files: how they are named, and which of them nobody will finish any more

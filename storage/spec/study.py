@@ -9,8 +9,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import tomllib
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, model_validator
@@ -51,15 +49,13 @@ __all__ = [
     "TrainingSection",
     "differing_keys",
     "from_json",
-    "from_toml",
     "parse",
-    "read_toml",
     "valid_keys",
 ]
 
 
 class StudySpec(Section):
-    """A whole study. Build one with `from_toml`, `from_json` or the functions in `orchestrator.planning.regimes`."""
+    """A whole study. Build one with `storage.spec.toml.from_toml`, `from_json` or the functions in `orchestrator.planning.regimes`."""
 
     study: StudySection
     data: DataSection = DataSection()
@@ -177,32 +173,6 @@ class StudySpec(Section):
     def spec_hash(self) -> str:
         """`sha256:` and the digest of the canonical text."""
         return "sha256:" + hashlib.sha256(self.to_json().encode()).hexdigest()
-
-
-def from_toml(path: Path) -> StudySpec:
-    """Read a spec file.
-
-    Raises:
-        SpecError: the file is missing, is no TOML, or does not describe a study.
-    """
-    return parse(read_toml(path), source=str(path))
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file as plain data.
-
-    Raises:
-        SpecError: the file is missing or is no TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError(
-            f"The spec file {path} cannot be read: {error.strerror}.",
-            next_step="`orch init` writes one to start from.",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"The spec file {path} is not valid TOML: {error}.") from error
 
 
 def from_json(text: str) -> StudySpec:

@@ -42,12 +42,13 @@ def preview(
     """
     import numpy
 
-    from orchestrator.planning.regimes import parse_settings
+    from orchestrator.planning.settings import parse_settings
     from storage.data.datasets import load_dataset
     from storage.data.images import scale_of
     from storage.errors import UsageError
     from storage.files.writing import check_place
-    from storage.spec.study import parse, read_toml
+    from storage.spec.study import parse
+    from storage.spec.toml import read_toml
     from workers.objective.preview import draw_preview
 
     if out.suffix.lower() != ".png":

@@ -80,9 +80,9 @@ def evaluate(
     from orchestrator.models.evaluation import evaluate as judge
     from orchestrator.models.evaluation_files import SUFFIX, write_beside
     from orchestrator.models.repeats import read_repeats
-    from orchestrator.studies.best import to_json
     from orchestrator.terminal.progress import show_progress
     from storage.data.datasets import load_dataset
+    from storage.files.documents import to_json, without_nan
     from storage.files.writing import check_place, write_text
 
     check_rule(threshold)
@@ -102,7 +102,7 @@ def evaluate(
     with database_if_any(storage) as database, show_progress("Predicting") as report:
         document = judge(path, load_dataset(data), database, request, repeats, say=console.say, report=report)
     try:
-        text = to_json(console.without_nan(document))
+        text = to_json(without_nan(document))
         if out is not None:
             write_text(out, text)
         elif open_holdout:

@@ -43,13 +43,14 @@ def find_lr(
     Example:
       orch model find-lr --data my-data --set training.positive_weight=balanced -o lr.html
     """
-    from orchestrator.planning.regimes import parse_settings
     from orchestrator.planning.review import choose_dataset, fill_in_data, fill_in_weights
+    from orchestrator.planning.settings import parse_settings
     from orchestrator.terminal.progress import show_progress
     from storage.errors import UsageError
     from storage.files.writing import check_place, write_text
     from storage.settings import cache_folder
-    from storage.spec.study import parse, read_toml
+    from storage.spec.study import parse
+    from storage.spec.toml import read_toml
     from workers.objective.keras_objective import select_targets
     from workers.objective.rate_finder import find_rates
 

@@ -63,7 +63,7 @@ def train(
       orch model train --from best.json --data my-data -o model.keras
     """
     from orchestrator.models.training import TrainingRequest, train_model
-    from orchestrator.planning.regimes import read_best
+    from orchestrator.studies.best import read_best
     from orchestrator.terminal.stages import show_stages
     from storage.settings import cache_folder
 

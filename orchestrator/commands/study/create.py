@@ -142,8 +142,9 @@ def create(
     from orchestrator.planning.estimate import estimate_time
     from orchestrator.planning.plan import plan_points
     from orchestrator.planning.protocols import build_protocol
-    from orchestrator.planning.regimes import build_spec, read_best, tell_metric
+    from orchestrator.planning.regimes import build_spec, tell_metric
     from orchestrator.planning.review import choose_dataset, fill_in_data, fill_in_weights, review_study
+    from orchestrator.studies.best import read_best
 
     best = read_best(from_) if from_ else None
     if protocol is not None:
@@ -216,7 +217,8 @@ def _repeat(
     *,
     alone: bool,
 ) -> StudySpec:
-    from orchestrator.planning.regimes import parse_settings, repeat_finalists
+    from orchestrator.planning.regimes import repeat_finalists
+    from orchestrator.planning.settings import parse_settings
     from storage.errors import UsageError
 
     if best is None or not alone:

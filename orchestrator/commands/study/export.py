@@ -46,9 +46,12 @@ def export(
       orch study export first -o best.json --trials-csv trials.csv
     """
     from orchestrator.studies import best as exporting
+    from orchestrator.studies import tables
     from orchestrator.studies.reporting import write_event_files
+    from storage.files.documents import to_json
     from storage.files.writing import check_place, write_text
     from storage.results.ledger import read_curves
+    from storage.spec import toml
     from storage.studies.points import list_points
     from storage.studies.study import load_study
 
@@ -60,17 +63,17 @@ def export(
         document = exporting.best_document(database, study)
         files: list[tuple[Path, str]] = []
         if trials_csv:
-            files.append((trials_csv, exporting.trials_csv(list_points(database, study.uuid))))
+            files.append((trials_csv, tables.trials_csv(list_points(database, study.uuid))))
         if folds_csv:
             curves = read_curves(database, study.uuid)
-            files.append((folds_csv, exporting.folds_csv(list_points(database, study.uuid), curves)))
+            files.append((folds_csv, tables.folds_csv(list_points(database, study.uuid), curves)))
         if spec_toml:
-            files.append((spec_toml, exporting.spec_toml(study.spec)))
+            files.append((spec_toml, toml.spec_toml(study.spec)))
         if tensorboard:
             write_event_files(database, study, tensorboard)
             console.say(f"Wrote the curves; see them with: tensorboard --logdir {tensorboard}")
     if output:
-        files.append((output, exporting.to_json(document)))
+        files.append((output, to_json(document)))
     replaced = _winner_of_another(output, name) if output else None
     for path, text in files:
         write_text(path, text)
@@ -87,7 +90,7 @@ def export(
 
 def _winner_of_another(path: Path, study: str) -> str | None:
     """The study whose best.json is about to be overwritten; None where that is no loss."""
-    from orchestrator.planning.regimes import read_best
+    from orchestrator.studies.best import read_best
     from storage.errors import SpecError
 
     try:

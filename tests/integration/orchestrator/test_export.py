@@ -9,16 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.planning.regimes import build_spec, read_best, regime_two
+from orchestrator.planning.regimes import build_spec, regime_two
 from orchestrator.studies import best as export
+from orchestrator.studies.best import read_best
 from orchestrator.studies.records import epoch_means, study_document, trial_document
+from orchestrator.studies.tables import folds_csv, trials_csv
 from orchestrator.studies.watch import watch_study
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import NothingToExportError, StorageError
+from storage.files.documents import to_json
 from storage.files.writing import write_text
 from storage.metrics.objectives import AUC
 from storage.results.ledger import read_curves
+from storage.spec.toml import spec_toml
 from storage.studies.point_records import PointRecord
 from storage.studies.points import list_points
 from storage.studies.study import StudyRecord, load_study, stop_study
@@ -69,7 +73,7 @@ def test_best_json_has_the_promised_keys_and_adds_up(database: Database) -> None
     assert sum(best["points"].values()) == 2 * best["points"]["planned"] == 16
     assert sorted(best["points"]) == ["complete", "failed", "open", "planned", "pruned"]
     assert best["versions"].keys() == {"orch", "optuna", "keras", "tensorflow", "numpy"}
-    assert json.loads(export.to_json(best)) == best
+    assert json.loads(to_json(best)) == best
 
 
 def test_value_is_the_mean_of_the_folds_at_the_best_common_epoch(database: Database) -> None:
@@ -112,7 +116,7 @@ def test_regime_two_starts_from_the_exported_file(database: Database, tmp_path: 
     study = make_study(database)
     work(database, study)
     best = export.best_document(database, study)
-    write_text(tmp_path / "best.json", export.to_json(best))
+    write_text(tmp_path / "best.json", to_json(best))
     spec = regime_two("two", best=read_best(tmp_path / "best.json"))
     assert spec.training.batch_size == best["params"]["batch_size"]
     assert spec.data.fingerprint == study.fingerprint
@@ -123,11 +127,11 @@ def test_csv_files_hold_every_point_and_every_epoch_of_every_fold(database: Data
     study = make_study(database)
     work(database, study)
     points = list_points(database, study.uuid)
-    trials = list(csv.DictReader(io.StringIO(export.trials_csv(points))))
+    trials = list(csv.DictReader(io.StringIO(trials_csv(points))))
     assert [int(row["point"]) for row in trials] == list(range(6))
     assert [int(row["batch_size"]) for row in trials] == [16 + n for n in range(6)]
     assert [float(row["value"]) for row in trials] == [point.value for point in points]
-    folds = list(csv.DictReader(io.StringIO(export.folds_csv(points, read_curves(database, study.uuid)))))
+    folds = list(csv.DictReader(io.StringIO(folds_csv(points, read_curves(database, study.uuid)))))
     assert len(folds) == 6 * 3 * 4
     assert {"point", "batch_size", "fold", "epoch", "val_auc", "train_loss", "steps"} <= folds[0].keys()
     assert float(folds[-1]["val_auc"]) == pytest.approx(rising_auc(5, 2, 4))
@@ -137,7 +141,7 @@ def test_no_two_columns_of_the_fold_curves_have_one_name() -> None:
     point = PointRecord(
         **{**dict.fromkeys(PointRecord.__dataclass_fields__), "point": 0, "params": {"learning_rate": 0.1}}
     )
-    table = csv.reader(io.StringIO(export.folds_csv([point], [make_row(0, 0, 1, learning_rate=0.05)])))
+    table = csv.reader(io.StringIO(folds_csv([point], [make_row(0, 0, 1, learning_rate=0.05)])))
     header, row = table
     assert len(set(header)) == len(header)
     columns = dict(zip(header, row, strict=True))
@@ -146,7 +150,7 @@ def test_no_two_columns_of_the_fold_curves_have_one_name() -> None:
 
 def test_an_exported_spec_reads_back_to_an_equal_spec(tmp_path: Path) -> None:
     spec = make_spec("small", **{"model.weights": 'a "quoted" päth.h5', "data.targets": ["a", "b"]})
-    (tmp_path / "spec.toml").write_text(export.spec_toml(spec), encoding="utf-8")
+    (tmp_path / "spec.toml").write_text(spec_toml(spec), encoding="utf-8")
     assert build_spec("small", spec_file=tmp_path / "spec.toml") == spec
 
 

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from orchestrator.planning.plan import plan_points
-from orchestrator.planning.regimes import build_spec, read_best, repeat_finalists
+from orchestrator.planning.regimes import build_spec, repeat_finalists
 from orchestrator.studies import best as export
+from orchestrator.studies.best import read_best
 from orchestrator.studies.records import study_document
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import SpecError
+from storage.files.documents import to_json
 from storage.files.writing import write_text
-from storage.spec.study import from_toml
+from storage.spec.toml import from_toml, spec_toml
 from storage.studies.study import StudyRecord, create_study, load_study
 from storage.trust.selection import judge_selection
 from storage.trust.verdict import describe_selection
@@ -127,7 +129,7 @@ def test_one_complete_trial_tells_no_noise(database: Database) -> None:
 def test_best_json_and_study_show_carry_it(database: Database) -> None:
     study = make_study(database, points=6)
     work(database, study)
-    best = json.loads(export.to_json(export.best_document(database, study)))
+    best = json.loads(to_json(export.best_document(database, study)))
     assert best["selection"]["value"] == best["value"]
     assert best["trained_on"]["seeds"]["point"] == best["point"]
     assert best["warnings"] == []
@@ -138,7 +140,7 @@ def test_best_json_and_study_show_carry_it(database: Database) -> None:
 def test_repeats_correct_the_winner_of_a_pruned_study(database: Database, tmp_path: Path) -> None:
     study = make_study(database, points=10, pruner="halving")
     work(database, study)
-    write_text(tmp_path / "best.json", export.to_json(export.best_document(database, study)))
+    write_text(tmp_path / "best.json", to_json(export.best_document(database, study)))
     best = read_best(tmp_path / "best.json")
     spec = repeat_finalists("again", best, repeats=3, finalists=2)
     assert (spec.study.repeats_of, spec.pruner.name) == (study.uuid, "none")
@@ -161,7 +163,7 @@ def test_a_study_of_repeats_reads_back_from_toml_and_starts_no_search_of_lists(
     work(database, study)
     best = export.best_document(database, study)
     spec = repeat_finalists("again", best, repeats=2, finalists=3)
-    (tmp_path / "spec.toml").write_text(export.spec_toml(spec))
+    (tmp_path / "spec.toml").write_text(spec_toml(spec))
     assert from_toml(tmp_path / "spec.toml") == spec
     changed = {**best, "spec": spec.model_dump(mode="json")}
     assert build_spec("next", regime="I", best=changed).sampler.name == "random"

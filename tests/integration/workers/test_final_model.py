@@ -17,9 +17,10 @@ from PIL import Image
 from orchestrator.cli import run
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
-from orchestrator.studies.best import best_document, to_json
+from orchestrator.studies.best import best_document
 from storage.data.datasets import Dataset
 from storage.database.opening import open_database
+from storage.files.documents import to_json
 from storage.files.model_files import inspect_model, read_record
 from storage.results.predictions import read_predictions
 from storage.spec.study import parse

@@ -16,8 +16,9 @@ from orchestrator.models.scores import (
     score_pools,
     score_rust,
 )
-from orchestrator.terminal.console import show_interval, without_nan
+from orchestrator.terminal.console import show_interval
 from storage.errors import DataError, UsageError
+from storage.files.documents import without_nan
 from storage.files.model_files import TrainingRecord
 from storage.metrics.thresholds import choose_thresholds, choose_youden
 from tests.unit.orchestrator.models.test_clinical_reports import TARGETS, image

@@ -5,7 +5,9 @@ from typing import Any, get_args
 import pytest
 
 from orchestrator.commands.study.create import OBJECTIVES
-from orchestrator.planning.regimes import build_spec, parse_settings, read_best, regime_one, regime_two
+from orchestrator.planning.regimes import build_spec, regime_one, regime_two
+from orchestrator.planning.settings import parse_settings
+from orchestrator.studies.best import read_best
 from storage.errors import SpecError
 from storage.spec.sections import StudySection
 from storage.spec.study import parse
