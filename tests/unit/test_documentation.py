@@ -148,3 +148,10 @@ def test_the_next_steps_in_messages_exist() -> None:
         if (problem := what_is_wrong(re.sub(r"\{[^}]*\}", "VALUE", code)))
     ]
     assert problems == []
+
+
+def test_every_file_that_the_walks_of_contributing_name_exists() -> None:
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`((?:storage|workers|dashboards|orchestrator|tests|docs)/[\w/.-]+)`", text)
+    assert len(named) > 25
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
