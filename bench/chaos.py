@@ -1,8 +1,9 @@
 """The long fault tests: `make chaos`. Prints one JSON line per run; leaves with 1 when anything does not add up.
 
-    python -m bench.chaos [weather] [sqlite] [create] [keras] [hosts] [--seeds 5]
+    python -m bench.chaos [weather] [trouble] [sqlite] [create] [keras] [hosts] [--seeds 5]
 
 weather: 200 points, 4 workers, a SIGKILL every 2-5 s, PostgreSQL crashed 3 times, one worker frozen past its lease;
+trouble: the disk of the server full for 8 s, and a table locked for 4 s under a statement_timeout of 500 ms, again and again;
 sqlite: 8 processes, 200 points, 3 runs; create: `orch study create` killed at 20 random instants; keras: the real
 objective, `orch worker`, a kill every 60-90 s, and the same study undisturbed by one worker and by several;
 hosts: a database and two worker hosts in network namespaces (root), the link of one cut past the lease and mended.
@@ -25,6 +26,7 @@ from typing import Any
 
 from storage.database.opening import open_database
 from storage.studies.study import list_studies, load_study
+from tests import nemeses
 from tests.hosts import three_hosts_storm
 from tests.postgres import PostgresServer
 from tests.storm import Storm, account_for
@@ -44,13 +46,14 @@ KERAS_SETTINGS = (
 def main() -> int:
     """Run what was asked for; returns the exit code."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", nargs="*", default=["weather", "sqlite", "create"])
+    parser.add_argument("what", nargs="*", default=["weather", "trouble", "sqlite", "create"])
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     server = PostgresServer()
     folder = Path(tempfile.mkdtemp(prefix="orch-chaos-"))
     runs: dict[str, Any] = {
         "weather": lambda: [weather(server, folder, seed) for seed in range(1, arguments.seeds + 1)],
+        "trouble": lambda: [trouble(server, folder, kind) for kind in ("disk full", "statement_timeout")],
         "sqlite": lambda: [many_on_sqlite(folder, run) for run in range(3)],
         "create": lambda: [killed_creations(server, folder)],
         "keras": lambda: [keras(server, folder)],
@@ -86,6 +89,28 @@ def weather(server: PostgresServer, folder: Path, seed: int) -> dict[str, Any]:
     )
     happened = storm.run()
     result = summarise(f"weather, seed {seed}, {schedule}", happened, account_for(url, "storm"))
+    server.drop_database(url)
+    return result
+
+
+def trouble(server: PostgresServer, folder: Path, kind: str) -> dict[str, Any]:
+    """A database that answers, and cannot do what is asked: no attempt may fail because of it."""
+    url = server.copy_template(lambda fresh: open_database(fresh, create=True).close())
+    database = open_database(url)
+    make_study(database, "storm", points=POINTS)
+    database.close()
+    storm = Storm(url, "storm", folder / kind, workers=4, seconds=0.08, limit=1200)
+    nemesis = (
+        nemeses.full_disk(server, url, lasts=8, every=10)
+        if kind == "disk full"
+        else nemeses.statement_timeout(server, url, limit="500ms", lasts=4, every=8)
+    )
+    with nemesis as times:
+        happened = storm.run()
+    account = account_for(url, "storm")
+    if account["attempts"]["failed"]:
+        account["problems"].append(f"{account['attempts']['failed']} attempts failed because of the database")
+    result = summarise(kind, {**happened, "times": times[0]}, account)
     server.drop_database(url)
     return result
 
