@@ -182,11 +182,11 @@ class Worker:
         Raises:
             SickProcessError: too many different trials failed in a row.
         """
-        if end in (End.DONE, End.LOST):
+        if end in (End.DONE, End.FAILED_FOR_GOOD, End.LOST):
             self.here.notify(PROGRESS, study.name)
         if end is End.DONE:
             self._record.note_success()
-        elif end in (End.FAILED, End.OUT_OF_MEMORY):
+        elif end in (End.FAILED, End.FAILED_FOR_GOOD, End.OUT_OF_MEMORY):
             self._record.note_failure(study.uuid, claim.point)
         elif end is End.GIVEN_BACK and not self.here.stop.is_set():
             self.here.stop.wait(self._record.pause())

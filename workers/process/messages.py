@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 CLAIMED, PROGRESS, SETTLED = "claimed", "progress", "settled"
-"""A trial was claimed; a trial was trained as it should, or lost; every point of a study is done or failed."""
+"""A trial was claimed; a trial was settled, or lost to another worker; every point of a study is done or failed."""
 GRACE_SECONDS = 30.0
 """How long finishing the epoch may take once told to stop."""
 CRASHED = 70
@@ -26,6 +26,6 @@ def unpack_message(line: bytes) -> tuple[str, str]:
     """The kind and the study of a line; empty ones when it is no message."""
     try:
         kind, study = json.loads(line)
-    except ValueError:
+    except (ValueError, TypeError):
         return "", ""
     return str(kind), str(study)

@@ -50,6 +50,7 @@ class End(enum.Enum):
 
     DONE = "complete or pruned"
     FAILED = "failed"
+    FAILED_FOR_GOOD = "failed for good"
     OUT_OF_MEMORY = "failed for want of memory"
     LOST = "lost"
     GIVEN_BACK = "given back"
@@ -303,7 +304,9 @@ class TrialRun:
         self._end(AttemptEnd.FAILED)
         if settled:
             attempt.checkpoint.remove()
-        end = End.OUT_OF_MEMORY if fault is Fault.MEMORY else End.FAILED
+        end = End.FAILED_FOR_GOOD if settled else End.FAILED
+        if fault is Fault.MEMORY:
+            end = End.OUT_OF_MEMORY
         return end, f"failed{' for good' if settled else ', will be tried again'}: {text}"
 
     def _leave(self, seconds: float) -> None:

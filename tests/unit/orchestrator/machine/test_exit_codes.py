@@ -1,0 +1,58 @@
+"""With which code a worker process leaves: whether its supervisor starts another one at once, later, a few times, or never."""
+
+import errno
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy.exc
+
+from orchestrator.machine.worker_process import Request, _report
+from storage.errors import (
+    DatabaseAwayError,
+    DatabaseRefusedError,
+    DataError,
+    DeviceError,
+    DeviceSettledError,
+    OrchError,
+    SpentProcessError,
+    StorageError,
+)
+from workers.process.messages import AWAY, CRASHED, RENEWED
+
+
+def of_sqlite(text: str) -> Exception:
+    return sqlalchemy.exc.OperationalError("UPDATE", {}, sqlite3.OperationalError(text))
+
+
+def refused(text: str) -> Exception:
+    error = StorageError("The database refused.")
+    error.__cause__ = of_sqlite(text)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "at_work", "at_the_start"),
+    [
+        (DeviceSettledError("Other threads."), RENEWED, RENEWED),
+        (SpentProcessError("No memory."), RENEWED, RENEWED),
+        (DeviceError("A broken GPU."), CRASHED, CRASHED),
+        (KeyError("a defect"), CRASHED, CRASHED),
+        (DatabaseAwayError(), AWAY, 1),
+        (DatabaseRefusedError(), 1, 1),
+        (refused("database or disk is full"), AWAY, 1),
+        (refused("database disk image is malformed"), CRASHED, 1),
+        (OSError(errno.ENOSPC, "full"), AWAY, 1),
+        (OSError(errno.EACCES, "not yours"), 1, 1),
+        (DataError("Images are missing."), 2, 2),
+        (OrchError("A last word."), 1, 1),
+    ],
+)
+def test_only_what_neither_time_nor_another_process_changes_is_a_last_word(
+    error: Exception, at_work: int, at_the_start: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = Request(name="s", data=(), forever=False, grace=1.0)
+    report: Callable[..., int] = _report
+    assert report(error, request, at_work=True) == at_work
+    assert report(error, request, at_work=False) == at_the_start
+    assert "Traceback" not in capsys.readouterr().err
