@@ -244,7 +244,7 @@ def find_unsealed(
         from storage.database.tables import sealed_images as table
 
         digests = sorted(wanted)
-        with database.reading() as connection:
+        with described(), database.reading() as connection:
             for begin in range(0, len(digests), CHUNK):
                 query = sa.select(table).where(table.c.sha256.in_(digests[begin : begin + CHUNK]))
                 for row in connection.execute(query):

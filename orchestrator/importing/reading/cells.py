@@ -110,7 +110,8 @@ class Reading:
 
 def as_number(cell: str) -> float | None:
     """The number in a cell, with a decimal point or comma; None where it is none."""
-    text = clean(cell).replace("−", "-")
+    # Spreadsheets mark text by an apostrophe, and some programs put quotation marks twice.
+    text = clean(cell).strip("'\"").replace("−", "-")
     return float(text.replace(",", ".")) if NUMBER.fullmatch(text) else None
 
 

@@ -24,7 +24,7 @@ from storage.wording import name_few, say_count
 
 MOST_CLASSES, MOST_FINDINGS = 100, 400
 BAR = "|"
-DOUBTFUL_SEPARATORS = (";", ",", "/", "+", "&")
+DOUBTFUL_SEPARATORS = (";", ",", "/", "+", "&", "\n", " and ", " und ", " et ")
 SLIP = 0.86
 """Similarity of two words (difflib) from which the rare one may be a slip of the frequent one."""
 
@@ -115,7 +115,7 @@ def _find_separator(table: Table, name: str, cells: Sequence[str], rules: Rules)
         return rules.separator
     if any(BAR in cell for cell in cells):
         return BAR
-    different = {clean(cell) for cell in cells if cell}
+    different = {"\n".join(map(clean, cell.splitlines())) for cell in cells if cell}
     for separator in DOUBTFUL_SEPARATORS:
         joined = [cell for cell in sorted(different) if separator in cell.strip(separator)]
         parts = Counter(part.strip() for cell in joined for part in cell.split(separator))
@@ -128,10 +128,14 @@ def _find_separator(table: Table, name: str, cells: Sequence[str], rules: Rules)
                 f"{table.path}: cells of the class column {name!r} seem to name several findings, with {separator!r} between "
                 f"them: {name_few(repr(cell) for cell in joined)}.",
                 why="Taken as they stand, each combination would be a class of its own.",
-                next_step=f"Say --separator '{separator}' to make each finding a target, or --separator '' if each cell is one "
+                next_step=f"Say --separator {_quote(separator)} to make each finding a target, or --separator '' if each cell is one "
                 "class.",
             )
     return None
+
+
+def _quote(separator: str) -> str:
+    return "$'\\n'" if separator == "\n" else f"'{separator}'"
 
 
 def _split(cell: str, separator: str | None) -> list[str]:

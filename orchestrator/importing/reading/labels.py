@@ -24,6 +24,9 @@ NO_LABELS = re.compile(
 )
 """Names of columns that hold 0 and 1 and are no findings; --targets takes them all the same."""
 
+LONGEST_MARK = 8
+"""Characters of a mark, such as x, that a column of a check list has in some cells."""
+
 SIDES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("valid", "val", "validate", "validation", "dev"), "valid"),
@@ -150,6 +153,8 @@ def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
     if len(reading.kept) == 2 and (fitting >= reading.given / 2 or None in numbers):
         # Leaving the column out in silence would lose a target to one slip of the hand.
         return say("labels", "yes and no with other cells among them", taken=True)
+    if len(different) == 1 and len(given) < len(cells) and len(word := different.pop()) <= LONGEST_MARK:
+        return say("coded", f"{word!r} or blank: does {word!r} mean yes, and blank no?")
     if numbers == {1.0, 2.0}:
         return say("coded", "1 and 2: which of them means yes?")
     if None not in numbers:
@@ -173,9 +178,10 @@ def _choose_columns(
         chosen = words
     if not chosen:
         coded = [column.name for column in columns if column.kind == "coded"]
+        reasons = {column.name: f" ({column.reason})" for column in columns}
         raise DataError(
             f"{table.path} has no label column: none holds only 0, 1 and blank.",
-            why=f"Its columns are {', '.join(table.columns)}.",
+            why=f"Its columns are {', '.join(name + reasons.get(name, '') for name in table.columns)}.",
             next_step=f"If {coded[0]!r} is a label, say which value means yes: --targets {coded[0]} --positive VALUE."
             if coded
             else "Name 0/1 columns with --targets a,b or a column of classes with --class-column NAME.",
