@@ -15,6 +15,9 @@ from storage.data.images import FORMAT_NAMES, ImageForm, inspect_image
 from storage.errors import DataError, OrchError
 from storage.wording import name_few
 
+AT_ONCE = 16
+"""Images that a thread takes at a time: handing over one by one costs as much as reading a small file."""
+
 
 @dataclass(frozen=True)
 class ImageFacts:
@@ -61,16 +64,20 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
             reason = str(error).rstrip(".") or type(error).__name__
             return f"{path} ({'no image' if 'cannot identify' in reason else reason})"
 
+    def inspect_some(begin: int) -> list[ImageFacts | str]:
+        return [inspect(path) for path in paths[begin : begin + AT_ONCE]]
+
     facts, problems = [], []
     with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
         warnings.simplefilter("ignore")
-        for done, result in enumerate(pool.map(inspect, paths), start=1):
-            if isinstance(result, ImageFacts):
-                facts.append(result)
-            else:
-                problems.append(result)
-            if report:
-                report(done, len(paths))
+        for results in pool.map(inspect_some, range(0, len(paths), AT_ONCE)):
+            for result in results:
+                if isinstance(result, ImageFacts):
+                    facts.append(result)
+                else:
+                    problems.append(result)
+                if report:
+                    report(len(facts) + len(problems), len(paths))
     if problems:
         raise DataError(
             f"{len(problems)} of {len(paths)} images in {folder} cannot be read: {name_few(problems)}.",

@@ -303,4 +303,4 @@ def _identity(row: dict[str, Any]) -> tuple[str, list[int | None], int]:
 
 
 def _as_marks(labels: np.ndarray) -> list[int | None]:
-    return [None if np.isnan(label) else int(label) for label in labels]
+    return [None if label != label else int(label) for label in labels.tolist()]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 PATIENT_WORDS = frozenset(
     [
@@ -139,14 +140,21 @@ NO_PATIENT = frozenset(
 
 ROWS_PER_PATIENT = 50
 
+REMEMBERED = 2**17
+"""Cells whose reading is remembered, as a table has the same ones again and again."""
 
+
+@lru_cache(REMEMBERED)
 def clean(cell: str) -> str:
     """A cell without differences that are not seen or not meant: width, invisible characters, case, repeated blanks."""
+    if cell.isascii() and cell.isprintable():
+        return " ".join(cell.casefold().split())
     text = unicodedata.normalize("NFKC", cell)
     seen = (one for one in text if one.isspace() or unicodedata.category(one) not in ("Cf", "Cc"))
     return " ".join("".join(seen).casefold().split())
 
 
+@lru_cache(REMEMBERED)
 def patient_key(cell: str) -> str:
     """The form in which two spellings of one patient are equal.
 

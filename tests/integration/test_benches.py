@@ -30,13 +30,18 @@ def test_there_is_one_way_to_name_and_to_run_a_bench() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "printed"), [("selection", "the truly best"), ("startup", "heavy imports        none")]
+    ("name", "printed"),
+    [
+        ("selection", "the truly best"),
+        ("startup", "heavy imports        none"),
+        ("import_rate", "an import takes"),
+    ],
 )
 def test_a_bench_runs_small(
     name: str, printed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whether its goals are met so is no matter: they hold for its full size."""
-    monkeypatch.setattr(sys, "argv", [f"bench.{name}", "2"])
+    monkeypatch.setattr(sys, "argv", [f"bench.{name}", "6" if name == "import_rate" else "2"])
     monkeypatch.delenv("ORCH_TEST_DATA", raising=False)
     with pytest.raises(SystemExit):
         importlib.import_module(f"bench.{name}").main()
