@@ -16,8 +16,9 @@ import argparse
 import os
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class Files:
 
     files: tuple[Path, ...]
     fingerprint: str = "bench"
+    summary: dict[str, Any] = field(default_factory=dict)
 
     def check_images(self) -> None:
         """Nothing to check: the files were drawn a moment ago."""

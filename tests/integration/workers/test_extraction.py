@@ -9,8 +9,9 @@ import sys
 import threading
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ class Images:
     files: tuple[Path, ...]
     fingerprint: str = "sha256:1"
     checks: int = 0
+    summary: dict[str, Any] = field(default_factory=dict)
 
     def check_images(self) -> None:
         self.checks += 1
