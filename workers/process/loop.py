@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import random
@@ -96,6 +97,8 @@ class Worker:
             studies: asked before each claim; the studies to serve, first served first.
             forever: wait for new studies instead of leaving.
         """
+        # Optuna imports it late, in this thread, while others make queries: those would find half of it (AttributeError).
+        importlib.import_module("sqlalchemy.orm")
         summary = WorkerSummary()
         began = time.monotonic()
         idle = FIRST_IDLE_SECONDS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -324,3 +326,22 @@ def test_a_training_that_hangs_lets_its_point_go_and_ends_its_process(
     thread.join(30)
     (done,) = points.list_points(database, study.uuid)
     assert (done.outcome, done.failures) == ("COMPLETE", 0)
+
+
+ALONE = """
+import sys, threading
+from storage.database.opening import open_database
+from workers.process.circumstances import Circumstances
+from workers.process.loop import Worker
+
+def studies():
+    print("sqlalchemy.orm.exc" in sys.modules)
+    return []
+
+Worker(Circumstances(open_database(sys.argv[1])), lambda study: None).run(studies)
+"""
+
+
+def test_what_a_library_imports_late_is_there_before_a_second_thread_makes_queries(sqlite_url: str) -> None:
+    done = subprocess.run([sys.executable, "-c", ALONE, sqlite_url], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
