@@ -45,7 +45,7 @@ app.command("init")(setup.init)
 app.command("doctor")(setup.doctor)
 app.command("demo")(setup.demo)
 app.command("worker")(worker.worker)
-app.command("status", short_help="Show who works where, and what is left.")(status.status)
+app.command("status", short_help="Show workers, and what is left of open studies.")(status.status)
 app.command("dashboard")(dashboard.dashboard)
 app.command("report")(report.report)
 app.add_typer(data.app, name="data")
@@ -67,7 +67,7 @@ def _show_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave."),
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:

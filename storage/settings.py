@@ -98,7 +98,7 @@ def _parse(path: Path) -> dict[str, Any]:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(
             f"The settings file {path} cannot be read: {error}.",
-            next_step="Mend it, or move it away and run `orch init`.",
+            next_step="Correct it, or move it away and run `orch init`.",
         ) from error
     unknown = sorted(set(settings) - set(KEYS))
     if unknown:

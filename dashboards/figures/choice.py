@@ -1,4 +1,4 @@
-"""How sure the choice of the best trial is: all complete trials by rank, and which cannot be told from the best."""
+"""How sure the choice of the best trial is: all complete trials by rank, and which are statistically equivalent to the best."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
         view: the study; at least one trial is complete.
         selection: as `storage.trust.selection.judge_selection` gives it.
     """
-    title = f"{view.study.name}: the best, and what cannot be told from it"
+    title = f"{view.study.name}: best trial and statistically equivalent trials"
     noise = selection["noise_per_trial"]
     spread = f" Bars: the standard error of a trial over its folds ({noise:.4f})." if noise else ""
     caption = (
-        f"Complete trials by rank. Blue: cannot be told from the best; grey: worse for sure.{spread} Dashed: what the "
-        f"best is worth once it is corrected for having been chosen. How sure is the best value? {selection['sentence']}."
+        f"Complete trials by rank. Blue: statistically indistinguishable from the best (95 %); grey: significantly "
+        f"lower.{spread} Dashed: the best value corrected for selection. How sure is the best value? {selection['sentence']}."
     )
     equals = {one["point"] for one in selection["indistinguishable"]}
     table = Table(
@@ -36,7 +36,10 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
         ],
     )
     traces = []
-    for name, colour, wanted in (("cannot be told from the best", BLUE, True), ("told apart", GREY, False)):
+    for name, colour, wanted in (
+        ("statistically equivalent", BLUE, True),
+        ("significantly lower", GREY, False),
+    ):
         rows = [row for row in table.rows if row[4] is wanted]
         if not rows:
             continue
@@ -46,7 +49,7 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
                 "scatter", x=[row[0] for row in rows], y=shorten([row[3] for row in rows]), mode="markers", showlegend=True,
                 name=f"{name} ({len(rows)})", marker={"color": colour, "size": 6},
                 customdata=[[row[1], row[2]] for row in rows],
-                hovertemplate="rank %{x}: %{y:.4f}<br>point %{customdata[0]}, trial %{customdata[1]}<extra></extra>",
+                hovertemplate="rank %{x}: %{y:.4f}<br>trial %{customdata[1]}<extra></extra>",
                 **({"error_y": bars} if noise and len(table.rows) <= MOST_BARS else {}),
             )
         )  # fmt: skip

@@ -119,10 +119,10 @@ def draw_confusion(view: StudyView, point: PointRecord, outcomes: Outcomes | Non
     )  # fmt: skip
     shown = tables
     if len(tables) > SHOWN_TARGETS:
-        pot = tables[0][1]
+        pooled = tables[0][1]
         for _, one in tables[1:]:
-            pot = pot + one
-        shown = [(f"{len(tables)} labels in one pot", pot)]
+            pooled = pooled + one
+        shown = [(f"all {len(tables)} labels pooled (micro-average)", pooled)]
     panels = Panels(len(shown), 2, across=0.14, down=0.3)
     traces, texts = [], []
     for place, (_, one) in enumerate(shown):
@@ -139,8 +139,8 @@ def draw_confusion(view: StudyView, point: PointRecord, outcomes: Outcomes | Non
         ]
         traces.append(
             trace(
-                "heatmap", z=[shorten(row, 3) for row in shares], x=["called absent", "called present"],
-                y=["present", "absent"], zmin=0, zmax=1, showscale=False, xgap=3, ygap=3, hoverinfo="skip",
+                "heatmap", z=[shorten(row, 3) for row in shares], x=["predicted negative", "predicted positive"],
+                y=["positive", "negative"], zmin=0, zmax=1, showscale=False, xgap=3, ygap=3, hoverinfo="skip",
                 colorscale=[[0, fade(BLUE, 0.05)], [1, fade(BLUE, 0.5)]], **axes,
             )
         )  # fmt: skip
@@ -162,8 +162,8 @@ def draw_calibration(view: StudyView, point: PointRecord, outcomes: Outcomes | N
     """Predicted probability against the observed share, over all labels and folds."""
     title = f"{view.study.name}, trial {point.trial_number}: calibration"
     caption = (
-        "Out-of-fold predictions of all labels in ten bins of equal width: what was predicted on average, and what "
-        "share was so. On the diagonal a probability means what it says. The size of a dot is the number of labels."
+        "Out-of-fold predictions of all labels in ten bins of equal width: mean predicted probability "
+        "against observed frequency; a well-calibrated model lies on the diagonal. The size of a dot is the number of labels."
     )
     columns = ("predicted", "observed", "labels")
     found = calibrate(outcomes) if outcomes else None
@@ -186,6 +186,6 @@ def draw_calibration(view: StudyView, point: PointRecord, outcomes: Outcomes | N
         title=title,
         height=440,
         xaxis={"title": {"text": "predicted probability"}, "range": [-0.02, 1.02]},
-        yaxis={"title": {"text": "observed share"}, "range": [-0.02, 1.02]},
+        yaxis={"title": {"text": "observed frequency"}, "range": [-0.02, 1.02]},
     )
     return Picture("calibration", title, caption, table, figure)

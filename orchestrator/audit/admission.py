@@ -65,10 +65,10 @@ def refuse_errors(findings: Sequence[Finding], accepted: Sequence[str]) -> None:
     if refused:
         flags = " ".join(f"--accept {name}" for name in dict.fromkeys(finding.name for finding in refused))
         raise DataError(
-            "The audit of the data found what makes results too good: "
+            "The audit found errors in the data that make results too optimistic: "
             + " ".join(f"{finding.name}: {finding.message}" for finding in refused),
             why=" ".join(finding.advice for finding in refused),
-            next_step=f"Mend the data; or say {flags}, which is kept with the study and shown with every result.",
+            next_step=f"Correct the data; or accept it with {flags}, which is recorded with the study and shown with every result.",
         )
 
 

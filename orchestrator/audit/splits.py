@@ -72,7 +72,7 @@ def _find_straddling_sides(evidence: Evidence) -> list[Finding]:
             "patients-split",
             "error",
             f"The split column puts {say_count(len(torn), 'group')} on both sides, test and train or valid.",
-            "Mend the column, or let orch split by group: --holdout 0.15.",
+            "Correct the column, or let orch split by group: --holdout 0.15.",
             {"groups": len(torn)},
         )
     ]

@@ -15,25 +15,23 @@ def dashboard(
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="PORT", help="Port to listen on.", min=1, max=65535)] = 8080,
     allow_edit: Annotated[
-        bool, typer.Option("--allow-edit", help="Let the browser change and delete studies.")
+        bool, typer.Option("--allow-edit", help="Allow changing and deleting studies in the browser.")
     ] = False,
     no_login: Annotated[
         bool,
-        typer.Option("--no-login", help="Ask for no password; only on an address of this machine alone."),
+        typer.Option("--no-login", help="Disable the password; allowed on loopback addresses only."),
     ] = False,
     https: Annotated[
         bool,
-        typer.Option(
-            "--https", help="Browsers come by HTTPS, through a proxy in front: let the cookie insist on it."
-        ),
+        typer.Option("--https", help="Set the cookie's Secure flag (use behind an HTTPS reverse proxy)."),
     ] = False,
     storage: Storage = None,
 ) -> None:
     """Show all studies in the browser.
 
-    With optuna-dashboard and orch's notes and figures in it. Nothing can be changed from the browser without --allow-edit.
-    The password is ORCH_DASHBOARD_PASSWORD; without it, a link that logs in once is printed.
-    Ctrl-C or SIGTERM ends it, in the background, too.
+    Runs optuna-dashboard with orch's notes and figures. The browser cannot change anything unless --allow-edit is given.
+    ORCH_DASHBOARD_PASSWORD sets the password; without it, a link for a single login is printed.
+    Ctrl-C or SIGTERM ends it.
 
     \b
     Example:
@@ -53,7 +51,7 @@ def dashboard(
             lines = [f"optuna-dashboard on {place}  (Ctrl-C ends it)"]
         elif password is None:
             lines = [
-                "The link logs in once, and the next one follows when it was used; ORCH_DASHBOARD_PASSWORD sets a password.",
+                "The link works once; a new one is printed after its use. To use a password instead, set ORCH_DASHBOARD_PASSWORD.",
             ]
         else:
             lines = [f"optuna-dashboard on {place}  (password: ORCH_DASHBOARD_PASSWORD; Ctrl-C ends it)"]

@@ -16,10 +16,10 @@ app = CommandGroup(help="Prepare and check the study database.")
 
 @app.command()
 def init(storage: Storage = None) -> None:
-    """Make the tables in a new database.
+    """Create the tables in a new database.
 
-    Makes the SQLite file too, Optuna's tables and orch's. Safe to run again, and from several machines at once.
-    A SQLite file that was moved from another machine is taken over.
+    Creates the SQLite file, if needed, and the tables of Optuna and orch. Safe to run again, and from several machines at once.
+    A SQLite file that was moved from another machine is registered for this one.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def init(storage: Storage = None) -> None:
 
 @app.command()
 def check(storage: Storage = None, as_json: AsJson = False) -> None:
-    """Reach the database and check its tables.
+    """Check the connection to the database and its tables.
 
     \b
     Example:
@@ -70,7 +70,7 @@ def check(storage: Storage = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def upgrade(storage: Storage = None) -> None:
-    """Bring older tables to this version.
+    """Upgrade older tables to this version.
 
     Stop the workers and make a backup first.
 
@@ -108,16 +108,16 @@ def upgrade(storage: Storage = None) -> None:
         console.say(f"Upgraded {database.url_text} from version {before or 'none'} to {after}.")
 
 
-@app.command("grant-readonly", short_help="Let a PostgreSQL role look, and change nothing.")
+@app.command("grant-readonly", short_help="Grant read-only access to a PostgreSQL role.")
 def grant_readonly(
     role: Annotated[
         str, typer.Argument(metavar="ROLE", help="A role of the PostgreSQL server.", show_default=False)
     ],
     storage: Storage = None,
 ) -> None:
-    """Let a PostgreSQL role look at everything and change nothing.
+    """Grant read-only access to a PostgreSQL role.
 
-    For dashboards and for people: give them a storage URL with this role. Tables that orch makes later are included.
+    For dashboards and for readers: give them a storage URL with this role. Tables that orch creates later are included.
 
     \b
     Example:

@@ -17,12 +17,12 @@ def report(
         list[str], typer.Argument(metavar="NAME", help="One or several studies.", show_default=False)
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="Where the page goes.")
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML file to write.")
     ] = Path("report.html"),
     figures: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Also write the numbers of every figure as CSV there.", show_default=False
+            metavar="DIR", help="Folder for the numbers of every figure as CSV.", show_default=False
         ),
     ] = None,
     formats: Annotated[
@@ -30,16 +30,17 @@ def report(
         typer.Option(
             "--format",
             metavar="png|svg|pdf",
-            help="Also write the figures as pictures there (needs kaleido).",
+            help="Also write the figures as image files (needs kaleido).",
         ),
     ] = None,
     data: DataFolders = None,
     storage: Storage = None,
 ) -> None:
-    """Write a page about studies that can be sent.
+    """Write a report on studies as one HTML file.
 
-    One HTML file with everything in it: spec, data, results, figures, warnings, how to reproduce it, a reporting checklist.
-    It opens without a network. ROC, confusion and calibration need the labels: they are drawn where the dataset folder is.
+    It contains the spec, data, results, figures, warnings, instructions to reproduce them and a reporting checklist, and opens
+    without a network. ROC curves, confusion tables and calibration need the labels, so they appear only if the dataset folder
+    is on this machine.
 
     \b
     Examples:

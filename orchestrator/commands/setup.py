@@ -20,7 +20,7 @@ def init(
 ) -> None:
     """Write orch.toml and study.toml to start from.
 
-    orch.toml holds settings, study.toml a spec, with every key explained. A file that exists is left as it is.
+    orch.toml holds settings, study.toml a spec, with every key explained. An existing file is not changed.
 
     \b
     Example:
@@ -33,7 +33,7 @@ def init(
         raise UsageError(f"The folder {folder} does not exist.", next_step="Make it first.")
     for name in TEMPLATES:
         if (folder / name).exists():
-            console.say(f"{folder / name} exists and is left as it is.")
+            console.say(f"{folder / name} exists and was not changed.")
             continue
         write_text(folder / name, (Path(__file__).parents[1] / name).read_text(encoding="utf-8"))
         console.say(f"Wrote {folder / name}.")
@@ -43,7 +43,7 @@ def init(
 def doctor(data: DataFolders = None, storage: Storage = None, as_json: AsJson = False) -> None:
     """Check that this machine is ready.
 
-    Storage, schema, clocks, data folders, cache, TensorFlow and GPU; exit code 1 when one of them fails.
+    Storage, schema, clocks, data folders, cache, TensorFlow and GPU; exit code 1 if one of them fails.
 
     \b
     Example:
@@ -66,15 +66,15 @@ def doctor(data: DataFolders = None, storage: Storage = None, as_json: AsJson = 
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Where everything goes.")] = Path(
-        "demo"
-    ),
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Folder for all files of the demo.")
+    ] = Path("demo"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete an earlier demo first.")] = False,
 ) -> None:
     """Try orch on synthetic radiographs.
 
     Draws them, imports them, and runs Regime I and Regime II to a best.json: minutes on two cores.
-    Run again, it continues where it was.
+    Run it again to continue after an interruption.
 
     \b
     Example:

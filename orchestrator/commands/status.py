@@ -14,12 +14,12 @@ from storage.wording import say_duration
 
 def status(
     everybody: Annotated[
-        bool, typer.Option("--all", help="Also workers that left, and studies that are finished.")
+        bool, typer.Option("--all", help="Also show workers that ended and finished studies.")
     ] = False,
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the fleet: who works where on what, and what is left of the open studies.
+    """Show running workers, their trials, and what is left of the open studies.
 
     \b
     Example:
@@ -69,7 +69,7 @@ def status(
             if study["left_to_others"]:
                 made_by = f"orch {study['made_by']}" if study["made_by"] else "another version of orch"
                 console.say(
-                    f"{study['study']!r} was made by {made_by} and is left to others: {study['left_to_others']}."
+                    f"{study['study']!r} was created by {made_by} and is left to workers of that version: {study['left_to_others']}."
                 )
     else:
         console.print_line("No study is open.")

@@ -12,7 +12,7 @@ from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage, StudyName
 from storage.wording import say_written
 
-app = CommandGroup(help="Look at single trials.")
+app = CommandGroup(help="Inspect single trials.")
 
 
 @app.command()
@@ -83,7 +83,7 @@ def replay(
 ) -> None:
     """Compute a trial again and compare every epoch of every fold.
 
-    Nothing is written. Bit-identical on the same hardware, versions, threads and features; exit code 1 when a number differs.
+    Nothing is written. Results are bit-identical on the same hardware, versions, threads and features; exit code 1 if a number differs.
 
     \b
     Example:

@@ -16,19 +16,19 @@ def worker(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help="The study; without it, every open study whose data is here, oldest first.",
+            help="The study. Default: every open study whose data is on this machine, oldest first.",
             show_default=False,
         ),
     ] = None,
     data: DataFolders = None,
-    gpus: Annotated[str, typer.Option(metavar="all|0,1|UUID|none", help="Which GPUs to compute on.")] = "all",
+    gpus: Annotated[str, typer.Option(metavar="all|0,1|UUID|none", help="GPUs to compute on.")] = "all",
     per_gpu: Annotated[
-        int, typer.Option(help="Worker processes on each GPU.", min=1, max=64, metavar="N")
+        int, typer.Option(help="Number of worker processes per GPU.", min=1, max=64, metavar="N")
     ] = 1,
     processes: Annotated[
         int | None,
         typer.Option(
-            help="Worker processes on this machine, dealt over its GPUs, or on the CPU.",
+            help="Number of worker processes on this machine, distributed over its GPUs, or on the CPU.",
             min=1,
             max=256,
             metavar="N",
@@ -36,28 +36,31 @@ def worker(
         ),
     ] = None,
     forever: Annotated[
-        bool, typer.Option("--forever", help="Wait for new studies instead of leaving.")
+        bool, typer.Option("--forever", help="Wait for new studies instead of ending.")
     ] = False,
     on_finish: Annotated[
         str | None,
         typer.Option(
             metavar="COMMAND",
-            help='Run this here, in a shell, when a study ends; "$ORCH_STUDY" (in quotes) is its name.',
+            help='Shell command to run on this machine when a study ends; "$ORCH_STUDY" (in quotes) is its name.',
             show_default=False,
         ),
     ] = None,
     grace: Annotated[
         float,
         typer.Option(
-            help="Seconds to finish the epoch in, once told to stop.", min=1, max=3600, metavar="SECONDS"
+            help="Seconds to finish the current epoch after a request to stop.",
+            min=1,
+            max=3600,
+            metavar="SECONDS",
         ),
     ] = 30.0,
     storage: Storage = None,
 ) -> None:
     """Evaluate trials until none is left.
 
-    Start it on as many machines as you have: each pulls trials from the study database. A process that crashes is started again.
-    Ctrl-C or SIGTERM stops it cleanly: the point in work goes back to the study, for any worker to take. Once more: at once.
+    Start it on any number of machines; each takes trials from the study database. A process that crashes is started again.
+    Ctrl-C or SIGTERM stops it cleanly: the running trial is returned to the study for another worker. A second one stops it at once.
 
     \b
     Examples:

@@ -170,7 +170,7 @@ def _check_artifacts() -> Check:
     except OrchError as error:
         return Check("artifacts", FAIL, str(error))
     if folder is None:
-        text = "no shared folder (ORCH_ARTIFACTS): an interrupted trial begins anew, or at its first unfinished fold"
+        text = "no shared folder (ORCH_ARTIFACTS): an interrupted trial starts again from its beginning, or from its first unfinished fold"
         return Check("artifacts", OK, text)
     if not folder.is_dir():
         return Check("artifacts", FAIL, f"{folder} is no folder here; every worker must reach the same one")

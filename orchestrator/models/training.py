@@ -201,8 +201,8 @@ def describe_record(record: TrainingRecord, targets: tuple[str, ...]) -> dict[st
     thresholds = choose_thresholds("youden", record.labels, record.probabilities)
     scored = score(targets, record.labels, record.probabilities, record.groups, thresholds=thresholds)
     note = (
-        "Of models that did not see the images; the thresholds are chosen on these very predictions, so what depends on "
-        "them is a little hopeful."
+        "Metrics of out-of-fold predictions. The thresholds were chosen on the same predictions, so metrics at a "
+        "threshold are slightly optimistic."
     )
     return {"note": note, **scored}
 

@@ -23,7 +23,7 @@ def tell_warnings(name: str, warnings: Sequence[str]) -> list[str]:
     known = len(warnings) - len(told)
     if known:
         told.append(
-            f"{say_count(known, 'warning')} of when the study was made: `{say_command('study', 'show', name, '--warnings')}`"
+            f"{say_count(known, 'warning was', 'warnings were')} recorded at creation; show {'it' if known == 1 else 'them'} with `{say_command('study', 'show', name, '--warnings')}`"
         )
     return told
 
@@ -33,7 +33,7 @@ def tell_left_to_others(studies: Sequence[StudyRecord | UnreadableStudy]) -> lis
     from storage.studies.study_records import UnreadableStudy
 
     return [
-        f"{study.name!r} was made by {study.made_with} and is left to others: {study.problem}."
+        f"{study.name!r} was created by {study.made_with} and is left to workers of that version: {study.problem}."
         for study in studies
         if isinstance(study, UnreadableStudy)
     ]
@@ -46,14 +46,14 @@ def tell_settled(name: str, counts: PointCounts) -> str:
         if counts.complete
         else say_command("study", "show", name)
     )
-    return f"Every point of {name!r} is settled. Next: {next_step}"
+    return f"Study {name!r} is complete. Next: {next_step}"
 
 
 def tell_stopped(name: str, counts: PointCounts) -> str:
     """What to do with a stopped study; without it, a command that ends there has no visible reason."""
     left = counts.open + counts.running
     return (
-        f"The study {name!r} is stopped with {left} of {say_count(counts.planned, 'point')} left, so no worker takes one. "
+        f"The study {name!r} is stopped with {left} of {say_count(counts.planned, 'trial')} left, so workers start none. "
         f"`{say_command('study', 'resume', name)}` opens it again."
     )
 
@@ -62,6 +62,6 @@ def tell_left(name: str, counts: PointCounts) -> str:
     """How to go on with a study whose worker was told to stop; its counts of nothing look like a failure."""
     left = counts.open + counts.running
     return (
-        f"{left} of {say_count(counts.planned, 'point')} of {name!r} {'is' if left == 1 else 'are'} left; "
-        f"running `{say_command('worker', name)}` again goes on."
+        f"{left} of {say_count(counts.planned, 'trial')} of {name!r} {'is' if left == 1 else 'are'} left; "
+        f"`{say_command('worker', name)}` continues."
     )

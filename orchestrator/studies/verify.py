@@ -165,7 +165,7 @@ def _check_unfinished(account: Account, point: PointRecord, trials: list[Any]) -
         if trial.state.name == AttemptState.RUNNING:
             present = point.state == PointState.CLAIMED and trial.user_attrs.get("token") == point.token
             account.attempts["running"] += 1
-            account.require(present, f"{what} is RUNNING and nobody works on it.")
+            account.require(present, f"{what} is RUNNING, but no worker works on it.")
             continue
         outcome = trial.user_attrs.get(OUTCOME)
         account.require(outcome in set(AttemptEnd), f"{what} is {trial.state.name} and does not say why.")

@@ -33,7 +33,7 @@ ModelPath = Annotated[
 TestTimeRepeats = Annotated[
     int,
     typer.Option(
-        "--tta", min=0, max=100, metavar="N", help="Test-time augmentation: so many changed copies."
+        "--tta", min=0, max=100, metavar="N", help="Number of augmented copies per image at test time."
     ),
 ]
 TestTimeBy = Annotated[

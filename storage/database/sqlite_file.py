@@ -114,7 +114,7 @@ class SqliteFile:
                 raise StorageError(
                     f"The study database {self.path} cannot be written: {beside} belongs to another user ({_owner(beside)}).",
                     why="That user opened the database with a program that leaves this file behind.",
-                    next_step=f"When nobody uses the database, let that user run `orch db check`, or remove {beside.name} if it is empty.",
+                    next_step=f"When no program uses the database, let that user run `orch db check`, or remove {beside.name} if it is empty.",
                 )
 
     def _beside(self, ending: str) -> Path:

@@ -106,7 +106,7 @@ TURNED_AWAY = Trouble(
     (),
     (),
     "The database server turns the connection away",
-    "The server answers, but lets nobody in at the moment.",
+    "The server answers, but accepts no login at the moment.",
     "Its message says why; the server's log says more.",
 )
 
@@ -133,7 +133,7 @@ REFUSALS = (
     ),
     (
         ("no pg_hba.conf entry",),
-        "The server lets nobody in from this machine, as this user, or without encryption.",
+        "The server accepts no login from this machine, of this user, or without encryption.",
         "Add a line for it to the server's pg_hba.conf, or ?sslmode=require to the address.",
     ),
 )
@@ -235,7 +235,7 @@ def refusal(what: str, error: BaseException) -> StorageError:
         return StorageError(what)
     return StorageError(
         what,
-        why="The role of the address may not do this: it only looks (`orch db grant-readonly`), or does not own the database.",
+        why="The role of the address may not do this: it may only read (`orch db grant-readonly`), or does not own the database.",
         next_step="Use the role that made the tables; a new database gets its role by `createdb --owner ROLE DATABASE`.",
     )
 

@@ -198,7 +198,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(
         f"{path} cannot be read as a model: {str(error).strip().splitlines()[0].rstrip('.')}.",
         why="The file is damaged, only partly copied, or not a Keras model.",
-        next_step="Copy it again, or make it anew with `orch model train`.",
+        next_step="Copy it again, or train it again with `orch model train`.",
     )
 
 

@@ -149,7 +149,9 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
     metric = study.spec.metric
     if not metric.is_bounded:
         # Noise is pooled over trials: a few that went astray would make the luck of the best one arbitrarily large.
-        return found | {"correction_reason": f"{metric.column} has no bound; only fresh repeats tell"}
+        return found | {
+            "correction_reason": f"{metric.column} has no upper bound, so no correction can be computed"
+        }
     corrected = _bootstrap(database, study, judged)
     among_epochs = study.spec.study.objective != "last"
     simulated = simulate_luck(judged.curves, among_epochs=among_epochs)

@@ -1,62 +1,82 @@
-"""What is said of a study's best value: how much of it is luck, and what else may be as good."""
+"""What is said of a study's best value: how optimistic it is, and which other trials may be as good."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from storage.metrics.objectives import METRICS
 from storage.wording import best_file, say_command, say_count
 
 HOW_CORRECTED = {
-    "repeats": "measured: the mean of its fresh repeats",
-    "bootstrap": "estimated by drawing the patients anew, the bootstrap",
+    "repeats": "the mean of its repeats with new folds and seeds",
+    "bootstrap": "estimated by bootstrap over patients",
     "simulation": "estimated by simulating the study",
 }
 
 
 def describe_selection(document: dict[str, Any]) -> str:
-    """Say it for people who know their study and no statistics; without the last full stop."""
-    tried = document["candidates"]
+    """Say it for people who know their study and no statistics; without the last full stop.
+
+    Args:
+        document: as `storage.trust.selection.judge_selection` gives it.
+    """
     repeats = (
-        f"`{say_command('study', 'create', 'NAME', '--from')} {best_file(document['study'])} --repeats 5`"
+        f"`{say_command('study', 'create', 'NAME', '--from')} {best_file(document['study'])} --repeats 5` "
+        "gives an unbiased estimate"
     )
-    said = [f"It is {document['value']:.4f}"]
-    corrected = document["corrected_value"]
-    is_luck_seen = corrected is None or corrected < document["value"]
+    tried, value, corrected = document["candidates"], document["value"], document["corrected_value"]
+    at_most = document["corrected_at_most"]
+    # Two values that differ are not shown as equal.
+    places = next(
+        (
+            n
+            for n in (3, 4, 5)
+            if len({f"{v:.{n}f}" for v in (value, corrected or at_most) if v is not None}) > 1
+        ),
+        3,
+    )
+    metric = METRICS.get(document.get("metric") or "")
+    said = [f"Best {metric.long_label if metric else 'mean value'} {value:.{places}f}"]
+    is_bias_seen = corrected is None or corrected < value
     if tried > 1:
-        chosen = f"it was chosen because it is the highest of {tried} trials"
-        said = [f"{said[0]}, in part by luck: {chosen}" if is_luck_seen else f"{said[0]}; {chosen}"]
+        said.append(
+            f"Because it is the maximum of {tried} trials it is optimistic"
+            if is_bias_seen
+            else f"It is the maximum of {tried} trials, but no optimism was measured"
+        )
     if corrected is not None:
+        about = "" if document["correction"] == "repeats" else "about "
         said.append(
-            f"{'Without that luck it is about' if is_luck_seen else 'That this was luck cannot be seen: corrected for it'} "
-            f"{corrected:.4f} ({HOW_CORRECTED[document['correction']]})"
+            f"Corrected for selection: {about}{corrected:.{places}f} ({HOW_CORRECTED[document['correction']]})"
         )
-    elif document["corrected_at_most"] is not None:
-        at_most = document["corrected_at_most"]
+    elif at_most is not None:
         # A bound above the value itself says nothing.
-        known = (
-            f"Without that luck it is at most {at_most:.4f}"
-            if at_most < document["value"]
-            else "How much is luck is not known"
-        )
         said.append(
-            f"{known}: the pruner chose by luck, too, and only fresh repeats tell how much ({repeats})"
+            f"Corrected for selection: at most {at_most:.{places}f} (an upper bound, since pruned trials cannot be "
+            f"corrected for; {repeats})"
+            if at_most < value
+            else f"By how much is unknown, since pruned trials cannot be corrected for ({repeats})"
         )
-    elif document["correction_reason"] is not None:
-        said.append(f"How much is luck is not known: {document['correction_reason']} ({repeats})")
-    others = len(document["indistinguishable"]) - 1
-    if document["noise_per_trial"] is None:
-        said.append("There are too few trials or folds to tell how much values vary by chance")
-    elif others:
-        said.append(
-            f"{say_count(others, 'other trial')} cannot be told from it: what they score less may be chance. The cheapest "
-            f"of these and the best itself is point {document['cheapest']['point']}"
-        )
-    else:
-        said.append("No other trial comes so near that the difference may be chance")
+    elif document["correction_reason"] is not None and tried > 1:
+        said.append(f"By how much is unknown: {document['correction_reason']} ({repeats})")
+    said.append(_describe_equals(document))
     if document["not_judged"]:
-        stopped = len(document["not_judged"])
+        pruned = len(document["not_judged"])
         said.append(
-            f"{say_count(stopped, 'trial was', 'trials were')} stopped early, so nobody knows what "
-            f"{'it' if stopped == 1 else 'they'} would have come to"
+            f"{say_count(pruned, 'trial was', 'trials were')} pruned and {'is' if pruned == 1 else 'are'} not part of "
+            "this comparison"
         )
     return ". ".join(said)
+
+
+def _describe_equals(document: dict[str, Any]) -> str:
+    others = len(document["indistinguishable"]) - 1
+    if document["noise_per_trial"] is None:
+        return "There are too few trials or folds to estimate the random variation of a value"
+    if not others:
+        return "All other complete trials are significantly lower (95 %)"
+    are = "trial is" if others == 1 else "trials are"
+    return (
+        f"{others:,} other {are} statistically indistinguishable from it (95 %). "
+        f"The fastest of these {others + 1:,} is trial {document['cheapest']['trial']}"
+    )

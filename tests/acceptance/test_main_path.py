@@ -115,7 +115,7 @@ def test_from_radiographs_to_the_best_of_both_regimes(place: Place) -> None:
     grid += ("--set", 'search.epsilon={type="grid", values=[1e-3, 1e-7]}')
     place.run("study", "create", "two", "--regime", "II", "--from", "one.json", "--data", "data", *grid)
     assert (
-        "Every point of 'two' is settled. Next: orch study export two -o two.json"
+        "Study 'two' is complete. Next: orch study export two -o two.json"
         in place.run("worker", "two").stderr
     )
     second = check_points(place, "two", 4)

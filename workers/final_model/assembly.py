@@ -119,7 +119,7 @@ def load_model(path: Path) -> keras.Model:
         raise DataError(
             f"{path} is not loaded: {found.code}, and orch does not run code from a file.",
             why="Older models of keras.applications, InceptionResNetV2 among them, hold such layers.",
-            next_step="`orch model show` tells what is in it; build the model anew and save only its weights.",
+            next_step="`orch model show` tells what is in it; build the model again and save only its weights.",
         )
     devices.import_quietly()
     import keras

@@ -165,7 +165,7 @@ def _build_imagenet(model: ModelSection, build: Callable[..., keras.Model]) -> k
             f"{_first_sentence(error)}",
             why="There is no way to the network from here, or a download was cut off.",
             next_step=(
-                "Copy the file into ~/.keras/models from a machine that has it; or make the study anew, with a file "
+                "Copy the file into ~/.keras/models from a machine that has it; or create the study again, with a file "
                 "(--set model.weights=FILE.h5) or with random weights (--set model.weights=none)."
             ),
         ) from error

@@ -277,4 +277,4 @@ class Worker:
         try:
             wait_for(lambda _: self._note(WorkerState.GONE), give_up_after=2)
         except DatabaseAwayError:
-            log.debug("The database is away; nobody hears the goodbye.")
+            log.debug("The database is away, so it cannot be told that this worker ends.")

@@ -35,7 +35,9 @@ def saying_so(note: Callable[[], None]) -> Iterator[None]:
             try:
                 note()
             except Exception:
-                log.debug("The database is away; nobody hears what this worker prepares.", exc_info=True)
+                log.debug(
+                    "The database is away, so it cannot be told what this worker prepares.", exc_info=True
+                )
 
     thread = threading.Thread(target=say, name="orch-preparing", daemon=True)
     thread.start()

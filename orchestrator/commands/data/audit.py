@@ -26,7 +26,7 @@ def audit(
         typer.Option(
             "--labels",
             metavar="CSV",
-            help="A labels file without its images, in place of DIR.",
+            help="A labels file, to audit without images (instead of DIR).",
             show_default=False,
         ),
     ] = None,
@@ -36,18 +36,20 @@ def audit(
     group: Annotated[
         str | None,
         typer.Option(
-            metavar="COLUMN[,COLUMN..]", help="With --labels: what names the patient.", show_default=False
+            metavar="COLUMN[,COLUMN..]",
+            help="With --labels: the column that identifies the patient.",
+            show_default=False,
         ),
     ] = None,
     targets: Annotated[
         str | None,
-        typer.Option(metavar="A,B,..", help="The labels that count. Default: every one.", show_default=False),
+        typer.Option(metavar="A,B,..", help="The labels to audit. Default: all.", show_default=False),
     ] = None,
     class_column: Annotated[
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="With --labels: a column of classes in place of 0/1 labels.",
+            help="With --labels: a column of classes instead of 0/1 labels.",
             show_default=False,
         ),
     ] = None,
@@ -58,21 +60,23 @@ def audit(
         ),
     ] = None,
     folds: Annotated[int, typer.Option(metavar="N", help="Number of folds.", min=2)] = 6,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the folds, as of the study.", min=0)] = 1337,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed of the folds; use the seed of the study.", min=0)
+    ] = 1337,
     images: Annotated[bool, typer.Option("--images/--no-images", help="Open the images.")] = True,
     html: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the findings with their pictures as one page.", show_default=False
+            metavar="FILE", help="Write the findings with their images as one HTML page.", show_default=False
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for leaks and confounders before anything is trained.
 
-    Patients on two sides, copies of images (also resized, brightened, inverted, flipped, turned a little, cut or framed), labels
-    that a model could know without looking, and how well it would score so, on the folds of a study. Exit code 1 when there is an
-    error among the findings.
+    Finds patients on both sides of a split, copies of images (also resized, brightened, inverted, flipped, rotated slightly,
+    cropped or framed), and labels that can be predicted without the image, with the score that this gives on the folds of a
+    study. Exit code 1 if a finding is an error.
 
     \b
     Examples:

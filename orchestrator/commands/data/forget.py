@@ -10,6 +10,7 @@ import typer
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import Storage
+from storage.wording import say_count
 
 
 def forget(
@@ -25,8 +26,8 @@ def forget(
 ) -> None:
     """Forget the hold-out of an import that was a mistake.
 
-    Its images are no longer known as sealed, so that another data set of the same images can be trained on. Refused once
-    the hold-out was opened or looked at, or a study was made on the data set. The folder stays; remove it yourself.
+    Its images are no longer recorded as sealed, so another data set of the same images can be used for training. Refused if
+    the hold-out was opened or predicted, or if a study exists on the data set. The folder is kept; remove it yourself.
 
     \b
     Examples:
@@ -48,9 +49,10 @@ def forget(
             f"{what!r} is not a whole fingerprint, which has 64 digits after sha256:.",
             next_step="`orch data show DIR` and `orch data audit DIR --json` print whole ones.",
         )
+    short = f"{fingerprint[7:19]}.."
     with database_if_any(storage) as database:
         forgotten = forget_holdout(fingerprint, folder, cache_folder(), database)
     if forgotten:
-        console.say(f"{forgotten} images of {fingerprint[:19]}.. are not known as sealed any more.")
+        console.say(f"Released {say_count(forgotten, 'image')} from the hold-out of data set {short}.")
     else:
-        console.say(f"No sealed images of {fingerprint[:19]}.. are known here.")
+        console.say(f"No sealed images of data set {short} are known on this machine.")

@@ -18,18 +18,18 @@ from orchestrator.terminal.options import AsJson
 if TYPE_CHECKING:
     pass
 
-app = CommandGroup(help="Bring images and labels in, and look at them.")
+app = CommandGroup(help="Import, audit and inspect images and labels.")
 
 app.command("audit")(audit)
-app.command("import", short_help="Check images and labels, and make a data set of them.")(import_)
+app.command("import", short_help="Check images and labels, and create a data set.")(import_)
 
 
-@app.command(short_help="Show what is in a data set; check its images.")
+@app.command(short_help="Show the contents of a data set; check its images.")
 def show(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Show counts, groups, prevalence, split and fingerprint, and make sure that the images are still there.
+    """Show counts, groups, prevalence, split and fingerprint, and check that all images are readable.
 
     \b
     Example:

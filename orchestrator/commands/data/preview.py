@@ -29,12 +29,14 @@ def preview(
         ),
     ] = None,
     images: Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Images to show.")] = 4,
-    copies: Annotated[int, typer.Option(min=1, max=20, metavar="N", help="Changed copies of each.")] = 6,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Which images and which changes.")] = 0,
+    copies: Annotated[int, typer.Option(min=1, max=20, metavar="N", help="Augmented copies of each.")] = 6,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Seed for the choice of images and augmentations.")
+    ] = 0,
 ) -> None:
-    """Draw some of your images as training would see them.
+    """Show some of your images as training sees them.
 
-    Each row is one development image: as it is, resized to `model.image_size`, then changed as the spec says.
+    Each row is one development image: the original resized to `model.image_size`, then augmented copies as the spec describes.
 
     \b
     Example:

@@ -27,10 +27,11 @@ def evaluate(
     path: ModelPath,
     data: Annotated[Path, typer.Option(metavar="DIR", help="A dataset folder.", show_default=False)],
     open_holdout: Annotated[
-        bool, typer.Option("--open-holdout", help="Judge on the sealed images; the opening is recorded.")
+        bool, typer.Option("--open-holdout", help="Evaluate on the sealed hold-out; the opening is recorded.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Although it was opened before; that is recorded, too.")
+        bool,
+        typer.Option("--again", help="Evaluate again on a hold-out that was opened before (also recorded)."),
     ] = False,
     tta: TestTimeRepeats = 0,
     tta_by: TestTimeBy = "",
@@ -38,11 +39,15 @@ def evaluate(
         str,
         typer.Option(
             metavar="RULE",
-            help="0.5 or another number; youden or sensitivity=0.9: chosen on out-of-fold predictions.",
+            help="A number such as 0.5; or youden or sensitivity=0.9, chosen on out-of-fold predictions.",
         ),
     ] = "0.5",
     recalibrate: Annotated[
-        bool, typer.Option("--recalibrate", help="Also recalibrated on out-of-fold predictions (Platt).")
+        bool,
+        typer.Option(
+            "--recalibrate",
+            help="Also report metrics after recalibration on out-of-fold predictions (Platt).",
+        ),
     ] = False,
     subgroup: Columns = None,
     visit: Annotated[
@@ -52,7 +57,10 @@ def evaluate(
         ),
     ] = "",
     resamples: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Resamples of the patients for intervals.")
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Number of bootstrap resamples of the patients for the intervals."
+        ),
     ] = 1000,
     out: Annotated[
         Path | None,
@@ -60,17 +68,17 @@ def evaluate(
             "-o",
             "--out",
             metavar="FILE.json",
-            help="Write everything. Default with --open-holdout: MODEL.evaluation.json beside the model.",
+            help="File with all results. Default with --open-holdout: MODEL.evaluation.json beside the model.",
             show_default=False,
         ),
     ] = None,
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a model on its sealed hold-out (once, on record), or on a data set from elsewhere, whole.
+    """Evaluate a model on its sealed hold-out (once, recorded), or on another data set.
 
-    What an opened hold-out says is always kept: in -o, else beside the model as MODEL.evaluation.json (or
-    MODEL.evaluation.2.json and so on: none is overwritten).
+    The results on a hold-out are always saved: to -o, or beside the model as MODEL.evaluation.json (then
+    MODEL.evaluation.2.json and so on; no file is overwritten).
 
     \b
     Example:
@@ -108,7 +116,7 @@ def evaluate(
         elif open_holdout:
             out = write_beside(path, text)
         if out is not None:
-            console.say(f"The evaluation is kept in {out}.")
+            console.say(f"Wrote the evaluation to {out}.")
     finally:
         # Also where the disk is full: numbers of a hold-out are not to be lost.
         if as_json:

@@ -35,7 +35,7 @@ def find_lr(
     images: Annotated[int, typer.Option(min=2, metavar="N", help="Size of the sample.")] = 200,
     as_json: AsJson = False,
 ) -> None:
-    """Find a learning rate: it rises tenfold every five epochs from 1e-10, and the loss is drawn over it.
+    """Find a learning rate: it rises tenfold every five epochs from 1e-10, and the loss is plotted against it.
 
     Trains on a sample of the development images, with class weights if the spec has them; nothing else is kept.
 
@@ -79,7 +79,7 @@ def find_lr(
             }
         )
     elif curve.suggestion is None:
-        console.print_line("No rate made the loss fall; look at the curve.")
+        console.print_line("The loss fell at no rate; see the curve.")
     else:
         console.print_line(
             f"Suggestion: {curve.suggestion:.3g} (a tenth of the rate with the lowest loss). "

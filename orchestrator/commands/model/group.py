@@ -16,7 +16,7 @@ from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson, DataFolders, ModelPath, Storage
 from storage.wording import say_command, say_written
 
-app = CommandGroup(help="Final models: train, judge, use and explain them.")
+app = CommandGroup(help="Final models: train, evaluate, use and explain them.")
 
 
 @app.command(short_help="Train the winner of a study on all its images.")
@@ -46,17 +46,15 @@ def train(
     ] = False,
     intended_use: Annotated[
         str,
-        typer.Option(
-            metavar="TEXT", help="What the model is for; written in its card before orch's own words."
-        ),
+        typer.Option(metavar="TEXT", help="Intended use of the model; written at the top of its model card."),
     ] = "",
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the winner of a study on all development images; write the model and its card.
 
-    The study's out-of-fold predictions, taken from the database where it is in reach, travel with the model: thresholds
-    and recalibration are chosen on them. The hold-out is not touched.
+    The study's out-of-fold predictions are saved with the model if the database can be reached; thresholds and
+    recalibration are chosen on them. The hold-out is not used.
 
     \b
     Example:
@@ -83,7 +81,7 @@ def train(
 
 @app.command(short_help="Show what is in a model file.")
 def show(path: ModelPath, as_json: AsJson = False) -> None:
-    """Show what is in a model file, .keras or .h5: layers, parameters, card. Nothing in it is run.
+    """Show what is in a model file, .keras or .h5: layers, parameters, model card. No code in it is run.
 
     \b
     Example:
@@ -124,8 +122,8 @@ def show(path: ModelPath, as_json: AsJson = False) -> None:
     console.print_table(["layer", "kind"], [[layer.name, layer.kind] for layer in outer])
 
 
-app.command("evaluate", short_help="Judge a model on its sealed hold-out, once.")(model_evaluate.evaluate)
-app.command("predict", short_help="Predict images into a table.")(model_predict.predict)
+app.command("evaluate", short_help="Evaluate a model on its sealed hold-out, once.")(model_evaluate.evaluate)
+app.command("predict", short_help="Predict images and write a table.")(model_predict.predict)
 app.command("explain")(model_predict.explain)
 app.command("find-lr", short_help="Find a learning rate.")(model_find_lr.find_lr)
 
@@ -149,7 +147,7 @@ def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
     out_of_fold = card.get("out_of_fold") or {}
     pooled = out_of_fold.get("macro", {}).get("metrics", {}).get("auc", {})
     return [
-        ("study", f"{card.get('study')}, point {card.get('point')}"),
+        ("study", f"{card.get('study')}, configuration {card.get('point')}"),
         ("kind", f"{card.get('kind')}, {card.get('epochs')} epochs"),
         ("searched", console.show_params(card.get("params"))),
         ("fixed", console.show_params(card.get("fixed"))),

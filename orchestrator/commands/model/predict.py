@@ -23,14 +23,14 @@ Pixels = Annotated[
     str,
     typer.Option(
         metavar="RANGE",
-        help="Of a model not made by orch: what it takes, 0..255, 0..1 or -1..1.",
+        help="For a model not made by orch: its pixel range, 0..255, 0..1 or -1..1.",
         show_default=False,
     ),
 ]
 Targets = Annotated[
     str,
     typer.Option(
-        metavar="A,B,..", help="Of a model not made by orch: the names of its outputs.", show_default=False
+        metavar="A,B,..", help="For a model not made by orch: the names of its outputs.", show_default=False
     ),
 ]
 RANGES = {"0..255": (1.0, 0.0), "0..1": (1 / 255, 0.0), "-1..1": (1 / 127.5, -1.0)}
@@ -48,7 +48,9 @@ def predict(
     labels: Annotated[
         Path | None,
         typer.Option(
-            metavar="CSV", help="A labels file, to put known labels beside predictions.", show_default=False
+            metavar="CSV",
+            help="A labels file; its labels are written beside the predictions.",
+            show_default=False,
         ),
     ] = None,
     filename_column: Annotated[
@@ -59,9 +61,9 @@ def predict(
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict images into a table: file, label if known, raw, and mean, max and min over changed copies.
+    """Predict images and write a table: file, label if known, raw probability, and mean, max and min over augmented copies.
 
-    Predicting images that are sealed in a hold-out opens it: this is said before, asked on a terminal, and recorded.
+    Predicting images of a sealed hold-out opens it: the command warns first, asks on a terminal, and records the opening.
 
     \b
     Example:
@@ -103,10 +105,12 @@ def explain(
     target: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Which label; default: each image's likeliest.", show_default=False
+            metavar="NAME",
+            help="Label to explain. Default: the most probable label of each image.",
+            show_default=False,
         ),
     ] = "",
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many images.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Largest number of images.")] = 100,
     alpha: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="Strength of the colours.")
     ] = 0.3,
@@ -115,9 +119,9 @@ def explain(
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lay Grad-CAM heat maps over images: where the model looks. Files are named by score, label and image.
+    """Draw Grad-CAM heat maps over images. Files are named by score, label and image.
 
-    Explaining images that are sealed in a hold-out opens it: this is said before, asked on a terminal, and recorded.
+    Explaining images of a sealed hold-out opens it: the command warns first, asks on a terminal, and records the opening.
 
     \b
     Example:

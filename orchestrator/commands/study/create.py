@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 OBJECTIVES = {
-    "max_of_mean": "the best epoch's mean of {metric} over the folds (max_of_mean)",
-    "mean_of_max": "the mean over the folds of each one's best {metric} (mean_of_max)",
-    "last": "the mean of {metric} over the folds after the last epoch (last)",
+    "max_of_mean": "mean validation {metric} over folds, at the epoch where that mean is highest",
+    "mean_of_max": "mean over folds of the highest {metric} of each fold",
+    "last": "mean {metric} over folds after the last epoch",
 }
 """What a trial is worth, in words: `study.objective`."""
 
@@ -55,12 +55,14 @@ def create(
     trials: Annotated[
         int | None,
         typer.Option(
-            help="Number of points, where the search is no grid.", min=1, metavar="N", show_default="100"
+            help="Number of trials, unless the search is a grid.", min=1, metavar="N", show_default="100"
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Seed of points, folds and training.", min=0, metavar="N", show_default="1337"),
+        typer.Option(
+            help="Seed of the trials, the folds and the training.", min=0, metavar="N", show_default="1337"
+        ),
     ] = None,
     pruner: Annotated[
         Pruner | None,
@@ -80,7 +82,7 @@ def create(
     repeats: Annotated[
         int | None,
         typer.Option(
-            help="With --from: evaluate the finalists again so many times, with new folds and seeds, unpruned.",
+            help="With --from: re-evaluate the best configurations R times with new folds and seeds, without pruning.",
             min=2,
             metavar="R",
             show_default=False,
@@ -89,7 +91,7 @@ def create(
     finalists: Annotated[
         int,
         typer.Option(
-            help="With --repeats: how many are evaluated again, the winner and the next best.",
+            help="With --repeats: number of configurations to re-evaluate, the winner and the next best.",
             min=1,
             metavar="N",
         ),
@@ -115,20 +117,20 @@ def create(
         typer.Option(
             "--accept",
             metavar="FINDING",
-            help="Make the study in spite of this error of `orch data audit`; kept with the study.",
+            help="Create the study despite this audit error (recorded with the study).",
             show_default=False,
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what the study will cost, and create nothing.")
+        bool, typer.Option("--dry-run", help="Estimate the cost of the study without creating it.")
     ] = False,
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a study with all its points.
+    """Create a study with all its trials.
 
-    A point is one set of hyperparameters to try; a trial is an attempt at it, by some worker, on all folds. Says what the study will
-    cost, then writes the spec and the points into the database. Running the same command again changes nothing.
+    A trial evaluates one set of hyperparameters on all folds. The command prints the estimated cost, then writes the spec
+    and the planned trials to the database. Running the same command again changes nothing.
 
     \b
     Examples:
@@ -224,7 +226,7 @@ def _repeat(
     if best is None or not alone:
         raise UsageError(
             "--repeats goes with --from best.json, and without --regime, --spec, --trials and --pruner.",
-            why="It evaluates the finalists of that study again, as they were.",
+            why="It re-evaluates the best configurations of that study unchanged.",
         )
     spec = repeat_finalists(name, best, repeats=repeats, finalists=finalists)
     values = parse_settings(settings or []) | ({} if seed is None else {"study.seed": seed})
@@ -300,17 +302,17 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
                 ", ".join(f"{name} {_show_search(how)}" for name, how in sorted(report["search"].items())),
             ),
             ("fixed", console.show_params(report["fixed"])),
-            ("points", report["points"]),
+            ("trials", report["points"]),
             ("folds", f"{report['folds']} of {low if low == high else f'{low} to {high}'} training images"),
             ("schedule", report["schedule"]),
             ("epochs", report["epochs"]),
             ("objective", OBJECTIVES[report["objective"]].format(metric=report["metric"])),
             ("pruner", report["pruner"]),
-            ("fold-epochs", f"{report['fold_epochs']} (points x folds x epochs) when nothing is pruned"),
+            ("fold-epochs", f"{report['fold_epochs']} (trials x folds x epochs) if no trial is pruned"),
             (
                 "time",
-                f"about {say_duration(estimate['total_seconds'])} for one worker when nothing is pruned, "
-                f"of it {say_duration(estimate['extraction_seconds'])} for the features "
+                f"about {say_duration(estimate['total_seconds'])} for one worker if no trial is pruned; "
+                f"{say_duration(estimate['extraction_seconds'])} of that for the features "
                 f"(basis: {estimate['basis']})",
             ),
         ]

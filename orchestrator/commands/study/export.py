@@ -21,7 +21,7 @@ def export(
         typer.Option("-o", "--output", metavar="FILE", help="Where best.json goes.", show_default="stdout"),
     ] = None,
     trials_csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write every point as CSV.", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help="Also write every trial as CSV.", show_default=False)
     ] = None,
     folds_csv: Annotated[
         Path | None,
@@ -39,7 +39,7 @@ def export(
 ) -> None:
     """Write the winner as best.json.
 
-    Regime II and the final training start from it. Works on an unfinished study too, and says so.
+    Regime II and the final training start from it. An unfinished study can be exported, too, with a note.
 
     \b
     Example:
@@ -80,7 +80,7 @@ def export(
         console.say(f"Wrote {path}.")
     if replaced is not None:
         console.warn(
-            f"{output} held the winner of the study {replaced!r} until now, and the two share that file name. "
+            f"{output} held the winner of the study {replaced!r} and was replaced. "
             f"`{say_command('study', 'export', replaced, '-o')} {best_file(replaced)}` writes that one again."
         )
     if output is None:

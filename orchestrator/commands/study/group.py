@@ -19,12 +19,12 @@ from orchestrator.terminal.options import AsJson, Storage, StudyName
 from storage.studies.states import PointOutcome, PointState
 from storage.wording import say_command, say_count, say_instant
 
-app = CommandGroup(help="Create studies, follow them, and take their results away.")
+app = CommandGroup(help="Create studies, follow their progress, and export their results.")
 
 app.command("create")(create)
 app.command("watch")(watch)
 app.command("export")(export)
-app.command("verify", short_help="Account for every point, attempt and fold.")(verify)
+app.command("verify", short_help="Check that every trial, attempt and fold is accounted for.")(verify)
 
 UNKNOWN_LEASE_SECONDS = 60.0
 """The default lease: what is assumed of a study whose spec this orch cannot read."""
@@ -34,7 +34,7 @@ SHOWN_POINTS = 10
 
 @app.command("list")
 def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
-    """List the studies and how far they are.
+    """List the studies and their progress.
 
     \b
     Example:
@@ -74,12 +74,12 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
 def show(
     name: StudyName,
     warnings: Annotated[
-        bool, typer.Option("--warnings", help="In full, the warnings given when the study was made.")
+        bool, typer.Option("--warnings", help="Show the full text of the warnings recorded at creation.")
     ] = False,
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one study: counts, best points, failures.
+    """Show one study: counts, best trials, failures.
 
     \b
     Example:
@@ -98,9 +98,7 @@ def show(
 
 @app.command()
 def stop(name: StudyName, storage: Storage = None) -> None:
-    """Let workers claim no further point.
-
-    What they hold already is finished.
+    """Stop handing out new trials; running ones finish.
 
     \b
     Example:
@@ -112,7 +110,7 @@ def stop(name: StudyName, storage: Storage = None) -> None:
     with open_storage(storage) as database:
         stop_study(database, load_row(database, name))
     console.say(
-        f"Stopped. Points in work are finished; `{say_command('study', 'resume', name)}` opens the study again."
+        f"Stopped. Running trials finish; `{say_command('study', 'resume', name)}` opens the study again."
     )
 
 
@@ -135,12 +133,12 @@ def resume(name: StudyName, storage: Storage = None) -> None:
 @app.command()
 def delete(
     name: StudyName,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     storage: Storage = None,
 ) -> None:
     """Delete a study with all its results.
 
-    Workers that are at work on it are stopped first. Its points, fold results, predictions and trials go with it.
+    Running workers are stopped first. Its trials, fold results and predictions are deleted, too.
 
     \b
     Example:
@@ -163,11 +161,12 @@ def delete(
         counts = count_points(database, study.uuid)
         done = counts.complete + counts.pruned
         if not yes:
-            _ask(f"Delete the study {name!r} with {done} finished of {counts.planned} points for good?", name)
-        if counts.running:
-            console.say(
-                f"Taking {say_count(counts.running, 'point')} from {'its worker' if counts.running == 1 else 'their workers'} first."
+            _ask(
+                f"Delete the study {name!r} with {done} of {counts.planned} trials finished? This cannot be undone.",
+                name,
             )
+        if counts.running:
+            console.say(f"Stopping {say_count(counts.running, 'running trial')} first.")
         lease = study.spec.study.lease_seconds if isinstance(study, StudyRecord) else UNKNOWN_LEASE_SECONDS
         stop_and_delete(database, study, patience=lease / 2)
     console.say(f"Deleted the study {name!r}.")
@@ -178,7 +177,7 @@ def _ask(question: str, name: str) -> None:
 
     if not sys.stdin.isatty():
         raise UsageError(
-            "There is nobody to ask whether the study is really to be deleted.",
+            "Deleting a study needs a confirmation, and the input is no terminal.",
             next_step=f"`{say_command('study', 'delete', name, '--yes')}` deletes without asking.",
         )
     if not typer.confirm(question, err=True):
@@ -222,8 +221,8 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
                 f"{facts.get('images')} images of {facts.get('groups')} groups, {document['fingerprint'][:19]}",
             ),
             ("data folder", document["data_folder"]),
-            ("points", ", ".join(f"{count} {state}" for state, count in counts.items())),
-            (f"best {document['metric']}", f"{best['value']:.4f} at point {best['point']}" if best else None),
+            ("trials", ", ".join(f"{count} {state}" for state, count in counts.items())),
+            (f"best {document['metric']}", f"{best['value']:.4f} in trial {best['trial']}" if best else None),
         ]
     )
     if document["selection"]:

@@ -11,9 +11,9 @@ from storage.wording import say_times
 
 
 def verify(name: StudyName, storage: Storage = None, as_json: AsJson = False) -> None:
-    """Account for every point, attempt, fold and hold-out opening of a study.
+    """Check that every trial, attempt, fold and hold-out opening of a study is accounted for.
 
-    Changes nothing. Exit code 0: everything adds up; 1: something does not, and is named. A study may be verified while it runs.
+    Changes nothing. Exit code 0: all records are consistent; 1: an inconsistency was found and is printed. A study may be verified while it runs.
 
     \b
     Example:
@@ -32,8 +32,8 @@ def verify(name: StudyName, storage: Storage = None, as_json: AsJson = False) ->
         console.print_facts(
             [
                 ("study", document["study"]),
-                ("points", _count(document["points"])),
-                ("trials", _count(document["trials"]) or "none"),
+                ("trials", _count(document["points"])),
+                ("Optuna trials", _count(document["trials"]) or "none"),
                 ("attempts", _count(document["attempts"])),
                 ("fold-epochs", _count(document["folds"])),
                 (
@@ -42,7 +42,7 @@ def verify(name: StudyName, storage: Storage = None, as_json: AsJson = False) ->
                     if document["holdout_openings"]
                     else "never opened",
                 ),
-                ("verdict", "everything adds up" if document["ok"] else "something does not add up"),
+                ("verdict", "all records are consistent" if document["ok"] else "records are inconsistent"),
             ]
         )
     for problem in document["problems"]:

@@ -16,14 +16,14 @@ from storage.wording import say_command, say_count
 def watch(
     name: StudyName,
     interval: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Seconds between two looks.", min=0.2)
+        float, typer.Option(metavar="SECONDS", help="Seconds between two updates.", min=0.2)
     ] = 5.0,
     storage: Storage = None,
 ) -> None:
     """Follow a study until it is finished.
 
-    One live table on a terminal, a line for every change elsewhere; ends when every point is done or failed,
-    and when the study is stopped and nothing of it runs.
+    Shows a live table on a terminal, otherwise a line per change. Ends when every trial has finished or failed, or when the
+    study is stopped and no trial runs.
 
     \b
     Example:
@@ -42,5 +42,5 @@ def watch(
     console.say(tell_settled(name, counts) if counts.is_settled else tell_stopped(name, counts))
     if counts.failed:
         console.warn(
-            f"{say_count(counts.failed, 'point')} failed; `{say_command('study', 'show', name)}` says why."
+            f"{say_count(counts.failed, 'trial')} failed; `{say_command('study', 'show', name)}` shows the errors."
         )

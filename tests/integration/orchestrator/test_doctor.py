@@ -131,7 +131,7 @@ def test_a_cache_with_room_without_room_and_no_folder(
 
 
 def test_the_shared_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "begins anew" in doctor._check_artifacts().text
+    assert "starts again from its beginning" in doctor._check_artifacts().text
     monkeypatch.setenv("ORCH_ARTIFACTS", str(tmp_path))
     assert doctor._check_artifacts() == Check("artifacts", OK, f"{tmp_path}, for checkpoints")
     monkeypatch.setenv("ORCH_ARTIFACTS", str(tmp_path / "nowhere"))

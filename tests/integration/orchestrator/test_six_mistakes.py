@@ -136,7 +136,7 @@ def test_mistake_5_a_winner_that_luck_chose(database: Database) -> None:
     assert best["value"] - truth > 0.008
     assert abs(selection["corrected_value"] - truth) < 0.5 * (best["value"] - truth)
     assert len(selection["indistinguishable"]) > 25
-    assert "cannot be told from it" in selection["sentence"]
+    assert "statistically indistinguishable from it" in selection["sentence"]
 
 
 def test_mistake_6_bookkeeping_that_loses_the_best_trial(tmp_path: Path, database: Database) -> None:

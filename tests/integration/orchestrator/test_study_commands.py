@@ -65,7 +65,7 @@ def test_a_winner_that_overwrites_that_of_another_study_says_so(
         assert (code, "held the winner" in said) == (0, False), said
     code, said = run("study", "export", "second", "-o", "best.json")
     assert code == 0
-    assert "best.json held the winner of the study 'first' until now" in said
+    assert "best.json held the winner of the study 'first' and was replaced" in said
     assert "`orch study export first -o first.json` writes that one again" in said
     (tmp_path / "other.json").write_text("[]")
     code, said = run("study", "export", "second", "-o", "other.json")
@@ -84,7 +84,7 @@ def test_known_warnings_are_one_line_and_an_accepted_error_is_repeated(run: Run,
         )
     short = (
         f"warning: {accepted}\n"
-        "warning: 2 warnings of when the study was made: `orch study show first --warnings`\n"
+        "warning: 2 warnings were recorded at creation; show them with `orch study show first --warnings`\n"
     )
     assert run("study", "show", "first") == (0, short)
     code, said = run("study", "export", "first", "-o", "first.json")
@@ -98,7 +98,7 @@ def test_what_is_watched_to_its_end_names_a_file_of_its_own(run: Run, sqlite_url
     code, said = run("study", "watch", "second")
     assert (code, said) == (
         0,
-        "Every point of 'second' is settled. Next: orch study export second -o second.json\n",
+        "Study 'second' is complete. Next: orch study export second -o second.json\n",
     )
 
 
@@ -119,7 +119,7 @@ def test_a_stopped_study_says_how_it_is_opened_again(run: Run, dataset: Path) ->
     assert run(*make)[0] == 0
     assert run("study", "stop", "held")[0] == 0
     advice = (
-        "The study 'held' is stopped with 1 of 1 point left, so no worker takes one. "
+        "The study 'held' is stopped with 1 of 1 trial left, so workers start none. "
         "`orch study resume held` opens it again.\n"
     )
     assert run("study", "watch", "held") == (0, advice)
@@ -142,9 +142,7 @@ def test_a_worker_that_was_told_to_stop_says_how_to_go_on(sqlite_url: str) -> No
     with closing(open_database(sqlite_url)) as database:
         study = make_study(database, "held back", points=2)
         told = _tell_what_comes_next(database, "held back", drained=True)
-        assert (
-            told == "2 of 2 points of 'held back' are left; running `orch worker 'held back'` again goes on."
-        )
+        assert told == "2 of 2 trials of 'held back' are left; `orch worker 'held back'` continues."
         assert _tell_what_comes_next(database, "held back", drained=False) == ""
         stop_study(database, study)
         assert "`orch study resume 'held back'`" in _tell_what_comes_next(database, "held back", drained=True)

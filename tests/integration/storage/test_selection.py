@@ -47,7 +47,7 @@ def work(database: Database, study: StudyRecord) -> None:
     )
 
 
-def test_luck_that_cannot_be_seen_is_not_spoken_of_as_if_it_were() -> None:
+def test_optimism_that_was_not_measured_is_not_claimed() -> None:
     document = {
         **{
             "study": "x",
@@ -60,14 +60,19 @@ def test_luck_that_cannot_be_seen_is_not_spoken_of_as_if_it_were() -> None:
         **{"indistinguishable": [{"point": 1}], "not_judged": []},
     }
     said = describe_selection(document)
-    assert "in part by luck" not in said
-    assert "That this was luck cannot be seen: corrected for it 0.9759" in said
-    assert "Without that luck it is about 0.9700" in describe_selection({**document, "corrected_value": 0.97})
+    assert "is optimistic" not in said
+    assert "Best mean value 0.9758. It is the maximum of 100 trials, but no optimism was measured" in said
+    assert "Corrected for selection: about 0.9759" in said
+    lower = describe_selection({**document, "corrected_value": 0.97})
+    assert (
+        "Because it is the maximum of 100 trials it is optimistic. Corrected for selection: about 0.970 "
+        in lower
+    )
 
 
 @pytest.mark.parametrize(
     ("at_most", "told"),
-    [(0.78, "Without that luck it is at most 0.7800: the"), (0.7967, "How much is luck is not known: the")],
+    [(0.78, "Corrected for selection: at most 0.780 (an"), (0.7967, "By how much is unknown, since")],
 )
 def test_a_bound_above_the_value_itself_is_not_told(at_most: float, told: str) -> None:
     document = {
@@ -76,7 +81,8 @@ def test_a_bound_above_the_value_itself_is_not_told(at_most: float, told: str) -
         **{"indistinguishable": [{"point": 1}], "not_judged": [2]},
     }
     said = describe_selection(document)
-    assert f"{told} pruner chose by luck, too" in said
+    assert told in said
+    assert "pruned trials cannot be corrected for" in said
     assert "0.7967" not in said
 
 
@@ -94,10 +100,10 @@ def test_the_document_accounts_for_every_trial(database: Database) -> None:
     assert selection["expected_luck"] > selection["noise_per_trial"] > 0
     others = len(selection["indistinguishable"]) - 1
     assert selection["sentence"] == (
-        f"It is {selection['value']:.4f}, in part by luck: it was chosen because it is the highest of 10 trials. "
-        f"Without that luck it is about {selection['corrected_value']:.4f} (estimated by simulating the study). "
-        f"{others} other trials cannot be told from it: what they score less may be chance. "
-        f"The cheapest of these and the best itself is point {selection['cheapest']['point']}"
+        f"Best mean validation AUC {selection['value']:.3f}. Because it is the maximum of 10 trials it is optimistic. "
+        f"Corrected for selection: about {selection['corrected_value']:.3f} (estimated by simulating the study). "
+        f"{others} other trials are statistically indistinguishable from it (95 %). "
+        f"The fastest of these {others + 1} is trial {selection['cheapest']['trial']}"
     )
 
 
@@ -109,9 +115,9 @@ def test_pruned_trials_are_not_judged_and_leave_only_a_bound(database: Database)
     assert selection["not_judged"]
     assert selection["corrected_value"] is None
     assert selection["corrected_at_most"] is not None
-    assert "only fresh repeats tell" in selection["sentence"]
+    assert "gives an unbiased estimate" in selection["sentence"]
     assert "--from small.json --repeats 5" in selection["sentence"]
-    assert "so nobody knows what they would have come to" in selection["sentence"]
+    assert "pruned and are not part of this comparison" in selection["sentence"]
 
 
 def test_one_complete_trial_tells_no_noise(database: Database) -> None:
@@ -121,7 +127,8 @@ def test_one_complete_trial_tells_no_noise(database: Database) -> None:
     assert selection is not None
     assert selection["noise_per_trial"] is None
     assert describe_selection(selection) == (
-        f"It is {selection['value']:.4f}. There are too few trials or folds to tell how much values vary by chance"
+        f"Best mean validation AUC {selection['value']:.3f}. "
+        "There are too few trials or folds to estimate the random variation of a value"
     )
     assert judge_selection(database, make_study(database, "untouched")) is None
 

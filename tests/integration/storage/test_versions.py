@@ -123,7 +123,10 @@ def test_it_is_listed_with_what_made_it_and_can_be_deleted(sqlite_url: str, run_
     for words in (("study", "list"), ("status",)):
         shown = run_orch(*words, "--storage", sqlite_url)
         assert shown.returncode == 0, shown.stderr
-        assert "'newer' was made by orch 9.9.0 and is left to others: training.new_option" in shown.stderr
+        assert (
+            "'newer' was created by orch 9.9.0 and is left to workers of that version: training.new_option"
+            in shown.stderr
+        )
         assert "open, left to others" in shown.stdout
     listed = json.loads(run_orch("study", "list", "--json", "--storage", sqlite_url).stdout)
     assert [(study["study"], study["made_by"], study["points"]["open"]) for study in listed] == [

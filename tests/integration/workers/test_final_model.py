@@ -266,7 +266,7 @@ def test_the_holdout_is_opened_once_on_record_with_intervals(place: Place, model
     for number, path in enumerate(kept, start=2):
         assert place.orch(*judge, "--open-holdout", "--again", "--json", "--resamples", "0") == 0
         said = capsys.readouterr()
-        assert f"The evaluation is kept in {path}." in said.err
+        assert f"Wrote the evaluation to {path}." in said.err
         assert json.loads(path.read_text()) == json.loads(said.out)
         assert len(json.loads(said.out)["openings"]) == number
     # The first is still the first: nothing was written over.

@@ -307,7 +307,7 @@ def test_nothing_calls_another_metric_auc(database: Database, metric: str) -> No
     bounded = metric == "neg_val_brier"
     assert selection["correction"] == ("simulation" if bounded else None)
     assert (selection["correction_reason"] is None) == (selection["corrected_value"] is not None) == bounded
-    assert ("has no bound; only fresh repeats tell" in selection["sentence"]) != bounded
+    assert ("has no upper bound, so no correction can be computed" in selection["sentence"]) != bounded
     document = trial_document(database, study, best.trial_number or 0)
     assert (document["metric"], study_document(database, study)["metric"]) == (metric, metric)
     (first, *_) = epoch_means(document["epochs"], view.metric)

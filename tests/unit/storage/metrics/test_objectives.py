@@ -107,7 +107,7 @@ def test_without_a_value_in_any_fold_there_is_no_trial() -> None:
     precision = METRICS["val_precision"]
     for objective in ("max_of_mean", "mean_of_max", "last"):
         value = judge(curves, objective)[0]
-        with pytest.raises(TrainingError, match=r"val_precision.*called positive"):
+        with pytest.raises(TrainingError, match=r"val_precision.*predicted positive"):
             require_value(value, precision, objective)
     curves[1, 1] = 0.7
     assert judge(curves, "max_of_mean")[:2] == (0.7, 2)
