@@ -251,7 +251,7 @@ def test_epochs_without_a_value_are_passed_over(database: Database, schedule: st
 
 @pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
 @pytest.mark.parametrize(
-    ("metric", "why"), [("val_precision", "called positive"), ("val_balanced_accuracy", "both classes")]
+    ("metric", "why"), [("val_precision", "predicted positive"), ("val_balanced_accuracy", "both classes")]
 )
 def test_a_trial_without_any_value_fails_and_says_why(
     database: Database, schedule: str, metric: str, why: str
