@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from storage.errors import FeaturesError
@@ -28,7 +29,7 @@ MOST_REMADE = 64
 Make = Callable[[int], NDArray[Any]]
 
 
-class CheckedRows:
+class CheckedRows(NDArrayOperatorsMixin):
     """Stands in for a memory map where rows are read: `rows[indices]`, or all of them as an array.
 
     Args:
@@ -60,11 +61,15 @@ class CheckedRows:
         return len(self._values)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        """Rows by number, by slice or by an array of numbers; other dimensions come whole.
+        """Rows by number, by slice or by an array of numbers; with a tuple, whole rows first and then a part of them.
 
         Raises:
             FeaturesError: a row has other bytes than it was written with, and cannot be made again.
         """
+        if isinstance(rows, tuple):
+            first, *rest = rows
+            one = isinstance(first, int | np.integer)
+            return self[first][tuple(rest) if one else (slice(None), *rest)]
         if isinstance(rows, np.ndarray) and rows.dtype.kind in "iu":
             wanted = np.atleast_1d(rows % len(self)) if rows.size else rows
         else:
@@ -85,6 +90,12 @@ class CheckedRows:
         """All rows."""
         everything = self[:]
         return everything if dtype is None else everything.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Arithmetic and comparisons, on checked rows as on any array."""
+        return getattr(ufunc, method)(
+            *(np.asarray(part) if isinstance(part, CheckedRows) else part for part in inputs), **options
+        )
 
     def reshape(self, *shape: Any) -> NDArray[Any]:
         """All rows in another shape."""
