@@ -6,6 +6,7 @@ Candidates are pairs whose distinct points look alike (`sketches`); each is laid
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.audit.registration import NONE, Agreement, agree, find_change, refine
-from orchestrator.audit.sketches import GRID, Sketch, find_structure
+from orchestrator.audit.sketches import GRID, WHOLE, Sketch, find_structure
 
 ALIKE = 0.88
 """Correlation of their surroundings from which two points look alike."""
@@ -33,6 +34,16 @@ CERTAIN, POSSIBLE = 0.70, 0.55
 """The share of parts that must agree for two pictures to be surely, or perhaps, one; see bench/bench_leaks.py."""
 
 LEAST_OVERLAP = 0.45
+LEAST_CORRELATION = 0.15
+"""The median correlation of parts below which a first try is not refined."""
+
+ALIKE_WHOLE = 0.7
+"""Correlation of the structure as a whole from which two pictures are candidates."""
+
+MOST_PAIRS = 3
+"""Pairs that two pictures are each told in before their own pair is not looked at any more."""
+
+CHUNK = 1024
 POINTS_PER_CELL = 150
 
 FLIPS = ("as it is", "flipped left to right", "flipped upside down", "turned by half")
@@ -68,9 +79,9 @@ def find_duplicates(sketches: Sequence[Sketch], is_wanted: Wanted) -> list[Dupli
         is_wanted: told places of first and second pictures; whether each pair is of interest.
 
     Returns:
-        Pairs with first < second, by place.
+        Pairs with first < second, by place; of many copies of one picture some pairs that name them all.
     """
-    candidates = _find_candidates(sketches, is_wanted)
+    candidates = [*_find_candidates(sketches, is_wanted), *_find_unmoved(sketches, is_wanted)]
 
     @lru_cache(maxsize=256)
     def look(place: int, flip: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -79,13 +90,25 @@ def find_duplicates(sketches: Sequence[Sketch], is_wanted: Wanted) -> list[Dupli
         return _flip(find_structure(one.picture, mask), flip), _flip(mask, flip)
 
     found: dict[tuple[int, int], Duplicate] = {}
+    told: Counter[int] = Counter()
     for first, second, flip, ours, theirs in candidates:
         if (first, second) in found and found[first, second].certain:
             continue
-        agreement = _compare(look, sketches, first, second, flip, ours, theirs)
+        if min(told[first], told[second]) >= MOST_PAIRS:
+            continue
+        if len(ours):
+            change = _find_change(sketches, first, second, flip, ours, theirs)
+        else:
+            change = np.zeros((2, 3))
+            change[[0, 1], [0, 1]] = np.divide(sketches[second].picture.shape, sketches[first].picture.shape)
+        if change is None:
+            continue
+        agreement = _lay(look(first, 0), look(second, flip), change)
         if agreement.overlap < LEAST_OVERLAP or agreement.share < POSSIBLE:
             continue
         certain = agreement.share >= CERTAIN
+        if certain:
+            told.update((first, second))
         if (first, second) not in found or certain:
             found[first, second] = Duplicate(
                 first, second, agreement.correlation, _say_change(flip, agreement), certain
@@ -196,15 +219,40 @@ def _sort_into(cells: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
     return np.split(order, np.searchsorted(cells[order], np.arange(1, count)))
 
 
-def _compare(
-    look: Callable[[int, int], tuple[NDArray[np.float32], NDArray[np.bool_]]],
+def _find_unmoved(sketches: Sequence[Sketch], is_wanted: Wanted) -> list[Candidate]:
+    """Pairs whose structure as a whole is alike in one of the flips: pictures with few points, or with very many copies."""
+    whole = (
+        np.stack([one.whole for one in sketches]) if sketches else np.zeros((0, WHOLE * WHOLE), np.float32)
+    )
+    none = np.zeros(0, np.int64)
+    found: list[tuple[float, Candidate]] = []
+    for flip in range(len(FLIPS)):
+        turned = _flip_rows(whole, flip, WHOLE)
+        for begin in range(0, len(whole), CHUNK):
+            likeness = np.abs(whole[begin : begin + CHUNK] @ turned.T)
+            first, second = np.nonzero(likeness >= ALIKE_WHOLE)
+            values = likeness[first, second]
+            first = first + begin
+            kept = first < second
+            kept[kept] = is_wanted(first[kept], second[kept])
+            found += [
+                (value, (one, other, flip, none, none))
+                for value, one, other in zip(
+                    values[kept].tolist(), first[kept].tolist(), second[kept].tolist(), strict=True
+                )
+            ]
+    found.sort(key=lambda entry: -entry[0])
+    return [candidate for _, candidate in found[: MOST_CANDIDATES * len(sketches)]]
+
+
+def _find_change(
     sketches: Sequence[Sketch],
     first: int,
     second: int,
     flip: int,
     ours: NDArray[np.int64],
     theirs: NDArray[np.int64],
-) -> Agreement:
+) -> NDArray[np.float64] | None:
     height, width = sketches[second].picture.shape
     there = sketches[second].points[theirs].copy()
     if flip & 1:
@@ -213,22 +261,27 @@ def _compare(
         there[:, 0] = height - 1 - there[:, 0]
     found = find_change(sketches[first].points[ours], there)
     if found is None or found[1] < _needed(len(sketches[first].points), len(sketches[second].points)):
+        return None
+    return found[0]
+
+
+Looked = tuple[NDArray[np.float32], NDArray[np.bool_]]
+
+
+def _lay(first: Looked, second: Looked, change: NDArray[np.float64]) -> Agreement:
+    """Lay the second picture (structure and mask) over the first, as well as it fits."""
+    masks = first[1], second[1]
+    if agree(first[0], second[0], masks, change).correlation < LEAST_CORRELATION:
         return NONE
-    change = found[0]
-    (structure, mask), (other, other_mask) = look(first, 0), look(second, flip)
-    rough = agree(structure, other, (mask, other_mask), change)
-    if rough.correlation < 0.15:
-        return NONE
-    change = refine(structure, other, mask, change)
-    return agree(structure, other, (mask, other_mask), change)
+    return agree(first[0], second[0], masks, refine(first[0], second[0], first[1], change))
 
 
 def _needed(one: int, other: int) -> float:
     return max(FEWEST_POINTS, LEAST_POINTS * min(one, other))
 
 
-def _flip_rows(descriptions: NDArray[np.float32], flip: int) -> NDArray[np.float32]:
-    square = descriptions.reshape(-1, GRID, GRID)
+def _flip_rows(descriptions: NDArray[np.float32], flip: int, side: int = GRID) -> NDArray[np.float32]:
+    square = descriptions.reshape(-1, side, side)
     if flip & 1:
         square = square[:, :, ::-1]
     if flip & 2:

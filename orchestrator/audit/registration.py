@@ -21,7 +21,7 @@ NEAR = 7.0
 BLOCK = 16
 """Parts are squares of this many pixels."""
 
-FEWEST_PARTS = 20
+FEWEST_PARTS = 40
 AGREES = 0.6
 """The correlation from which a part agrees."""
 
@@ -35,7 +35,7 @@ class Agreement:
     Attributes:
         share: of the parts that both show, how many agree.
         correlation: the median over parts.
-        overlap: the share of the first picture's parts that both show.
+        overlap: the share of its parts that both show, of the picture that has fewer (a saturated copy shows less).
         inverted: whether dark is bright.
         degrees: by how much it is turned.
         size: by how much it is larger.
@@ -168,18 +168,19 @@ def agree(
     counted = np.maximum(total(both), 1)
     covariance = total(ours * theirs) - total(ours) * total(theirs) / counted
     variances = [total(one * one) - total(one) ** 2 / counted for one in (ours, theirs)]
-    own = total(masks[0][:height, :width].astype(np.float64)) >= 0.7 * BLOCK**2
+    turn = complex(change[0, 0] + change[1, 1], change[1, 0] - change[0, 1]) / 2
+    size = max(abs(turn), 1e-3)
+    fewer = min(int(masks[0].sum()), masks[1].sum() / size**2) / BLOCK**2
     parts = (counted >= 0.7 * BLOCK**2) & (variances[0] > 0.02 * BLOCK**2)
     if parts.sum() < FEWEST_PARTS:
         return NONE
     correlations = covariance[parts] / np.sqrt(np.maximum(variances[0][parts] * variances[1][parts], 1e-9))
     sign = -1.0 if np.median(correlations) < 0 else 1.0
-    turn = complex(change[0, 0] + change[1, 1], change[1, 0] - change[0, 1]) / 2
     return Agreement(
         share=float((sign * correlations >= AGREES).mean()),
         correlation=float(np.median(sign * correlations)),
-        overlap=float(parts.sum() / max(own.sum(), 1)),
+        overlap=float(parts.sum() / max(fewer, 1)),
         inverted=sign < 0,
         degrees=float(np.degrees(np.angle(turn))),
-        size=float(abs(turn)),
+        size=float(size),
     )

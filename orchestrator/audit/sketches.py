@@ -26,8 +26,14 @@ GRID = 8
 RADIUS = 18
 """A point is described by GRID x GRID places up to this many pixels away."""
 
+WHOLE = 32
+"""Pixels a side of the structure of the whole, by which pictures are compared that nothing moved."""
+
 FLAT, LEVEL = 8, 6
 """Grey values by which a constant region may vary in itself, and from the value of the border: what JPEG does to it."""
+
+MOST_FRAMES = 2
+"""Frames within frames."""
 
 BAR = 15
 """Pixels below which a stretch between letters of a title is no content."""
@@ -44,12 +50,14 @@ class Sketch:
         known: bits of bool, shape (height, width), by `numpy.packbits`: what is content and not frame.
         points: float32, shape (n, 2): row and column of the distinct points.
         descriptions: float32, shape (n, GRID * GRID), of length 1; the extreme itself is positive.
+        whole: float32, shape (WHOLE * WHOLE,): structure of the whole picture, of length 1, or 0 where it has none.
     """
 
     picture: NDArray[np.uint8]
     known: NDArray[np.uint8]
     points: Floats
     descriptions: Floats
+    whole: Floats
 
     def mask(self) -> NDArray[np.bool_]:
         """What is content, bool, of the shape of the picture."""
@@ -73,14 +81,15 @@ def sketch(grey: NDArray[np.uint8]) -> Sketch:
     from PIL import Image
     from scipy import ndimage
 
-    content = find_content(grey)
-    rows, columns = (np.flatnonzero(content.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
+    grey, content = _cut_frames(grey)
+    if not content.any():
         empty = np.zeros((FEWEST_PIXELS, FEWEST_PIXELS), np.uint8)
         nothing = np.zeros((0, GRID * GRID), np.float32)
-        return Sketch(empty, np.packbits(empty.astype(np.bool_)), np.zeros((0, 2), np.float32), nothing)
-    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    picture, known = Image.fromarray(grey[box]), Image.fromarray(content[box].astype(np.uint8) * 255)
+        whole = np.zeros(WHOLE * WHOLE, np.float32)
+        return Sketch(
+            empty, np.packbits(empty.astype(np.bool_)), np.zeros((0, 2), np.float32), nothing, whole
+        )
+    picture, known = Image.fromarray(grey), Image.fromarray(content.astype(np.uint8) * 255)
     share = SIDE / max(picture.size)
     size = (
         max(FEWEST_PIXELS, round(picture.width * share)),
@@ -97,7 +106,24 @@ def sketch(grey: NDArray[np.uint8]) -> Sketch:
     points = places[np.argsort(-values, kind="stable")[:POINTS]].astype(np.float32)
     signs = np.sign(coarse[points[:, 0].astype(int), points[:, 1].astype(int)])
     described = _describe(ndimage.gaussian_filter(structure, 3.0), points) * signs[:, None]
-    return Sketch(small, np.packbits(mask), points, described.astype(np.float32))
+    whole = np.asarray(Image.fromarray(structure).resize((WHOLE, WHOLE), Image.Resampling.BOX)).ravel()
+    length = float(np.linalg.norm(whole))
+    whole = whole / length if length > 1 else np.zeros_like(whole)
+    return Sketch(small, np.packbits(mask), points, described.astype(np.float32), whole)
+
+
+def _cut_frames(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The picture within its frames, one within the other, and what of it is content."""
+    content = find_content(grey)
+    for _ in range(MOST_FRAMES):
+        rows, columns = (np.flatnonzero(content.any(axis=axis)) for axis in (1, 0))
+        if not len(rows) or (len(rows), len(columns)) == content.shape:
+            break
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        grey, content = np.ascontiguousarray(grey[box]), content[box]
+        inner = content & find_content(grey)
+        content = inner if inner.sum() >= 0.5 * content.sum() else content
+    return grey, content
 
 
 def find_content(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -53,9 +53,8 @@ def shade(file: Tags) -> Shades:
     values = _apply_modality(stored, file, notes)
     table = _read_table(file, "VOILUTSequence", notes)
     if table is not None:
-        first, entries = table
-        top = 2 ** int(entries.max()).bit_length() - 1
-        return Shades(_look_up(values, first, entries) / max(top, 1), "table", None, notes)
+        first, entries, bits = table
+        return Shades(_look_up(values, first, entries) / (2**bits - 1), "table", None, notes)
     values = values.astype(np.float64)
     centre, width = (read_numbers(file, name, notes) for name in ("WindowCenter", "WindowWidth"))
     function = str(_get(file, "VOILUTFunction") or "LINEAR").strip().upper()
@@ -155,7 +154,7 @@ def _apply_modality(stored: NDArray[Any], file: Tags, notes: list[str]) -> NDArr
 
     table = _read_table(file, "ModalityLUTSequence", notes)
     if table is not None:
-        return _look_up(stored, *table)
+        return _look_up(stored, *table[:2])
     slope, intercept = (read_numbers(file, name, notes) for name in ("RescaleSlope", "RescaleIntercept"))
     if slope and slope[0] == 0:
         notes.append("Rescale Slope is 0")
@@ -167,8 +166,11 @@ def _apply_modality(stored: NDArray[Any], file: Tags, notes: list[str]) -> NDArr
     return np.asarray(apply_rescale(stored, tags))
 
 
-def _read_table(file: Tags, name: str, notes: list[str]) -> tuple[int, NDArray[np.int64]] | None:
-    """The first value that a look-up table maps, and its entries; None where there is none that can be used."""
+def _read_table(file: Tags, name: str, notes: list[str]) -> tuple[int, NDArray[np.int64], int] | None:
+    """The first value that a look-up table maps, its entries, and their bits; None where there is none that can be used.
+
+    The bits are those declared, unless the entries use more, or fewer by two or more: then they are those used.
+    """
     sequence = _get(file, name)
     if not isinstance(sequence, Sequence) or not len(sequence):
         return None
@@ -193,7 +195,8 @@ def _read_table(file: Tags, name: str, notes: list[str]) -> tuple[int, NDArray[n
         return None
     if len(entries) < count:
         notes.append(f"the table of {name} has {len(entries)} entries of {count}")
-    return int(described[1]), entries
+    used, declared = int(entries.max()).bit_length(), int(described[2])
+    return int(described[1]), entries, declared if 0 <= declared - used <= 1 else used
 
 
 def _look_up(values: NDArray[Any], first: int, entries: NDArray[np.int64]) -> NDArray[np.int64]:

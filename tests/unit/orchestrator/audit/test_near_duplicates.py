@@ -147,6 +147,17 @@ def test_many_copies_of_one_picture_are_all_told() -> None:
     assert {pair for one in find(*copies) for pair in (one.first, one.second)} == set(range(6))
 
 
+def test_a_picture_that_thirty_patients_have_is_told_of_all() -> None:
+    """Each point has a few alike points, so that among very many copies none would have enough in common."""
+    copies = [
+        sketch(encode(ImageEnhance.Brightness(draw(0)).enhance(0.8 + place / 10))) for place in range(4)
+    ]
+    copies = [copies[place % 4] for place in range(30)]
+    found = find(*copies, *sketch_all("none"))
+    assert {pair for one in found for pair in (one.first, one.second)} >= set(range(30))
+    assert all(one.second <= 30 for one in found)
+
+
 @pytest.mark.parametrize(
     "grey",
     [np.zeros((40, 40)), np.full((3, 200), 90), np.zeros((1, 1)), np.eye(20) * 255],

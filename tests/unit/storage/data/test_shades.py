@@ -123,6 +123,11 @@ def test_what_the_standard_allows_is_shown_as_pydicom_shows_it(tmp_path, name) -
     assert (seen != wanted).mean() < 0.01
 
 
+def test_a_table_that_stays_below_its_depth_by_one_bit_is_taken_at_its_word(tmp_path) -> None:
+    picture = read_dicom(write(make(VOILUTSequence=make_table(np.arange(4096) // 2, bits=12)), tmp_path))
+    assert picture.max() == round(255 * 2047 / 4095)
+
+
 def levels(path) -> tuple[int, int, int]:
     picture = read_dicom(path)
     return int(picture.min()), int(picture.max()), len(np.unique(picture))
