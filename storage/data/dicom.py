@@ -159,10 +159,19 @@ def _read(source: Path | bytes, *, pixels: bool = True) -> FileDataset:
             "DICOM files need pydicom, which is not installed.",
             next_step="Install orch with its extra `dicom`, or convert the files to PNG.",
         ) from error
+
+    def read(*, force: bool) -> FileDataset:
+        content = io.BytesIO(source) if isinstance(source, bytes) else source
+        return pydicom.dcmread(content, stop_before_pixels=not pixels, force=force)
+
     try:
-        file = pydicom.dcmread(
-            io.BytesIO(source) if isinstance(source, bytes) else source, stop_before_pixels=not pixels
-        )
+        try:
+            file = read(force=False)
+        except pydicom.errors.InvalidDicomError:
+            # Older archives left the mark out; what has rows and columns is a picture all the same.
+            file = read(force=True)
+            if "Rows" not in file or "Columns" not in file:
+                raise
     except OSError:
         raise
     # pydicom raises InvalidDicomError, KeyError, ValueError, .. for damaged files.

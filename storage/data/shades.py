@@ -140,9 +140,14 @@ def _get(file: Tags, name: str) -> Any:
 
 def _decode(file: Tags) -> NDArray[Any]:
     """Stored values. Where they lie in the upper bits of a word, pydicom is asked for all bits up to them."""
-    stored_bits, high = (int(_get(file, name) or 0) for name in ("BitsStored", "HighBit"))
-    shift = high + 1 - stored_bits
-    if not 0 < shift < 16 or high >= int(file.BitsAllocated):
+    allocated, bits, high = (
+        int((read_numbers(file, name) or [0])[0]) for name in ("BitsAllocated", "BitsStored", "HighBit")
+    )
+    if not 0 < bits <= allocated:
+        bits = high + 1 if 0 < high < allocated else allocated
+        file.BitsStored = bits
+    shift = high + 1 - bits
+    if shift <= 0 or high >= allocated or "PixelData" not in file:
         return np.asarray(file.pixel_array)
     file.BitsStored = high + 1
     return np.asarray(file.pixel_array) >> shift
@@ -192,6 +197,9 @@ def _read_table(file: Tags, name: str, notes: list[str]) -> tuple[int, NDArray[n
     entries = entries.astype(np.int64)[:count] & 0xFFFF
     if not entries.size or entries.min() == entries.max():
         notes.append(f"the table of {name} is empty or all one value")
+        return None
+    if len(entries) < count / 2:
+        notes.append(f"the table of {name} is cut off")
         return None
     if len(entries) < count:
         notes.append(f"the table of {name} has {len(entries)} entries of {count}")

@@ -158,6 +158,9 @@ FULL = {
     "text in the window": (make(), {0x00281050: ("DS", b"auto"), 0x00281051: ("DS", b"auto")}),
     "decimal commas": (make(), {0x00281050: ("DS", b"2048,0"), 0x00281051: ("DS", b"4096,0")}),
     "high bits": (make(RAMP * 16, HighBit=15), {}),
+    "empty bits stored": (make(BitsStored=None), {}),
+    "empty high bit": (make(HighBit=None), {}),
+    "table cut off": (make(VOILUTSequence=make_table(range(4), count=4096)), {}),
 }
 
 
@@ -213,6 +216,19 @@ def test_a_file_without_a_suffix_is_known_by_its_mark(tmp_path) -> None:
     (tmp_path / "text").write_text("no picture")
     assert not is_dicom(tmp_path / "text")
     assert not is_dicom(tmp_path / "missing")
+
+
+def test_a_file_without_the_mark_is_read_by_its_name(tmp_path) -> None:
+    path = write(make(), tmp_path)
+    path.write_bytes(path.read_bytes()[132:])
+    assert levels(path) == (0, 255, 256)
+
+
+def test_fractions_in_dicom_take_their_own_range(tmp_path) -> None:
+    file = make(allocated=32, stored=32)
+    del file.PixelData, file.BitsStored, file.HighBit, file.PixelRepresentation
+    file.FloatPixelData = (RAMP / 4095).astype("<f4").tobytes()
+    assert levels(write(file, tmp_path)) == (0, 255, 256)
 
 
 @pytest.mark.parametrize(
