@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,8 @@ from orchestrator.commands.model import group as model
 from orchestrator.commands.study import group as study
 from orchestrator.terminal.failures import FAILED, report_error, report_os_error
 from orchestrator.terminal.help import CommandGroup
+from orchestrator.terminal.streams import fill_missing_streams
+from orchestrator.terminal.streams import forget_stdout as _forget_stdout
 
 USAGE_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """What Typer raises for a wrong command line; it has no public name there."""
@@ -76,6 +77,7 @@ def _root(
 
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
+    fill_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a character shows "?", and the command goes on.
@@ -140,11 +142,6 @@ def _report_usage(error: Any) -> int:
         error.message = error.message.removeprefix("Value error, ").replace("Input should be", "It should be")
     error.show()
     return int(error.exit_code)
-
-
-def _forget_stdout() -> None:
-    # The reader has left (`| head`): Python's own flush at exit must not complain a second time.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

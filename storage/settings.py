@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from storage import parsing
 from storage.errors import UsageError
 
 SETTINGS_FILE = "orch.toml"
@@ -94,8 +94,8 @@ def read_settings_file(start: Path | None = None) -> tuple[Path | None, dict[str
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        settings = parsing.read_toml(path)
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"The settings file {path} cannot be read: {error}.",
             next_step="Correct it, or move it away and run `orch init`.",
@@ -105,6 +105,12 @@ def _parse(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"The settings file {path} holds the unknown key {unknown[0]!r}; known are {', '.join(KEYS)}.",
         )
+    for key, value in settings.items():
+        listed = value if key == "data" and isinstance(value, list) else [value]
+        if not all(isinstance(one, str) for one in listed):
+            raise UsageError(
+                f"In the settings file {path}, {key} must be a text{' or a list of texts' if key == 'data' else ''}."
+            )
     return settings
 
 
@@ -121,4 +127,12 @@ def _folder(variable: str, key: str) -> Path | None:
 def _user_cache() -> Path:
     from platformdirs import user_cache_path
 
-    return user_cache_path("orch")
+    try:
+        return user_cache_path("orch")
+    except RuntimeError as error:
+        # platformdirs: a number for a user, and no HOME.
+        raise UsageError(
+            "There is no folder for the cache: this user has no home folder.",
+            why="A container or a scheduler started orch for a user without a name and without HOME.",
+            next_step="Set ORCH_CACHE to a folder that may be written to, or set HOME.",
+        ) from error

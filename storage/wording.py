@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
+
+NOT_FOR_TERMINALS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, which would act on a terminal, but for the tab and the new line; and those that turn the direction of text."""
+
+
+def printable(text: str) -> str:
+    """Return a text whose control characters are shown and do nothing: names and errors come from anywhere."""
+    return NOT_FOR_TERMINALS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def say_count(number: int, one: str, more: str = "") -> str:

@@ -58,7 +58,7 @@ def doctor(data: DataFolders = None, storage: Storage = None, as_json: AsJson = 
         checks.append(check)
         if not as_json:
             # Each line as soon as it is known: TensorFlow alone takes seconds.
-            typer.echo(f"{check.status:<4}  {check.name:<10}  {check.text}")
+            console.print_line(f"{check.status:<4}  {check.name:<10}  {check.text}")
     if as_json:
         console.print_json([asdict(check) for check in checks])
     if any(check.status == FAIL for check in checks):

@@ -128,7 +128,7 @@ def repeat_finalists(name: str, best: dict[str, Any], *, repeats: int, finalists
             "This best.json does not say which study it comes from, or nothing was searched in it.",
             next_step="Export it again: `orch study export NAME -o best.json`.",
         )
-    document = {section: dict(values) for section, values in best["spec"].items()}
+    document = parse(best["spec"], source="the best.json").model_dump(mode="json")
     document["study"] |= {
         "name": name,
         "regime": "custom",

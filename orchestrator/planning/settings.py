@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Any
 
+from storage import parsing
 from storage.errors import SpecError
 
 
@@ -26,8 +26,8 @@ def _parse_setting(text: str) -> tuple[str, Any]:
             next_step="For example: --set training.epochs=5 or --set model.weights=none.",
         )
     try:
-        document = tomllib.loads(f"value = {raw}")
-    except tomllib.TOMLDecodeError as error:
+        document = parsing.parse_toml(f"value = {raw}")
+    except ValueError as error:
         if raw[:1] in ("[", "{", '"', "'"):
             raise SpecError(f"The value of --set {text} is not valid TOML: {error}.") from error
         return key, raw

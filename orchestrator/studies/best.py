@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from storage import parsing
 from storage.errors import NothingToExportError, SpecError
 from storage.files.documents import without_nan
 from storage.metrics.judging import Array, mean_known
@@ -158,7 +159,7 @@ def read_best(path: Path) -> dict[str, Any]:
         SpecError: the file is missing or is not what `orch study export` writes.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parsing.read_json(path)
     except OSError as error:
         raise SpecError(
             f"{path} cannot be read: {error.strerror}.",
@@ -178,7 +179,25 @@ def read_best(path: Path) -> dict[str, Any]:
         raise SpecError(
             f"{path} is incomplete: {', '.join(missing) or 'params, fixed and spec'} must be there."
         )
+    for name, section in document["spec"].items():
+        if not isinstance(section, dict):
+            raise SpecError(
+                f"In {path} the section spec.{name} is {json.dumps(section)[:40]}, and must hold keys.",
+                why="It was edited by hand, or written by a script.",
+                next_step="`orch study export NAME -o best.json` writes it again.",
+            )
+    _check_selection(document, path)
     unknown = sorted((document["params"].keys() | document["fixed"].keys()) - SEARCHABLE.keys())
     if unknown:
         raise SpecError(f"{path} names hyperparameters that this orch does not know: {', '.join(unknown)}.")
     return document
+
+
+def _check_selection(document: dict[str, Any], path: Path) -> None:
+    selection = document.get("selection") or {}
+    listed = (selection.get("indistinguishable") or []) if isinstance(selection, dict) else None
+    whole = isinstance(listed, list) and all(
+        isinstance(one, dict) and isinstance(one.get("params"), dict) for one in listed
+    )
+    if not whole or not isinstance(document.get("metric", ""), str):
+        raise SpecError(f"{path} is not as `orch study export` writes it: see its selection and its metric.")

@@ -9,4 +9,5 @@
 - `progress`: A progress bar with the time left on stderr; nothing off a terminal
 - `stages`: The progress of a worker's long preparations: a bar on a terminal, now and then a line elsewhere
 - `stopping`: A server of ours in the terminal, in the background or under an init system: told to stop, it stops, and says how
+- `streams`: Standard input, output and error: there also where a scheduler started the command without them
 """

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
 from storage.files.documents import without_nan
+from storage.wording import NOT_FOR_TERMINALS, printable
 
 
 def print_line(text: str = "") -> None:
     """Print one line of a result."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text) + "\n")
 
 
 def say(text: str) -> None:
     """Print one line of progress or advice, which is no part of the result."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    # Who reads it may have left (`2>&1 | head`); no work is lost for that.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.flush()
 
 
 def warn(text: str) -> None:
@@ -28,7 +32,8 @@ def warn(text: str) -> None:
 
 def print_json(document: Any) -> None:
     """Print one JSON document; what has no value (NaN) is null, as JSON knows no NaN."""
-    print_line(json.dumps(without_nan(document), indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(without_nan(document), indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(NOT_FOR_TERMINALS.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
@@ -88,7 +93,7 @@ def show(value: Any) -> str:
         )
     if isinstance(value, list | tuple):
         return ", ".join(show(item) for item in value)
-    return str(value)
+    return printable(" ".join(str(value).split("\n")))
 
 
 def show_interval(metric: dict[str, Any]) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 
-import typer
-
+from orchestrator.terminal import console
 from storage.errors import OrchError
 
 FAILED = 1
@@ -17,16 +16,16 @@ def report_error(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, OrchError):
         for part in (f"orch: {error.what}", error.why, error.next_step):
             if part:
-                typer.echo(part, err=True)
+                console.say(part)
         return error.exit_code
     if isinstance(error, OSError):
         return report_os_error(error)
     if isinstance(error, MemoryError):
-        typer.echo("orch: There is not enough memory for this.", err=True)
+        console.say("orch: There is not enough memory for this.")
         return FAILED
     first_line = (str(error).strip().splitlines() or [""])[0]
     hint = "" if debug else " The same command with --debug shows where; please report it."
-    typer.echo(f"orch: This is a defect in orch: {type(error).__name__}: {first_line}{hint}", err=True)
+    console.say(f"orch: This is a defect in orch: {type(error).__name__}: {first_line}{hint}")
     return FAILED
 
 
@@ -37,5 +36,5 @@ def report_os_error(error: OSError) -> int:
         text = f"The disk is full{place}. Make room and run the command again; what was finished is kept."
     else:
         text = f"{error.strerror or error}{place}."
-    typer.echo(f"orch: {text}", err=True)
+    console.say(f"orch: {text}")
     return FAILED

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from storage import parsing
 from storage.errors import SpecError
 from storage.spec.study import StudySpec, parse
 
@@ -27,13 +27,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         SpecError: the file is missing or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parsing.read_toml(path)
     except OSError as error:
         raise SpecError(
             f"The spec file {path} cannot be read: {error.strerror}.",
             next_step="`orch init` writes one to start from.",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise SpecError(f"The spec file {path} is not valid TOML: {error}.") from error
 
 

@@ -142,6 +142,7 @@ def create(
     """
     from orchestrator.audit.admission import note_findings, refuse_errors
     from orchestrator.planning.estimate import estimate_time
+    from orchestrator.planning.names import check_new_name
     from orchestrator.planning.plan import plan_points
     from orchestrator.planning.protocols import build_protocol
     from orchestrator.planning.regimes import build_spec, tell_metric
@@ -174,6 +175,10 @@ def create(
     points = plan_points(spec)
     review = review_study(spec, points, dataset)
     with database_if_any(storage) as found:
+        from storage.studies.study_records import find_row
+
+        if found is None or find_row(found, name) is None:
+            check_new_name(name)
         findings = _audit(found, spec, dataset)
         refuse_errors(findings, accept or [])
         note_findings(review.facts, findings, accept or [])

@@ -38,7 +38,7 @@ def watch(
         if console.is_drawn(sys.stdout):
             counts = watch_live(database, study, interval=interval)
         else:
-            counts = watch_study(database, study, print_line=typer.echo, interval=interval)
+            counts = watch_study(database, study, print_line=console.print_line, interval=interval)
     console.say(tell_settled(name, counts) if counts.is_settled else tell_stopped(name, counts))
     if counts.failed:
         console.warn(

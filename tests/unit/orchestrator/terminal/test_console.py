@@ -1,0 +1,64 @@
+"""What is printed does nothing to a terminal, and a reader who left costs nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from orchestrator.terminal import console
+from tests.conftest import REPOSITORY
+
+EVIL = "a\x1b[31m\x07\x9b2J\u202eb\x7f"
+PROGRAM = "from orchestrator.cli import main; import sys; sys.argv = ['orch', *sys.argv[1:]]; main()"
+
+
+@pytest.mark.parametrize("print_it", [console.print_line, console.say, console.warn])
+def test_control_characters_are_shown_and_do_nothing(
+    print_it: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_it(EVIL)  # type: ignore[operator]
+    shown = "".join(capsys.readouterr())
+    assert r"a\x1b[31m\x07\x9b2J\u202eb\x7f" in shown
+
+
+def test_json_stays_json_without_them(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_json({"name": EVIL + "é"})
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == {"name": EVIL + "é"}
+    assert not set(shown) & set("\x1b\x9b\u202e\x7f")
+    assert "é" in shown
+
+
+def test_tables_have_one_line_for_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    console.print_table(("study", "state"), [["one\ntwo", EVIL]])
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_who_stops_reading_remarks_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Left(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Left())
+    console.say("nobody hears it")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("words", "code"), [("--version", 0), ("study list", 2)])
+def test_a_command_without_standard_streams_ends_as_it_would(closed: str, words: str, code: int) -> None:
+    line = f'"$0" -c "$1" {words} {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", line, sys.executable, PROGRAM],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "ORCH_STORAGE": "sqlite:////nowhere/orch.db"},
+    )
+    assert (done.returncode, "Traceback" in done.stderr, "defect" in done.stderr) == (code, False, False), (
+        done.stderr
+    )
