@@ -25,6 +25,7 @@ def init(storage: Storage = None) -> None:
     Example:
       orch db init --storage postgresql://orch@db.example.org/studies
     """
+    from storage.database.access import find_obstacle
     from storage.database.address import parse_url
     from storage.database.engine import Database
     from storage.database.hosts import take_over
@@ -42,7 +43,13 @@ def init(storage: Storage = None) -> None:
         finally:
             found.close()
     with open_storage(storage, create=True) as database:
-        console.say(f"Ready: {database.url_text}")
+        obstacle = find_obstacle(database)
+        if obstacle is None:
+            console.say(f"Ready: {database.url_text}")
+        else:
+            console.warn(
+                f"The tables are there, but this address can only read {database.url_text}: {obstacle}."
+            )
 
 
 @app.command()
@@ -123,8 +130,14 @@ def grant_readonly(
     Example:
       orch db grant-readonly viewer
     """
-    from storage.database.schema import grant_readonly as grant
+    from storage.database.access import grant_readonly as grant
 
     with open_storage(storage) as database:
-        grant(database, role)
-    console.say(f"The role {role!r} may read the studies and change nothing.")
+        schema = grant(database, role)
+    console.say(
+        f"The role {role!r} may read the studies and change nothing (the tables are in the schema {schema})."
+    )
+    if schema != "public":
+        console.say(
+            f"Should it not see them: ALTER ROLE {role} SET search_path = {schema} (in psql, as a role that may change roles)."
+        )

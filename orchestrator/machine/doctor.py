@@ -94,6 +94,7 @@ def _check_storage(flag: str | None) -> Iterator[Check]:
             studies = list_studies(database)
             yield Check("storage", OK, f"{database.url_text}, {say_count(len(studies), 'study', 'studies')}")
             yield Check("schema", OK, f"version {schema_version(database)}")
+            yield from _check_access(database)
             with database.reading() as connection:
                 difference = round(database.now(connection) - time.time(), 1)
             status = OK if abs(difference) <= CLOCK_SECONDS else WARN
@@ -112,6 +113,18 @@ def _check_storage(flag: str | None) -> Iterator[Check]:
         yield Check("schema", FAIL, str(error))
     except OrchError as error:
         yield Check("storage", FAIL, str(error))
+
+
+def _check_access(database: Database) -> Iterator[Check]:
+    """Whether a worker could write here, tried by a write that is taken back; and whether every name can be kept."""
+    from storage.database.access import ENCODING, find_encoding, find_obstacle
+
+    obstacle = find_obstacle(database)
+    if obstacle is not None:
+        yield Check("write", WARN, f"this address can only read, so that no worker can use it ({obstacle})")
+    encoding = find_encoding(database)
+    if encoding not in (None, ENCODING):
+        yield Check("encoding", WARN, f"the database keeps text in {encoding}; names need {ENCODING}")
 
 
 def _is_file_to_come(flag: str | None) -> bool:

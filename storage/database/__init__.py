@@ -1,5 +1,6 @@
 """One database that orch and Optuna share: address, engine, tables, versions, waiting.
 
+- `access`: What a role may do with the database, and whether it holds every text
 - `address`: The address of the study database: as users write it, and as it may be shown
 - `columns`: Columns of metrics: a metric that is added to the list needs no migration
 - `deadlines`: How long this thread's calls to the database may take, all together

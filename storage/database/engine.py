@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from storage.database.address import show_url
 from storage.database.deadlines import seconds_left
 from storage.database.sqlite_file import SqliteFile
+from storage.errors import StorageNotFoundError
 
 LOCK_MILLISECONDS = 10_000
 IDLE_IN_TRANSACTION_MILLISECONDS = 5_000
@@ -81,7 +82,24 @@ class Database:
 
     @cached_property
     def optuna(self) -> Any:
-        """Optuna's cached view of the same database."""
+        """Optuna's cached view of the same database.
+
+        Raises:
+            StorageNotFoundError: another version of Optuna made its tables.
+        """
+        try:
+            return self._make_optuna()
+        except RuntimeError as error:
+            if "optuna" not in str(error).lower():
+                raise
+            raise StorageNotFoundError(
+                f"The database {self.url_text} holds studies of another version of Optuna: {str(error).splitlines()[0]}",
+                why="Somebody keeps studies of their own in it.",
+                next_step="Use another database for orch (--storage or ORCH_STORAGE). `optuna storage upgrade` would change this one, "
+                "and the Optuna that made it could not read it any more.",
+            ) from error
+
+    def _make_optuna(self) -> Any:
         import optuna
 
         url = self.url.render_as_string(hide_password=False)

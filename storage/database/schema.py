@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,16 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from storage.database.access import require_utf8
 from storage.database.columns import add_missing
 from storage.database.tables import READABLE_FROM, READABLE_KEY, SCHEMA_VERSION, VERSION_TABLE
-from storage.errors import SchemaError, StorageError
+from storage.errors import SchemaError
 from storage.files.writing import PRIVATE
-from storage.wording import say_count
+from storage.wording import say_count, say_duration
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
 
+log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK_SECONDS, SAID_AFTER = 60.0, 2.0
+"""How long another session that makes tables is waited for, and after how long that is said."""
 ADVISORY_LOCK = 0x6F726368  # "orch" in ASCII: any fixed number that other programs do not use
 
 
@@ -74,6 +80,7 @@ def prepare(database: Database) -> None:
     """
     if schema_version(database) is not None:
         return
+    require_utf8(database)
     with _one_at_a_time(database):
         if schema_version(database) is None:
             _ = database.optuna
@@ -134,44 +141,6 @@ def alembic_config(connection: Any = None) -> Any:
     return config
 
 
-def grant_readonly(database: Database, role: str) -> None:
-    """Let a PostgreSQL role read every table and change none, those made later included.
-
-    Raises:
-        StorageError: the database is a SQLite file, or the server has no such role.
-    """
-    if database.is_sqlite:
-        raise StorageError(
-            "A SQLite file has no roles.",
-            next_step="Who may read it is decided by the permissions of the file; PostgreSQL has roles.",
-        )
-    quote = database.engine.dialect.identifier_preparer.quote_identifier
-    name, schema = quote(role), "public"
-    with database.transaction() as connection:
-        known = connection.execute(
-            sa.text("SELECT rolsuper FROM pg_roles WHERE rolname = :role"), {"role": role}
-        ).first()
-        if known is None:
-            raise StorageError(
-                f"The server has no role {role!r}.",
-                next_step=f"Make it first, in psql: CREATE ROLE {name} LOGIN PASSWORD '...'",
-            )
-        owner, here = connection.execute(sa.text("SELECT current_user, current_database()")).one()
-        if known.rolsuper or role == owner:
-            raise StorageError(
-                f"The role {role!r} may change everything already: it is a superuser or owns the tables.",
-                next_step="Choose another role for reading.",
-            )
-        for statement in (
-            f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {name}",
-            f"GRANT CONNECT ON DATABASE {quote(here)} TO {name}",
-            f"GRANT USAGE ON SCHEMA {schema} TO {name}",
-            f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {name}",
-            f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote(owner)} IN SCHEMA {schema} GRANT SELECT ON TABLES TO {name}",
-        ):
-            connection.exec_driver_sql(statement.replace("%", "%%"))
-
-
 def _is_readable(database: Database, found: str) -> bool:
     """Whether newer tables say that an orch as old as this one may work with them."""
     with database.reading() as connection:
@@ -209,10 +178,48 @@ def _one_at_a_time(database: Database) -> Iterator[None]:
         # The lock belongs to this session and outlives transactions, so that Optuna's and Alembic's own
         # connections work under it; autocommit keeps the session from idling inside a transaction.
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(sa.text("SET lock_timeout = 0"))
-        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        _take_advisory_lock(connection)
         try:
             yield
         finally:
             connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
-            connection.execute(sa.text(f"SET lock_timeout = {10_000}"))
+
+
+def _take_advisory_lock(connection: sa.Connection) -> None:
+    """Be the only one who makes or changes tables; wait for another one, but not for ever and not in silence.
+
+    Raises:
+        SchemaError: somebody holds the lock for too long, and is named.
+    """
+    began = time.monotonic()
+    has_said = False
+    attempt = sa.text("SELECT pg_try_advisory_lock(:key)")
+    while not connection.execute(attempt, {"key": ADVISORY_LOCK}).scalar_one():
+        waited = time.monotonic() - began
+        if waited >= LOCK_SECONDS:
+            raise SchemaError(
+                f"The tables cannot be made or changed: another session has held orch's lock for {say_duration(waited)} and more"
+                f" ({_name_holder(connection)}).",
+                why="Another `orch db` is at work, or a connection pool or a role that only looks keeps the lock of one that ended.",
+                next_step="Wait for it, or end that session on the server: SELECT pg_terminate_backend(PID)",
+            )
+        if waited >= SAID_AFTER and not has_said:
+            has_said = True
+            log.warning(
+                "Another session makes or changes the tables; waiting for it (%s).", _name_holder(connection)
+            )
+        time.sleep(0.2)
+
+
+def _name_holder(connection: sa.Connection) -> str:
+    holders = connection.execute(
+        sa.text(
+            "SELECT a.pid, a.usename, a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
+            "WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 0 AND l.objid = :key"
+        ),
+        {"key": ADVISORY_LOCK},
+    ).all()
+    return (
+        "; ".join(f"PID {pid}, role {role}, program {program or 'unknown'}" for pid, role, program in holders)
+        or "PID unknown"
+    )

@@ -18,7 +18,6 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from storage.errors import StorageError, StorageNotFoundError
-from storage.wording import say_command
 
 BUSY_SECONDS = 60
 
@@ -93,7 +92,7 @@ class SqliteFile:
             raise StorageNotFoundError(
                 f"The study database {self.path} is gone.",
                 why="It was deleted or moved while it was in use.",
-                next_step=f"Move it back, or restore a backup: {say_command('db', 'restore', 'FILE')}",
+                next_step="Move it back, or put a backup in its place.",
             ) from None
         return found.st_dev, found.st_ino
 
