@@ -126,11 +126,11 @@ def make_data() -> tuple[np.ndarray, np.ndarray]:
     return values, (generator.random((IMAGES, TARGETS)) < 0.2).astype(np.float32)
 
 
-def make_spec(batch_size: int, precision: str = FLOAT32, threads: int = 2) -> StudySpec:
-    """The reference study's head."""
+def make_spec(batch_size: int, precision: str = FLOAT32, threads: int = 2, **model: Any) -> StudySpec:
+    """The reference study's head, or with other settings of the model."""
     return StudySpec(
         study=StudySection(name="bench"),
-        model=ModelSection(scale="none", dropout_rate=DROPOUT),
+        model=ModelSection(**{"scale": "none", "dropout_rate": DROPOUT, **model}),
         training=TrainingSection(batch_size=batch_size, precision=precision, threads=threads),
     )
 

@@ -97,8 +97,20 @@ class Desk:
         """Start orch and leave it running; its messages go to the log of the stage."""
         return subprocess.Popen(self._command(*words), env=self._environment)
 
-    def orch(self, *words: object, check: bool = True, more: dict[str, str] | None = None) -> str:
+    def orch(
+        self,
+        *words: object,
+        check: bool = True,
+        more: dict[str, str] | None = None,
+        address_space: int = 0,
+    ) -> str:
         """Run orch as a module, because it need not be installed; what it printed.
+
+        Args:
+            words: its command line.
+            check: whether it must end well.
+            more: added to its environment.
+            address_space: bytes that it may address, 0 for any number.
 
         Raises:
             RuntimeError: its exit code is not 0, and `check` is set.
@@ -107,8 +119,12 @@ class Desk:
         print("$ orch", *words, file=sys.stderr, flush=True)
         # Messages go to the log at once: of a command that never ends they are all there is.
         done = subprocess.run(
-            self._command(*words), env={**self._environment, **(more or {})}, stdout=subprocess.PIPE, text=True, check=False
-        )  # fmt: skip
+            self._command(*words, address_space=address_space),
+            env={**self._environment, **(more or {})},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
         print(
             f"exit code {done.returncode} after {time.perf_counter() - began:.1f} s",
             file=sys.stderr,
@@ -122,8 +138,10 @@ class Desk:
         """What was written to the log of the stage after so many bytes."""
         return self.log.read_bytes()[since:].decode(errors="replace")
 
-    def _command(self, *words: object) -> list[str]:
-        return [sys.executable, "-m", "orchestrator.cli", *map(str, words)]
+    def _command(self, *words: object, address_space: int = 0) -> list[str]:
+        command = [sys.executable, "-m", "orchestrator.cli", *map(str, words)]
+        limit = ["sh", "-c", f'ulimit -v {address_space // 1024}; exec "$@"', "sh"] if address_space else []
+        return [*limit, *command]
 
     def _few(self, data: Path) -> Path:
         folder = self.folder / "few"

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.spec.study import StudySpec
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -42,12 +44,14 @@ def start(
     batch: int,
     precision: str,
     point: int = 0,
+    spec: StudySpec | None = None,
 ) -> list[Any]:
-    """A trainer per fold, begun."""
+    """A trainer per fold, begun; with the reference study's head, or that of a spec."""
     from bench.fold_epoch import make_spec
-    from workers.training.fold_trainer import FeatureSet, FoldTrainer
+    from workers.inputs.feature_set import FeatureSet
+    from workers.training.fold_trainer import FoldTrainer
 
-    spec, inputs = make_spec(batch, precision), FeatureSet(features, labels)
+    spec, inputs = spec or make_spec(batch, precision), FeatureSet(features, labels)
     images, trainers = np.arange(sizes.images), []
     for fold in range(sizes.folds):
         trainer = FoldTrainer(spec, sizes.features, sizes.targets)
@@ -61,21 +65,21 @@ class StackedFolds:
     """Epochs of the folds of a trial."""
 
     def __init__(self, trainers: list[Any]) -> None:
-        self.trainers, self._epoch = trainers, 0
+        self.trainers, self.epoch = trainers, 0
 
     def run(self) -> list[Any]:
         """An epoch in one computation, with all scores."""
         self.train()
-        return [trainer.run_epoch(self._epoch) for trainer in self.trainers]
+        return [trainer.run_epoch(self.epoch) for trainer in self.trainers]
 
     def run_alone(self) -> list[Any]:
         """An epoch, fold after fold."""
-        self._epoch += 1
-        return [trainer.run_epoch(self._epoch) for trainer in self.trainers]
+        self.epoch += 1
+        return [trainer.run_epoch(self.epoch) for trainer in self.trainers]
 
     def train(self) -> None:
         """An epoch in one computation, without scores."""
         from workers.training.fold_trainer import train_together
 
-        self._epoch += 1
-        train_together(self.trainers, self._epoch, [True] * len(self.trainers))
+        self.epoch += 1
+        train_together(self.trainers, self.epoch, [True] * len(self.trainers))

@@ -107,14 +107,21 @@ def run_chaos(place: Place, found: Found) -> None:
 def run_memory(place: Place, found: Found) -> None:
     """A head for which memory is not enough: what is said, and whether the next study runs."""
     desk = Desk(place)
-    # A few GiB of the GPU are enough to fail in, and soon. A processor cannot even hold the weights of this head.
-    head = "model.head=[256, 600000000]" if place.rehearse else "model.head=[4000, 6000]"
+    # A few GiB of the GPU are enough to fail in, and soon. In a rehearsal the process may not take the memory of the machine:
+    # the kernel would end another one.
+    head = "model.head=[256, 60000000]" if place.rehearse else "model.head=[4000, 6000]"
+    address_space = 24 * 1024**3 if place.rehearse else 0
     total = text_of("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
     share = 3000 / float(total.splitlines()[0]) if total else 0.75
     desk.create("large", 1, "--set", head, "--set", "study.retries=0")
     desk.create("after", 1, "--set", "training.epochs=1")
     since = desk.log.stat().st_size
-    desk.orch("worker", *desk.places(1), check=False, more={"XLA_CLIENT_MEM_FRACTION": f"{share:.4f}"})
+    desk.orch(
+        *("worker", *desk.places(1)),
+        check=False,
+        more={"XLA_CLIENT_MEM_FRACTION": f"{share:.4f}"},
+        address_space=address_space,
+    )
     text = desk.messages(since)
     line = next((line for line in text.splitlines() if re.search("[Mm]emory", line)), text[-300:])
     found["said"] = line[:500]

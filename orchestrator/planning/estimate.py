@@ -28,7 +28,7 @@ SECONDS_PER_STEP = 0.0039
 SECONDS_PER_IMAGE = 6e-5
 RULE_WEIGHTS = 2048 * 1024 + 1024 * 512 + 512 * 256 + 256 * 18
 # One forward pass of InceptionV3 at 299 x 299 on the same cores.
-SECONDS_PER_VIEW = {"float32": 0.055, "bfloat16": 0.027}
+SECONDS_PER_VIEW = {"float32": 0.055, "tf32": 0.055, "bfloat16": 0.027}
 RULE_PIXELS = 299 * 299
 PASSES_OF_A_STEP = 3
 FEATURE_COUNTS = {

@@ -115,14 +115,14 @@ def describe_model(spec: StudySpec) -> str:
     )
     weights = "none (random)" if model.weights == "none" else model.weights
     coarse = [
-        name
+        f"{name} in {precision}"
         for name, precision in (
             ("features", model.extraction_precision if spec.uses_features else "float32"),
             ("training", spec.training.precision),
         )
-        if precision == "bfloat16"
+        if precision != "float32"
     ]
-    precision = f"; {' and '.join(coarse)} in bfloat16" if coarse else ""
+    precision = f"; {' and '.join(coarse)}" if coarse else ""
     head = "-".join(map(str, model.head)) or "of one layer"
     return f"{model.backbone}, weights {weights}, {pixels}; head {head}, {trained}{precision}"
 

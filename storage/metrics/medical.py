@@ -8,6 +8,7 @@ over all assessed entries together.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,25 +30,39 @@ def measure_medical(labels: NDArray[np.floating], probabilities: NDArray[np.floa
     """
     seen = ~np.isnan(labels)
     guesses = np.asarray(probabilities, np.float64)
-    table = _tabulate(labels, guesses)
-    of_probabilities = {
+    by_label = {
         "pr_auc": _average_precision(labels, guesses),
         "brier": divide(np.where(seen, (guesses - labels) ** 2, 0).sum(axis=0), seen.sum(axis=0)),
         "calibration_error": _calibration_error(labels, guesses),
     }
+    micro_auc = float(auc(labels[seen], guesses[seen]))
+    is_unknown = bool(np.isnan(guesses[seen]).any())
+    return average_medical(_tabulate(labels, guesses), by_label, micro_auc, is_unknown=is_unknown)
+
+
+def average_medical(
+    table: Table, by_label: Mapping[str, Array], micro_auc: float, *, is_unknown: bool
+) -> dict[str, float]:
+    """The mean of each metric over the labels where it is defined.
+
+    Args:
+        table: of every label.
+        by_label: what is not read off the table: "pr_auc", "brier" and "calibration_error", each of shape (targets,).
+        micro_auc: over all assessed entries together.
+        is_unknown: an assessed entry has no number for a probability. A diverged model has no metric, not one of the entries
+            that happen to be numbers.
+    """
     rows = {
-        kind: of_probabilities[kind] if kind in of_probabilities else getattr(table, kind)
+        kind: by_label[kind] if kind in by_label else getattr(table, kind)
         for kind in MEDICAL
         if kind != "micro_auc"
     }
-    if np.isnan(guesses[seen]).any():
-        # A diverged model has no metric, not one of the entries that happen to be numbers.
-        rows = dict.fromkeys(rows, np.full(labels.shape[1], np.nan))
+    if is_unknown:
+        rows = {name: np.full_like(values, np.nan) for name, values in rows.items()}
     with warnings.catch_warnings():
         # Undefined for every label: the mean is undefined, too, and that is said by the NaN.
         warnings.simplefilter("ignore", RuntimeWarning)
         means = np.nanmean(np.stack(list(rows.values())), axis=1).tolist()
-    micro_auc = float(auc(labels[seen], guesses[seen]))
     return {"micro_auc": micro_auc, **dict(zip(rows, means, strict=True))}
 
 

@@ -13,6 +13,8 @@ Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Precision = Literal["float32", "tf32", "bfloat16"]
+"""Of products: "tf32" is float32 with 10 bits of mantissa inside of products, as NVIDIA's tensor cores compute them."""
 
 
 class Section(BaseModel):
@@ -60,7 +62,7 @@ class ModelSection(Section):
     pooling: Literal["max", "avg"] = "max"
     scale: Literal["auto", "none", "standardize"] = "auto"
     extraction_batch: Count = 32
-    extraction_precision: Literal["float32", "bfloat16"] = "float32"
+    extraction_precision: Precision = "float32"
     head: tuple[Count, ...] = (1024, 512, 256)
     head_normalization: bool = False
     dropout_rate: Fraction = 0.0
@@ -106,7 +108,7 @@ class TrainingSection(Section):
     oversampling: Annotated[float, Field(ge=1.0, le=1000.0)] = 1.0
     oversampled: tuple[str, ...] = ()
     augmentation: Literal["none", "flip"] = "flip"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     threads: Count = 2
 
 

@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.metrics.epoch import Scores
+
 if TYPE_CHECKING:
     import keras
+
+    from storage.spec.sections import Precision
 
 Tensor: TypeAlias = Any
 """A tensor of the backend's library: they have no type in common, and ship none."""
@@ -66,6 +71,10 @@ class Device(Protocol):
         """The models of the GPUs."""
         ...
 
+    def products_in(self, precision: Precision) -> AbstractContextManager[None]:
+        """Where products of float32 are computed as this precision says: on a GPU in TF32 or not; a processor has none."""
+        ...
+
 
 class Slots(Protocol):
     """What training changes of one model: weights, both moments of each, running statistics, steps really taken."""
@@ -87,6 +96,10 @@ class Slots(Protocol):
         """Begin anew from these weights and statistics, with empty moments."""
         ...
 
+    def settle(self) -> None:
+        """Let the Keras model be the model of now; between epochs the weights may be elsewhere."""
+        ...
+
 
 OwnSlots = TypeVar("OwnSlots", bound=Slots, contravariant=True)
 
@@ -104,7 +117,8 @@ class FoldTask:
         rows: the row of `features` that stands for each of them.
         settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, positive_weights, and those of
             `workers.device.backend.SETTINGS`; others are not looked at.
-        validation_rows: rows of `features`.
+        validation_images: the images that the fold is validated on.
+        validation_rows: the row of `features` that stands for each of them.
     """
 
     slots: Any
@@ -114,10 +128,27 @@ class FoldTask:
     order: NDArray[np.int32]
     rows: NDArray[np.int32]
     settings: Settings
+    validation_images: NDArray[np.int32]
     validation_rows: NDArray[np.int32]
 
 
 Logits: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TrainedFold:
+    """What an epoch of a fold gave.
+
+    Attributes:
+        logits: that training saw, shape (its images, targets); None where `scores` is there.
+        validation_logits: shape (its validation images, targets); None where they are not known yet.
+        scores: of training and validation, where the backend has counted them: those of `storage.metrics.epoch.score`, whose
+            losses and squared errors may be rounded otherwise.
+    """
+
+    logits: Logits | None = None
+    validation_logits: Logits | None = None
+    scores: tuple[Scores, Scores] | None = None
 
 
 class Epoch(Protocol[OwnSlots]):
@@ -153,9 +184,7 @@ class Epoch(Protocol[OwnSlots]):
         """Logits without dropout, shape (len(rows), targets)."""
         ...
 
-    def train_together(
-        self, folds: Sequence[FoldTask], is_kept: Sequence[bool]
-    ) -> list[tuple[Logits, Logits]]:
+    def train_together(self, folds: Sequence[FoldTask], is_kept: Sequence[bool]) -> list[TrainedFold]:
         """Train and validate the folds of one trial: here one after the other; a backend may do it as one computation.
 
         Args:
@@ -163,17 +192,13 @@ class Epoch(Protocol[OwnSlots]):
             is_kept: whether the fold changes.
 
         Returns:
-            What `train` and `predict` give of each fold; of one that does not change it means nothing.
+            By fold; of one that does not change it means nothing.
         """
         trained = []
         for fold, keeps in zip(folds, is_kept, strict=True):
             place = fold.slots, fold.features, fold.scale
-            seen = (
-                self.train(*place, fold.labels, fold.order, fold.rows, fold.settings)
-                if keeps
-                else np.empty((0, 0), np.float32)
-            )
-            trained.append((seen, self.predict(*place, fold.validation_rows)))
+            seen = self.train(*place, fold.labels, fold.order, fold.rows, fold.settings) if keeps else None
+            trained.append(TrainedFold(seen, self.predict(*place, fold.validation_rows)))
         return trained
 
 
@@ -193,12 +218,15 @@ class EpochBackend(Protocol):
         """
         ...
 
-    def compile_epoch(self, head: keras.Sequential, *, standardized: bool, optimizer: str) -> AnyEpoch:
+    def compile_epoch(
+        self, head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision
+    ) -> AnyEpoch:
         """The epoch of one kind of head.
 
         Args:
             head: gives the layers and shapes; its weights are not used.
             standardized: whether features are shifted and scaled after they were gathered.
             optimizer: "adam", "adamw" or "sgd".
+            precision: of the products; the layers of `head` were built for it.
         """
         ...

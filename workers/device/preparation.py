@@ -12,6 +12,9 @@ from storage.errors import DeviceSettledError
 from workers.device import backend
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from storage.spec.sections import Precision
     from storage.spec.study import StudySpec
 
 
@@ -66,6 +69,16 @@ def count_at_once() -> int:
 def stacks_folds() -> bool:
     """Whether the folds of a trial on features are trained as one computation."""
     return backend.device().stacks_folds()
+
+
+def products_in(precision: Precision) -> AbstractContextManager[None]:
+    """Where products of float32 are computed as this precision says; elsewhere a GPU rounds them to TF32 without being asked."""
+    return backend.device().products_in(precision)
+
+
+def name_products(precision: Precision) -> Precision:
+    """In what products are computed here: a processor has no TF32 and computes in float32."""
+    return "float32" if precision == "tf32" and not backend.device().name_gpus() else precision
 
 
 def describe() -> dict[str, object]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DataError
+from workers.device import preparation as devices
 from workers.device.contract import Settings
 from workers.inputs.augmentation import draw_changes
 from workers.inputs.decoding import VIEWS, flip, read_batches
@@ -134,7 +135,8 @@ def _run(model: keras.Model, images: NDArray[np.float32], pixels: tuple[float, f
     """One forward pass of `BATCH` images always, so that a value does not depend on how many there are."""
     padded = np.zeros((BATCH, *images.shape[1:]), np.float32)
     padded[: len(images)] = images * np.float32(pixels[0]) + np.float32(pixels[1])
-    outputs = np.asarray(model.predict_on_batch(padded), np.float32)
+    with devices.products_in("float32"):
+        outputs = np.asarray(model.predict_on_batch(padded), np.float32)
     return outputs.reshape(BATCH, -1)[: len(images)]
 
 

@@ -119,7 +119,8 @@ def extract(
         def extract_batch(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
             padded = np.zeros((key.batch, *batch.shape[1:]), np.float32)
             padded[: len(batch)] = batch
-            return backbone.predict_on_batch(scale(padded))[: len(batch)]
+            with devices.products_in(spec.model.extraction_precision):
+                return backbone.predict_on_batch(scale(padded))[: len(batch)]
 
         for rows in map_ahead(extract_batch, batches, at_once=devices.count_at_once()):
             writer.append(rows)
@@ -137,7 +138,7 @@ def build_extractor(model: ModelSection) -> keras.Model:
     Raises:
         As `build_backbone`.
     """
-    if model.extraction_precision == "float32":
+    if model.extraction_precision != "bfloat16":
         return build_backbone(model)
     with built_for(model.extraction_precision):
         return fold_normalization(build_backbone(model))

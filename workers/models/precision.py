@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
-Precision = Literal["float32", "bfloat16"]
+from storage.spec.sections import Precision
 
 
 def name_policy(precision: Precision) -> str:
-    """Keras's name of the policy."""
+    """Keras's name of the policy; in TF32 only the products of float32 are rounded, which the backend does."""
     return "mixed_bfloat16" if precision == "bfloat16" else "float32"
 
 

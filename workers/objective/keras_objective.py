@@ -19,13 +19,13 @@ from storage.errors import DataError, FeaturesError
 from storage.studies.study import StudyRecord, read_canary, register_canary, register_features
 from workers.attempts.attempt import Attempt, Outcome
 from workers.cross_validation.cross_validate import cross_validate
-from workers.device.preparation import describe, prepare_for
+from workers.device.preparation import describe, name_products, prepare_for
 from workers.objective.canary import Tried, refuse_idle, try_parameters
 from workers.objective.study_data import StudyData
 
 log = logging.getLogger(__name__)
 
-FEATURES_TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}
+FEATURES_TOLERANCE = {"float32": 1e-3, "tf32": 2e-2, "bfloat16": 5e-2}
 """Largest difference between two machines' features that still counts as rounding, in standard deviations."""
 
 FEW_IMAGES = 32
@@ -86,7 +86,13 @@ class KerasObjective:
     @cached_property
     def _circumstances(self) -> dict[str, object]:
         """What a value depends on besides its seeds, and how many parameters are trained."""
-        return {"hardware": describe(), "parameters_trained": self.study_data.count_parameters()}
+        spec = self.study.spec
+        asked = {"training": spec.training.precision, "extraction": spec.model.extraction_precision}
+        return {
+            "hardware": describe(),
+            "products": {name: name_products(precision) for name, precision in asked.items()},
+            "parameters_trained": self.study_data.count_parameters(),
+        }
 
     def try_parameters(self) -> Tried:
         """Try every searched hyperparameter at both ends of its range, on the first fold (`workers.objective.canary`)."""

@@ -10,7 +10,7 @@ import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,18 @@ from storage.metrics import epoch as metrics
 from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import backend
 from workers.device import preparation as devices
-from workers.device.contract import AnyEpoch, FoldTask, Settings, State
+from workers.device.contract import AnyEpoch, FoldTask, Settings, State, TrainedFold
 from workers.inputs.feature_set import FeatureSet
 from workers.models.head import build_head
 from workers.training.class_balance import positive_weights
 from workers.training.keras_adam import round_as_keras
 from workers.training.learning_rates import learning_rate
 from workers.training.results import EpochResult, summarize_epoch
+
+if TYPE_CHECKING:
+    import keras
+
+    from storage.spec.sections import Precision
 
 INITIAL_WEIGHTS = 0
 """Stands in the place of the (1-based) epoch where a seed draws the weights before the first epoch."""
@@ -43,11 +48,19 @@ class EpochPlan:
 
 @dataclass(frozen=True)
 class TrainedEpoch:
-    """An epoch that was trained and is not scored yet: the logits that training saw, and the steps that it took."""
+    """An epoch that was trained and is not recorded yet.
+
+    Attributes:
+        plan: what it learnt from.
+        steps: that it took.
+        logits: that training saw; None where `scores` is there.
+        scores: of training and validation, where the backend has counted them.
+    """
 
     plan: EpochPlan
-    logits: NDArray[np.float32]
     steps: int
+    logits: NDArray[np.float32] | None
+    scores: tuple[metrics.Scores, metrics.Scores] | None
 
 
 class FoldTrainer:
@@ -66,11 +79,17 @@ class FoldTrainer:
         from workers.models.head_pass import running_statistics
 
         self._spec = spec
-        self.model = build_head(spec, feature_count, target_count)
+        self._model = build_head(spec, feature_count, target_count)
         self._slots = backend.epoch_backend().make_slots(
-            self.model.trainable_variables, running_statistics(self.model)
+            self._model.trainable_variables, running_statistics(self._model)
         )
         self._shape = (feature_count, target_count)
+
+    @property
+    def model(self) -> keras.Sequential:
+        """The Keras model with the weights of now."""
+        self._slots.settle()
+        return self._model
 
     def reset(
         self,
@@ -116,11 +135,11 @@ class FoldTrainer:
         self._slots.start(
             [
                 _draw_weight(generator, tuple(weight.shape), name=weight.path)
-                for weight in self.model.trainable_variables
+                for weight in self._model.trainable_variables
             ],
             [
                 np.full(statistic.shape, statistic.path.endswith("variance"), np.float32)
-                for statistic in running_statistics(self.model)
+                for statistic in running_statistics(self._model)
             ],
         )
 
@@ -136,16 +155,15 @@ class FoldTrainer:
             logits = self._compiled.train(
                 task.slots, task.features, task.scale, task.labels, task.order, task.rows, task.settings
             )
-            self.take_over(plan, logits)
+            self.take_over(plan, TrainedFold(logits=logits))
         trained, self._trained = self._trained, None
         assert trained is not None
-        train = metrics.score(self._features.labels[trained.plan.task.order], trained.logits)
-        val = metrics.score(self._features.labels[self.val_index], self._validate(), medical=True)
+        train, val = trained.scores or self._score(trained)
         return summarize_epoch(
             train,
             val,
             trained.steps,
-            len(trained.logits),
+            len(trained.plan.task.order),
             time.perf_counter() - began,
             trained.plan.learning_rate,
         )
@@ -174,22 +192,24 @@ class FoldTrainer:
             order.astype(np.int32),
             self._features.locate(order, views),
             settings,
+            self.val_index.astype(np.int32),
             self._validation_rows,
         )
         return EpochPlan(epoch, task, rate, self._slots.steps_taken)
 
-    def take_over(
-        self, plan: EpochPlan, logits: NDArray[np.float32], validated: NDArray[np.float32] | None = None
-    ) -> None:
-        """Keep what the backend made of a plan, for `run_epoch` to score.
+    def take_over(self, plan: EpochPlan, trained: TrainedFold) -> None:
+        """Keep what the backend made of a plan of `plan_epoch`, for `run_epoch` to score."""
+        steps = self._slots.steps_taken - plan.steps_before
+        self._trained = TrainedEpoch(plan, steps, trained.logits, trained.scores)
+        self._validation_logits = trained.validation_logits
 
-        Args:
-            plan: of `plan_epoch`.
-            logits: that training saw.
-            validated: logits of the validation images, where they are known already.
-        """
-        self._trained = TrainedEpoch(plan, logits, self._slots.steps_taken - plan.steps_before)
-        self._validation_logits = validated
+    def _score(self, trained: TrainedEpoch) -> tuple[metrics.Scores, metrics.Scores]:
+        assert trained.logits is not None
+        labels = self._features.labels
+        return (
+            metrics.score(labels[trained.plan.task.order], trained.logits),
+            metrics.score(labels[self.val_index], self._validate(), medical=True),
+        )
 
     def predict_validation(self) -> NDArray[np.float32]:
         """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
@@ -222,16 +242,16 @@ def train_together(trainers: Sequence[FoldTrainer], epoch: int, is_going: Sequen
     """
     plans = [trainer.plan_epoch(epoch) for trainer in trainers]
     trained = trainers[0].compiled.train_together([plan.task for plan in plans], is_going)
-    for trainer, plan, (logits, validated), goes in zip(trainers, plans, trained, is_going, strict=True):
+    for trainer, plan, result, goes in zip(trainers, plans, trained, is_going, strict=True):
         if goes:
-            trainer.take_over(plan, logits, validated)
+            trainer.take_over(plan, result)
 
 
 @functools.cache
 def _compile(
     widths: tuple[int, ...],
     normalizes: bool,
-    precision: Literal["float32", "bfloat16"],
+    precision: Precision,
     standardizes: bool,
     optimizer: str,
     feature_count: int,
@@ -244,7 +264,10 @@ def _compile(
         training=TrainingSection(precision=precision),
     )
     return backend.epoch_backend().compile_epoch(
-        build_head(spec, feature_count, target_count), standardized=standardizes, optimizer=optimizer
+        build_head(spec, feature_count, target_count),
+        standardized=standardizes,
+        optimizer=optimizer,
+        precision=precision,
     )
 
 

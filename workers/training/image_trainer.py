@@ -161,9 +161,10 @@ class ImageFoldTrainer:
         slots = self._shared.slots
         steps_before = slots.steps_taken
         batch_size = min(int(self._settings["batch_size"]), len(order))
-        train_logits = self._shared.epoch(self._settings["optimizer"]).train(
-            self._images.batches(order, batch_size, changes), settings
-        )
+        with devices.products_in(self._spec.training.precision):
+            train_logits = self._shared.epoch(self._settings["optimizer"]).train(
+                self._images.batches(order, batch_size, changes), settings
+            )
         steps = slots.steps_taken - steps_before
         self._validation_logits = None
         train = metrics.score(self._images.labels[order], train_logits)
@@ -198,7 +199,8 @@ class ImageFoldTrainer:
     def _validate(self) -> NDArray[np.float32]:
         if self._validation_logits is None:
             self._have_network()
-            self._validation_logits = self._shared.epoch(self._settings["optimizer"]).predict(
-                self._images.batches(self.val_index)
-            )
+            with devices.products_in(self._spec.training.precision):
+                self._validation_logits = self._shared.epoch(self._settings["optimizer"]).predict(
+                    self._images.batches(self.val_index)
+                )
         return self._validation_logits

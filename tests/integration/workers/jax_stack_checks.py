@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
+from storage.metrics import epoch as metrics
 from storage.metrics.objectives import AUC
 from storage.results.ledger import FoldEpoch
 from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.backends.jax import scores, stack
+from workers.backends.jax.counts import Counts, score_counts
 from workers.device import preparation as devices
 from workers.inputs.feature_set import FeatureSet
 from workers.objective.replay import replay_trial
@@ -111,3 +115,101 @@ def test_a_trial_trained_together_is_replayed_to_the_last_bit() -> None:
     assert trained == [(3, 1), (3, 2)], "not fold by fold, whose sums a GPU may round otherwise"
     assert replay.is_identical
     assert (replay.folds, replay.epochs) == (3, 2)
+
+
+@pytest.mark.parametrize("kind", ["all kinds", "one label", "diverged", "all blank"])
+def test_scores_counted_on_the_device_are_those_of_the_definition(kind: str) -> None:
+    """Whole numbers to the last bit, sums as far as single precision goes; with ties, blanks and labels of one class."""
+    generator = np.random.default_rng(0)
+    targets = 1 if kind == "one label" else 5
+    labels = (generator.random((300, targets)) < 0.3).astype(np.float32)
+    labels[generator.random(labels.shape) < 0.1] = np.nan
+    if kind == "all kinds":
+        labels[:, 3], labels[:, 4] = 1, np.nan
+    if kind == "all blank":
+        labels[:] = np.nan
+    sizes, places = (200, 180), [generator.permutation(300)[:count] for count in (200, 180)]
+    # Steps of a hundredth tie, and tie alike whatever rounds the exponential function; 30 and 40 are both a probability of 1.
+    logits = np.round(generator.normal(size=(2, 200, targets)), 2).astype(np.float32)
+    logits[:, :2], logits[:, 2:4] = 30, 40
+    if kind == "diverged":
+        logits[1, 7, 0] = np.nan
+    found = np.full((2, 200, targets), np.nan, np.float32)
+    for fold, (count, images) in enumerate(zip(sizes, places, strict=True)):
+        found[fold, :count] = labels[images]
+    counted = jax.device_get(scores.count_entries(found, logits, medical=True))
+    for fold, mine in enumerate(score_counts(Counts(**counted))):
+        theirs = metrics.score(labels[places[fold]], logits[fold, : sizes[fold]], medical=True)
+        for name in ("auc", "precision", "recall", "f1", "labels_left_out"):
+            assert np.array_equal(getattr(mine, name), getattr(theirs, name), equal_nan=True), name
+        assert mine.loss == pytest.approx(theirs.loss, rel=1e-6, nan_ok=True)
+        assert mine.medical.keys() == theirs.medical.keys()
+        for name, value in theirs.medical.items():
+            if name in ("pr_auc", "brier", "calibration_error"):
+                assert mine.medical[name] == pytest.approx(value, rel=1e-5, nan_ok=True), name
+            else:
+                assert np.array_equal(mine.medical[name], value, equal_nan=True), name
+
+
+def test_a_probability_at_an_edge_of_a_bin_belongs_below_it() -> None:
+    for edge in np.linspace(0, 1, 11)[1:-1]:
+        for value in (np.float32(edge), *np.nextafter(np.float32(edge), np.float32([0, 1]))):
+            expected = np.searchsorted(np.linspace(0, 1, 11)[1:-1], np.float64(value), side="left")
+            assert int((value > scores.EDGES).sum()) == expected
+
+
+def test_more_images_than_pairs_can_be_counted_of_are_scored_on_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted, sorted_ = start_folds(), start_folds()
+    train_together(counted, 1)
+    monkeypatch.setattr(stack, "can_count", lambda *_: False)
+    train_together(sorted_, 1)
+    for one, other in zip(counted, sorted_, strict=True):
+        mine, theirs = one.run_epoch(1), other.run_epoch(1)
+        assert (mine.val_auc, mine.train_auc, mine.val_f1) == (
+            theirs.val_auc,
+            theirs.train_auc,
+            theirs.val_f1,
+        )
+        assert mine.val_loss == pytest.approx(theirs.val_loss, rel=1e-6)
+
+
+def test_folds_stay_stacked_until_one_of_them_is_asked_for_its_model() -> None:
+    folds = start_folds()
+    train_together(folds, 1)
+    shared = folds[0]._slots.shared
+    train_together(folds, 2)
+    assert folds[0]._slots.shared == shared
+    after = folds[1].state()
+    assert folds[0]._slots.shared == shared, "a checkpoint copies"
+    kernel = np.asarray(folds[1].model.trainable_variables[0].value)
+    assert np.array_equal(kernel, after["weight_0"])
+    train_together(folds, 3)
+    assert folds[0]._slots.shared != shared
+    fresh = start_folds()
+    for epoch in (1, 2, 3):
+        train_together(fresh, epoch)
+    for one, other in zip(folds, fresh, strict=True):
+        assert all(np.array_equal(value, other.state()[name]) for name, value in one.state().items())
+
+
+def test_a_fold_begins_anew_after_others_shared_its_arrays() -> None:
+    folds = start_folds()
+    train_together(folds, 1)
+    first = folds[2].state()
+    folds = [*folds[:2], start_folds()[2]]
+    train_together(folds, 1)
+    assert all(np.array_equal(value, folds[2].state()[name]) for name, value in first.items())
+
+
+def test_an_epoch_of_folds_is_one_program_per_size() -> None:
+    """Ends of unequal folds are trained by the program of full batches; 19 and 20 rows, and 7 to 16, are padded alike."""
+    folds = start_folds(20)
+    stacked = folds[0].compiled.stacked
+    before = stacked._train._cache_size()
+    for batch_size in (20, 19, 18):
+        for trainer in folds:
+            trainer._settings["batch_size"] = batch_size
+        train_together(folds, batch_size)
+    assert stacked._train._cache_size() - before <= 2

@@ -1,8 +1,11 @@
 """Training under JAX.
 
+- `counts`: Scores of several folds from what was counted of them on the device: `storage.metrics.epoch` is the definition
 - `device`: The device under JAX: threads, GPU memory, determinism. All of them are settled when JAX first looks for devices
 - `epoch`: The JAX backend of training: one epoch as a compiled loop, no Python per step
 - `optimizers`: The JAX twin of `workers.backends.tensorflow.optimizers`: the same rules and the same loss as functions that change nothing in place
+- `programs`: Compiled programs kept on disk, so that a process that is started again, and the one beside it, compiles nothing
+- `scores`: What the scores of an epoch are read from, counted on the device: the logits need not leave it
 - `sizes`: XLA compiles for fixed shapes; these are the few that batches are padded to
 - `stack`: Several folds as one computation of JAX: each by itself is too small to fill a GPU
 """

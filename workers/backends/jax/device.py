@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 from storage.errors import DeviceError, DeviceSettledError
+from workers.backends.jax.programs import keep_programs
+
+if TYPE_CHECKING:
+    from storage.spec.sections import Precision
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 """Some GPU kernels add up in the order in which blocks finish; this leaves them out. Those of a processor do not."""
@@ -36,6 +43,7 @@ def set_threads(threads: int, at_once: int = 1) -> None:
     import jax
 
     if not _started:
+        keep_programs()
         # XLA reads how many processors it may use from here, once; other programs know this name, too.
         before = os.environ.get("NPROC")
         os.environ["NPROC"] = str(threads)
@@ -96,3 +104,20 @@ def name_gpus() -> list[str]:
     import jax
 
     return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
+
+
+def products_in(precision: Precision) -> AbstractContextManager[None]:
+    """As `workers.device.contract.Device.products_in`; it holds for what is traced meanwhile, and is part of what JAX knows a trace by."""
+    return _products_in(precision)
+
+
+@contextmanager
+def _products_in(precision: Precision) -> Iterator[None]:
+    import jax
+
+    wanted = {"float32": "highest", "tf32": "tensorfloat32"}.get(precision)
+    if wanted is None or not stacks_folds():
+        yield
+        return
+    with jax.default_matmul_precision(wanted):
+        yield

@@ -8,8 +8,8 @@ them is overwritten or cut off. The batch size itself, the number of steps and e
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,19 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.backends.jax.device import products_in, stacks_folds
 from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
-from workers.backends.jax.sizes import pad, padded_size
-from workers.backends.jax.stack import StackedEpoch
+from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_GPU, pad, padded_size
+from workers.backends.jax.stack import StackedEpoch, StackedState
 from workers.device.backend import SETTINGS
-from workers.device.contract import Epoch, FoldTask, Slots
+from workers.device.contract import Epoch, FoldTask, Slots, TrainedFold
 from workers.models.head_pass import HeadPass
+
+if TYPE_CHECKING:
+    from storage.spec.sections import Precision
+
+NUMBERS = (*SETTINGS, "dropout_rate", "label_smoothing")
+"""Hyperparameters of a step that are one number."""
 
 State = dict[str, Any]
 """What training changes: lists of arrays by kind, and how many steps were taken."""
@@ -31,12 +38,17 @@ State = dict[str, Any]
 class OptimizerSlots(Slots):
     """What training changes of one model: weights, both moments of each, running statistics, steps really taken.
 
-    Weights and statistics stay in the Keras model, which is at any time the model of now.
+    Weights and statistics stay in the Keras model, which is the model of now; while they are trained with those of other folds (`shared`),
+    it is so after `settle`.
 
     Args:
         weights: what the optimizer changes.
         statistics: what the forward pass changes: means and variances of BatchNormalization.
     """
+
+    shared: tuple[StackedState, int] | None
+    _first_moments: list[Any]
+    _second_moments: list[Any]
 
     def __init__(self, weights: Sequence[Any], statistics: Sequence[Any] = ()) -> None:
         self._weights, self._statistics = list(weights), list(statistics)
@@ -45,7 +57,20 @@ class OptimizerSlots(Slots):
     @property
     def steps_taken(self) -> int:
         """Optimizer steps since the start, counted by the compiled loop."""
+        if self.shared is not None:
+            state, place = self.shared
+            return int(state.steps[place])
         return int(self._steps)
+
+    def share(self, state: StackedState, place: int) -> None:
+        """From now on the arrays are those of one place of a `StackedState`; `settle` brings them back into the model."""
+        self.shared = (state, place)
+        self._first_moments, self._second_moments = [], []
+
+    def settle(self) -> None:
+        """Put what is shared back into the Keras model."""
+        if self.shared is not None:
+            self.put(self.take())
 
     def read(self) -> dict[str, NDArray[Any]]:
         """Copy everything that the next step depends on; named as by the TensorFlow backend."""
@@ -75,6 +100,9 @@ class OptimizerSlots(Slots):
 
     def take(self) -> State:
         """The arrays of now."""
+        if self.shared is not None:
+            state, place = self.shared
+            return state.take(place)
         return {
             "weight": [variable.value for variable in self._weights],
             "statistic": [variable.value for variable in self._statistics],
@@ -85,6 +113,7 @@ class OptimizerSlots(Slots):
 
     def put(self, state: State) -> None:
         """Keep these arrays; they are never changed in place."""
+        self.shared = None
         own = (*self._weights, *self._statistics)
         for variable, value in zip(own, (*state["weight"], *state["statistic"]), strict=True):
             variable.assign(value)
@@ -92,6 +121,7 @@ class OptimizerSlots(Slots):
         self._steps = state["steps"]
 
     def _clear_moments(self) -> None:
+        self.shared = None
         self._first_moments = [jnp.zeros(variable.shape, jnp.float32) for variable in self._weights]
         self._second_moments = [jnp.zeros(variable.shape, jnp.float32) for variable in self._weights]
         self._steps = jnp.int32(0)
@@ -104,22 +134,38 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         head: gives the layers and shapes; its weights are not used.
         standardized: whether features are shifted and scaled after they were gathered.
         optimizer: "adam", "adamw" or "sgd".
+        precision: of the products; the layers of `head` were built for it.
 
     Attributes:
         feature_precision: in what features are taken, "float32" or "bfloat16".
+        stacked: the same for several folds at once.
     """
 
-    def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
+    def __init__(
+        self,
+        head: keras.Sequential,
+        *,
+        standardized: bool,
+        optimizer: str = "adam",
+        precision: Precision = "float32",
+    ) -> None:
         self._pass = HeadPass(head)
         self._standardized = standardized
         self.feature_precision = self._pass.input_precision(standardized=standardized)
         self._optimizer = optimizer
         self._targets = head.output_shape[-1]
+        train, predict = (products_of(precision, each) for each in (self.run, self.run_forward))
         # The old state and the logits so far are given away, so that they are overwritten where they lie.
-        self._train = jax.jit(self.run, static_argnames="padded", donate_argnames=("state", "collected"))
-        self._predict = jax.jit(self.run_forward)
-        self._stacked = StackedEpoch(
-            self.run, self.run_forward, read_settings, targets=self._targets, standardized=standardized
+        self._train = jax.jit(train, static_argnames="padded", donate_argnames=("state", "collected"))
+        self._predict = jax.jit(predict)
+        self.stacked = StackedEpoch(
+            train,
+            predict,
+            read_settings,
+            names=NUMBERS,
+            targets=self._targets,
+            standardized=standardized,
+            sizes_per_octave=STEPS_PER_OCTAVE_OF_A_GPU if stacks_folds() else STEPS_PER_OCTAVE,
         )
 
     def train(
@@ -170,24 +216,9 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             self._predict(state["weight"], state["statistic"], features, scale, padded)[: len(rows)]
         )
 
-    def train_together(
-        self, folds: Sequence[FoldTask], is_kept: Sequence[bool]
-    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    def train_together(self, folds: Sequence[FoldTask], is_kept: Sequence[bool]) -> list[TrainedFold]:
         """As `workers.device.contract.Epoch.train_together`, in one computation."""
-        features, labels = folds[0].features, folds[0].labels
-        slots, scales = [fold.slots for fold in folds], [fold.scale for fold in folds]
-        logits = self._stacked.train(
-            slots,
-            features,
-            scales,
-            labels,
-            [fold.order for fold in folds],
-            [fold.rows for fold in folds],
-            [fold.settings for fold in folds],
-            is_kept,
-        )
-        validated = self._stacked.predict(slots, features, scales, [fold.validation_rows for fold in folds])
-        return list(zip(logits, validated, strict=True))
+        return self.stacked.run_epoch(folds, is_kept)
 
     def run(
         self,
@@ -267,10 +298,20 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         return (gathered - mean) * inverse_sd if self._standardized else gathered
 
 
+def products_of(precision: Precision, compute: Callable[..., Any]) -> Callable[..., Any]:
+    """The same computation, whose products are traced in this precision."""
+
+    @functools.wraps(compute)
+    def traced(*arrays: Any, **named: Any) -> Any:
+        with products_in(precision):
+            return compute(*arrays, **named)
+
+    return traced
+
+
 def read_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], NDArray[np.uint32]]:
     """Every hyperparameter of a step as an array, and the two halves of the seed of dropout."""
-    names = (*SETTINGS, "dropout_rate", "label_smoothing")
-    numbers: dict[str, Any] = {name: np.float32(settings[name]) for name in names}
+    numbers: dict[str, Any] = {name: np.float32(settings[name]) for name in NUMBERS}
     numbers["positive_weights"] = np.asarray(settings["positive_weights"], np.float32)
     return numbers, np.array(divmod(int(settings["seed"]), 2**32), np.uint32)
 
@@ -289,6 +330,8 @@ def make_slots(weights: Sequence[keras.Variable], statistics: Sequence[keras.Var
     return OptimizerSlots(weights, statistics)
 
 
-def compile_epoch(head: keras.Sequential, *, standardized: bool, optimizer: str) -> CompiledEpoch:
+def compile_epoch(
+    head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision
+) -> CompiledEpoch:
     """As `workers.device.contract.EpochBackend.compile_epoch`."""
-    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer)
+    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer, precision=precision)

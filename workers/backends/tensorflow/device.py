@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from typing import Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from storage.errors import DeviceSettledError
+
+if TYPE_CHECKING:
+    from storage.spec.sections import Precision
 
 STDERR = 2
 """The file descriptor, which C++ writes to whatever `sys.stderr` is."""
@@ -107,6 +112,26 @@ def name_gpus() -> list[str]:
         tf.config.experimental.get_device_details(device).get("device_name", device.name)
         for device in tf.config.list_physical_devices("GPU")
     ]
+
+
+def products_in(precision: Precision) -> AbstractContextManager[None]:
+    """As `workers.device.contract.Device.products_in`; TensorFlow asks at each product, so that only one precision is used at a time."""
+    return _products_in(precision)
+
+
+@contextmanager
+def _products_in(precision: Precision) -> Iterator[None]:
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        yield
+        return
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(precision != "float32")
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
 def _grow_memory(device: Any) -> None:

@@ -8,18 +8,22 @@ of a trial nor the trials of a study trace again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from workers.backends.tensorflow.device import products_in
 from workers.backends.tensorflow.dropout import BYTES_PER_UNIT, draw_bits, drop, make_generator
 from workers.backends.tensorflow.optimizers import apply_step, masked_cross_entropy
 from workers.device.backend import SETTINGS
 from workers.device.contract import Epoch, Slots
 from workers.models.head_pass import HeadPass, running_statistics
+
+if TYPE_CHECKING:
+    from storage.spec.sections import Precision
 
 RANDOM_BYTES = 2**24
 """What the random bits of one call of the graph may take; an epoch of more images is several calls."""
@@ -44,6 +48,9 @@ class OptimizerSlots(Slots):
     def steps_taken(self) -> int:
         """Optimizer steps since the start, counted by the graph."""
         return int(self.steps.numpy())
+
+    def settle(self) -> None:
+        """Nothing to do: the Keras model is at any time the model of now."""
 
     def read(self) -> dict[str, NDArray[Any]]:
         """Copy everything that the next step depends on."""
@@ -86,13 +93,21 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         head: gives the layers and shapes; its weights are not used.
         standardized: whether features are shifted and scaled after they were gathered.
         optimizer: "adam", "adamw" or "sgd".
+        precision: of the products; the layers of `head` were built for it.
 
     Attributes:
         feature_precision: in what features are taken, "float32" or "bfloat16".
     """
 
-    def __init__(self, head: keras.Sequential, *, standardized: bool, optimizer: str = "adam") -> None:
-        self._pass = HeadPass(head)
+    def __init__(
+        self,
+        head: keras.Sequential,
+        *,
+        standardized: bool,
+        optimizer: str = "adam",
+        precision: Precision = "float32",
+    ) -> None:
+        self._pass, self._precision = HeadPass(head), precision
         self._shapes = [tuple(weight.shape) for weight in head.trainable_variables]
         self._statistic_shapes = [tuple(statistic.shape) for statistic in running_statistics(head)]
         self._standardized = standardized
@@ -166,7 +181,8 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
                 place: tf.constant(draw_bits(generator, len(order[part]), width))
                 for place, width in self._dropout.items()
             }
-            logits = self._train(handles, features, scale, labels, *indices, bits, tensors)
+            with products_in(self._precision):
+                logits = self._train(handles, features, scale, labels, *indices, bits, tensors)
             parts.append(logits.numpy())
         return np.concatenate(parts)
 
@@ -183,7 +199,8 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         """Logits without dropout, shape (len(rows), targets)."""
         handles = [weight.handle for weight in slots.weights]
         statistics = [statistic.handle for statistic in slots.statistics]
-        return self._predict(handles, statistics, features, scale, tf.constant(rows)).numpy()
+        with products_in(self._precision):
+            return self._predict(handles, statistics, features, scale, tf.constant(rows)).numpy()
 
     def _train_graph(
         self,
@@ -270,6 +287,8 @@ def make_slots(weights: Sequence[keras.Variable], statistics: Sequence[keras.Var
     return OptimizerSlots(weights, statistics)
 
 
-def compile_epoch(head: keras.Sequential, *, standardized: bool, optimizer: str) -> CompiledEpoch:
+def compile_epoch(
+    head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision
+) -> CompiledEpoch:
     """As `workers.device.contract.EpochBackend.compile_epoch`."""
-    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer)
+    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer, precision=precision)
