@@ -53,7 +53,7 @@ def run_lockstep(
     """
     spec = attempt.study.spec
     epochs = spec.training.epochs
-    folds = [start_fold(number) for number in range(spec.cv.folds)]
+    folds = _start(start_fold, spec.cv.folds, side_by_side=train_together is not None)
     curves = empty_curves(spec)
     keeper = _PredictionKeeper(spec.study.objective, folds)
     begin, rows = _resume(attempt, folds, curves, keeper)
@@ -79,6 +79,16 @@ def run_lockstep(
             attempt.checkpoint.save(epoch, lambda: _pack(folds, keeper))
             raise
     return curves, rows, keeper.kept(), [len(fold.train_index) for fold in folds]
+
+
+def _start(start_fold: StartFold, count: int, *, side_by_side: bool) -> list[AnyFold]:
+    """Begin all folds; side by side where a GPU would else wait for the processor to draw the weights of one after the other."""
+    # The first one puts the features on the device and makes what all of them share.
+    first = start_fold(0)
+    if not side_by_side:
+        return [first, *(start_fold(number) for number in range(1, count))]
+    with ThreadPoolExecutor(thread_name_prefix="start") as pool:
+        return [first, *pool.map(start_fold, range(1, count))]
 
 
 def _resume(

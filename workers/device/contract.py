@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -206,8 +206,45 @@ AnyEpoch: TypeAlias = Epoch[Any]
 """Whatever slots it takes: those of its own backend."""
 
 
+@dataclass(frozen=True)
+class ImageBatch:
+    """Rows of one forward pass: views of images, each image once.
+
+    Attributes:
+        images: uint8, shape (at most so many images, height, width, 3).
+        places: the image that each row is a view of, shape (rows,); -1 for a black one, which fills the batch up.
+        views: its place in `workers.inputs.decoding.VIEWS`, shape (rows,).
+        count: rows that count.
+    """
+
+    images: NDArray[np.uint8]
+    places: NDArray[np.int32]
+    views: NDArray[np.int32]
+    count: int
+
+
+class Forward(Protocol):
+    """The forward pass of a backbone on bytes."""
+
+    def run(self, batches: Iterable[ImageBatch]) -> Iterator[NDArray[np.float32]]:
+        """Yield the features of each batch, shape (its rows, features), in order."""
+        ...
+
+
 class EpochBackend(Protocol):
-    """What trains: a module of two functions."""
+    """What computes: a module of three functions."""
+
+    def make_forward(
+        self, backbone: keras.Model, scale: Callable[[np.ndarray], np.ndarray], precision: Precision
+    ) -> Forward | None:
+        """A forward pass that flips and scales on the device; None where that gains nothing.
+
+        Args:
+            backbone: from scaled pixels to features.
+            scale: how the backbone wants float32 pixels of 0 to 255 scaled.
+            precision: of the products.
+        """
+        ...
 
     def make_slots(self, weights: Sequence[keras.Variable], statistics: Sequence[keras.Variable]) -> Slots:
         """Slots of a model, whose variables they are or follow.

@@ -13,10 +13,10 @@ from storage.data.datasets import Dataset
 from storage.data.folds import make_folds
 from storage.errors import TrainingError
 from workers.device.contract import Settings
-from workers.device.preparation import prepare_for
+from workers.device.preparation import prepare_for, stacks_folds
 from workers.final_model.assembly import assemble, copy_model
 from workers.objective.keras_objective import select_targets
-from workers.objective.study_data import StudyData
+from workers.objective.study_data import StudyData, Trained
 
 if TYPE_CHECKING:
     import keras
@@ -74,23 +74,32 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
         if report:
             report("reading images", done, total)
 
-    study_data = StudyData(spec, dataset, labels, targets, splits, cache, tell, one_by_one=True)
-    parts, losses = [], []
-    for number, fold in enumerate(splits):
-        running = study_data.start_fold(recipe.params, recipe.point, fold)
+    # What was trained as one computation is trained as one again: sums of single folds may be rounded otherwise on a GPU.
+    one_by_one = not (recipe.ensemble and stacks_folds())
+    study_data = StudyData(spec, dataset, labels, targets, splits, cache, tell, one_by_one=one_by_one)
+    together = study_data.train_together
+    parts: list[Trained] = []
+    losses: list[float] = []
+    done = 0
+    for group in [list(splits)] if together else [[fold] for fold in splits]:
+        running = [study_data.start_fold(recipe.params, recipe.point, fold) for fold in group]
         for epoch in range(1, recipe.epochs + 1):
-            loss = running.run_epoch(epoch).train_loss
-            if not np.isfinite(loss):
+            if together:
+                together(running, epoch)
+            lasts = [one.run_epoch(epoch).train_loss for one in running]
+            if not np.isfinite(lasts).all():
                 raise TrainingError(
                     f"The training diverged: its loss is not a number after epoch {epoch}.",
                     why="With all images each epoch takes more steps than in cross-validation.",
                     next_step="Give fewer --epochs, or --ensemble for the models of the cross-validation.",
                 )
+            done += len(group)
             if report:
-                report("training", number * recipe.epochs + epoch, len(splits) * recipe.epochs)
-        losses.append(float(loss))
-        trained = study_data.trained(fold)
-        # Copied, because its trainer goes on with the next fold.
-        copied = copy_model(trained.model, f"fold_{number}" if recipe.ensemble else "trained")
-        parts.append(replace(trained, model=copied))
+                report("training", done, len(splits) * recipe.epochs)
+        losses += [float(loss) for loss in lasts]
+        for fold in group:
+            trained = study_data.trained(fold)
+            # Copied, because its trainer goes on with the next fold.
+            copied = copy_model(trained.model, f"fold_{len(parts)}" if recipe.ensemble else "trained")
+            parts.append(replace(trained, model=copied))
     return Refit(assemble(spec, parts), tuple(losses))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from storage.data.grey import Scale
 from storage.data.images import read_image
+from workers.device.contract import ImageBatch
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -68,6 +70,40 @@ def read_batches(
         yield np.stack(waiting)
 
 
+def read_image_batches(
+    files: Sequence[Path],
+    size: tuple[int, int],
+    views: int,
+    batch: int,
+    first_row: int = 0,
+    scale: Scale | None = None,
+) -> Iterator[ImageBatch]:
+    """Yield the rows of `read_batches`, for a device that flips the images itself; all batches have the same shapes.
+
+    Args:
+        files, size, views, batch, first_row, scale: as of `read_batches`.
+    """
+    decoded = decode_ahead(files[first_row // views :], size, scale)
+    # So many images at most have a view among the rows of a batch, wherever it begins.
+    room = (batch + 2 * views - 2) // views
+    total = len(files) * views
+    kept: list[tuple[int, NDArray[np.uint8]]] = []
+    next_image = first_row // views
+    for begin in range(first_row, total, batch):
+        rows = np.arange(begin, min(begin + batch, total), dtype=np.int32)
+        first, last = int(rows[0]) // views, int(rows[-1]) // views
+        kept = [(number, image) for number, image in kept if number >= first]
+        while next_image <= last:
+            kept.append((next_image, next(decoded)))
+            next_image += 1
+        images = np.zeros((room, *size, 3), np.uint8)
+        for place, (_, image) in enumerate(kept):
+            images[place] = image
+        places, shown = np.full(batch, -1, np.int32), np.zeros(batch, np.int32)
+        places[: len(rows)], shown[: len(rows)] = rows // views - first, rows % views
+        yield ImageBatch(images, places, shown, len(rows))
+
+
 def flip(image: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
     """One of `VIEWS` of an image, shape (height, width, channels)."""
     flipped = image[:, ::-1] if VIEWS[view] in ("horizontal", "both") else image
@@ -78,7 +114,16 @@ def decode_ahead(
     files: Sequence[Path], size: tuple[int, int], scale: Scale | None = None
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the images, uint8 of shape (height, width, 3), in order, decoded on threads before they are asked for."""
-    return _run_ahead(lambda file: read_image(file, size, scale), files, threads=2, ahead=AHEAD)
+    return _run_ahead(
+        lambda file: read_image(file, size, scale), files, threads=count_processors(), ahead=AHEAD
+    )
+
+
+def count_processors() -> int:
+    """Processors that this process may use: no more threads than that decode at the same time."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS
 
 
 def _run_ahead(

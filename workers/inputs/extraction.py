@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from storage.data.images import RESIZE, describe_decoding, scale_of
 from storage.files.feature_writer import FeatureWriter
 from storage.files.features import FeatureKey, Features, lock_extraction, open_features
+from workers.device import backend
 from workers.device import preparation as devices
-from workers.inputs.decoding import VIEWS, map_ahead, read_batches
+from workers.inputs.decoding import VIEWS, map_ahead, read_batches, read_image_batches
 from workers.models.folding import fold_normalization
 from workers.models.precision import built_for
 from workers.models.transfer import build_backbone, find_preprocessing, identify_weights
@@ -112,9 +113,7 @@ def extract(
     scale = find_preprocessing(spec.model.backbone)
     views, images = len(key.views), len(dataset.files)
     with FeatureWriter(cache, key, (images, views, backbone.output_shape[-1])) as writer:
-        batches = read_batches(
-            list(dataset.files), spec.model.image_size, views, key.batch, writer.done, scale_of(dataset)
-        )
+        source = list(dataset.files), spec.model.image_size, views, key.batch, writer.done, scale_of(dataset)
 
         def extract_batch(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
             padded = np.zeros((key.batch, *batch.shape[1:]), np.float32)
@@ -122,7 +121,13 @@ def extract(
             with devices.products_in(spec.model.extraction_precision):
                 return backbone.predict_on_batch(scale(padded))[: len(batch)]
 
-        for rows in map_ahead(extract_batch, batches, at_once=devices.count_at_once()):
+        forward = backend.epoch_backend().make_forward(backbone, scale, spec.model.extraction_precision)
+        extracted = (
+            map_ahead(extract_batch, read_batches(*source), at_once=devices.count_at_once())
+            if forward is None
+            else forward.run(read_image_batches(*source))
+        )
+        for rows in extracted:
             writer.append(rows)
             if report:
                 report(writer.done // views, images)

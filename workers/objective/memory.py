@@ -7,12 +7,17 @@ import itertools
 from typing import TYPE_CHECKING, Literal
 
 from storage.errors import NotEnoughMemoryError
+from workers.device import backend
 
 if TYPE_CHECKING:
     from storage.spec.study import StudySpec
 
 BYTES_PER_WEIGHT = 16
 """float32 weight, gradient and both moments of Adam."""
+BYTES_PER_STACKED_WEIGHT = 40
+"""The same where the folds are trained as one computation: weights and moments of each fold, their stacked copy, gradients, and what
+the compiled loop keeps of a step before it is taken. It counts under JAX on a processor, too, where folds are not stacked: all workers
+of a study choose alike."""
 LOCKSTEP_BYTES = 8 * 1024**3
 """What k models may take side by side. A constant, not this machine's memory: all workers of a study must choose alike,
 or their trials would be reported and pruned at different steps."""
@@ -64,7 +69,8 @@ def choose_schedule(
 
 def lockstep_bytes(spec: StudySpec, weights: int) -> int:
     """What the models of all folds need side by side, each with so many weights that are trained."""
-    return spec.cv.folds * weights * BYTES_PER_WEIGHT
+    is_stacked = spec.uses_features and backend.chosen() == "jax"
+    return spec.cv.folds * weights * (BYTES_PER_STACKED_WEIGHT if is_stacked else BYTES_PER_WEIGHT)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

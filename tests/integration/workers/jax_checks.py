@@ -12,15 +12,21 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from storage.errors import DeviceSettledError, UsageError
+from storage.spec.sections import Precision
 from tests.small_heads import make_trainer
+from workers.backends.jax import device
 from workers.backends.jax.epoch import drop_units
+from workers.backends.jax.forward import ImageForward, tabulate
 from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
 from workers.backends.jax.sizes import SMALLEST, padded_size
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.versions import library_versions
+from workers.inputs import decoding
+from workers.models.transfer import find_preprocessing
 
 STEP = {"learning_rate": 0.01, "epsilon": 1e-7, "beta_1": 0.9, "beta_2": 0.999, "momentum": 0.8}
 
@@ -141,3 +147,61 @@ def test_batch_sizes_that_are_padded_alike_are_compiled_once() -> None:
     assert all(trainer._compiled is compiled for trainer in trainers)
     # 36 to 40 rows are 40; the rest, 7 to 11 rows, is 16.
     assert compiled._train._cache_size() == 2
+
+
+def small_backbone() -> keras.Model:
+    """From pixels to five features, in the time of a test."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.layers.Input((6, 5, 3)),
+            keras.layers.Conv2D(5, 3),
+            keras.layers.BatchNormalization(),
+            keras.layers.GlobalMaxPooling2D(),
+        ]
+    )
+
+
+@pytest.mark.parametrize("name", ["InceptionV3", "ResNet50", "DenseNet121"])
+@pytest.mark.parametrize(("views", "first_row"), [(4, 0), (4, 3), (1, 2)])
+def test_images_that_are_flipped_and_scaled_on_the_device_have_the_features_of_the_host(
+    tmp_path: Path, name: str, views: int, first_row: int
+) -> None:
+    files = []
+    for number in range(5):
+        pixels = np.random.default_rng(number).integers(0, 256, (6, 5, 3), np.uint8)
+        files.append(tmp_path / f"{number}.png")
+        Image.fromarray(pixels).save(files[-1])
+    backbone, scale = small_backbone(), find_preprocessing(name)
+    found = tabulate(scale)
+    assert found is not None
+    source = (files, (6, 5), views, 6, first_row)
+    mine = np.concatenate(
+        list(ImageForward(backbone, *found, "float32").run(decoding.read_image_batches(*source)))
+    )
+    theirs = []
+    for batch in decoding.read_batches(*source):
+        padded = np.zeros((6, *batch.shape[1:]), np.float32)
+        padded[: len(batch)] = batch
+        theirs.append(backbone.predict_on_batch(scale(padded))[: len(batch)])
+    assert np.array_equal(mine, np.concatenate(theirs))
+    assert len(mine) == 5 * views - first_row
+
+
+def test_a_scaling_that_looks_at_more_than_one_pixel_is_left_to_the_host() -> None:
+    assert tabulate(lambda pixels: pixels - pixels.mean()) is None
+
+
+def test_products_are_traced_in_the_precision_that_is_named_on_a_gpu_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def precision_of(name: Precision) -> str:
+        with devices.products_in(name):
+            return str(jax.make_jaxpr(lambda x: x @ x)(jnp.ones((2, 2))).eqns[0].params["precision"])
+
+    assert {precision_of(name) for name in ("float32", "tf32", "bfloat16")} == {"None"}
+    assert devices.name_products("tf32") == "float32"
+    monkeypatch.setattr(device, "stacks_folds", lambda: True)
+    assert "HIGHEST" in precision_of("float32")
+    assert "TF32" in precision_of("tf32").upper() or "HIGH" in precision_of("tf32")
+    assert precision_of("bfloat16") == "None"

@@ -209,6 +209,35 @@ def test_an_ensemble_averages_the_models_of_the_cross_validation(place: Place) -
         assert each[fold.fold][fold.indices] == pytest.approx(fold.values.astype(np.float32), abs=2e-3)
 
 
+def test_an_ensemble_is_trained_together_where_the_folds_of_the_study_were(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU sums of single folds may be rounded otherwise, and the models would not be those of the study."""
+    from workers.device import preparation
+    from workers.final_model import refit
+    from workers.objective import study_data
+
+    trained: list[int] = []
+
+    def count(folds: Any, epoch: int) -> None:
+        trained.append(len(folds))
+        train_together(folds, epoch)
+
+    train_together = study_data.train_together
+    monkeypatch.setattr(study_data, "train_together", count)
+    for module in (preparation, refit):
+        monkeypatch.setattr(module, "stacks_folds", lambda: True)
+    path = place.folder / "together.keras"
+    words = ("model", "train", "--from", "best.json", "--data", "data", "-o", path)
+    assert place.orch(*words, "--ensemble") == 0
+    assert set(trained) == {2}
+    trained.clear()
+    path.unlink()
+    assert place.orch(*words) == 0
+    assert trained == [], "one training on all images has no other fold beside it"
+    path.unlink()
+
+
 def test_a_model_is_never_written_over_and_needs_its_own_data(place: Place, model: Path, capsys: Any) -> None:
     before = model.read_bytes()
     assert place.orch("model", "train", "--from", "best.json", "--data", "data", "-o", model) == 2

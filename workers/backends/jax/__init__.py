@@ -3,6 +3,7 @@
 - `counts`: Scores of several folds from what was counted of them on the device: `storage.metrics.epoch` is the definition
 - `device`: The device under JAX: threads, GPU memory, determinism. All of them are settled when JAX first looks for devices
 - `epoch`: The JAX backend of training: one epoch as a compiled loop, no Python per step
+- `forward`: Images through a frozen backbone on a GPU: each is sent once, as bytes; flips and scaling are done there
 - `optimizers`: The JAX twin of `workers.backends.tensorflow.optimizers`: the same rules and the same loss as functions that change nothing in place
 - `programs`: Compiled programs kept on disk, so that a process that is started again, and the one beside it, compiles nothing
 - `scores`: What the scores of an epoch are read from, counted on the device: the logits need not leave it

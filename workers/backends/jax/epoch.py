@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.backends.jax.device import products_in, stacks_folds
+from workers.backends.jax.forward import ImageForward, tabulate
 from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
 from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_GPU, pad, padded_size
 from workers.backends.jax.stack import StackedEpoch, StackedState
@@ -328,6 +329,14 @@ def drop_units(rate: Any, key: Any, inputs: Any, place: int) -> Any:
 def make_slots(weights: Sequence[keras.Variable], statistics: Sequence[keras.Variable]) -> OptimizerSlots:
     """As `workers.device.contract.EpochBackend.make_slots`."""
     return OptimizerSlots(weights, statistics)
+
+
+def make_forward(
+    backbone: keras.Model, scale: Callable[[np.ndarray], np.ndarray], precision: Precision
+) -> ImageForward | None:
+    """As `workers.device.contract.EpochBackend.make_forward`: on a GPU, which would wait for the host."""
+    found = tabulate(scale) if stacks_folds() else None
+    return None if found is None else ImageForward(backbone, *found, precision)
 
 
 def compile_epoch(

@@ -7,7 +7,7 @@ of a trial nor the trials of a study trace again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -285,6 +285,12 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
 def make_slots(weights: Sequence[keras.Variable], statistics: Sequence[keras.Variable]) -> OptimizerSlots:
     """As `workers.device.contract.EpochBackend.make_slots`."""
     return OptimizerSlots(weights, statistics)
+
+
+def make_forward(
+    backbone: keras.Model, scale: Callable[[np.ndarray], np.ndarray], precision: Precision
+) -> None:
+    """As `workers.device.contract.EpochBackend.make_forward`: Keras's own is what there is."""
 
 
 def compile_epoch(

@@ -1,0 +1,28 @@
+"""What the models of all folds need side by side, by backend."""
+
+import pytest
+
+from storage.spec.study import ModelSection, StudySection, StudySpec
+from workers.objective.memory import choose_schedule, lockstep_bytes
+
+
+@pytest.mark.parametrize(("name", "bytes_per_weight"), [("tensorflow", 16), ("jax", 40)])
+def test_folds_that_may_be_stacked_need_their_stacked_copy_too(
+    monkeypatch: pytest.MonkeyPatch, name: str, bytes_per_weight: int
+) -> None:
+    monkeypatch.setattr("workers.objective.memory.backend.chosen", lambda: name)
+    spec = StudySpec(study=StudySection(name="x"))
+    assert lockstep_bytes(spec, 1000) == 6 * 1000 * bytes_per_weight
+    images = StudySpec(study=StudySection(name="x"), model=ModelSection(trainable="all"))
+    assert lockstep_bytes(images, 1000) == 6 * 1000 * 16, "images are trained fold after fold"
+
+
+def test_a_head_that_fits_unstacked_only_is_trained_fold_after_fold_under_jax(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = StudySpec(study=StudySection(name="x"))
+    chosen = {}
+    for name in ("tensorflow", "jax"):
+        monkeypatch.setattr("workers.objective.memory.backend.chosen", lambda name=name: name)
+        chosen[name] = choose_schedule(spec, weights=50_000_000)
+    assert chosen == {"tensorflow": "lockstep", "jax": "sequential"}
