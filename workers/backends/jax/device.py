@@ -43,7 +43,6 @@ def set_threads(threads: int, at_once: int = 1) -> None:
     import jax
 
     if not _started:
-        keep_programs()
         # XLA reads how many processors it may use from here, once; other programs know this name, too.
         before = os.environ.get("NPROC")
         os.environ["NPROC"] = str(threads)
@@ -55,6 +54,7 @@ def set_threads(threads: int, at_once: int = 1) -> None:
             del os.environ["NPROC"]
             if before is not None:
                 os.environ["NPROC"] = before
+        keep_programs()
         _started.append(threads)
     if _started != [threads]:
         raise DeviceSettledError(
