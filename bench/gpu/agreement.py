@@ -57,6 +57,7 @@ def compare_features(place: Place, found: Found) -> None:
 
     from storage.data.images import read_image
     from storage.spec.study import ModelSection
+    from workers.device import preparation
     from workers.inputs.extraction import build_extractor
     from workers.models.transfer import find_preprocessing
 
@@ -65,11 +66,12 @@ def compare_features(place: Place, found: Found) -> None:
     scale = find_preprocessing(backbone_of(place))
     pixels = scale(np.stack([read_image(file, size) for file in files]).astype(np.float32))
 
-    def extract(precision: str) -> Any:
+    def extract(precision: Any) -> Any:
         model = ModelSection(
             backbone=backbone_of(place), weights="none", image_size=size, extraction_precision=precision
         )
-        return build_extractor(model).predict_on_batch(pixels)
+        with preparation.products_in(precision):
+            return build_extractor(model).predict_on_batch(pixels)
 
     with jax.default_device(jax.devices("cpu")[0]), jax.default_matmul_precision("highest"):
         reference = extract("float32")
