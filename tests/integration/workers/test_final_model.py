@@ -231,11 +231,6 @@ def test_an_ensemble_is_trained_together_where_the_folds_of_the_study_were(
     words = ("model", "train", "--from", "best.json", "--data", "data", "-o", path)
     assert place.orch(*words, "--ensemble") == 0
     assert set(trained) == {2}
-    trained.clear()
-    path.unlink()
-    assert place.orch(*words) == 0
-    assert trained == [], "one training on all images has no other fold beside it"
-    path.unlink()
 
 
 def test_a_model_is_never_written_over_and_needs_its_own_data(place: Place, model: Path, capsys: Any) -> None:
