@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ from workers.training.early_stopping import PatientFold, train_together
 from workers.training.fold_trainer import FoldTrainer
 
 IMAGES, FEATURES, TARGETS = 60, 12, 3
+COUNT = jax.jit(functools.partial(scores.count_entries, medical=True))
 TRAIN_COUNTS = (47, 40, 33)
 """At a batch size of 20: three, two and two steps, the last of 7, 20 and 13 images."""
 
@@ -122,22 +124,22 @@ def test_scores_counted_on_the_device_are_those_of_the_definition(kind: str) -> 
     """Whole numbers to the last bit, sums as far as single precision goes; with ties, blanks and labels of one class."""
     generator = np.random.default_rng(0)
     targets = 1 if kind == "one label" else 5
-    labels = (generator.random((300, targets)) < 0.3).astype(np.float32)
+    labels = (generator.random((90, targets)) < 0.3).astype(np.float32)
     labels[generator.random(labels.shape) < 0.1] = np.nan
     if kind == "all kinds":
         labels[:, 3], labels[:, 4] = 1, np.nan
     if kind == "all blank":
         labels[:] = np.nan
-    sizes, places = (200, 180), [generator.permutation(300)[:count] for count in (200, 180)]
+    sizes, places = (60, 50), [generator.permutation(90)[:count] for count in (60, 50)]
     # Steps of a hundredth tie, and tie alike whatever rounds the exponential function; 30 and 40 are both a probability of 1.
-    logits = np.round(generator.normal(size=(2, 200, targets)), 2).astype(np.float32)
+    logits = np.round(generator.normal(size=(2, 60, targets)), 2).astype(np.float32)
     logits[:, :2], logits[:, 2:4] = 30, 40
     if kind == "diverged":
         logits[1, 7, 0] = np.nan
-    found = np.full((2, 200, targets), np.nan, np.float32)
+    found = np.full((2, 60, targets), np.nan, np.float32)
     for fold, (count, images) in enumerate(zip(sizes, places, strict=True)):
         found[fold, :count] = labels[images]
-    counted = jax.device_get(scores.count_entries(found, logits, medical=True))
+    counted = jax.device_get(COUNT(found, logits))
     for fold, mine in enumerate(score_counts(Counts(**counted))):
         theirs = metrics.score(labels[places[fold]], logits[fold, : sizes[fold]], medical=True)
         for name in ("auc", "precision", "recall", "f1", "labels_left_out"):
