@@ -175,7 +175,9 @@ def account_for(url: str, name: str) -> dict[str, Any]:
     try:
         study = load_study(database, name)
         points = list_points(database, study.uuid)
-        document = verify_study(database, study, [{"batch_size": 16 + n} for n in range(len(points))])
+        document = verify_study(
+            database, study, [{"batch_size": 16 + n} for n in range(study.spec.point_count)]
+        )
         wrong = [point.point for point in points if not is_expected(study, point.point, point.value)]
     finally:
         database.close()

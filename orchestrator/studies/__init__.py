@@ -9,5 +9,6 @@
 - `reporting`: From the names of studies to the page about them, and to the files of their figures
 - `tables`: A study as CSV: its trials, and what every fold did in every epoch
 - `verify`: Account for every planned point of a study, every attempt, every fold and every opening of its hold-out
+- `verify_folds`: What a settled trial must have left of its folds: every epoch, agreeing reports, and predictions that score the same
 - `watch`: Live progress of a study: one table on a terminal, plain lines elsewhere, until nothing more happens to it
 """

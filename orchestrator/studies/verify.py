@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
+import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from orchestrator.studies.verify_folds import (
+    check_folds,
+    check_predictions,
+    check_reports,
+    count_folds,
+    is_equal,
+)
 from storage.database import tables
-from storage.metrics.judging import judge
-from storage.results.curves import tabulate_rows
 from storage.results.ledger import FoldEpoch, read_curves, run_key
-from storage.results.predictions import FoldPredictions, read_predictions
+from storage.results.predictions import read_predictions
 from storage.studies.optuna_record import list_all_trials
 from storage.studies.points import MAX_LOSSES, PointRecord, count_points, list_points
 from storage.studies.states import AttemptEnd, AttemptState, PointOutcome, PointState
@@ -21,6 +24,9 @@ from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT
 from storage.wording import say_count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from storage.data.datasets import Dataset
     from storage.database.engine import Database
     from storage.studies.study import StudyRecord
 
@@ -28,8 +34,6 @@ RECORD_GONE = (
     "Optuna's record of the study is gone: another tool deleted it (`optuna delete-study`, a dashboard that may edit). "
     "Attempts cannot be accounted for; results are in orch's own tables."
 )
-VALUE_TOLERANCE = 1e-9
-"""Values are kept as they were computed; Optuna's database may round their last bits."""
 
 
 @dataclass
@@ -47,9 +51,16 @@ class Account:
             self.problems.append(problem)
         return holds
 
+    def note(self, problems: Iterable[str]) -> None:
+        """Note problems that were found elsewhere."""
+        self.problems.extend(problems)
+
 
 def verify_study(
-    database: Database, study: StudyRecord, planned: list[dict[str, Any] | None]
+    database: Database,
+    study: StudyRecord,
+    planned: list[dict[str, Any] | None],
+    dataset: Dataset | None = None,
 ) -> dict[str, Any]:
     """Check a study against its plan, its attempts and its ledger; changes nothing.
 
@@ -57,12 +68,14 @@ def verify_study(
         database: where.
         study: which.
         planned: the parameters of every point, as its spec plans them; None where a sampler drew them.
+        dataset: the data of the study, by which predictions are scored again; None where they are not on this machine.
 
     Returns:
         A document: `ok`, `problems`, and the counts that they were found in.
     """
     account = Account()
     points = list_points(database, study.uuid)
+    _check_spec(account, database, study)
     _check_plan(account, points, planned)
     found = list_all_trials(database, study)
     trials = found or []
@@ -86,9 +99,17 @@ def verify_study(
                 keys.get(point.point, {expected}) <= {expected},
                 f"Point {point.point} has fold results of other parameters or another spec.",
             )
-            _check_folds(account, study, point, curves[point.point])
-        if point.outcome == PointOutcome.COMPLETE:
-            _check_predictions(account, study, point, read_predictions(database, study.uuid, point.point))
+            rows = curves[point.point]
+            recorded, missing = count_folds(study.spec, point, rows)
+            account.folds_recorded += recorded
+            account.folds_missing += missing
+            account.note(check_folds(study.spec, point, rows))
+            for trial in by_point[point.point]:
+                if trial.state.name in set(PointOutcome):
+                    account.note(check_reports(study.spec, trial, rows))
+            if point.outcome == PointOutcome.COMPLETE:
+                kept = read_predictions(database, study.uuid, point.point)
+                account.note(check_predictions(study.spec, point, rows, kept, dataset))
     counts = count_points(database, study.uuid)
     return {
         "study": study.name,
@@ -104,6 +125,24 @@ def verify_study(
 
 
 _ATTEMPT_KINDS = ("complete", "pruned", *AttemptEnd, "running")
+
+
+def _check_spec(account: Account, database: Database, study: StudyRecord) -> None:
+    """Hold the spec as it is stored against its hash: what was changed after the creation shows, whatever it was."""
+    import sqlalchemy as sa
+
+    columns = tables.studies.c
+    query = sa.select(columns.spec, columns.fingerprint).where(columns.uuid == study.uuid)
+    with database.reading() as connection:
+        row = connection.execute(query).one()
+    account.require(
+        study.spec_hash == "sha256:" + hashlib.sha256(row.spec.encode()).hexdigest(),
+        "The spec was changed after the study was created: it does not have the hash that was recorded then.",
+    )
+    account.require(
+        row.fingerprint == study.spec.data.fingerprint,
+        f"The study is listed with the data set {row.fingerprint}, and its spec names {study.spec.data.fingerprint}.",
+    )
 
 
 def _check_plan(account: Account, points: list[PointRecord], planned: list[dict[str, Any] | None]) -> None:
@@ -134,7 +173,7 @@ def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, tr
                 f"{trial.state.name}.",
             )
             account.require(
-                _equal(trial.value, point.value),
+                is_equal(trial.value, point.value),
                 f"{name} has the value {point.value}, and its trial {trial.value}.",
             )
             account.require(
@@ -178,53 +217,6 @@ def _check_unfinished(account: Account, point: PointRecord, trials: list[Any]) -
     )
 
 
-def _check_folds(account: Account, study: StudyRecord, point: PointRecord, rows: list[FoldEpoch]) -> None:
-    spec, name = study.spec, f"Point {point.point}"
-    account.folds_recorded += len(rows)
-    folds, epochs = spec.cv.folds, spec.training.epochs
-    found = {(row.fold, row.epoch) for row in rows}
-    last = max((row.epoch for row in rows), default=0)
-    side_by_side = {(fold, epoch) for fold in range(folds) for epoch in range(1, last + 1)}
-    whole = {(fold, epoch) for fold in range(folds) for epoch in range(1, epochs + 1)}
-    shapes = [whole] if point.outcome == PointOutcome.COMPLETE else [side_by_side, _one_by_one(found, epochs)]
-    wanted = min(shapes, key=lambda shape: len(shape - found))
-    missing = wanted - found
-    account.folds_missing += len(missing)
-    account.require(not missing, f"{name} lacks {len(missing)} of {len(wanted)} fold-epochs.")
-    batch_size = {**spec.hyperparameters, **(point.params or {})}["batch_size"]
-    wrong = [row for row in rows if row.steps != math.ceil(row.samples / batch_size)]
-    account.require(not wrong, f"{name} has {len(wrong)} fold-epochs with another number of optimizer steps.")
-    if point.outcome == PointOutcome.COMPLETE and not missing:
-        value = judge(tabulate_rows(spec, rows), spec.study.objective).value
-        account.require(
-            _equal(value, point.value),
-            f"{name} has the value {point.value}, and its fold results mean {value}.",
-        )
-
-
-def _one_by_one(found: set[tuple[int, int]], epochs: int) -> set[tuple[int, int]]:
-    """What a trial that was pruned fold by fold must have: whole folds, and the last one up to some epoch."""
-    last_fold = max((fold for fold, _ in found), default=-1)
-    last_epoch = max((epoch for fold, epoch in found if fold == last_fold), default=0)
-    whole = {(fold, epoch) for fold in range(last_fold) for epoch in range(1, epochs + 1)}
-    return whole | {(last_fold, epoch) for epoch in range(1, last_epoch + 1)}
-
-
-def _check_predictions(
-    account: Account, study: StudyRecord, point: PointRecord, kept: list[FoldPredictions]
-) -> None:
-    folds = study.spec.cv.folds
-    if not account.require(
-        [fold.fold for fold in kept] == list(range(folds)),
-        f"Point {point.point} is complete and keeps predictions of {len(kept)} of {folds} folds.",
-    ):
-        return
-    seen = np.concatenate([fold.indices for fold in kept])
-    account.require(
-        len(np.unique(seen)) == len(seen), f"Point {point.point} predicts an image in more than one fold."
-    )
-
-
 def _run_keys(database: Database, study: StudyRecord) -> dict[int, set[str]]:
     import sqlalchemy as sa
 
@@ -254,9 +246,3 @@ def _holdout_openings(database: Database, study: StudyRecord) -> list[dict[str, 
         }
         for row in rows
     ]
-
-
-def _equal(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) <= VALUE_TOLERANCE

@@ -39,11 +39,16 @@ def gone(study: StudyRow) -> RecordGoneError:
 
 
 def list_all_trials(database: Database, study: StudyRow) -> list[Any] | None:
-    """Every trial that Optuna has of a study; None where its record is gone."""
+    """Every trial that Optuna has of a study, past its cache; None where its record is gone."""
     try:
-        return list(database.optuna.get_all_trials(study.optuna_study_id, deepcopy=False))
+        return list(backend(database).get_all_trials(study.optuna_study_id, deepcopy=False))
     except KeyError:
         return None
+
+
+def backend(database: Database) -> Any:
+    """Optuna's storage past its cache, which would load every trial of a study to answer about a few, and keeps what is finished."""
+    return getattr(database.optuna, "_backend", database.optuna)
 
 
 def find_leftover(database: Database, name: str) -> int | None:

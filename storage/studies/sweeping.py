@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.engine import Database
-from storage.studies.optuna_record import TOKEN
+from storage.studies.optuna_record import TOKEN, backend
 from storage.studies.point_records import is_lease_over
 from storage.studies.points import PointRecord, expire_leases, list_points
 from storage.studies.states import AttemptEnd, AttemptState, PointState
@@ -19,7 +19,6 @@ from storage.studies.trials import (
     ERROR,
     OUTCOME,
     POINT,
-    backend,
     end_trial,
     settle_trial,
 )

@@ -17,7 +17,7 @@ from typing import Any
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
 from storage.studies import optuna_record
-from storage.studies.optuna_record import TOKEN
+from storage.studies.optuna_record import TOKEN, backend
 from storage.studies.points import Claim
 from storage.studies.states import AttemptEnd, PointOutcome
 from storage.studies.study import StudyRecord, StudyRow
@@ -130,11 +130,6 @@ def list_running(database: Database, study: StudyRow) -> list[Any]:
         )
     except KeyError:
         return []
-
-
-def backend(database: Database) -> Any:
-    """Optuna's storage past its cache, which would load every trial of a study to answer about a few."""
-    return getattr(database.optuna, "_backend", database.optuna)
 
 
 @contextmanager

@@ -6,26 +6,34 @@ import typer
 
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import open_storage
-from orchestrator.terminal.options import AsJson, Storage, StudyName
+from orchestrator.terminal.options import AsJson, DataFolders, Storage, StudyName
 from storage.wording import say_times
 
 
-def verify(name: StudyName, storage: Storage = None, as_json: AsJson = False) -> None:
+def verify(
+    name: StudyName, data: DataFolders = None, storage: Storage = None, as_json: AsJson = False
+) -> None:
     """Check that every trial, attempt, fold and hold-out opening of a study is accounted for.
 
     Changes nothing. Exit code 0: all records are consistent; 1: an inconsistency was found and is printed. A study may be verified while it runs.
+
+    Where the data set is on this machine, kept predictions are scored again and compared with the recorded AUC.
 
     \b
     Example:
       orch study verify first
     """
+    from dashboards.tables.outcomes import find_dataset
     from orchestrator.planning.plan import plan_points
     from orchestrator.studies.verify import verify_study
+    from storage.settings import data_folders
     from storage.studies.study import load_study
 
     with open_storage(storage) as database:
         study = load_study(database, name)
-        document = verify_study(database, study, plan_points(study.spec))
+        document = verify_study(
+            database, study, plan_points(study.spec), find_dataset(study, data_folders(data))
+        )
     if as_json:
         console.print_json(document)
     else:
