@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,14 +11,13 @@ from typing import Any
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.doubts import likely_groups
 from orchestrator.importing.matching import find_filename_column
-from orchestrator.importing.presets import PRESETS, Preset
+from orchestrator.importing.presets import recognise
 from orchestrator.importing.reading.labels import SIDES, describe_column, ignore
 from orchestrator.importing.reading.tables import Table
 from orchestrator.importing.rows import open_table
 from storage.data.patients import clean, is_no_patient
 from storage.errors import OrchError
 
-LOOKED_AT = 200
 LIKELY = 0.6
 
 
@@ -38,7 +36,6 @@ def guess_import(folder: Path, tables: Sequence[Path], choices: Choices) -> dict
     Raises:
         DataError: the folder or a table cannot be read.
     """
-    preset = None
     try:
         table, scan, choices = open_table(folder, tables, choices, None, ignore)
     except OrchError:
@@ -48,10 +45,8 @@ def guess_import(folder: Path, tables: Sequence[Path], choices: Choices) -> dict
         table, scan, choices = open_table(
             folder, tables, replace(choices, class_pattern="(.*)"), None, ignore
         )
-    scores = {name: _score(one, table, bool(tables), list(scan.images)) for name, one in PRESETS.items()}
-    best = max(scores, key=lambda name: scores[name])
-    if scores[best] >= LIKELY:
-        preset = best
+    best, sure = recognise(table, tables, list(scan.images))
+    preset = best if sure >= LIKELY else None
     filename, share = find_filename_column(table, scan.images, folder)
     columns = [
         describe_column(name, table.column(name, option="--targets"), choices.rules)
@@ -69,7 +64,7 @@ def guess_import(folder: Path, tables: Sequence[Path], choices: Choices) -> dict
         "rows": len(table.rows),
         "images": len(scan.images),
         "left_out": {kind: len(paths) for kind, paths in scan.left_out.items()},
-        "preset": {"name": preset, "sure": round(scores[best], 2)} if preset else None,
+        "preset": {"name": preset, "sure": round(sure, 2)} if preset else None,
         "filename": {"column": filename, "sure": round(share, 2)} if filename else None,
         "labels": [
             {"column": one.name, "sure": 1.0 if one.reading.fits else 0.5} for one in columns if one.taken
@@ -80,34 +75,6 @@ def guess_import(folder: Path, tables: Sequence[Path], choices: Choices) -> dict
     }
     document["command"] = _advise(folder, tables, document, choices)
     return document
-
-
-def _score(preset: Preset, table: Table, given: bool, images: Sequence[str]) -> float:
-    """How much of what makes up a collection is here, from 0 to 1."""
-    patterns = [str(value) for name, value in preset.choices if name.endswith("_pattern")]
-    if not given:
-        if not patterns or (preset.filename and "class_pattern" not in dict(preset.choices)):
-            return 0.0
-        names: Sequence[str] = images[:LOOKED_AT]
-        evidence = []
-    else:
-        if preset.class_folders:
-            return 0.0
-        filename = next((name for name in preset.filename if name in table.columns), None)
-        if filename is None:
-            return 0.0
-        names = table.column(filename, option="--filename-column")[:LOOKED_AT]
-        if preset.names:
-            # Less sure than columns of its own would be.
-            return 0.9 * sum(bool(re.search(preset.names, name)) for name in names) / len(names)
-        wanted = [preset.classes or preset.targets, preset.group, preset.split, preset.number]
-        if "class_pattern" in dict(preset.choices):
-            wanted = []
-        evidence = [float(any(name in table.columns for name in some)) for some in wanted if some]
-        if preset.reader:
-            evidence.append(float(any(name in table.columns for name in preset.reader)))
-    evidence += [sum(bool(re.search(one, name)) for name in names) / len(names) for one in patterns]
-    return sum(evidence) / len(evidence) if evidence else 0.0
 
 
 def _group_share(table: Table, name: str) -> float:

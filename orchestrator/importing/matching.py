@@ -6,7 +6,7 @@ import difflib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 from orchestrator.importing.reading.tables import Table
 from storage.data.images import FORMAT_NAMES
@@ -31,7 +31,7 @@ class Finder:
         self._by_end: dict[str, list[str]] = defaultdict(list)
         for image in sorted(self.images):
             for name in dict.fromkeys((image, _lower_suffix(image), _without_suffix(image))):
-                self._by_end[PurePosixPath(name).name].append(image)
+                self._by_end[name.rpartition("/")[2]].append(image)
 
     def find(self, name: str) -> list[str]:
         """The images that a name may mean: none, one, or several where it is ambiguous."""
@@ -42,7 +42,7 @@ class Finder:
             wanted = _lower_suffix(path) if form is _lower_suffix else path
             found = [
                 image
-                for image in self._by_end.get(PurePosixPath(wanted).name, ())
+                for image in self._by_end.get(wanted.rpartition("/")[2], ())
                 if f"/{form(image)}".endswith(f"/{wanted}") or self._begins_above(form(image), wanted)
             ]
             if found:
@@ -57,7 +57,7 @@ class Finder:
     def _as_listed(self, name: str) -> str:
         """A name of the table with forward slashes, relative to the folder where it can be."""
         path = unicodedata.normalize("NFC", name)
-        if Path(path).is_absolute():
+        if path.startswith("/") or path[1:2] == ":":
             for above in self._above:
                 if path.startswith(f"{above}/"):
                     return path.removeprefix(f"{above}/")

@@ -7,12 +7,14 @@ before the preset. Of several names for a column the first that the table has co
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.reading.cells import Rules
+from orchestrator.importing.reading.tables import Table
 from storage.errors import DataError
 
 
@@ -50,6 +52,8 @@ class Preset:
     number: tuple[str, ...] = ()
     note: str = ""
 
+
+LOOKED_AT = 200
 
 VALID_IS_TEST = (("valid", "test"),)
 UNCERTAIN_NOTE = "-1 (uncertain) and blank (not mentioned) are taken as not assessed; --uncertain and --blank say otherwise."
@@ -159,6 +163,48 @@ def find_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise DataError(f"There is no preset {name!r}.", next_step=f"There are {', '.join(PRESETS)}.")
     return PRESETS[name]
+
+
+def recognise(table: Table, tables: Sequence[Path], images: Sequence[str]) -> tuple[str, float]:
+    """The preset that fits a table best, or names of images where there is none, and how sure that is, from 0 to 1."""
+    scores = {name: _score(preset, table, tables, images) for name, preset in PRESETS.items()}
+    best = max(scores, key=lambda name: scores[name])
+    return best, scores[best]
+
+
+def _score(preset: Preset, table: Table, tables: Sequence[Path], images: Sequence[str]) -> float:
+    """How much of what makes up a collection is here, from 0 to 1."""
+    patterns = [str(value) for name, value in preset.choices if name.endswith("_pattern")]
+
+    def has(names: Sequence[str]) -> float:
+        return float(any(name in table.columns for name in names))
+
+    if not tables:
+        if not patterns or (preset.filename and "class_pattern" not in dict(preset.choices)):
+            return 0.0
+        return _share(patterns, images[:LOOKED_AT])
+    if preset.class_folders:
+        return 0.0
+    filename = next((name for name in preset.filename if name in table.columns), None)
+    if filename is None:
+        # Its images may be named in tables beside this one.
+        beside = preset.joins and len(find_joins(preset, tables)) == len(preset.joins)
+        return 0.9 * has(preset.group) if beside else 0.0
+    names = table.column(filename, option="--filename-column")[:LOOKED_AT]
+    if preset.names:
+        # Less sure than columns of its own would be.
+        return 0.9 * _share([preset.names], names)
+    if "class_pattern" in dict(preset.choices):
+        return _share(patterns, names)
+    wanted = [preset.classes or preset.targets, preset.group, preset.split, preset.number, preset.reader]
+    evidence = [has(some) for some in wanted if some] + [_share([one], names) for one in patterns]
+    return sum(evidence) / len(evidence)
+
+
+def _share(patterns: Sequence[str], names: Sequence[str]) -> float:
+    """The mean share of names in which a pattern finds something."""
+    found = [sum(bool(re.search(pattern, name)) for name in names) / len(names) for pattern in patterns]
+    return sum(found) / len(found)
 
 
 def find_tables(preset: Preset, labels: Sequence[Path]) -> list[Path]:

@@ -12,7 +12,14 @@ from orchestrator.importing.choices import Choices
 from orchestrator.importing.class_folders import CLASS, SIDE, read_class_folders, read_folder
 from orchestrator.importing.doubts import likely_groups
 from orchestrator.importing.matching import Finder, find_filename_column, match_rows
-from orchestrator.importing.presets import apply_preset, find_joins, find_preset, find_tables
+from orchestrator.importing.presets import (
+    PRESETS,
+    apply_preset,
+    find_joins,
+    find_preset,
+    find_tables,
+    recognise,
+)
 from orchestrator.importing.reading.classes import Labels
 from orchestrator.importing.reading.groups import find_in_names, read_groups
 from orchestrator.importing.reading.joining import join_table
@@ -24,6 +31,8 @@ from storage.data.dicom import group_by_patient
 from storage.data.patients import patient_key
 from storage.errors import DataError, UsageError
 from storage.wording import name_few, say_count
+
+CERTAIN = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,12 +145,17 @@ def open_table(
         table = read_folder(scan)
     else:
         table = read_class_folders(folder, scan)
+        own_split = choices.splits or choices.holdout != Choices.holdout
         choices = replace(
             choices,
             class_column=choices.class_column or CLASS,
             rules=replace(choices.rules, separator=choices.rules.separator or ""),
-            split_column=SIDE if SIDE in table.columns and not choices.splits else choices.split_column,
+            split_column=SIDE if SIDE in table.columns and not own_split else choices.split_column,
         )
+    if tables and not known:
+        name, sure = recognise(table, tables, list(scan.images))
+        if sure >= CERTAIN:
+            note(f"this looks like {PRESETS[name].title}: --preset {name} knows its conventions.")
     for path, on in choices.joins or (find_joins(known, tables) if known else ()):
         table = join_table(table, read_table(path), on, note)
     if known:

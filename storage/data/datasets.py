@@ -177,11 +177,18 @@ def find_files(folder: Path, image_folders: Sequence[str], paths: Sequence[str])
     """
     candidates = [Path(os.path.normpath(folder.resolve() / image_folder)) for image_folder in image_folders]
 
+    # As text, because joining paths takes longer than looking whether they are there.
+    texts = [str(candidate) for candidate in candidates]
+
     def find(path: str) -> Path:
-        forms = dict.fromkeys((path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD"))))
-        for candidate in candidates:
+        forms = (
+            (path,)
+            if path.isascii()
+            else dict.fromkeys((path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD"))))
+        )
+        for candidate, text in zip(candidates, texts, strict=True):
             for form in forms:
-                if (candidate / form).exists():
+                if os.path.exists(f"{text}/{form}"):
                     return candidate / form
         return candidates[0] / path
 

@@ -168,11 +168,26 @@ def test_boneage_is_refused_in_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", [True, False])
 def test_keras_folders(tmp_path: Path, split: bool) -> None:
     images = published.keras_folders(tmp_path / "images", split=split)
-    dataset = load(tmp_path, images, None, None, Choices(holdout=0))
+    dataset = load(tmp_path, images, None, None, Choices() if split else Choices(holdout=0))
     assert dataset.targets == ("class=NORMAL", "class=PNEUMONIA")
     assert sides(dataset) == ((24, 12) if split else (12, 0))
     for path, value in labels_of(dataset, "class=PNEUMONIA").items():
         assert value == ("PNEUMONIA" in path)
+
+
+def test_a_hold_out_that_was_asked_for_counts_before_published_folders(tmp_path: Path) -> None:
+    images = published.keras_folders(tmp_path / "images", split=True)
+    dataset = load(tmp_path, images, None, None, Choices(holdout=0.3))
+    assert dataset.targets == ("class=NORMAL", "class=PNEUMONIA")
+    assert dataset.summary["holdout"]["images"] == 11
+
+
+def test_a_table_of_a_known_collection_is_recognised(tmp_path: Path) -> None:
+    images, table = published.nih(tmp_path)
+    notes: list[str] = []
+    choices = Choices(class_column="Finding Labels", group_columns=("Patient ID",))
+    import_dataset(images, table, tmp_path / "data", choices, note=notes.append)
+    assert "this looks like NIH ChestX-ray14: --preset nih knows its conventions." in notes
 
 
 @pytest.mark.parametrize(
@@ -194,10 +209,6 @@ def test_keras_folders(tmp_path: Path, split: bool) -> None:
 def test_a_guess_knows_the_collection(tmp_path: Path, name: str) -> None:
     images, table = getattr(published, name)(tmp_path)
     document = guess_import(images, [table] if table else [], Choices())
-    if name == "mimic":
-        # Its labels stand in one table and its images in another, so one table alone says little.
-        assert document["preset"] is None or document["preset"]["name"] == "mimic"
-        return
     assert document["preset"]["name"] == name
     assert document["preset"]["sure"] > 0.6
     assert f"--preset {name}" in document["command"]

@@ -158,10 +158,14 @@ def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
     if numbers == {1.0, 2.0}:
         return say("coded", "1 and 2: which of them means yes?")
     if None not in numbers:
-        return say("numbers", f"{len(numbers)} different numbers")
+        return say(
+            "numbers", f"{len(numbers)} different numbers" if len(numbers) > 1 else "one number throughout"
+        )
     if numbers == {None} and 2 <= len(different) <= min(MOST_CLASSES, (len(given) + 1) // 2):
         return say("classes", f"{len(different)} different words")
-    return say("text", f"{len(different)} different values" if numbers == {None} else "numbers and words")
+    if numbers != {None}:
+        return say("text", "numbers and words")
+    return say("text", f"{len(different)} different texts" if len(different) > 1 else "one text throughout")
 
 
 def _choose_columns(

@@ -25,7 +25,7 @@ UNNAMED = "column {}"
 """What the columns of a table without a header are called, counted from 1."""
 
 TEXT_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-IMAGE_NAME = re.compile(r"[\\/]|\.(jpe?g|png|dcm|dicom|tiff?|bmp|webp)$", re.IGNORECASE)
+IMAGE_NAME = re.compile(r"\.(jpe?g|png|dcm|dicom|tiff?|bmp|webp)$", re.IGNORECASE)
 
 csv.field_size_limit(2**24)
 
@@ -95,7 +95,7 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
             next_step="It needs a header line and a line for each image: filename,patient_id,label..",
         )
     if header is None:
-        header = not any(IMAGE_NAME.search(cell) for cell in records[0][1][:1])
+        header = not _names_an_image(records)
     if header:
         names, body = records[0][1], records[1:]
     else:
@@ -123,6 +123,13 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
             )
     rows = [[cells[place] for place in kept] for _, cells in body]
     return Table(path, columns, rows, [line for line, _ in body])
+
+
+def _names_an_image(records: Sequence[tuple[int, list[str]]]) -> bool:
+    """Whether the first cell is the name of a file, or a path like that below it: then there is no header."""
+    first, second = (cells[0] if cells else "" for _, cells in (records[0], records[-1]))
+    depth = len(re.findall(r"[\\/]", first))
+    return bool(IMAGE_NAME.search(first)) or (depth > 0 and depth == len(re.findall(r"[\\/]", second)))
 
 
 def append_tables(tables: Sequence[Table]) -> Table:

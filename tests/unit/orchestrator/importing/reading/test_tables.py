@@ -68,6 +68,8 @@ def test_lists_of_paths_have_no_header(tmp_path: Path) -> None:
     assert paths.columns == ("column 1",)
     assert len(paths.rows) == 2
     assert read(tmp_path, "a/study1_positive/,1\nb/study1_negative/,0\n").columns == ("column 1", "column 2")
+    assert read(tmp_path, "Frontal/Lateral,a\nFrontal,1\n").columns == ("Frontal/Lateral", "a")
+    read(tmp_path, "a/study1_positive/,1\nb/study1_negative/,0\n")
     assert read_table(tmp_path / "l.csv", header=True).columns == ("a/study1_positive/", "1")
 
 
