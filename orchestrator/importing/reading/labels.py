@@ -90,6 +90,11 @@ def read_labels(
             note=note,
             as_findings=rows_name_findings,
         )
+    if rules.positive is not None and targets is None:
+        raise DataError(
+            f"--positive {rules.positive} says what yes is, but not in which columns.",
+            next_step="Name the labels, too: --targets a,b.",
+        )
     chosen = _choose_columns(table, excluded, rules, note) if targets is None else list(targets)
     if not chosen or len(set(chosen)) != len(chosen):
         raise DataError("--targets names no column, or one twice.", next_step="Give --targets a,b,..")
@@ -103,6 +108,12 @@ def read_labels(
         reading = read_cells(cells, rules)
         if not reading.fits:
             raise _wrong_label(table, name, cells, reading)
+        if rules.positive is not None and 1.0 not in reading.kept:
+            raise DataError(
+                f"{table.path}: no cell of the label {name!r} is {rules.positive!r} (--positive).",
+                why=f"Its values are {name_few(sorted(set(cells) - {''}))}.",
+                next_step="Name the one that means yes.",
+            )
         if reading.unknown:
             note(
                 f"{say_count(reading.unknown, 'cell')} of {name!r} say NA, unknown or the like: not assessed."

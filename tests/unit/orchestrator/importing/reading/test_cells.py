@@ -123,3 +123,14 @@ def test_what_cannot_be_taken_is_refused_with_advice(cells: list[str], says: str
 def test_a_named_column_of_two_values_asks_which_means_yes() -> None:
     with pytest.raises(DataError, match=r"--positive 2"):
         read_labels(table(a=["1", "2"] * 6), targets=["a"], class_column=None, excluded=[])
+
+
+def test_what_means_yes_is_said_for_named_columns_that_have_it() -> None:
+    with pytest.raises(DataError, match="not in which columns"):
+        read_labels(
+            table(a=["1", "2"]), targets=None, class_column=None, excluded=[], rules=Rules(positive="2")
+        )
+    with pytest.raises(DataError, match="no cell of the label 'a' is '3'"):
+        read_labels(
+            table(a=["1", "1"]), targets=["a"], class_column=None, excluded=[], rules=Rules(positive="3")
+        )
