@@ -20,6 +20,7 @@ from orchestrator.importing.presets import (
     find_tables,
     recognise,
 )
+from orchestrator.importing.reading.cells import read_cells
 from orchestrator.importing.reading.classes import Labels
 from orchestrator.importing.reading.groups import find_in_names, read_groups
 from orchestrator.importing.reading.joining import join_table
@@ -211,7 +212,9 @@ def _add_from_names(table: Table, paths: Sequence[str], choices: Choices) -> tup
             )
         table = table.with_column(name, cells)
         if not choices.targets and not choices.class_column:
-            choices = replace(choices, class_column=name)
+            # Positive and negative are one label, any other words are classes.
+            one = read_cells(cells, choices.rules).fits
+            choices = replace(choices, targets=(name,)) if one else replace(choices, class_column=name)
     return table, choices
 
 

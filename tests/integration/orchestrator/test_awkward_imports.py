@@ -169,6 +169,10 @@ def test_patients_and_classes_out_of_names(tmp_path: Path) -> None:
     dataset = import_dataset(tmp_path / "images", None, tmp_path / "out", choices)
     assert dataset.targets == ("class=fx", "class=ok")
     assert (dataset.grouped, dataset.summary["groups"]) == (True, 6)
+    for path in (tmp_path / "images").iterdir():
+        path.rename(path.with_name(path.name.replace("fx", "positive").replace("ok", "negative")))
+    choices = Choices(group_pattern=r"(p\d+)", class_pattern=r"_(positive|negative)_", holdout=0)
+    assert import_dataset(tmp_path / "images", None, tmp_path / "one", choices).targets == ("class",)
 
 
 def test_a_hold_out_without_a_positive_is_warned_of(tmp_path: Path) -> None:
