@@ -114,6 +114,8 @@ def read_labels(
                 why=f"Its values are {name_few(sorted(set(cells) - {''}))}.",
                 next_step="Name the one that means yes.",
             )
+        if reading.words or rules.positive is not None:
+            note(f"{name!r} is not written as 0 and 1: {_say_code(cells, reading)}.")
         if reading.unknown:
             note(
                 f"{say_count(reading.unknown, 'cell')} of {name!r} say NA, unknown or the like: not assessed."
@@ -205,6 +207,18 @@ def _choose_columns(
     if left:
         note(f"not taken as labels: {', '.join(left)}. --targets names the labels instead.")
     return chosen
+
+
+def _say_code(cells: Sequence[str], reading: Reading) -> str:
+    """Which words were taken for yes and which for no: "yes = 1, no = 0"."""
+    pairs = dict.fromkeys(
+        (clean(cell), value)
+        for cell, value in zip(cells, reading.values, strict=True)
+        if cell and value in (0, 1)
+    )
+    return ", ".join(
+        f"{word} = {value:g}" for word, value in sorted(pairs, key=lambda one: (-one[1], one[0]))
+    )
 
 
 def _wrong_label(table: Table, name: str, cells: Sequence[str], reading: Reading) -> DataError:

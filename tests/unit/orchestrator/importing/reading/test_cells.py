@@ -134,3 +134,10 @@ def test_what_means_yes_is_said_for_named_columns_that_have_it() -> None:
         read_labels(
             table(a=["1", "1"]), targets=["a"], class_column=None, excluded=[], rules=Rules(positive="3")
         )
+
+
+def test_how_words_were_taken_is_said() -> None:
+    notes: list[str] = []
+    columns = table(a=["TRUE", "False", "true", "NA"], b=["1", "0", "1", ""])
+    read_labels(columns, targets=None, class_column=None, excluded=[], note=notes.append)
+    assert notes[0] == "'a' is not written as 0 and 1: true = 1, false = 0."
