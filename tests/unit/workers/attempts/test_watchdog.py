@@ -28,7 +28,11 @@ def test_silence_before_and_after_the_first_epoch() -> None:
     assert watchdog.limit == TIMES_BEFORE_AN_EPOCH * SILENCE
     with watchdog:
         watchdog.hear_of_epoch()
-        assert watchdog.limit == SILENCE
+        # On a busy machine the thread may start so late that this first epoch was long.
+        assert (
+            watchdog.limit == pytest.approx(SILENCE)
+            or watchdog.limit == TIMES_AN_EPOCH * watchdog._longest_epoch
+        )
         assert wait_for(noticed)
     assert len(hung) == 1
     assert hung[0] > SILENCE
