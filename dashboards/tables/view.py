@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import statistics
 from collections import defaultdict
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from storage.database.engine import Database
+from storage.files.csv_tables import to_csv
 from storage.metrics.judging import find_peak
 from storage.metrics.objectives import Metric
 from storage.results.ledger import EpochMean, FoldEpoch, read_curves, read_mean_curves
@@ -35,11 +34,7 @@ class Table:
 
     def to_csv(self) -> str:
         """The table as CSV text."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(["" if cell is None or cell != cell else cell for cell in row] for row in self.rows)
-        return text.getvalue()
+        return to_csv(self.columns, self.rows)
 
 
 @dataclass(frozen=True)

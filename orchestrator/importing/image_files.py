@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.data.datasets import Report
-from storage.data.images import FORMAT_NAMES, ImageForm, inspect_image
+from storage.data.images import FORMAT_NAMES, LARGEST_FILE, ImageForm, inspect_image
 from storage.errors import DataError, OrchError
+from storage.files.strangers import read_regular
 from storage.wording import name_few
 
 AT_ONCE = 16
@@ -88,7 +89,7 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
 
 
 def _inspect(path: Path) -> ImageFacts:
-    content = path.read_bytes()
+    content = read_regular(path, LARGEST_FILE)
     status = path.stat()
     if not content:
         raise ValueError("the file is empty")

@@ -20,7 +20,7 @@ from orchestrator.models.scores import (
 from storage.data.datasets import read_columns
 from storage.data.images import scale_of_card
 from storage.errors import DataError
-from storage.files.model_files import read_card, read_record
+from storage.files.model_files import read_record, read_whole_card
 from storage.files.writing import hash_file
 from storage.holdout.openings import list_openings
 from storage.metrics.thresholds import RULES, choose_thresholds, read_rule
@@ -28,7 +28,7 @@ from storage.wording import name_few, say_count
 from workers.device.preparation import prepare_or_keep
 from workers.device.versions import library_versions
 from workers.final_model.assembly import load_model
-from workers.final_model.predict import image_size, predict
+from workers.final_model.predict import check_backend, count_outputs, image_size, predict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,16 +94,17 @@ def evaluate(
     """
     import numpy as np
 
+    check_backend(repeats)
     known = read_columns(dataset)
     check_columns(dataset.folder, request.subgroups, request.visits, list(known))
     check_subgroups({name: known[name] for name in request.subgroups})
-    card = read_card(path) or {}
+    card = read_whole_card(path) or {}
     if card:
         prepare_or_keep(int(card["spec"]["training"]["threads"]))
     model = load_model(path)
     image_size(model)
     digest = hash_file(path)
-    targets = find_targets(card, dataset, int(model.output_shape[-1]))
+    targets = find_targets(card, dataset, count_outputs(model))
     record = read_record(path)
     rule = read_thresholds(request.threshold, record, len(targets))
     check_request(request, targets, record)

@@ -16,7 +16,10 @@ from workers.device import backend
 from workers.device.preparation import import_quietly, prepare_or_keep
 from workers.final_model.assembly import load_model
 from workers.final_model.explain import overlay, write_overlay
-from workers.final_model.predict import image_size
+from workers.final_model.predict import check_outputs, image_size
+
+LONGEST = 80
+"""Characters of an image's name: the end of it, which tells one image of a series from the next."""
 
 BATCH = 8
 """Images at once: several share the cost of running a network layer by layer."""
@@ -66,6 +69,7 @@ def draw_heat_maps(
 
     model = load_model(path)
     size = image_size(model)
+    check_outputs(model, targets)
     scale = scale_of_card(read_card(path))
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -74,18 +78,24 @@ def draw_heat_maps(
             f"-o {out} is no folder to write in: {'it is a file' if out.is_file() else error.strerror}.",
             next_step="Name a folder for the pictures: -o heatmaps",
         ) from error
-    written = []
+    written: list[dict[str, Any]] = []
+    names = Names()
     chosen = list(targets).index(target) if target else None
     for begin in range(0, len(images.files), BATCH):
         files = images.files[begin : begin + BATCH]
         prepared = np.stack([read_image(file, size, scale) for file in files]).astype(np.float32)
         prepared = prepared * np.float32(pixels[0]) + np.float32(pixels[1])
         heats, scores = compute_heat(model, prepared, None if chosen is None else [chosen] * len(files))
-        for name, file, heat, row in zip(
-            images.names[begin : begin + BATCH], files, heats, scores, strict=True
+        for name, digest, file, heat, row in zip(
+            images.names[begin : begin + BATCH],
+            images.digests[begin : begin + BATCH],
+            files,
+            heats,
+            scores,
+            strict=True,
         ):
             place = int(row.argmax()) if chosen is None else chosen
-            picture = out / f"{row[place]:.4f}-{_plain(targets[place])}-{_plain(Path(name).stem)}.png"
+            picture = out / names.choose(f"{row[place]:.4f}-{_plain(targets[place])}", name, digest)
             write_overlay(picture, overlay(read_picture(file, scale), heat, alpha))
             written.append(
                 {
@@ -121,6 +131,30 @@ def find_reservations(written: Sequence[dict[str, Any]]) -> list[str]:
     return [
         f"{blank} of {say_count(len(written), 'heat map')} {are} blank: nothing in {those} speaks for the label."
     ]
+
+
+class Names:
+    """Names of pictures in one folder, each given once, whatever their images are called."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+
+    def choose(self, begin: str, image: str, digest: str) -> str:
+        """A name from the image's, its folders too; with a part of its SHA-256 where that is cut, or was given before.
+
+        Args:
+            begin: what the folder is sorted by.
+            image: path of the image in its folder.
+            digest: its SHA-256.
+        """
+        whole = re.sub(r"[^\w.=-]+", "_", str(Path(image).with_suffix("")).lstrip("./\\"))
+        stem = whole[-LONGEST:]
+        candidates = [stem] if stem == whole else []
+        candidates += [f"{stem}-{digest[:8]}", *(f"{stem}-{digest[:8]}-{copy}" for copy in range(2, 10**6))]
+        # Some file systems take capital and small letters for one.
+        chosen = next(one for one in candidates if f"{begin}-{one}".casefold() not in self._given)
+        self._given.add(f"{begin}-{chosen}".casefold())
+        return f"{begin}-{chosen}.png"
 
 
 def _plain(text: str) -> str:

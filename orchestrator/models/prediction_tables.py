@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from storage.data.datasets import MANIFEST, load_dataset, read_columns
 from storage.data.images import scale_of_card
 from storage.data.patients import clean, is_no_patient
 from storage.errors import DataError, OrchError, UsageError
+from storage.files.csv_tables import to_csv
 from storage.files.model_files import read_card, read_record
 from storage.files.writing import check_place, hash_file, write_bytes, write_text
 from storage.holdout.sealed import find_unsealed
@@ -24,7 +24,7 @@ from storage.holdout.sealed_predictions import record_sealed_predictions
 from storage.wording import name_few, say_count
 from workers.device.preparation import import_quietly, prepare_or_keep
 from workers.final_model.assembly import load_model
-from workers.final_model.predict import predict
+from workers.final_model.predict import check_outputs, predict
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -108,11 +108,7 @@ def predict_images(
     else:
         prepare_or_keep(threads)
     model = load_model(path)
-    if int(model.output_shape[-1]) != len(targets):
-        raise DataError(
-            f"The model has {model.output_shape[-1]} outputs, and {len(targets)} names for them.",
-            next_step="Name them with --targets a,b,..",
-        )
+    check_outputs(model, targets)
     scale = scale_of_card(read_card(path))
     return predict(
         model, images.files, images.digests, repeats=repeats, pixels=pixels, scale=scale, report=report
@@ -202,11 +198,7 @@ def write_table(out: Path, header: Sequence[str], rows: Sequence[Sequence[Any]])
     if out.suffix.lower() == ".xlsx":
         _write_workbook(out, header, rows)
         return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in rows)
-    write_text(out, text.getvalue(), private=True)
+    write_text(out, to_csv(header, rows), private=True)
 
 
 def check_out(out: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import UsageError
-from storage.files.model_files import read_card
+from storage.files.model_files import read_whole_card
 from storage.spec.sections import AugmentationSection
 from workers.final_model.predict import NO_CHANGE, Repeats
 
@@ -65,8 +65,7 @@ def _parse(text: str, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_training(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
-
-    card = read_card(path) or {}
+    card = read_whole_card(path) or {}
     spec = card.get("spec", {})
     settings = {
         "augmentation": spec.get("training", {}).get("augmentation", "none"),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from storage import parsing
 from storage.errors import NothingToExportError, SpecError
 from storage.files.documents import without_nan
+from storage.files.strangers import LARGEST_DOCUMENT, parse_json, read_regular
 from storage.metrics.judging import Array, mean_known
 from storage.spec.study import SEARCHABLE
 from storage.studies.point_records import best_point, count_points, list_points
@@ -159,7 +159,7 @@ def read_best(path: Path) -> dict[str, Any]:
         SpecError: the file is missing or is not what `orch study export` writes.
     """
     try:
-        document = parsing.read_json(path)
+        document = parse_json(read_regular(path, LARGEST_DOCUMENT))
     except OSError as error:
         raise SpecError(
             f"{path} cannot be read: {error.strerror}.",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from storage.files.csv_tables import to_csv
 from storage.results.ledger import FoldEpoch
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def trials_csv(points: Sequence[PointRecord]) -> str:
         ]
         for point in points
     ]
-    return _csv(header, rows)
+    return to_csv(header, rows)
 
 
 def folds_csv(points: Sequence[PointRecord], curves: Sequence[FoldEpoch]) -> str:
@@ -65,13 +64,4 @@ def folds_csv(points: Sequence[PointRecord], curves: Sequence[FoldEpoch]) -> str
             [values["point"], *(known.get(name) for name in names), *(values[name] for name in columns[1:])]
         )
     header = [f"params_{name}" if name in columns else name for name in names]
-    return _csv(["point", *header, *columns[1:]], rows)
-
-
-def _csv(header: list[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow(["" if value is None or value != value else value for value in row])
-    return text.getvalue()
+    return to_csv(["point", *header, *columns[1:]], rows)

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from storage.errors import DataError
+from storage.files.strangers import check_regular
 from storage.files.writing import hash_file
 from storage.wording import name_few
 
@@ -249,13 +250,14 @@ def read_document(path: Path) -> dict[str, Any]:
         DataError: the file is missing or is no JSON object.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        check_regular(path)
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(
             f"{path.parent} is not a dataset folder: {path.name} cannot be read ({error.strerror}).",
             next_step="Make one with `orch data import IMAGES --labels CSV --out DIR`.",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path} is not valid JSON: {error}.",
             why="The file was edited or only partly copied.",

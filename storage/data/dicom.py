@@ -31,6 +31,10 @@ PREAMBLE = 128
 MAGIC = b"DICM"
 
 
+MOST_PIXELS = 64_000_000
+"""Of one picture: a mammogram has 30 million; with more, decoding takes more memory than a machine may spare."""
+
+
 @dataclass(frozen=True)
 class DicomFacts:
     """What an import needs to know of a file.
@@ -191,6 +195,12 @@ def _render(file: FileDataset) -> tuple[NDArray[np.uint8], Shades]:
             f"{name} holds no pixels.",
             why="It is a report, a presentation state, a directory (DICOMDIR) or another object without a picture.",
             next_step="Leave it out.",
+        )
+    sides = [int((read_numbers(file, side) or [0])[0]) for side in ("Rows", "Columns")]
+    if sides[0] * sides[1] > MOST_PIXELS:
+        raise DataError(
+            f"{name} has {sides[1]:,} x {sides[0]:,} pixels, and orch reads at most {MOST_PIXELS // 10**6} million.",
+            next_step="Export it smaller.",
         )
     frames = int((read_numbers(file, "NumberOfFrames") or [1])[0])
     if frames < 1 or not read_numbers(file, "NumberOfFrames"):

@@ -18,6 +18,7 @@ from storage.data.dicom import SUFFIXES as DICOM_SUFFIXES
 from storage.data.dicom import inspect_dicom, is_dicom, read_dicom, read_form
 from storage.data.grey import Extent, Scale, find_depth, find_range, measure, to_shades
 from storage.errors import DataError, OrchError
+from storage.files.strangers import check_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +30,11 @@ RESIZE = "pillow bilinear with antialiasing"
 
 GREY_RULE = "grey range 2"
 """The rule by which more than 8 bits become 8; part of the key of features where a data set has such files."""
+
+LARGEST_FILE = 512 * 2**20
+"""Bytes of one image file."""
+MOST_GREY, MOST_COLOUR = 64_000_000, 32_000_000
+"""Pixels of one image: a mammogram has 30 million. The copies that decoding makes stay below 500 MB so."""
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", *DICOM_SUFFIXES)
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP")
@@ -196,6 +202,8 @@ def _open(path: Path, scale: Scale | None, draft: int = 0) -> Image:
     from PIL import Image, ImageOps
 
     try:
+        if check_regular(path) > LARGEST_FILE:
+            raise ValueError(f"it is longer than {LARGEST_FILE // 2**20} MiB")
         if is_dicom(path):
             return Image.fromarray(read_dicom(path)).convert("RGB")
         with _open_one(path) as opened:
@@ -231,6 +239,8 @@ def _open_one(source: Path | io.BytesIO) -> Image:
     """
     from PIL import Image, UnidentifiedImageError
 
+    # The limit below is a stricter one, and a sentence.
+    Image.MAX_IMAGE_PIXELS = None
     try:
         image = Image.open(source)
     except UnidentifiedImageError as error:
@@ -243,6 +253,12 @@ def _open_one(source: Path | io.BytesIO) -> Image:
     if image.format not in FORMATS:
         image.close()
         raise ValueError(f"it is a {image.format} file, not {FORMAT_NAMES}")
+    most = MOST_GREY if len(image.getbands()) == 1 else MOST_COLOUR
+    if image.width * image.height > most:
+        image.close()
+        raise ValueError(
+            f"it has {image.width:,} x {image.height:,} pixels, and orch reads at most {most // 10**6} million; make it smaller"
+        )
     pages = getattr(image, "n_frames", 1)
     if pages > 1 and image.format in ("TIFF", "WEBP"):
         image.close()

@@ -13,23 +13,27 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from storage.errors import DataError
+from storage.errors import DataError, OrchError
+from storage.files import archives, model_configs
+from storage.files.strangers import check_regular, parse_json
 from storage.files.writing import hash_file
 
 CARD = "orch-card.json"
 RECORD = "orch-record.npz"
 CARD_SCHEMA = "orch.model/1"
 SUFFIXES = (".keras", ".h5", ".hdf5")
-KERAS_MODULES = ("keras", "keras.", "builtins", "tensorflow.keras", "tf_keras")
+MOST_THREADS = 1024
+MOST_EXPANSION = 4
+"""Weights hardly get smaller when they are compressed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +95,24 @@ def inspect_model(path: Path) -> ModelFile:
     Raises:
         DataError: the file is missing, damaged, or no model.
     """
-    config, weights, version = _read_parts(path)
-    layers = tuple(_walk(config, 0))
+    try:
+        config, parameters, version = _read_parts(path)
+        layers = tuple(Layer(*found) for found in model_configs.walk(config))
+        shape, code = model_configs.find_input_shape(config), model_configs.find_code(config)
+        model_configs.check_size(config)
+    except OrchError:
+        raise
+    # The libraries that read archives and HDF5 raise many kinds of errors for damaged files.
+    except Exception as error:
+        raise _unreadable(path, error) from error
     return ModelFile(
         path=path,
         sha256=hash_file(path),
         layers=layers,
-        parameters=_count_parameters(weights),
-        input_shape=_find_input_shape(config),
+        parameters=parameters,
+        input_shape=shape,
         keras_version=version,
-        code=_find_code(config),
+        code=code,
         card=read_card(path),
     )
 
@@ -111,8 +123,30 @@ def read_card(path: Path) -> dict[str, Any] | None:
     Raises:
         DataError: the file is missing or damaged.
     """
-    content = _read_member(path, CARD)
-    card: dict[str, Any] | None = json.loads(content) if content is not None else None
+    content = _read_member(path, CARD, archives.LARGEST_TEXT)
+    if content is None:
+        return None
+    try:
+        card = parse_json(content)
+        if not isinstance(card, dict):
+            raise ValueError("it is no table")
+    except ValueError as error:
+        raise _unreadable(path, ValueError(f"its card is not one of orch ({error})")) from error
+    return card
+
+
+def read_whole_card(path: Path) -> dict[str, Any] | None:
+    """The model card inside a `.keras` file with everything that orch writes in one, or None.
+
+    Raises:
+        DataError: the file is missing or damaged, or its card has not what orch reads from it.
+    """
+    card = read_card(path)
+    if card is not None:
+        try:
+            _check_card(card)
+        except ValueError as error:
+            raise _unreadable(path, ValueError(f"its card is not one of orch ({error})")) from error
     return card
 
 
@@ -122,16 +156,28 @@ def read_record(path: Path) -> TrainingRecord | None:
     Raises:
         DataError: the file is missing or damaged.
     """
-    content = _read_member(path, RECORD)
+    content = _read_member(path, RECORD, archives.LARGEST_RECORD)
     if content is None:
         return None
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return TrainingRecord(
-            labels=arrays["labels"],
-            probabilities=arrays["probabilities"],
-            groups=arrays["groups"],
-            trained_on=frozenset(arrays["trained_on"].tolist()),
-        )
+    try:
+        archives.check_archive(io.BytesIO(content), archives.LARGEST_RECORD)
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            record = TrainingRecord(
+                labels=np.asarray(arrays["labels"], np.float32),
+                probabilities=np.asarray(arrays["probabilities"], np.float16),
+                groups=np.asarray(arrays["groups"], np.int64),
+                trained_on=frozenset(np.asarray(arrays["trained_on"], "U64").tolist()),
+            )
+        if record.labels.ndim != 2 or record.labels.shape != record.probabilities.shape:
+            raise ValueError("labels and predictions differ in shape")
+        if record.groups.shape != record.labels.shape[:1]:
+            raise ValueError("labels and groups differ in length")
+    # NumPy raises many kinds of errors for damaged files.
+    except Exception as error:
+        raise _unreadable(
+            path, ValueError(f"its training record is damaged ({_first_line(error)})")
+        ) from error
+    return record
 
 
 def attach(path: Path, card: dict[str, Any], record: TrainingRecord) -> None:
@@ -151,105 +197,131 @@ def attach(path: Path, card: dict[str, Any], record: TrainingRecord) -> None:
         os.fsync(file.fileno())
 
 
-def _read_parts(path: Path) -> tuple[dict[str, Any], Any, str]:
-    """The configuration, the opened weights, and the version of Keras that wrote them."""
+def _read_parts(path: Path) -> tuple[dict[str, Any], int, str]:
+    """The configuration, how many parameters the weights are, and the version of Keras that wrote them."""
     if path.suffix not in SUFFIXES:
         raise DataError(
             f"{path} is no model file: its name ends in none of {', '.join(SUFFIXES)}.",
             next_step="`orch model train` makes a .keras file.",
         )
+    check_regular(path)
     import h5py
 
-    try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                config = json.loads(archive.read("config.json"))
-                version = json.loads(archive.read("metadata.json")).get("keras_version", "")
-                return config, h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r"), str(version)
-        file = h5py.File(path, "r")
-        text = file.attrs.get("model_config")
-        if text is None:
-            raise DataError(
-                f"{path} holds weights only, not a model.",
-                why="It was saved with save_weights, or for a backbone.",
-                next_step="Give it as weights of a study (--set model.weights=FILE), or save the whole model.",
-            )
-        version = file.attrs.get("keras_version", "")
-        weights = file["model_weights"]
-        return json.loads(text), weights, version if isinstance(version, str) else version.decode()
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise _unreadable(path, error) from error
+    if path.suffix == ".keras":
+        archives.check_archive(path, None)
+        with zipfile.ZipFile(path) as archive:
+            config = parse_json(archives.read_member(archive, "config.json", archives.LARGEST_TEXT))
+            meta = parse_json(archives.read_member(archive, "metadata.json", archives.LARGEST_TEXT))
+            with (
+                archives.open_member(archive, path, "model.weights.h5") as content,
+                h5py.File(content, "r") as weights,
+            ):
+                parameters = _count_parameters(weights, path)
+        version = str(meta.get("keras_version", "")) if isinstance(meta, dict) else ""
+    else:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get("model_config")
+            if text is None:
+                raise DataError(
+                    f"{path} holds weights only, not a model.",
+                    why="It was saved with save_weights, or for a backbone.",
+                    next_step="Give it as weights of a study (--set model.weights=FILE), or save the whole model.",
+                )
+            written = file.attrs.get("keras_version", "")
+            version = written.decode("utf-8", "replace") if isinstance(written, bytes) else str(written)
+            config = parse_json(text)
+            parameters = _count_parameters(file["model_weights"], path)
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        raise ValueError("its configuration describes no model")
+    return config, parameters, version[:50]
 
 
-def _read_member(path: Path, name: str) -> bytes | None:
+def _read_member(path: Path, name: str, most: int) -> bytes | None:
     """One member of a `.keras` archive; None where there is none of that name, or no archive."""
     if path.suffix != ".keras":
         return None
     try:
+        check_regular(path)
+        archives.check_archive(path, None)
         with zipfile.ZipFile(path) as archive:
-            return archive.read(name) if name in archive.namelist() else None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+            return archives.read_member(archive, name, most) if name in archive.namelist() else None
+    # `zipfile` raises many kinds of errors for damaged files.
+    except Exception as error:
         raise _unreadable(path, error) from error
+
+
+def _check_card(card: Any) -> None:
+    """Make sure that a card has what is read from it.
+
+    Raises:
+        ValueError: names what is missing or of another kind.
+    """
+
+    def part(place: Any, *keys: str) -> Any:
+        for key in keys:
+            if not isinstance(place, dict) or key not in place:
+                raise ValueError(f"it has no {'.'.join(keys)}")
+            place = place[key]
+        return place
+
+    targets = part(card, "targets")
+    if not isinstance(targets, list) or not targets or not all(isinstance(name, str) for name in targets):
+        raise ValueError("targets is no list of names")
+    threads = part(card, "spec", "training", "threads")
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise ValueError("spec.training.threads is no number of threads")
+    for key in ("images", "groups", "fingerprint"):
+        if not isinstance(part(card, "dataset", key), (str, int)):
+            raise ValueError(f"dataset.{key} is neither a text nor a number")
+    place: Any = card
+    for key in ("out_of_fold", "macro", "metrics", "auc"):
+        place = place.get(key) or {}
+        if not isinstance(place, dict):
+            raise ValueError(f"{key} is no table")
+    for key in ("cross_validation", "params", "fixed"):
+        if not isinstance(card.get(key) or {}, dict):
+            raise ValueError(f"{key} is no table")
+    if not isinstance(card["spec"].get("augmentation") or {}, dict):
+        raise ValueError("spec.augmentation is no table")
+    pixels = part(card, "dataset").get("pixels")
+    if not isinstance(pixels or {}, dict):
+        raise ValueError("dataset.pixels is no table")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300].rstrip(".")
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError(f"There is no model file {path}.", next_step="`orch model train` makes one.")
+    reason = "its parts are nested too deeply" if isinstance(error, RecursionError) else _first_line(error)
     return DataError(
-        f"{path} cannot be read as a model: {str(error).strip().splitlines()[0].rstrip('.')}.",
+        f"{path} cannot be read as a model: {reason}.",
         why="The file is damaged, only partly copied, or not a Keras model.",
         next_step="Copy it again, or train it again with `orch model train`.",
     )
 
 
-def _walk(config: dict[str, Any], depth: int) -> Iterator[Layer]:
-    inner = config.get("config", {})
-    if not isinstance(inner, dict):
-        return
-    for layer in inner.get("layers", []):
-        settings = layer.get("config", {})
-        name = layer.get("name") or settings.get("name") or ""
-        yield Layer(str(name), str(layer.get("class_name", "")), depth)
-        if "layers" in settings:
-            yield from _walk(layer, depth + 1)
+def _count_parameters(weights: Any, path: Path) -> int:
+    """Numbers in the weights, the optimizer's left out.
 
-
-def _find_input_shape(config: dict[str, Any]) -> tuple[int | None, ...] | None:
-    inner = config.get("config", {})
-    for layer in inner.get("layers", []) if isinstance(inner, dict) else []:
-        settings = layer.get("config", {})
-        shape = settings.get("batch_shape") or settings.get("batch_input_shape")
-        if shape:
-            return tuple(shape[1:])
-        if "layers" in settings:
-            return _find_input_shape(layer)
-    return None
-
-
-def _find_code(part: Any) -> str:
-    """Look everywhere in the configuration: a Lambda may hide in a wrapper or a nested model."""
-    if isinstance(part, dict):
-        kind, module = part.get("class_name"), part.get("module")
-        if kind in ("Lambda", "__lambda__", "function") and isinstance(part.get("config"), dict | str):
-            place = part.get("config")
-            name = place.get("name") if isinstance(place, dict) else ""
-            return f"it holds a {kind} {name or ''}".rstrip()
-        if isinstance(kind, str) and isinstance(module, str) and not module.startswith(KERAS_MODULES):
-            return f"it names {module}.{kind}, which is not part of Keras"
-        return next((found for value in part.values() if (found := _find_code(value))), "")
-    if isinstance(part, list):
-        return next((found for value in part if (found := _find_code(value))), "")
-    return ""
-
-
-def _count_parameters(weights: Any) -> int:
-    counted = 0
+    Raises:
+        ValueError: they need far more memory than the file has bytes, as those of a file that was made to exhaust it.
+    """
+    counted, size = 0, 0
 
     def visit(name: str, item: Any) -> None:
-        nonlocal counted
-        if hasattr(item, "shape") and not name.startswith("optimizer"):
-            counted += int(np.prod(item.shape))
+        nonlocal counted, size
+        if hasattr(item, "shape"):
+            numbers = math.prod(item.shape or ())
+            size += numbers * item.dtype.itemsize
+            if not name.startswith("optimizer"):
+                counted += numbers
 
     weights.visititems(visit)
-    weights.file.close()
+    if size > MOST_EXPANSION * path.stat().st_size:
+        raise ValueError(
+            f"its weights need {size / 2**20:,.0f} MiB, and the file has {path.stat().st_size / 2**20:,.1f}"
+        )
     return counted

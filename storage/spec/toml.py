@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from storage import parsing
 from storage.errors import SpecError
+from storage.files.strangers import LARGEST_TOML, parse_toml, read_regular
 from storage.spec.study import StudySpec, parse
 
 
@@ -27,7 +27,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         SpecError: the file is missing or is no TOML.
     """
     try:
-        return parsing.read_toml(path)
+        return parse_toml(read_regular(path, LARGEST_TOML))
     except OSError as error:
         raise SpecError(
             f"The spec file {path} cannot be read: {error.strerror}.",

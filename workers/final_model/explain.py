@@ -36,8 +36,8 @@ def colour(values: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def write_overlay(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write one picture, whole or not at all."""
+    """Write one picture, whole or not at all; it shows a patient, so it is for its owner alone."""
     from PIL import Image
 
-    with replacing(path) as partial:
+    with replacing(path, private=True) as partial:
         Image.fromarray(image).save(partial, format="PNG")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DataError
+from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import Settings
 from workers.inputs.augmentation import draw_changes
@@ -101,7 +102,7 @@ def predict(
     """
     repeats = repeats or Repeats()
     size = image_size(model)
-    targets = int(model.output_shape[-1])
+    targets = count_outputs(model)
     raw = np.empty((len(files), targets), np.float32)
     augmented = np.empty((len(files), repeats.effective, targets), np.float32)
     done = 0
@@ -116,6 +117,57 @@ def predict(
     return Predictions(raw, augmented)
 
 
+def count_outputs(model: keras.Model) -> int:
+    """How many labels a model gives a value.
+
+    Raises:
+        DataError: it has several outputs, or one that is no list of values.
+    """
+    from storage.errors import DataError
+
+    shape = model.output_shape
+    if isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int):
+        return shape[1]
+    several = (
+        len(shape)
+        if isinstance(shape, (list, dict)) or (shape and not isinstance(shape[0], int | None))
+        else 1
+    )
+    raise DataError(
+        f"The model has {several} outputs."
+        if several > 1
+        else f"The model gives each image {shape}, not a list of values.",
+        why="orch predicts with models that have one output: a value for each label.",
+        next_step="Join its outputs to one (keras.layers.Concatenate), and save it again.",
+    )
+
+
+def check_outputs(model: keras.Model, targets: Sequence[str]) -> None:
+    """Make sure that each value of the output has a name.
+
+    Raises:
+        DataError: there are more or fewer.
+    """
+    from storage.errors import DataError
+
+    count = count_outputs(model)
+    if count != len(targets):
+        raise DataError(
+            f"The model gives {count} values, and {len(targets)} names for them are given.",
+            next_step="Name them with --targets a,b,..",
+        )
+
+
+def check_backend(repeats: Repeats) -> None:
+    """Make sure, before a hold-out is opened for it, that the chosen backend can change images.
+
+    Raises:
+        UsageError: changes other than flips are wanted, and another backend than TensorFlow was chosen.
+    """
+    if repeats.effective and not repeats.are_views:
+        backend.require_tensorflow("Test-time augmentation other than flips")
+
+
 def image_size(model: keras.Model) -> tuple[int, int]:
     """Height and width in pixels that a model takes.
 
@@ -125,10 +177,16 @@ def image_size(model: keras.Model) -> tuple[int, int]:
     shape = model.input_shape
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:]:
         raise DataError(
-            f"The model takes {shape}, not one colour image of a fixed size.",
+            f"The model takes {_say_shape(shape)}, not one colour image of a fixed size.",
             next_step="`orch model show` tells what is in the file.",
         )
     return int(shape[1]), int(shape[2])
+
+
+def _say_shape(shape: Any) -> str:
+    if not isinstance(shape, tuple) or not all(part is None or isinstance(part, int) for part in shape):
+        return f"{len(shape)} inputs"
+    return " x ".join("any" if part is None else str(part) for part in shape[1:]) or "no image"
 
 
 def _run(model: keras.Model, images: NDArray[np.float32], pixels: tuple[float, float]) -> NDArray[np.float32]:

@@ -87,9 +87,10 @@ def show(path: ModelPath, as_json: AsJson = False) -> None:
     Example:
       orch model show model.keras
     """
-    from storage.files.model_files import inspect_model
+    from storage.files.model_files import inspect_model, read_whole_card
 
     found = inspect_model(path)
+    card = read_whole_card(path)
     document = {
         "schema": "orch.modelfile/1",
         "file": str(path),
@@ -99,7 +100,7 @@ def show(path: ModelPath, as_json: AsJson = False) -> None:
         "parameters": found.parameters,
         "needs_code": found.code or None,
         "layers": [vars(layer) for layer in found.layers],
-        "card": found.card,
+        "card": card,
     }
     if as_json:
         console.print_json(document)
@@ -114,7 +115,7 @@ def show(path: ModelPath, as_json: AsJson = False) -> None:
             ("parameters", f"{found.parameters:,}"),
             ("layers", len(found.layers)),
             ("cannot be loaded", f"{found.code}; orch runs no code from a file" if found.code else None),
-            *(_card_facts(found.card) if found.card else []),
+            *(_card_facts(card) if card else []),
         ]
     )
     console.print_line()

@@ -73,10 +73,12 @@ def predict(
     from orchestrator.models.repeats import read_repeats
     from orchestrator.terminal.progress import show_progress
     from storage.settings import cache_folder
+    from workers.final_model.predict import check_backend
 
     prediction_tables.check_out(out)
     names, scale, threads = _describe_model(path, targets, pixels)
     repeats = read_repeats(path, tta, tta_by, say=console.say)
+    check_backend(repeats)
     images = prediction_tables.find_images(source, labels, filename_column, names)
     for remark in images.remarks:
         console.warn(remark)
@@ -132,7 +134,10 @@ def explain(
     from orchestrator.terminal.progress import show_progress
     from storage.errors import UsageError
     from storage.settings import cache_folder
+    from workers.device import backend
 
+    # Before anything is opened or recorded.
+    backend.require_tensorflow("Grad-CAM")
     names, scale, threads = _describe_model(path, targets, pixels)
     if target and target not in names:
         raise UsageError(f"The model has no label {target!r}; it has {', '.join(names)}.")
@@ -166,9 +171,10 @@ def _describe_model(
 ) -> tuple[list[str], tuple[float, float], int | None]:
     """Names of the outputs, how pixels are scaled, and threads: from the card, or from the options without one."""
     from storage.errors import DataError, UsageError
-    from storage.files.model_files import inspect_model
+    from storage.files.model_files import inspect_model, read_whole_card
 
-    card: dict[str, Any] = inspect_model(path).card or {}
+    inspect_model(path)
+    card: dict[str, Any] = read_whole_card(path) or {}
     if card:
         return list(card["targets"]), RANGES["0..255"], int(card["spec"]["training"]["threads"])
     names = [name.strip() for name in targets.split(",") if name.strip()]

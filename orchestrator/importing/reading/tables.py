@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import DataError, OrchError
+from storage.files.strangers import read_regular
 from storage.wording import name_few
 
 SEPARATORS = ("\t", ";", ",", "|")
@@ -23,6 +24,9 @@ SEPARATORS = ("\t", ";", ",", "|")
 TRIED = 300
 UNNAMED = "column {}"
 """What the columns of a table without a header are called, counted from 1."""
+
+LARGEST_TABLE = 64 * 2**20
+"""Bytes of a labels file; one of a million rows has as many."""
 
 TEXT_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 IMAGE_NAME = re.compile(r"\.(jpe?g|png|dcm|dicom|tiff?|bmp|webp)$", re.IGNORECASE)
@@ -156,7 +160,11 @@ def append_tables(tables: Sequence[Table]) -> Table:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, LARGEST_TABLE)
+    except ValueError as error:
+        raise DataError(
+            f"The labels file {path} cannot be read: {error}.", next_step="Name a CSV or Excel file."
+        ) from error
     except OSError as error:
         near = difflib.get_close_matches(
             path.name, sorted(file.name for file in path.parent.glob("*.csv*")), n=1
@@ -173,13 +181,19 @@ def _unpack(path: Path, content: bytes) -> bytes:
     if content[:2] != b"\x1f\x8b":
         return content
     try:
-        return gzip.decompress(content)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            unpacked = file.read(LARGEST_TABLE + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"The labels file {path} cannot be unpacked: {error}.",
             why="It is damaged or was only partly copied.",
             next_step="Copy it again.",
         ) from error
+    if len(unpacked) > LARGEST_TABLE:
+        raise DataError(
+            f"The labels file {path} is longer than {LARGEST_TABLE // 2**20} MiB when it is unpacked."
+        )
+    return unpacked
 
 
 def _decode(path: Path, content: bytes) -> str:

@@ -76,7 +76,7 @@ def test_a_model_of_another_maker_predicts_when_told_what_it_takes(tmp_path: Pat
     assert run([*command, "--targets", "fracture", "--pixels", "0..1"]) == 0
     name, raw = out.read_text().splitlines()[1].split(",")
     expected = model.predict(np.repeat(grey[None, :, :, None], 3, axis=3) / np.float32(255), verbose=0)
-    assert name == "=1+1.png"
+    assert name == "'=1+1.png"
     assert float(raw) == pytest.approx(float(expected[0, 0]), abs=2e-6)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.models.heat_maps import find_reservations
+from orchestrator.models.heat_maps import Names, find_reservations
 
 
 def rows(evidence: list[bool], places: list[int]) -> list[dict[str, Any]]:
@@ -25,3 +25,18 @@ def test_blank_maps_are_counted_where_a_map_could_show_something() -> None:
         "2 of 3 heat maps are blank: nothing in these images speaks for the label."
     ]
     assert find_reservations(rows([True], [7, 7])) == []
+
+
+def test_no_two_heat_maps_have_one_name() -> None:
+    """One name in two folders, capitals, long names of a series, copies of one image: a picture each."""
+    names = Names()
+    images = [
+        ("right/1.png", "a" * 64), ("left/1.png", "b" * 64), ("left_1.png", "c" * 64), ("Left/1.PNG", "d" * 64),
+        ("left/1.png", "b" * 64), ("left/1.jpg", "b" * 64), ("1.2.840." * 30 + "1.dcm", "e" * 64),
+        ("1.2.840." * 30 + "2.dcm", "f" * 64), ("../1.png", "a" * 64), ("1.png", "a" * 64), ("\udcf6.png", "1" * 64),
+    ]  # fmt: skip
+    given = [names.choose("1.0000-fx", name, digest) for name, digest in images]
+    assert given[0] == "1.0000-fx-right_1.png"
+    assert given[2] == f"1.0000-fx-left_1-{'c' * 8}.png"
+    assert len({name.casefold() for name in given}) == len(images)
+    assert all(len(name) < 130 and "/" not in name for name in given)

@@ -1,0 +1,92 @@
+"""Files that somebody else made: read with a limit on memory and time, and never waited for.
+
+A name may be that of a pipe that nothing is written to, of a device without an end, or of a text that is small on the disk and
+huge in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+LARGEST_DOCUMENT = 16 * 2**20
+"""Bytes of a JSON or TOML text: the description of ten large networks in one model has less."""
+MOST_PARTS = 2_000_000
+"""Values and keys of a JSON text, so that it needs at most some hundred MB as objects."""
+LARGEST_TOML = 2**20
+MOST_DOTS = 10_000
+"""A key of TOML with so many dots, and a list in so many others, takes hours or too deep a recursion."""
+
+
+def check_regular(path: Path) -> int:
+    """Make sure that a path leads to an ordinary file, without opening it; returns its size in bytes.
+
+    Raises:
+        ValueError: it is a pipe, a device, a socket or a folder.
+        OSError: it is missing or cannot be looked at.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ValueError("it is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is a pipe or a device, not a file")
+    return status.st_size
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Read an ordinary file of at most so many bytes.
+
+    Raises:
+        ValueError: it is no ordinary file, or too long.
+        OSError: it cannot be read.
+    """
+    check_regular(path)
+    # What the name leads to may have been exchanged since: this opens without waiting for a writer.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is a pipe or a device, not a file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it is longer than {most / 2**20:.0f} MiB")
+    return content
+
+
+def parse_json(content: bytes | str) -> Any:
+    """Read a JSON text, with or without a byte order mark.
+
+    Raises:
+        ValueError: it is no JSON, too long, too deep, or has characters that are none.
+    """
+    encoded = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    if len(encoded) > LARGEST_DOCUMENT:
+        raise ValueError(f"it is longer than {LARGEST_DOCUMENT / 2**20:.0f} MiB")
+    if sum(encoded.count(mark) for mark in (b",", b":", b"[", b"{")) > MOST_PARTS:
+        raise ValueError("it has too many parts")
+    try:
+        document = json.loads(encoded.decode("utf-8-sig"))
+        if b"\\ud" in encoded.lower():
+            json.dumps(document, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("its brackets are nested too deeply") from None
+    return document
+
+
+def parse_toml(content: bytes) -> dict[str, Any]:
+    """Read a TOML text, with or without a byte order mark.
+
+    Raises:
+        ValueError: it is no TOML, too long or too deep.
+    """
+    if len(content) > LARGEST_TOML:
+        raise ValueError(f"it is longer than {LARGEST_TOML / 2**20:.0f} MiB")
+    if max((line.count(b".") for line in content.splitlines() if b'"' not in line), default=0) > MOST_DOTS:
+        raise ValueError("a key in it has too many parts")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("its brackets are nested too deeply") from None
