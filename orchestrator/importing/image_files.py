@@ -13,7 +13,7 @@ from pathlib import Path
 from storage.data.datasets import Report
 from storage.data.images import FORMAT_NAMES, LARGEST_FILE, ImageForm, inspect_image
 from storage.errors import DataError, OrchError
-from storage.files.strangers import read_regular
+from storage.parsing import read_regular
 from storage.wording import name_few
 
 AT_ONCE = 16

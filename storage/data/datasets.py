@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 
 from storage.errors import DataError
-from storage.files.strangers import check_regular
 from storage.files.writing import hash_file
+from storage.parsing import check_regular
 from storage.wording import name_few
 
 SCHEMA = "orch.dataset/1"

@@ -18,7 +18,7 @@ from storage.data.dicom import SUFFIXES as DICOM_SUFFIXES
 from storage.data.dicom import inspect_dicom, is_dicom, read_dicom, read_form
 from storage.data.grey import Extent, Scale, find_depth, find_range, measure, to_shades
 from storage.errors import DataError, OrchError
-from storage.files.strangers import check_regular
+from storage.parsing import check_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image

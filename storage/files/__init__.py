@@ -11,6 +11,5 @@
 - `model_configs`: What the configuration in a model file says: its layers, its input, and whether Keras would run code from it
 - `model_files`: Model files as files: what is in them, read without running anything of them
 - `pixels`: Decoded images of one size on disk, once per machine: uint8, read as they are needed
-- `strangers`: Files that somebody else made: read with a limit on memory and time, and never waited for
 - `writing`: How a file that somebody asked for is written: whole or not at all, and named in every message as it was asked for
 """

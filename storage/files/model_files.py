@@ -24,8 +24,8 @@ import numpy as np
 
 from storage.errors import DataError, OrchError
 from storage.files import archives, model_configs
-from storage.files.strangers import check_regular, parse_json
 from storage.files.writing import hash_file
+from storage.parsing import check_regular, parse_json
 
 CARD = "orch-card.json"
 RECORD = "orch-record.npz"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import SpecError
-from storage.files.strangers import LARGEST_TOML, parse_toml, read_regular
+from storage.parsing import LARGEST_TOML, parse_toml, read_regular
 from storage.spec.study import StudySpec, parse
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import DataError, OrchError
-from storage.files.strangers import read_regular
+from storage.parsing import read_regular
 from storage.wording import name_few
 
 SEPARATORS = ("\t", ";", ",", "|")
