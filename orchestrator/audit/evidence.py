@@ -14,13 +14,13 @@ from orchestrator.importing.reading.labels import read_labels, read_split
 from orchestrator.importing.reading.tables import read_table
 from storage.data.datasets import MANIFEST, number_groups, read_columns, read_document
 from storage.data.folds import make_folds
+from storage.data.patients import find_patient_columns
 from storage.errors import DataError
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
 
 ROWS_BEFORE_GUESSING = 20
-WORDS_FOR_PATIENTS = ("patient", "subject", "person", "case_id", "record", "mrn")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,7 @@ def from_dataset(dataset: Dataset, targets: Sequence[str], fold_count: int, seed
         None,
         fold_count,
         seed,
+        tuple(choices.get("not_patient", ())),
     )
 
 
@@ -145,12 +146,13 @@ def _gather(
     sides: list[str] | None,
     fold_count: int,
     seed: int,
+    declined: Sequence[str] = (),
 ) -> Evidence:
 
     if len(labels) < fold_count:
         raise DataError(f"{source} has {len(labels)} rows, too few for {fold_count} folds.")
     free = {name: cells for name, cells in columns.items() if name not in group_columns}
-    identifiers = {name: cells for name, cells in free.items() if _names_patients(name, cells)}
+    identifiers = {name: free[name] for name in find_patient_columns(free.items(), declined)}
     return Evidence(
         source=source,
         targets=targets,
@@ -164,12 +166,6 @@ def _gather(
         sides=sides,
         folds=make_folds(labels, groups, fold_count, seed),
     )
-
-
-def _names_patients(name: str, cells: Sequence[str]) -> bool:
-    """Whether a column looks like one that names patients: by its name, and by having many values."""
-    different = len(set(cells) - {""})
-    return any(word in name.lower() for word in WORDS_FOR_PATIENTS) and different >= max(3, len(cells) / 50)
 
 
 def _paired(cells: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
