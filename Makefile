@@ -72,7 +72,7 @@ chaos: setup
 	$(BIN)/python -m bench.chaos $(CHAOS)
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header --extra cmaes --extra dicom --extra excel
+	--no-emit-index-url --no-annotate --no-header --extra cmaes --extra dicom --extra excel --extra parquet
 
 lock:
 	$(LOCK) --extra dev --output-file requirements/dev.txt
