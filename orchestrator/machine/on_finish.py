@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from orchestrator.planning.names import is_plain
+
 VARIABLE = "ORCH_STUDY"
-PLAIN = re.compile(r"\w[\w.+-]*")
-"""A name that means nothing to a shell, to an option parser or as a path, quoted or not."""
 ODD = re.compile(r"[-.].*|.*[/\\\x00-\x1f\x7f].*", re.DOTALL)
 """A name that would be an option, a hidden file or another folder even in quotes, or that moves a terminal's cursor."""
 IN_QUOTES = re.compile(rf'"(\${VARIABLE}|\$\{{{VARIABLE}\}})"')
@@ -18,7 +18,7 @@ def is_safe(command: str, study: str) -> bool:
     A plain name may always. Any other one only where the command has it as a word of its own in quotes, `"$ORCH_STUDY"`, so that no
     shell splits it; and never where it would be an option or a path.
     """
-    if PLAIN.fullmatch(study):
+    if is_plain(study):
         return True
     return not ODD.fullmatch(study) and _has_quotes(command)
 

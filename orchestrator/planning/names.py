@@ -19,8 +19,7 @@ def check_new_name(name: str) -> None:
         SpecError: the name is another; a name that would do is proposed.
     """
     normal = unicodedata.normalize("NFC", name)
-    is_plain = all(map(_is_allowed, name)) and name[:1].isalnum()
-    if is_plain and name == normal and len(name) <= LONGEST_NAME:
+    if is_plain(name) and name == normal and len(name) <= LONGEST_NAME:
         return
     words = re.sub(r"-+", "-", "".join(c if _is_allowed(c) else "-" for c in normal))
     while words and not words[0].isalnum():
@@ -32,6 +31,11 @@ def check_new_name(name: str) -> None:
         "characters: they become names of files and parts of commands.",
         next_step=f"For example: {proposed}" if proposed else "For example: study-1",
     )
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name means nothing to a shell, to an option parser or as a path, quoted or not."""
+    return name[:1].isalnum() and all(map(_is_allowed, name))
 
 
 def _is_allowed(character: str) -> bool:
