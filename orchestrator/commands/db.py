@@ -1,7 +1,8 @@
-"""`orch db`: init, check, upgrade, grant-readonly."""
+"""`orch db`: init, check, upgrade, grant-readonly, backup, restore."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -141,3 +142,55 @@ def grant_readonly(
         console.say(
             f"Should it not see them: ALTER ROLE {role} SET search_path = {schema} (in psql, as a role that may change roles)."
         )
+
+
+@app.command()
+def backup(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A new file to write the backup to.", show_default=False)
+    ],
+    storage: Storage = None,
+) -> None:
+    """Write the whole study database to one file.
+
+    Workers may go on meanwhile. PostgreSQL needs its program pg_dump on this machine.
+
+    \b
+    Example:
+      orch db backup studies.backup
+    """
+    from storage.database.backup import back_up
+
+    with open_storage(storage) as database:
+        back_up(database, file)
+        console.say(f"{database.url_text} is in {file}, which you alone can read.")
+
+
+@app.command()
+def restore(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What `orch db backup` wrote.", show_default=False)
+    ],
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a study database from a backup.
+
+    The database of --storage must be a new SQLite file, or a PostgreSQL database without orch's tables: nothing is replaced.
+
+    \b
+    Example:
+      orch db restore studies.backup --storage sqlite:///restored.db
+    """
+    from dataclasses import asdict
+
+    from storage.database.backup import restore as restore_database
+    from storage.settings import storage_url
+
+    found = restore_database(storage_url(storage), file)
+    if as_json:
+        console.print_json(asdict(found))
+    else:
+        states = ", ".join(f"{count} {state}" for state, count in found.points.items()) or "none"
+        console.print_facts([("schema", found.schema), ("studies", found.studies), ("trials", states)])
+    console.say("Next, for each study: orch study verify NAME")

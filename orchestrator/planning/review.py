@@ -210,7 +210,7 @@ def batch_warnings(
         found.append(
             f"A fold has {least} training images, so every batch size from {least} up is one full batch: "
             f"{share:.0%} of the batch-size range are the same thing. "
-            f"A narrower range: --set 'search.batch_size={{type=\"int\", low=16, high={least}}}'."
+            f"A narrower range: --set 'search.batch_size={{type=\"int\", low={min(16, max(1, least // 2))}, high={least}}}'."
         )
     elif "batch_size" not in spec.search and spec.training.batch_size > least:
         found.append(

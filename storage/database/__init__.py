@@ -2,6 +2,7 @@
 
 - `access`: What a role may do with the database, and whether it holds every text
 - `address`: The address of the study database: as users write it, and as it may be shown
+- `backup`: A copy of the whole study database in one file, and a database made from such a file
 - `columns`: Columns of metrics: a metric that is added to the list needs no migration
 - `deadlines`: How long this thread's calls to the database may take, all together
 - `engine`: From a URL to a database that orch and Optuna share
