@@ -125,6 +125,42 @@ def test_a_training_killed_within_a_fold_goes_on_to_the_same_bits(
     assert (account["problems"], account["attempts"]["lost"]) == ([], 1)
 
 
+@pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
+def test_a_fold_that_stopped_early_stays_as_it_was_after_a_kill(
+    database: Database, tmp_path: Path, trials: DoomedTrials, schedule: str, sqlite_url: str
+) -> None:
+    changes = {"study.trials": 2, "training.patience": 1, "training.learning_rate": 0.1}
+
+    def patient(name: str) -> StudyRecord:
+        return make(database, name, "val_auc", schedule, "none", **changes)
+
+    undisturbed = patient("undisturbed")
+    trials.trained.clear()
+    trials.work(database, undisturbed)
+    cells = list(trials.trained)
+    assert len(cells) < 2 * FOLDS * EPOCHS, "no fold stopped early"
+    # The last epoch that was trained: by then folds have stopped, and this one has waited or has not.
+    doom = max((cell for cell in cells if cell[0] == 0), key=lambda cell: (cell[2], cell[1]))
+    if schedule == "sequential":
+        doom = [cell for cell in cells if cell[0] == 0][-1]
+    assert doom[2] >= 2, "there must be something to go on from"
+    disturbed = patient("disturbed")
+    doomed = processes.Process(
+        target=work_until_killed, args=(sqlite_url, "disturbed", str(tmp_path / "shared"), doom)
+    )
+    doomed.start()
+    doomed.join(120)
+    assert doomed.exitcode == -signal.SIGKILL
+    assert let_leases_run_out(database, disturbed) == 1
+    trials.trained.clear()
+    trials.work(database, disturbed, tmp_path / "shared")
+    again = [cell for cell in trials.trained if cell[0] == 0]
+    assert again == cells[: len([cell for cell in cells if cell[0] == 0])][-len(again) :]
+    assert len(again) <= FOLDS
+    np.testing.assert_equal(everything(database, disturbed), everything(database, undisturbed))
+    assert verify_study(database, disturbed, plan_points(disturbed.spec))["folds"]["missing"] == 0
+
+
 def test_a_point_that_kills_its_process_becomes_failed_and_the_others_are_done(
     database: Database, sqlite_url: str
 ) -> None:

@@ -68,6 +68,7 @@ class KerasTrials:
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate as the spec says."""
+        from workers.training.early_stopping import PatientFold
         from workers.training.fold_trainer import FoldTrainer
 
         spec = attempt.study.spec
@@ -80,7 +81,9 @@ class KerasTrials:
             trainer.reset(
                 self.features, train, held, attempt.hyperparameters, (spec.study.seed, attempt.point, fold)
             )
-            return _Counted(trainer, self)
+            counted = _Counted(trainer, self)
+            patience = int(attempt.hyperparameters.get("patience", 0))
+            return PatientFold(counted, patience, spec.metric) if patience else counted
 
         return cross_validate(
             attempt, start, "sequential" if spec.cv.schedule == "sequential" else "lockstep"
@@ -117,7 +120,13 @@ def trials() -> KerasTrials:
 
 
 def make(
-    database: Database, name: str, metric: str, schedule: str, pruner: str, first_rung: int = 1
+    database: Database,
+    name: str,
+    metric: str,
+    schedule: str,
+    pruner: str,
+    first_rung: int = 1,
+    **changes: object,
 ) -> StudyRecord:
     spec = parse(
         {
@@ -131,6 +140,7 @@ def make(
         },
         source="a test",
     )
+    spec = spec.with_values(changes)
     return create_study(database, spec, plan_points(spec), data_folder="", facts={})
 
 
