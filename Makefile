@@ -9,7 +9,7 @@ CODE := storage workers dashboards orchestrator orch
 TEST_PROCESSES ?= 3
 TESTS ?= tests
 
-.PHONY: help setup demo fast test lint format bench chaos lock clean
+.PHONY: help setup demo fast test lint format bench chaos mutants lock clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything locked (once; other targets do it too)"
@@ -20,6 +20,7 @@ help:
 	@echo "make format  let ruff mend what it can"
 	@echo "make bench   the benchmarks of bench/"
 	@echo "make chaos   the long fault tests: killed workers, a crashing database (half an hour; CHAOS=keras: Keras too)"
+	@echo "make mutants small faults in the code, and how many of them the tests find (minutes; MUTANTS='queue --each 40')"
 	@echo "make lock    make the lock files in requirements/ anew (needs uv)"
 	@echo "make clean   remove $(VENV) and the caches of the tools"
 
@@ -70,6 +71,12 @@ CHAOS ?= weather trouble sqlite create
 
 chaos: setup
 	$(BIN)/python -m bench.chaos $(CHAOS)
+
+# Rooms of bench.mutants, and --each N: mutants of each file (0: all).
+MUTANTS ?=
+
+mutants: setup
+	$(BIN)/python -m bench.mutants $(MUTANTS)
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header --extra cmaes --extra dicom --extra excel --extra parquet

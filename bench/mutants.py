@@ -125,7 +125,9 @@ def changes_of(node: ast.AST) -> Iterator[Change]:
             yield f"if {truth}", ast.If(ast.Constant(truth), node.body, node.orelse)
     elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
         yield "returns None", ast.Return(ast.Constant(None))
-    elif isinstance(node, ast.Raise | ast.Continue | ast.Break | ast.AugAssign) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+    elif isinstance(node, ast.Raise | ast.Continue | ast.Break | ast.AugAssign) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ):
         yield "removed", None
     elif isinstance(node, ast.Call):
         yield from _calls(node)

@@ -189,11 +189,11 @@ FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "a claim of another worker": (
         ("UPDATE orch_points SET token = 'another' WHERE point = 5",),
-        (r"Trial \d+ \(point 5\) is RUNNING and nobody works on it",),
+        (r"Trial \d+ \(point 5\) is RUNNING, but no worker works on it",),
     ),
     "RUNNING at a point that is open": (
         ("UPDATE orch_points SET state = 'open' WHERE point = 5",),
-        (r"Trial \d+ \(point 5\) is RUNNING and nobody works on it",),
+        (r"Trial \d+ \(point 5\) is RUNNING, but no worker works on it",),
     ),
     "an attempt that does not say why it ended": (
         (f"DELETE FROM trial_user_attributes WHERE key = 'orch_outcome' AND trial_id = {of_point(0, 'FAIL')}",),

@@ -27,7 +27,7 @@ def clients(postgres_url: str) -> Iterator[tuple[Database, Database]]:
 def test_two_clients_and_the_model_agree(
     clients: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_queue_model(*clients, monkeypatch, examples=10, steps=50)
+    run_queue_model(*clients, monkeypatch, examples=10, steps=60)
 
 
 def test_who_sweeps_slowly_takes_nothing_from_who_claimed_meanwhile(

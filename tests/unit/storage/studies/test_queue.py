@@ -11,7 +11,7 @@ from tests.queue_model import run_queue_model
 def test_two_clients_and_the_model_agree(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = open_database(sqlite_url), open_database(sqlite_url)
     try:
-        run_queue_model(one, other, monkeypatch, examples=12, steps=50)
+        run_queue_model(one, other, monkeypatch, examples=15, steps=60)
     finally:
         one.close()
         other.close()
