@@ -33,6 +33,10 @@ MOST_CANDIDATES = 4
 CERTAIN, POSSIBLE = 0.70, 0.55
 """The share of parts that must agree for two pictures to be surely, or perhaps, one; see bench/bench_leaks.py."""
 
+CERTAIN_CORRELATION = 0.92
+"""Median correlation of the parts below which two pictures are perhaps one, and never surely: drawn radiographs of different patients,
+which are more alike than real ones, reach 0.89. An error must be true; a warning shows both pictures."""
+
 LEAST_OVERLAP = 0.45
 LEAST_CORRELATION = 0.15
 """The median correlation of parts below which a first try is not refined."""
@@ -106,7 +110,7 @@ def find_duplicates(sketches: Sequence[Sketch], is_wanted: Wanted) -> list[Dupli
         agreement = _lay(look(first, 0), look(second, flip), change)
         if agreement.overlap < LEAST_OVERLAP or agreement.share < POSSIBLE:
             continue
-        certain = agreement.share >= CERTAIN
+        certain = agreement.share >= CERTAIN and agreement.correlation >= CERTAIN_CORRELATION
         if certain:
             told.update((first, second))
         if (first, second) not in found or certain:

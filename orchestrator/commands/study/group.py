@@ -19,7 +19,7 @@ from orchestrator.terminal.options import AsJson, Storage, StudyName
 from storage.studies.states import PointOutcome, PointState
 from storage.wording import say_command, say_count, say_instant
 
-app = CommandGroup(help="Create studies, follow their progress, and export their results.")
+app = CommandGroup(help="Create, follow and export studies.")
 
 app.command("create")(create)
 app.command("watch")(watch)
