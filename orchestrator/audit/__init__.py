@@ -6,6 +6,7 @@
 - `findings`: What an audit found, as plain records that are kept with a study
 - `html`: The findings of an audit with their pictures, on one page that needs nothing else
 - `images`: Findings that need the image files: copies across groups and sides, and what a file tells by its form
+- `kept`: What was seen in the images of a data set, kept in the cache folder for the next audit
 - `near_duplicates`: Images that are one picture: saved again, resized, brightened, inverted, flipped, turned a little, cut or framed
 - `registration`: Whether two pictures are one: the second is laid over the first, and every part of the first is asked
 - `relations`: Findings on targets that say the same, or that nobody could have assessed

@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.audit.findings import Finding
+from orchestrator.audit.kept import COLUMNS, ImageFacts, keep_facts, name_facts, read_facts
 from orchestrator.audit.near_duplicates import Duplicate, find_duplicates
 from orchestrator.audit.sketches import READ_SIDE, Sketch, sketch, sketch_file
 from orchestrator.audit.trivial_pixels import describe_pixels
@@ -28,35 +28,33 @@ if TYPE_CHECKING:
 Report = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class ImageFacts:
-    """What was seen in the images.
+def look_at_images(dataset: Dataset, cache: Path, report: Report | None = None) -> ImageFacts:
+    """Open every image once, or none where the cache has what an earlier audit saw in them.
 
-    Attributes:
-        columns: the form of each development image (width, height, mode, format) as columns of text.
-        trivial: float32, shape (n, numbers): what anybody can read off each (`trivial_pixels`).
-        development: the sketch of each.
-        sealed: the sketches of the sealed images.
-    """
-
-    columns: dict[str, list[str]]
-    trivial: NDArray[np.float32]
-    development: list[Sketch]
-    sealed: list[Sketch]
-
-
-def look_at_images(dataset: Dataset, report: Report | None = None) -> ImageFacts:
-    """Open every image once. Of the sealed ones only the picture is read, never a label.
+    Of the sealed ones only the picture is read, never a label.
 
     Raises:
         DataError: an image moved, changed, or cannot be read.
     """
     dataset.check_images()
     scale = scale_of(dataset)
+    stamps = sketch_sealed(dataset, _stamp)
+    # The fingerprint tells images and groups, but not which of the sealed files are here and unchanged.
+    path = name_facts(cache, dataset.fingerprint, scale.to_document(), stamps)
+    count = len(dataset.files)
+    kept = read_facts(path, count, len(stamps))
+    if kept is not None:
+        return kept
     done = 0
+    total = count + len(stamps)
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if report:
+            report(min(done, total), total)
 
     def look(path: Path) -> tuple[Sketch, NDArray[np.float32], tuple[str, ...]]:
-        nonlocal done
         grey = read_grey(path, READ_SIDE, scale)
         width, height, mode, kind = read_header(path)
         found = (
@@ -64,32 +62,47 @@ def look_at_images(dataset: Dataset, report: Report | None = None) -> ImageFacts
             describe_pixels(grey),
             (str(width), str(height), f"{width}x{height}", mode, kind),
         )
-        done += 1
-        if report:
-            report(min(done, len(dataset.files)), len(dataset.files))
+        tick()
         return found
 
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    def look_sealed(path: Path) -> Sketch:
+        found = sketch_file(path)
+        tick()
+        return found
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         seen = list(pool.map(look, dataset.files))
+        waiting = sketch_sealed(dataset, lambda path: pool.submit(look_sealed, path))
+        sealed = [one.result() for one in waiting]
     forms = list(zip(*(form for _, _, form in seen), strict=True))
-    names = ("width", "height", "shape", "mode", "format")
-    return ImageFacts(
-        {name: list(cells) for name, cells in zip(names, forms, strict=True)},
+    facts = ImageFacts(
+        {name: list(cells) for name, cells in zip(COLUMNS, forms, strict=True)},
         np.stack([numbers for _, numbers, _ in seen]),
-        [one for one, _, _ in seen],
-        sketch_sealed(dataset, sketch_file),
+        _find_pairs(dataset, [one for one, _, _ in seen], sealed),
     )
+    if len(sealed) == len(stamps) and sketch_sealed(dataset, _stamp) == stamps:
+        keep_facts(path, facts)
+    return facts
+
+
+def _stamp(path: Path) -> list[str | int]:
+    status = path.stat()
+    return [path.name, status.st_size, status.st_mtime_ns]
+
+
+def _find_pairs(dataset: Dataset, development: list[Sketch], sealed: list[Sketch]) -> list[Duplicate]:
+    """Pictures that are one, in different groups or on different sides."""
+    groups = np.concatenate([dataset.groups, np.full(len(sealed), -1)])
+
+    def crosses(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return np.asarray((groups[first] != groups[second]) & (first < len(development)))
+
+    return find_duplicates([*development, *sealed], crosses)
 
 
 def find_copies(dataset: Dataset, facts: ImageFacts) -> list[Finding]:
     """Near-duplicates in different groups, and between development and hold-out; those that are not certain as warnings."""
-    count = len(facts.development)
-    groups = np.concatenate([dataset.groups, np.full(len(facts.sealed), -1)])
-
-    def crosses(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        return np.asarray((groups[first] != groups[second]) & (first < count))
-
-    pairs = find_duplicates([*facts.development, *facts.sealed], crosses)
+    count, pairs = len(dataset.files), facts.pairs
     found = []
     for certain in (True, False):
         within = [pair for pair in pairs if pair.second < count and pair.certain == certain]

@@ -95,6 +95,6 @@ def audit_dataset(
     further = find_sealed_elsewhere(dataset, cache, database)
     if not with_images:
         return audit_evidence(evidence, further=further)
-    facts = look_at_images(dataset, report)
+    facts = look_at_images(dataset, cache, report)
     further += [*find_copies(dataset, facts), *find_range_differences(dataset, facts)]
     return audit_evidence(evidence, file_facts=facts.columns, trivial=facts.trivial, further=further)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from orchestrator.audit import images
 from orchestrator.audit.evidence import from_dataset
 from orchestrator.audit.report import Audit, audit_dataset
 from orchestrator.importing.choices import Choices
@@ -70,6 +71,32 @@ def test_a_copy_under_another_patient_is_found(tmp_path: Path, change: str) -> N
     found = audit(bring_in(tmp_path, rows, holdout=0.0), tmp_path)
     assert list(errors(found)) == ["near-duplicates"]
     assert "copy.jpg" in errors(found)["near-duplicates"]
+
+
+def test_a_second_audit_opens_no_image_and_a_damaged_file_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = make_images(tmp_path / "images")
+    with Image.open(tmp_path / "images" / "i000.png") as image:
+        image.resize((160, 150)).save(tmp_path / "images" / "copy.jpg", quality=50)
+    rows.append(["copy.jpg", "somebody else", 0, 1])
+    dataset = bring_in(tmp_path, rows)
+    first = audit(dataset, tmp_path).to_document()
+    opened: list[Path] = []
+    read = images.read_grey
+    monkeypatch.setattr(images, "read_grey", lambda path, *rest: (opened.append(path), read(path, *rest))[1])
+    assert audit(dataset, tmp_path).to_document() == first
+    assert opened == []
+    (kept,) = (tmp_path / "cache" / "audits").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    whole = kept.read_bytes()
+    for damaged in (b"", b"[]", b"\xff", whole[:-20], whole.replace(b'"mode": ["L"', b'"mode": ["X"')):
+        assert damaged != whole
+        kept.write_bytes(damaged)
+        opened.clear()
+        assert audit(dataset, tmp_path).to_document() == first
+        assert len(opened) == len(dataset.files)
+        assert kept.read_bytes() == whole
 
 
 def test_a_page_shows_both_pictures_of_a_pair(
