@@ -13,8 +13,8 @@ def draw_importance(view: StudyView) -> Picture:
     title = f"{view.study.name}: importance of hyperparameters"
     caption = (
         "PED-ANOVA over the complete trials: each hyperparameter's share in reaching the best tenth of the values. The shares add up to 1 "
-        "whatever the data. Whether one matters is tested by itself: a regression on all of them with and without it, against shuffled "
-        "residuals. Pale bars: p above 0.05, chance explains it."
+        "whatever the data. Each one is also tested by itself: a regression on all hyperparameters with and without "
+        "it, against shuffled residuals. Pale bars: p above 0.05, not significant."
     )
     found = estimate_importance(view)
     table = Table(
@@ -23,7 +23,7 @@ def draw_importance(view: StudyView) -> Picture:
     )
     if not found:
         why = (
-            "one hyperparameter is searched: it is all that can matter"
+            "only one hyperparameter is searched"
             if len(view.searched) < 2
             else f"fewer than {FEWEST_TRIALS} trials are complete"
         )
@@ -37,7 +37,7 @@ def draw_importance(view: StudyView) -> Picture:
             text=[f"{one.estimate:.2f} (p {show_chance(one.p_value)})" for one in found if one.is_significant == told], textposition="outside",
         )
         for told, name, colour in (
-            (True, "significant", BLUE), (False, "explained by chance", fade(BLUE, 0.45)),
+            (True, "significant", BLUE), (False, "not significant", fade(BLUE, 0.45)),
         )
         if any(one.is_significant == told for one in found)
     ]  # fmt: skip

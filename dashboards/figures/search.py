@@ -49,11 +49,11 @@ def draw_scatter(view: StudyView) -> Picture:
         ],
     )  # fmt: skip
     caption = (
-        "Each mark is one point of the search. Filled: complete, coloured by its objective. Open: pruned early. "
+        "Each mark is one trial. Filled: complete, coloured by its objective. Open: pruned early. "
         "Cross: failed. Star: the best" + (f" ({show_params(view.best.params)})." if view.best else ".")
     )
     if not tried:
-        why = "no point has finished yet"
+        why = "no trial has finished yet"
         return Picture("search", title, caption, table, make_empty(title, why))
     traces = _scatter_traces(view, tried, names)
     figure = make_figure(
@@ -78,7 +78,7 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
             "customdata": [
                 [point.point, point.trial_number, shorten_one(point.value, 4)] for point in points
             ],
-            "hovertemplate": "point %{customdata[0]}, trial %{customdata[1]}<br>%{x}, %{y}"
+            "hovertemplate": "trial %{customdata[1]}<br>%{x}, %{y}"
             f"<br>val {view.metric.label} %{{customdata[2]}}",
             "mode": "markers",
         }
@@ -180,9 +180,7 @@ def draw_heat_map(view: StudyView) -> Picture:
 def draw_slices(view: StudyView) -> Picture:
     """The objective over each searched hyperparameter alone."""
     title = f"{view.study.name}: each hyperparameter alone"
-    caption = (
-        "The same points as above, over one hyperparameter at a time. A trend that matters is seen here."
-    )
+    caption = "The same trials as above, plotted against one hyperparameter at a time."
     complete = view.ranked
     table = Table(
         ("point", *view.searched, view.metric.name),

@@ -36,7 +36,7 @@ def draw_pruning(view: StudyView) -> Picture:
     )
     caption = (
         f"Line: trials that trained in each epoch. Bars: trials stopped after it. {stopping.spent:,} of "
-        f"{stopping.planned:,} fold-epochs of the settled points were trained."
+        f"{stopping.planned:,} fold-epochs of the finished trials were trained."
     )
     table = Table(
         ("epoch", "trained", "pruned_after"),
@@ -105,10 +105,10 @@ def draw_fleet(view: StudyView) -> Picture:
     """Which worker ran which trial when; attempts that were lost or failed are seen, and so are their repeats."""
     begun = [attempt for attempt in view.attempts if attempt.started_at is not None]
     shown = begun[-SHOWN_ATTEMPTS:]
-    title = f"{view.study.name}: who worked when"
+    title = f"{view.study.name}: worker timeline"
     caption = (
-        "One bar per attempt at a point. A lost attempt's worker vanished; its point was given to another worker, "
-        "and is outlined where it was tried again. Times are UTC."
+        "One bar per attempt at a trial. If a worker vanishes, its attempt "
+        "is lost: the trial goes to another worker, and is outlined where it was tried again. Times are UTC."
         + (
             f" The latest {SHOWN_ATTEMPTS:,} of {len(begun):,} attempts are drawn."
             if len(begun) > len(shown)
@@ -135,7 +135,7 @@ def draw_fleet(view: StudyView) -> Picture:
                     x=[_milliseconds(attempt, view.read_at) for attempt in bars],
                     y=[_worker_name(attempt.worker) for attempt in bars],
                     customdata=[[attempt.number, attempt.point, attempt.attempt] for attempt in bars],
-                    hovertemplate=f"trial %{{customdata[0]}}, point %{{customdata[1]}}, attempt %{{customdata[2]}}: "
+                    hovertemplate=f"trial %{{customdata[0]}}, attempt %{{customdata[2]}}: "
                     f"{outcome}<extra></extra>",
                     orientation="h", name=outcome,
                     marker={

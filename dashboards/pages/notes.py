@@ -37,7 +37,7 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
     lines = [
         f"# {escape(study.name)}",
         "",
-        f"**{settled} of {counts.planned} points settled**: {counts.complete} complete, {counts.pruned} pruned, "
+        f"**{settled} of {counts.planned} trials finished**: {counts.complete} complete, {counts.pruned} pruned, "
         f"{counts.failed} failed, {counts.running} running, {counts.open} open"
         + (" (the study is stopped)" if study.state == StudyState.STOPPED else "")
         + f". Written {say_instant(view.read_at, UTC)}.",
@@ -75,10 +75,10 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
 
 
 def write_trial_note(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]) -> str:
-    """What one trial came to: its folds over epochs, or the error that ended it."""
+    """The result of one trial: its folds over epochs, or the error that ended it."""
     trials = [attempt for attempt in view.attempts if attempt.point == point.point]
     value = "" if point.value is None else f", {view.metric.name} **{point.value:.4f}**"
-    lines = [f"**Point {point.point}: {describe_state(point)}**{value}. {_params(point)}", ""]
+    lines = [f"**Trial {point.trial_number}: {describe_state(point)}**{value}. {_params(point)}", ""]
     if len(trials) > 1:
         told = ", ".join(f"trial {one.number} {describe_attempt(one)}" for one in trials)
         lines += [f"Attempts: {told}.", ""]

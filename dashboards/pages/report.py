@@ -140,8 +140,8 @@ def _cards(view: StudyView) -> str:
         (f"{best.value:.4f}" if best else "none", f"best {view.metric.long_label}"),
         (f"± {spread:.4f}" if spread is not None else "-", "standard deviation over folds"),
         (show_params(best.params) if best else "-", "best hyperparameters"),
-        (f"{counts.complete:,} / {counts.planned:,}", "points complete / planned"),
-        (f"{counts.pruned:,}", "pruned early"),
+        (f"{counts.complete:,} / {counts.planned:,}", "trials complete / planned"),
+        (f"{counts.pruned:,}", "pruned"),
         (f"{counts.failed:,}", "failed"),
     ]
     drawn = "".join(
@@ -162,10 +162,10 @@ def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
         shares = ", ".join(f"{positive} of {assessed}" for *_, positive, assessed in folds)
         known[f"{target}: positive in the validation part of each fold"] = shares
     known |= {f"data set: {key}": value for key, value in (chapter.data_summary or {}).items()}
-    known["hold-out opened"] = (
+    known["hold-out evaluations on record"] = (
         {1: "once"}.get(len(chapter.openings), f"{len(chapter.openings)} times")
         if chapter.openings
-        else "never, as far as is known here"
+        else "none"
     )
     known |= {f"opening {number}": line for number, line in enumerate(chapter.openings, start=1)}
     return [(key.replace("_", " "), value) for key, value in known.items()]

@@ -75,12 +75,12 @@ def _model_items(view: StudyView) -> list[Item]:
              f"{spec.model.backbone}, weights {spec.model.weights}, pooling {spec.model.pooling}, dense head {head}."),
         Item("23", "Open science", "Software", KNOWN, "Versions are listed under How to reproduce."),
         Item("24", "Analytical methods", "Initialisation of parameters", KNOWN,
-             f"Backbone: {spec.model.weights}; head: seeded by (study seed, point, fold)."),
+             f"Backbone: {spec.model.weights}; head: seeded by (study seed, trial, fold)."),
         Item("25", "Analytical methods", "Training", KNOWN,
              f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {fixed}."),
         Item("26", "Analytical methods", "Selection of the final model", KNOWN,
              f"Objective: {spec.study.objective} of the validation {view.metric.label} ({view.metric.name}) over {spec.cv.folds} folds; "
-             f"{view.counts.planned} points by {spec.sampler.name} search; pruner: {spec.pruner.name}."),
+             f"{view.counts.planned} trials by {spec.sampler.name} search; pruner: {spec.pruner.name}."),
         Item("27", "Analytical methods", "Ensembling", AUTHORS, ""),
         Item("28", "Model performance", "Metrics", KNOWN,
              "Macro AUC by ranks (exact), sensitivity, precision, F1 at 0.5; calibration where predictions are kept."),
@@ -95,7 +95,7 @@ def _model_items(view: StudyView) -> list[Item]:
 def _result_items(view: StudyView) -> list[Item]:
     counts, best = view.counts, view.best
     flow = (
-        f"{counts.planned} points: {counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed, "
+        f"{counts.planned} trials: {counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed, "
         f"{counts.open + counts.running} not finished."
     )
     answer = "No trial is complete."

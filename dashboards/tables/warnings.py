@@ -13,18 +13,18 @@ def list_warnings(view: StudyView) -> list[str]:
     left = counts.open + counts.running
     if left:
         state = "was stopped" if study.state == StudyState.STOPPED else "is not finished"
-        found.append(f"The study {state}: {left:,} of {counts.planned:,} points have no result yet.")
+        found.append(f"The study {state}: {left:,} of {counts.planned:,} trials have no result yet.")
     if counts.failed:
         found.append(
-            f"{counts.failed:,} of {counts.planned:,} points failed; their errors are in the table of trials."
+            f"{counts.failed:,} of {counts.planned:,} trials failed; their errors are in the table of trials."
         )
     if best is None:
-        found.append("No trial is complete, so there is no best one.")
+        found.append("No trial is complete, so there is no best trial.")
         return found
     lost = sum(describe_attempt(attempt) == AttemptEnd.LOST for attempt in view.attempts)
     if lost:
         found.append(
-            f"{lost:,} attempts were lost with their worker; every one of their points was given out again."
+            f"{lost:,} attempts were lost because their worker vanished; all of these trials were started again."
         )
     attempt = view.attempt_of.get(best.point)
     if attempt and attempt.best_epoch == study.spec.training.epochs:
@@ -33,9 +33,9 @@ def list_warnings(view: StudyView) -> list[str]:
         )
     if counts.complete > 1:
         found.append(
-            f"The best of {counts.complete:,} complete trials is chosen for its value, so the value is optimistic: "
-            "expect less on new data, and take the figures of the folds for the noise to judge a difference by."
+            f"The best of {counts.complete:,} completed trials was selected by this very value, so expect a lower one on new "
+            "data. See 'How much folds differ' for the size of random variation."
         )
     if not study.spec.data.targets and not study.facts.get("targets"):
-        found.append("Every label of the data set counts in the objective; none was chosen.")
+        found.append("The objective includes every label of the data set, because no targets were chosen.")
     return found

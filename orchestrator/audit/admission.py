@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.spec.study import StudySpec
 
-ACCEPTED = "Accepted by whoever made the study: "
+ACCEPTED = "Accepted when the study was created: "
 """How the warning begins that an accepted error leaves; it is shown with every result."""
 SAID_AT_IMPORT = frozenset({"patients-unknown", "pixel-ranges"})
 """Findings that the import has warned of already, in its own words."""

@@ -131,7 +131,7 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
                 "warning",
                 f"Without a single pixel, {_name(strongest)} scores a macro AUC of {strongest.macro:.3f} on the same "
                 "folds.",
-                "Read every result against it; what an image adds is what lies above.",
+                f"A model must exceed AUC {strongest.macro:.2f} before one may say that it uses the image.",
                 strongest.to_document(),
             )
         )
@@ -147,10 +147,10 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
                 Finding(
                     "target-confounds",
                     "warning",
-                    f"Knowing nothing but {one.predictor!r} scores a macro AUC of {one.macro:.3f} over the "
+                    f"The value of {one.predictor!r} alone scores a macro AUC of {one.macro:.3f} over the "
                     f"{say_count(len(one.auc), 'target')}, {one.macro_others:.3f} over the {say_count(len(one.others), 'other')}{together}.",
-                    f"Advised against as targets: {', '.join(against)}. Train the others with data.targets, and "
-                    "leave blank what such an image cannot show.",
+                    f"Do not use as targets: {', '.join(against)}. Choose the others with data.targets, and "
+                    "leave labels blank that such an image cannot show.",
                     {**one.to_document(), "advised_against": against},
                 )
             )
@@ -167,8 +167,8 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
             Finding(
                 "target-known-without-pixels",
                 "warning",
-                f"{say_count(len(known), 'target is', 'targets are')} known without looking at the image: {listed}.",
-                f"Advised against as targets: {', '.join(sorted(known))}.",
+                f"{say_count(len(known), 'target is', 'targets are')} predictable without the image: {listed}.",
+                f"Do not use as targets: {', '.join(sorted(known))}.",
                 {
                     "advised_against": sorted(known),
                     "from": {name: one.predictor for name, one in known.items()},
@@ -185,7 +185,7 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
             "note",
             f"Words of the file names score an AUC of {_best(one):.3f} for one target"
             + ("." if np.isnan(one.macro) else f", a macro AUC of {one.macro:.3f}."),
-            "No model sees them; but what they name (site, device, view, visit) may be visible in the image.",
+            "The model never sees file names, but they may encode something visible in the image (site, device, view, visit).",
             one.to_document(),
         )
         for one in named
@@ -261,7 +261,7 @@ def _report_trivial(one: Baseline) -> Finding:
         "trivial-pixels",
         "warning",
         f"Brightness, border, corners and an 8 x 8 thumbnail alone predict {say_count(len(told), 'target')}: AUC of {listed}.",
-        "A network may learn the device, the exposure, a frame or a marker in place of the finding. Compare the images of both "
+        "A network may learn the device, the exposure, a frame or a marker instead of the finding. Compare the images of both "
         "classes (`orch data audit --html audit.html`); a model must exceed this AUC before one may say that it reads anatomy.",
         one.to_document(),
     )

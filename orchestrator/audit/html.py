@@ -42,9 +42,7 @@ def make_page(audit: Audit, dataset: Dataset) -> str:
         f"<tr><td>{escape(one.kind)}</td><td>{escape(one.predictor)}</td><td>{_say(one.macro)}</td></tr>"
         for one in audit.baselines
     )
-    table = (
-        f"<table><tr><th>knowing only</th><th>which</th><th>mean AUC</th></tr>{rows}</table>" if rows else ""
-    )
+    table = f"<table><tr><th>predictor</th><th>name</th><th>mean AUC</th></tr>{rows}</table>" if rows else ""
     facts = f"{len(audit.evidence.labels)} images, {len(audit.evidence.folds)} folds"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Audit of {escape(audit.evidence.source)}</title>'

@@ -125,7 +125,7 @@ def _report_pairs(dataset: Dataset, pairs: list[Duplicate], certain: bool) -> Fi
             "error",
             f"{say_count(len(pairs), 'pair')} of images in different groups {'is' if len(pairs) == 1 else 'are'} the same "
             f"picture: {name_few(named)}.",
-            "Remove the copies, or give both the same group; else one may train and the other validate. "
+            "Remove the copies, or give both the same group; otherwise one may be in training and the other in validation. "
             "`orch data audit --html audit.html` shows them side by side.",
             details,
         )
@@ -179,7 +179,7 @@ def find_range_differences(dataset: Dataset, facts: ImageFacts) -> list[Finding]
             "pixel-ranges",
             "warning",
             f"Images of this data set differ in how their values become grey values: {'; '.join(said)}.",
-            "Check whether the device or the export follows the label: a model may learn it in place of the finding.",
+            "Check whether the device or the export correlates with the label: a model may learn it instead of the finding.",
             {"bits": bits, "rules": rules, "modes": dict(modes)},
         )
     ]
@@ -198,8 +198,8 @@ def find_sealed_elsewhere(dataset: Dataset, cache: Path, database: Database | No
             f"{images} of {len(dataset.sha256)} development images are sealed in the hold-out of "
             f"{'another data set' if len(known) == 1 else f'{len(known)} other data sets'}: "
             f"{name_few([name[:19] + '..' for name in known])}.",
-            "Train on the data set whose hold-out is sealed; a hold-out that was trained on measures nothing. Was that import a "
-            f"mistake, and nothing judged on it: {say_command('data', 'forget', next(iter(known)))}",
+            "Train on the data set whose hold-out is sealed; a hold-out that was trained on cannot estimate performance. If "
+            f"that import was a mistake and nothing was evaluated on it: {say_command('data', 'forget', next(iter(known)))}",
             {"images": images, "holdouts": {name: len(found) for name, found in known.items()}},
         )
     ]

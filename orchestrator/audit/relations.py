@@ -103,7 +103,7 @@ def find_impossible(evidence: Evidence, twins: dict[str, dict[str, str]]) -> lis
             f"Where {name} is {value or 'blank'} ({say_count(int(conditions[name, value].sum()), 'image')}), "
             f"{say_count(len(targets), 'target is', 'targets are')} 0 and never 1: {', '.join(targets)}.",
             "If they cannot be assessed there, leave the cell blank (not assessed); a 0 teaches the model the "
-            f"{name} in place of the finding.",
+            f"{name} instead of the finding.",
             {
                 "column": name,
                 "value": value,

@@ -26,9 +26,9 @@ def find_split_patients(evidence: Evidence) -> list[Finding]:
                 Finding(
                     "patients-split",
                     "error",
-                    f"{straddling:.1%} of the patients named by column {name!r} have images in several folds, and "
+                    f"{straddling:.1%} of the patients in column {name!r} have images in several folds, and "
                     f"{seen:.1%} of validation images have an image of the same patient in training.",
-                    f"Import with --group {name}, so that patients stay together.",
+                    f"Does column {name!r} identify patients? If so: --group {name}; if not: --not-patient {name}.",
                     {"column": name, "patients": straddling, "validation_images": seen},
                 )
             )
@@ -71,7 +71,7 @@ def _find_straddling_sides(evidence: Evidence) -> list[Finding]:
         Finding(
             "patients-split",
             "error",
-            f"The split column puts {say_count(len(torn), 'group')} on both sides, test and train or valid.",
+            f"The split column puts {say_count(len(torn), 'group')} on both sides: in test, and in train or valid.",
             "Correct the column, or let orch split by group: --holdout 0.15.",
             {"groups": len(torn)},
         )
@@ -94,8 +94,8 @@ def _guess_patients(evidence: Evidence) -> Finding:
     return Finding(
         "patients-unknown",
         "warning",
-        f"No column names the patients, so images of one patient may stand on both sides of a fold.{hint}",
-        "Bring a column of patients and import with --group COLUMN.",
+        f"No column identifies the patients, so images of one patient may be in both training and validation.{hint}",
+        "Add a column that identifies patients and import with --group COLUMN.",
         details,
     )
 
@@ -120,7 +120,7 @@ def find_groups_with_labels(evidence: Evidence) -> list[Finding]:
                 "groups-carry-label",
                 "error" if count <= 2 * len(evidence.folds) else "warning",
                 f"{say_count(len(carried), 'label never varies', 'labels never vary')} within a group and there are only {count} groups: "
-                f"{_few(carried)}. A model may learn the group in place of the label.",
+                f"{_few(carried)}. A model may learn the group instead of the label.",
                 "Name the patient as group, not the site or the class; or bring more groups.",
                 {"targets": carried, "groups": count},
             )

@@ -64,7 +64,8 @@ def status(
             ]
             for study in document["studies"]
         ]
-        console.print_table((*counted, "time left"), rows, title="Open studies")
+        shown = ("trials" if name == "points" else name for name in counted)
+        console.print_table((*shown, "time left"), rows, title="Open studies")
         for study in document["studies"]:
             if study["left_to_others"]:
                 made_by = f"orch {study['made_by']}" if study["made_by"] else "another version of orch"

@@ -61,8 +61,8 @@ def describe_doubts(
         likely = likely_groups(table, choices.not_patient)
         hint = f" The column {likely[0]!r} looks like one: --group {likely[0]}." if likely else ""
         doubts.append(
-            "No group column was named: every image counts as a patient of its own, so if patients have several "
-            f"images, validation sees patients of the training part and its values are too good.{hint}"
+            "No group column was named: every image counts as a separate patient. If patients have several images, patients "
+            f"are in both training and validation, and values are too optimistic.{hint}"
         )
     doubts += _doubt_copies(facts, labels)
     doubts += [
@@ -71,7 +71,7 @@ def describe_doubts(
     ]
     doubts += doubt_grey_values([fact.form for fact in facts])
     if not held.any():
-        doubts.append("No hold-out was sealed: no image is left for a last, honest estimate.")
+        doubts.append("No hold-out was sealed, so no images remain for a final, unbiased estimate.")
     blank = int(np.isnan(labels).all(axis=1).sum())
     if blank:
         doubts.append(

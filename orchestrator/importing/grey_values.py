@@ -53,8 +53,8 @@ def doubt_grey_values(forms: Sequence[ImageForm]) -> list[str]:
     if len(differing) > 1:
         listed = ", ".join(f"{depth} bits ({say_count(depths[depth], 'image')})" for depth in differing)
         doubts.append(
-            f"Images differ in how many bits they use: {listed}. Each is scaled by its own depth; a model may learn the "
-            "device in place of the finding."
+            f"Images differ in how many bits they use: {listed}. Each is scaled by its own depth; a model may learn the device "
+            "instead of the finding."
         )
     notes = Counter(note for form in forms for note in form.notes)
     doubts += [f"{say_count(count, 'DICOM file')}: {note}." for note, count in sorted(notes.items())]

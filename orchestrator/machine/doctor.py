@@ -186,7 +186,9 @@ def _check_artifacts() -> Check:
         text = "no shared folder (ORCH_ARTIFACTS): an interrupted trial starts again from its beginning, or from its first unfinished fold"
         return Check("artifacts", OK, text)
     if not folder.is_dir():
-        return Check("artifacts", FAIL, f"{folder} is no folder here; every worker must reach the same one")
+        return Check(
+            "artifacts", FAIL, f"{folder} is not a folder on this machine; all workers must share one"
+        )
     if not _is_writable(folder):
         return Check("artifacts", FAIL, f"{folder} cannot be written to")
     return Check("artifacts", OK, f"{folder}, for checkpoints")

@@ -127,9 +127,9 @@ def find_reservations(written: Sequence[dict[str, Any]]) -> list[str]:
     blank = sum(not row["evidence"] for row in written)
     if not blank:
         return []
-    are, those = ("is", "that image") if blank == 1 else ("are", "these images")
+    are = "is" if blank == 1 else "are"
     return [
-        f"{blank} of {say_count(len(written), 'heat map')} {are} blank: nothing in {those} speaks for the label."
+        f"{blank} of {say_count(len(written), 'heat map')} {are} blank: no region increased the score for the label."
     ]
 
 

@@ -56,8 +56,8 @@ def find_images(
     if is_own and not opens:
         raise DataError(
             f"{path.name} was trained on the development images of {dataset.folder}.",
-            why="Judged on them it would look better than it is.",
-            next_step="Say --open-holdout for its sealed images (once, on record), or name another data set.",
+            why="An evaluation on them would be too optimistic.",
+            next_step="Say --open-holdout to evaluate on its sealed images (recorded), or name another data set.",
         )
     if not is_own:
         dataset.check_images()
@@ -72,8 +72,8 @@ def find_images(
     if not opens:
         if sealed:
             say(
-                f"The hold-out of {dataset.folder} ({say_count(sealed, 'image')}) stays sealed; --open-holdout takes "
-                "it in, too."
+                f"The hold-out of {dataset.folder} ({say_count(sealed, 'image')}) stays sealed; --open-holdout "
+                "includes it."
             )
         return development
     opened = open_holdout(

@@ -165,7 +165,9 @@ def notice_sealed(
     record = read_record(path)
     seen = len(record.trained_on & set(images.digests)) if record is not None else 0
     if seen:
-        say(f"warning: the model was trained on {seen} of these images; on them it looks better than it is.")
+        say(
+            f"warning: the model was trained on {seen} of these images; its predictions on them are too optimistic."
+        )
 
 
 def make_table(

@@ -102,12 +102,11 @@ def describe_schedule(spec: StudySpec) -> str:
         weights = count_lenet_weights(spec.model.image_size, max(len(spec.data.targets), 1))
     else:
         limit = LOCKSTEP_BYTES / 1024**3
-        return f"auto: lockstep where {folds} models fit into {limit:.0f} GiB, else sequential; the worker builds one to know"
+        return f"auto: lockstep if {folds} models fit into {limit:.0f} GiB, otherwise sequential; the worker builds one model to find out"
     chosen = choose_schedule(spec, weights=weights)
-    compared = "more than" if chosen == "sequential" else "of"
     return (
-        f"{chosen}: {meant[chosen]}; {folds} models of {weights / 1e6:.3g} million weights side by side need "
-        f"{lockstep_bytes(spec, weights) / 1024**3:.2g} GiB, {compared} the {LOCKSTEP_BYTES / 1024**3:.0f} for lockstep"
+        f"{chosen}: {meant[chosen]}; memory: {lockstep_bytes(spec, weights) / 1024**3:.2g} GiB for {folds} folds trained in "
+        f"parallel (limit {LOCKSTEP_BYTES / 1024**3:.0f} GiB)"
     )
 
 

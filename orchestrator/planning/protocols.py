@@ -69,7 +69,7 @@ def build_protocol(
     if not alone:
         raise UsageError(
             "--protocol goes without --regime, --from, --spec, --trials, --pruner and --repeats.",
-            why="A protocol has fixed hyperparameters and one point.",
+            why="A protocol has fixed hyperparameters and one trial.",
             next_step="Change single keys with --set, such as --set training.epochs=5.",
         )
     sections = {*COMMON, *PROTOCOLS[protocol]}

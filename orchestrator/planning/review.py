@@ -144,8 +144,8 @@ def metric_warnings(spec: StudySpec) -> list[str]:
     if not metric.depends_on_calls:
         return []
     return [
-        f"{metric.column} has no value in an epoch of a fold where {metric.undefined_when}; the mean over the other folds "
-        "stands for all of them, so that a trial may win by a single fold. docs/metrics.md names safer objectives."
+        f"{metric.column} has no value in an epoch of a fold where {metric.undefined_when}; the mean is then taken over the other folds, "
+        "so a trial may win by a single fold. docs/metrics.md names safer objectives."
     ]
 
 
@@ -164,8 +164,8 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
     warnings = list(dataset.warnings)
     if not dataset.grouped and not any("group" in warning for warning in warnings):
         warnings.append(
-            "The data set names no groups: images of one patient may stand on both sides of a fold, "
-            "and every value is then too good."
+            "The data set names no groups: images of one patient may be in both training and validation, "
+            "which makes every value too optimistic."
         )
     warnings += [*batch_warnings(spec, points, train_images), *metric_warnings(spec)]
     facts = {
@@ -208,8 +208,8 @@ def batch_warnings(
     share = share_of_equal_batches(spec, least)
     if share:
         found.append(
-            f"A fold has {least} training images, so every batch size from {least} up is one full batch: "
-            f"{share:.0%} of the batch-size range are the same thing. "
+            f"{share:.0%} of the batch-size range is equivalent: a fold has {least} training images, so every batch size "
+            f"from {least} up is one full batch. "
             f"A narrower range: --set 'search.batch_size={{type=\"int\", low={min(16, max(1, least // 2))}, high={least}}}'."
         )
     elif "batch_size" not in spec.search and spec.training.batch_size > least:
@@ -223,14 +223,14 @@ def batch_warnings(
     short = sum(short_last_batch(size, train_images) is not None for size in sizes)
     if short and "batch_size" in spec.search:
         found.append(
-            f"In {short} of {len(points)} points a fold's last batch holds at most {FEW_IMAGES} images, "
-            "and is still a whole Adam step."
+            f"In {short} of {len(points)} configurations the last mini-batch of each epoch has {FEW_IMAGES} images or fewer "
+            "but still counts as a full optimiser step, which adds noise."
         )
     elif short:
         left = short_last_batch(spec.training.batch_size, train_images)
         found.append(
-            f"With batch size {spec.training.batch_size} a fold's last batch holds {say_count(left or 0, 'image')}, "
-            "and is still a whole Adam step. Another batch size avoids it."
+            f"With batch size {spec.training.batch_size} the last mini-batch of each epoch has {say_count(left or 0, 'image')} "
+            "but still counts as a full optimiser step, which adds noise. Another batch size avoids this."
         )
     return found
 

@@ -45,7 +45,7 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
     if best is None:
         raise NothingToExportError(
             f"The study {study.name!r} has no complete trial yet, so there is nothing to export.",
-            why=f"Of {counts.planned} points, {counts.pruned} are pruned, {counts.failed} failed and "
+            why=f"Of {counts.planned} trials, {counts.pruned} are pruned, {counts.failed} failed and "
             f"{counts.open + counts.running} are not finished.",
             next_step=_how_to_complete(study, counts),
         )

@@ -43,7 +43,7 @@ def publish_unpublished(database: Database) -> threading.Thread:
             for study in list_unpublished(database):
                 publish_study(database, study)
         except Exception:
-            log.debug("Pages could not be written; what is there is shown.", exc_info=True)
+            log.debug("Pages could not be updated; the existing ones are shown.", exc_info=True)
 
     thread = threading.Thread(target=work, name="publish", daemon=True)
     thread.start()

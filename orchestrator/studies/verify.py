@@ -84,7 +84,7 @@ def verify_study(
     for trial in trials:
         number = trial.user_attrs.get(POINT)
         known = isinstance(number, int) and 0 <= number < len(points)
-        if account.require(known, f"Trial {trial.number} belongs to no point of the plan."):
+        if account.require(known, f"Trial {trial.number} belongs to no planned trial."):
             by_point[number].append(trial)
     curves: dict[int, list[FoldEpoch]] = defaultdict(list)
     for row in read_curves(database, study.uuid):
@@ -97,7 +97,7 @@ def verify_study(
             expected = run_key(study.spec_hash, point.params or {})
             account.require(
                 keys.get(point.point, {expected}) <= {expected},
-                f"Point {point.point} has fold results of other parameters or another spec.",
+                f"Planned trial {point.point} has fold results of other parameters or another spec.",
             )
             rows = curves[point.point]
             recorded, missing = count_folds(study.spec, point, rows)
@@ -148,17 +148,17 @@ def _check_spec(account: Account, database: Database, study: StudyRecord) -> Non
 def _check_plan(account: Account, points: list[PointRecord], planned: list[dict[str, Any] | None]) -> None:
     account.require(
         [point.point for point in points] == list(range(len(planned))),
-        f"The plan has {len(planned)} points, numbered from 0; the database has {len(points)}.",
+        f"The plan has {len(planned)} trials, numbered from 0; the database has {len(points)}.",
     )
     for point, params in zip(points, planned, strict=False):
         account.require(
             params is None or point.params == params,
-            f"Point {point.point} has the parameters {point.params}, and the plan {params}.",
+            f"Planned trial {point.point} has the parameters {point.params}, and the plan {params}.",
         )
 
 
 def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, trials: list[Any]) -> None:
-    name = f"Point {point.point}"
+    name = f"Planned trial {point.point}"
     ended = [trial for trial in trials if trial.state.name in set(PointOutcome)]
     account.attempts.update(trial.state.name.lower() for trial in ended)
     if point.state == PointState.DONE:
@@ -200,7 +200,7 @@ def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, tr
 def _check_unfinished(account: Account, point: PointRecord, trials: list[Any]) -> None:
     failed = 0
     for trial in trials:
-        what = f"Trial {trial.number} (point {point.point})"
+        what = f"Trial {trial.number} (planned trial {point.point})"
         if trial.state.name == AttemptState.RUNNING:
             present = point.state == PointState.CLAIMED and trial.user_attrs.get("token") == point.token
             account.attempts["running"] += 1
@@ -213,7 +213,8 @@ def _check_unfinished(account: Account, point: PointRecord, trials: list[Any]) -
             failed += 1
             account.require(bool(trial.user_attrs.get(ERROR)), f"{what} failed without an error on record.")
     account.require(
-        failed >= point.failures, f"Point {point.point} counts {point.failures} errors, its trials {failed}."
+        failed >= point.failures,
+        f"Planned trial {point.point} counts {point.failures} errors, its trials {failed}.",
     )
 
 

@@ -86,7 +86,7 @@ def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCount
 
     settled = counts.planned - counts.open - counts.running
     head = Text.assemble(
-        (study.name, "bold"), f"  {settled} of {counts.planned} points", f"  {left}" if left else ""
+        (study.name, "bold"), f"  {settled} of {counts.planned} trials finished", f"  {left}" if left else ""
     )
     numbers = Text.assemble(
         (f"{counts.complete} complete", "green"),
@@ -95,7 +95,7 @@ def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCount
         f"  {counts.running} running  {counts.open} open",
     )
     table = Table(title_justify="left", show_edge=False, pad_edge=False)
-    for name, side in (("point", "right"), ("state", "left"), ("epoch", "right"), (f"val {study.spec.metric.label}", "right"),
+    for name, side in (("trial", "right"), ("state", "left"), ("epoch", "right"), (f"val {study.spec.metric.label}", "right"),
                        ("hyperparameters", "left"), ("worker", "left")):  # fmt: skip
         table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
     complete = rank_points(points)
@@ -115,14 +115,16 @@ def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCount
 def describe(points: list[PointRecord], counts: PointCounts) -> str:
     """Return the state of a study on one line."""
     settled = counts.planned - counts.open - counts.running
-    parts = [f"{settled} of {counts.planned} points: {counts.complete} complete, {counts.pruned} pruned"]
+    parts = [
+        f"{settled} of {counts.planned} trials finished: {counts.complete} complete, {counts.pruned} pruned"
+    ]
     if counts.failed:
         parts.append(f"{counts.failed} failed")
     parts.append(f"{counts.running} running")
 
     best = best_point(points)
     if best is not None:
-        parts.append(f"best {best.value:.4f} (point {best.point}: {show_params(best.params)})")
+        parts.append(f"best {best.value:.4f} (trial {best.trial_number}: {show_params(best.params)})")
     return ", ".join(parts)
 
 
@@ -165,7 +167,8 @@ def _add_row(table: Any, point: PointRecord, state: str, style: str) -> None:
     from rich.text import Text
 
     value = "" if point.value is None else f"{point.value:.4f}"
-    cells = (str(point.point), state, str(point.epoch), value, show_params(point.params), point.worker or "")
+    number = "" if point.trial_number is None else str(point.trial_number)
+    cells = (number, state, str(point.epoch), value, show_params(point.params), point.worker or "")
     # Names come from users: as Text they cannot be taken for markup.
     table.add_row(*(Text(cell) for cell in cells), style=style)
 

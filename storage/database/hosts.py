@@ -76,7 +76,7 @@ def take_over(database: Database) -> None:
         return
     if working:
         raise StorageError(
-            f"{say_count(working, 'point')} of {database.file.absolute()} {'is' if working == 1 else 'are'} being worked on, on the other machine.",
+            f"{say_count(working, 'trial')} of {database.file.absolute()} {'is' if working == 1 else 'are'} running on the other machine.",
             next_step="Stop the workers there first.",
         )
     _note(database, this_host())

@@ -159,7 +159,7 @@ def _refuse_while_claimed(database: Database) -> None:
         ).scalar_one()
     if claimed:
         raise SchemaError(
-            f"{say_count(claimed, 'point is', 'points are')} being worked on, so the tables are not changed now.",
+            f"{say_count(claimed, 'trial is', 'trials are')} running, so the tables are not changed now.",
             next_step="Stop the workers (SIGTERM) and run `orch db upgrade` again.",
         )
 

@@ -79,9 +79,9 @@ def opened_before(dataset: Dataset, earlier: Sequence[Opening]) -> DataError:
     return DataError(
         f"The hold-out of {dataset.folder} was opened before: {say_times(len(earlier))}, "
         f"{'last on' if len(earlier) > 1 else 'on'} {say_instant(last.opened_at)} by {last.opened_by} for {last.purpose}.",
-        why="Each further look makes its estimate more optimistic than the truth. A prediction or a heat map of sealed "
-        "images is a look, too.",
-        next_step="Say --again to open it once more; that is recorded too.",
+        why="Each further evaluation makes the estimate more optimistic. "
+        "A prediction or a heat map of sealed images counts, too.",
+        next_step="Add --again to open it once more; that is also recorded.",
     )
 
 

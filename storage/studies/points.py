@@ -292,7 +292,7 @@ def _change(connection: Connection, claim: Claim, **values: Any) -> None:
 
 def _lost(claim: Claim) -> LeaseLostError:
     return LeaseLostError(
-        f"Point {claim.point} is not held any more; this attempt's result is dropped.",
+        "The lease on this trial was lost; the result of this attempt is dropped.",
         why="The lease ran out and another worker took it, or the study was deleted.",
     )
 

@@ -119,5 +119,5 @@ class Lease:
                 return
             except Exception as error:
                 if not is_passing(error):
-                    log.exception("The beat of the lease failed; trying again.")
+                    log.exception("Renewing the lease failed; trying again.")
                 delay = min(1.0, interval)

@@ -150,7 +150,7 @@ def compare_features(study: str, mine: np.ndarray, standing: np.ndarray, toleran
     furthest = float(np.abs(mine - standing).max()) / spread if mine.shape == standing.shape else np.inf
     if not furthest <= tolerance:
         raise FeaturesError(
-            f"The features of this machine differ from those the study {study!r} was begun with, by "
+            f"The features of this machine differ from those of the first worker of study {study!r} by "
             f"{furthest:.3g} standard deviations.",
             why="Other weights, another preprocessing or very different library versions.",
             next_step="Share one features folder between the machines (ORCH_CACHE), or make their versions equal.",

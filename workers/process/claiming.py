@@ -40,7 +40,7 @@ def claim_next(here: Circumstances, study: StudyRecord, failed_on: Collection[in
     if for_others and not here.patience.wait(partial(serves_anybody_else, here.database, study, here.name)):
         if here.is_replaceable and len(for_others) == len(failures):
             raise SpentProcessError(
-                f"What is left of study {study.name!r} failed in this process, and another one must try it, too."
+                f"All remaining trials of study {study.name!r} failed in this process; another process must try them, too."
             )
         for_others = set()
     return _claim_but(here, study, for_others)

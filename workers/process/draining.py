@@ -49,7 +49,9 @@ def draining_on_signals(
             leaving.daemon = True
             leaving.start()
             timers.append(leaving)
-        tell("told to stop: finishing the epoch and giving the point back (once more to stop at once)")
+        tell(
+            "stopping: finishing the current epoch, then giving the trial back (a second signal stops at once)"
+        )
 
     def handle(number: int, _: FrameType | None) -> None:
         with one_at_a_time:

@@ -269,7 +269,7 @@ class Worker:
     def _give_up(self) -> None:
         for run in list(self._runs):
             run.release()
-        self.here.tell("the grace period is over before the epoch: leaving")
+        self.here.tell("the grace period ended before the epoch did: leaving")
         assert self.here.overdue is not None
         self.here.overdue()
 

@@ -189,8 +189,8 @@ class Supervisor:
             return
         if self._crashes >= CRASHES:
             self.say(
-                f"Worker processes on this machine crashed {self._crashes} times in a row without settling a trial "
-                f"(the last {how}): giving up. Their messages are above; `orch doctor` checks this machine."
+                f"Worker processes on this machine crashed {self._crashes} times in a row without finishing "
+                f"a trial (the last {how}): giving up. Their messages are above; `orch doctor` checks this machine."
             )
             self._gave_up = True
             place.code = 1

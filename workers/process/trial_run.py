@@ -96,6 +96,12 @@ class TrialRun:
     forget_objective: Callable[[], None]
     peers: EpochMeans
     trial_id: int | None = None
+    trial_number: int | None = None
+
+    @property
+    def _name(self) -> str:
+        """The study and its trial, for people; an attempt that ended before its trial was recorded has no number."""
+        return f"{self.study.name} trial" + ("" if self.trial_number is None else f" {self.trial_number}")
 
     def run(self, summary: WorkerSummary) -> End:
         """Work on the point and settle it, or give it back; count and tell what became of it.
@@ -106,7 +112,7 @@ class TrialRun:
             StorageError: the database refused; the point went back unharmed where it could.
         """
         began = time.monotonic()
-        study, point, tell = self.study, self.claim.point, self.here.tell
+        study, tell = self.study, self.here.tell
         lease_seconds = study.spec.study.lease_seconds
         try:
             with Lease(
@@ -127,7 +133,7 @@ class TrialRun:
                         raise
                     return self._give_back(error, summary)
             seconds = time.monotonic() - began
-            tell(f"{study.name} trial {attempt.trial_number} (point {point}) {line}, {say_duration(seconds)}")
+            tell(f"{self._name} {line}, {say_duration(seconds)}")
         except RecordGoneError as gone:
             # Every further attempt would end so, and count as lost: nobody is to take another point.
             summary.lost += 1
@@ -137,7 +143,7 @@ class TrialRun:
             return End.LOST
         except LeaseLostError:
             summary.lost += 1
-            tell(f"{study.name} point {point}: lease lost, result dropped")
+            tell(f"{self._name}: lease lost, result dropped")
             held = self.claim
             self.here.patience.wait(
                 lambda: take_back_loss(self.here.database, held.study_uuid, held.point, held.token)
@@ -148,7 +154,7 @@ class TrialRun:
             if not self.here.stop.is_set():
                 raise
             summary.stopped += 1
-            tell(f"{study.name} point {point}: {'given back' if self.release() else 'left behind'}")
+            tell(f"{self._name}: {'given back' if self.release() else 'left behind'}")
             return End.GIVEN_BACK
         if end is End.OUT_OF_MEMORY and self.here.is_replaceable:
             # JAX gives no memory back to the driver while its process lives, and another process may share the device.
@@ -176,7 +182,9 @@ class TrialRun:
             if trial_id is not None:
                 call(lambda: trials.end_trial(self.here.database, trial_id, AttemptEnd.STOPPED))
         except (LeaseLostError, DatabaseAwayError):
-            log.warning("The point could not be given back; it is free when its lease runs out.")
+            log.warning(
+                "The trial could not be given back; another worker can take it when its lease runs out."
+            )
             return False
         return True
 
@@ -190,8 +198,8 @@ class TrialRun:
         except Exception:
             log.debug("The database refuses this, too.", exc_info=True)
             given = False
-        name, fate = f"{self.study.name} point {self.claim.point}", "given back" if given else "left behind"
-        self.here.tell(f"{name}: {fate}, because of {fault.value}: {reason}")
+        fate = "given back" if given else "left behind"
+        self.here.tell(f"{self._name}: {fate}, because of {fault.value}: {reason}")
         if fault is Fault.DEVICE:
             raise DeviceError(
                 f"The device {self.here.device} does not work in this process any more: {reason}",
@@ -210,7 +218,7 @@ class TrialRun:
                 self.here.database, self.study, self.claim, distributions(spec), self.here.name
             )
         )
-        self.trial_id = trial_id
+        self.trial_id, self.trial_number = trial_id, number
         self.here.patience.wait(
             lambda: points.note_trial(self.here.database, self.claim, trial_id=trial_id, trial_number=number)
         )
@@ -312,8 +320,8 @@ class TrialRun:
     def _leave(self, seconds: float) -> None:
         """The training hangs: nothing but the end of the process ends a kernel that does not return."""
         self.here.tell(
-            f"{self.study.name} point {self.claim.point}: the training has said nothing for {say_duration(seconds)}, so a computation "
-            "on the device seems to hang. Leaving the trial to another process."
+            f"{self._name}: no progress of the training for {say_duration(seconds)}, so a computation on the device seems to "
+            "hang. Leaving the trial to another process."
         )
         if self.here.hung is not None:
             self.here.hung()

@@ -135,7 +135,7 @@ class _StudyRegistry:
                 ),
             )
             # A first trial may take an hour: until then a log would be empty.
-            self._here.tell(f"{study.name}: taking points, with the data of {dataset.folder}")
+            self._here.tell(f"Working on study {study.name!r} (data: {dataset.folder})")
         return self._current[1]
 
     def forget(self) -> None:

@@ -157,7 +157,7 @@ def _print_words(audit: Audit) -> None:
     if audit.baselines:
         console.print_line()
         console.print_table(
-            ("knowing only", "which", "mean AUC", "labels", "mean AUC of the others", "others"),
+            ("predictor", "which", "mean AUC", "labels", "mean AUC of the other targets", "others"),
             [
                 [one.kind, one.predictor, one.macro, len(one.auc), one.macro_others, len(one.others)]
                 for one in audit.baselines[:SHOWN_BASELINES]

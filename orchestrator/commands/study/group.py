@@ -231,9 +231,9 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     finished = [point for point in points if point["value"] is not None]
     # A pruned point's value is what it had when it was stopped, so complete points come first.
     finished.sort(key=lambda point: (point["outcome"] != PointOutcome.COMPLETE, -point["value"]))
-    _print_points("Best points", finished[:SHOWN_POINTS], ("trial", "outcome", "value"))
+    _print_points("Best trials", finished[:SHOWN_POINTS], ("trial", "outcome", "value"))
     _print_points(
-        "In work",
+        "Running",
         [p for p in points if p["state"] == PointState.CLAIMED],
         ("trial", "epoch", "worker", "attempt"),
     )
@@ -250,7 +250,5 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
 def _print_points(title: str, points: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     if points:
         console.print_line()
-        rows = [
-            [p["point"], *(p[name] for name in columns), console.show_params(p["params"])] for p in points
-        ]
-        console.print_table(("point", *columns, "hyperparameters"), rows, title=title)
+        rows = [[*(p[name] for name in columns), console.show_params(p["params"])] for p in points]
+        console.print_table((*columns, "hyperparameters"), rows, title=title)

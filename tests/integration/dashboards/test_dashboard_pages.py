@@ -72,7 +72,7 @@ def test_a_published_study_has_its_note_its_figures_and_the_notes_of_its_trials(
     assert view.best is not None
     assert page["objective_names"] == ["val_auc"]
     assert f"**{view.best.value:.4f}**" in page["note"]["body"]
-    assert "12 of 12 points settled" in page["note"]["body"]
+    assert "12 of 12 trials finished" in page["note"]["body"]
     figures = {one["id"]: json.loads(one["graph_object"]) for one in page["plotly_graph_objects"]}
     assert sorted(figures) == ["orch-1-search", "orch-2-best-curves", "orch-3-importance", "orch-4-pruning",
                                "orch-5-folds", "orch-6-fleet"]  # fmt: skip
@@ -117,7 +117,7 @@ def test_a_worker_keeps_the_pages_fresh_and_publishes_the_end(sqlite: Database) 
         page = optuna.load_study(study_name=published.name, storage=sqlite.optuna)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            calls.append(get_note(page).partition("** of")[0].partition(" points settled")[0])
+            calls.append(get_note(page).partition("** of")[0].partition(" trials finished")[0])
 
     worker = Worker(Circumstances(sqlite, after_trial=publish), lambda _: PretendObjective())
     worker.run(lambda: [study])
@@ -356,7 +356,7 @@ def test_the_page_to_send_holds_everything_and_asks_the_network_for_nothing(sqli
     assert not re.search(r'(src|href)="(?!#)', own)
     assert "default-src 'none'" in own
     assert "0.8110" in own or "0.80" in own
-    assert "3 of 3 points failed" in own
+    assert "3 of 3 trials failed" in own
     assert "OOM when allocating &lt;tensor&gt; of shape [2048,1024] &amp; type float" in own
     assert "<tensor>" not in own
     for text in ("How to reproduce", "orch study create", "TRIPOD+AI", "[search.batch_size]", "Comparison"):

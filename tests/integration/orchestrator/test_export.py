@@ -168,8 +168,8 @@ def test_watching_ends_with_the_study_and_prints_changes_only(database: Database
     counts = watch_study(database, study, print_line=lines.append, sleep=advance)
     assert (counts.complete, looks) == (6, 3)
     assert len(lines) == 2
-    assert "0 of 6 points" in lines[0]
-    assert "6 of 6 points: 6 complete" in lines[1]
+    assert "0 of 6 trials finished" in lines[0]
+    assert "6 of 6 trials finished: 6 complete" in lines[1]
 
 
 def test_watching_ends_where_a_stopped_study_has_nothing_running(database: Database) -> None:

@@ -95,7 +95,7 @@ def test_the_depth_of_a_data_set_is_written_down_and_used_for_its_dark_files(tmp
     }
     assert [text for text in dataset.warnings if "bits" in text] == [
         "Images differ in how many bits they use: 10 bits (2 images), 12 bits (14 images). Each is scaled by its own depth; a "
-        "model may learn the device in place of the finding."
+        "model may learn the device instead of the finding."
     ]
     assert describe_decoding(dataset) != RESIZE
 

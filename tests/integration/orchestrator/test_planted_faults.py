@@ -41,10 +41,10 @@ class AfterTwo(NoPruner):
 
 
 class EveryEnd(LabelledObjective):
-    """Point 2 is pruned, point 3 fails, the others are complete."""
+    """Planned trial 2 is pruned, point 3 fails, the others are complete."""
 
     def signal(self, point: int, fold: int, epoch: int) -> float:
-        """Point 2 knows nothing."""
+        """Planned trial 2 knows nothing."""
         return 0.0 if point == 2 else super().signal(point, fold, epoch)
 
     def evaluate(self, attempt: Attempt) -> Outcome:
@@ -118,118 +118,120 @@ def of_point(point: int, state: str) -> str:
 POINT_1 = of_point(1, "COMPLETE")
 CELL = "UPDATE orch_epochs SET {} WHERE point = 1 AND fold = {} AND epoch = {}"
 CHANGED_SPEC = ("The spec was changed after the study was created",)
-REPORTED = r"Trial \d+ \(point 1\) reported other values than its fold results have"
-OF_FOLDS = r"Trial \d+ \(point 1\) says \[.*\] of its folds, and its fold results are"
-SCORED = r"Point 1 keeps predictions of fold {} with an AUC of 0\.\d+( to 0\.\d+)?, and 0\.\d+ is recorded"
+REPORTED = r"Trial \d+ \(planned trial 1\) reported other values than its fold results have"
+OF_FOLDS = r"Trial \d+ \(planned trial 1\) says \[.*\] of its folds, and its fold results are"
+SCORED = (
+    r"Planned trial 1 keeps predictions of fold {} with an AUC of 0\.\d+( to 0\.\d+)?, and 0\.\d+ is recorded"
+)
 
 FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a point is gone": (
         ("DELETE FROM orch_points WHERE point = 5",),
-        ("The plan has 6 points, numbered from 0; the database has 5", r"Trial \d+ belongs to no point"),
+        ("The plan has 6 trials, numbered from 0; the database has 5", r"Trial \d+ belongs to no planned trial"),
     ),
     "a point has other parameters": (
         ("""UPDATE orch_points SET params = '{"batch_size": 99}' WHERE point = 3""",),
-        (r"Point 3 has the parameters {'batch_size': 99}, and the plan {'batch_size': 19}",),
+        (r"Planned trial 3 has the parameters {'batch_size': 99}, and the plan {'batch_size': 19}",),
     ),
     "a trial of a point that is not planned": (
         (f"UPDATE trial_user_attributes SET value_json = '6' WHERE key = 'point' AND trial_id = {of_point(5, 'RUNNING')}",),
-        (r"Trial \d+ belongs to no point of the plan",),
+        (r"Trial \d+ belongs to no planned trial",),
     ),
     "a trial of no point": (
         (f"DELETE FROM trial_user_attributes WHERE key = 'point' AND trial_id = {of_point(5, 'RUNNING')}",),
-        (r"Trial \d+ belongs to no point of the plan",),
+        (r"Trial \d+ belongs to no planned trial",),
     ),
     "fold results of another spec": (
         ("UPDATE orch_epochs SET run_key = 'another' WHERE point = 1 AND fold = 0",),
-        ("Point 1 has fold results of other parameters or another spec",),
+        ("Planned trial 1 has fold results of other parameters or another spec",),
     ),
     "two finished trials": (
         (f"UPDATE trials SET state = 'COMPLETE' WHERE trial_id = {of_point(0, 'FAIL')}",),
-        (r"Point 0 is done and has 2 finished trials \[\d+, \d+\], not one",),
+        (r"Planned trial 0 is done and has 2 finished trials \[\d+, \d+\], not one",),
     ),
     "no finished trial": (
         (f"UPDATE trials SET state = 'FAIL' WHERE trial_id = {POINT_1}",),
-        (r"Point 1 is done and has 0 finished trials \[\], not one", r"Trial \d+ \(point 1\) is FAIL and does not say why"),
+        (r"Planned trial 1 is done and has 0 finished trials \[\], not one", r"Trial \d+ \(planned trial 1\) is FAIL and does not say why"),
     ),
     "another trial finished it": (
         ("UPDATE orch_points SET trial_number = 99 WHERE point = 1",),
-        (r"Point 1 is COMPLETE by trial 99, but trial \d+ is COMPLETE",),
+        (r"Planned trial 1 is COMPLETE by trial 99, but trial \d+ is COMPLETE",),
     ),
     "its trial ended otherwise": (
         (f"UPDATE trials SET state = 'PRUNED' WHERE trial_id = {POINT_1}",),
-        (r"Point 1 is COMPLETE by trial (\d+), but trial \1 is PRUNED",),
+        (r"Planned trial 1 is COMPLETE by trial (\d+), but trial \1 is PRUNED",),
     ),
     "its trial has another value": (
         (f"UPDATE trial_values SET value = 0.99 WHERE trial_id = {POINT_1}",),
-        (r"Point 1 has the value 0\.\d+, and its trial 0\.99",),
+        (r"Planned trial 1 has the value 0\.\d+, and its trial 0\.99",),
     ),
     "its trial has other parameters": (
         (f"UPDATE trial_params SET param_value = 77 WHERE trial_id = {POINT_1}",),
-        (r"Point 1 has the parameters {'batch_size': 17}, and its trial {'batch_size': 77}",),
+        (r"Planned trial 1 has the parameters {'batch_size': 17}, and its trial {'batch_size': 77}",),
     ),
     "a finished trial of a claimed point": (
         (f"UPDATE trials SET state = 'COMPLETE' WHERE trial_id = {of_point(5, 'RUNNING')}",),
-        ("Point 5 is claimed and yet has a finished trial",),
+        ("Planned trial 5 is claimed and yet has a finished trial",),
     ),
     "an attempt too many": (
         ("UPDATE orch_points SET attempt = 1 WHERE point = 0",),
-        (r"Point 0 was claimed 1 times and has trials of the attempts \[1, \d\]",),
+        (r"Planned trial 0 was claimed 1 times and has trials of the attempts \[1, \d\]",),
     ),
     "an attempt numbered 0": (
         (f"UPDATE trial_user_attributes SET value_json = '0' WHERE key = 'attempt' AND trial_id = {POINT_1}",),
-        (r"Point 1 was claimed \d times and has trials of the attempts \[0\]",),
+        (r"Planned trial 1 was claimed \d times and has trials of the attempts \[0\]",),
     ),
     "failed without an error": (
         ("UPDATE orch_points SET error = NULL WHERE point = 3",),
-        ("Point 3 failed without an error on record",),
+        ("Planned trial 3 failed without an error on record",),
     ),
     "failed too early": (
         ("UPDATE orch_points SET failures = 1 WHERE point = 3",),
-        ("Point 3 failed after 1 error and 0 losses, which is too early",),
+        ("Planned trial 3 failed after 1 error and 0 losses, which is too early",),
     ),
     "a claim of another worker": (
         ("UPDATE orch_points SET token = 'another' WHERE point = 5",),
-        (r"Trial \d+ \(point 5\) is RUNNING, but no worker works on it",),
+        (r"Trial \d+ \(planned trial 5\) is RUNNING, but no worker works on it",),
     ),
     "RUNNING at a point that is open": (
         ("UPDATE orch_points SET state = 'open' WHERE point = 5",),
-        (r"Trial \d+ \(point 5\) is RUNNING, but no worker works on it",),
+        (r"Trial \d+ \(planned trial 5\) is RUNNING, but no worker works on it",),
     ),
     "an attempt that does not say why it ended": (
         (f"DELETE FROM trial_user_attributes WHERE key = 'orch_outcome' AND trial_id = {of_point(0, 'FAIL')}",),
-        (r"Trial \d+ \(point 0\) is FAIL and does not say why",),
+        (r"Trial \d+ \(planned trial 0\) is FAIL and does not say why",),
     ),
     "an attempt that failed without an error": (
         (f"DELETE FROM trial_user_attributes WHERE key = 'error' AND trial_id = {of_point(3, 'FAIL')}",),
-        (r"Trial \d+ \(point 3\) failed without an error on record",),
+        (r"Trial \d+ \(planned trial 3\) failed without an error on record",),
     ),
     "an error that no attempt has": (
         ("UPDATE orch_points SET failures = 3 WHERE point = 3",),
-        ("Point 3 counts 3 errors, its trials 2",),
+        ("Planned trial 3 counts 3 errors, its trials 2",),
     ),
     "the last epoch of a fold is missing": (
         ("DELETE FROM orch_epochs WHERE point = 1 AND fold = 2 AND epoch = 4",),
-        ("Point 1 lacks 1 of 12 fold-epochs", REPORTED),
+        ("Planned trial 1 lacks 1 of 12 fold-epochs", REPORTED),
     ),
     "a whole fold of a pruned trial is missing": (
         ("DELETE FROM orch_epochs WHERE point = 2 AND fold = 1",),
-        (r"Point 2 lacks 2 of 6 fold-epochs", REPORTED.replace("1", "2")),
+        (r"Planned trial 2 lacks 2 of 6 fold-epochs", REPORTED.replace("1", "2")),
     ),
     "a fold that the study does not have": (
         ("UPDATE orch_epochs SET fold = 3 WHERE point = 2 AND fold = 2",),
-        ("Point 2 has 2 fold-epochs of a fold or an epoch that the study does not have", "Point 2 lacks", REPORTED.replace("1", "2")),
+        ("Planned trial 2 has 2 fold-epochs of a fold or an epoch that the study does not have", "Planned trial 2 lacks", REPORTED.replace("1", "2")),
     ),
     "an epoch too many": (
         ("UPDATE orch_epochs SET epoch = 5 WHERE point = 1 AND epoch = 4 AND fold = 0",),
-        ("Point 1 has 1 fold-epochs of a fold or an epoch", "Point 1 lacks 1 of 12", REPORTED),
+        ("Planned trial 1 has 1 fold-epochs of a fold or an epoch", "Planned trial 1 lacks 1 of 12", REPORTED),
     ),
     "steps that cannot be": (
         (CELL.format("steps = 1", 0, 2),),
-        ("Point 1 has 1 fold-epochs with another number of optimizer steps",),
+        ("Planned trial 1 has 1 fold-epochs with another number of optimizer steps",),
     ),
     "a better value in both tables": (
         ("UPDATE orch_points SET value = 0.99 WHERE point = 1", f"UPDATE trial_values SET value = 0.99 WHERE trial_id = {POINT_1}"),
-        (r"Point 1 has the value 0\.99, and its fold results mean 0\.\d+",),
+        (r"Planned trial 1 has the value 0\.99, and its fold results mean 0\.\d+",),
     ),
     "a better value in every table": (
         (
@@ -246,18 +248,18 @@ FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "an epoch that a trial does not come from": (
         (f"UPDATE trial_user_attributes SET value_json = '2' WHERE key = 'best_epoch' AND trial_id = {POINT_1}",),
-        (r"Trial \d+ \(point 1\) says that epoch 2 counts, and by its fold results it is epoch 3",),
+        (r"Trial \d+ \(planned trial 1\) says that epoch 2 counts, and by its fold results it is epoch 3",),
     ),
     "predictions of a fold are gone": (
         ("DELETE FROM orch_predictions WHERE point = 1 AND fold = 1",),
-        ("Point 1 is complete and keeps predictions of 2 of 3 folds",),
+        ("Planned trial 1 is complete and keeps predictions of 2 of 3 folds",),
     ),
     "an image is predicted twice": (
         (
             "UPDATE orch_predictions SET (indices, \"values\") = (SELECT indices, \"values\" FROM orch_predictions p "
             "WHERE p.point = 1 AND p.fold = 0) WHERE point = 1 AND fold = 1",
         ),
-        ("Point 1 predicts an image in more than one fold", SCORED.format(1)),
+        ("Planned trial 1 predicts an image in more than one fold", SCORED.format(1)),
     ),
     "predictions of other folds": (
         tuple(
@@ -268,15 +270,15 @@ FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "predictions of an image that is not there": (
         ("UPDATE orch_predictions SET indices = CAST(x'ffff0000' || substr(indices, 5) AS BLOB) WHERE point = 1 AND fold = 0",),
-        ("Point 1 keeps predictions of fold 0 that do not fit the data set",),
+        ("Planned trial 1 keeps predictions of fold 0 that do not fit the data set",),
     ),
     "predictions of more labels": (
         ("UPDATE orch_predictions SET target_count = 1 WHERE point = 1 AND fold = 0",),
-        ("Point 1 keeps predictions of fold 0 that do not fit the data set",),
+        ("Planned trial 1 keeps predictions of fold 0 that do not fit the data set",),
     ),
     "predictions after another epoch": (
         ("UPDATE orch_predictions SET epoch = 2 WHERE point = 1 AND fold = 0",),
-        ("Point 1 keeps predictions of fold 0 after epoch 2, and epoch 3 is the one that counts", SCORED.format(0)),
+        ("Planned trial 1 keeps predictions of fold 0 after epoch 2, and epoch 3 is the one that counts", SCORED.format(0)),
     ),
     "predictions that are zero": (
         ("UPDATE orch_predictions SET \"values\" = zeroblob(length(\"values\")) WHERE point = 1",),

@@ -103,7 +103,7 @@ def test_mistake_2_the_hold_out_in_training(tmp_path: Path) -> None:
 
 def test_mistake_3_patients_in_several_folds(tmp_path: Path) -> None:
     split = bring_in(tmp_path, group_columns=(), holdout=0.0)
-    with pytest.raises(DataError, match=r"patients-split: .* of the patients named by column 'patient'"):
+    with pytest.raises(DataError, match=r"patients-split: .* of the patients in column 'patient'"):
         plan(split, tmp_path)
     grouped = bring_in(tmp_path, out="grouped", holdout=0.0)
     spec, _ = plan(grouped, tmp_path)
@@ -119,8 +119,8 @@ def test_mistake_4_a_metric_that_the_view_decides(
     assert made.returncode == 0, made.stderr
     shown = json.loads(run_orch("study", "show", "s", "--json").stdout)
     for said in (made.stderr, "\n".join(shown["facts"]["warnings"])):
-        assert "Knowing nothing but 'ap' scores a macro AUC of" in said
-        assert "Advised against as targets: ap, lateral" in said
+        assert "The value of 'ap' alone scores a macro AUC of" in said
+        assert "Do not use as targets: ap, lateral" in said
         assert "2 targets are 0 and never 1: anterior_1, anterior_2" in said
 
 

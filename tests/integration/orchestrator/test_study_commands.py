@@ -73,7 +73,7 @@ def test_a_winner_that_overwrites_that_of_another_study_says_so(
 
 
 def test_known_warnings_are_one_line_and_an_accepted_error_is_repeated(run: Run, sqlite_url: str) -> None:
-    accepted = "Accepted by whoever made the study: copies: some."
+    accepted = "Accepted when the study was created: copies: some."
     with closing(open_database(sqlite_url)) as database:
         facts = {"warnings": ["No groups.", accepted, "Short batch."]}
         create_study(

@@ -185,7 +185,7 @@ def test_deleting_takes_the_study_from_its_workers_first(database_url: str) -> N
     assert stop_and_delete(database, study, patience=20) == 1
     assert time.monotonic() - began < 10
     thread.join(30)
-    assert (summary[0].lost, told) == (1, ["small point 0: lease lost, result dropped"])
+    assert (summary[0].lost, told) == (1, ["small trial 0: lease lost, result dropped"])
     with database.reading() as connection:
         for table in ("orch_studies", "orch_points", "orch_epochs", "studies", "trials"):
             assert connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one() == 0

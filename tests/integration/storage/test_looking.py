@@ -90,7 +90,7 @@ def test_watching_on_a_terminal_is_one_table_and_elsewhere_lines(storage: str) -
     counts = watch_live(database, study, console=screen)
     text = screen.file.getvalue()  # type: ignore[attr-defined]
     assert counts.failed == 1
-    for part in ("20 of 20 points", "1 failed", "best", "val AUC", "dropout_rate="):
+    for part in ("20 of 20 trials finished", "1 failed", "best", "val AUC", "dropout_rate="):
         assert part in text
     lines: list[str] = []
     assert watch_study(database, study, print_line=lines.append) == counts
@@ -140,7 +140,7 @@ def test_a_role_that_only_looks_watches_too(
     address = parse_url(postgres_url).set(username="watcher", password="looks")
     watched = run_orch("study", "watch", "first", "--storage", address.render_as_string(hide_password=False))
     assert watched.returncode == 0, watched.stderr
-    assert "20 of 20 points" in watched.stdout
+    assert "20 of 20 trials finished" in watched.stdout
 
 
 def _set_last_point(database: Database, study: StudyRecord, state: str) -> None:

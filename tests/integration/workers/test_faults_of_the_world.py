@@ -106,7 +106,7 @@ def test_a_point_fails_for_good_when_a_second_process_failed_on_it(database: Dat
         if attempt.point == 1:
             raise ValueError("no room")
 
-    with pytest.raises(SpentProcessError, match="another one must try it"):
+    with pytest.raises(SpentProcessError, match="another process must try"):
         work(database, study, fail_one, replaceable=True)
     record = points.list_points(database, study.uuid)[1]
     assert (record.state, record.failures) == ("open", 2), (
@@ -318,7 +318,7 @@ def test_a_training_that_hangs_lets_its_point_go_and_ends_its_process(
     assert ended.wait(30), "the watchdog ends a process that says nothing"
     assert "has said nothing for" in told[0]
     (held,) = points.list_points(database, study.uuid)
-    assert held.state == "claimed", "it is free when its lease runs out"
+    assert held.state == "claimed", "another worker can take it when its lease runs out"
     points.beat(database, points.Claim(study.uuid, 0, held.attempt, str(held.token), None), lease_seconds=-1)
     with closing(open_database(sqlite_url)) as other:
         assert work(other, study).complete == 1

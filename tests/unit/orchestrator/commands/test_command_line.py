@@ -94,7 +94,7 @@ def test_a_fixed_batch_size_with_a_short_last_batch_is_said() -> None:
     search = {"dropout_rate": {"type": "float", "low": 0, "high": 0.5}}
     spec = parse({"study": {"name": "one"}, "search": search}, source="test")
     [warning] = batch_warnings(spec, plan_points(spec), [129, 200])
-    assert "last batch holds 1 image" in warning
+    assert "last mini-batch of each epoch has 1 image" in warning
     assert batch_warnings(spec, plan_points(spec), [150, 160]) == []
 
 

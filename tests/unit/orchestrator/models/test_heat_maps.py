@@ -19,10 +19,10 @@ def test_of_maps_with_a_single_place_only_the_true_reason_is_told() -> None:
 
 def test_blank_maps_are_counted_where_a_map_could_show_something() -> None:
     assert find_reservations(rows([False, True], [7, 7])) == [
-        "1 of 2 heat maps is blank: nothing in that image speaks for the label."
+        "1 of 2 heat maps is blank: no region increased the score for the label."
     ]
     assert find_reservations(rows([False, True, False], [7, 7])) == [
-        "2 of 3 heat maps are blank: nothing in these images speaks for the label."
+        "2 of 3 heat maps are blank: no region increased the score for the label."
     ]
     assert find_reservations(rows([True], [7, 7])) == []
 

@@ -182,7 +182,7 @@ def test_a_worker_that_crashes_at_once_each_time_is_given_up(tmp_path: Path) -> 
 def test_a_machine_that_kills_every_trial_is_given_up_later(tmp_path: Path) -> None:
     code, said, _, starts = supervise(tmp_path, "tell('claimed', 's'); os.abort()")
     assert (code, starts) == (1, supervisor.CRASHES)
-    assert "without settling a trial" in said[-1]
+    assert "without finishing a trial" in said[-1]
 
 
 def test_a_worker_that_crashes_now_and_then_is_started_again(tmp_path: Path) -> None:
