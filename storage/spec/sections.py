@@ -207,7 +207,7 @@ PRUNER_PRESETS: dict[str, dict[str, str | int | float]] = {
     },
     "race": {"name": "race", "confidence": 1.0, "remaining_gain": 0.5, "prior_sd": 0.02},
 }
-"""Settings that a name stands for until keys beside it say otherwise; docs/pruning.md says what they save and lose.
+"""Settings that a name stands for until keys beside it say otherwise; docs/pruning-evidence.md says what they save and lose.
 A spec holds what they stand for."""
 
 

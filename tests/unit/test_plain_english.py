@@ -89,3 +89,20 @@ def test_help_texts_use_the_words_of_the_field() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_use_the_words_of_the_field(page: Path) -> None:
     assert refused_in(page.read_text(encoding="utf-8")) == []
+
+
+def test_the_page_of_troubles_quotes_messages_as_they_are() -> None:
+    """Each quoted message, between its values, stands in a string of the sources."""
+    texts = "\n".join(text for path in SOURCES for _, text in sentences_of(path.read_text(encoding="utf-8")))
+    quoted = re.findall(
+        r"^\| (.*?) \| ", (REPOSITORY / "docs/troubles.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    parts = [
+        part.strip()
+        for cell in quoted
+        for message in re.findall(r"`([^`]+)`", cell)
+        for part in message.split("…")
+        if part.strip(" .:;")
+    ]
+    assert len(parts) > 40
+    assert [part for part in parts if part not in texts] == []

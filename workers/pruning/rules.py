@@ -1,7 +1,7 @@
 """Which trials stop early. Every rule is a pure function of last values: the mean over folds after one step.
 
 Best-so-far values of a whole trial, which Optuna's median and percentile pruners compare, let a lucky early epoch or
-an easy first fold hide a weak trial; last values do not. docs/pruning.md says which rule saves how much, and loses what.
+an easy first fold hide a weak trial; last values do not. docs/pruning-evidence.md says which rule saves how much, and loses what.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The default pruner is as good as docs/pruning.md says, on orch's own unpruned curves, as they were made and shuffled."""
+"""The default pruner is as good as docs/pruning-evidence.md says, on orch's own unpruned curves, as they were made and shuffled."""
 
 from pathlib import Path
 
