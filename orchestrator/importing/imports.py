@@ -121,8 +121,8 @@ def _check_free(out: Path) -> None:
     if (out / MANIFEST).exists():
         raise DataError(
             f"{out} is already a dataset folder.",
-            why="An import never writes over another: its hold-out would be unsealed.",
-            next_step="Choose another --out; `orch data show` tells what is in this one.",
+            why="An import never overwrites a data set, because its hold-out would be unsealed.",
+            next_step="Choose another --out; `orch data show` shows the contents of this one.",
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} exists and is not an empty folder.", next_step="Choose another --out.")
@@ -152,7 +152,7 @@ def _order_rows(
                     " = ".join(f"{paths[row]} (line {table.lines[row]})" for row in rows) for rows in torn
                 )
                 + ".",
-                why="A copy under another patient would carry an image across the split.",
+                why="A copy under another patient would put an image on both sides of the split.",
                 next_step="Remove the copies, or correct the group column.",
             )
     # Without groups, copies of an image share a group, so that they are never on both sides.
@@ -256,7 +256,7 @@ def _write(
         + ([left_out] if left_out else [])
         + [
             f"{len(found)} of the development images are sealed in the hold-out of another data set ({name[:19]}..): "
-            "that hold-out can no longer judge a model trained here."
+            "that hold-out can no longer evaluate a model trained here."
             for name, found in known.items()
         ],
         "images": [

@@ -144,7 +144,7 @@ PRESETS: dict[str, Preset] = {
         title="Chest X-rays of Kermany et al.",
         class_folders=True,
         choices=(("group_pattern", r"(person\d+_(?:virus|bacteria))|((?:NORMAL2-)?IM-\d+)"),),
-        note="Persons with a virus and with bacteria are numbered apart in this collection, and taken as different persons.",
+        note="Persons with a virus and with bacteria are numbered apart in this collection, and are treated as different persons.",
     ),
     "boneage": Preset(
         title="RSNA bone age",

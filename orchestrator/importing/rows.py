@@ -112,7 +112,7 @@ def read_rows(
     groups = _read_groups(table, folder, paths, choices, note)
     sides = _read_sides(table, scan, paths, choices)
     if sides is not None and "test" not in sides and not said.splits:
-        note("no image of the published test part is here: orch splits off a hold-out of its own.")
+        note("no image of the published test part is here: orch splits off its own hold-out.")
         sides = None
     rows_of = find_rows(paths)
     if choices.merge_rows is not None and len(rows_of) < len(paths):
@@ -188,7 +188,7 @@ def _ask_for_group(table: Table, choices: Choices) -> None:
             raise UsageError(
                 f"--group was not given, and column {name!r} of {table.path} seems to name the patients: "
                 f"{patients} for {len(table.rows)} images.",
-                why="With images of one patient in training and in validation, every value is too good.",
+                why="With images of one patient in both training and validation, every value is too optimistic.",
                 next_step=f"If it does: --group {shlex.quote(name)}. If not: --not-patient {shlex.quote(name)}, or --no-group, if "
                 "each image is of another patient.",
             )

@@ -147,7 +147,7 @@ def _walk(folder: Path, inside: str, left_out: dict[str, list[str]]) -> list[tup
         except OSError as error:
             raise DataError(
                 f"The folder {place} cannot be read: {error.strerror}.",
-                why="Its images would be missing without a word.",
+                why="Its images would be missing without notice.",
                 next_step="Ask its owner for access, or give another folder.",
             ) from error
         below = []

@@ -47,7 +47,7 @@ def check_folds(spec: StudySpec, point: PointRecord, rows: Sequence[FoldEpoch]) 
         point: a settled trial.
         rows: its fold-epochs.
     """
-    name, wanted = f"Point {point.point}", _wanted(spec, point, rows)
+    name, wanted = f"Planned trial {point.point}", _wanted(spec, point, rows)
     missing = wanted - _found(rows)
     beyond = [row for row in rows if not _is_planned(spec, row)]
     if beyond:
@@ -108,7 +108,7 @@ def check_predictions(
         kept: its predictions.
         dataset: the data of the study; None where it is not on this machine.
     """
-    name, folds = f"Point {point.point}", spec.cv.folds
+    name, folds = f"Planned trial {point.point}", spec.cv.folds
     if [fold.fold for fold in kept] != list(range(folds)):
         yield f"{name} is complete and keeps predictions of {len(kept)} of {folds} folds."
         return

@@ -13,7 +13,7 @@ from storage.errors import DataError
 from storage.wording import name_few, say_count
 
 OWN_ADVICE = (
-    "Fill these cells in; or --unknown-patient own, if each of these images is of a patient of its own."
+    "Fill these cells in; or --unknown-patient own, if each of these images comes from a different patient."
 )
 
 
@@ -53,7 +53,7 @@ def read_groups(
         keys.append([f"\0{row}" if row in own else patient_key(cell) for row, cell in enumerate(cells)])
         if unknown:
             note(
-                f"{say_count(len(unknown), 'row')} without a patient in {name!r}: each is a group of its own."
+                f"{say_count(len(unknown), 'row')} without a patient in {name!r}: each is a separate group."
             )
         _note_spellings(name, cells, note)
     return list(zip(*keys, strict=True))
@@ -105,7 +105,7 @@ def _names_nobody(table: Table, name: str, cells: Sequence[str], rows: Sequence[
         )
     return DataError(
         what,
-        why="An image without a group could stand on both sides of a split; taken as a name, NA would be one large patient.",
+        why="An image without a group could be on both sides of a split; taken as a name, NA would be one large patient.",
         next_step=OWN_ADVICE,
     )
 
