@@ -74,7 +74,7 @@ def check_reports(spec: StudySpec, trial: Any, rows: Sequence[FoldEpoch]) -> Ite
         trial: Optuna's, COMPLETE or PRUNED.
         rows: the fold-epochs of its point.
     """
-    what = f"Trial {trial.number} (point {trial.user_attrs.get('point')})"
+    what = f"Trial {trial.number} (planned trial {trial.user_attrs.get('point')})"
     curves = _tabulate(spec, rows)
     reports = trial.intermediate_values
     side_by_side = {step: mean_known(curves[:, step - 1]) for step in reports if 1 <= step <= curves.shape[1]}

@@ -41,10 +41,10 @@ class AfterTwo(NoPruner):
 
 
 class EveryEnd(LabelledObjective):
-    """Planned trial 2 is pruned, point 3 fails, the others are complete."""
+    """Point 2 is pruned, point 3 fails, the others are complete."""
 
     def signal(self, point: int, fold: int, epoch: int) -> float:
-        """Planned trial 2 knows nothing."""
+        """Point 2 knows nothing."""
         return 0.0 if point == 2 else super().signal(point, fold, epoch)
 
     def evaluate(self, attempt: Attempt) -> Outcome:
