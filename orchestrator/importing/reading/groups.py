@@ -52,9 +52,7 @@ def read_groups(
         own = set(unknown)
         keys.append([f"\0{row}" if row in own else patient_key(cell) for row, cell in enumerate(cells)])
         if unknown:
-            note(
-                f"{say_count(len(unknown), 'row')} without a patient in {name!r}: each is a separate group."
-            )
+            note(f"{say_count(len(unknown), 'row')} without a patient in {name!r}: each is a separate group.")
         _note_spellings(name, cells, note)
     return list(zip(*keys, strict=True))
 
