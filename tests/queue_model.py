@@ -28,7 +28,7 @@ from storage.errors import LeaseLostError
 from storage.studies import losses, points
 from storage.studies.losses import take_back_loss
 from storage.studies.points import Claim
-from storage.studies.states import PointOutcome, WorkerState
+from storage.states import PointOutcome, WorkerState
 from storage.studies.study import StudyRecord, resume_study, stop_study
 from storage.studies.sweeping import sweep
 from storage.studies.workers import note_worker
