@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from storage.errors import UsageError
 SETTINGS_FILE = "orch.toml"
 DEFAULT_STORAGE = "sqlite:///orch.db"
 KEYS = ("storage", "data", "cache", "artifacts")
+DEFAULT_BACKEND = "tensorflow"
 
 
 def storage_url(flag: str | None = None) -> str:
@@ -76,6 +78,63 @@ def artifacts_folder() -> Path | None:
 def dashboard_password() -> str | None:
     """The password of `orch dashboard`: ORCH_DASHBOARD_PASSWORD, or None. Never in a file: those get shared."""
     return os.environ.get("ORCH_DASHBOARD_PASSWORD") or None
+
+
+def keras_backend() -> str:
+    """The backend that KERAS_BACKEND names, whether there is one of that name or not; else TensorFlow."""
+    return os.environ.get("KERAS_BACKEND", DEFAULT_BACKEND)
+
+
+def visible_devices() -> str | None:
+    """What CUDA_VISIBLE_DEVICES says, as it stands there; None where it is not set and every GPU may be used."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def gpu_mebibytes() -> int | None:
+    """How much of a GPU's memory this process may take, in MiB: its share, where `orch worker` set ORCH_GPU_MEBIBYTES.
+
+    Raises:
+        UsageError: the variable holds no whole number above 0.
+    """
+    text = os.environ.get("ORCH_GPU_MEBIBYTES")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise UsageError(
+            f"ORCH_GPU_MEBIBYTES={text} is not a whole number above 0.",
+            next_step="Unset it: `orch worker` sets it itself where several processes share a GPU.",
+        )
+    return int(text)
+
+
+def xla_flags() -> str:
+    """What XLA_FLAGS says, for XLA under JAX; empty where it is not set."""
+    return os.environ.get("XLA_FLAGS", "")
+
+
+def is_set(variable: str) -> bool:
+    """Whether whoever started this process settled a library's own variable; then orch leaves it alone."""
+    return variable in os.environ
+
+
+def environment_with(values: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A copy of the environment for a process to be started, with `values` in place of what is set."""
+    return {**os.environ, **(values or {})}
+
+
+@contextmanager
+def changed_environment(**values: str) -> Iterator[None]:
+    """Set variables for a library or a child process that reads them meanwhile; afterwards all is as before."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def read_settings_file(start: Path | None = None) -> tuple[Path | None, dict[str, Any]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
+from typing import Any
 
 NOT_FOR_TERMINALS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, which would act on a terminal, but for the tab and the new line; and those that turn the direction of text."""
@@ -84,3 +85,13 @@ def name_few(names: Iterable[str], limit: int = 5) -> str:
     listed = list(names)
     rest = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + rest
+
+
+def show_params(params: Mapping[str, Any] | None) -> str:
+    """Hyperparameters on one line, by name, such as "batch_size=64, learning_rate=0.001"; None for a trial not begun."""
+    if params is None:
+        return "chosen when claimed"
+    return ", ".join(
+        f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in sorted(params.items())
+    )

@@ -25,10 +25,10 @@ from hypothesis.stateful import (
 
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
+from storage.states import PointOutcome, WorkerState
 from storage.studies import losses, points
 from storage.studies.losses import take_back_loss
 from storage.studies.points import Claim
-from storage.studies.states import PointOutcome, WorkerState
 from storage.studies.study import StudyRecord, resume_study, stop_study
 from storage.studies.sweeping import sweep
 from storage.studies.workers import note_worker

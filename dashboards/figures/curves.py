@@ -22,10 +22,11 @@ from dashboards.figures.drawing import (
     upright_line,
 )
 from dashboards.figures.palette import BLUE, GREEN, GREY, PINK, VERMILLION, fade
-from dashboards.tables.view import StudyView, Table, peak_epoch, show_params
+from dashboards.tables.view import StudyView, Table, peak_epoch
 from storage.metrics.objectives import Metric
 from storage.results.ledger import EpochMean, FoldEpoch
 from storage.studies.point_records import PointRecord
+from storage.wording import show_params
 
 SIDES = (("val", "validation", BLUE), ("train", "training", VERMILLION))
 MEASURES = {

@@ -18,9 +18,10 @@ from dashboards.figures.drawing import (
     value_colours,
 )
 from dashboards.figures.palette import BLUE, GREY, VALUE_SCALE, VERMILLION, fade
-from dashboards.tables.view import StudyView, Table, describe_state, show_params
+from dashboards.tables.view import StudyView, Table, describe_state
+from storage.states import PointOutcome, PointState
 from storage.studies.point_records import PointRecord
-from storage.studies.states import PointOutcome, PointState
+from storage.wording import show_params
 
 BEST = {"symbol": "star", "size": 19, "color": VERMILLION, "line": {"width": 1.5, "color": "#ffffff"}}
 

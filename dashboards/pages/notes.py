@@ -18,8 +18,8 @@ from dashboards.tables.view import (
 )
 from dashboards.tables.warnings import list_warnings
 from storage.results.ledger import FoldEpoch
+from storage.states import StudyState
 from storage.studies.point_records import PointRecord
-from storage.studies.states import StudyState
 from storage.wording import say_instant
 
 TOP = 10

@@ -24,9 +24,9 @@ from dashboards.pages.notes import write_study_note, write_trial_note
 from dashboards.tables.view import StudyView, read_view
 from storage.database.engine import Database
 from storage.results.ledger import read_curves
+from storage.states import PointState
 from storage.studies.point_records import count_points
 from storage.studies.publishing import begin_publishing, end_publishing
-from storage.studies.states import PointState
 from storage.studies.study import StudyRecord
 from storage.trust.selection import judge_selection
 

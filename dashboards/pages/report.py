@@ -17,10 +17,10 @@ from dashboards.figures.gallery import draw_studies, draw_study
 from dashboards.figures.palette import list_swaps, make_template
 from dashboards.tables.checklist import fill_checklist
 from dashboards.tables.outcomes import Outcomes
-from dashboards.tables.view import StudyView, Table, compare_studies, fold_spread, list_trials, show_params
+from dashboards.tables.view import StudyView, Table, compare_studies, fold_spread, list_trials
 from dashboards.tables.warnings import list_warnings
 from storage.metrics.objectives import METRICS
-from storage.wording import say_command, say_instant
+from storage.wording import say_command, say_instant, show_params
 
 SHOWN_TRIALS = 20
 MOST_TRIALS = 1000

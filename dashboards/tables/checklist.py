@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dashboards.tables.view import StudyView, show_params
+from dashboards.tables.view import StudyView
+from storage.wording import show_params
 
 KNOWN, PARTLY, AUTHORS = "from orch", "partly", "for the authors"
 

@@ -17,10 +17,11 @@ from storage.files.csv_tables import to_csv
 from storage.metrics.judging import find_peak
 from storage.metrics.objectives import Metric
 from storage.results.ledger import EpochMean, FoldEpoch, read_curves, read_mean_curves
+from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.attempts import AttemptRecord, list_attempts
 from storage.studies.point_records import PointCounts, PointRecord, count_points, list_points, rank_points
-from storage.studies.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.study import StudyRecord
+from storage.wording import show_params
 
 EXAMPLES = 9
 
@@ -273,11 +274,6 @@ def compare_studies(views: Sequence[StudyView]) -> Table:
             )
         )  # fmt: skip
     return Table(columns, rows)
-
-
-def show_params(params: dict[str, Any] | None) -> str:
-    """Hyperparameters on one line."""
-    return ", ".join(f"{name} {show_number(value)}" for name, value in sorted((params or {}).items()))
 
 
 def show_number(value: Any) -> str:

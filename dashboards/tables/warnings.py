@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.tables.view import StudyView, describe_attempt
-from storage.studies.states import AttemptEnd, StudyState
+from storage.states import AttemptEnd, StudyState
 
 
 def list_warnings(view: StudyView) -> list[str]:

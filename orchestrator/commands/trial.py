@@ -10,7 +10,7 @@ from orchestrator.terminal import console
 from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage, StudyName
-from storage.wording import say_written
+from storage.wording import say_written, show_params
 
 app = CommandGroup(help="Inspect single trials.")
 
@@ -45,8 +45,8 @@ def show(
             ("attempt", document["attempt"]),
             ("state", document["state"]),
             (metric.name, document["value"]),
-            ("searched", console.show_params(document["params"])),
-            ("fixed", console.show_params(document["fixed"])),
+            ("searched", show_params(document["params"])),
+            ("fixed", show_params(document["fixed"])),
             ("worker", document["worker"]),
             ("started", say_written(document["started_at"])),
             ("ended", say_written(document["ended_at"])),

@@ -10,8 +10,6 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,8 @@ from orchestrator.terminal import console
 from orchestrator.terminal.opening import open_storage
 from storage.errors import DataError, OrchError, UsageError
 from storage.files.writing import write_text
-from storage.wording import say_command
+from storage.settings import changed_environment
+from storage.wording import say_command, show_params
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -82,7 +81,7 @@ def run_demo(folder: Path, *, fresh: bool) -> int:
     """
     places = Places(folder)
     _prepare_folder(folder, fresh=fresh)
-    with _environment(ORCH_CACHE=str((folder / "cache").absolute())):
+    with changed_environment(ORCH_CACHE=str((folder / "cache").absolute())):
         console.say(
             f"Everything goes into {folder}. The lines with $ are what you would type yourself, after"
         )
@@ -272,7 +271,7 @@ def _print_results(places: Places) -> None:
                 best["value"],
                 best["value_sd"],
                 best["best_epoch"],
-                console.show_params(best["params"]),
+                show_params(best["params"]),
             ]
         )
     console.say("")
@@ -310,18 +309,3 @@ def _print_results(places: Places) -> None:
 
 def _show_command(*words: object) -> None:
     console.say(f"   $ orch {shlex.join(str(word) for word in words)}")
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Set environment variables for the processes that are started meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

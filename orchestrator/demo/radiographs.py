@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from storage.files.writing import replacing
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -101,12 +103,13 @@ def draw_radiographs(
             if report:
                 report(done, len(rows))
     path = folder / "labels.csv"
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path) as partial,
+        partial.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.DictWriter(file, ["filename", "patient_id", "visit", "view", *TARGETS])
         writer.writeheader()
         writer.writerows(planned.row for planned in rows)
-    os.replace(partial, path)
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.errors import OrchError, SchemaError, StorageNotFoundError
+from storage.settings import environment_with
 from storage.wording import say_count, say_duration
 from workers.device import backend
 
@@ -250,7 +250,7 @@ def _check_backend() -> Iterator[Check]:
             text=True,
             timeout=BACKEND_SECONDS,
             # JAX would else take three quarters of each GPU's memory from the workers.
-            env={**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+            env=environment_with({"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}),
             check=False,
         )
     except subprocess.TimeoutExpired:

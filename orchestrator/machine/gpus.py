@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import UsageError
+from storage.settings import visible_devices
 
 DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
 """A folder for each GPU, there without nvidia-smi, too: a container without the "utility" capability has none."""
@@ -43,7 +43,7 @@ class Gpu:
 
 def visible_gpus() -> list[Gpu]:
     """The GPUs that this process may use: those that CUDA_VISIBLE_DEVICES names, or all; none without a driver."""
-    narrowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    narrowed = visible_devices()
     present = list_gpus()
     if narrowed is None:
         return present

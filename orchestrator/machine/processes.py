@@ -10,6 +10,7 @@ from dataclasses import replace
 from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for
 from orchestrator.machine.on_finish import VARIABLE, is_safe
 from orchestrator.machine.worker_process import Request
+from storage.settings import environment_with
 from storage.wording import say_duration
 from workers.process.supervisor import Slot, Supervisor
 
@@ -48,7 +49,7 @@ def run_workers(
             )
         elif on_finish:
             say(f"{study} has ended: running {on_finish}")
-            commands.append(subprocess.Popen(on_finish, shell=True, env={**os.environ, VARIABLE: study}))
+            commands.append(subprocess.Popen(on_finish, shell=True, env=environment_with({VARIABLE: study})))
 
     def command(slot: Slot, notify: int, restarted: bool) -> list[str]:
         waits = request.forever or restarted
@@ -88,12 +89,12 @@ def choose_slots(gpus: str, processes: int | None, per_gpu: int, *, visible: Seq
     count = processes or max(len(chosen) * per_gpu, 1)
     share = _fair_share(count)
     dealt = [chosen[place % len(chosen)] for place in range(count)] if chosen else []
-    slots = []
+    slots, given = [], environment_with()
     for place in range(count):
         environment = dict.fromkeys(THREAD_VARIABLES, share) if count > 1 else {}
         if dealt:
             gpu = dealt[place]
-            environment |= environment_for(gpu, dealt.count(gpu), os.environ)
+            environment |= environment_for(gpu, dealt.count(gpu), given)
             slots.append(Slot(f"GPU {gpu.name}", environment))
         else:
             if gpus == "none":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.terminal import console
 from orchestrator.terminal.streams import fill_missing_streams
-from storage.studies.states import StudyState
+from storage.states import StudyState
 from storage.wording import say_duration
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from storage.states import WorkerState
 from storage.studies.points import PointRecord, count_points, list_points
-from storage.studies.states import WorkerState
 from storage.studies.study_records import StudyRecord, StudyRow, UnreadableStudy, list_rows
 from storage.studies.workers import list_workers
 

@@ -17,9 +17,9 @@ from orchestrator.studies.verify_folds import (
 from storage.database import tables
 from storage.results.ledger import FoldEpoch, read_curves, run_key
 from storage.results.predictions import read_predictions
+from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.optuna_record import list_all_trials
 from storage.studies.points import MAX_LOSSES, PointRecord, count_points, list_points
-from storage.studies.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT
 from storage.wording import say_count
 

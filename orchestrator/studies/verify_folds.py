@@ -11,7 +11,7 @@ import numpy as np
 from storage.metrics.epoch import auc_per_label
 from storage.metrics.judging import epoch_that_counts, judge, mean_known
 from storage.results.curves import tabulate_rows
-from storage.studies.states import PointOutcome
+from storage.states import PointOutcome
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset

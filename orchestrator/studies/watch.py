@@ -7,15 +7,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.terminal.console import show_params
 from storage.database.trouble import may_only_read
 from storage.database.waiting import wait_for
+from storage.states import PointState, StudyState
 from storage.studies.point_records import best_point, rank_points
 from storage.studies.points import count_points, list_points
-from storage.studies.states import PointState, StudyState
 from storage.studies.study import find_study
 from storage.studies.sweeping import sweep
-from storage.wording import say_duration, say_instant
+from storage.wording import say_duration, say_instant, show_params
 
 if TYPE_CHECKING:
     from storage.database.engine import Database

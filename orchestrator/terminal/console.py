@@ -106,16 +106,6 @@ def show_interval(metric: dict[str, Any]) -> str:
     return value if low == "-" or value == "-" else f"{value} ({low} to {high})"
 
 
-def show_params(params: dict[str, Any] | None) -> str:
-    """Return hyperparameters on one line."""
-    if params is None:
-        return "chosen when claimed"
-    return " ".join(
-        f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in sorted(params.items())
-    )
-
-
 def _numeric(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[bool]:
     return [
         bool(rows) and all(row[place] is None or isinstance(row[place], int | float) for row in rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -21,6 +20,7 @@ from storage.database.schema import check, schema_version
 from storage.database.trouble import described
 from storage.errors import StorageError, UsageError
 from storage.files.writing import replacing
+from storage.settings import environment_with
 
 SQLITE = b"SQLite format 3\x00"
 POSTGRESQL = b"PGDMP"
@@ -151,7 +151,7 @@ def _run(database: Database, program: str, *options: str) -> None:
             next_step=f"Install them (postgresql-client), or add the folder of {program} to PATH.",
         )
     password = database.url.password or database.url.query.get("password")
-    environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+    environment = environment_with({"PGPASSWORD": str(password)} if password else {})
     ran = subprocess.run(
         [found, "--no-password", f"--dbname={address}", *options],
         env=environment,

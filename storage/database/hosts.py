@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.engine import Database
 from storage.errors import StorageError
+from storage.states import PointState
 from storage.wording import say_count
 
 KEY = "host"
@@ -68,7 +69,7 @@ def take_over(database: Database) -> None:
     with database.transaction() as connection:
         working = connection.execute(
             sa.select(sa.func.count()).where(
-                points.state == "claimed", points.expires_at > database.now(connection)
+                points.state == PointState.CLAIMED, points.expires_at > database.now(connection)
             )
         ).scalar_one()
     with contextlib.suppress(StorageError):

@@ -10,7 +10,7 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.metrics.objectives import Metric
 from storage.results.ledger import score_column
-from storage.studies.states import PointOutcome, PointState
+from storage.states import PointOutcome, PointState
 
 _epochs = tables.epochs.c
 _points = tables.points.c

@@ -7,7 +7,6 @@
 - `point_records`: What became of the points: read only, by anybody
 - `points`: The plan is its own queue: who may work on which point, and what became of it
 - `publishing`: One publisher at a time per study, and not all the time: a lease in one column of the study's row
-- `states`: The states of studies, points, attempts and workers: the only place that spells them
 - `study`: Create, load, stop and delete a study together with its spec and its points
 - `study_records`: Studies as the database remembers them: those that this orch can read, and those that another version made
 - `sweeping`: Mend what killed workers left in Optuna's record. Anybody may do it; of many idle workers, one at a time does

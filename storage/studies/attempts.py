@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from storage.database.engine import Database
-from storage.studies.states import AttemptEnd, AttemptState
+from storage.states import AttemptEnd, AttemptState
 from storage.studies.study import StudyRecord
 from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT
 

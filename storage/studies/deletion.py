@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.engine import Database
 from storage.database.waiting import described
-from storage.studies.states import PointState
+from storage.states import PointState
 from storage.studies.study import StudyRow, delete_study, stop_study
 from storage.studies.sweeping import sweep
 from storage.studies.trials import list_running

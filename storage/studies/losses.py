@@ -7,8 +7,8 @@ from sqlalchemy.engine import Connection
 
 from storage.database import tables
 from storage.database.engine import Database
+from storage.states import PointState, WorkerState
 from storage.studies.point_records import is_lease_over
-from storage.studies.states import PointState, WorkerState
 
 MAX_LOSSES = 6
 """So many losses in a row, without one epoch of progress, and the point becomes failed."""

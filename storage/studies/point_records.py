@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.engine import Database
-from storage.studies.states import PointOutcome, PointState
+from storage.states import PointOutcome, PointState
 
 _points = tables.points.c
 

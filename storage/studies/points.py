@@ -24,6 +24,7 @@ from sqlalchemy.engine import Connection
 from storage.database import tables
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
+from storage.states import PointOutcome, PointState, StudyState
 from storage.studies.losses import MAX_LOSSES, expire_leases
 from storage.studies.point_records import (
     PointCounts,
@@ -32,7 +33,6 @@ from storage.studies.point_records import (
     is_any_claimable,
     list_points,
 )
-from storage.studies.states import PointOutcome, PointState, StudyState
 from storage.studies.study import StudyRecord
 
 __all__ = [

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.engine import Database
+from storage.states import AttemptEnd, AttemptState, PointState
 from storage.studies.optuna_record import TOKEN, backend
 from storage.studies.point_records import is_lease_over
 from storage.studies.points import PointRecord, expire_leases, list_points
-from storage.studies.states import AttemptEnd, AttemptState, PointState
 from storage.studies.study import StudyRecord, StudyRow
 from storage.studies.trials import (
     ATTEMPT,

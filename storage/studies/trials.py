@@ -16,10 +16,10 @@ from typing import Any
 
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
+from storage.states import AttemptEnd, PointOutcome
 from storage.studies import optuna_record
 from storage.studies.optuna_record import TOKEN, backend
 from storage.studies.points import Claim
-from storage.studies.states import AttemptEnd, PointOutcome
 from storage.studies.study import StudyRecord, StudyRow
 from storage.studies.study_records import find_row
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.engine import Database
-from storage.studies.states import WorkerState
+from storage.states import WorkerState
 
 KEPT_SECONDS = 7 * 86_400
 IDLE_SECONDS = 120.0

@@ -17,8 +17,8 @@ from storage.metrics.judging import Array, judge, mean_known
 from storage.results.curves import tabulate_columns, tabulate_rows
 from storage.results.ledger import read_curves, read_score_columns, run_key
 from storage.results.predictions import FoldPredictions, read_predictions
+from storage.states import PointOutcome
 from storage.studies.point_records import PointRecord, list_points, rank_points
-from storage.studies.states import PointOutcome
 from storage.studies.study import StudyRecord, list_studies
 from storage.trust import bias, noise
 from storage.trust.luck import simulate_luck

@@ -178,6 +178,51 @@ def test_help_comes_without_the_slow_libraries(arguments: list[str], allowed: se
     assert loaded & (SLOW_TO_IMPORT - allowed) == set()
 
 
+def list_reads_of_the_environment(source: str) -> list[int]:
+    """The lines that read the environment; to set or to remove a variable is no reading."""
+    tree = ast.parse(source)
+    writes = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del))
+        or (isinstance(node, ast.Attribute) and node.attr in ("setdefault", "update"))
+    }
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv") and id(node) not in writes)
+        or (isinstance(node, ast.ImportFrom) and node.module == "os" and node.names[0].name != "path")
+    ]
+
+
+def test_the_environment_is_read_in_one_file() -> None:
+    found = {
+        str(path.relative_to(REPOSITORY)): lines
+        for storey in STOREYS
+        for path in (REPOSITORY / storey).rglob("*.py")
+        if (lines := list_reads_of_the_environment(path.read_text()))
+    }
+    assert set(found) == {"storage/settings.py"}, found
+
+
+@pytest.mark.parametrize(
+    ("line", "reads"),
+    [
+        ("os.environ.get('A')", True),
+        ("os.getenv('A')", True),
+        ("x = os.environ['A']", True),
+        ("'A' in os.environ", True),
+        ("{**os.environ}", True),
+        ("from os import environ", True),
+        ("os.environ['A'] = 'b'", False),
+        ("del os.environ['A']", False),
+        ("os.environ.setdefault('A', 'b')", False),
+    ],
+)
+def test_a_read_of_the_environment_is_seen(line: str, reads: bool) -> None:
+    assert bool(list_reads_of_the_environment(line)) == reads
+
+
 def test_nothing_committed_names_a_registry_or_a_place_on_one_machine() -> None:
     found = []
     for path in committed_files():

@@ -25,9 +25,9 @@ from storage.results.predictions import (
     keep_predictions,
     read_kept_folds,
 )
+from storage.states import PointOutcome
 from storage.studies import points, trials
 from storage.studies.points import Claim
-from storage.studies.states import PointOutcome
 from storage.studies.study import StudyRecord
 from workers.attempts.lease import Lease
 from workers.device.contract import Parameters, Settings

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from storage.errors import UsageError
+from storage.settings import keras_backend
 
 if TYPE_CHECKING:
     from workers.device.contract import Device, EpochBackend
@@ -32,7 +33,8 @@ SETTINGS = ("learning_rate", "epsilon", "beta_1", "beta_2", "momentum", "weight_
 
 def chosen() -> str:
     """The backend that was chosen, whether orch trains with it or not: to look at results needs none."""
-    named = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    named = keras_backend()
+    os.environ["KERAS_BACKEND"] = named  # for Keras and for child processes
     return str(sys.modules["keras"].backend.backend()) if "keras" in sys.modules else named
 
 

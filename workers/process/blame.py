@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from storage.database.engine import Database
 from storage.database.trouble import find_database_error
 from storage.errors import LeaseLostError, OrchError, SickProcessError, StorageError
+from storage.states import WorkerState
 from storage.studies.attempts import list_failed_on
-from storage.studies.states import WorkerState
 from storage.studies.study import StudyRecord
 from storage.studies.workers import WorkerRecord, list_workers
 from workers.objective.memory import DISK_FULL, is_out_of_memory

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from storage.database.engine import Database
 from storage.database.waiting import Patience
+from storage.settings import visible_devices
 from storage.studies.study import StudyRecord
 from workers.attempts.watchdog import SILENCE_SECONDS
 from workers.process.messages import GRACE_SECONDS
@@ -25,7 +26,7 @@ Report = Callable[[str, int, int], None]
 
 def describe_device() -> str:
     """What this process computes on, without starting TensorFlow."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    visible = visible_devices()
     return f"GPU {visible}" if visible not in (None, "", "-1") else "CPU"
 
 

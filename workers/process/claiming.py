@@ -7,9 +7,9 @@ from collections.abc import Collection
 from functools import partial
 
 from storage.errors import SpentProcessError
+from storage.states import PointState
 from storage.studies import points
 from storage.studies.points import Claim
-from storage.studies.states import PointState
 from storage.studies.study import StudyRecord
 from workers.process.blame import serves_anybody_else
 from workers.process.circumstances import Circumstances

@@ -22,10 +22,10 @@ from storage.errors import (
     SpentProcessError,
 )
 from storage.results.peers import EpochMeans
+from storage.states import StudyState, WorkerState
 from storage.studies import points
 from storage.studies import workers as fleet
 from storage.studies.points import Claim
-from storage.studies.states import StudyState, WorkerState
 from storage.studies.study import StudyRecord
 from storage.studies.sweeping import sweep_beside_others
 from workers.attempts.lease import Drained

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
+from storage.settings import environment_with
 from storage.wording import say_duration
 from workers.process.messages import (
     AWAY,
@@ -143,7 +144,7 @@ class Supervisor:
         try:
             place.process = subprocess.Popen(
                 list(self.command(place.slot, writing, place.starts > 0)),
-                env={**os.environ, **place.slot.environment},
+                env=environment_with(place.slot.environment),
                 pass_fds=(writing,),
                 # A process group of its own: Ctrl-C must reach a worker once, from here, and not a second time
                 # from the terminal.

@@ -19,10 +19,10 @@ from storage.database.waiting import wait_for
 from storage.errors import DatabaseAwayError, DeviceError, LeaseLostError, RecordGoneError, SpentProcessError
 from storage.results.peers import EpochMeans
 from storage.spec.distributions import distributions
+from storage.states import AttemptEnd, PointOutcome
 from storage.studies import points, trials
 from storage.studies.losses import take_back_loss
 from storage.studies.points import Claim
-from storage.studies.states import AttemptEnd, PointOutcome
 from storage.studies.study import StudyRecord, stop_study
 from storage.wording import say_duration
 from workers.attempts.attempt import Attempt, Outcome, Pruned

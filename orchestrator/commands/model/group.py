@@ -14,7 +14,7 @@ from orchestrator.terminal import console
 from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson, DataFolders, ModelPath, Storage
-from storage.wording import say_command, say_written
+from storage.wording import say_command, say_written, show_params
 
 app = CommandGroup(help="Final models: train, evaluate, use and explain them.")
 
@@ -150,8 +150,8 @@ def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
     return [
         ("study", f"{card.get('study')}, configuration {card.get('point')}"),
         ("kind", f"{card.get('kind')}, {card.get('epochs')} epochs"),
-        ("searched", console.show_params(card.get("params"))),
-        ("fixed", console.show_params(card.get("fixed"))),
+        ("searched", show_params(card.get("params"))),
+        ("fixed", show_params(card.get("fixed"))),
         ("labels", card.get("targets")),
         ("trained on", f"{card['dataset']['images']} images of {card['dataset']['groups']} groups"),
         ("data set", card["dataset"]["fingerprint"]),

@@ -13,7 +13,7 @@ from orchestrator.terminal.choices import Protocol, Pruner, Regime
 from orchestrator.terminal.opening import database_if_any, open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError
-from storage.wording import say_command, say_count, say_duration
+from storage.wording import say_command, say_count, say_duration, show_params
 
 if TYPE_CHECKING:
     from orchestrator.audit.findings import Finding
@@ -306,7 +306,7 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
                 "search",
                 ", ".join(f"{name} {_show_search(how)}" for name, how in sorted(report["search"].items())),
             ),
-            ("fixed", console.show_params(report["fixed"])),
+            ("fixed", show_params(report["fixed"])),
             ("trials", report["points"]),
             ("folds", f"{report['folds']} of {low if low == high else f'{low} to {high}'} training images"),
             ("schedule", report["schedule"]),

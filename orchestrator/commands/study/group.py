@@ -16,8 +16,8 @@ from orchestrator.terminal import console
 from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, Storage, StudyName
-from storage.studies.states import PointOutcome, PointState
-from storage.wording import say_command, say_count, say_instant
+from storage.states import PointOutcome, PointState
+from storage.wording import say_command, say_count, say_instant, show_params
 
 app = CommandGroup(help="Create, follow and export studies.")
 
@@ -250,5 +250,5 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
 def _print_points(title: str, points: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
     if points:
         console.print_line()
-        rows = [[*(p[name] for name in columns), console.show_params(p["params"])] for p in points]
+        rows = [[*(p[name] for name in columns), show_params(p["params"])] for p in points]
         console.print_table((*columns, "hyperparameters"), rows, title=title)

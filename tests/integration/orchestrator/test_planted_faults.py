@@ -19,9 +19,9 @@ from storage.data.datasets import Dataset
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.spec.distributions import distributions
+from storage.states import AttemptEnd
 from storage.studies import points, trials
 from storage.studies.points import count_points
-from storage.studies.states import AttemptEnd
 from storage.studies.study import StudyRecord, load_study
 from storage.studies.sweeping import sweep
 from tests.labelled_studies import LabelledObjective, make_dataset, make_labelled_study

@@ -13,11 +13,11 @@ import pytest
 
 from storage.database.engine import Database
 from storage.database.opening import open_database
+from storage.states import WorkerState
 from storage.studies import points
 from storage.studies import workers as fleet
 from storage.studies.losses import MAX_LOSSES, PROOF_SECONDS, take_back_loss
 from storage.studies.points import Claim
-from storage.studies.states import WorkerState
 from storage.studies.study import StudyRecord
 from tests.studies import claim, expire, make_study
 from workers.process.loop import is_alive

@@ -19,8 +19,8 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import StudyExistsError, StudyNotFoundError
 from storage.spec.distributions import distributions
+from storage.states import StudyState
 from storage.studies import points, trials
-from storage.studies.states import StudyState
 from storage.studies.study import StudyRecord, delete_study, load_study
 from tests.studies import PretendObjective, claim, make_study
 from workers.attempts.attempt import Attempt

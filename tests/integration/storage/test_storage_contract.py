@@ -23,11 +23,11 @@ from storage.metrics.judging import judge
 from storage.metrics.objectives import AUC, METRICS
 from storage.results import ledger, predictions
 from storage.results.peers import EpochMeans, read_fold_means
+from storage.states import AttemptEnd, PointOutcome
 from storage.studies import points, sweeping, trials
 from storage.studies import study as studies
 from storage.studies import workers as fleet
 from storage.studies.points import MAX_LOSSES
-from storage.studies.states import AttemptEnd, PointOutcome
 from tests.studies import claim, expire, make_row, make_spec, make_study, processes
 
 BATCH = {"batch_size": optuna.distributions.IntDistribution(16, 2048)}

@@ -15,8 +15,8 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.files.checkpoints import Checkpoint
 from storage.results import predictions
+from storage.states import AttemptEnd
 from storage.studies import points, trials
-from storage.studies.states import AttemptEnd
 from storage.studies.study import StudyRecord, load_study
 from tests.studies import PretendObjective, expire, make_study, rising_auc
 from workers.attempts.attempt import Attempt

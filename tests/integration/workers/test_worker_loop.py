@@ -18,9 +18,9 @@ from storage.errors import OrchError
 from storage.metrics.objectives import AUC
 from storage.results import ledger, predictions
 from storage.results.peers import EpochMeans
+from storage.states import AttemptEnd
 from storage.studies import points
 from storage.studies import study as studies
-from storage.studies.states import AttemptEnd
 from tests.studies import PretendFold, PretendObjective, claim, expire, make_row, make_study, rising_auc
 from workers.attempts.attempt import Attempt
 from workers.process import worker

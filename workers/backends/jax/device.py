@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from storage.errors import DeviceError, DeviceSettledError
+from storage.settings import changed_environment, xla_flags
 from workers.backends.jax.programs import keep_programs
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def import_quietly() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    flags = os.environ.get("XLA_FLAGS", "")
+    flags = xla_flags()
     if DETERMINISTIC.partition("=")[0] not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}".strip()
 
@@ -44,16 +45,11 @@ def set_threads(threads: int, at_once: int = 1) -> None:
 
     if not _started:
         # XLA reads how many processors it may use from here, once; other programs know this name, too.
-        before = os.environ.get("NPROC")
-        os.environ["NPROC"] = str(threads)
-        try:
-            jax.devices()
-        except RuntimeError as error:
-            raise _cannot_start(error) from error
-        finally:
-            del os.environ["NPROC"]
-            if before is not None:
-                os.environ["NPROC"] = before
+        with changed_environment(NPROC=str(threads)):
+            try:
+                jax.devices()
+            except RuntimeError as error:
+                raise _cannot_start(error) from error
         keep_programs()
         _started.append(threads)
     if _started != [threads]:

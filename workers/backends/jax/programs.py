@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from storage.errors import OrchError
-from storage.settings import cache_folder
+from storage.settings import cache_folder, is_set
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def keep_programs() -> None:
     """Let JAX keep what it compiles in the cache folder, unless the user named another place or the folder is not safe."""
     import jax
 
-    if jax.config.jax_compilation_cache_dir or "JAX_ENABLE_COMPILATION_CACHE" in os.environ:
+    if jax.config.jax_compilation_cache_dir or is_set("JAX_ENABLE_COMPILATION_CACHE"):
         return
     try:
         folder = cache_folder() / f"xla-{jax.__version__}-{name_processor()}"

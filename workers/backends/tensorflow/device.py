@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DeviceSettledError
+from storage.settings import gpu_mebibytes, is_set
 
 if TYPE_CHECKING:
     from storage.spec.sections import Precision
@@ -24,7 +25,7 @@ def import_quietly() -> None:
     It writes the first of them before it reads any setting, so stderr itself is put aside meanwhile, and
     what was written there is shown only when the import fails.
     """
-    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if "tensorflow" in sys.modules or is_set("TF_CPP_MIN_LOG_LEVEL"):
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     with tempfile.TemporaryFile() as aside:
@@ -137,11 +138,11 @@ def _products_in(precision: Precision) -> Iterator[None]:
 def _grow_memory(device: Any) -> None:
     import tensorflow as tf
 
-    limit = os.environ.get("ORCH_GPU_MEBIBYTES")
+    limit = gpu_mebibytes()
     try:
         if limit:
             # The share of one of several processes on this GPU.
-            part = tf.config.LogicalDeviceConfiguration(memory_limit=int(limit))
+            part = tf.config.LogicalDeviceConfiguration(memory_limit=limit)
             tf.config.set_logical_device_configuration(device, [part])
         else:
             tf.config.experimental.set_memory_growth(device, True)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from storage.studies.states import AttemptEnd, AttemptState, PointOutcome, PointState, StudyState, WorkerState
+from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState, StudyState, WorkerState
 
 
 @pytest.mark.parametrize(
