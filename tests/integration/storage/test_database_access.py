@@ -70,7 +70,7 @@ def test_tables_that_no_migration_begins_at_are_left_alone(database_url: str, ru
 def test_tables_are_not_changed_while_somebody_works(database_url: str) -> None:
     database = open_database(database_url)
     claim(database, make_study(database))
-    with pytest.raises(SchemaError, match="being worked on"):
+    with pytest.raises(SchemaError, match="is running, so the tables"):
         schema.upgrade(database)
     database.close()
 
@@ -94,7 +94,7 @@ def test_a_sqlite_file_of_another_machine_is_refused_and_can_be_taken_over(
     hosts._note(database, ELSEWHERE)
     with pytest.raises(StorageError, match=r"elsewhere.*orch db init"):
         open_database(sqlite_url)
-    with pytest.raises(StorageError, match="being worked on"):
+    with pytest.raises(StorageError, match="running on the other machine"):
         hosts.take_over(database)
     points.release_point(database, held)
     database.close()

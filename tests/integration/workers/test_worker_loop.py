@@ -322,4 +322,4 @@ def test_a_worker_says_what_it_works_on_before_its_first_trial_is_over(
     told: list[str] = []
     worker.run_worker(Circumstances(database, tell=told.append), ["small"], [tmp_path], tmp_path / "cache")
     assert told[0] == f"Working on study 'small' (data: {tmp_path})"
-    assert [line.partition(" (")[0] for line in told[1:]] == ["small trial 0", "small trial 1"]
+    assert [line.partition(" complete")[0] for line in told[1:]] == ["small trial 0", "small trial 1"]
