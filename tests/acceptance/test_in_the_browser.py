@@ -103,11 +103,11 @@ def test_a_study_shows_its_figures_and_its_note(browser: Any, address: str, them
     with open_tab(browser, color_scheme=theme, viewport=size) as (page, wrong):
         log_in(page, address)
         page.goto(f"{address}/dashboard/studies/1")
-        for text in ("how much folds differ", "importance of hyperparameters", "pruning saved", "who worked when",
+        for text in ("how much folds differ", "importance of hyperparameters", "pruning saved", "worker timeline",
                      "folds of the best trial", "batch size (images) x dropout rate"):  # fmt: skip
             page.wait_for_selector(f".js-plotly-plot >> text={text}")
         page.goto(f"{address}/dashboard/studies/1/note")
-        page.wait_for_selector("text=points settled")
+        page.wait_for_selector("text=trials finished")
         assert "val_auc" in page.content()
         assert wrong == []
 

@@ -144,9 +144,7 @@ def test_a_worker_that_is_stopped_gives_its_point_back(place: Place) -> None:
         worker.kill()
     assert worker.returncode == 143, errors
     assert "In this run: 0 complete, 0 pruned, 0 failed in " in errors
-    assert errors.endswith(
-        "2 of 2 points of 'stopped' are left; running `orch worker stopped` again goes on.\n"
-    )
+    assert errors.endswith("2 of 2 trials of 'stopped' are left; `orch worker stopped` continues.\n")
     assert "Traceback" not in errors
     points = json.loads(place.run("study", "show", name, "--json").stdout)["points"]
     assert (points["open"], points["running"]) == (2, 0)
