@@ -88,5 +88,5 @@ def test_a_worker_in_the_background_stops(
         assert time.monotonic() < end
     process.send_signal(number)
     assert process.wait(timeout=30) == code
-    assert "told to stop" in process.communicate()[1]
+    assert "stopping: finishing" in process.communicate()[1]
     assert '"idle"' not in run_orch("status", "--json", environment={"ORCH_STORAGE": sqlite_url}).stdout
