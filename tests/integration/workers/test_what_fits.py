@@ -43,8 +43,8 @@ def test_lenet_at_full_size_in_ten_folds_goes_fold_by_fold_and_says_so(
     done = run_orch(*words)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)["schedule"]
-    assert said.startswith("sequential: 10 folds one after the other; 10 models of 84.9 million weights")
-    assert "13 GiB, more than the 8" in said
+    assert said.startswith("sequential: 10 folds one after the other; memory: 13 GiB for 10 folds")
+    assert "(limit 8 GiB)" in said
     weights = count_lenet_weights((299, 299), 2)
     assert (
         choose_schedule(
