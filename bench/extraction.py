@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from bench.processes import Apart
-from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import backend
 from workers.device import preparation as devices
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from bench.processes import Apart
 from bench.products import EagerProducts, ProductsAtRate
-from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import backend
 from workers.device import preparation as devices
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.data.datasets import Dataset
-from storage.spec.study import StudySpec, parse
+from storage.spec import StudySpec, parse
 
 SIGNAL = 0.35
 """How far a label moves the features that know of it, in their standard deviations."""

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from storage.database.opening import open_database
 from storage.results.ledger import run_key
-from storage.spec.study import StudySpec, parse
+from storage.spec import StudySpec, parse
 from storage.studies.study import StudyRecord, create_study, load_study
 from tests.postgres import PostgresServer
 from tests.studies import PretendObjective, processes

@@ -30,7 +30,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.spec.sections import PRUNER_PRESETS, PrunerSection
+from storage.spec import PRUNER_PRESETS, PrunerSection
 from workers.pruning.named import make_pruner, make_pruner_of_folds
 from workers.pruning.rules import FoldCurves, is_expendable
 

@@ -13,7 +13,7 @@ import os
 
 import numpy as np
 
-from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import preparation as devices
 
 FEATURES, BATCH = 2048, 128

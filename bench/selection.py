@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import simulated_studies as simulated
-from storage.spec.sections import PrunerSection
+from storage.spec import PrunerSection
 from storage.trust import bias, noise
 from storage.trust.luck import simulate_luck
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.replay import run_trials
-from storage.spec.sections import PrunerSection
+from storage.spec import PrunerSection
 
 IMAGES, GROUPS, TARGETS, FOLDS, EPOCHS, TRIALS = 720, 300, 2, 6, 20, 100
 PREVALENCE = 0.35

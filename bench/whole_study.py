@@ -30,7 +30,7 @@ from bench import peer_ways
 from bench.extraction import Forward
 from bench.peer_study import PeerStudy
 from bench.processes import Apart
-from storage.spec.study import ModelSection, StudySection, StudySpec
+from storage.spec import ModelSection, StudySection, StudySpec
 from workers.device import preparation as devices
 
 

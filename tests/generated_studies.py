@@ -27,8 +27,8 @@ from orchestrator.planning.regimes import regime_one, regime_two
 from storage.database import tables
 from storage.database.engine import Database
 from storage.results.ledger import FoldEpoch, run_key
+from storage.spec import StudySpec
 from storage.spec.distributions import distributions
-from storage.spec.study import StudySpec
 from storage.studies.points import count_points
 from storage.studies.study import StudyRecord, create_study
 

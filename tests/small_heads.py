@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.training.fold_trainer import FeatureSet, FoldTrainer
 
 IMAGES, FEATURES, TARGETS = 60, 12, 3

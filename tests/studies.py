@@ -14,7 +14,7 @@ import numpy as np
 
 from storage.database.engine import Database
 from storage.results.ledger import FoldEpoch
-from storage.spec.study import StudySpec, parse
+from storage.spec import StudySpec, parse
 from storage.studies import points
 from storage.studies.points import Claim
 from storage.studies.study import StudyRecord, create_study

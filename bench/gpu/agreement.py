@@ -56,7 +56,7 @@ def compare_features(place: Place, found: Found) -> None:
     import jax
 
     from storage.data.images import read_image
-    from storage.spec.study import ModelSection
+    from storage.spec import ModelSection
     from workers.device import preparation
     from workers.inputs.extraction import build_extractor
     from workers.models.transfer import find_preprocessing

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.spec.study import StudySpec
+from storage.spec import StudySpec
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def run_extraction(place: Place, found: Found) -> None:
     import jax.numpy as jnp
 
     from bench.extraction import draw_files, extract_files
-    from storage.spec.study import ModelSection, StudySection, StudySpec
+    from storage.spec import ModelSection, StudySection, StudySpec
     from workers.inputs.extraction import build_extractor
 
     size, images = ((75, 75), 16) if place.rehearse else ((299, 299), 600)
@@ -135,7 +135,7 @@ def start_device() -> dict[str, Any]:
 
 def known_precisions() -> list[str]:
     """The precisions that a study may name."""
-    from storage.spec.sections import TrainingSection
+    from storage.spec import TrainingSection
 
     return list(get_args(TrainingSection.model_fields["precision"].annotation))
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import html
-import json
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
-from dashboards.figures.drawing import Picture
 from dashboards.figures.gallery import draw_studies, draw_study
 from dashboards.figures.palette import list_swaps, make_template
+from dashboards.pages.html import (
+    POLICY,
+    embed_json,
+    escape,
+    read_asset,
+    read_plotly,
+    show_facts,
+    show_figure,
+    show_prose,
+    show_table,
+)
 from dashboards.tables.checklist import fill_checklist
 from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.view import StudyView, Table, compare_studies, fold_spread, list_trials
 from dashboards.tables.warnings import list_warnings
-from storage.metrics.objectives import METRICS
 from storage.wording import say_command, say_instant, show_params
 
 SHOWN_TRIALS = 20
 MOST_TRIALS = 1000
-MEASURED = frozenset({"value", "fold_sd", *METRICS})
-"""Columns whose numbers are compared by eye: all with four places. A hyperparameter stands as one writes it."""
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 
 
 @dataclass(frozen=True)
@@ -66,42 +66,41 @@ def write_page(chapters: Sequence[Chapter], versions: Mapping[str, str | None]) 
     names = [view.study.name for view in views]
     title = f"Study {names[0]}" if len(names) == 1 else f"Studies {', '.join(names)}"
     made = say_instant(datetime.now(UTC).timestamp(), UTC)
-    links = "".join(f'<a href="#s{place}">{_text(name)}</a>' for place, name in enumerate(names))
+    links = "".join(f'<a href="#s{place}">{escape(name)}</a>' for place, name in enumerate(names))
     templates = {theme: make_template(theme, transparent=True) for theme in ("light", "dark")}
     return "".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_text(title)}</title><style>{_asset('report.css')}</style></head><body>",
-            f'<header><h1>{_text(title)}</h1><p class="soft">Written {made} by orch {_text(versions.get("orch"))}. '
+            f"<title>{escape(title)}</title><style>{read_asset('report.css')}</style></head><body>",
+            f'<header><h1>{escape(title)}</h1><p class="soft">Written {made} by orch {escape(versions.get("orch"))}. '
             f"Everything on this page comes from the study database.</p><nav>{links if len(names) > 1 else ''}</nav>",
             "</header><noscript><p>The figures are drawn by a script in this page, which is switched off. Tables and "
             "texts do not need it.</p></noscript><main>",
             *parts,
             "</main>",
-            f'<script type="application/json" id="templates">{_json(templates)}</script>',
-            f'<script type="application/json" id="swaps">{_json(list_swaps())}</script>',
-            f'<script type="application/json" id="figures">{_json(drawn)}</script>',
-            f"<script>{_plotly()}</script><script>{_asset('report.js')}</script></body></html>",
+            f'<script type="application/json" id="templates">{embed_json(templates)}</script>',
+            f'<script type="application/json" id="swaps">{embed_json(list_swaps())}</script>',
+            f'<script type="application/json" id="figures">{embed_json(drawn)}</script>',
+            f"<script>{read_plotly()}</script><script>{read_asset('report.js')}</script></body></html>",
         ]
     )
 
 
 def _write_comparison(views: Sequence[StudyView], drawn: dict[str, Any]) -> str:
     table = compare_studies(views)
-    return (
-        f"<section><h2>Comparison</h2>{_table(table)}{_figure(draw_studies(views), 'all', drawn)}</section>"
-    )
+    return f"<section><h2>Comparison</h2>{show_table(table)}{show_figure(draw_studies(views), 'all', drawn)}</section>"
 
 
 def _write_chapter(
     chapter: Chapter, versions: Mapping[str, str | None], place: str, drawn: dict[str, Any]
 ) -> str:
     view = chapter.view
-    warnings = "".join(f"<li>{_text(warning)}</li>" for warning in list_warnings(view))
+    warnings = "".join(f"<li>{escape(warning)}</li>" for warning in list_warnings(view))
     pictures = "".join(
-        _figure(picture, place, drawn) for picture in draw_study(view, chapter.outcomes, chapter.selection)
+        show_figure(picture, place, drawn)
+        for picture in draw_study(view, chapter.outcomes, chapter.selection)
     )
     checklist = Table(
         ("CLAIM", "TRIPOD+AI", "topic", "status", "answer"),
@@ -109,24 +108,24 @@ def _write_chapter(
     )
     return "".join(
         [
-            f'<section id="{place}"><h2>{_text(view.study.name)}</h2>',
+            f'<section id="{place}"><h2>{escape(view.study.name)}</h2>',
             _cards(view),
             f'<h3>Warnings</h3><ul class="warnings">{warnings}</ul>' if warnings else "",
             "<h3>Data</h3>",
-            _facts(_describe_data(chapter)),
+            show_facts(_describe_data(chapter)),
             "<h3>Results</h3>",
             _choice(chapter.selection),
             _results(view),
             "<h3>Figures</h3>",
             pictures,
             "<h3>Spec</h3>",
-            _facts(_describe_spec(view)),
-            f"<details><summary>The whole spec as TOML</summary><pre>{_text(chapter.spec_text)}</pre></details>",
+            show_facts(_describe_spec(view)),
+            f"<details><summary>The whole spec as TOML</summary><pre>{escape(chapter.spec_text)}</pre></details>",
             "<h3>How to reproduce</h3>",
             _reproduction(view, versions),
             "<h3>Reporting checklist</h3><p class='soft'>CLAIM: Mongan, Moy, Kahn, Radiology: AI 2020. TRIPOD+AI: "
             "Collins et al., BMJ 2024. What orch cannot know is left to the authors.</p>",
-            _table(checklist, look="wide checklist"),
+            show_table(checklist, look="wide checklist"),
             "</section>",
         ]
     )
@@ -145,7 +144,7 @@ def _cards(view: StudyView) -> str:
         (f"{counts.failed:,}", "failed"),
     ]
     drawn = "".join(
-        f'<div class="card"><b{" class=small" if len(value) > 14 else ""}>{_text(value)}</b><span>{name}</span></div>'
+        f'<div class="card"><b{" class=small" if len(value) > 14 else ""}>{escape(value)}</b><span>{name}</span></div>'
         for value, name in cards
     )
     return f'<div class="cards">{drawn}</div>'
@@ -192,21 +191,23 @@ def _results(view: StudyView) -> str:
     table = list_trials(view)
     shown = Table(table.columns, table.rows[:SHOWN_TRIALS])
     best = view.best.point if view.best else None
-    text = _table(shown, best=best)
+    text = show_table(shown, best=best)
     more = table.rows[SHOWN_TRIALS:MOST_TRIALS]
     if more:
         left = len(table.rows) - MOST_TRIALS
         rest = f" {left:,} more are in `orch study export --trials-csv`." if left > 0 else ""
         summary = f"{len(more):,} more trials.{rest}"
-        text += f"<details><summary>{_text(summary)}</summary>{_table(Table(table.columns, more))}</details>"
+        text += (
+            f"<details><summary>{escape(summary)}</summary>{show_table(Table(table.columns, more))}</details>"
+        )
     return text
 
 
 def _choice(selection: Mapping[str, Any] | None) -> str:
     if selection is None:
         return ""
-    sentence = f"<p><b>How sure is the best value?</b> {_prose(selection['sentence'])}.</p>"
-    return f"{sentence}<p class='soft'>Rule: {_text(selection['rule'])}.</p>"
+    sentence = f"<p><b>How sure is the best value?</b> {show_prose(selection['sentence'])}.</p>"
+    return f"{sentence}<p class='soft'>Rule: {escape(selection['rule'])}.</p>"
 
 
 def _reproduction(view: StudyView, versions: Mapping[str, str | None]) -> str:
@@ -219,102 +220,8 @@ def _reproduction(view: StudyView, versions: Mapping[str, str | None]) -> str:
         say_command("report", study.name, "-o", "report.html"),
     )
     return (
-        f"<p>Seed {study.spec.study.seed}; spec <code>{_text(study.spec_hash)}</code>; data "
-        f"<code>{_text(study.fingerprint)}</code>. Libraries where this page was written: {_text(used)}. Equal "
+        f"<p>Seed {study.spec.study.seed}; spec <code>{escape(study.spec_hash)}</code>; data "
+        f"<code>{escape(study.fingerprint)}</code>. Libraries where this page was written: {escape(used)}. Equal "
         "hardware, versions and threads give equal values; otherwise they agree up to rounding.</p>"
-        "<pre>" + _text("\n".join(commands)) + "</pre>"
+        "<pre>" + escape("\n".join(commands)) + "</pre>"
     )
-
-
-def _figure(picture: Picture, place: str, drawn: dict[str, Any]) -> str:
-    name = f"{place}-{picture.name}"
-    drawn[name] = picture.figure
-    height = picture.figure["layout"].get("height", 420)
-    broad = ' class="broad"' if picture.is_broad else ""
-    title = picture.title.partition(": ")[2] or picture.title
-    return (
-        f"<figure{broad}><h3>{_text(title[:1].upper() + title[1:])}</h3>"
-        f'<div class="plot" id="{name}" style="height:{height}px" role="img" aria-label="{_text(picture.title)}">'
-        f"</div><figcaption>{_prose(picture.caption)}</figcaption></figure>"
-    )
-
-
-def _facts(pairs: Sequence[tuple[str, Any]]) -> str:
-    rows = "".join(
-        f'<tr><th>{_breakable(key)}</th><td class="long">{_text(_flat(value))}</td></tr>'
-        for key, value in pairs
-    )
-    return f'<div class="wide told"><table>{rows}</table></div>'
-
-
-def _breakable(key: str) -> str:
-    """The name of a setting that a narrow screen may break after a point or an underscore."""
-    return _text(key).replace(".", ".<wbr>").replace("_", "_<wbr>")
-
-
-def _table(table: Table, *, best: int | None = None, look: str = "wide") -> str:
-    numeric = [
-        all(row[place] is None or isinstance(row[place], int | float) for row in table.rows)
-        for place in range(len(table.columns))
-    ]
-    head = "".join(
-        f"<th{' class=n' if right else ''}>{_text(name.replace('_', ' '))}</th>"
-        for name, right in zip(table.columns, numeric, strict=True)
-    )
-    body = []
-    for row in table.rows:
-        cells = "".join(
-            f"<td{' class=n' if right else ' class=long' if len(str(cell)) > 24 else ''}>{_text(_cell(cell, name))}</td>"
-            for cell, right, name in zip(row, numeric, table.columns, strict=True)
-        )
-        body.append(f"<tr{' class=best' if best is not None and row[0] == best else ''}>{cells}</tr>")
-    return f'<div class="{look}"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
-
-
-def _cell(value: Any, name: str = "") -> str:
-    if value is None or value == "" or value != value:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4f}" if name in MEASURED else f"{value:.4g}"
-    return str(value)
-
-
-def _flat(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {_flat(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_flat(item) for item in value)
-    return _cell(value) if isinstance(value, float) else str(value)
-
-
-def _text(value: Any) -> str:
-    return html.escape(str(value))
-
-
-def _prose(value: str) -> str:
-    """A text with its `commands` set as such."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(value))
-
-
-def _json(value: Any) -> str:
-    """JSON that can stand inside a script element."""
-    text = json.dumps(_finite(value), separators=(",", ":"), allow_nan=False, ensure_ascii=True)
-    return text.replace("<", "\\u003c")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _asset(name: str) -> str:
-    return (files("dashboards.pages") / name).read_text(encoding="utf-8")
-
-
-def _plotly() -> str:
-    # Not through Plotly's own import, which takes a second.
-    text = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-    return text.replace("</script", "<\\/script")

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboards.tables.view import StudyView
+from storage.spec import WHOLE_NUMBERS, StudySpec
 from storage.spec.distributions import ends
-from storage.spec.study import WHOLE_NUMBERS, StudySpec
 
 SHUFFLES = 999
 FEWEST_TRIALS = 10

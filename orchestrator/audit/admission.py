@@ -14,7 +14,7 @@ from storage.errors import DataError, UsageError
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
     from storage.database.engine import Database
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 ACCEPTED = "Accepted when the study was created: "
 """How the warning begins that an accepted error leaves; it is shown with every result."""

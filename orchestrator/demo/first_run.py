@@ -23,7 +23,7 @@ from storage.wording import say_command, show_params
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 MARKER = ".orch-demo"
 PATIENTS = 60

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.models.prediction_tables import Images
+from orchestrator.models.prediction import Images
 from storage.data.images import read_image, read_picture, scale_of_card
 from storage.errors import UsageError
 from storage.files.model_files import read_card

@@ -8,7 +8,7 @@ from typing import Any
 
 from storage.errors import UsageError
 from storage.files.model_files import read_whole_card
-from storage.spec.sections import AugmentationSection
+from storage.spec import AugmentationSection
 from workers.final_model.predict import NO_CHANGE, Repeats
 
 

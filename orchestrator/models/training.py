@@ -16,7 +16,7 @@ from storage.files.writing import check_place, hash_file, write_text
 from storage.metrics.scorecard import score
 from storage.metrics.thresholds import choose_thresholds
 from storage.results.predictions import read_predictions
-from storage.spec.study import parse
+from storage.spec import parse
 from storage.studies.study import find_study
 from workers.device.versions import library_versions
 from workers.final_model.assembly import save_model
@@ -25,7 +25,7 @@ from workers.final_model.refit import Recipe, refit
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
     from storage.database.engine import Database
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 INTENDED_USE = (
     "Research. Not a medical device, and not validated for decisions about patients. It speaks of images like those it "

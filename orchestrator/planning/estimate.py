@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.plan import fold_epochs
 from storage.results.ledger import read_curves
-from storage.spec.study import StudySpec
+from storage.spec import StudySpec
 from storage.studies.study import list_studies
 from workers.objective.memory import (
     LOCKSTEP_BYTES,

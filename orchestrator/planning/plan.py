@@ -13,8 +13,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from storage.spec import SearchRange, StudySpec
 from storage.spec.distributions import distributions, ends, grid_values
-from storage.spec.study import SearchRange, StudySpec
 
 ADAPTIVE = ("tpe", "cmaes", "nsga2")
 """Samplers whose next point depends on the trials that are finished by then."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.planning.settings import parse_settings
 from storage.errors import SpecError, UsageError
-from storage.spec.study import StudySpec, parse
+from storage.spec import StudySpec, parse
 
 COMMON: dict[str, Any] = {
     "study": {"trials": 1, "objective": "max_of_mean"},

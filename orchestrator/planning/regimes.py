@@ -14,8 +14,7 @@ from typing import Any
 from orchestrator.planning.settings import parse_settings
 from storage.errors import SpecError
 from storage.metrics.objectives import AUC
-from storage.spec.study import SEARCHABLE, StudySpec, parse
-from storage.spec.toml import read_toml
+from storage.spec import SEARCHABLE, StudySpec, parse, read_toml
 from storage.wording import say_count
 
 REGIME_ONE_SEARCH: dict[str, Any] = {

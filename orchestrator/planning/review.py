@@ -14,8 +14,7 @@ from storage.data.folds import digest_folds, make_folds
 from storage.errors import DataError, SpecError, UsageError
 from storage.files.writing import hash_file
 from storage.settings import data_folders
-from storage.spec.sections import PRUNER_PRESETS, PrunerSection
-from storage.spec.study import StudySpec
+from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec
 from storage.wording import say_count
 from workers.models.backbones import check_backbone, list_backbones
 

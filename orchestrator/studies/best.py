@@ -15,7 +15,7 @@ from storage.errors import NothingToExportError, SpecError
 from storage.files.documents import without_nan
 from storage.metrics.judging import Array, mean_known
 from storage.parsing import LARGEST_DOCUMENT, parse_json, read_regular
-from storage.spec.study import SEARCHABLE
+from storage.spec import SEARCHABLE
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.trials import POINT
 from storage.trust.selection import judge_selection, read_judged

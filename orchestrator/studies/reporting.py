@@ -16,7 +16,7 @@ from orchestrator.terminal.progress import show_progress
 from storage.files.writing import write_text
 from storage.holdout.openings import find_openings
 from storage.results.ledger import read_curves
-from storage.spec.toml import spec_toml
+from storage.spec import to_toml
 from storage.studies.points import list_points
 from storage.studies.study import load_study
 from storage.trust.selection import judge_selection
@@ -57,7 +57,7 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
     return Chapter(
         view=view,
         outcomes=read_outcomes(database, study, best.point, dataset) if best else None,
-        spec_text=spec_toml(study.spec),
+        spec_text=to_toml(study.spec),
         data_summary=dataset.summary if dataset else None,
         selection=judge_selection(database, study) if best else None,
         openings=[f"{say_instant(one.opened_at, UTC)} by {one.opened_by}: {one.purpose}" for one in openings],

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from storage.metrics.judging import Array
     from storage.results.ledger import FoldEpoch
     from storage.results.predictions import FoldPredictions
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
     from storage.studies.points import PointRecord
 
 VALUE_TOLERANCE = 1e-9

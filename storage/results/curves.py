@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from storage.metrics.judging import Array
 from storage.metrics.objectives import Metric
 from storage.results.ledger import FoldEpoch
-from storage.spec.study import StudySpec
+from storage.spec import StudySpec
 
 
 def empty_curves(spec: StudySpec) -> Array:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from storage.spec.sections import TEXTS
-from storage.spec.study import WHOLE_NUMBERS, SearchRange, StudySpec
+from storage.spec.sections import TEXTS, WHOLE_NUMBERS, SearchRange
+from storage.spec.study import StudySpec
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

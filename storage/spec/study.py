@@ -6,7 +6,6 @@ study when their `spec_hash` is equal; the place of the data on this machine is 
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from typing import Any
@@ -15,6 +14,7 @@ from pydantic import ValidationError, model_validator
 
 from storage.errors import SpecError
 from storage.metrics.objectives import METRICS, Metric
+from storage.spec.messages import describe_problem, name_nearest, unknown_key
 from storage.spec.sections import (
     ALWAYS_ACTING,
     CONTINUOUS_AUGMENTATION,
@@ -34,28 +34,9 @@ from storage.spec.sections import (
     TrainingSection,
 )
 
-__all__ = [
-    "SEARCHABLE",
-    "WHOLE_NUMBERS",
-    "AugmentationSection",
-    "CrossValidationSection",
-    "DataSection",
-    "ModelSection",
-    "PrunerSection",
-    "SamplerSection",
-    "SearchRange",
-    "StudySection",
-    "StudySpec",
-    "TrainingSection",
-    "differing_keys",
-    "from_json",
-    "parse",
-    "valid_keys",
-]
-
 
 class StudySpec(Section):
-    """A whole study. Build one with `storage.spec.toml.from_toml`, `from_json` or the functions in `orchestrator.planning.regimes`."""
+    """A whole study. Build one with `storage.spec.from_toml`, `from_json` or the functions in `orchestrator.planning.regimes`."""
 
     study: StudySection
     data: DataSection = DataSection()
@@ -71,7 +52,7 @@ class StudySpec(Section):
     def _makes_sense(self) -> StudySpec:
         for name, searched in self.search.items():
             if name not in SEARCHABLE:
-                raise ValueError(f"search.{name} is not a hyperparameter{_nearest(name, SEARCHABLE)}")
+                raise ValueError(f"search.{name} is not a hyperparameter{name_nearest(name, SEARCHABLE)}")
             check_kind_of_values(name, searched)
             if self.sampler.name == "grid" and searched.type != "grid":
                 raise ValueError(f'search.{name} must be of type "grid" for the grid sampler')
@@ -155,10 +136,10 @@ class StudySpec(Section):
             place: Any = document
             for part in path:
                 if not isinstance(place, dict) or part not in place:
-                    raise _unknown_key(key)
+                    raise unknown_key(key, valid_keys())
                 place = place[part]
             if not path or not isinstance(place, dict) or (last not in place and path != ["search"]):
-                raise _unknown_key(key)
+                raise unknown_key(key, valid_keys())
             if key == "pruner.name" and isinstance(value, str) and value in PRUNER_PRESETS:
                 place.update(PRUNER_PRESETS[value])
             else:
@@ -193,22 +174,12 @@ def parse(document: dict[str, Any], *, source: str) -> StudySpec:
     try:
         return StudySpec.model_validate(document)
     except ValidationError as error:
-        problems = "; ".join(_describe(problem) for problem in error.errors())
+        valid = valid_keys()
+        problems = "; ".join(describe_problem(problem, valid) for problem in error.errors())
         raise SpecError(
             f"The spec in {source} is not valid: {problems}.",
             next_step="`orch init` writes a spec with every key explained.",
         ) from error
-
-
-KINDS = {
-    "a valid integer": "a whole number",
-    "a valid number": "a number",
-    "a valid boolean": "true or false",
-    "a valid string": "a text",
-    "a finite number": "a number that is not infinite",
-    "a valid dictionary": "a section with keys of its own",
-}
-"""What pydantic calls the kinds of values -> words for people who write a spec."""
 
 
 def check_kind_of_values(name: str, searched: SearchRange) -> None:
@@ -255,27 +226,3 @@ def _flatten(document: Any, prefix: str = "") -> dict[str, Any]:
     for key, value in document.items():
         flat.update(_flatten(value, f"{prefix}.{key}" if prefix else key))
     return flat
-
-
-def _describe(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{key} is not a key{_nearest(key, valid_keys())}"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if message.startswith("Input should be ") and isinstance(problem["input"], str | int | float):
-        wanted = message.removeprefix("Input should be ")
-        kind = KINDS.get(wanted.partition(",")[0].partition(" or instance")[0], wanted)
-        return f"{key} should be {kind}, not {problem['input']!r}"
-    return f"{key}: {message[:1].lower()}{message[1:]}" if key else message
-
-
-def _unknown_key(key: str) -> SpecError:
-    return SpecError(
-        f"{key} is not a key of a study spec{_nearest(key, valid_keys())}.",
-        next_step="`orch init` writes a spec with every key explained.",
-    )
-
-
-def _nearest(name: str, valid: Any) -> str:
-    near = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.4)
-    return f" (did you mean {near[0]}?)" if near else f" (valid: {', '.join(sorted(valid))})"

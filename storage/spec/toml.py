@@ -37,7 +37,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SpecError(f"The spec file {path} is not valid TOML: {error}.") from error
 
 
-def spec_toml(spec: StudySpec) -> str:
+def to_toml(spec: StudySpec) -> str:
     """Return a spec as a TOML file that `--spec` reads back to an equal spec."""
     lines: list[str] = []
     for name, section in spec.model_dump(mode="json").items():

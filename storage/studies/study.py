@@ -21,7 +21,7 @@ from storage.database.columns import require
 from storage.database.engine import Database
 from storage.database.waiting import described
 from storage.errors import StudyExistsError, StudyNotFoundError
-from storage.spec.study import StudySpec, differing_keys
+from storage.spec import StudySpec, differing_keys
 from storage.states import PointState, StudyState
 from storage.studies import optuna_record
 from storage.studies.study_records import (

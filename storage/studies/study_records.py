@@ -14,7 +14,7 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.database.waiting import described
 from storage.errors import OrchError, StudyNotFoundError, StudyUnreadableError
-from storage.spec.study import StudySpec, from_json
+from storage.spec import StudySpec, from_json
 from storage.versions import orch_version
 
 MADE_BY = "orch"

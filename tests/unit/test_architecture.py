@@ -146,6 +146,22 @@ def test_no_two_modules_import_each_other_in_a_circle() -> None:
     assert lower == {}
 
 
+def test_a_spec_is_imported_from_its_room_and_not_from_the_files_in_it() -> None:
+    """`storage.spec` names what others use; how its files are cut is its own affair. Optuna's words stand apart."""
+    inner = re.compile(
+        r"from storage\.spec\.(?!distributions)\w+ import|from storage\.spec import (\w+, )*(study|sections|toml)\b"
+    )
+    found = [
+        f"{path.relative_to(REPOSITORY)}: {line.strip()}"
+        for storey in (*STOREYS, "bench", "tests")
+        for path in (REPOSITORY / storey).rglob("*.py")
+        if path.parent != REPOSITORY / "storage" / "spec"
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if inner.match(line.strip())
+    ]
+    assert found == []
+
+
 def test_no_file_is_longer_than_one_can_keep_in_mind() -> None:
     lengths = {
         str(path.relative_to(REPOSITORY)): len(path.read_text().splitlines())

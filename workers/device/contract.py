@@ -18,7 +18,7 @@ from storage.metrics.epoch import Scores
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec.sections import Precision
+    from storage.spec import Precision
 
 Tensor: TypeAlias = Any
 """A tensor of the backend's library: they have no type in common, and ship none."""

@@ -14,8 +14,7 @@ from workers.device import backend
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from storage.spec.sections import Precision
-    from storage.spec.study import StudySpec
+    from storage.spec import Precision, StudySpec
 
 
 def prepare(threads: int, at_once: int = 1) -> None:

@@ -25,7 +25,7 @@ from workers.objective.study_data import Trained
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 COLOURS = 3
 

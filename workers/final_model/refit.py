@@ -21,7 +21,7 @@ from workers.objective.study_data import StudyData, Trained
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 Report = Callable[[str, int, int], None]
 """Told what is done, how much of it is done, and how much there is."""

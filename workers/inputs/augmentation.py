@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.spec.sections import CONTINUOUS_AUGMENTATION
+from storage.spec import CONTINUOUS_AUGMENTATION
 from workers.device.contract import Settings
 
 

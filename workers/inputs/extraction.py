@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     import keras
 
     from storage.data.datasets import Dataset
-    from storage.spec.sections import ModelSection
-    from storage.spec.study import StudySpec
+    from storage.spec import ModelSection, StudySpec
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from workers.models.precision import name_policy
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 
 def build_head(

@@ -18,7 +18,7 @@ from workers.models.transfer import build_backbone, find_preprocessing, seeded
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 Drop: TypeAlias = "Callable[[keras.KerasTensor, int], keras.KerasTensor]"
 """Drops units of a tensor; the number tells the layers of a model apart."""

@@ -14,7 +14,7 @@ from storage.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec.sections import ModelSection
+    from storage.spec import ModelSection
 
 GROUP = "orch.models"
 BUILT_IN = ("transfer", "lenet")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from storage.spec.sections import Precision
+from storage.spec import Precision
 
 
 def name_policy(precision: Precision) -> str:

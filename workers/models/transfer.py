@@ -21,7 +21,7 @@ from workers.models.weights import describe_misfit
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec.study import ModelSection
+    from storage.spec import ModelSection
 
 DOWNLOAD_SECONDS = 30
 """A download that is silent for so long counts as impossible."""

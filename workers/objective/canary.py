@@ -14,9 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from storage.errors import SpecError
+from storage.spec import TEXTS, WHOLE_NUMBERS, SearchRange, StudySpec
 from storage.spec.distributions import ends
-from storage.spec.sections import TEXTS
-from storage.spec.study import WHOLE_NUMBERS, SearchRange, StudySpec
 from workers.cross_validation.fold import AnyFold
 from workers.device.contract import Settings
 

@@ -10,7 +10,7 @@ from storage.errors import NotEnoughMemoryError
 from workers.device import backend
 
 if TYPE_CHECKING:
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 BYTES_PER_WEIGHT = 16
 """float32 weight, gradient and both moments of Adam."""

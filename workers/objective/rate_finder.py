@@ -20,7 +20,7 @@ from workers.training.learning_rates import RISING, rise
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 COUNT = 50
 SAFETY = 10.0

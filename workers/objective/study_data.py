@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import keras
 
     from storage.data.datasets import Dataset
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
     from workers.cross_validation.cross_validate import Schedule
 
 Split = tuple[np.ndarray, np.ndarray]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.spec.sections import PrunerSection
+from storage.spec import PrunerSection
 from workers.pruning.forecast import ForecastPruner
 from workers.pruning.rules import HalvingPruner, MedianPruner, NoPruner, PairedPruner, Pruner, RacePruner
 

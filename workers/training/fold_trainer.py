@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.metrics import epoch as metrics
-from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import AnyEpoch, FoldTask, Settings, State, TrainedFold
@@ -30,7 +30,7 @@ from workers.training.results import EpochResult, summarize_epoch
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec.sections import Precision
+    from storage.spec import Precision
 
 INITIAL_WEIGHTS = 0
 """Stands in the place of the (1-based) epoch where a seed draws the weights before the first epoch."""

@@ -27,7 +27,7 @@ from workers.training.results import EpochResult, summarize_epoch
 if TYPE_CHECKING:
     import keras
 
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
     from workers.backends.tensorflow.image_epoch import ImageEpoch
     from workers.backends.tensorflow.image_set import ImageSet
 

@@ -49,8 +49,7 @@ def preview(
     from storage.data.images import scale_of
     from storage.errors import UsageError
     from storage.files.writing import check_place
-    from storage.spec.study import parse
-    from storage.spec.toml import read_toml
+    from storage.spec import parse, read_toml
     from workers.objective.preview import draw_preview
 
     if out.suffix.lower() != ".png":

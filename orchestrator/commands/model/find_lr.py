@@ -49,8 +49,7 @@ def find_lr(
     from storage.errors import UsageError
     from storage.files.writing import check_place, write_text
     from storage.settings import cache_folder
-    from storage.spec.study import parse
-    from storage.spec.toml import read_toml
+    from storage.spec import parse, read_toml
     from workers.objective.keras_objective import select_targets
     from workers.objective.rate_finder import find_rates
 

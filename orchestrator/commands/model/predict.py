@@ -69,7 +69,7 @@ def predict(
     Example:
       orch model predict model.keras new-images -o predictions.xlsx --tta 4
     """
-    from orchestrator.models import prediction_tables
+    from orchestrator.models import prediction, prediction_tables
     from orchestrator.models.repeats import read_repeats
     from orchestrator.terminal.progress import show_progress
     from storage.settings import cache_folder
@@ -79,15 +79,13 @@ def predict(
     names, scale, threads = _describe_model(path, targets, pixels)
     repeats = read_repeats(path, tta, tta_by, say=console.say)
     check_backend(repeats)
-    images = prediction_tables.find_images(source, labels, filename_column, names)
+    images = prediction.find_images(source, labels, filename_column, names)
     for remark in images.remarks:
         console.warn(remark)
     with database_if_any(storage) as database:
-        prediction_tables.notice_sealed(
-            path, images, database, cache_folder(), console.say, agree=_agree_to_open
-        )
+        prediction.notice_sealed(path, images, database, cache_folder(), console.say, agree=_agree_to_open)
     with show_progress("Predicting") as report:
-        predictions = prediction_tables.predict_images(
+        predictions = prediction.predict_images(
             path, images, names, repeats, pixels=scale, threads=threads, report=report
         )
     header, rows = prediction_tables.make_table(images, names, predictions)
@@ -129,7 +127,7 @@ def explain(
     Example:
       orch model explain model.keras new-images -o heatmaps
     """
-    from orchestrator.models import prediction_tables
+    from orchestrator.models import prediction
     from orchestrator.models.heat_maps import draw_heat_maps, find_reservations
     from orchestrator.terminal.progress import show_progress
     from storage.errors import UsageError
@@ -141,12 +139,12 @@ def explain(
     names, scale, threads = _describe_model(path, targets, pixels)
     if target and target not in names:
         raise UsageError(f"The model has no label {target!r}; it has {', '.join(names)}.")
-    images = prediction_tables.find_images(source, None, "filename", names)
+    images = prediction.find_images(source, None, "filename", names)
     for remark in images.remarks:
         console.warn(remark)
     images = images.first(limit)
     with database_if_any(storage) as database:
-        prediction_tables.notice_sealed(
+        prediction.notice_sealed(
             path, images, database, cache_folder(), console.say, agree=_agree_to_open, doing="explaining"
         )
     with show_progress("Explaining") as report:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.planning.review import Review
     from storage.data.datasets import Dataset
     from storage.database.engine import Database
-    from storage.spec.study import StudySpec
+    from storage.spec import StudySpec
 
 
 OBJECTIVES = {

@@ -51,7 +51,7 @@ def export(
     from storage.files.documents import to_json
     from storage.files.writing import check_place, write_text
     from storage.results.ledger import read_curves
-    from storage.spec import toml
+    from storage.spec import to_toml
     from storage.studies.points import list_points
     from storage.studies.study import load_study
 
@@ -68,7 +68,7 @@ def export(
             curves = read_curves(database, study.uuid)
             files.append((folds_csv, tables.folds_csv(list_points(database, study.uuid), curves)))
         if spec_toml:
-            files.append((spec_toml, toml.spec_toml(study.spec)))
+            files.append((spec_toml, to_toml(study.spec)))
         if tensorboard:
             write_event_files(database, study, tensorboard)
             console.say(f"Wrote the curves; see them with: tensorboard --logdir {tensorboard}")

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
-from orchestrator.models.prediction_tables import find_images
+from orchestrator.models.prediction import find_images
 from storage.data.datasets import load_dataset
 from storage.database.opening import open_database
 from storage.errors import DataError, OrchError

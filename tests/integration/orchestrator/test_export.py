@@ -22,7 +22,7 @@ from storage.files.documents import to_json
 from storage.files.writing import write_text
 from storage.metrics.objectives import AUC
 from storage.results.ledger import read_curves
-from storage.spec.toml import spec_toml
+from storage.spec import to_toml
 from storage.studies.point_records import PointRecord
 from storage.studies.points import list_points
 from storage.studies.study import StudyRecord, load_study, stop_study
@@ -150,7 +150,7 @@ def test_no_two_columns_of_the_fold_curves_have_one_name() -> None:
 
 def test_an_exported_spec_reads_back_to_an_equal_spec(tmp_path: Path) -> None:
     spec = make_spec("small", **{"model.weights": 'a "quoted" päth.h5', "data.targets": ["a", "b"]})
-    (tmp_path / "spec.toml").write_text(spec_toml(spec), encoding="utf-8")
+    (tmp_path / "spec.toml").write_text(to_toml(spec), encoding="utf-8")
     assert build_spec("small", spec_file=tmp_path / "spec.toml") == spec
 
 

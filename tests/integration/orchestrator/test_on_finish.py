@@ -14,7 +14,7 @@ import pytest
 from orchestrator.machine.processes import run_workers
 from orchestrator.machine.worker_process import Request
 from storage.errors import SpecError
-from storage.spec.study import parse
+from storage.spec import parse
 from workers.process import messages
 from workers.process.supervisor import Slot
 

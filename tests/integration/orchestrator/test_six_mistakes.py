@@ -27,7 +27,7 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DataError, SpecError
-from storage.spec.study import StudySpec
+from storage.spec import StudySpec
 from storage.studies.points import list_points
 from storage.studies.study import StudyRecord, create_study, load_study
 from tests.pictures import draw_image, write_table

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from orchestrator.cli import run
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
-from orchestrator.models import prediction_tables
+from orchestrator.models import prediction
 from storage.data.datasets import Dataset, load_dataset
 from storage.database.opening import open_database
 from storage.errors import DataError, OrchError
@@ -68,17 +68,15 @@ def test_predicting_sealed_images_is_told_and_asked_before_it_opens_and_named_af
     model = tmp_path / "model.keras"
     with zipfile.ZipFile(model, "w") as archive:
         archive.writestr("config.json", "{}")
-    whole = prediction_tables.find_images(tmp_path / "images", None, "filename", [])
+    whole = prediction.find_images(tmp_path / "images", None, "filename", [])
     sealed = next(place for place, digest in enumerate(whole.digests) if digest not in dataset.sha256)
-    images = prediction_tables.Images(
-        whole.names[sealed:], whole.files[sealed:], whole.digests[sealed:], {}
-    ).first(1)
+    images = prediction.Images(whole.names[sealed:], whole.files[sealed:], whole.digests[sealed:], {}).first(
+        1
+    )
     said: list[str] = []
 
     def look(*, agree: bool) -> None:
-        prediction_tables.notice_sealed(
-            model, images, None, tmp_path / "cache", said.append, agree=lambda: agree
-        )
+        prediction.notice_sealed(model, images, None, tmp_path / "cache", said.append, agree=lambda: agree)
 
     with pytest.raises(OrchError, match="the hold-out stays sealed"):
         look(agree=False)

@@ -14,7 +14,7 @@ from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
 from storage.errors import DataError
 from storage.files.model_files import inspect_model
-from storage.spec.study import parse
+from storage.spec import parse
 from tests.pictures import make_data
 
 SIZE = 20

@@ -19,7 +19,7 @@ from storage.database.opening import open_database
 from storage.errors import SpecError
 from storage.files.documents import to_json
 from storage.files.writing import write_text
-from storage.spec.toml import from_toml, spec_toml
+from storage.spec import from_toml, to_toml
 from storage.studies.study import StudyRecord, create_study, load_study
 from storage.trust.selection import judge_selection
 from storage.trust.verdict import describe_selection
@@ -170,7 +170,7 @@ def test_a_study_of_repeats_reads_back_from_toml_and_starts_no_search_of_lists(
     work(database, study)
     best = export.best_document(database, study)
     spec = repeat_finalists("again", best, repeats=2, finalists=3)
-    (tmp_path / "spec.toml").write_text(spec_toml(spec))
+    (tmp_path / "spec.toml").write_text(to_toml(spec))
     assert from_toml(tmp_path / "spec.toml") == spec
     changed = {**best, "spec": spec.model_dump(mode="json")}
     assert build_spec("next", regime="I", best=changed).sampler.name == "random"

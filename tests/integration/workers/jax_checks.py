@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from storage.errors import DeviceSettledError, UsageError
-from storage.spec.sections import Precision
+from storage.spec import Precision
 from tests.small_heads import make_trainer
 from workers.backends.jax import device
 from workers.backends.jax.epoch import drop_units

@@ -13,7 +13,7 @@ import pytest
 from storage.metrics import epoch as metrics
 from storage.metrics.objectives import AUC
 from storage.results.ledger import FoldEpoch
-from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.backends.jax import scores, stack
 from workers.backends.jax.counts import Counts, score_counts
 from workers.device import preparation as devices

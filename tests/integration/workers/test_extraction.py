@@ -19,7 +19,7 @@ from PIL import Image
 
 from storage.data.images import read_image
 from storage.errors import OrchError, SpecError, WeightsError
-from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import preparation as devices
 from workers.inputs import decoding, extraction
 

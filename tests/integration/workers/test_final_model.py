@@ -23,7 +23,7 @@ from storage.database.opening import open_database
 from storage.files.documents import to_json
 from storage.files.model_files import inspect_model, read_record
 from storage.results.predictions import read_predictions
-from storage.spec.study import parse
+from storage.spec import parse
 from storage.studies.study import create_study
 from tests.pictures import write_image, write_table
 

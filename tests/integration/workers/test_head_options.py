@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage.spec.study import StudySpec, parse
+from storage.spec import StudySpec, parse
 from workers.device import preparation as devices
 from workers.inputs.feature_set import FeatureSet
 from workers.training.fold_trainer import FoldTrainer

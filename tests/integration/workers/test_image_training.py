@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage.spec.study import StudySpec, parse
+from storage.spec import StudySpec, parse
 from workers.backends.tensorflow.image_set import ImageSet
 from workers.device import preparation as devices
 from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork

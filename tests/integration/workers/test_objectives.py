@@ -26,7 +26,7 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.metrics.objectives import METRICS
 from storage.results import ledger, predictions
-from storage.spec.study import parse
+from storage.spec import parse
 from storage.studies import points
 from storage.studies.study import StudyRecord, create_study, load_study
 from storage.trust.selection import judge_selection

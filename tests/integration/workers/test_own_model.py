@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from storage.errors import ModelError
-from storage.spec.sections import ModelSection
-from storage.spec.study import StudySpec, parse
+from storage.spec import ModelSection, StudySpec, parse
 from tests.conftest import REPOSITORY
 from workers.device import preparation as devices
 

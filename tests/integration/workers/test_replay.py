@@ -18,7 +18,7 @@ from storage.database.opening import open_database
 from storage.errors import SpecError, StorageError
 from storage.results.fold_summary import summarize_folds
 from storage.results.ledger import FoldEpoch
-from storage.spec.study import StudySpec, parse
+from storage.spec import StudySpec, parse
 from storage.studies.study import create_study
 from tests.pictures import make_data
 from workers.objective.canary import try_parameters

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from storage.database.opening import open_database
-from storage.spec.study import parse
+from storage.spec import parse
 from storage.studies.points import list_points
 from storage.studies.study import create_study
 from tests.studies import PretendObjective, make_spec

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from storage.metrics import epoch as metrics
-from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import preparation as devices
 from workers.training.fold_trainer import FeatureSet, FoldTrainer
 

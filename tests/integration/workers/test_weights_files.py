@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from storage.errors import WeightsError
-from storage.spec.sections import ModelSection
+from storage.spec import ModelSection
 from workers.device import preparation as devices
 
 SIZE = (32, 32)

@@ -25,7 +25,7 @@ from storage.data.images import read_image
 from storage.errors import DataError, OrchError, SpecError
 from storage.files.model_files import inspect_model, read_record, read_whole_card
 from storage.parsing import parse_json, parse_toml, read_regular
-from storage.spec.toml import read_toml
+from storage.spec import read_toml
 
 CONFIG = {
     "module": "keras", "class_name": "Sequential",

@@ -12,7 +12,7 @@ from storage.settings import changed_environment, xla_flags
 from workers.backends.jax.programs import keep_programs
 
 if TYPE_CHECKING:
-    from storage.spec.sections import Precision
+    from storage.spec import Precision
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 """Some GPU kernels add up in the order in which blocks finish; this leaves them out. Those of a processor do not."""

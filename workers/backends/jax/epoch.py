@@ -27,7 +27,7 @@ from workers.device.contract import Epoch, FoldTask, Slots, TrainedFold
 from workers.models.head_pass import HeadPass
 
 if TYPE_CHECKING:
-    from storage.spec.sections import Precision
+    from storage.spec import Precision
 
 NUMBERS = (*SETTINGS, "dropout_rate", "label_smoothing")
 """Hyperparameters of a step that are one number."""

@@ -21,7 +21,7 @@ from workers.backends.jax.device import products_in
 from workers.device.contract import ImageBatch
 
 if TYPE_CHECKING:
-    from storage.spec.sections import Precision
+    from storage.spec import Precision
 
 IN_FLIGHT = 3
 """Batches that are begun before the first of them is read."""

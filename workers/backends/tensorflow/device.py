@@ -13,7 +13,7 @@ from storage.errors import DeviceSettledError
 from storage.settings import gpu_mebibytes, is_set
 
 if TYPE_CHECKING:
-    from storage.spec.sections import Precision
+    from storage.spec import Precision
 
 STDERR = 2
 """The file descriptor, which C++ writes to whatever `sys.stderr` is."""

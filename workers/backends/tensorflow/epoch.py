@@ -23,7 +23,7 @@ from workers.device.contract import Epoch, Slots
 from workers.models.head_pass import HeadPass, running_statistics
 
 if TYPE_CHECKING:
-    from storage.spec.sections import Precision
+    from storage.spec import Precision
 
 RANDOM_BYTES = 2**24
 """What the random bits of one call of the graph may take; an epoch of more images is several calls."""

@@ -13,7 +13,7 @@ from orchestrator.planning.regimes import regime_one
 from orchestrator.planning.review import batch_warnings
 from orchestrator.terminal import console
 from storage.errors import DataError, OrchError
-from storage.spec.study import parse
+from storage.spec import parse
 
 
 def raising(error: BaseException) -> object:

@@ -7,7 +7,7 @@ import orchestrator
 from orchestrator.commands.setup import TEMPLATES
 from orchestrator.planning.regimes import build_spec, regime_one
 from storage.settings import KEYS, read_settings_file
-from storage.spec.study import valid_keys
+from storage.spec import valid_keys
 
 FOLDER = Path(orchestrator.__file__).parent
 

@@ -5,8 +5,8 @@ import pytest
 from orchestrator.planning.plan import fold_epochs, plan_points, share_of_equal_batches, short_last_batch
 from orchestrator.planning.regimes import regime_one, regime_two
 from orchestrator.planning.review import describe_model, describe_pruner
+from storage.spec import StudySpec, parse
 from storage.spec.distributions import distributions
-from storage.spec.study import StudySpec, parse
 
 SEARCH = {"dropout_rate": {"type": "float", "low": 0, "high": 0.5}}
 

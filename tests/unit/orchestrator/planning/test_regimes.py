@@ -9,8 +9,7 @@ from orchestrator.planning.regimes import build_spec, regime_one, regime_two
 from orchestrator.planning.settings import parse_settings
 from orchestrator.studies.best import read_best
 from storage.errors import SpecError
-from storage.spec.sections import StudySection
-from storage.spec.study import parse
+from storage.spec import StudySection, parse
 
 BEST: dict[str, Any] = {
     "schema": "orch.best/1",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from storage.errors import SpecError
-from storage.spec.study import StudySpec, parse
+from storage.spec import StudySpec, parse
 from workers.objective.canary import refuse_idle, try_parameters
 
 IMAGES = 300

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.spec.study import ModelSection, StudySection, StudySpec
+from storage.spec import ModelSection, StudySection, StudySpec
 from workers.objective.memory import choose_schedule, lockstep_bytes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.spec.study import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import preparation as devices
 from workers.objective.study_data import StudyData
 from workers.training.early_stopping import train_together

@@ -9,7 +9,7 @@ import numpy as np
 import optuna
 import pytest
 
-from storage.spec.study import PrunerSection, StudySection, StudySpec
+from storage.spec import PrunerSection, StudySection, StudySpec
 from workers.pruning.forecast import ForecastPruner, forecast_final, forecast_lag
 from workers.pruning.named import make_pruner, make_pruner_of_folds
 from workers.pruning.rules import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.replay import measure, read_curves, replay, shuffle
-from storage.spec.sections import PrunerSection
+from storage.spec import PrunerSection
 
 CURVES = sorted((Path(__file__).parents[4] / "bench" / "data").glob("*.csv.gz"))
 

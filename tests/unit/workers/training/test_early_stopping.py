@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from storage.metrics.objectives import AUC
-from storage.spec.study import parse
+from storage.spec import parse
 from workers.training.early_stopping import PatientFold
 from workers.training.results import EpochResult
 

@@ -5,8 +5,8 @@ import pytest
 from orchestrator.planning.plan import plan_points
 from orchestrator.planning.protocols import PROTOCOLS, build_protocol
 from storage.errors import SpecError, UsageError
+from storage.spec import StudySpec, parse
 from storage.spec.distributions import distributions
-from storage.spec.study import StudySpec, parse
 
 
 def make(search: dict | None = None, **sections: dict) -> StudySpec:

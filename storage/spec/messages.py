@@ -1,0 +1,52 @@
+"""What is said of a spec that is not valid: which key, what it should be, and the nearest valid one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from storage.errors import SpecError
+
+KINDS = {
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "a valid string": "a text",
+    "a finite number": "a number that is not infinite",
+    "a valid dictionary": "a section with keys of its own",
+}
+"""What pydantic calls the kinds of values -> words for people who write a spec."""
+
+
+def describe_problem(problem: Mapping[str, Any], valid: Iterable[str]) -> str:
+    """One sentence on one problem that pydantic found.
+
+    Args:
+        problem: one of `ValidationError.errors()`.
+        valid: every dotted key that there is.
+    """
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key} is not a key{name_nearest(key, valid)}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if message.startswith("Input should be ") and isinstance(problem["input"], str | int | float):
+        wanted = message.removeprefix("Input should be ")
+        kind = KINDS.get(wanted.partition(",")[0].partition(" or instance")[0], wanted)
+        return f"{key} should be {kind}, not {problem['input']!r}"
+    return f"{key}: {message[:1].lower()}{message[1:]}" if key else message
+
+
+def unknown_key(key: str, valid: Iterable[str]) -> SpecError:
+    """The error for a dotted key that is none of the valid ones."""
+    return SpecError(
+        f"{key} is not a key of a study spec{name_nearest(key, valid)}.",
+        next_step="`orch init` writes a spec with every key explained.",
+    )
+
+
+def name_nearest(name: str, valid: Iterable[str]) -> str:
+    """The valid name that was probably meant, in brackets; where none is near, all of them."""
+    valid = list(valid)
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
+    return f" (did you mean {near[0]}?)" if near else f" (valid: {', '.join(sorted(valid))})"
