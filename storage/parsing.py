@@ -70,7 +70,10 @@ def parse_json(content: bytes | str) -> Any:
         raise ValueError("it has too many parts")
     document = _parse(json.loads, encoded)
     if b"\\ud" in encoded.lower():
-        json.dumps(document, ensure_ascii=False).encode()
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a text in it holds half a character") from None
     return document
 
 

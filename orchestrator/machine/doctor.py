@@ -245,7 +245,7 @@ def _check_backend() -> Iterator[Check]:
     title = BACKENDS[chosen]
     try:
         ran = subprocess.run(
-            [sys.executable, "-c", PROGRAMS[chosen]],
+            [sys.executable, "-P", "-c", PROGRAMS[chosen]],
             capture_output=True,
             text=True,
             timeout=BACKEND_SECONDS,

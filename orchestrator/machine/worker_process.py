@@ -58,7 +58,7 @@ class Request:
 
     def to_command(self) -> list[str]:
         """The command line of the process."""
-        return [sys.executable, "-m", "orchestrator.machine.worker_process", json.dumps(asdict(self))]
+        return [sys.executable, "-P", "-m", "orchestrator.machine.worker_process", json.dumps(asdict(self))]
 
 
 @dataclass

@@ -12,6 +12,7 @@ from orchestrator.planning.plan import FEW_IMAGES, share_of_equal_batches, short
 from storage.data.datasets import load_dataset
 from storage.data.folds import digest_folds, make_folds
 from storage.errors import DataError, SpecError, UsageError
+from storage.files.hdf5 import inspect_weights
 from storage.files.writing import hash_file
 from storage.settings import data_folders
 from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec
@@ -86,7 +87,7 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
     """Return the spec with the SHA-256 of a weights file, so that every worker uses the same weights.
 
     Raises:
-        SpecError: the file does not exist, or the backbone.
+        SpecError: the file or the backbone does not exist, or the file is damaged.
     """
     if spec.model.kind == "transfer":
         check_backbone(spec.model.backbone, list_backbones())
@@ -99,7 +100,14 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
             f"The weights file {path} does not exist.",
             next_step="Name an .h5 file, or use --set model.weights=imagenet or --set model.weights=none.",
         )
-
+    try:
+        inspect_weights(path)
+    except (OSError, ValueError) as error:
+        raise SpecError(
+            f"The weights file {path} cannot be read: {getattr(error, 'strerror', None) or str(error).rstrip('.')}.",
+            why="It is damaged, only partly copied, or no HDF5 file.",
+            next_step="Copy it again, or name another one: --set model.weights=FILE.h5",
+        ) from error
     return spec.with_values({"model.weights": str(path.resolve()), "model.weights_sha256": hash_file(path)})
 
 

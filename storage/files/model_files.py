@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import zipfile
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import numpy as np
 
 from storage.errors import DataError, OrchError
 from storage.files import archives, model_configs
+from storage.files.hdf5 import inspect_weights
 from storage.files.writing import hash_file
 from storage.parsing import check_regular, parse_json
 
@@ -32,8 +32,6 @@ RECORD = "orch-record.npz"
 CARD_SCHEMA = "orch.model/1"
 SUFFIXES = (".keras", ".h5", ".hdf5")
 MOST_THREADS = 1024
-MOST_EXPANSION = 4
-"""Weights hardly get smaller when they are compressed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,35 +203,25 @@ def _read_parts(path: Path) -> tuple[dict[str, Any], int, str]:
             next_step="`orch model train` makes a .keras file.",
         )
     check_regular(path)
-    import h5py
-
     if path.suffix == ".keras":
         archives.check_archive(path, None)
         with zipfile.ZipFile(path) as archive:
             config = parse_json(archives.read_member(archive, "config.json", archives.LARGEST_TEXT))
             meta = parse_json(archives.read_member(archive, "metadata.json", archives.LARGEST_TEXT))
-            with (
-                archives.open_member(archive, path, "model.weights.h5") as content,
-                h5py.File(content, "r") as weights,
-            ):
-                parameters = _count_parameters(weights, path)
-        version = str(meta.get("keras_version", "")) if isinstance(meta, dict) else ""
+        version = str(meta.get("keras_version", ""))[:50] if isinstance(meta, dict) else ""
+        weights = inspect_weights(path)
     else:
-        with h5py.File(path, "r") as file:
-            text = file.attrs.get("model_config")
-            if text is None:
-                raise DataError(
-                    f"{path} holds weights only, not a model.",
-                    why="It was saved with save_weights, or for a backbone.",
-                    next_step="Give it as weights of a study (--set model.weights=FILE), or save the whole model.",
-                )
-            written = file.attrs.get("keras_version", "")
-            version = written.decode("utf-8", "replace") if isinstance(written, bytes) else str(written)
-            config = parse_json(text)
-            parameters = _count_parameters(file["model_weights"], path)
+        weights = inspect_weights(path)
+        if weights.config is None:
+            raise DataError(
+                f"{path} holds weights only, not a model.",
+                why="It was saved with save_weights, or for a backbone.",
+                next_step="Give it as weights of a study (--set model.weights=FILE), or save the whole model.",
+            )
+        config, version = parse_json(weights.config), weights.keras_version
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         raise ValueError("its configuration describes no model")
-    return config, parameters, version[:50]
+    return config, weights.parameters, version
 
 
 def _read_member(path: Path, name: str, most: int) -> bytes | None:
@@ -301,27 +289,3 @@ def _unreadable(path: Path, error: Exception) -> DataError:
         why="The file is damaged, only partly copied, or not a Keras model.",
         next_step="Copy it again, or train it again with `orch model train`.",
     )
-
-
-def _count_parameters(weights: Any, path: Path) -> int:
-    """Numbers in the weights, the optimizer's left out.
-
-    Raises:
-        ValueError: they need far more memory than the file has bytes, as those of a file that was made to exhaust it.
-    """
-    counted, size = 0, 0
-
-    def visit(name: str, item: Any) -> None:
-        nonlocal counted, size
-        if hasattr(item, "shape"):
-            numbers = math.prod(item.shape or ())
-            size += numbers * item.dtype.itemsize
-            if not name.startswith("optimizer"):
-                counted += numbers
-
-    weights.visititems(visit)
-    if size > MOST_EXPANSION * path.stat().st_size:
-        raise ValueError(
-            f"its weights need {size / 2**20:,.0f} MiB, and the file has {path.stat().st_size / 2**20:,.1f}"
-        )
-    return counted

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from storage.errors import SpecError, WeightsError
+from storage.files.apart import TooMuchError
+from storage.files.hdf5 import inspect_weights
 from workers.models.backbones import check_backbone
 from workers.models.weights import describe_misfit
 
@@ -107,10 +109,12 @@ def load_weights(backbone: keras.Model, path: Path, expected_sha256: str = "") -
     """
     _hash_weights(path, expected_sha256)
     try:
+        # A damaged file can make Keras search for ever: this finds it in a process apart.
+        inspect_weights(path)
         backbone.load_weights(path)
     # h5py and Keras raise OSError, ValueError, KeyError, ... for files that do not fit.
     except Exception as error:
-        misfit = describe_misfit(backbone, path)
+        misfit = "" if isinstance(error, TooMuchError) else describe_misfit(backbone, path)
         raise WeightsError(
             f"The weights in {path} do not fit {backbone.name}: {misfit or _first_sentence(error).rstrip('.')}.",
             why="The file is of another architecture, has a classification top, or is damaged.",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from storage.files.hdf5 import Shapes, inspect_weights
 
 if TYPE_CHECKING:
     import keras
-
-Shapes = list[tuple[str, list[tuple[int, ...]]]]
 
 
 def describe_misfit(model: keras.Model, path: Path) -> str:
@@ -21,7 +21,7 @@ def describe_misfit(model: keras.Model, path: Path) -> str:
         model: what the weights are for.
         path: an HDF5 file.
     """
-    stored = read_shapes(path)
+    stored = _read_shapes(path)
     if stored is None:
         return ""
     wanted: Shapes = [
@@ -41,28 +41,13 @@ def describe_misfit(model: keras.Model, path: Path) -> str:
     return ""
 
 
-def read_shapes(path: Path) -> Shapes | None:
+def _read_shapes(path: Path) -> Shapes | None:
     """The layers with weights in an `.h5` file, in order, and the shapes in each; None for files of another form."""
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
-            group: Any = file.get("model_weights", file)
-            if "layer_names" not in group.attrs:
-                return None
-            layers = [(_text(name), group[_text(name)]) for name in group.attrs["layer_names"]]
-            shapes = [
-                (name, [tuple(layer[_text(weight)].shape) for weight in layer.attrs["weight_names"]])
-                for name, layer in layers
-            ]
+        return inspect_weights(path).shapes
     # A file that is no HDF5, or is cut off, is reported by whoever loads it.
-    except (OSError, KeyError):
+    except (OSError, ValueError):
         return None
-    return [(name, weights) for name, weights in shapes if weights]
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _show(shapes: list[tuple[int, ...]]) -> str:
