@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from orchestrator.models.prediction import Images
 from storage.data.images import read_image, read_picture, scale_of_card
 from storage.errors import UsageError
 from storage.files.model_files import read_card
+from storage.files.writing import make_exclusively
 from storage.wording import say_count
 from workers.device import backend
 from workers.device.preparation import import_quietly, prepare_or_keep
 from workers.final_model.assembly import load_model
-from workers.final_model.explain import overlay, write_overlay
+from workers.final_model.explain import overlay, to_png
 from workers.final_model.predict import check_outputs, image_size
 
 LONGEST = 80
@@ -79,7 +80,7 @@ def draw_heat_maps(
             next_step="Name a folder for the pictures: -o heatmaps",
         ) from error
     written: list[dict[str, Any]] = []
-    names = Names()
+    names = Names(path.name for path in out.iterdir())
     chosen = list(targets).index(target) if target else None
     for begin in range(0, len(images.files), BATCH):
         files = images.files[begin : begin + BATCH]
@@ -95,8 +96,8 @@ def draw_heat_maps(
             strict=True,
         ):
             place = int(row.argmax()) if chosen is None else chosen
-            picture = out / names.choose(f"{row[place]:.4f}-{_plain(targets[place])}", name, digest)
-            write_overlay(picture, overlay(read_picture(file, scale), heat, alpha))
+            content = to_png(overlay(read_picture(file, scale), heat, alpha))
+            picture = names.keep(out, f"{row[place]:.4f}-{_plain(targets[place])}", name, digest, content)
             written.append(
                 {
                     "file": picture.name,
@@ -134,10 +135,25 @@ def find_reservations(written: Sequence[dict[str, Any]]) -> list[str]:
 
 
 class Names:
-    """Names of pictures in one folder, each given once, whatever their images are called."""
+    """Names of pictures in one folder, each given once, whatever their images are called and whatever is there already."""
 
-    def __init__(self) -> None:
-        self._given: set[str] = set()
+    def __init__(self, there: Iterable[str] = ()) -> None:
+        """Begin with the names of the files that the folder has."""
+        self._given = {name.casefold().removesuffix(".png") for name in there}
+
+    def keep(self, folder: Path, begin: str, image: str, digest: str, content: bytes) -> Path:
+        """Write a picture, whole and for its owner alone, under a name that nothing has, not even by now.
+
+        Raises:
+            OSError: the disk is full or refuses.
+        """
+        while True:
+            path = folder / self.choose(begin, image, digest)
+            try:
+                make_exclusively(path, content, private=True)
+            except FileExistsError:
+                continue
+            return path
 
     def choose(self, begin: str, image: str, digest: str) -> str:
         """A name from the image's, its folders too; with a part of its SHA-256 where that is cut, or was given before.

@@ -93,8 +93,13 @@ def atomically(path: Path, *, private: bool = False) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def make_exclusively(path: Path, content: bytes) -> None:
+def make_exclusively(path: Path, content: bytes, *, private: bool = False) -> None:
     """Make a file, whole and on the disk, that must not be there yet: of several processes and machines one succeeds.
+
+    Args:
+        path: the file.
+        content: of it.
+        private: whether its owner alone can read it.
 
     Raises:
         FileExistsError: something of that name is there.
@@ -102,7 +107,9 @@ def make_exclusively(path: Path, content: bytes) -> None:
     """
     partial = name_partial(path)
     try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
         partial.write_bytes(content)
+        partial.chmod(_find_mode(path, private))
         sync(partial)
         # A link fails where the name is taken, on shared folders, too; a rename would take its place.
         path.hardlink_to(partial)
@@ -113,6 +120,7 @@ def make_exclusively(path: Path, content: bytes) -> None:
             raise
         # Some file systems have no links; there a power cut in this instant can leave the name without the content.
         with path.open("xb") as file:
+            path.chmod(_find_mode(partial, private))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

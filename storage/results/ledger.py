@@ -1,7 +1,9 @@
 """Fold results, epoch by epoch: what pruning looks at, what figures are drawn from, what survives a crash.
 
 Rows are keyed by study, point, run key (a digest of the parameters and of the spec), fold and epoch. Seeds come from
-(study seed, point, fold), so two attempts at a point write equal rows and it does not matter whose stay.
+(study seed, point, fold), so two attempts at a point write equal rows on equal machines. On another device or with other libraries they
+may differ; then the rows of the attempt that holds the point take the place of those that a lost one left, because its value, its
+reports and its predictions are computed from its own.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ class FoldEpoch(_Row):
 
 
 _NAMES = [field.name for field in fields(FoldEpoch)]
+_KEY = [column.name for column in tables.epochs.primary_key]
 
 
 def run_key(spec_hash: str, params: dict[str, Any]) -> str:
@@ -63,6 +66,8 @@ def record_epochs(
     together_with: Callable[[Connection], None] | None = None,
 ) -> None:
     """Write the rows of finished fold-epochs and hold the point, in one transaction.
+
+    A row that an earlier attempt left is replaced, whole.
 
     Args:
         database: where.
@@ -84,7 +89,9 @@ def record_epochs(
     with database.transaction() as connection:
         note_progress(connection, claim, epoch=epoch, expires_at=database.clock + lease_seconds)
         if values:
-            connection.execute(database.insert(tables.epochs).on_conflict_do_nothing(), values)
+            written = database.insert(tables.epochs)
+            replaced = {name: written.excluded[name] for name in values[0] if name not in _KEY}
+            connection.execute(written.on_conflict_do_update(index_elements=_KEY, set_=replaced), values)
         if together_with is not None:
             together_with(connection)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 
 import numpy as np
 from numpy.typing import NDArray
-
-from storage.files.writing import replacing
 
 ALPHA = 0.3
 """How much of the colour is laid over the image, as in the second reference study."""
@@ -35,9 +33,10 @@ def colour(values: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.clip(1.5 - np.abs(4 * np.asarray(values, np.float64)[..., None] - middles), 0, 1)
 
 
-def write_overlay(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write one picture, whole or not at all; it shows a patient, so it is for its owner alone."""
+def to_png(image: NDArray[np.uint8]) -> bytes:
+    """A picture as the bytes of a PNG file."""
     from PIL import Image
 
-    with replacing(path, private=True) as partial:
-        Image.fromarray(image).save(partial, format="PNG")
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, format="PNG")
+    return content.getvalue()

@@ -359,12 +359,24 @@ class TestLedger:
         ledger.record_epochs(database, held, "key", rows, epoch=1, lease_seconds=5)
         assert repr(ledger.read_curves(database, study.uuid, 0)) == repr(rows)
 
-    def test_writing_again_keeps_the_first(self, database: Database) -> None:
+    def test_what_the_holder_computes_takes_the_place_of_what_a_lost_attempt_left(
+        self, database: Database
+    ) -> None:
+        """On another device the same epoch may have other values: reports, value and rows must be of one attempt."""
         study = make_study(database)
+        lost = claim(database, study)
+        left = [make_row(0, 0, 1, 0.6), make_row(0, 0, 2, 0.9, val_loss=7.0)]
+        ledger.record_epochs(database, lost, "key", left, epoch=2, lease_seconds=5)
+        expire(database, lost)
         held = claim(database, study)
-        for auc in (0.6, 0.7):
-            ledger.record_epochs(database, held, "key", [make_row(0, 0, 1, auc)], epoch=1, lease_seconds=5)
-        assert [row.val_auc for row in ledger.read_curves(database, study.uuid)] == [0.6]
+        own = [make_row(0, 0, 2, 0.7), make_row(0, 1, 2, 0.8)]
+        for _ in range(2):
+            ledger.record_epochs(database, held, "key", own, epoch=2, lease_seconds=5)
+        with pytest.raises(LeaseLostError):
+            ledger.record_epochs(database, lost, "key", left, epoch=2, lease_seconds=5)
+        assert repr(ledger.read_curves(database, study.uuid)) == repr([left[0], *own])
+        ledger.record_epochs(database, held, "other", [make_row(0, 0, 2, 0.1)], epoch=2, lease_seconds=5)
+        assert repr(ledger.read_curves(database, study.uuid, 0, "key")) == repr([left[0], *own])
 
     def test_nothing_is_written_without_the_lease(self, database: Database) -> None:
         study = make_study(database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from orchestrator.models.heat_maps import Names, find_reservations
@@ -40,3 +41,18 @@ def test_no_two_heat_maps_have_one_name() -> None:
     assert given[2] == f"1.0000-fx-left_1-{'c' * 8}.png"
     assert len({name.casefold() for name in given}) == len(images)
     assert all(len(name) < 130 and "/" not in name for name in given)
+
+
+def test_an_earlier_heat_map_is_never_written_over(tmp_path: Path) -> None:
+    """By a second run, by one at the same moment, or by a file system that takes capitals for small letters."""
+    first, second, third = Names(), Names(), None
+    kept = [first.keep(tmp_path, "0.5000-fx", "a.png", "a" * 64, b"first")]
+    kept.append(second.keep(tmp_path, "0.5000-fx", "a.png", "a" * 64, b"second"))
+    third = Names(path.name.upper() for path in tmp_path.iterdir())
+    kept.append(third.keep(tmp_path, "0.5000-fx", "a.png", "a" * 64, b"third"))
+    assert [path.read_bytes() for path in kept] == [b"first", b"second", b"third"]
+    assert [path.name for path in kept] == [
+        "0.5000-fx-a.png", "0.5000-fx-a-aaaaaaaa.png", "0.5000-fx-a-aaaaaaaa-2.png",
+    ]  # fmt: skip
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    assert len(list(tmp_path.iterdir())) == 3
