@@ -42,11 +42,12 @@ def replay_some(folder: Path, count: int) -> list[dict[str, object]]:
     chosen = random.Random(7).sample(done, min(count, len(done)))
     found = []
     for point in chosen:
+        data = objective.variants.of(point.params or {})
         replay = replay_trial(
             read_curves(database, study.uuid, point.point),
-            {**study.spec.hyperparameters, **(point.params or {})},
-            objective.study_data.start_fold,
-            train_together=objective.study_data.train_together,
+            {**study.spec.fixed_beside(point.params or {}), **(point.params or {})},
+            data.start_fold,
+            train_together=data.train_together,
         )
         found.append(
             {

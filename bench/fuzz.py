@@ -51,8 +51,7 @@ def read_model(path: Path) -> None:
 
 def read_spec(path: Path) -> None:
     """As `orch study create --spec` does."""
-    from storage.spec.study import parse
-    from storage.spec.toml import read_toml
+    from storage.spec import parse, read_toml
 
     parse(read_toml(path), source=str(path))
 
@@ -60,7 +59,7 @@ def read_spec(path: Path) -> None:
 def read_best_file(path: Path) -> None:
     """As `orch study create --from` does."""
     from orchestrator.studies.best import read_best
-    from storage.spec.study import parse
+    from storage.spec import parse
 
     parse(read_best(path)["spec"], source=str(path))
 

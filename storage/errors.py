@@ -17,6 +17,7 @@
     ├── FeaturesError               the feature store: a wrong key, a damaged file, a different machine
     ├── WeightsError                backbone weights that are missing or do not fit
     ├── ModelError                  a model that is not installed here, or is not what it should be
+    ├── UnpreparedError             this machine lacks what one trial needs; its point went back unharmed
     ├── TrainingError               the objective of a trial failed; the point may be tried again
     ├── NotEnoughMemoryError        the models of a study do not fit here
     ├── SickProcessError            this process cannot be trusted any more; its point went back unharmed
@@ -115,6 +116,10 @@ class WeightsError(OrchError):
 
 class ModelError(OrchError):
     """The model cannot be built."""
+
+
+class UnpreparedError(OrchError):
+    """This machine lacks what a trial needs."""
 
 
 class TrainingError(OrchError):

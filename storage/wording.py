@@ -91,7 +91,13 @@ def show_params(params: Mapping[str, Any] | None) -> str:
     """Hyperparameters on one line, by name, such as "batch_size=64, learning_rate=0.001"; None for a trial not begun."""
     if params is None:
         return "chosen when claimed"
-    return ", ".join(
-        f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in sorted(params.items())
-    )
+    return ", ".join(f"{name}={show_value(value)}" for name, value in sorted(params.items()))
+
+
+def show_value(value: Any) -> str:
+    """A hyperparameter's value as a person writes it in a spec: 0.001, sgd, [512, 256], true."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(show_value(item) for item in value) + "]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -22,7 +22,7 @@ from dashboards.figures.drawing import (
     upright_line,
 )
 from dashboards.figures.palette import BLUE, GREEN, GREY, PINK, VERMILLION, fade
-from dashboards.tables.view import StudyView, Table, peak_epoch
+from dashboards.tables.view import StudyView, Table, peak_epoch, read_params
 from storage.metrics.objectives import Metric
 from storage.results.ledger import EpochMean, FoldEpoch
 from storage.studies.point_records import PointRecord
@@ -91,7 +91,7 @@ def draw_examples(view: StudyView) -> Picture:
         columns,
         [
             (ranks[point.point], point.point, point.trial_number,
-             *((point.params or {}).get(name) for name in view.searched), point.value,
+             *read_params(point, view.searched), point.value,
              row.epoch, *(row.score, row.train_score)[: 1 + has_training])
             for point in chosen
             for row in view.means.get(point.point, [])

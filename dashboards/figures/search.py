@@ -18,7 +18,7 @@ from dashboards.figures.drawing import (
     value_colours,
 )
 from dashboards.figures.palette import BLUE, GREY, VALUE_SCALE, VERMILLION, fade
-from dashboards.tables.view import StudyView, Table, describe_state
+from dashboards.tables.view import StudyView, Table, as_cell, describe_state, read_params
 from storage.states import PointOutcome, PointState
 from storage.studies.point_records import PointRecord
 from storage.wording import show_params
@@ -29,7 +29,7 @@ BEST = {"symbol": "star", "size": 19, "color": VERMILLION, "line": {"width": 1.5
 def draw_search(view: StudyView) -> Picture:
     """The searched points by value: a heat map for a grid of two, a scatter otherwise."""
     spec = view.study.spec
-    grids = [name for name in view.searched if spec.search[name].type == "grid"]
+    grids = [name for name in view.searched if spec.search[name].values and not spec.search[name].when]
     if len(view.searched) == 2 and len(grids) == 2 and spec.sampler.name == "grid":
         return draw_heat_map(view)
     return draw_scatter(view)
@@ -37,7 +37,8 @@ def draw_search(view: StudyView) -> Picture:
 
 def draw_scatter(view: StudyView) -> Picture:
     """Scatter of the first two searched hyperparameters coloured by value, the best marked."""
-    names = view.searched[:2]
+    # What acts in every trial says most about all of them.
+    names = sorted(view.searched, key=lambda name: bool(view.study.spec.search[name].when))[:2]
     title = f"{view.study.name}: {' x '.join(label(name) for name in names)}"
     tried = [point for point in view.points if point.params and point.state.is_settled]
     columns = ("point", "trial", "state", *view.searched, view.metric.name)
@@ -45,7 +46,7 @@ def draw_scatter(view: StudyView) -> Picture:
         columns,
         [
             (point.point, point.trial_number, describe_state(point),
-             *((point.params or {}).get(name) for name in view.searched), point.value)
+             *read_params(point, view.searched), point.value)
             for point in tried
         ],
     )  # fmt: skip
@@ -71,7 +72,7 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
 
     def place(points: Sequence[PointRecord]) -> dict[str, Any]:
         def read(name: str) -> list[Any]:
-            return shorten([(point.params or {}).get(name) for point in points])
+            return shorten([as_cell((point.params or {}).get(name)) for point in points])
 
         return {
             "x": read(names[0]),
@@ -118,13 +119,13 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
 def draw_heat_map(view: StudyView) -> Picture:
     """Heat map of a grid of two hyperparameters with the value in each cell; pruned cells are pale and say so."""
     across, down = _order(view)
-    xs, ys = (_sorted(view.study.spec.search[name].values) for name in (across, down))
+    xs, ys = (_list_cells(view, name) for name in (across, down))
     title = f"{view.study.name}: {label(across)} x {label(down)}"
     cells = {}
     for point in view.points:
         params = point.params or {}
         if across in params and down in params:
-            cells[_nearest(xs, params[across]), _nearest(ys, params[down])] = point
+            cells[_nearest(xs, as_cell(params[across])), _nearest(ys, as_cell(params[down]))] = point
     table = Table(
         (across, down, "state", view.metric.name, "last_epoch"),
         [
@@ -185,10 +186,7 @@ def draw_slices(view: StudyView) -> Picture:
     complete = view.ranked
     table = Table(
         ("point", *view.searched, view.metric.name),
-        [
-            (point.point, *((point.params or {}).get(name) for name in view.searched), point.value)
-            for point in complete
-        ],
+        [(point.point, *read_params(point, view.searched), point.value) for point in complete],
     )
     if not complete or not view.searched:
         return Picture("slices", title, caption, table, make_empty(title, "no trial is complete yet"))
@@ -196,7 +194,7 @@ def draw_slices(view: StudyView) -> Picture:
     values = shorten([float(point.value or 0) for point in complete])
     traces = [
         trace(
-            "scatter", x=shorten([(point.params or {}).get(name) for point in complete]), y=values, mode="markers",
+            "scatter", x=shorten([as_cell((point.params or {}).get(name)) for point in complete]), y=values, mode="markers",
             showlegend=False, marker={"size": 7, "color": fade(BLUE, 0.6)},
             hovertemplate="%{x}: %{y:.4f}<extra></extra>", **panels.axes(place),
         )
@@ -229,6 +227,12 @@ def _cell_text(x: int, y: int, point: PointRecord, scale: dict[str, Any]) -> dic
     return {"x": x, "y": y, "text": text, "showarrow": False, "font": font}
 
 
+def _list_cells(view: StudyView, name: str) -> list[Any]:
+    if view.study.spec.search[name].type == "choice":
+        return view.categories(name)
+    return _sorted(view.study.spec.search[name].values)
+
+
 def _sorted(values: Sequence[Any] | None) -> list[Any]:
     return sorted(values or (), key=lambda value: (isinstance(value, str), value))
 
@@ -256,6 +260,8 @@ def _title(view: StudyView, name: str) -> str:
 
 def _axis(view: StudyView, name: str) -> dict[str, Any]:
     axis: dict[str, Any] = {"title": {"text": label(name)}, "type": "linear", "zeroline": False}
+    if view.is_category(name):
+        return axis | {"type": "category", "categoryorder": "array", "categoryarray": view.categories(name)}
     if view.study.spec.search[name].log:
         # Powers of ten: Plotly's own are 10n and 100µ, and nobody writes an epsilon so.
         axis |= {"type": "log", "exponentformat": "power"}

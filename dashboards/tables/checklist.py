@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboards.tables.view import StudyView
-from storage.wording import show_params
+from storage.wording import show_params, show_value
 
 KNOWN, PARTLY, AUTHORS = "from orch", "partly", "for the authors"
 
@@ -117,5 +117,6 @@ def _result_items(view: StudyView) -> list[Item]:
 def _range(view: StudyView, name: str) -> str:
     searched = view.study.spec.search[name]
     if searched.values:
-        return ", ".join(str(value) for value in searched.values)
-    return f"{searched.low:g} to {searched.high:g}{', log' if searched.log else ''}"
+        return ", ".join(show_value(value) for value in searched.values) + searched.describe_when()
+    step = f", in steps of {searched.step:g}" if searched.step else ""
+    return f"{searched.low:g} to {searched.high:g}{', log' if searched.log else ''}{step}{searched.describe_when()}"

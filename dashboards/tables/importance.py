@@ -9,14 +9,16 @@ is therefore tested by itself.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboards.tables.view import StudyView
-from storage.spec import WHOLE_NUMBERS, StudySpec
+from storage.spec import StudySpec, frozen, is_whole
 from storage.spec.distributions import ends
 
 SHUFFLES = 999
@@ -53,21 +55,33 @@ class Importance:
 
 def estimate_importance(view: StudyView, *, shuffles: int = SHUFFLES, seed: int = 0) -> list[Importance]:
     """Estimate the importance of every searched hyperparameter, the largest first; empty with too few trials."""
-    names = view.searched
-    points = [point for point in view.ranked if point.params and point.params.keys() >= set(names)]
-    if len(points) < FEWEST_TRIALS or len(names) < 2:
+    spec, points = view.study.spec, [point for point in view.ranked if point.params]
+    every = {
+        name: np.array([name in (point.params or {}) for point in points], np.bool_) for name in view.searched
+    }
+    # What acts in a few trials only cannot be judged.
+    acting = {name: acts for name, acts in every.items() if acts.sum() >= FEWEST_TRIALS}
+    if len(points) < FEWEST_TRIALS or len(view.searched) < 2 or not acting:
         return []
-    grids = [
-        place_on_grid(view.study.spec, name, [(point.params or {})[name] for point in points])
-        for name in names
-    ]
     values = np.array([float(point.value or 0) for point in points])
-    shares = share_importance(grids, values)
-    chances = find_chances(
-        [grid.basis(DEGREE if len(points) >= 30 else 1) for grid in grids], values, shuffles, seed
-    )
+    grids = {
+        name: place_on_grid(
+            spec,
+            name,
+            [params[name] for params in (point.params or {} for point in points) if name in params],
+        )
+        for name in acting
+    }
+    shares = share_importance(list(grids.values()), values, list(acting.values()))
+    bases = []
+    for name, acts in acting.items():
+        basis = grids[name].basis(DEGREE if len(points) >= 30 else 1)
+        spread = np.zeros((len(points), basis.shape[1]))
+        spread[acts] = basis
+        bases.append(spread)
+    chances = find_chances(bases, values, shuffles, seed)
     found = [
-        Importance(name, float(shares[place]), float(chances[place])) for place, name in enumerate(names)
+        Importance(name, float(shares[place]), float(chances[place])) for place, name in enumerate(acting)
     ]
     return sorted(found, key=lambda one: -one.estimate)
 
@@ -155,15 +169,22 @@ class Grid:
         return density(cells, self.size) + 1e-12
 
 
-def place_on_grid(spec: StudySpec, name: str, values: list[float]) -> Grid:
+def place_on_grid(spec: StudySpec, name: str, values: list[Any]) -> Grid:
     """Return the cells of the values of one searched hyperparameter."""
     searched = spec.search[name]
-    if searched.type == "grid" and spec.sampler.name != "grid":
-        choices = list(searched.values or ())
-        return Grid(np.array([choices.index(value) for value in values]), len(choices), has_order=False)
+    is_listed = searched.type == "grid" and spec.sampler.name != "grid"
+    if (
+        is_listed
+        or searched.type == "choice"
+        or any(isinstance(value, str) for value in searched.values or ())
+    ):
+        choices = [frozen(value) for value in searched.values or ()]
+        return Grid(
+            np.array([choices.index(frozen(value)) for value in values]), len(choices), has_order=False
+        )
     low, high = ends(searched)
     steps = STEPS
-    if name in WHOLE_NUMBERS or searched.type == "int":
+    if is_whole(name) or searched.type == "int":
         width = high - low + 1
         steps = min(math.ceil(math.log2(width)) + 1 if searched.log else round(width), STEPS)
     numbers = np.asarray(values, np.float64)
@@ -175,15 +196,35 @@ def place_on_grid(spec: StudySpec, name: str, values: list[float]) -> Grid:
     return Grid(np.clip(cells, 0, steps - 1), steps)
 
 
-def share_importance(grids: list[Grid], values: Array) -> Array:
-    """Return each hyperparameter's share, shape (hyperparameters,); equal shares where nothing differs."""
-    count = math.ceil(TOP * len(values))
-    cutoff = np.partition(-values, count - 1)[count - 1]
-    top = -values <= cutoff
-    raw = np.array([grid.diverge(top) for grid in grids])
+def share_importance(
+    grids: list[Grid], values: Array, acting: Sequence[NDArray[np.bool_]] | None = None
+) -> Array:
+    """Return each hyperparameter's share, shape (hyperparameters,); equal shares where nothing differs.
+
+    One that does not act in every trial is judged among those in which it acts, and counts by their share.
+
+    Args:
+        grids: of each hyperparameter, the cells of the trials in which it acts.
+        values: shape (trials,).
+        acting: for each, in which trials it acts, shape (trials,); all where left out.
+    """
+    masks = acting if acting is not None else [np.ones(len(values), np.bool_)] * len(grids)
+    raw = np.array(
+        [
+            float(acts.mean()) * grid.diverge(_top(values[acts]))
+            for grid, acts in zip(grids, masks, strict=True)
+        ]
+    )
     total = raw.sum()
     result: Array = raw / total if total > 0 else np.full(len(raw), 1 / len(raw))
     return result
+
+
+def _top(values: Array) -> NDArray[np.bool_]:
+    count = math.ceil(TOP * len(values))
+    cutoff = np.partition(-values, count - 1)[count - 1]
+    top: NDArray[np.bool_] = -values <= cutoff
+    return top
 
 
 def _density(cells: NDArray[np.int64], size: int) -> Array:

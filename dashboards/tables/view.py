@@ -21,7 +21,7 @@ from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.attempts import AttemptRecord, list_attempts
 from storage.studies.point_records import PointCounts, PointRecord, count_points, list_points, rank_points
 from storage.studies.study import StudyRecord
-from storage.wording import show_params
+from storage.wording import show_params, show_value
 
 EXAMPLES = 9
 
@@ -80,6 +80,15 @@ class StudyView:
     def searched(self) -> list[str]:
         """The names of the searched hyperparameters."""
         return list(self.study.spec.search)
+
+    def is_category(self, name: str) -> bool:
+        """Whether a searched hyperparameter has values without an order: words, lists, or numbers of a choice."""
+        searched = self.study.spec.search[name]
+        return searched.type == "choice" or any(isinstance(value, str) for value in searched.values or ())
+
+    def categories(self, name: str) -> list[Any]:
+        """The values of a hyperparameter without an order, as an axis has them, in the order of the spec."""
+        return [as_cell(value) for value in self.study.spec.search[name].values or ()]
 
     @cached_property
     def examples(self) -> list[PointRecord]:
@@ -146,7 +155,7 @@ def list_trials(view: StudyView) -> Table:
                 point.value,
                 fold_spread(folds),
                 attempt.best_epoch if attempt else None,
-                *((point.params or {}).get(name) for name in names),
+                *read_params(point, names),
                 point.worker,
                 point.error,
             )
@@ -277,5 +286,17 @@ def compare_studies(views: Sequence[StudyView]) -> Table:
 
 
 def show_number(value: Any) -> str:
-    """A hyperparameter as a person writes it."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """A hyperparameter as a person writes it; a dash where it does not act in the trial."""
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else show_value(value)
+
+
+def read_params(point: PointRecord, names: Sequence[str]) -> list[Any]:
+    """The values of some hyperparameters in a trial: numbers, or words (a list and a switch, too); None where one does not act."""
+    return [as_cell((point.params or {}).get(name)) for name in names]
+
+
+def as_cell(value: Any) -> Any:
+    """A value as a table or an axis has it: a number or a word."""
+    return show_value(value) if isinstance(value, bool | list | tuple) else value

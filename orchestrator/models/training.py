@@ -78,7 +78,7 @@ def train_model(
     recipe = read_recipe(best, dataset, request)
     record = read_record(best, recipe.spec, dataset, database, say)
     trained = refit(recipe, dataset, cache, report)
-    spec = recipe.spec
+    spec, trial = recipe.spec, recipe.spec.at(recipe.params)
     card = without_nan(
         {
             "schema": CARD_SCHEMA,
@@ -89,9 +89,9 @@ def train_model(
             "kind": "ensemble" if recipe.ensemble else "refit",
             "epochs": recipe.epochs,
             "params": dict(recipe.params),
-            "fixed": spec.hyperparameters,
+            "fixed": spec.fixed_beside(recipe.params),
             "targets": list(spec.data.targets or dataset.targets),
-            "image_size": list(spec.model.image_size),
+            "image_size": list(trial.model.image_size),
             "input": "colour images as float32 of 0 to 255; grey ones have three equal channels",
             "dataset": {
                 "fingerprint": dataset.fingerprint,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.plan import fold_epochs
 from storage.results.ledger import read_curves
-from storage.spec import StudySpec
+from storage.spec import SETTINGS, StudySpec, Variant, list_variants
 from storage.studies.study import list_studies
 from workers.objective.memory import (
     LOCKSTEP_BYTES,
@@ -41,15 +41,55 @@ FEATURE_COUNTS = {
 }
 
 
+COST_OF_A_PASS = {
+    "DenseNet121": 0.9,
+    "EfficientNetB0": 0.12,
+    "InceptionResNetV2": 2.3,
+    "MobileNetV2": 0.1,
+    "NASNetMobile": 0.2,
+    "ResNet50": 1.2,
+    "VGG16": 4.8,
+    "VGG19": 6.1,
+    "Xception": 1.5,
+}
+"""Multiplications for a pixel, as many times those of InceptionV3."""
+FEATURE_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """Features that each machine extracts once.
+
+    Attributes:
+        backbone, weights, image_size, pooling: what they are of.
+        seconds: that one machine takes.
+        bytes: on its disk.
+    """
+
+    backbone: str
+    weights: str
+    image_size: tuple[int, int]
+    pooling: str
+    seconds: float
+    bytes: int
+
+
 @dataclass(frozen=True)
 class Estimate:
-    """Times of one worker in seconds, when nothing is pruned, and what they rest on; and how folds are trained."""
+    """Times of one worker in seconds, when nothing is pruned, and what they rest on; and how folds are trained.
+
+    Attributes:
+        extractions: the sets of features that the trials need.
+        models: how many different models and inputs the trials have.
+    """
 
     extraction_seconds: float
     fold_epoch_seconds: float
     total_seconds: float
     basis: str
     schedule: str
+    extractions: tuple[Extraction, ...] = ()
+    models: int = 1
 
 
 def estimate_time(
@@ -69,45 +109,102 @@ def estimate_time(
         train_images: training images of each fold.
         measured: median seconds of a fold-epoch in a study like this one, where there is one.
     """
-    pixels = spec.model.image_size[0] * spec.model.image_size[1]
-    precision = spec.model.extraction_precision if spec.uses_features else spec.training.precision
-    per_view = SECONDS_PER_VIEW[precision] * pixels / RULE_PIXELS
-    per_epoch = measured if measured is not None else _rule_of_thumb(spec, points, train_images)
-    extraction = 0.0
-    if spec.uses_features:
-        extraction = images * (4 if spec.flips else 1) * per_view
-    elif measured is None:
-        # Every image passes the backbone in every epoch; a backward pass costs about two forward ones.
-        passes = 1 if spec.model.has_fixed_backbone else PASSES_OF_A_STEP
-        per_epoch += sum(train_images) / len(train_images) * passes * per_view
+    variants = list_variants(spec, points)
+    extractions = list_extractions(variants, images)
+    per_epoch = measured
+    if per_epoch is None:
+        per_epoch = sum(
+            variant.share * _seconds_of_epoch(variant.spec, points, train_images) for variant in variants
+        )
+    extraction = sum(one.seconds for one in extractions)
     basis = (
         "fold-epochs measured in this database"
         if measured is not None
         else "a rule of thumb for 2 CPU cores; a GPU is many times faster"
     )
     return Estimate(
-        extraction, per_epoch, extraction + per_epoch * fold_epochs(spec), basis, describe_schedule(spec)
+        extraction,
+        per_epoch,
+        extraction + per_epoch * fold_epochs(spec),
+        basis,
+        describe_schedule(spec, variants),
+        tuple(extractions),
+        len(variants),
     )
 
 
-def describe_schedule(spec: StudySpec) -> str:
+def list_extractions(variants: Sequence[Variant], images: int) -> list[Extraction]:
+    """What each machine extracts, each set of features once, in the order in which trials need them.
+
+    Args:
+        variants: of the study.
+        images: development images.
+    """
+    found: dict[str, Extraction] = {}
+    for variant in variants:
+        spec, model = variant.spec, variant.spec.model
+        if spec.uses_features and variant.inputs not in found:
+            views = 4 if spec.flips else 1
+            found[variant.inputs] = Extraction(
+                model.backbone,
+                model.weights,
+                model.image_size,
+                model.pooling,
+                images * views * _seconds_of_pass(spec, model.extraction_precision),
+                images * views * FEATURE_COUNTS.get(model.backbone, 2048) * FEATURE_BYTES,
+            )
+    return list(found.values())
+
+
+def _seconds_of_pass(spec: StudySpec, precision: str) -> float:
+    """One image through the backbone."""
+    pixels = spec.model.image_size[0] * spec.model.image_size[1]
+    cost = COST_OF_A_PASS.get(spec.model.backbone, 1.0) if spec.model.kind == "transfer" else 1.0
+    return SECONDS_PER_VIEW[precision] * pixels / RULE_PIXELS * cost
+
+
+def _seconds_of_epoch(
+    spec: StudySpec, points: Sequence[dict[str, Any] | None], train_images: Sequence[int]
+) -> float:
+    seconds = _rule_of_thumb(spec, points, train_images)
+    if not spec.uses_features:
+        # Every image passes the backbone in every epoch; a backward pass costs about two forward ones.
+        passes = 1 if spec.model.has_fixed_backbone else PASSES_OF_A_STEP
+        per_view = _seconds_of_pass(spec, spec.training.precision)
+        seconds += sum(train_images) / len(train_images) * passes * per_view
+    return seconds
+
+
+def describe_schedule(spec: StudySpec, variants: Sequence[Variant] = ()) -> str:
     """Say whether the folds will be trained side by side or one after the other, and why; the words begin with which."""
     folds = spec.cv.folds
     meant = {"lockstep": f"{folds} folds side by side", "sequential": f"{folds} folds one after the other"}
     if spec.cv.schedule != "auto":
         return f"{spec.cv.schedule}: {meant[spec.cv.schedule]}, as the spec says"
-    if spec.uses_features:
-        weights = _head_weights(spec)
-    elif spec.model.kind == "lenet":
-        weights = count_lenet_weights(spec.model.image_size, max(len(spec.data.targets), 1))
-    else:
+    specs = [variant.spec for variant in variants] or [spec]
+    known = [_known_weights(one) for one in specs]
+    weights = max((count for count in known if count is not None), default=0)
+    chosen = "sequential" if any(
+        count is not None and choose_schedule(one, weights=count) == "sequential"
+        for one, count in zip(specs, known, strict=True)
+    ) else "lockstep"  # fmt: skip
+    if None in known and chosen == "lockstep":
         limit = LOCKSTEP_BYTES / 1024**3
         return f"auto: lockstep if {folds} models fit into {limit:.0f} GiB, otherwise sequential; the worker builds one model to find out"
-    chosen = choose_schedule(spec, weights=weights)
+    largest = specs[known.index(weights)]
     return (
-        f"{chosen}: {meant[chosen]}; memory: {lockstep_bytes(spec, weights) / 1024**3:.2g} GiB for {folds} folds trained in "
+        f"{chosen}: {meant[chosen]}; memory: {lockstep_bytes(largest, weights) / 1024**3:.2g} GiB for {folds} folds trained in "
         f"parallel (limit {LOCKSTEP_BYTES / 1024**3:.0f} GiB)"
     )
+
+
+def _known_weights(spec: StudySpec) -> int | None:
+    """How many weights a model trains; None where only building it tells."""
+    if spec.uses_features:
+        return _head_weights(spec)
+    if spec.model.kind == "lenet":
+        return count_lenet_weights(spec.model.image_size, max(len(spec.data.targets), 1))
+    return None
 
 
 def measured_seconds(database: Database, spec: StudySpec) -> float | None:
@@ -123,7 +220,11 @@ def measured_seconds(database: Database, spec: StudySpec) -> float | None:
 
 def _describe_work(spec: StudySpec) -> tuple[Any, ...]:
     """What the time of a fold-epoch depends on, besides batch size and data."""
-    model, common = spec.model, (spec.model.head, spec.training.threads, spec.uses_features)
+    model = spec.model
+    searched = sorted(
+        (name, searched.describe()) for name, searched in spec.search.items() if name not in SETTINGS
+    )
+    common = (model.head, spec.training.threads, spec.uses_features, searched)
     return (
         common
         if spec.uses_features

@@ -1,20 +1,23 @@
 """From a spec to the ordered points that must be evaluated. Pure: the same spec gives the same points.
 
 Random: the parameters of point n are one draw of Optuna's RandomSampler seeded from (study seed, n).
-Grid: point n is cell n of Optuna's GridSampler with the study's seed; every cell occurs once.
+Grid: point n is cell n of Optuna's GridSampler with the study's seed; every cell occurs once. Where ranges hang on each other
+the cells are the valid ones, in an order drawn from the study's seed.
 QMC: point n is point n of a scrambled Sobol sequence with the study's seed.
 Listed: the points of the list, over and over; each time with seeds of its own.
 TPE, CMA-ES and NSGA-II learn from finished trials: a point has no parameters until it is claimed.
+Under random and QMC every hyperparameter is drawn, and what does not act in the point (`when`) is left out: so a condition
+changes no other draw.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from storage.spec import SearchRange, StudySpec
-from storage.spec.distributions import distributions, ends, grid_values
+from storage.spec import SearchRange, StudySpec, has_conditions, keep_acting, list_cells
+from storage.spec.distributions import distributions, ends, from_optuna, grid_values, to_optuna
 
 ADAPTIVE = ("tpe", "cmaes", "nsga2")
 """Samplers whose next point depends on the trials that are finished by then."""
@@ -39,23 +42,43 @@ def plan_points(spec: StudySpec) -> list[dict[str, Any] | None]:
 
 
 def _random_point(spec: StudySpec, point: int) -> dict[str, Any]:
-    import numpy
     import optuna
 
-    seed = int(numpy.random.SeedSequence([spec.study.seed, point]).generate_state(1)[0])
     # A study of its own per point: asking one study n times would read its n trials each time.
-    study = _memory_study(optuna.samplers.RandomSampler(seed=seed))
-    return dict(study.ask(distributions(spec)).params)
+    study = _memory_study(optuna.samplers.RandomSampler(seed=_seed_of(spec, point)))
+    return _acting(spec, study.ask(_by_name(spec)).params)
+
+
+def _seed_of(spec: StudySpec, point: int) -> int:
+    import numpy
+
+    return int(numpy.random.SeedSequence([spec.study.seed, point]).generate_state(1)[0])
+
+
+def _by_name(spec: StudySpec) -> dict[str, Any]:
+    """Distributions in the order in which they are drawn: one that no condition changes."""
+    return dict(sorted(distributions(spec).items()))
+
+
+def _acting(spec: StudySpec, drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """What acts of a draw of every hyperparameter."""
+    params = from_optuna(spec, drawn)
+    return keep_acting(spec.search, params) if has_conditions(spec.search) else params
 
 
 def _grid_points(spec: StudySpec) -> list[dict[str, Any] | None]:
+    import numpy
     import optuna
 
     values = {name: grid_values(spec, name) for name in sorted(spec.search)}
+    if has_conditions(spec.search):
+        cells = list(list_cells(spec.search, values))
+        return [cells[place] for place in numpy.random.default_rng(spec.study.seed).permutation(len(cells))]
+    values = {name: list(to_optuna(dict(enumerate(axis))).values()) for name, axis in values.items()}
     study = _memory_study(optuna.samplers.GridSampler(values, seed=spec.study.seed))
-    fixed = distributions(spec)
+    fixed = _by_name(spec)
     # Trial n of a fresh study is given cell n; none is told, so that no cell counts as visited.
-    return [dict(study.ask(fixed).params) for _ in range(spec.point_count)]
+    return [from_optuna(spec, study.ask(fixed).params) for _ in range(spec.point_count)]
 
 
 def _sobol_points(spec: StudySpec) -> list[dict[str, Any] | None]:
@@ -63,7 +86,7 @@ def _sobol_points(spec: StudySpec) -> list[dict[str, Any] | None]:
 
     import optuna
 
-    fixed = distributions(spec)
+    fixed = _by_name(spec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.QMCSampler(
@@ -71,9 +94,9 @@ def _sobol_points(spec: StudySpec) -> list[dict[str, Any] | None]:
         )
     study = _memory_study(sampler)
     # The sampler takes what it may vary from the first finished trial; that one is no point of the plan.
-    first = _random_point(spec, 0)
+    first = _memory_study(optuna.samplers.RandomSampler(seed=_seed_of(spec, 0))).ask(fixed).params
     study.add_trial(optuna.create_trial(params=first, distributions=fixed, value=0.0))
-    return [dict(study.ask(fixed).params) for _ in range(spec.point_count)]
+    return [_acting(spec, study.ask(fixed).params) for _ in range(spec.point_count)]
 
 
 def _memory_study(sampler: Any) -> Any:

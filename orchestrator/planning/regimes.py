@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.planning.settings import parse_settings
 from storage.errors import SpecError
 from storage.metrics.objectives import AUC
-from storage.spec import SEARCHABLE, StudySpec, parse, read_toml
+from storage.spec import StudySpec, parse, put_values, read_toml
 from storage.wording import say_count
 
 REGIME_ONE_SEARCH: dict[str, Any] = {
@@ -164,8 +164,7 @@ def _document(regime: str, name: str, best: dict[str, Any] | None) -> dict[str, 
 def _fixed_from(best: dict[str, Any]) -> dict[str, Any]:
     """The spec that found the best trial, with its hyperparameters as fixed values and nothing searched."""
     document = {name: dict(section) for name, section in best["spec"].items()}
-    for name, value in {**best["fixed"], **best["params"]}.items():
-        document.setdefault(SEARCHABLE[name], {})[name] = value
+    put_values(document, {**best["fixed"], **best["params"]})
     document["search"] = {}
     study = document.setdefault("study", {})
     study["regime"] = "custom"

@@ -15,8 +15,8 @@ from storage.errors import DataError, SpecError, UsageError
 from storage.files.hdf5 import inspect_weights
 from storage.files.writing import hash_file
 from storage.settings import data_folders
-from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec
-from storage.wording import say_count
+from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec, parse
+from storage.wording import say_count, show_value
 from workers.models.backbones import check_backbone, list_backbones
 
 if TYPE_CHECKING:
@@ -84,17 +84,33 @@ def fill_in_data(spec: StudySpec, dataset: Dataset) -> StudySpec:
 
 
 def fill_in_weights(spec: StudySpec) -> StudySpec:
-    """Return the spec with the SHA-256 of a weights file, so that every worker uses the same weights.
+    """Return the spec with the SHA-256 of every weights file, so that every worker uses the same weights.
 
     Raises:
-        SpecError: the file or the backbone does not exist, or the file is damaged.
+        SpecError: a file or a backbone does not exist, or a file is damaged.
     """
-    if spec.model.kind == "transfer":
-        check_backbone(spec.model.backbone, list_backbones())
-    weights = spec.model.weights
-    if weights in ("imagenet", "none") or spec.model.weights_sha256:
-        return spec
-    path = Path(weights).expanduser()
+    model = spec.model
+    if "transfer" in spec.possible("kind", model.kind):
+        for backbone in [*sorted(spec.possible("backbone", model.backbone)), *sorted(model.weights_of)]:
+            check_backbone(backbone, list_backbones())
+    several = spec.possible("weights", model.weights) | set(model.weights_of.values())
+    if several == {model.weights}:
+        if model.weights in NAMED_WEIGHTS or model.weights_sha256:
+            return spec
+        path = _find_weights(model.weights)
+        return spec.with_values({"model.weights": str(path), "model.weights_sha256": hash_file(path)})
+    paths = {
+        name: name if name in model.weights_hashes else str(_find_weights(name))
+        for name in sorted(several - set(NAMED_WEIGHTS))
+    }
+    return _name_files(spec, paths) if paths else spec
+
+
+NAMED_WEIGHTS = ("imagenet", "none")
+
+
+def _find_weights(name: str) -> Path:
+    path = Path(name).expanduser()
     if not path.is_file():
         raise SpecError(
             f"The weights file {path} does not exist.",
@@ -108,30 +124,78 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
             why="It is damaged, only partly copied, or no HDF5 file.",
             next_step="Copy it again, or name another one: --set model.weights=FILE.h5",
         ) from error
-    return spec.with_values({"model.weights": str(path.resolve()), "model.weights_sha256": hash_file(path)})
+    return path.resolve()
+
+
+def _name_files(spec: StudySpec, paths: dict[str, str]) -> StudySpec:
+    """The spec with every weights file by its whole path, and the SHA-256 of each."""
+    document = spec.model_dump(mode="json")
+    model = document["model"]
+    hashes = {path: spec.model.weights_hashes.get(path) or hash_file(Path(path)) for path in paths.values()}
+
+    def name(weights: str) -> str:
+        return paths.get(weights, weights)
+
+    model["weights"] = name(model["weights"])
+    model["weights_sha256"] = hashes.get(model["weights"], "")
+    model["weights_of"] = {backbone: name(weights) for backbone, weights in spec.model.weights_of.items()}
+    model["weights_hashes"] = dict(sorted(hashes.items()))
+    for searched, section in document["search"].items():
+        if searched == "weights":
+            section["values"] = [name(weights) for weights in section["values"]]
+        if "weights" in section.get("when", {}):
+            section["when"]["weights"] = [name(weights) for weights in section["when"]["weights"]]
+    return parse(document, source="the weights files")
 
 
 def describe_model(spec: StudySpec) -> str:
-    """Say what will be trained: the network, where its weights come from, and the size of its images."""
+    """Say what will be trained: the network, where its weights come from, and the size of its images; "or" where it is searched."""
     model = spec.model
-    pixels = f"{model.image_size[0]} x {model.image_size[1]} pixels"
-    if model.kind != "transfer":
-        return f"{'LeNet' if model.kind == 'lenet' else model.kind}, {pixels}"
-    trained = {"head": "only the head is trained", "all": "all of it is trained"}.get(
-        model.trainable, f"trained from layer {model.trainable} on"
+
+    def say(name: str, fixed: Any) -> str:
+        values = [show_value(value) for value in spec.possible(name, fixed)]
+        return " or ".join(sorted(values))
+
+    sizes = sorted(
+        {
+            (side, side) if isinstance(side, int | float) else tuple(side)
+            for side in spec.possible("image_size", model.image_size)
+        }
     )
-    weights = "none (random)" if model.weights == "none" else model.weights
-    coarse = [
-        f"{name} in {precision}"
-        for name, precision in (
-            ("features", model.extraction_precision if spec.uses_features else "float32"),
-            ("training", spec.training.precision),
+    pixels = f"{' or '.join(f'{int(height)} x {int(width)}' for height, width in sizes)} pixels"
+    if "image_size" in spec.search and not spec.search["image_size"].values:
+        pixels = f"{spec.search['image_size'].describe()} pixels"
+    kinds = spec.possible("kind", model.kind)
+    if "transfer" not in kinds:
+        named = {"lenet": "LeNet"}
+        return f"{' or '.join(sorted(named.get(kind, kind) for kind in kinds))}, {pixels}"
+    trained = " or ".join(
+        {"head": "only the head is trained", "all": "all of it is trained"}.get(
+            part, f"trained from layer {part} on"
         )
-        if precision != "float32"
+        for part in sorted(spec.possible("trainable", model.trainable), reverse=True)
+    )
+    weights = say("weights", model.weights) if "weights" in spec.search else model.weights
+    weights = " or ".join("none (random)" if name == "none" else name for name in weights.split(" or "))
+    weights += "".join(f", {name} for {backbone}" for backbone, name in sorted(model.weights_of.items()))
+    coarse = [
+        f"{what} in {say(name, fixed)}"
+        for what, name, fixed in (
+            (
+                "features",
+                "extraction_precision",
+                model.extraction_precision if spec.uses_features else "float32",
+            ),
+            ("training", "precision", spec.training.precision),
+        )
+        if fixed != "float32" or (name in spec.search and (name == "precision" or spec.uses_features))
     ]
     precision = f"; {' and '.join(coarse)}" if coarse else ""
     head = "-".join(map(str, model.head)) or "of one layer"
-    return f"{model.backbone}, weights {weights}, {pixels}; head {head}, {trained}{precision}"
+    if spec.searches_head:
+        head = "as searched"
+    others = f"{' or '.join(sorted(kinds - {'transfer'}))}, or " if len(kinds) > 1 else ""
+    return f"{others}{say('backbone', model.backbone)}, weights {weights}, {pixels}; head {head}, {trained}{precision}"
 
 
 def describe_pruner(spec: StudySpec) -> str:

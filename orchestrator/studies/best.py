@@ -15,7 +15,7 @@ from storage.errors import NothingToExportError, SpecError
 from storage.files.documents import without_nan
 from storage.metrics.judging import Array, mean_known
 from storage.parsing import LARGEST_DOCUMENT, parse_json, read_regular
-from storage.spec import SEARCHABLE
+from storage.spec import is_known
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.trials import POINT
 from storage.trust.selection import judge_selection, read_judged
@@ -126,7 +126,7 @@ def assemble_best(
         "objective": study.spec.study.objective,
         "objective_value": best.value,
         "params": best.params or {},
-        "fixed": study.spec.hyperparameters,
+        "fixed": study.spec.fixed_beside(best.params or {}),
         "points": {
             "planned": counts.planned,
             "complete": counts.complete,
@@ -187,7 +187,8 @@ def read_best(path: Path) -> dict[str, Any]:
                 next_step="`orch study export NAME -o best.json` writes it again.",
             )
     _check_selection(document, path)
-    unknown = sorted((document["params"].keys() | document["fixed"].keys()) - SEARCHABLE.keys())
+    named = document["params"].keys() | document["fixed"].keys()
+    unknown = sorted(name for name in named if not is_known(name))
     if unknown:
         raise SpecError(f"{path} names hyperparameters that this orch does not know: {', '.join(unknown)}.")
     return document

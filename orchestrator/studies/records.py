@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from storage.errors import StorageError
 from storage.results.fold_summary import summarize_folds
 from storage.results.ledger import read_curves
+from storage.spec.distributions import from_optuna
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.study_records import StudyRecord
 from storage.wording import say_command
@@ -102,6 +103,7 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
     number_of_point = trial.user_attrs.get("point")
     point = points[number_of_point] if number_of_point is not None else None
     curves = read_curves(database, study.uuid, number_of_point) if point else []
+    params = from_optuna(study.spec, trial.params) or (point.params if point else None)
     return {
         "study": study.name,
         "trial": number,
@@ -111,8 +113,8 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
         "state": trial.state.name,
         "metric": study.spec.metric.name,
         "value": trial.value,
-        "params": dict(trial.params) or (point.params if point else None),
-        "fixed": study.spec.hyperparameters,
+        "params": params,
+        "fixed": study.spec.fixed_beside(params or study.spec.search),
         "worker": trial.user_attrs.get("worker"),
         "error": trial.user_attrs.get("error") or (point.error if point else None),
         "user_attributes": {key: value for key, value in trial.user_attrs.items() if key != "token"},

@@ -45,12 +45,13 @@ def replay_recorded(
     rows = read_curves(database, study.uuid, trial["point"], run_key(study.spec_hash, params))
     extracting = partial(report, "extracting features") if report else None
     objective = prepare_objective(database, study, find_dataset(study, folders), cache, extracting)
+    data = objective.variants.of(params)
     replay = replay_trial(
         rows,
-        {**study.spec.hyperparameters, **params},
-        objective.study_data.start_fold,
+        {**study.spec.fixed_beside(params), **params},
+        data.start_fold,
         (lambda done, total: report(f"Replaying trial {number}", done, total)) if report else None,
-        objective.study_data.train_together,
+        data.train_together,
     )
     details = trial["user_attributes"].get("details") or {}
     return {

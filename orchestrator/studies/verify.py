@@ -17,6 +17,7 @@ from orchestrator.studies.verify_folds import (
 from storage.database import tables
 from storage.results.ledger import FoldEpoch, read_curves, run_key
 from storage.results.predictions import read_predictions
+from storage.spec.distributions import to_optuna
 from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.optuna_record import list_all_trials
 from storage.studies.points import MAX_LOSSES, PointRecord, count_points, list_points
@@ -177,7 +178,7 @@ def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, tr
                 f"{name} has the value {point.value}, and its trial {trial.value}.",
             )
             account.require(
-                not trial.params or trial.params == point.params,
+                not trial.params or trial.params == to_optuna(point.params or {}),
                 f"{name} has the parameters {point.params}, and its trial {trial.params}.",
             )
     else:

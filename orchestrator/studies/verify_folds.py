@@ -54,7 +54,8 @@ def check_folds(spec: StudySpec, point: PointRecord, rows: Sequence[FoldEpoch]) 
         yield f"{name} has {len(beyond)} fold-epochs of a fold or an epoch that the study does not have."
     if missing:
         yield f"{name} lacks {len(missing)} of {len(wanted)} fold-epochs."
-    batch_size = {**spec.hyperparameters, **(point.params or {})}["batch_size"]
+    params = point.params or {}
+    batch_size = {**spec.fixed_beside(params), **params}["batch_size"]
     wrong = [row for row in rows if row.steps != math.ceil(row.samples / batch_size)]
     if wrong:
         yield f"{name} has {len(wrong)} fold-epochs with another number of optimizer steps."

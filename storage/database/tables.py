@@ -139,3 +139,8 @@ facts = sa.Table(
 def turn_key(study_uuid: str) -> str:
     """The key of the fact that says when an idle worker last swept a study."""
     return f"sweep:{study_uuid}"
+
+
+def inputs_key(study_uuid: str, inputs: str) -> str:
+    """The key of the fact that says which features of this name a study is computed on."""
+    return f"features:{study_uuid}:{inputs}"

@@ -1,18 +1,35 @@
 """A study as data: its sections, its checks, its TOML. What others use of it is imported from here.
 
+- `conditions`: Ranges that hang on each other: which of them act in a trial, in what order they are drawn, and the valid cells of a grid
 - `distributions`: The search section of a spec in Optuna's words
+- `hyperparameters`: Which keys of a spec may be searched, in which section each stands, and how a trial's values are put there
 - `messages`: What is said of a spec that is not valid: which key, what it should be, and the nearest valid one
+- `ranges`: One searched hyperparameter: a range, a grid, or a choice, and what it hangs on
+- `search_checks`: What a [search] section must be: known names, values that their sections take, conditions that can hold
+- `section`: What every section of a spec is: frozen, without unknown keys, and written so that the hash of an older spec stays
 - `sections`: The sections of a study spec: each hyperparameter and setting, its type, its limits and its default
 - `study`: A study as data: what is searched, on which data, with which model, and how it is judged
 - `toml`: A study spec as a TOML file: read, and written so that it reads back equal
+- `variants`: The different models and inputs that the trials of a study need: what is extracted, built and kept for each of them
 """
 
+from storage.spec.conditions import acts, frozen, has_conditions, keep_acting, list_cells
+from storage.spec.hyperparameters import (
+    BUILDING,
+    NOT_SEARCHED,
+    SEARCHABLE,
+    SETTINGS,
+    TEXTS,
+    WHOLE_NUMBERS,
+    is_known,
+    is_whole,
+    put_values,
+)
+from storage.spec.ranges import SearchRange
+from storage.spec.search_checks import axis, plain
 from storage.spec.sections import (
     CONTINUOUS_AUGMENTATION,
     PRUNER_PRESETS,
-    SEARCHABLE,
-    TEXTS,
-    WHOLE_NUMBERS,
     AugmentationSection,
     CrossValidationSection,
     DataSection,
@@ -21,17 +38,20 @@ from storage.spec.sections import (
     PrunerRule,
     PrunerSection,
     SamplerSection,
-    SearchRange,
     StudySection,
     TrainingSection,
 )
 from storage.spec.study import StudySpec, differing_keys, from_json, parse, valid_keys
 from storage.spec.toml import from_toml, read_toml, to_toml
+from storage.spec.variants import Variant, has_variants, list_variants, name_inputs, name_variant
 
 __all__ = [
+    "BUILDING",
     "CONTINUOUS_AUGMENTATION",
+    "NOT_SEARCHED",
     "PRUNER_PRESETS",
     "SEARCHABLE",
+    "SETTINGS",
     "TEXTS",
     "WHOLE_NUMBERS",
     "AugmentationSection",
@@ -46,10 +66,25 @@ __all__ = [
     "StudySection",
     "StudySpec",
     "TrainingSection",
+    "Variant",
+    "acts",
+    "axis",
     "differing_keys",
     "from_json",
     "from_toml",
+    "frozen",
+    "has_conditions",
+    "has_variants",
+    "is_known",
+    "is_whole",
+    "keep_acting",
+    "list_cells",
+    "list_variants",
+    "name_inputs",
+    "name_variant",
     "parse",
+    "plain",
+    "put_values",
     "read_toml",
     "to_toml",
     "valid_keys",

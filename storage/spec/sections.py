@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from storage.metrics.objectives import AUC, find_metric
+from storage.spec.section import Section
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -15,12 +16,6 @@ NotNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Precision = Literal["float32", "tf32", "bfloat16"]
 """Of products: "tf32" is float32 with 10 bits of mantissa inside of products, as NVIDIA's tensor cores compute them."""
-
-
-class Section(BaseModel):
-    """One frozen section; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class StudySection(Section):
@@ -50,7 +45,15 @@ class DataSection(Section):
 
 
 class ModelSection(Section):
-    """The model: a backbone and the head on its pooled features, LeNet, or one of the user's own by name."""
+    """The model: a backbone and the head on its pooled features, LeNet, or one of the user's own by name.
+
+    Attributes:
+        weights_of: weights by backbone, where a search varies the backbone; `weights` for every other.
+        weights_hashes: the SHA-256 of each weights file, where several are named; filled in when a study is created.
+        options: values of hyperparameters that an own model declares.
+    """
+
+    later = frozenset({"weights_of", "weights_hashes", "options"})
 
     kind: str = Field(default="transfer", min_length=1)
     trainable: str = Field(default="head", min_length=1)
@@ -66,6 +69,9 @@ class ModelSection(Section):
     head: tuple[Count, ...] = (1024, 512, 256)
     head_normalization: bool = False
     dropout_rate: Fraction = 0.0
+    weights_of: dict[str, str] = {}
+    weights_hashes: dict[str, str] = {}
+    options: dict[str, int | float | str | bool | tuple[int | float | str | bool, ...]] = {}
 
     @field_validator("image_size", mode="before")
     @classmethod
@@ -137,44 +143,11 @@ class CrossValidationSection(Section):
     schedule: Literal["auto", "lockstep", "sequential"] = "auto"
 
 
-class SearchRange(Section):
-    """One searched hyperparameter: a range (`low`, `high`, perhaps `log`) or a list of `values`."""
-
-    type: Literal["int", "float", "grid"]
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    values: tuple[float | str, ...] | None = None
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> SearchRange:
-        if self.type == "grid":
-            if not self.values or self.low is not None or self.high is not None:
-                raise ValueError('a "grid" has `values` (at least one) and neither `low` nor `high`')
-            if len(set(self.values)) != len(self.values):
-                raise ValueError("`values` of a grid must differ from each other")
-            texts = sum(isinstance(value, str) for value in self.values)
-            if texts and (self.log or texts < len(self.values)):
-                raise ValueError("`values` of a grid are all numbers or all texts, and texts have no `log`")
-            if self.log and min(float(value) for value in self.values) <= 0:
-                raise ValueError("`values` of a grid with `log` must be above 0")
-            return self
-        if self.values is not None or self.low is None or self.high is None:
-            raise ValueError(f'a range of type "{self.type}" has `low` and `high` and no `values`')
-        if self.low > self.high:
-            raise ValueError(f"`low` ({self.low:g}) is above `high` ({self.high:g})")
-        if self.log and self.low <= 0:
-            raise ValueError("`low` of a range with `log` must be above 0")
-        if self.type == "int" and (self.low != int(self.low) or self.high != int(self.high)):
-            raise ValueError('`low` and `high` of type "int" must be whole numbers')
-        return self
-
-
 class SamplerSection(Section):
     """Which Optuna sampler draws the points; "listed" takes them from `points`, again and again."""
 
     name: Literal["random", "grid", "qmc", "tpe", "cmaes", "nsga2", "listed"] = "random"
-    points: tuple[dict[str, int | float | str], ...] = ()
+    points: tuple[dict[str, int | float | str | bool | tuple[int | float | str | bool, ...]], ...] = ()
 
 
 PrunerRule = Literal["forecast", "paired", "halving", "median", "race", "none"]
@@ -242,40 +215,6 @@ class PrunerSection(Section):
             raise ValueError(f"{value!r} is not one of {', '.join(known)}{hint}")
         return value
 
-
-SEARCHABLE: dict[str, str] = {
-    "batch_size": "training",
-    "learning_rate": "training",
-    "epsilon": "training",
-    "beta_1": "training",
-    "beta_2": "training",
-    "dropout_rate": "model",
-    "optimizer": "training",
-    "momentum": "training",
-    "weight_decay": "training",
-    "rate_schedule": "training",
-    "cycle_epochs": "training",
-    "cycle_growth": "training",
-    "patience": "training",
-    "label_smoothing": "training",
-    "positive_weight": "training",
-    "oversampling": "training",
-    "augmentation": "training",
-    "rotation": "augmentation",
-    "zoom": "augmentation",
-    "shift": "augmentation",
-    "shear": "augmentation",
-    "channel_shift": "augmentation",
-}
-"""Hyperparameters that a search may vary, and the section that holds the fixed value of each."""
-
-ALWAYS_ACTING = ("batch_size", "learning_rate", "epsilon", "beta_1", "beta_2", "dropout_rate")
-"""Hyperparameters that are part of every record; the others are options, recorded where they are not the default."""
-
-WHOLE_NUMBERS = frozenset({"batch_size", "cycle_epochs", "patience"})
-
-TEXTS = frozenset({"optimizer", "rate_schedule", "positive_weight", "augmentation"})
-"""Hyperparameters whose values are words."""
 
 CONTINUOUS_AUGMENTATION = tuple(AugmentationSection.model_fields)
 """Changes with more outcomes than can be computed once and kept."""

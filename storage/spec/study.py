@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 
 from storage.errors import SpecError
 from storage.metrics.objectives import METRICS, Metric
-from storage.spec.messages import describe_problem, name_nearest, unknown_key
-from storage.spec.sections import (
+from storage.spec.hyperparameters import (
     ALWAYS_ACTING,
+    OPTION,
+    SEARCHABLE,
+    SETTINGS,
+    WIDTH,
+    put_values,
+)
+from storage.spec.messages import describe_problem, unknown_key
+from storage.spec.ranges import SearchRange
+from storage.spec.search_checks import check_search, count_cells
+from storage.spec.section import Section
+from storage.spec.sections import (
     CONTINUOUS_AUGMENTATION,
     PRUNER_PRESETS,
-    SEARCHABLE,
-    TEXTS,
-    WHOLE_NUMBERS,
     AugmentationSection,
     CrossValidationSection,
     DataSection,
     ModelSection,
     PrunerSection,
     SamplerSection,
-    SearchRange,
-    Section,
     StudySection,
     TrainingSection,
 )
@@ -48,30 +54,25 @@ class StudySpec(Section):
     sampler: SamplerSection = SamplerSection()
     pruner: PrunerSection = PrunerSection()
 
+    @field_validator("search", mode="before")
+    @classmethod
+    def _name_options(cls, search: Any) -> Any:
+        """`[search.options.width]` is the hyperparameter `options.width`."""
+        if not isinstance(search, dict) or not isinstance(search.get("options"), dict):
+            return search
+        own = {OPTION + str(name): searched for name, searched in search["options"].items()}
+        return {**{name: searched for name, searched in search.items() if name != "options"}, **own}
+
     @model_validator(mode="after")
     def _makes_sense(self) -> StudySpec:
-        for name, searched in self.search.items():
-            if name not in SEARCHABLE:
-                raise ValueError(f"search.{name} is not a hyperparameter{name_nearest(name, SEARCHABLE)}")
-            check_kind_of_values(name, searched)
-            if self.sampler.name == "grid" and searched.type != "grid":
-                raise ValueError(f'search.{name} must be of type "grid" for the grid sampler')
-            ends = searched.values or (searched.low, searched.high)
-            for end in ends:
-                section = type(getattr(self, SEARCHABLE[name]))
-                section(**{name: int(end) if name in WHOLE_NUMBERS else end})  # type: ignore[arg-type]
-        if not self.training.oversampled and (
-            "oversampling" in self.search or self.training.oversampling > 1
+        check_search(self)
+        searched = self.search.keys()
+        if not (self.training.oversampled or "oversampled" in searched) and (
+            "oversampling" in searched or self.training.oversampling > 1
         ):
             raise ValueError(
                 "training.oversampling needs training.oversampled: the labels whose images it repeats"
             )
-        if (self.sampler.name == "listed") != bool(self.sampler.points):
-            raise ValueError('sampler.points and the sampler "listed" go together')
-        if any(listed.keys() != self.search.keys() for listed in self.sampler.points):
-            raise ValueError("every one of sampler.points must name exactly what [search] names")
-        if self.sampler.name == "grid" and not self.search:
-            raise ValueError("the grid sampler needs a [search] section with at least one grid")
         return self
 
     @property
@@ -82,44 +83,103 @@ class StudySpec(Section):
     @property
     def point_count(self) -> int:
         """How many points the study plans: every cell of a grid, else `study.trials`."""
-        if self.sampler.name != "grid":
-            return self.study.trials
-        count = 1
-        for searched in self.search.values():
-            count *= len(searched.values or ())
-        return count
+        return count_cells(self) if self.sampler.name == "grid" else self.study.trials
 
     @property
     def all_hyperparameters(self) -> dict[str, float | int | str]:
-        """The fixed value of every searchable hyperparameter, whether it acts or not."""
-        return {name: getattr(getattr(self, section), name) for name, section in SEARCHABLE.items()}
+        """The fixed value of every setting, whether it acts or not."""
+        return {name: getattr(getattr(self, section), name) for name, section in SETTINGS.items()}
 
     @property
     def hyperparameters(self) -> dict[str, float | int | str]:
         """The fixed values that the search leaves alone; options only where they are not their default."""
+        return self.fixed_beside(self.search)
+
+    def fixed_beside(self, params: Collection[str]) -> dict[str, float | int | str]:
+        """The fixed values that are in effect beside searched ones; options only where they are not their default.
+
+        Args:
+            params: names of what a trial searches: under conditions not everything in [search].
+        """
         return {
             name: value
             for name, value in self.all_hyperparameters.items()
-            if name not in self.search and (name in ALWAYS_ACTING or value != self._default(name))
+            if name not in params and (name in ALWAYS_ACTING or value != self._default(name))
         }
+
+    def at(self, params: Mapping[str, Any]) -> StudySpec:
+        """The spec of one trial: every searched value in its section, and nothing searched any more."""
+        return self._with(params, {})
+
+    def variant(self, params: Mapping[str, Any]) -> StudySpec:
+        """The spec of the model and of the inputs that a trial needs; trials with equal ones share them.
+
+        Building keys have the trial's values. Settings, which a trained model takes as inputs, stay searched: but for a
+        change of images that does not act in the trial, so that the trial learns from features.
+        """
+        building = {name: value for name, value in params.items() if name not in SETTINGS}
+        kept = {
+            name: searched
+            for name, searched in self.search.items()
+            if name in SETTINGS and not (name in CONTINUOUS_AUGMENTATION and self._is_idle(name, params))
+        }
+        return (
+            self
+            if len(kept) == len(self.search) and not self.model.weights_of
+            else self._with(building, kept)
+        )
+
+    def without_head(self) -> StudySpec:
+        """This spec with the head of the default: what variants have in common that differ in their head alone."""
+        plain = ModelSection()
+        head = {name: getattr(plain, name) for name in ("head", "head_normalization")}
+        return self.model_copy(update={"model": self.model.model_copy(update=head)})
+
+    def _with(self, params: Mapping[str, Any], search: dict[str, SearchRange]) -> StudySpec:
+        sections = {name: dict(getattr(self, name)) for name in ("model", "training", "augmentation")}
+        put_values(sections, params)
+        made = {name: type(getattr(self, name))(**values) for name, values in sections.items()}
+        return self.model_copy(update={**made, "search": search, "sampler": SamplerSection()})
+
+    def _is_idle(self, name: str, params: Mapping[str, Any]) -> bool:
+        """Whether a searched change of images does nothing in a trial, and the spec's own value nothing either."""
+        if name in params:
+            return self.search[name].type == "choice" and params[name] == 0
+        return getattr(self.augmentation, name) == 0
 
     @property
     def flips(self) -> bool:
         """Whether any point of the study flips its training images."""
-        searched = self.search.get("augmentation")
-        return "flip" in (searched.values or () if searched else (self.training.augmentation,))
+        return "flip" in self.possible("augmentation", self.training.augmentation)
 
     @property
     def uses_features(self) -> bool:
-        """Whether all that reaches the head can be computed once and kept; otherwise images are trained on."""
+        """Whether all that reaches the head can be computed once and kept, in every trial; otherwise images are trained on."""
         changing = any(
             name in self.search or getattr(self.augmentation, name) > 0 for name in CONTINUOUS_AUGMENTATION
         )
-        return self.model.has_fixed_backbone and not changing
+        kinds = self.possible("kind", self.model.kind), self.possible("trainable", self.model.trainable)
+        return kinds == ({"transfer"}, {"head"}) and not changing
+
+    def possible(self, name: str, fixed: Any) -> set[Any]:
+        """The values that a key may have in a trial: those listed in the search, of a range its ends, and the fixed one where it may stay."""
+        searched = self.search.get(name)
+        if searched is None:
+            return {fixed}
+        ends = (searched.low, searched.high)
+        listed = (
+            set(searched.values) if searched.values is not None else {end for end in ends if end is not None}
+        )
+        return listed | {fixed} if searched.when else listed
+
+    @property
+    def searches_head(self) -> bool:
+        """Whether trials may differ in the widths of their heads."""
+        return any(name in ("head", "head_depth") or WIDTH.fullmatch(name) for name in self.search)
 
     @staticmethod
     def _default(name: str) -> float | int | str:
-        section = StudySpec.model_fields[SEARCHABLE[name]].annotation
+        section = StudySpec.model_fields[SETTINGS[name]].annotation
         assert section is not None
         value: float | int | str = section.model_fields[name].default
         return value
@@ -132,13 +192,9 @@ class StudySpec(Section):
         """
         document = self.model_dump(mode="json")
         for key, value in values.items():
-            *path, last = key.split(".")
-            place: Any = document
-            for part in path:
-                if not isinstance(place, dict) or part not in place:
-                    raise unknown_key(key, valid_keys())
-                place = place[part]
-            if not path or not isinstance(place, dict) or (last not in place and path != ["search"]):
+            path, last = _split_key(key)
+            place = _find_place(document, path, last)
+            if place is None:
                 raise unknown_key(key, valid_keys())
             if key == "pruner.name" and isinstance(value, str) and value in PRUNER_PRESETS:
                 place.update(PRUNER_PRESETS[value])
@@ -182,25 +238,8 @@ def parse(document: dict[str, Any], *, source: str) -> StudySpec:
         ) from error
 
 
-def check_kind_of_values(name: str, searched: SearchRange) -> None:
-    """Make sure that a search holds what the hyperparameter is made of: numbers, whole numbers or words.
-
-    Raises:
-        ValueError: says what it must be.
-    """
-    if name in TEXTS:
-        if not all(isinstance(value, str) for value in searched.values or (0,)):
-            raise ValueError(f'search.{name} must be of type "grid" with texts')
-        return
-    if any(isinstance(value, str) for value in searched.values or ()):
-        raise ValueError(f"search.{name} must hold numbers")
-    if name not in WHOLE_NUMBERS:
-        return
-    counted = "images" if name == "batch_size" else "epochs"
-    if searched.type == "float":
-        raise ValueError(f'search.{name} must be of type "int" or "grid": it counts {counted}')
-    if any(value != int(value) for value in searched.values or ()):
-        raise ValueError(f"search.{name} must hold whole numbers: it counts {counted}")
+OPEN = ("options", "weights_of", "weights_hashes")
+"""Keys of [model] that hold names of the user's own."""
 
 
 def differing_keys(one: StudySpec, other: StudySpec) -> list[str]:
@@ -216,7 +255,35 @@ def valid_keys() -> list[str]:
         for name, field in StudySpec.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
         for key in field.annotation.model_fields
-    ] + [f"search.{name}" for name in SEARCHABLE]
+    ] + [f"search.{name}" for name in (*SEARCHABLE, "head_width_1", "options.NAME")]
+
+
+def _split_key(key: str) -> tuple[list[str], str]:
+    """The path of a dotted key and its last name; an option of an own model is searched under one name with a dot in it."""
+    parts = key.split(".")
+    if parts[:2] == ["search", "options"] and len(parts) > 2:
+        parts[1:3] = [OPTION + parts[2]]
+    return parts[:-1], parts[-1]
+
+
+def _find_place(document: dict[str, Any], path: list[str], last: str) -> dict[str, Any] | None:
+    """Where in a spec a key is set; None where there is no such key."""
+    if not path or path[0] not in StudySpec.model_fields:
+        return None
+    fields: Any = StudySpec.model_fields[path[0]].annotation
+    if path[0] == "search":
+        if len(path) > 2 or (
+            len(path) == 2 and (path[1] not in document["search"] or last not in SearchRange.model_fields)
+        ):
+            return None
+    elif len(path) == 2 and path[0] == "model" and path[1] in OPEN:
+        document["model"].setdefault(path[1], {})
+    elif len(path) > 1 or last not in fields.model_fields:
+        return None
+    place = document
+    for part in path:
+        place = place[part]
+    return place
 
 
 def _flatten(document: Any, prefix: str = "") -> dict[str, Any]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from storage.errors import SpecError
 from storage.parsing import LARGEST_TOML, parse_toml, read_regular
+from storage.spec.hyperparameters import OPTION
 from storage.spec.study import StudySpec, parse
+
+BARE = re.compile(r"[A-Za-z0-9_-]+")
+"""Names that TOML takes without quotes."""
 
 
 def from_toml(path: Path) -> StudySpec:
@@ -43,7 +48,7 @@ def to_toml(spec: StudySpec) -> str:
     for name, section in spec.model_dump(mode="json").items():
         if name == "search":
             for key, searched in sorted(section.items()):
-                lines += [f"[search.{key}]", *_toml_pairs(searched), ""]
+                lines += [f"[search.{_toml_table(key)}]", *_toml_pairs(searched), ""]
         else:
             lines += [f"[{name}]", *_toml_pairs(section), ""]
     return "\n".join(lines)
@@ -56,7 +61,17 @@ def _toml_pairs(section: dict[str, Any]) -> list[str]:
 
 def _toml_value(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _toml_key(key: str) -> str:
+    return key if BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+
+
+def _toml_table(name: str) -> str:
+    """The table of a searched hyperparameter: that of an own model's stands in `search.options`."""
+    option = name.removeprefix(OPTION)
+    return _toml_key(name) if option == name else f"{OPTION}{_toml_key(option)}"

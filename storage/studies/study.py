@@ -116,13 +116,16 @@ def delete_study(database: Database, study: StudyRow) -> None:
         optuna_record.remove(database, study.optuna_study_id)
         with database.transaction() as connection:
             connection.execute(
-                sa.delete(tables.facts).where(tables.facts.c.key == tables.turn_key(study.uuid))
+                sa.delete(tables.facts).where(
+                    (tables.facts.c.key == tables.turn_key(study.uuid))
+                    | tables.facts.c.key.startswith(tables.inputs_key(study.uuid, ""), autoescape=True)
+                )
             )
             connection.execute(sa.delete(tables.studies).where(tables.studies.c.uuid == study.uuid))
 
 
 def register_features(
-    database: Database, study: StudyRecord, digest: str, sample: Sequence[float]
+    database: Database, study: StudyRecord, digest: str, sample: Sequence[float], *, inputs: str = ""
 ) -> tuple[str, list[float]]:
     """Note which features the study is computed on; the first worker's stand. Returns those that stand.
 
@@ -131,7 +134,10 @@ def register_features(
         study: the study.
         digest: content address of the features.
         sample: a few of their numbers, by which other machines compare theirs.
+        inputs: which of the study's features, where its trials learn from several.
     """
+    if inputs:
+        return _register_inputs(database, study, digest, sample, inputs)
     with database.transaction() as connection:
         connection.execute(
             sa.update(tables.studies)
@@ -146,6 +152,19 @@ def register_features(
     if row is None:
         raise StudyNotFoundError(f"The study {study.name!r} was deleted.")
     return row.features_digest, json.loads(row.features_sample)
+
+
+def _register_inputs(
+    database: Database, study: StudyRecord, digest: str, sample: Sequence[float], inputs: str
+) -> tuple[str, list[float]]:
+    key, facts = tables.inputs_key(study.uuid, inputs), tables.facts.c
+    value = json.dumps({"digest": digest, "sample": list(sample)})
+    with database.transaction() as connection:
+        connection.execute(
+            database.insert(tables.facts).values(key=key, value=value).on_conflict_do_nothing()
+        )
+        standing = json.loads(connection.execute(sa.select(facts.value).where(facts.key == key)).scalar_one())
+    return standing["digest"], standing["sample"]
 
 
 def read_canary(database: Database, study: StudyRecord) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
+from storage.spec.distributions import to_optuna
 from storage.states import AttemptEnd, PointOutcome
 from storage.studies import optuna_record
 from storage.studies.optuna_record import TOKEN, backend
@@ -40,7 +41,7 @@ def start_trial(
     """
     import optuna
 
-    known = claim.params if claim.params is not None else {}
+    known = to_optuna(claim.params or {})
     trial = optuna.trial.create_trial(
         state=optuna.trial.TrialState.RUNNING,
         params=known,

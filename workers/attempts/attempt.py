@@ -87,7 +87,7 @@ class Attempt:
     @property
     def hyperparameters(self) -> Settings:
         """Every hyperparameter: the fixed ones of the spec and those of this point."""
-        return {**self.study.spec.hyperparameters, **self.params}
+        return {**self.study.spec.fixed_beside(self.params), **self.params}
 
     @cached_property
     def key(self) -> str:

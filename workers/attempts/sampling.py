@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from storage.database.engine import Database
 from storage.errors import LeaseLostError, SpecError
-from storage.spec.distributions import distributions
+from storage.spec import acts, has_conditions
+from storage.spec.distributions import distributions, from_optuna
 from storage.studies.study import StudyRecord
 from workers.device.contract import Parameters
 
@@ -44,21 +46,26 @@ def draw_params(database: Database, study: StudyRecord, point: int, trial_id: in
     import optuna
 
     seed = int(np.random.SeedSequence([study.spec.study.seed, point]).generate_state(1)[0])
-    sampler = make_sampler(study.spec.sampler.name, seed, study.spec.study.trials)
+    search = study.spec.search
+    sampler = make_sampler(
+        study.spec.sampler.name, seed, study.spec.study.trials, has_conditions=has_conditions(search)
+    )
     # Loaded anew each time: a Study keeps the finished trials it has seen, and would not learn from later ones.
     try:
         loaded = optuna.load_study(study_name=study.name, storage=database.optuna, sampler=sampler)
         database.optuna.get_trial(trial_id)
         trial = optuna.trial.Trial(loaded, trial_id)
-        return {
-            name: _suggest(trial, name, distribution)
-            for name, distribution in distributions(study.spec).items()
-        }
+        params: Parameters = {}
+        for name, distribution in distributions(study.spec).items():
+            if acts(search, name, params):
+                drawn = {name: _suggest(trial, name, distribution)}
+                params |= from_optuna(study.spec, drawn)
+        return dict(sorted(params.items()))
     except (KeyError, optuna.exceptions.UpdateFinishedTrialError) as error:
         raise LeaseLostError("The trial was ended by another process, or its study was deleted.") from error
 
 
-def make_sampler(name: str, seed: int, trials: int) -> BaseSampler:
+def make_sampler(name: str, seed: int, trials: int, *, has_conditions: bool = False) -> BaseSampler:
     """Make one of Optuna's samplers that learn from finished trials.
 
     Args:
@@ -66,6 +73,8 @@ def make_sampler(name: str, seed: int, trials: int) -> BaseSampler:
             2002, here with one objective).
         seed: of this draw.
         trials: of the whole study; decides the size of a generation.
+        has_conditions: whether hyperparameters hang on each other. TPE then learns about those together that occur together
+            (`group`), and does not learn nothing about those that are not in every trial.
 
     Raises:
         SpecError: the package `cmaes` is not installed.
@@ -79,7 +88,11 @@ def make_sampler(name: str, seed: int, trials: int) -> BaseSampler:
     if name == "nsga2":
         population = min(max(trials // GENERATIONS, SMALLEST_POPULATION), LARGEST_POPULATION)
         return optuna.samplers.NSGAIISampler(seed=seed, population_size=population)
-    return optuna.samplers.TPESampler(seed=seed)
+    if not has_conditions:
+        return optuna.samplers.TPESampler(seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
 
 
 def require_cmaes() -> None:
@@ -103,6 +116,10 @@ def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Categor
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(name, distribution.choices)
     if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(name, distribution.low, distribution.high, log=distribution.log)
+        return trial.suggest_int(
+            name, distribution.low, distribution.high, log=distribution.log, step=distribution.step
+        )
     assert isinstance(distribution, FloatDistribution)
-    return trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
+    return trial.suggest_float(
+        name, distribution.low, distribution.high, log=distribution.log, step=distribution.step
+    )

@@ -15,6 +15,7 @@ from storage.errors import TrainingError
 from workers.device.contract import Settings
 from workers.device.preparation import prepare_for, stacks_folds
 from workers.final_model.assembly import assemble, copy_model
+from workers.inputs.kept_inputs import KeptInputs
 from workers.objective.keras_objective import select_targets
 from workers.objective.study_data import StudyData, Trained
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
     from storage.spec import StudySpec
+    from workers.cross_validation.cross_validate import Schedule
 
 Report = Callable[[str, int, int], None]
 """Told what is done, how much of it is done, and how much there is."""
@@ -76,7 +78,11 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
 
     # What was trained as one computation is trained as one again: sums of single folds may be rounded otherwise on a GPU.
     one_by_one = not (recipe.ensemble and stacks_folds())
-    study_data = StudyData(spec, dataset, labels, targets, splits, cache, tell, one_by_one=one_by_one)
+    variant = spec.variant(recipe.params)
+    schedule: Schedule | None = "sequential" if one_by_one else None
+    study_data = StudyData(
+        variant, KeptInputs(dataset, labels, cache, tell), labels, targets, splits, schedule
+    )
     together = study_data.train_together
     parts: list[Trained] = []
     losses: list[float] = []
@@ -102,4 +108,4 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
             # Copied, because its trainer goes on with the next fold.
             copied = copy_model(trained.model, f"fold_{len(parts)}" if recipe.ensemble else "trained")
             parts.append(replace(trained, model=copied))
-    return Refit(assemble(spec, parts), tuple(losses))
+    return Refit(assemble(variant, parts), tuple(losses))

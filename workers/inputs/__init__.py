@@ -4,5 +4,6 @@
 - `decoding`: Image files decoded on threads before they are asked for: for training and for prediction
 - `extraction`: Every possible input of the head, computed once: the frozen backbone over all flips of all images
 - `feature_set`: Features and labels resident in the memory of the device, shared by the folds of a study
+- `kept_inputs`: The feature sets and decoded images of a study: opened once, and on the device as needed, within a limit
 - `pixels`: The development images of a study as pixels, decoded once
 """

@@ -50,6 +50,20 @@ class FeatureSet:
                 self._resident[precision] = ops.cast(ops.convert_to_tensor(rows), precision)
         return self._resident[precision]
 
+    @property
+    def resident_bytes(self) -> int:
+        """How much memory of the device its features take at the moment."""
+        return sum(self.size_in(precision) for precision in self._resident)
+
+    def size_in(self, precision: str) -> int:
+        """How much memory the features take in this precision."""
+        return int(np.prod(self.values.shape)) * (2 if precision == "bfloat16" else 4)
+
+    def leave(self) -> None:
+        """Let go of the device's memory; `resident` puts the features there again."""
+        with self._guard:
+            self._resident.clear()
+
     def locate(self, images: NDArray[np.int64], views: NDArray[np.int64] | int = 0) -> NDArray[np.int32]:
         """Rows of `resident` that hold these images in these views (0 is the identity)."""
         return np.asarray(images * self.view_count + views, np.int32)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from storage.errors import SpecError
-from storage.spec import TEXTS, WHOLE_NUMBERS, SearchRange, StudySpec
+from storage.spec import SearchRange, StudySpec, acts, axis, frozen, is_whole, keep_acting, plain
 from storage.spec.distributions import ends
 from workers.cross_validation.fold import AnyFold
 from workers.device.contract import Settings
@@ -28,8 +28,10 @@ StartFold = Callable[[Settings], AnyFold]
 """Starts the same fold anew, with equal seeds, from all hyperparameters."""
 
 EPOCHS = 2
-ACTS_LATER = frozenset({"patience", "cycle_epochs", "cycle_growth"})
+ACTS_LATER = frozenset({"patience", "cycle_epochs", "cycle_growth", "cycles"})
 """They act after more epochs than are tried."""
+OF_THE_DEVICE = frozenset({"precision", "extraction_precision"})
+"""Whether they act depends on the device: a processor has no TF32."""
 
 
 def try_parameters(spec: StudySpec, start_fold: StartFold) -> Tried:
@@ -51,6 +53,9 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> Tried:
             seen[key] = _train(start_fold({**spec.all_hyperparameters, **values}))
         return seen[key]
 
+    def settle(name: str, value: Any, others: Settings) -> Settings:
+        return keep_acting(spec.search, {**others, name: value})
+
     tried: Tried = {}
     for name, searched in sorted(spec.search.items()):
         low, high = _ends(name, searched)
@@ -58,11 +63,16 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> Tried:
         if name in ACTS_LATER:
             tried[name]["why"] = f"acts only after more than {EPOCHS} epochs"
             continue
+        if name in OF_THE_DEVICE:
+            tried[name]["why"] = "acts on some devices only"
+            continue
         if low == high:
             tried[name]["why"] = "has one value only"
             continue
         for others in _settings_of_others(spec, name):
-            one, other = run({**others, name: low}), run({**others, name: high})
+            if not acts(spec.search, name, others):
+                continue
+            one, other = run(settle(name, low, others)), run(settle(name, high, others))
             if name == "batch_size" and min(int(low), one[3]) == min(int(high), one[3]):
                 tried[name]["why"] = f"both ends are one full batch of {one[3]} images"
                 break
@@ -71,6 +81,9 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> Tried:
             tried[name] |= {"acts": bool(effect), "effect": effect}
             if effect:
                 break
+        else:
+            if tried[name]["acts"] is None:
+                tried[name]["why"] = "no combination that was tried fulfils its conditions"
     return tried
 
 
@@ -105,23 +118,45 @@ def _train(fold: AnyFold) -> Trained:
     )
 
 
-def _ends(name: str, searched: SearchRange) -> tuple[float | str, float | str]:
-
-    if name in TEXTS:
-        values = searched.values or ()
-        return values[0], values[-1]
+def _ends(name: str, searched: SearchRange) -> tuple[Any, Any]:
+    listed = axis(name, searched)
+    if searched.type == "choice" or any(isinstance(value, str) for value in listed):
+        return listed[0], listed[-1]
     low, high = ends(searched)
-    return (int(low), int(high)) if name in WHOLE_NUMBERS else (float(low), float(high))
+    whole = is_whole(name) or searched.type == "int"
+    return (int(low), int(high)) if whole else (float(low), float(high))
 
 
 def _settings_of_others(spec: StudySpec, name: str) -> Iterable[Settings]:
-    """The other searched hyperparameters at one end, at the other, and every word of those that are words."""
+    """The other searched hyperparameters at one end, at the other, and every value of those that are listed without an order.
+
+    Those that a condition asks for have a value that it asks for.
+    """
     others = {other: _ends(other, searched) for other, searched in spec.search.items() if other != name}
     first = {other: ends[0] for other, ends in others.items()}
-    yield first
+
+    def fulfil(values: Settings) -> Settings:
+        changed = dict(values)
+        waiting, seen = [name], set()
+        while waiting:
+            child = waiting.pop()
+            seen.add(child)
+            for parent, allowed in (spec.search[child].when or {}).items():
+                if frozen(changed.get(parent)) not in {frozen(value) for value in allowed}:
+                    changed[parent] = plain(allowed[0])
+                if parent not in seen:
+                    waiting.append(parent)
+        return (
+            keep_acting({other: spec.search[other] for other in others}, changed)
+            if spec.search[name].when
+            else changed
+        )
+
+    yield fulfil(first)
     if others:
-        yield {other: ends[1] for other, ends in others.items()}
+        yield fulfil({other: ends[1] for other, ends in others.items()})
     for other in others:
-        if other in TEXTS:
-            for word in spec.search[other].values or ():
-                yield {**first, other: word}
+        listed = axis(other, spec.search[other])
+        if spec.search[other].type == "choice" or any(isinstance(value, str) for value in listed):
+            for word in listed:
+                yield fulfil({**first, other: word})

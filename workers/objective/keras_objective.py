@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,13 +14,29 @@ from storage.data.datasets import Dataset
 from storage.data.folds import check_folds, make_folds
 from storage.database.engine import Database
 from storage.database.waiting import wait_for
-from storage.errors import DataError, FeaturesError
+from storage.errors import (
+    DataError,
+    FeaturesError,
+    ModelError,
+    SpecError,
+    UnpreparedError,
+    WeightsError,
+)
+from storage.spec import has_variants, name_inputs
+from storage.studies.points import list_points
 from storage.studies.study import StudyRecord, read_canary, register_canary, register_features
 from workers.attempts.attempt import Attempt, Outcome
 from workers.cross_validation.cross_validate import cross_validate
+from workers.cross_validation.fold import AnyFold
+from workers.device.contract import Parameters, Settings
 from workers.device.preparation import describe, name_products, prepare_for
+from workers.inputs.kept_inputs import Source
 from workers.objective.canary import Tried, refuse_idle, try_parameters
 from workers.objective.study_data import StudyData
+from workers.objective.study_variants import OnOpen, StudyVariants
+
+if TYPE_CHECKING:
+    from storage.spec import StudySpec
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +59,13 @@ class KerasObjective:
     """Cross-validates trials on cached features or on images, as the spec asks."""
 
     def __init__(
-        self, study: StudyRecord, dataset: Dataset, cache: Path, report: Callable[..., None] | None = None
+        self,
+        study: StudyRecord,
+        dataset: Dataset,
+        cache: Path,
+        report: Callable[..., None] | None = None,
+        points: Sequence[dict[str, Any] | None] = (),
+        on_open: OnOpen | None = None,
     ) -> None:
         """Make the folds, and load or make what they learn from.
 
@@ -53,6 +74,8 @@ class KerasObjective:
             dataset: the development images; must have the study's fingerprint.
             cache: where features and decoded images are kept.
             report: told of the progress of an extraction.
+            points: the parameters of the trials, as far as they are known.
+            on_open: told of each set of features or images that was opened.
 
         Raises:
             DataError: the images moved or changed, or the groups cannot fill the folds.
@@ -68,37 +91,59 @@ class KerasObjective:
         self.labels = select_targets(dataset, self.targets)
         self.folds = make_folds(self.labels, dataset.groups, spec.cv.folds, spec.study.seed)
         check_folds(study.facts, self.folds)
-        self.study_data = StudyData(
-            spec, dataset, self.labels, self.targets, dict(enumerate(self.folds)), cache, report
+        self.variants = StudyVariants(
+            spec,
+            dataset,
+            self.labels,
+            self.targets,
+            dict(enumerate(self.folds)),
+            cache,
+            report,
+            points=points,
+            on_open=on_open,
         )
 
     def evaluate(self, attempt: Attempt) -> Outcome:
-        """Cross-validate one trial."""
+        """Cross-validate one trial.
+
+        Raises:
+            UnpreparedError: this machine lacks what a trial needs that was not planned when the study was prepared.
+        """
+        try:
+            data = self.variants.of(attempt.params)
+        except (DataError, FeaturesError, ModelError, SpecError, WeightsError) as error:
+            raise UnpreparedError(
+                f"This machine cannot prepare what the trial learns from: {error.what}",
+                why=error.why,
+                next_step=error.next_step,
+            ) from error
         outcome = cross_validate(
             attempt,
-            lambda fold: self.study_data.start_fold(attempt.hyperparameters, attempt.point, fold),
-            self.study_data.schedule,
-            at_once=self.study_data.folds_at_once,
-            train_together=self.study_data.train_together,
+            lambda fold: data.start_fold(attempt.hyperparameters, attempt.point, fold),
+            self.variants.schedule,
+            at_once=data.folds_at_once,
+            train_together=data.train_together,
         )
-        return replace(outcome, details={**outcome.details, **self._circumstances})
+        return replace(outcome, details={**outcome.details, **self._circumstances(data, attempt.params)})
 
-    @cached_property
-    def _circumstances(self) -> dict[str, object]:
+    def _circumstances(self, data: StudyData, params: Parameters) -> dict[str, object]:
         """What a value depends on besides its seeds, and how many parameters are trained."""
-        spec = self.study.spec
+        spec = self.study.spec.variant(params)
         asked = {"training": spec.training.precision, "extraction": spec.model.extraction_precision}
         return {
             "hardware": describe(),
             "products": {name: name_products(precision) for name, precision in asked.items()},
-            "parameters_trained": self.study_data.count_parameters(),
+            "parameters_trained": data.count_parameters(),
         }
 
     def try_parameters(self) -> Tried:
         """Try every searched hyperparameter at both ends of its range, on the first fold (`workers.objective.canary`)."""
-        spec = self.study.spec
-        few = None if spec.uses_features else FEW_IMAGES
-        return try_parameters(spec, lambda values: self.study_data.start_fold(values, 0, 0, at_most=few))
+
+        def start(values: Settings) -> AnyFold:
+            data = self.variants.of(values)
+            return data.start_fold(values, 0, 0, at_most=FEW_IMAGES if data.trains_images else None)
+
+        return try_parameters(self.study.spec, start)
 
 
 def prepare_objective(
@@ -116,15 +161,22 @@ def prepare_objective(
         DataError: the folds are not those that the study was made with.
         DataError, ModelError, SpecError, WeightsError: as `KerasObjective`.
     """
-    objective = KerasObjective(study, dataset, cache, report)
-    sample = objective.study_data.source.sample()
-    digest, standing = wait_for(
-        lambda _: register_features(database, study, objective.study_data.source.digest, sample)
-    )
-    tolerance = FEATURES_TOLERANCE[study.spec.model.extraction_precision]
-    compare_features(study.name, np.asarray(sample), np.asarray(standing), tolerance)
-    if digest != objective.study_data.source.digest:
-        log.info("Features of other library versions than the study's first worker; equal up to rounding.")
+    points = [point.params for point in wait_for(lambda _: list_points(database, study.uuid))]
+    is_one = not has_variants(study.spec)
+
+    def compare(variant: StudySpec, source: Source) -> None:
+        sample, name = source.sample(), "" if is_one else name_inputs(variant)
+        digest, standing = wait_for(
+            lambda _: register_features(database, study, source.digest, sample, inputs=name)
+        )
+        tolerance = FEATURES_TOLERANCE[variant.model.extraction_precision]
+        compare_features(study.name, np.asarray(sample), np.asarray(standing), tolerance)
+        if digest != source.digest:
+            log.info(
+                "Features of other library versions than the study's first worker; equal up to rounding."
+            )
+
+    objective = KerasObjective(study, dataset, cache, report, points, compare)
     if study.spec.search:
         tried = wait_for(lambda _: read_canary(database, study))
         if tried is None:

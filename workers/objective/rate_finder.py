@@ -15,6 +15,7 @@ import numpy as np
 
 from storage.errors import DataError
 from workers.device.preparation import prepare_for
+from workers.inputs.kept_inputs import KeptInputs
 from workers.objective.study_data import StudyData
 from workers.training.learning_rates import RISING, rise
 
@@ -78,7 +79,7 @@ def find_rates(
     chosen = np.random.default_rng([spec.study.seed, SAMPLE]).permutation(count)
     set_aside = max(1, min(images, count) // 10)
     split = (np.sort(chosen[set_aside : set_aside + images]), np.sort(chosen[:set_aside]))
-    study_data = StudyData(spec, dataset, labels, targets, {0: split}, cache)
+    study_data = StudyData(spec.variant({}), KeptInputs(dataset, labels, cache), labels, targets, {0: split})
     fold = study_data.start_fold({"rate_schedule": RISING, "patience": 0}, 0, 0)
     losses: list[float] = []
     for epoch in range(1, COUNT + 1):

@@ -1,22 +1,20 @@
-"""What the folds of a study learn from, features or images, and the trainers that do it."""
+"""What the folds of one variant of a study learn from, features or images, and the trainers that do it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.spec import SETTINGS
 from workers.cross_validation.fold import Fold, TrainTogether
 from workers.device import preparation as devices
 from workers.device.contract import Settings, Tensor
-from workers.inputs.extraction import ensure_features
-from workers.inputs.feature_set import FeatureSet
-from workers.inputs.pixels import ensure_pixels
-from workers.objective.memory import choose_schedule
+from workers.inputs.kept_inputs import KeptInputs, Source
+from workers.objective.memory import choose_schedule, count_weights
 from workers.training.class_balance import oversample
 from workers.training.early_stopping import PatientFold, train_together
 from workers.training.fold_trainer import FoldTrainer
@@ -26,25 +24,10 @@ from workers.training.results import EpochResult
 if TYPE_CHECKING:
     import keras
 
-    from storage.data.datasets import Dataset
     from storage.spec import StudySpec
     from workers.cross_validation.cross_validate import Schedule
 
 Split = tuple[np.ndarray, np.ndarray]
-Report = Callable[..., None]
-
-
-class Source(Protocol):
-    """What is kept of all images, and how two machines compare it."""
-
-    @property
-    def digest(self) -> str:
-        """Names what it depends on."""
-        ...
-
-    def sample(self) -> list[float]:
-        """A few numbers from fixed places."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,17 +46,15 @@ class Trained:
 
 
 class StudyData:
-    """Features or images of a study, its folds and their trainers.
+    """Features or images of one variant of a study, its folds and their trainers.
 
     Args:
-        spec: "what cannot be cached exactly takes the image path": see `StudySpec.uses_features`.
-        dataset: the development images.
+        spec: of the variant (`StudySpec.variant`); "what cannot be cached exactly takes the image path": see `StudySpec.uses_features`.
+        kept: gives what the folds learn from.
         labels: float32, shape (n, targets), NaN where not assessed.
         targets: their names.
         folds: training and validation images of each fold, by its number.
-        cache: where features and decoded images are kept.
-        report: told of the progress of an extraction.
-        one_by_one: the folds are trained one after the other, whatever the spec says.
+        schedule: how the folds are trained, whatever the spec says; None where the spec and the memory decide.
 
     Raises:
         DataError: the images moved or changed.
@@ -86,29 +67,33 @@ class StudyData:
     def __init__(
         self,
         spec: StudySpec,
-        dataset: Dataset,
+        kept: KeptInputs,
         labels: np.ndarray,
         targets: Sequence[str],
         folds: Mapping[int, Split],
-        cache: Path,
-        report: Report | None = None,
-        *,
-        one_by_one: bool = False,
+        schedule: Schedule | None = None,
     ) -> None:
         self._spec, self._labels, self._targets, self._folds = spec, labels, list(targets), folds
-        self._one_by_one = one_by_one
+        self._kept = kept
         self._pixel_scale: Callable[[Tensor], Tensor] | None = None
         self.source: Source
         self.schedule: Schedule
+        self.trained_weights: int
         self._trainers: list[Any]
-        prepare = self._prepare_features if spec.uses_features else self._prepare_images
-        prepare(dataset, cache, report)
+        if spec.uses_features:
+            self._prepare_features(schedule)
+        else:
+            self._prepare_images(schedule)
 
     def start_fold(
         self, hyperparameters: Settings, point: int, fold: int, *, at_most: int | None = None
     ) -> Fold[EpochResult]:
         """Begin a fold of a trial; `at_most` so many of its training and of its validation images, for a quick try."""
-        settings = {**self._spec.all_hyperparameters, **hyperparameters}
+        # What made the variant is in its spec already.
+        given = {name: value for name, value in hyperparameters.items() if name in SETTINGS}
+        settings = {**self._spec.all_hyperparameters, **given}
+        if self._spec.uses_features:
+            self._kept.make_room(self._spec)
         seed = (self._spec.study.seed, point, fold)
         train, validation = (side[:at_most] for side in self._folds[fold])
         trainer = self._trainer(fold)
@@ -116,7 +101,7 @@ class StudyData:
             self._inputs,
             train_index=self._repeat(train, settings, seed),
             val_index=validation,
-            hyperparameters=hyperparameters,
+            hyperparameters=given,
             seed=seed,
         )
         # Without validation images there is nothing to wait for.
@@ -138,6 +123,11 @@ class StudyData:
             return 1  # They share one network.
         # Stacked folds are only scored one by one, and that NumPy does.
         return self._spec.training.threads if self.stacks_folds else devices.count_at_once()
+
+    @property
+    def trains_images(self) -> bool:
+        """Whether a whole network is trained, on images."""
+        return not self._spec.uses_features
 
     @property
     def train_together(self) -> TrainTogether | None:
@@ -164,28 +154,25 @@ class StudyData:
         columns = [self._targets.index(name) for name in named]
         return oversample(train, self._labels, columns, float(settings["oversampling"]), seed)
 
-    def _prepare_features(self, dataset: Dataset, cache: Path, report: Report | None) -> None:
-
+    def _prepare_features(self, schedule: Schedule | None) -> None:
         spec, targets = self._spec, self._labels.shape[1]
-        features = ensure_features(spec, dataset, cache, report=report)
-        width = features.values.shape[-1]
-        self.source = features
-        self._inputs: Any = FeatureSet(features.values, self._labels)
-        self.schedule = "sequential" if self._one_by_one else choose_schedule(spec, width, targets)
+        self.source, features = self._kept.features(spec)
+        width = features.feature_count
+        self._inputs: Any = features
+        self.schedule = schedule or choose_schedule(spec, width, targets)
+        self.trained_weights = count_weights(spec, width, targets)
         self._trainers = [
             FoldTrainer(spec, feature_count=width, target_count=targets) for _ in range(self._slots)
         ]
 
-    def _prepare_images(self, dataset: Dataset, cache: Path, report: Report | None) -> None:
-
+    def _prepare_images(self, schedule: Schedule | None) -> None:
         spec = self._spec
         shared = SharedNetwork(spec, self._labels.shape[1])
-        self.source = pixels = ensure_pixels(dataset, spec.model.image_size, cache, report=report)
+        self.source = pixels = self._kept.pixels(spec)
         self._inputs = shared.make_image_set(pixels.values, self._labels)
         self._pixel_scale = shared.network.scale
-        self.schedule = (
-            "sequential" if self._one_by_one else choose_schedule(spec, weights=shared.weight_count)
-        )
+        self.trained_weights = shared.weight_count
+        self.schedule = schedule or choose_schedule(spec, weights=shared.weight_count)
         self._trainers = [ImageFoldTrainer(spec, shared) for _ in range(self._slots)]
 
     @property

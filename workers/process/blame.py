@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from storage.database.engine import Database
 from storage.database.trouble import find_database_error
-from storage.errors import LeaseLostError, OrchError, SickProcessError, StorageError
+from storage.errors import LeaseLostError, OrchError, SickProcessError, StorageError, UnpreparedError
 from storage.states import WorkerState
 from storage.studies.attempts import list_failed_on
 from storage.studies.study import StudyRecord
@@ -51,6 +51,7 @@ class Fault(enum.Enum):
     DEVICE = "the device"
     DISK = "a disk of this machine"
     DATABASE = "the database"
+    MACHINE = "what this machine has"
 
 
 def find_fault(error: BaseException) -> Fault:
@@ -67,7 +68,7 @@ def find_fault(error: BaseException) -> Fault:
         return Fault.DISK
     if any(_is_of_device(link) for link in chain):
         return Fault.DEVICE
-    return Fault.TRIAL
+    return Fault.MACHINE if isinstance(error, UnpreparedError) else Fault.TRIAL
 
 
 def describe(error: BaseException) -> str:

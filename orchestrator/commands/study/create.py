@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -196,7 +197,7 @@ def create(
         )
         report = _describe_cost(spec, review, estimate)
         if not as_json:
-            _print_cost(report, review)
+            _print_cost(spec, report, review)
         if dry_run:
             console.say("Nothing was created (--dry-run).")
         else:
@@ -285,13 +286,33 @@ def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[
             "fold_epoch_seconds": estimate.fold_epoch_seconds,
             "total_seconds": estimate.total_seconds,
             "basis": estimate.basis,
+            "models": estimate.models,
+            "extractions": [asdict(one) for one in estimate.extractions],
         },
         "fingerprint": spec.data.fingerprint,
         "spec_hash": spec.spec_hash,
     }
 
 
-def _print_cost(report: dict[str, Any], review: Review) -> None:
+def _features_facts(estimate: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the extractions cost, where trials learn from several sets of features."""
+    sets = estimate["extractions"]
+    if len(sets) < 2:
+        return []
+    size = sum(one["bytes"] for one in sets)
+    slowest = max(sets, key=lambda one: float(one["seconds"]))
+    sides = " x ".join(map(str, slowest["image_size"]))
+    return [
+        ("models", f"{estimate['models']} different ones among the trials"),
+        (
+            "features",
+            f"{len(sets)} sets, each extracted once per machine: {say_duration(estimate['extraction_seconds'])} and "
+            f"{size / 1e9:.2g} GB in all; the slowest is {slowest['backbone']} at {sides}, {say_duration(slowest['seconds'])}",
+        ),
+    ]
+
+
+def _print_cost(spec: StudySpec, report: dict[str, Any], review: Review) -> None:
     low, high = min(report["train_images"]), max(report["train_images"])
     estimate = report["estimate"]
     console.print_facts(
@@ -304,9 +325,10 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
             ("model", report["model"]),
             (
                 "search",
-                ", ".join(f"{name} {_show_search(how)}" for name, how in sorted(report["search"].items())),
+                ", ".join(f"{name} {how.describe()}" for name, how in sorted(spec.search.items())),
             ),
             ("fixed", show_params(report["fixed"])),
+            *_features_facts(estimate),
             ("trials", report["points"]),
             ("folds", f"{report['folds']} of {low if low == high else f'{low} to {high}'} training images"),
             ("schedule", report["schedule"]),
@@ -324,9 +346,3 @@ def _print_cost(report: dict[str, Any], review: Review) -> None:
     )
     for warning in review.warnings:
         console.warn(warning)
-
-
-def _show_search(searched: dict[str, Any]) -> str:
-    if "values" in searched:
-        return "{" + ", ".join(v if isinstance(v, str) else f"{v:g}" for v in searched["values"]) + "}"
-    return f"[{searched['low']:g}, {searched['high']:g}]{' log' if searched['log'] else ''}"

@@ -1,0 +1,227 @@
+"""What a [search] section must be: known names, values that their sections take, conditions that can hold."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from storage.spec.conditions import acts, check_conditions, has_conditions, keep_acting, list_cells
+from storage.spec.hyperparameters import (
+    COUNTED,
+    LISTS,
+    NOT_SEARCHED,
+    SEARCHABLE,
+    SWITCHES,
+    TEXTS,
+    WIDTH,
+    is_known,
+    is_option,
+    is_whole,
+)
+from storage.spec.ranges import SearchRange
+from storage.spec.section import Section
+from storage.spec.sections import ModelSection, SamplerSection
+from storage.wording import show_value
+
+
+class Searching(Protocol):
+    """What a check reads of a study: see `storage.spec.study.StudySpec`, which these checks are a part of."""
+
+    @property
+    def search(self) -> dict[str, SearchRange]:
+        """What is searched, by name."""
+        ...
+
+    @property
+    def sampler(self) -> SamplerSection:
+        """What draws the trials."""
+        ...
+
+    @property
+    def model(self) -> ModelSection:
+        """The fixed values of the model."""
+        ...
+
+
+LARGEST_GRID = 100_000
+"""Cells of a grid, as of trials of any other study."""
+
+
+def check_search(spec: Searching) -> None:
+    """Make sure that a study can search what its spec says.
+
+    Raises:
+        ValueError: says which key is wrong, and what it may be.
+    """
+    for name, searched in spec.search.items():
+        if not is_known(name):
+            raise ValueError(_describe_unknown(name))
+        _check_kind(name, searched)
+        if spec.sampler.name == "grid" and searched.type in ("int", "float") and searched.steps is None:
+            raise ValueError(
+                f'search.{name} must be of type "grid" or "choice" for the grid sampler, or have a `step`'
+            )
+        _check_values(spec, name, searched)
+    check_conditions(spec.search)
+    _check_sampler(spec)
+    _check_head(spec)
+    if spec.model.kind in ("transfer", "lenet") and "kind" not in spec.search:
+        options = [
+            *(name for name in spec.search if is_option(name)),
+            *(f"model.options.{name}" for name in spec.model.options),
+        ]
+        if options:
+            raise ValueError(
+                f"{options[0]} is a hyperparameter of an own model, and model.kind is {spec.model.kind!r}"
+            )
+
+
+def count_cells(spec: Searching) -> int:
+    """How many cells the grid of a study has.
+
+    Raises:
+        ValueError: more than `LARGEST_GRID`.
+    """
+    axes = {name: axis(name, searched) for name, searched in spec.search.items()}
+    if has_conditions(spec.search):
+        count = sum(1 for _ in itertools.islice(list_cells(spec.search, axes), LARGEST_GRID + 1))
+    else:
+        count = math.prod(len(values) for values in axes.values())
+    if count > LARGEST_GRID:
+        raise ValueError(
+            f"the grid has more than {LARGEST_GRID:,} cells; search fewer values, or choose the random sampler"
+        )
+    return count
+
+
+def axis(name: str, searched: SearchRange) -> list[Any]:
+    """The values of one axis of a grid, as a trial has them: lists as lists, whole numbers where something is counted."""
+    values = searched.values if searched.values is not None else searched.steps or ()
+    if searched.type == "int":
+        return [int(value) for value in values]
+    return [number(name, value) if searched.type != "choice" else plain(value) for value in values]
+
+
+def number(name: str, value: Any) -> Any:
+    """A value of a grid as a trial has it."""
+    if isinstance(value, str) or name in TEXTS:
+        return value
+    whole = is_whole(name) or (is_option(name) and float(value).is_integer())
+    return int(value) if whole else float(value)
+
+
+def plain(value: Any) -> Any:
+    """A value of a choice as a trial has it, and as JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _describe_unknown(name: str) -> str:
+    if name in NOT_SEARCHED:
+        return f"search.{name} cannot be searched: {NOT_SEARCHED[name]}"
+    near = difflib.get_close_matches(name, SEARCHABLE, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"valid: {', '.join(sorted(SEARCHABLE))}"
+    return f"search.{name} is not a hyperparameter ({hint})"
+
+
+def _check_kind(name: str, searched: SearchRange) -> None:
+    """Make sure that a search holds what the hyperparameter is made of: numbers, whole numbers, words, switches or lists."""
+    if is_option(name):
+        return
+    values: Iterable[Any] = searched.values or (0,)
+    if name in TEXTS:
+        if not all(isinstance(value, str) for value in values):
+            raise ValueError(f'search.{name} must be of type "grid" or "choice" with texts')
+        return
+    if name in LISTS:
+        if not all(isinstance(value, tuple) for value in values):
+            example = "[[512], [512, 256]]" if name == "head" else '[["fracture"], ["fracture", "mass"]]'
+            raise ValueError(f'search.{name} must be of type "choice" with lists, as in values = {example}')
+        return
+    if name in SWITCHES:
+        if not all(isinstance(value, bool) for value in values):
+            raise ValueError(f'search.{name} must be of type "choice" with true and false')
+        return
+    if name == "image_size":
+        values = [side for value in values for side in (value if isinstance(value, tuple) else (value,))]
+    if any(isinstance(value, str | bool | tuple) for value in values):
+        raise ValueError(f"search.{name} must hold numbers")
+    if not is_whole(name):
+        return
+    counted = COUNTED.get(name, "epochs" if name in ("patience", "cycle_epochs") else "")
+    why = f": it counts {counted}" if counted else ""
+    if searched.type == "float":
+        raise ValueError(f'search.{name} must be of type "int" or "grid"{why}')
+    if any(value != int(value) for value in values):
+        raise ValueError(f"search.{name} must hold whole numbers{why}")
+
+
+def _check_values(spec: Searching, name: str, searched: SearchRange) -> None:
+    """Make sure that the section takes every value: the ends of a range, or each of a list."""
+    if is_option(name):
+        return
+    ends = searched.values if searched.values is not None else (searched.low, searched.high)
+    key: str = SEARCHABLE.get(name, "")
+    for end in ends:
+        if name == "head_depth" or WIDTH.fullmatch(name):
+            if not 0 < float(end or 0) <= (20 if name == "head_depth" else 1e6):
+                raise ValueError(
+                    f"search.{name} must lie between 1 and {'20 layers' if name == 'head_depth' else '1,000,000'}"
+                )
+            continue
+        section: type[Section] = type(getattr(spec, key))
+        given = (
+            number(name, end)
+            if searched.type != "choice" or (is_whole(name) and not isinstance(end, tuple))
+            else end
+        )
+        try:
+            section(**{name: given})
+        except ValidationError as error:
+            message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            raise ValueError(
+                f"search.{name} holds {show_value(given)}: {message[:1].lower()}{message[1:]}"
+            ) from None
+
+
+def _check_sampler(spec: Searching) -> None:
+    sampler = spec.sampler
+    if (sampler.name == "listed") != bool(sampler.points):
+        raise ValueError('sampler.points and the sampler "listed" go together')
+    for listed in sampler.points:
+        if (
+            listed.keys() - spec.search.keys()
+            or keep_acting(spec.search, listed).keys() != listed.keys()
+            or _lacks(spec, listed)
+        ):
+            exactly = ", and leave out what does not act there" if has_conditions(spec.search) else ""
+            raise ValueError(f"every one of sampler.points must name exactly what [search] names{exactly}")
+    if sampler.name == "grid":
+        if not spec.search:
+            raise ValueError("the grid sampler needs a [search] section with at least one grid")
+        count_cells(spec)
+    if sampler.name == "cmaes" and has_conditions(spec.search):
+        name = next(name for name, searched in spec.search.items() if searched.when)
+        raise ValueError(
+            f"the sampler cmaes cannot follow search.{name}.when: its search space must be the same in every trial; "
+            "choose tpe, random or qmc"
+        )
+
+
+def _lacks(spec: Searching, listed: dict[str, Any]) -> bool:
+    return any(name not in listed and acts(spec.search, name, listed) for name in spec.search)
+
+
+def _check_head(spec: Searching) -> None:
+    widths = [int(found[1]) for name in spec.search if (found := WIDTH.fullmatch(name))]
+    if "head" in spec.search and (widths or "head_depth" in spec.search):
+        raise ValueError(
+            "search.head gives all widths, so search.head_depth and search.head_width_N do not go with it"
+        )
+    known = len(spec.model.head)
+    if not known and (widths or "head_depth" in spec.search) and 1 not in widths:
+        raise ValueError("model.head is empty, so search.head_width_1 must say how wide its first layer is")

@@ -1,0 +1,136 @@
+"""A search over backbones, image sizes, heads and optimizers with their own keys: every trial on the model that it asks for."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from orchestrator.importing.choices import Choices
+from orchestrator.importing.imports import import_dataset
+from orchestrator.planning.plan import plan_points
+from orchestrator.studies.best import best_document
+from orchestrator.studies.replay import replay_recorded
+from orchestrator.studies.verify import verify_study
+from storage.data.datasets import Dataset
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.spec import StudySpec, list_variants, parse
+from storage.studies.points import list_points
+from storage.studies.study import StudyRecord, create_study, read_canary
+from tests.pictures import make_data
+from workers.process.circumstances import Circumstances
+from workers.process.worker import run_worker
+
+SEARCH: dict[str, Any] = {
+    "backbone": {"type": "choice", "values": ["MobileNet", "MobileNetV2"]},
+    "image_size": {"type": "choice", "values": [32, [40, 48]]},
+    "kind": {"type": "choice", "values": ["transfer", "lenet"]},
+    "head": {"type": "choice", "values": [[8], [6, 4]], "when": {"kind": ["transfer"]}},
+    "optimizer": {"type": "choice", "values": ["adam", "sgd"]},
+    "momentum": {"type": "float", "low": 0.1, "high": 0.9, "when": {"optimizer": ["sgd"]}},
+    "batch_size": {"type": "int", "low": 4, "high": 16, "step": 4},
+}
+SEARCH["backbone"]["when"] = {"kind": ["transfer"]}
+TRIALS = 8
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study that one worker has finished, and what it had."""
+
+    database: Database
+    study: StudyRecord
+    dataset: Dataset
+    cache: Path
+    printed: list[str]
+
+
+def make_spec(dataset: Dataset, **sections: Any) -> StudySpec:
+    document: dict[str, Any] = {
+        "study": {"name": "models", "trials": TRIALS, "seed": 3},
+        "data": {"fingerprint": dataset.fingerprint, "targets": list(dataset.targets)},
+        "model": {"weights": "none", "image_size": [32, 32]},
+        "training": {"epochs": 2, "threads": 2, "augmentation": "none"},
+        "cv": {"folds": 2},
+        "search": SEARCH,
+        "pruner": {"name": "none"},
+    }
+    return parse({**document, **sections}, source="a test")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("models")
+    dataset = import_dataset(
+        *make_data(folder), folder / "data", Choices(group_columns=("patient",), holdout=0.0)
+    )
+    spec, printed = make_spec(dataset), []
+    with closing(open_database(f"sqlite:///{folder / 'orch.db'}", create=True)) as database:
+        study = create_study(database, spec, plan_points(spec), data_folder=str(dataset.folder), facts={})
+        here = Circumstances(database, tell=printed.append)
+        run_worker(here, ["models"], [dataset.folder], folder / "cache")
+        yield Finished(database, study, dataset, folder / "cache", printed)
+
+
+def test_every_trial_is_complete_on_the_model_that_it_asks_for(finished: Finished) -> None:
+    points = list_points(finished.database, finished.study.uuid)
+    assert [point.outcome for point in points] == ["COMPLETE"] * TRIALS, finished.printed
+    params = [point.params or {} for point in points]
+    assert {one["kind"] for one in params} == {"transfer", "lenet"}
+    assert {one.get("backbone") for one in params} == {"MobileNet", "MobileNetV2", None}
+    assert all(("momentum" in one) == (one["optimizer"] == "sgd") for one in params)
+    trained = {}
+    for point in points:
+        details = finished.database.optuna.get_trial(point.trial_id).user_attrs["details"]
+        trained[point.point] = details["parameters_trained"]
+    for number, one in enumerate(params):
+        if one["kind"] == "transfer":
+            width = {"MobileNet": 1024, "MobileNetV2": 1280}[one["backbone"]]
+            widths = [width, *one["head"], len(finished.dataset.targets)]
+            assert trained[number] == sum((a + 1) * b for a, b in itertools.pairwise(widths))
+    canary = read_canary(finished.database, finished.study)
+    assert canary is not None
+    assert all(found["acts"] for found in canary.values()), canary
+
+
+def test_features_are_extracted_once_for_each_model_and_size(finished: Finished) -> None:
+    planned = [point.params for point in list_points(finished.database, finished.study.uuid)]
+    sets = {one.inputs for one in list_variants(finished.study.spec, planned) if one.spec.uses_features}
+    kept = [folder for folder in (finished.cache / "features").iterdir() if folder.is_dir()]
+    # The canary tries both ends of every range, planned or not.
+    assert 3 <= len(sets) <= len(kept) <= 4
+
+
+def test_the_study_is_verified_and_its_trials_replayed(finished: Finished) -> None:
+    found = verify_study(
+        finished.database, finished.study, plan_points(finished.study.spec), finished.dataset
+    )
+    assert found["ok"], found["problems"]
+    for number in (0, 3, TRIALS - 1):
+        replay = replay_recorded(
+            finished.database, finished.study, number, [finished.dataset.folder], finished.cache
+        )
+        assert replay["identical"], replay
+
+
+def test_the_winner_is_refitted_as_what_it_was(finished: Finished, tmp_path: Path) -> None:
+    from orchestrator.models.training import TrainingRequest, train_model
+
+    best = best_document(finished.database, finished.study)
+    out = tmp_path / "model.keras"
+    card = train_model(
+        best, finished.dataset, finished.database, out, finished.cache, TrainingRequest(), say=lambda _: None
+    )
+    size = best["params"]["image_size"]
+    assert card["image_size"] == ([size, size] if isinstance(size, int) else size)
+    import keras
+
+    model = keras.models.load_model(out)
+    assert model.input_shape == (None, *card["image_size"], 3)
+    assert np.isfinite(model.predict(np.zeros((1, *card["image_size"], 3)), verbose=0)).all()
