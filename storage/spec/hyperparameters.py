@@ -111,7 +111,7 @@ def is_whole(name: str) -> bool:
 def put_values(document: dict[str, Any], params: Mapping[str, Any]) -> None:
     """Write the values of a trial into the sections of a spec as plain data; changed in place.
 
-    `head_depth` keeps so many of the head's layers, or repeats the last one; `head_width_N` is the width of layer N. A
+    `head_depth` keeps the first of the head's layers, or repeats the last one; `head_width_N` is the width of layer N. A
     backbone brings the weights that `model.weights_of` names for it, unless `weights` is a value of the trial.
 
     Args:
