@@ -150,6 +150,39 @@ def tell_metric(spec: StudySpec, best: dict[str, Any] | None) -> str | None:
     return f"The study maximises {metric}; the winner in the best.json was chosen by {theirs}."
 
 
+def tell_defaults(
+    spec: StudySpec, best: dict[str, Any] | None, spec_file: Path | None, settings: list[str] | None
+) -> str | None:
+    """What to say of a Regime II whose batch size or dropout rate is left at its default; None where both were chosen.
+
+    Args:
+        spec: as it was built.
+        best: the document of a best.json, which has both.
+        spec_file, settings: where else they may have been named.
+    """
+    if spec.study.regime != "II" or best is not None:
+        return None
+    document = read_toml(spec_file) if spec_file else {}
+    named = {
+        f"{section}.{key}" for section, keys in document.items() if isinstance(keys, dict) for key in keys
+    }
+    named |= set(parse_settings(settings or []))
+    left = [
+        f"{words} {value:g}"
+        for key, words, value in (
+            ("training.batch_size", "batch size", spec.training.batch_size),
+            ("model.dropout_rate", "dropout rate", spec.model.dropout_rate),
+        )
+        if key not in named
+    ]
+    if not left:
+        return None
+    return (
+        f"Regime II without --from best.json: {' and '.join(left)} {'are defaults' if len(left) > 1 else 'is a default'}, "
+        "not what Regime I found."
+    )
+
+
 def _document(regime: str, name: str, best: dict[str, Any] | None) -> dict[str, Any]:
     document: dict[str, Any] = _fixed_from(best) if best else {"study": {}}
     study = {**document["study"], "name": name}

@@ -70,8 +70,10 @@ def correct_choice(
     """
     drawn = draw_weights(groups, draws, seed)
     left = (drawn == 0).astype(np.float32)
-    inside = np.stack([_score(metric, trial, labels, folds, drawn) for trial in predictions])
-    outside = np.stack([_score(metric, trial, labels, folds, left) for trial in predictions])
+    inside, outside = (
+        np.stack([score_draws(metric, trial, labels, folds, weights) for trial in predictions])
+        for weights in (drawn, left)
+    )
     return average_choices(inside, outside)
 
 
@@ -135,6 +137,8 @@ def weighted_metric(
 ) -> Array:
     """A metric of the ledger for many weightings of the images of a fold at once, as `storage.metrics.epoch` takes it for one.
 
+    Of the rows of `weighted_by_label`, the mean of those that have a value.
+
     Args:
         column: of the ledger but the loss, such as "val_brier".
         labels: shape (n, targets), 0, 1 or NaN.
@@ -144,21 +148,35 @@ def weighted_metric(
     Returns:
         Shape (weightings,); NaN where undefined.
     """
+    return _mean(weighted_by_label(column, labels, values, weights))
+
+
+def weighted_by_label(
+    column: str, labels: NDArray[np.floating], values: NDArray[np.floating], weights: NDArray[np.float32]
+) -> Array:
+    """What a metric of the ledger is a mean of: its value for each label, or the one value of all labels together.
+
+    Args:
+        column, labels, values, weights: as of `weighted_metric`.
+
+    Returns:
+        Shape (targets, weightings), or (1, weightings) of a metric that pools the labels; NaN where undefined.
+    """
     kind, targets = column.removeprefix("val_"), range(labels.shape[1])
     if kind == "auc":
-        return _mean(np.stack([weighted_auc(labels[:, t], values[:, t], weights) for t in targets]))
+        return np.stack([weighted_auc(labels[:, t], values[:, t], weights) for t in targets])
     if kind == "micro_auc":
         images, places = np.nonzero(~np.isnan(labels))
-        return auc(labels[images, places], values[images, places], weights[images].T)
+        return np.asarray(auc(labels[images, places], values[images, places], weights[images].T))[None]
     known = [np.flatnonzero(~np.isnan(labels[:, t])) for t in targets]
     parts = [(labels[rows, t], values[rows, t], weights[rows].T) for t, rows in enumerate(known)]
     if kind in _OF_PROBABILITIES:
         measure = _OF_PROBABILITIES[kind]
-        return _mean(np.stack([measure(label, value, counts) for label, value, counts in parts]))
+        return np.stack([measure(label, value, counts) for label, value, counts in parts])
     tables = [tabulate(label, value, weights=counts) for label, value, counts in parts]
     if kind in _OF_ALL_TOGETHER:
-        return np.asarray(getattr(sum(tables, Table.empty()), _OF_ALL_TOGETHER[kind]))
-    return _mean(np.stack([getattr(table, kind) for table in tables]))
+        return np.asarray(getattr(sum(tables, Table.empty()), _OF_ALL_TOGETHER[kind]))[None]
+    return np.stack([getattr(table, kind) for table in tables])
 
 
 _OF_PROBABILITIES = {
@@ -169,19 +187,49 @@ _OF_PROBABILITIES = {
 _OF_ALL_TOGETHER = {"precision": "ppv", "recall": "sensitivity"}
 
 
-def _score(
+def score_draws(
     metric: Metric,
     trial: Sequence[NDArray[np.floating]],
     labels: NDArray[np.floating],
     folds: Sequence[NDArray[np.integer]],
     weights: NDArray[np.float32],
 ) -> Array:
-    """Mean over folds of the score, for each weighting: shape (weightings,)."""
-    by_fold = [
-        weighted_metric(metric.column, labels[images], values.astype(np.float32), weights[images])
-        for values, images in zip(trial, folds, strict=True)
-    ]
-    return metric.sign * _mean(np.stack(by_fold))
+    """Mean over folds of the score, for each weighting: shape (weightings,).
+
+    A cell is a label in a fold. A draw has no value in cells whose few positives it missed; were they left out, the mean would
+    be one of other, commoner labels than the value that is corrected. So every cell that has a value on all images counts in
+    every draw by the weight it has there, and where a draw misses it, it is filled with what the same label has in the
+    other folds of that draw, or in the other draws.
+
+    Args:
+        metric: what is measured.
+        trial: predictions of each fold, shape (n validation, targets).
+        labels: shape (n, targets).
+        folds: the validation images of each fold.
+        weights: shape (n, weightings).
+    """
+    cells, whole = [], []
+    for values, images in zip(trial, folds, strict=True):
+        known, counts = values.astype(np.float32), weights[images]
+        everything = np.ones((len(images), 1), np.float32)
+        both = weighted_by_label(metric.column, labels[images], known, np.hstack([counts, everything]))
+        cells.append(both[:, :-1])
+        whole.append(~np.isnan(both[:, -1]))
+    table, counts_in = np.stack(cells), np.stack(whole)
+    share = counts_in / np.maximum(counts_in.sum(axis=1, keepdims=True), 1)
+    share = share / max(float(share.sum()), 1.0)
+    missing = np.isnan(table) & counts_in[:, :, None]
+    if missing.any():
+        among_folds = _mean(table)
+        among_draws = _mean(among_folds.T)[:, None]
+        filled = np.where(np.isnan(among_folds), among_draws, among_folds)
+        table = np.where(missing, filled, table)
+    usable = np.where(counts_in[:, :, None], table, 0.0)
+    return np.asarray(
+        metric.sign * np.einsum("fc,fcd->d", share, usable)
+        if share.any()
+        else np.full(weights.shape[1], np.nan)
+    )
 
 
 def _mean(rows: Array) -> Array:

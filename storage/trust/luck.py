@@ -1,8 +1,9 @@
 """How much of the best value is luck, from fold curves alone: the study is simulated again around its shrunk means.
 
 An empirical Bayes bootstrap: the mean curve of each trial is pulled towards that of all trials by as much as its noise
-tells (Efron and Morris 1973); noise curves are drawn from the residuals of trial and fold, so that epochs keep their
-dependence; trial and epoch are chosen anew; and the luck is what the chosen one scores above its own mean curve.
+tells (Efron and Morris 1973, with a noise of its own for each trial); noise curves are drawn from the residuals of trial and
+fold, so that epochs keep their dependence, and stretched to the noise of the trial they are drawn for; trial and epoch are
+chosen again; and the luck is what the chosen one scores above its own mean curve.
 """
 
 from __future__ import annotations
@@ -29,44 +30,105 @@ class Luck:
 
 
 def simulate_luck(
-    curves: Array, *, among_epochs: bool = True, draws: int = DRAWS, seed: int = 0
+    curves: Array, *, objective: str = "max_of_mean", draws: int = DRAWS, seed: int = 0
 ) -> Luck | None:
     """Simulate the luck of the best of these trials; None from fewer than two trials or folds.
 
     Args:
         curves: validation scores, shape (trials, folds, epochs); folds with a NaN anywhere are left out.
-        among_epochs: False judges every trial at its last epoch.
+        objective: what a trial is judged by, as `storage.metrics.judging.judge` knows it: "last" chooses no epoch,
+            "max_of_mean" one for all folds, and "mean_of_max" one for each fold.
         draws: how many studies are simulated.
         seed: of the simulation.
     """
-    table = curves if among_epochs else curves[:, :, -1:]
+    table = curves[:, :, -1:] if objective == "last" else curves
     table = table[:, ~np.isnan(table).any(axis=(0, 2))]
     trials, folds, epochs = table.shape
     if trials < 2 or folds < 2:
         return None
     means = table.mean(axis=1)
-    centre = means.mean(axis=0)
-    residuals = table - means[:, None] - (table.mean(axis=0) - centre)
+    residuals = table - means[:, None] - (table.mean(axis=0) - means.mean(axis=0))
     residuals *= math.sqrt(trials * folds / ((trials - 1) * (folds - 1)))
-    smooth = _smoother(epochs)
-    deviations = (means - centre) @ smooth
-    noise = ((residuals @ smooth) ** 2).mean(axis=(0, 1)) / folds
-    spread = (deviations**2).sum(axis=0) / (trials - 1)
-    kept = np.maximum(0.0, 1 - noise / np.where(spread > 0, spread, 1))
-    truth = centre + kept * deviations
-    pool = residuals.reshape(-1, epochs)
-    judged_at = means.argmax(axis=1)
-    rows = np.arange(trials)
+    sizes = shrink_variances((residuals**2).mean(axis=(1, 2)), folds - 1)
+    truth = _shrink_means(means, residuals, sizes)
+    pool = (residuals / np.sqrt(np.maximum((residuals**2).mean(axis=(1, 2)), 1e-300))[:, None, None]).reshape(
+        -1, epochs
+    )
+    stretch = np.sqrt(sizes)[:, None, None]
+    by_fold = objective == "mean_of_max"
+    judged_at = table.argmax(axis=2) if by_fold else means.argmax(axis=1)[:, None].repeat(folds, axis=1)
+    rows, columns = np.arange(trials)[:, None], np.arange(folds)
+    expected = truth[rows, judged_at].mean(axis=1)
     generator = np.random.default_rng(seed)
     both, alone = [], []
     for _ in range(draws):
-        drawn = truth + pool[generator.integers(len(pool), size=(trials, folds))].mean(axis=1)
-        trial, epoch = np.unravel_index(int(drawn.argmax()), drawn.shape)
-        both.append(drawn[trial, epoch] - truth[trial, epoch])
-        fixed = drawn[rows, judged_at]
+        noise = stretch * pool[generator.integers(len(pool), size=(trials, folds))]
+        drawn = truth[:, None] + noise
+        if by_fold:
+            chosen = int(drawn.max(axis=2).mean(axis=1).argmax())
+            at = drawn[chosen].argmax(axis=1)
+            both.append((drawn[chosen, columns, at] - truth[chosen, at]).mean())
+        else:
+            mean = drawn.mean(axis=1)
+            chosen, epoch = np.unravel_index(int(mean.argmax()), mean.shape)
+            both.append(mean[chosen, epoch] - truth[chosen, epoch])
+        fixed = drawn[rows, columns, judged_at].mean(axis=1)
         chosen = int(fixed.argmax())
-        alone.append(fixed[chosen] - truth[chosen, judged_at[chosen]])
+        alone.append(fixed[chosen] - expected[chosen])
     return Luck(float(np.mean(both)), float(np.mean(both) - np.mean(alone)))
+
+
+def shrink_variances(variances: Array, freedom: int) -> Array:
+    """Pull the variances of trials towards each other by as much as chance makes them differ.
+
+    Where all trials were equally noisy, each variance would follow chi-square with `freedom` degrees of freedom; by as much as
+    their logarithms spread further, the trials differ indeed (Smyth 2004, "Linear models and empirical Bayes methods",
+    section 6.2: the variances have an inverse chi-square distribution around a common one).
+
+    Args:
+        variances: shape (trials,).
+        freedom: of each.
+
+    Returns:
+        Shape (trials,).
+    """
+    if (variances <= 0).any():
+        return np.full(len(variances), max(float(variances.mean()), 0.0))
+    logs = np.log(variances)
+    excess = float(logs.var(ddof=1)) - _trigamma(freedom / 2)
+    if excess <= 0:
+        return np.full(len(variances), float(variances.mean()))
+    prior = 2 * _inverse_trigamma(excess)
+    common = math.exp(
+        float(logs.mean())
+        - _digamma(freedom / 2)
+        + math.log(freedom / 2)
+        + _digamma(prior / 2)
+        - math.log(prior / 2)
+    )
+    return (prior * common + freedom * variances) / (prior + freedom)
+
+
+def _shrink_means(means: Array, residuals: Array, sizes: Array) -> Array:
+    """The mean curves pulled to that of all trials, each by its own noise: shape (trials, epochs)."""
+    trials, folds, epochs = residuals.shape
+    smooth = _smoother(epochs)
+    # The noise of the smoothed mean of a trial: at each epoch its share of the trial's own variance.
+    smoothed = ((residuals @ smooth) ** 2).mean(axis=(0, 1)) / (residuals**2).mean()
+    noise = sizes[:, None] * smoothed / folds
+    curves = means @ smooth
+    spread = np.zeros(epochs)
+    for _ in range(20):
+        weights = 1 / np.maximum(spread + noise, 1e-300)
+        weights /= weights.sum(axis=0)
+        centre = (weights * curves).sum(axis=0)
+        around = (weights * ((curves - centre) ** 2 * trials / (trials - 1) - noise)).sum(axis=0)
+        spread = np.maximum(around, 0.0)
+    kept = spread / np.maximum(spread + noise, 1e-300)
+    # What all trials share of the jitter of an epoch is the same for every choice, and stays.
+    return np.asarray(
+        means.mean(axis=0) + (centre - (means @ smooth).mean(axis=0)) + kept * (curves - centre)
+    )
 
 
 def _smoother(epochs: int) -> Array:
@@ -74,3 +136,32 @@ def _smoother(epochs: int) -> Array:
     places = np.arange(epochs)
     near = (np.abs(places[:, None] - places) <= WINDOW).astype(np.float64)
     return near / near.sum(axis=0)
+
+
+def _digamma(x: float) -> float:
+    """The derivative of log gamma (Abramowitz and Stegun 1964, 6.3.5 and 6.3.18)."""
+    total = 0.0
+    while x < 8:
+        total -= 1 / x
+        x += 1
+    square = 1 / x**2
+    return total + math.log(x) - 1 / (2 * x) - square * (1 / 12 - square * (1 / 120 - square / 252))
+
+
+def _trigamma(x: float) -> float:
+    """The derivative of digamma (Abramowitz and Stegun 1964, 6.4.6 and 6.4.12)."""
+    total = 0.0
+    while x < 8:
+        total += 1 / x**2
+        x += 1
+    square = 1 / x**2
+    return total + 1 / x + square / 2 + square / x * (1 / 6 - square * (1 / 30 - square / 42))
+
+
+def _inverse_trigamma(value: float) -> float:
+    """The x at which trigamma has this value, by halving; it falls from infinity to 0."""
+    low, high = 1e-8, 1e8
+    for _ in range(200):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if _trigamma(middle) > value else (low, middle)
+    return math.sqrt(low * high)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,8 @@ def judge_selection(
     """Say how sure the choice of the best trial is, as plain JSON data; None without a complete trial.
 
     Keys: `study`, `metric`, `value` and `corrected_value` (None where it cannot be told, then `corrected_at_most`), `correction` ("repeats",
-    "bootstrap", "simulation" or None) with `corrected_low`, `corrected_high`, `repeats` and `correction_reason` (why
+    "bootstrap", "simulation" or None) with `corrected_low`, `corrected_high` (the 95 % interval with other patients, folds
+    and seeds, `storage.trust.noise.mean_interval`), `repeats` and `correction_reason` (why
     there is none, where the metric is why); `noise_per_fold`,
     `noise_per_trial`, `expected_luck` of the best of `candidates`; `indistinguishable` (point, trial, value, params,
     seconds; the best first), `cheapest` of them; `told_apart`; `not_judged` (pruned points); `rule`; `sentence`.
@@ -138,11 +138,10 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
     }
     repeats = read_repeats(database, study, judged.points[0].params or {}, judged.epochs[0])
     if len(repeats) > 1:
-        mean, error = float(np.mean(repeats)), float(np.std(repeats, ddof=1)) / math.sqrt(len(repeats))
+        mean = float(np.mean([mean_known(folds) for folds in repeats]))
         return found | {
             "corrected_value": mean,
-            "corrected_low": mean - 2 * error,
-            "corrected_high": mean + 2 * error,
+            **_describe_interval(mean, repeats),
             "correction": "repeats",
             "repeats": len(repeats),
         }
@@ -153,15 +152,14 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
             "correction_reason": f"{metric.column} has no upper bound, so no correction can be computed"
         }
     corrected = _bootstrap(database, study, judged)
-    among_epochs = study.spec.study.objective != "last"
-    simulated = simulate_luck(judged.curves, among_epochs=among_epochs)
+    simulated = simulate_luck(judged.curves, objective=study.spec.study.objective)
     if corrected is not None:
         # The kept predictions are those of each trial's best epoch: they share its luck.
         of_epochs = simulated.of_epochs if simulated is not None else 0.0
-        value, low, high = (number - of_epochs for number in (corrected.value, corrected.low, corrected.high))
+        value = corrected.value - of_epochs
         method: str | None = "bootstrap"
     elif simulated is not None:
-        value, low, high = float(judged.values[0]) - simulated.both, None, None
+        value = float(judged.values[0]) - simulated.both
         method = "simulation"
     else:
         return found
@@ -169,15 +167,20 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
         return found | {"corrected_at_most": value}
     return found | {
         "corrected_value": value,
-        "corrected_low": low,
-        "corrected_high": high,
+        **_describe_interval(value, [judged.fold_values[0]]),
         "correction": method,
     }
 
 
-def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any], epoch: int) -> list[float]:
-    """What fresh repeats of these parameters scored at an epoch, from studies made with `--repeats`."""
-    found = []
+def _describe_interval(value: float, runs: Sequence[Array]) -> dict[str, Any]:
+    interval = noise.mean_interval(value, runs)
+    low, high = interval or (None, None)
+    return {"corrected_low": low, "corrected_high": high}
+
+
+def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any], epoch: int) -> list[Array]:
+    """What fresh repeats of these parameters scored at an epoch, from studies made with `--repeats`: fold values of each."""
+    found: list[Array] = []
     # The ledger holds every metric: what repeats were themselves judged by does not matter.
     metric = study.spec.metric
     for other in list_studies(database):
@@ -187,8 +190,8 @@ def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any],
             if point.is_complete and point.params == params:
                 rows = read_curves(database, other.uuid, point.point, run_key(other.spec_hash, params))
                 if rows and other.spec.training.epochs >= epoch:
-                    found.append(mean_known(tabulate_rows(other.spec, rows, metric)[:, epoch - 1]))
-    return [value for value in found if not math.isnan(value)]
+                    found.append(tabulate_rows(other.spec, rows, metric)[:, epoch - 1])
+    return [values for values in found if not np.isnan(values).all()]
 
 
 def _bootstrap(database: Database, study: StudyRecord, judged: JudgedTrials) -> bias.Corrected | None:

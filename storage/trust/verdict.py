@@ -46,8 +46,10 @@ def describe_selection(document: dict[str, Any]) -> str:
         )
     if corrected is not None:
         about = "" if document["correction"] == "repeats" else "about "
+        low, high = document.get("corrected_low"), document.get("corrected_high")
+        interval = "" if low is None else f", 95 % interval {low:.{places}f} to {high:.{places}f}"
         said.append(
-            f"Corrected for selection: {about}{corrected:.{places}f} ({HOW_CORRECTED[document['correction']]})"
+            f"Corrected for selection: {about}{corrected:.{places}f}{interval} ({HOW_CORRECTED[document['correction']]})"
         )
     elif at_most is not None:
         # A bound above the value itself says nothing.

@@ -146,7 +146,7 @@ def create(
     from orchestrator.planning.names import check_new_name
     from orchestrator.planning.plan import plan_points
     from orchestrator.planning.protocols import build_protocol
-    from orchestrator.planning.regimes import build_spec, tell_metric
+    from orchestrator.planning.regimes import build_spec, tell_defaults, tell_metric
     from orchestrator.planning.review import choose_dataset, fill_in_data, fill_in_weights, review_study
     from orchestrator.studies.best import read_best
 
@@ -183,11 +183,8 @@ def create(
         findings = _audit(found, spec, dataset)
         refuse_errors(findings, accept or [])
         note_findings(review.facts, findings, accept or [])
-        if spec.study.regime == "II" and best is None:
-            review.warnings.append(
-                f"Regime II without --from best.json: batch size {spec.training.batch_size} and dropout "
-                f"{spec.model.dropout_rate:g} are defaults, not what Regime I found."
-            )
+        if told := tell_defaults(spec, best, spec_file, settings):
+            review.warnings.append(told)
         estimate = estimate_time(
             spec,
             points,

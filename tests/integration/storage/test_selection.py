@@ -101,7 +101,8 @@ def test_the_document_accounts_for_every_trial(database: Database) -> None:
     others = len(selection["indistinguishable"]) - 1
     assert selection["sentence"] == (
         f"Best mean validation AUC {selection['value']:.3f}. Because it is the maximum of 10 trials it is optimistic. "
-        f"Corrected for selection: about {selection['corrected_value']:.3f} (estimated by simulating the study). "
+        f"Corrected for selection: about {selection['corrected_value']:.3f}, 95 % interval "
+        f"{selection['corrected_low']:.3f} to {selection['corrected_high']:.3f} (estimated by simulating the study). "
         f"{others} other trials are statistically indistinguishable from it (95 %). "
         f"The fastest of these {others + 1} is trial {selection['cheapest']['trial']}"
     )

@@ -122,6 +122,31 @@ def test_a_positive_weight_counts_positives_so_often_and_blanks_never() -> None:
     assert float(weighted) == pytest.approx((3 + 1) * np.log(2) / 2, rel=1e-6)
 
 
+def test_a_positive_weight_leaves_smoothed_negatives_alone() -> None:
+    generator = np.random.default_rng(3)
+    logits = generator.normal(size=(200, 1)).astype(np.float32)
+    labels = generator.integers(2, size=(200, 1)).astype(np.float32)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2)
+    weight = np.where(labels[:, 0] == 1, 5.0, 1.0)
+    assert float(masked_cross_entropy(labels, logits, np.array([5.0], np.float32), 0.2)) == pytest.approx(
+        float(loss(labels, logits, sample_weight=weight)), rel=1e-6
+    )
+    # The probability at which a sure negative costs least is s / 2, whatever the weight of positives is.
+    places = np.linspace(0.02, 0.5, 481)
+    costs = [
+        float(
+            masked_cross_entropy(
+                np.zeros((1, 1), np.float32),
+                np.array([[logit]], np.float32),
+                np.array([5.0], np.float32),
+                0.2,
+            )
+        )
+        for logit in np.log(places / (1 - places))
+    ]
+    assert places[np.argmin(costs)] == pytest.approx(0.1, abs=0.01)
+
+
 def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean() -> None:
     ones, key = jnp.ones((2000, 50)), jax.random.key(7)
     dropped = np.asarray(drop_units(jnp.float32(0.3), key, ones, 0))

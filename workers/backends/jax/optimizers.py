@@ -67,16 +67,18 @@ def masked_cross_entropy(
 ) -> Any:
     """Mean binary cross-entropy over the assessed entries of a batch; 0 when there is none.
 
-    Of label z, logit x and positive weight q: (1 - z) x + (1 + (q - 1) z) log(1 + exp(-x)).
+    Of label y, its smoothed form z, logit x and positive weight q: (1 + (q - 1) y) ((1 - z) x + log(1 + exp(-x))).
 
     Args:
         labels: float32, shape (n, targets); NaN is not assessed.
         logits: float32, shape (n, targets).
-        positive_weights: shape (targets,); weighs what positive labels add.
+        positive_weights: shape (targets,); weighs the whole loss of a positive label, as Keras's class weights do.
         label_smoothing: s turns 0 and 1 into s / 2 and 1 - s / 2.
     """
     assessed = ~jnp.isnan(labels)
-    known = jnp.where(assessed, labels, 0) * (1 - label_smoothing) + label_smoothing / 2
-    losses = (1 - known) * logits + (1 + (positive_weights - 1) * known) * jax.nn.softplus(-logits)
+    hard = jnp.where(assessed, labels, 0)
+    known = hard * (1 - label_smoothing) + label_smoothing / 2
+    # The weight belongs to the label as it was given: of a smoothed negative, no part is positive.
+    losses = (1 + (positive_weights - 1) * hard) * ((1 - known) * logits + jax.nn.softplus(-logits))
     total = jnp.sum(jnp.where(assessed, losses, 0))
     return total / jnp.maximum(jnp.sum(assessed), 1)

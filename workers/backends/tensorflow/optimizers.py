@@ -100,11 +100,15 @@ def masked_cross_entropy(
     Args:
         labels: float32, shape (n, targets); NaN is not assessed.
         logits: float32, shape (n, targets).
-        positive_weights: shape (targets,); weighs what positive labels add.
+        positive_weights: shape (targets,); weighs the whole loss of a positive label, as Keras's class weights do.
         label_smoothing: s turns 0 and 1 into s / 2 and 1 - s / 2.
     """
     assessed = tf.math.logical_not(tf.math.is_nan(labels))
-    known = tf.where(assessed, labels, 0) * (1 - label_smoothing) + label_smoothing / 2
-    losses = tf.nn.weighted_cross_entropy_with_logits(known, logits, positive_weights)
+    hard = tf.where(assessed, labels, 0)
+    known = hard * (1 - label_smoothing) + label_smoothing / 2
+    # The weight belongs to the label as it was given: of a smoothed negative, no part is positive.
+    losses = (1 + (positive_weights - 1) * hard) * tf.nn.weighted_cross_entropy_with_logits(
+        known, logits, 1.0
+    )
     weights = tf.cast(assessed, tf.float32)
     return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))

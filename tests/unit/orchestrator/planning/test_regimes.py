@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from orchestrator.commands.study.create import OBJECTIVES
-from orchestrator.planning.regimes import build_spec, regime_one, regime_two
+from orchestrator.planning.regimes import build_spec, regime_one, regime_two, tell_defaults
 from orchestrator.planning.settings import parse_settings
 from orchestrator.studies.best import read_best
 from storage.errors import SpecError
@@ -180,3 +180,18 @@ def test_a_value_of_a_wrong_kind_is_named_in_plain_words(
 
 def test_every_objective_is_said_in_words() -> None:
     assert set(OBJECTIVES) == set(get_args(StudySection.model_fields["objective"].annotation))
+
+
+def test_regime_two_names_only_the_defaults_that_were_left(tmp_path: Path) -> None:
+    def tell(*settings: str, spec_file: Path | None = None) -> str | None:
+        spec = build_spec("two", regime="II", spec_file=spec_file, settings=list(settings))
+        return tell_defaults(spec, None, spec_file, list(settings))
+
+    assert "batch size 128 and dropout rate 0 are defaults" in str(tell())
+    assert "dropout rate 0 is a default" in str(tell("training.batch_size=1600"))
+    assert "1600" not in str(tell("training.batch_size=1600"))
+    assert tell("training.batch_size=1600", "model.dropout_rate=0.2") is None
+    (tmp_path / "study.toml").write_text("[training]\nbatch_size = 1600\n")
+    assert "dropout rate 0 is a default" in str(tell(spec_file=tmp_path / "study.toml"))
+    assert tell_defaults(regime_one("one"), None, None, None) is None
+    assert tell_defaults(regime_two("two"), {"params": {}}, None, None) is None
