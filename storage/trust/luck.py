@@ -70,7 +70,7 @@ def simulate_luck(
             both.append((drawn[chosen, columns, at] - truth[chosen, at]).mean())
         else:
             mean = drawn.mean(axis=1)
-            chosen, epoch = np.unravel_index(int(mean.argmax()), mean.shape)
+            chosen, epoch = divmod(int(mean.argmax()), epochs)
             both.append(mean[chosen, epoch] - truth[chosen, epoch])
         fixed = drawn[rows, columns, judged_at].mean(axis=1)
         chosen = int(fixed.argmax())
