@@ -19,9 +19,14 @@ from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
 from storage.data.datasets import Dataset
 from tests.integration.storage.test_dicom import write_dicom
-from tests.pictures import draw_image, write_table
+from tests.pictures import draw_image, sketch_each_picture_once, write_table
 
 PATIENTS = 24
+
+
+@pytest.fixture(autouse=True)
+def _quick_audits(monkeypatch: pytest.MonkeyPatch) -> None:
+    sketch_each_picture_once(monkeypatch)
 
 
 def make_images(folder: Path) -> list[list[object]]:

@@ -30,13 +30,18 @@ from storage.errors import DataError, SpecError
 from storage.spec import StudySpec
 from storage.studies.points import list_points
 from storage.studies.study import StudyRecord, create_study, load_study
-from tests.pictures import draw_image, write_table
+from tests.pictures import draw_image, sketch_each_picture_once, write_table
 from tests.studies import PretendFold, PretendObjective, make_study, rising_auc
 from workers.objective.canary import refuse_idle, try_parameters
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
-PATIENTS = 72
+PATIENTS = 36
+
+
+@pytest.fixture(autouse=True)
+def _quick_audits(monkeypatch: pytest.MonkeyPatch) -> None:
+    sketch_each_picture_once(monkeypatch)
 
 
 @pytest.fixture
@@ -97,7 +102,7 @@ def test_mistake_1_a_batch_size_that_was_never_applied(database: Database) -> No
 def test_mistake_2_the_hold_out_in_training(tmp_path: Path) -> None:
     bring_in(tmp_path)
     everything = bring_in(tmp_path, out="again", holdout=0.0)
-    with pytest.raises(DataError, match=r"holdout-in-training: \d+ of 144 development images are sealed"):
+    with pytest.raises(DataError, match=r"holdout-in-training: \d+ of 72 development images are sealed"):
         plan(everything, tmp_path)
 
 
