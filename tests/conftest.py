@@ -9,9 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
+# Products of small matrices: a second thread of each of several test processes waits for the others more than it computes.
+# Before NumPy is imported; programs that tests start inherit it.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
-from tests.postgres import PostgresServer
+import pytest  # noqa: E402
+
+from tests.postgres import PostgresServer  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
