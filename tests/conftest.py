@@ -102,6 +102,32 @@ def run_orch(orch_program: Path, tmp_path: Path) -> Callable[..., subprocess.Com
     return run
 
 
+@pytest.fixture
+def run_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`run_orch` in this process: a hundred starts of Python would take longer than what is tested."""
+
+    def run(
+        *arguments: object, environment: dict[str, str] | None = None, folder: Path = tmp_path
+    ) -> subprocess.CompletedProcess[str]:
+        from orchestrator import cli
+
+        words = [str(argument) for argument in arguments]
+        with monkeypatch.context() as place:
+            for name in [name for name in os.environ if name.startswith("ORCH_")]:
+                place.delenv(name)
+            for name, value in {"ORCH_CACHE": str(tmp_path / "cache"), **(environment or {})}.items():
+                place.setenv(name, value)
+            place.chdir(folder)
+            capfd.readouterr()
+            code = cli.run(words)
+            written = capfd.readouterr()
+        return subprocess.CompletedProcess(words, code, written.out, written.err)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def chest_xray() -> Path:
     """The folder of real chest X-rays with its labels.csv."""

@@ -1,4 +1,7 @@
-"""From radiographs to best.json with the installed command: import, create, several workers, export, Regime II."""
+"""From radiographs to best.json with the installed command: import, create, several workers, export, Regime II.
+
+What follows in Regime II runs in this process: nothing of it is about processes any more.
+"""
 
 import csv
 import json
@@ -20,6 +23,10 @@ from storage.database.opening import open_database
 from storage.results.ledger import read_curves
 from storage.studies.points import list_points
 from storage.studies.study import load_study
+from workers.process.circumstances import Circumstances
+from workers.process.worker import run_worker
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 SMALL = (
     *(
@@ -78,7 +85,6 @@ def place(tmp_path_factory: pytest.TempPathFactory, orch_program: Path) -> Itera
 
 
 def check_points(place: Place, study: str, planned: int) -> dict[str, object]:
-    place.run("study", "export", study, "-o", f"{study}.json", "--trials-csv", f"{study}.csv")
     best: dict[str, object] = json.loads((place.folder / f"{study}.json").read_text())
     points: dict[str, int] = best["points"]  # type: ignore[assignment]
     assert points["planned"] == points["complete"] + points["pruned"] == planned
@@ -95,29 +101,35 @@ def check_points(place: Place, study: str, planned: int) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_from_radiographs_to_the_best_of_both_regimes(place: Place) -> None:
+def test_from_radiographs_to_the_best_of_both_regimes(place: Place, run_here: Run) -> None:
+    def run(*arguments: object) -> str:
+        done = run_here(*arguments, folder=place.folder)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     place.run("study", "create", "one", "--regime", "I", "--trials", 6, "--data", "data", *SMALL)
     worked = place.run("worker", "one", "--processes", 2, "--on-finish", 'echo "$ORCH_STUDY" >> ended')
     assert worked.stderr.count("one trial ") == 6
+    assert "Study 'one' is complete. Next: orch study export one -o one.json" in worked.stderr
     assert (place.folder / "ended").read_text() == "one\n"
+    place.run("study", "export", "one", "-o", "one.json", "--trials-csv", "one.csv")
     best = check_points(place, "one", 6)
     fold_values: list[float] = best["fold_values"]  # type: ignore[assignment]
     assert sum(fold_values) / 3 == pytest.approx(best["value"])
-    assert place.run("study", "watch", "one").stdout.count("\n") == 1
+    assert run("study", "watch", "one").count("\n") == 1
 
-    trial = json.loads(place.run("trial", "show", "one", best["trial"], "--json").stdout)
-    train_images = json.loads(place.run("study", "show", "one", "--json").stdout)["facts"]["train_images"]
+    trial = json.loads(run("trial", "show", "one", best["trial"], "--json"))
+    train_images = json.loads(run("study", "show", "one", "--json"))["facts"]["train_images"]
     for row in trial["epochs"]:
         assert row["steps"] == -(-train_images[row["fold"]] // trial["params"]["batch_size"])
         assert row["samples"] == train_images[row["fold"]]
 
     grid = ("--set", 'search.learning_rate={type="grid", values=[1e-2, 1e-3]}')
     grid += ("--set", 'search.epsilon={type="grid", values=[1e-3, 1e-7]}')
-    place.run("study", "create", "two", "--regime", "II", "--from", "one.json", "--data", "data", *grid)
-    assert (
-        "Study 'two' is complete. Next: orch study export two -o two.json"
-        in place.run("worker", "two").stderr
-    )
+    run("study", "create", "two", "--regime", "II", "--from", "one.json", "--data", "data", *grid)
+    with closing(open_database(f"sqlite:///{place.folder / 'orch.db'}")) as database:
+        run_worker(Circumstances(database), ["two"], [place.folder / "data"], place.folder / "cache")
+    run("study", "export", "two", "-o", "two.json", "--trials-csv", "two.csv")
     second = check_points(place, "two", 4)
     params: dict[str, float] = best["params"]  # type: ignore[assignment]
     assert {name: second["fixed"][name] for name in params} == params  # type: ignore[index]
@@ -128,10 +140,11 @@ def test_from_radiographs_to_the_best_of_both_regimes(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_stopped_gives_its_point_back(place: Place) -> None:
+def test_a_worker_that_is_stopped_gives_its_point_back(place: Place, run_here: Run) -> None:
     name = "stopped"
     endless = ("--set", "training.epochs=10000", "--pruner", "none")
-    place.run("study", "create", name, "--regime", "I", "--trials", 2, "--data", "data", *SMALL, *endless)
+    create = ("study", "create", name, "--regime", "I", "--trials", 2, "--data", "data", *SMALL, *endless)
+    assert run_here(*create, folder=place.folder).returncode == 0
     command = [place.program, "worker", name, "--gpus", "none"]
     worker = subprocess.Popen(
         command, cwd=place.folder, env=place.environment, stderr=subprocess.PIPE, text=True
@@ -146,7 +159,7 @@ def test_a_worker_that_is_stopped_gives_its_point_back(place: Place) -> None:
     assert "In this run: 0 complete, 0 pruned, 0 failed in " in errors
     assert errors.endswith("2 of 2 trials of 'stopped' are left; `orch worker stopped` continues.\n")
     assert "Traceback" not in errors
-    points = json.loads(place.run("study", "show", name, "--json").stdout)["points"]
+    points = json.loads(run_here("study", "show", name, "--json", folder=place.folder).stdout)["points"]
     assert (points["open"], points["running"]) == (2, 0)
     assert [trial.state.name for trial in place.trials(name)] == ["FAIL"]
 

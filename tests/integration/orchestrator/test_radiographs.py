@@ -65,10 +65,10 @@ def test_they_import_and_can_be_learned(drawn: Path, tmp_path: Path) -> None:
     assert dataset.targets == TARGETS
     pixels = np.stack([np.asarray(Image.open(path).resize((24, 24))).ravel() for path in dataset.files]) / 255
     scores = []
-    for train, validation in make_folds(dataset.labels, dataset.groups, 4, seed=0):
+    for train, validation in make_folds(dataset.labels, dataset.groups, 2, seed=0):
         for labels in dataset.labels.T:
             known, judged = (side[~np.isnan(labels[side])] for side in (train, validation))
             if len(set(labels[judged])) == 2:
-                model = LogisticRegression(C=0.05, max_iter=300).fit(pixels[known], labels[known])
+                model = LogisticRegression(C=0.05, solver="liblinear").fit(pixels[known], labels[known])
                 scores.append(roc_auc_score(labels[judged], model.decision_function(pixels[judged])))
     assert np.mean(scores) > 0.65
