@@ -43,7 +43,7 @@ def test_kills_a_frozen_worker_and_a_crashed_server_lose_nothing(
     happened = settle(
         postgres_url,
         tmp_path,
-        30,
+        16,
         workers=3,
         seconds=0.03,
         kill_every=(0.7, 1.5),
@@ -72,10 +72,10 @@ def test_folds_trained_one_by_one_survive_kills_too(postgres_url: str, tmp_path:
 
 
 def test_many_processes_share_a_sqlite_file(sqlite_url: str, tmp_path: Path) -> None:
-    settle(sqlite_url, tmp_path, 60, workers=6, seconds=0.0)
+    settle(sqlite_url, tmp_path, 30, workers=6, seconds=0.0)
     text = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
     assert "locked" not in text.lower()
-    assert text.count("complete at") == 60
+    assert text.count("complete at") == 30
 
 
 def _create(url: str) -> None:
@@ -93,7 +93,7 @@ def test_a_creation_that_was_killed_is_completed(postgres_url: str, sqlite_url: 
         whole.start()
         whole.join()
         seconds = time.monotonic() - began
-        for _ in range(3):
+        for _ in range(2):
             database = open_database(url)
             for study in list_studies(database):
                 delete_study(database, study)
