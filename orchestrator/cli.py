@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.commands import dashboard, db, report, setup, status, trial, worker
+from orchestrator.commands import dashboard, db, fleet, report, setup, status, trial, worker
 from orchestrator.commands.data import group as data
 from orchestrator.commands.model import group as model
 from orchestrator.commands.study import group as study
@@ -53,6 +53,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(study.app, name="study")
 app.add_typer(trial.app, name="trial")
 app.add_typer(model.app, name="model")
+app.add_typer(fleet.app, name="fleet")
 app.add_typer(db.app, name="db")
 
 

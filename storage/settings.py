@@ -112,6 +112,21 @@ def xla_flags() -> str:
     return os.environ.get("XLA_FLAGS", "")
 
 
+def passed_on() -> dict[str, str]:
+    """What decides how a worker computes, and is to be the same on every machine of a fleet: variables by name, where set."""
+    return {name: os.environ[name] for name in ("KERAS_BACKEND", "XLA_FLAGS") if os.environ.get(name)}
+
+
+def scheduler_job() -> str | None:
+    """The job that started this process, such as "slurm 17_3" or "kubernetes orch-first-0-x7k2p"; None without a scheduler."""
+    told = os.environ.get("ORCH_JOB")
+    if told:
+        return told
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    job = f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
+    return f"slurm {job}" if job else None
+
+
 def is_set(variable: str) -> bool:
     """Whether whoever started this process settled a library's own variable; then orch leaves it alone."""
     return variable in os.environ

@@ -2,6 +2,7 @@
 
 - `dashboard`: `orch dashboard`
 - `db`: `orch db`: init, check, upgrade, grant-readonly
+- `fleet`: `orch fleet`: slurm, kubernetes, compose, ssh
 - `report`: `orch report`
 - `setup`: `orch init`, `orch doctor` and `orch demo`: the first things a new user runs
 - `status`: `orch status`

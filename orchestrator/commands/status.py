@@ -33,7 +33,9 @@ def status(
         console.print_json(document)
         return
     if document["workers"]:
-        columns = ("host", "pid", "device", "state", "study", "trial", "epoch", "last seen")
+        # Only where a scheduler started one: a column of dashes says nothing.
+        jobs = ("job",) if any(worker["job"] for worker in document["workers"]) else ()
+        columns = ("host", "pid", *jobs, "device", "state", "study", "trial", "epoch", "last seen")
         console.print_table(
             columns,
             [

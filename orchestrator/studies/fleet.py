@@ -50,6 +50,7 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
                 "last_seen": worker.last_seen,
                 "seconds_ago": worker.seconds_ago,
                 "versions": worker.versions,
+                "job": worker.job,
             }
         )
     shown = [study_document(database, study, points[study.uuid]) for study in studies.values()]

@@ -49,6 +49,15 @@ def parse_url(text: str) -> URL:
     )
 
 
+def without_password(url: URL) -> str:
+    """The address for a file that others may read: the driver finds the password in PGPASSWORD or ~/.pgpass."""
+    # Made without it: `URL.set(password=None)` would leave the password in.
+    bare = URL.create(
+        url.drivername.partition("+")[0], url.username, None, url.host, url.port, url.database, url.query
+    )
+    return bare.difference_update_query(SECRET_OPTIONS).render_as_string(hide_password=False)
+
+
 def show_url(url: URL) -> str:
     """The address for messages and pages, without any password."""
     hidden = {name: HIDDEN for name in SECRET_OPTIONS if name in url.query}

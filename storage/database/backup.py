@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL
 
 from storage.database import tables
-from storage.database.address import SECRET_OPTIONS, parse_url
+from storage.database.address import parse_url, without_password
 from storage.database.engine import Database
 from storage.database.hosts import take_over
 from storage.database.schema import check, schema_version
@@ -140,10 +139,7 @@ def _check_sqlite(source: sqlite3.Connection, path: Path) -> None:
 def _run(database: Database, program: str, *options: str) -> None:
     """Run a program of PostgreSQL on the database; its password is in the environment of that process alone."""
     found = shutil.which(program)
-    known = database.url
-    # Made without it: `URL.set(password=None)` would leave the password in.
-    url = URL.create("postgresql", known.username, None, known.host, known.port, known.database, known.query)
-    address = url.difference_update_query(SECRET_OPTIONS).render_as_string(hide_password=False)
+    address = without_password(database.url)
     if found is None:
         raise StorageError(
             f"{program} is not on this machine.",

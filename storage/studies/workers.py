@@ -1,5 +1,6 @@
 """Who is at work: one row per worker process, refreshed while it lives. For people.
 
+The scheduler's job lies among the versions: a column of its own would shut older workers out for a word that only people read.
 One thing rests on it: a point that was lost often is not failed while its last holder may live (`storage.studies.losses`).
 """
 
@@ -18,6 +19,7 @@ from storage.states import WorkerState
 
 KEPT_SECONDS = 7 * 86_400
 IDLE_SECONDS = 120.0
+_JOB = "job"
 _workers = tables.workers.c
 
 
@@ -36,6 +38,7 @@ class WorkerRecord:
     last_seen: float
     seconds_ago: float
     versions: dict[str, Any]
+    job: str | None = None
 
 
 def note_worker(
@@ -47,10 +50,12 @@ def note_worker(
     device: str,
     state: WorkerState,
     versions: dict[str, Any],
+    job: str | None = None,
     study_uuid: str | None = None,
     point: int | None = None,
 ) -> None:
     """Say that a worker lives and what it does."""
+    described = {**versions, _JOB: job} if job else versions
     with database.transaction() as connection:
         now = database.now(connection)
         changing = {
@@ -63,7 +68,7 @@ def note_worker(
         connection.execute(
             database.insert(tables.workers)
             .values(
-                worker=worker, host=host, pid=pid, started_at=now, versions=json.dumps(versions), **changing
+                worker=worker, host=host, pid=pid, started_at=now, versions=json.dumps(described), **changing
             )
             .on_conflict_do_update(index_elements=["worker"], set_=changing)
         )
@@ -110,13 +115,11 @@ def list_workers(database: Database) -> list[WorkerRecord]:
     with database.reading() as connection:
         now = database.now(connection)
         rows = connection.execute(sa.select(tables.workers).order_by(_workers.last_seen.desc())).all()
-    return [
-        WorkerRecord(
-            **{
-                **row._mapping,
-                "versions": json.loads(row.versions),
-                "seconds_ago": max(0.0, now - row.last_seen),
-            }
-        )
-        for row in rows
-    ]
+    return [_read(row, now) for row in rows]
+
+
+def _read(row: Any, now: float) -> WorkerRecord:
+    versions = json.loads(row.versions)
+    job = versions.pop(_JOB, None)
+    seconds_ago = max(0.0, now - row.last_seen)
+    return WorkerRecord(**{**row._mapping, "versions": versions, "seconds_ago": seconds_ago, "job": job})

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from workers.process.messages import ECHO_SECONDS
+
 log = logging.getLogger(__name__)
 
 HANDLER_SECONDS = 0.5
@@ -25,7 +27,7 @@ def draining_on_signals(
     *,
     grace_seconds: float | None = None,
 ) -> Iterator[list[int]]:
-    """Let the first SIGTERM or SIGINT set `stop`; a second one ends the process at once. Yields what was received.
+    """Let the first SIGTERM or SIGINT set `stop`; another one, later than an echo, ends the process at once. Yields what was received.
 
     Must be entered on the main thread.
 
@@ -35,13 +37,18 @@ def draining_on_signals(
         grace_seconds: the process ends so long after the first signal, whatever it waits for; None lets it take its time.
     """
     received: list[int] = []
+    received_at: list[float] = []
     heard: list[int] = []
     one_at_a_time = threading.RLock()
 
     def heed(number: int) -> None:
+        now = time.monotonic()
         received.append(number)
-        if len(received) > 1:
+        received_at.append(now)
+        if len(received) > 1 and now - received_at[0] >= ECHO_SECONDS:
             os._exit(128 + number)
+        if len(received) > 1:
+            return
         stop.set()
         if grace_seconds is not None:
             # Before anything asks the database, which may not answer.

@@ -22,6 +22,7 @@ from storage.errors import (
     SpentProcessError,
 )
 from storage.results.peers import EpochMeans
+from storage.settings import scheduler_job
 from storage.states import StudyState, WorkerState
 from storage.studies import points
 from storage.studies import workers as fleet
@@ -262,6 +263,7 @@ class Worker:
             device=self.here.device,
             state=state,
             versions=library_versions(),
+            job=scheduler_job(),
             study_uuid=study_uuid,
             point=point,
         )

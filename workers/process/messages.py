@@ -8,6 +8,9 @@ CLAIMED, PROGRESS, SETTLED = "claimed", "progress", "settled"
 """A trial was claimed; a trial was settled, or lost to another worker; every point of a study is done or failed."""
 GRACE_SECONDS = 30.0
 """How long finishing the epoch may take once told to stop."""
+ECHO_SECONDS = 1.0
+"""A signal so soon after the first is the first once more: Slurm, systemd and containers tell every process of a job, and the
+supervisor passes on what it was told. A person who means "at once" sends another one later."""
 CRASHED = 70
 """Exit code of a worker that met a defect or a sick device (EX_SOFTWARE of sysexits.h): start it again, but not for ever."""
 RENEWED = 71

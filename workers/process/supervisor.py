@@ -20,6 +20,7 @@ from workers.process.messages import (
     AWAY,
     CLAIMED,
     CRASHED,
+    ECHO_SECONDS,
     GRACE_SECONDS,
     PROGRESS,
     RENEWED,
@@ -210,8 +211,11 @@ class Supervisor:
         place.start_at = time.monotonic() + delay
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._received and now - self._told_at < ECHO_SECONDS:
+            return
         self._received.append(number)
-        self._told_at = time.monotonic()
+        self._told_at = now
         for place in self._places:
             if place.process is not None:
                 _signal(place.process, number)

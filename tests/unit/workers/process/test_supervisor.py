@@ -240,10 +240,23 @@ def test_a_second_signal_ends_at_once() -> None:
     stubborn = PATIENT.replace("time.sleep(0.3), sys.exit(143)", "None")
     started = start_supervised(stubborn)
     started.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    time.sleep(1.2)
     assert started.poll() is None
     started.send_signal(signal.SIGTERM)
     assert started.wait(timeout=20) == 143
+
+
+def test_a_signal_that_comes_by_two_ways_is_one_request() -> None:
+    # Slurm tells every process of a job, and the script passes on what it was told.
+    started = start_supervised(
+        PATIENT.replace("sys.exit(143)", "print('drained', flush=True), sys.exit(143)")
+    )
+    for _ in range(2):
+        started.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    assert started.wait(timeout=20) == 143
+    assert started.stdout is not None
+    assert started.stdout.read().count("drained") == 2
 
 
 def test_what_a_request_holds_comes_through_a_command_line() -> None:
