@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.commands import dashboard, db, fleet, report, setup, status, trial, worker
+from orchestrator.commands import compare, dashboard, db, fleet, report, setup, status, trial, worker
 from orchestrator.commands.data import group as data
 from orchestrator.commands.model import group as model
 from orchestrator.commands.study import group as study
@@ -49,6 +49,7 @@ app.command("worker")(worker.worker)
 app.command("status", short_help="Show workers, and what is left of open studies.")(status.status)
 app.command("dashboard")(dashboard.dashboard)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.add_typer(data.app, name="data")
 app.add_typer(study.app, name="study")
 app.add_typer(trial.app, name="trial")

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from dashboards.figures.drawing import Picture
+from dashboards.figures.palette import list_swaps, make_template
 from dashboards.tables.view import Table
 from storage.metrics.objectives import METRICS
 
@@ -18,6 +19,46 @@ MEASURED = frozenset({"value", "fold_sd", *METRICS})
 """Columns whose numbers are compared by eye: all with four places. A hyperparameter stands as one writes it."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+
+
+def wrap_page(title: str, said: str, parts: Sequence[str], drawn: dict[str, Any], links: str = "") -> str:
+    """A whole page around its parts, which opens from a file and asks the network for nothing.
+
+    Args:
+        title: of the page.
+        said: a sentence below it.
+        parts: HTML.
+        drawn: Plotly figures by the id of their element, as `show_figure` leaves them.
+        links: HTML of the links to its parts.
+    """
+    templates = {theme: make_template(theme, transparent=True) for theme in ("light", "dark")}
+    return "".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title><style>{read_asset('report.css')}</style></head><body>",
+            f'<header><h1>{escape(title)}</h1><p class="soft">{escape(said)}</p><nav>{links}</nav>',
+            "</header><noscript><p>The figures are drawn by a script in this page, which is switched off. Tables and "
+            "texts do not need it.</p></noscript><main>",
+            *parts,
+            "</main>",
+            f'<script type="application/json" id="templates">{embed_json(templates)}</script>',
+            f'<script type="application/json" id="swaps">{embed_json(list_swaps())}</script>',
+            f'<script type="application/json" id="figures">{embed_json(drawn)}</script>',
+            f"<script>{read_plotly()}</script><script>{read_asset('report.js')}</script></body></html>",
+        ]
+    )
+
+
+def show_pictures(title: str, said: str, pictures: Sequence[Picture]) -> str:
+    """A page of figures, each above its numbers."""
+    drawn: dict[str, Any] = {}
+    parts = [
+        f"<section>{show_figure(picture, 'p', drawn)}{show_table(picture.table)}</section>"
+        for picture in pictures
+    ]
+    return wrap_page(title, said, parts, drawn)
 
 
 def show_figure(picture: Picture, place: str, drawn: dict[str, Any]) -> str:

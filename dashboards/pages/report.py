@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from dashboards.figures.differences import draw_differences
 from dashboards.figures.gallery import draw_studies, draw_study
-from dashboards.figures.palette import list_swaps, make_template
 from dashboards.pages.html import (
-    POLICY,
-    embed_json,
     escape,
-    read_asset,
-    read_plotly,
     show_facts,
     show_figure,
     show_prose,
     show_table,
+    wrap_page,
 )
 from dashboards.tables.checklist import fill_checklist
 from dashboards.tables.outcomes import Outcomes
@@ -51,46 +48,40 @@ class Chapter:
     openings: Sequence[str] = ()
 
 
-def write_page(chapters: Sequence[Chapter], versions: Mapping[str, str | None]) -> str:
+def write_page(
+    chapters: Sequence[Chapter],
+    versions: Mapping[str, str | None],
+    differences: Mapping[str, Any] | None = None,
+) -> str:
     """Return the page.
 
     Args:
         chapters: one per study, at least one.
         versions: of orch and its libraries, for the reader who repeats it.
+        differences: of the studies, as `storage.trust.comparison.compare` gives them; None where they cannot be compared.
     """
     drawn: dict[str, Any] = {}
     views = [chapter.view for chapter in chapters]
-    parts = [_write_comparison(views, drawn)] if len(chapters) > 1 else []
+    parts = [_write_comparison(views, drawn, differences)] if len(chapters) > 1 else []
     for place, chapter in enumerate(chapters):
         parts.append(_write_chapter(chapter, versions, f"s{place}", drawn))
     names = [view.study.name for view in views]
     title = f"Study {names[0]}" if len(names) == 1 else f"Studies {', '.join(names)}"
     made = say_instant(datetime.now(UTC).timestamp(), UTC)
     links = "".join(f'<a href="#s{place}">{escape(name)}</a>' for place, name in enumerate(names))
-    templates = {theme: make_template(theme, transparent=True) for theme in ("light", "dark")}
-    return "".join(
-        [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title><style>{read_asset('report.css')}</style></head><body>",
-            f'<header><h1>{escape(title)}</h1><p class="soft">Written {made} by orch {escape(versions.get("orch"))}. '
-            f"Everything on this page comes from the study database.</p><nav>{links if len(names) > 1 else ''}</nav>",
-            "</header><noscript><p>The figures are drawn by a script in this page, which is switched off. Tables and "
-            "texts do not need it.</p></noscript><main>",
-            *parts,
-            "</main>",
-            f'<script type="application/json" id="templates">{embed_json(templates)}</script>',
-            f'<script type="application/json" id="swaps">{embed_json(list_swaps())}</script>',
-            f'<script type="application/json" id="figures">{embed_json(drawn)}</script>',
-            f"<script>{read_plotly()}</script><script>{read_asset('report.js')}</script></body></html>",
-        ]
-    )
+    said = f"Written {made} by orch {versions.get('orch')}. Everything on this page comes from the study database."
+    return wrap_page(title, said, parts, drawn, links if len(names) > 1 else "")
 
 
-def _write_comparison(views: Sequence[StudyView], drawn: dict[str, Any]) -> str:
-    table = compare_studies(views)
-    return f"<section><h2>Comparison</h2>{show_table(table)}{show_figure(draw_studies(views), 'all', drawn)}</section>"
+def _write_comparison(
+    views: Sequence[StudyView], drawn: dict[str, Any], differences: Mapping[str, Any] | None
+) -> str:
+    shown = [show_table(compare_studies(views)), show_figure(draw_studies(views), "all", drawn)]
+    if differences is not None:
+        picture = draw_differences(differences)
+        shown += [show_figure(picture, "all", drawn), show_table(picture.table)]
+        shown += [f"<p>{escape(warning)}</p>" for warning in differences["warnings"]]
+    return f"<section><h2>Comparison</h2>{''.join(shown)}</section>"
 
 
 def _write_chapter(

@@ -1,5 +1,6 @@
 """The commands of `orch`: each parses, calls one use case, and prints.
 
+- `compare`: `orch compare`
 - `dashboard`: `orch dashboard`
 - `db`: `orch db`: init, check, upgrade, grant-readonly
 - `fleet`: `orch fleet`: slurm, kubernetes, compose, ssh

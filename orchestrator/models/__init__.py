@@ -1,5 +1,6 @@
 """Use cases on a model: train, judge, predict, explain.
 
+- `comparing`: Model files compared on images that none of them has seen: the sealed hold-out, on record, or a data set from elsewhere
 - `evaluation`: Judge a model on images it has not seen: the sealed hold-out, on record, or a data set from elsewhere, whole
 - `evaluation_files`: Where an evaluation is kept when nobody says: beside the model, and never over an earlier one
 - `heat_maps`: Draw heat maps over images and name the files by score

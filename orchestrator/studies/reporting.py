@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
 from dashboards.pages.report import Chapter, write_page
 from dashboards.pages.tensorboard import write_curves
 from dashboards.tables.outcomes import find_dataset, read_outcomes
 from dashboards.tables.view import read_view
+from orchestrator.studies.comparing import compare_studies
 from orchestrator.terminal.progress import show_progress
+from storage.errors import NothingToExportError, UsageError
 from storage.files.writing import write_text
 from storage.holdout.openings import find_openings
 from storage.results.ledger import read_curves
@@ -44,8 +46,18 @@ def write_report(
     """
     studies = [load_study(database, name) for name in names]
     chapters = [read_chapter(database, study, folders) for study in studies]
-    write_text(output, write_page(chapters, library_versions()))
+    write_text(output, write_page(chapters, library_versions(), _compare(database, names, folders)))
     return chapters
+
+
+def _compare(database: Database, names: Sequence[str], folders: Sequence[Path]) -> dict[str, Any] | None:
+    """How the best trials of these studies differ; None where they cannot be compared."""
+    if len(names) < 2:
+        return None
+    try:
+        return compare_studies(database, names, folders)
+    except (UsageError, NothingToExportError):
+        return None
 
 
 def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]) -> Chapter:

@@ -106,7 +106,7 @@ def auc_interval(labels: NDArray, scores: NDArray, groups: NDArray, level: float
     patients = [len(np.unique(members[rows])) for rows in (positive, ~positive)]
     if min(patients) < FEWEST_GROUPS or np.isnan(scores).any():
         return Interval.none(TOO_FEW)
-    wins, losses = _placements(np.asarray(scores, np.float64), positive)
+    wins, losses = placements(np.asarray(scores, np.float64), positive)
     area, count = float(wins.mean()), int(members.max()) + 1
     parts = [
         np.bincount(members[rows], (placed - area) / len(placed), count)
@@ -208,7 +208,7 @@ def student_quantile(level: float, freedom: int) -> float:
     return float(np.sqrt(freedom) * np.tan(angle))
 
 
-def _placements(scores: Array, positive: NDArray) -> tuple[Array, Array]:
+def placements(scores: Array, positive: NDArray) -> tuple[Array, Array]:
     """The share of negatives below each positive, and of positives above each negative; ties count one half."""
     upper, lower = scores[positive], scores[~positive]
     above, under = np.sort(upper), np.sort(lower)

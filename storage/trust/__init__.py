@@ -1,6 +1,8 @@
-"""How sure the choice of the best trial is: noise, luck, equals of the best.
+"""How sure a result is: the choice of the best trial (noise, luck, equals of the best), and what models differ by.
 
 - `bias`: What a winner is worth, corrected for having been chosen: bootstrap bias corrected cross-validation
+- `comparison`: Several models on the same patients: each metric of each, the differences to the first, and what may be claimed of them
+- `differences`: Whether two models differ, and by how much: paired on the same patients, and on the same folds
 - `luck`: How much of the best value is luck, from fold curves alone: the study is simulated again around its shrunk means
 - `noise`: How sure the choice among trials is: noise, trials that cannot be told from the best, luck of the best of many
 - `selection`: How sure a study's choice is, from its database: noise, equals of the best, the value corrected for having been chosen

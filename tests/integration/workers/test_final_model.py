@@ -314,6 +314,21 @@ def test_a_foreign_data_set_is_judged_whole_without_what_the_model_has_seen(
     assert (document["data"]["part"], document["data"]["images"]) == ("whole", 24)
     assert "was trained on 1 of these images" in said.err
     assert document["openings"] == []
+    compared = ("compare", model, "--resamples", "100", "--json")
+    assert place.orch(*compared, "--data", "abroad-data", "--tta", "2") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [one["name"].partition(", ")[2] for one in document["models"]] == [
+        "",
+        "mean of 2",
+        "max of 2",
+        "min of 2",
+    ]
+    assert (document["kind"], document["images"]) == ("whole", 24)
+    highest = document["comparisons"][1]["metrics"]["val_sensitivity"]
+    assert highest["value"] >= document["comparisons"][2]["metrics"]["val_sensitivity"]["value"]
+    assert place.orch(*compared, "--data", "abroad-data") == 2
+    assert place.orch(*compared, "--data", "data", "--tta", "2") == 2
+    assert "Say --open-holdout" in capsys.readouterr().err
 
 
 def test_predictions_go_to_csv_and_excel_and_looking_at_sealed_images_is_recorded(

@@ -1,0 +1,163 @@
+"""`orch compare` from end to end: studies with kept predictions on a data folder, and what cannot be compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboards.figures.differences import draw_differences
+from orchestrator.cli import run
+from orchestrator.studies.comparing import compare_studies
+from storage.data.datasets import Dataset
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.errors import DataError, NothingToExportError, UsageError
+from storage.results.predictions import read_predictions
+from tests.labelled_studies import LabelledObjective, make_dataset, make_labelled_study
+from workers.process.circumstances import Circumstances
+from workers.process.loop import Worker
+
+
+class Better(LabelledObjective):
+    """Every trial of this study sees more."""
+
+    def __init__(self, dataset: Dataset, more: float) -> None:
+        super().__init__(dataset)
+        self._more = more
+
+    def signal(self, point: int, fold: int, epoch: int) -> float:
+        """What a trial sees of a label."""
+        return super().signal(point, fold, epoch) + self._more
+
+
+@pytest.fixture(scope="module")
+def place(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
+) -> Iterator[tuple[Database, str, Dataset]]:
+    import shutil
+
+    folder = tmp_path_factory.mktemp("compared")
+    for part in sqlite_template.parent.glob("orch.db*"):
+        shutil.copy(part, folder / part.name)
+    url = f"sqlite:///{folder / 'orch.db'}"
+    database = open_database(url)
+    dataset = make_dataset(folder / "data", patients=60)
+    for name, more, changes in (
+        ("plain", 0.0, {}),
+        ("better", 1.5, {"training.epochs": 5}),
+        ("other-folds", 0.0, {"study.seed": 99}),
+    ):
+        study = make_labelled_study(database, dataset, name, points=3, **changes)
+        Worker(Circumstances(database), lambda _, more=more: Better(dataset, more)).run(
+            lambda study=study: [study]
+        )
+    yield database, url, dataset
+    database.close()
+
+
+def test_two_studies_on_the_same_folds(place: tuple[Database, str, Dataset]) -> None:
+    database, _, _ = place
+    found = compare_studies(database, ["plain", "better"], [], margin=0.02, resamples=200)
+    (comparison,) = found["comparisons"]
+    assert comparison["claim"]["test"] == "folds"
+    assert comparison["folds"]["value"] == pytest.approx(
+        found["models"][1]["value"] - found["models"][0]["value"], abs=1e-9
+    )
+    # Out-of-fold predictions are kept with three digits, so a value made of them moves in the fourth.
+    assert comparison["metrics"]["val_auc"]["value"] == pytest.approx(comparison["folds"]["value"], abs=2e-3)
+    assert comparison["metrics"]["val_auc"]["low"] > 0
+    assert comparison["claim"]["not_worse"]
+    assert {"key": "training.epochs", "first": 4, "second": 5} in comparison["specs"]
+    picture = draw_differences(found)
+    assert len(picture.table.rows) == len(found["models"][0]["metrics"]) + 1
+
+
+def test_other_folds_are_compared_by_patients(place: tuple[Database, str, Dataset]) -> None:
+    database, _, _ = place
+    found = compare_studies(database, ["plain", "other-folds"], [], resamples=200)
+    assert found["comparisons"][0]["folds"] is None
+    assert found["comparisons"][0]["claim"]["test"] == "patients"
+    assert any("different folds" in warning for warning in found["warnings"])
+
+
+def test_trials_are_named_by_their_number(
+    place: tuple[Database, str, Dataset], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    _, url, _ = place
+    page = tmp_path / "page.html"
+    said = [
+        "compare",
+        "plain:0",
+        "plain:1",
+        "better:2",
+        "--resamples",
+        "100",
+        "--margin",
+        "0.1",
+        "--storage",
+        url,
+    ]
+    assert run([*said, "--json", "--html", str(page)]) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert [model["trial"] for model in document["models"]] == [0, 1, 2]
+    assert len(document["comparisons"]) == 2
+    assert "Differences to plain:0" in page.read_text()
+    assert run(said) == 0
+    told = capsys.readouterr().out
+    assert "plain:1 less plain:0" in told
+    assert "corrected for all comparisons" in told
+    assert "batch_size" in told
+
+
+def test_what_cannot_be_compared_is_said(
+    place: tuple[Database, str, Dataset], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database, url, dataset = place
+    elsewhere = make_dataset(tmp_path / "elsewhere", patients=20, seed=5)
+    make_labelled_study(database, elsewhere, "elsewhere", points=1)
+    make_labelled_study(database, dataset, "untouched", points=1)
+    with pytest.raises(NothingToExportError, match="no complete trial"):
+        compare_studies(database, ["plain", "untouched"], [])
+    with pytest.raises(UsageError, match="same trial"):
+        compare_studies(database, ["plain:0", "plain:0"], [])
+    with pytest.raises(UsageError, match="no finished trial 77"):
+        compare_studies(database, ["plain", "plain:77"], [])
+    objective = LabelledObjective(elsewhere)
+    Worker(Circumstances(database), lambda _: objective).run(
+        lambda: [study for study in [*_studies(database)] if study.name == "elsewhere"]
+    )
+    with pytest.raises(DataError, match="different data sets"):
+        compare_studies(database, ["plain", "elsewhere"], [])
+    for words in (["plain"], ["plain", "model.keras"], ["plain", "better", "--tta", "4"]):
+        assert run(["compare", *words, "--storage", url]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_without_the_data_only_folds_are_compared(place: tuple[Database, str, Dataset]) -> None:
+    database, _, dataset = place
+    hidden = dataset.folder.rename(dataset.folder.with_name("hidden"))
+    try:
+        found = compare_studies(database, ["plain", "better"], [])
+        assert found["comparisons"][0]["metrics"] == {}
+        assert found["comparisons"][0]["claim"]["test"] == "folds"
+        assert any("patients could not be drawn" in warning for warning in found["warnings"])
+        with pytest.raises(DataError, match="cannot be compared here"):
+            compare_studies(database, ["plain", "other-folds"], [])
+        again = compare_studies(database, ["plain", "other-folds"], [hidden], resamples=100)
+        assert again["images"] == len(dataset.labels)
+    finally:
+        hidden.rename(dataset.folder)
+    assert all(
+        np.isfinite(fold.values).all() for fold in read_predictions(database, _studies(database)[0].uuid, 0)
+    )
+
+
+def _studies(database: Database) -> list[Any]:
+    from storage.studies.study import list_studies
+
+    return list_studies(database)

@@ -1,0 +1,151 @@
+"""Differences of models, held to SciPy, to sums over pairs, and to cases worked by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from storage.metrics.curves import auc
+from storage.metrics.objectives import AUC, find_metric
+from storage.trust.comparison import Judged, compare, compare_folds
+from storage.trust.differences import (
+    adjust_holm,
+    fold_difference,
+    paired_areas,
+    patient_difference,
+    student_tail,
+)
+
+
+def draw_scores(seed: int, *, patients: int = 60, gap: float = 0.0) -> tuple[np.ndarray, ...]:
+    generator = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(patients), generator.integers(1, 4, patients))
+    labels = (generator.random(patients) < 0.4)[groups].astype(float)
+    shared = generator.standard_normal(patients)[groups]
+    scores = [
+        np.round(labels * (1 + extra) + shared + generator.standard_normal(len(groups)), 1)
+        for extra in (0.0, gap)
+    ]
+    return groups, labels, *scores
+
+
+def test_the_corrected_resampled_t_test_by_hand() -> None:
+    first, second = np.array([0.70, 0.74, 0.72, 0.71]), np.array([0.73, 0.75, 0.76, 0.72])
+    found = fold_difference(first, second)
+    gaps = second - first
+    error = math.sqrt(gaps.var(ddof=1) * (1 / 4 + 1 / 3))
+    assert found.value == pytest.approx(0.0225)
+    assert found.p == pytest.approx(2 * stats.t.sf(0.0225 / error, 3), abs=1e-6)
+    assert (found.interval.low, found.interval.high) == pytest.approx(
+        stats.t.interval(0.95, 3, 0.0225, error), abs=1e-5
+    )
+    # Without the correction it is the paired t-test.
+    plain = stats.ttest_rel(second, first)
+    assert found.p > plain.pvalue
+    assert found.value / error * math.sqrt(1 + 4 / 3) == pytest.approx(plain.statistic)
+    with_gap = fold_difference(np.append(first, np.nan), np.append(second, 0.9))
+    assert with_gap.p == pytest.approx(found.p)
+    assert math.isnan(fold_difference(first[:2], second[:2]).p)
+    assert fold_difference(first, first).p == 1.0
+
+
+def test_two_areas_are_compared_as_delong_did() -> None:
+    # The textbook form with one image a patient: covariances of the placements of both models.
+    _, labels, one, other = draw_scores(1)
+    placed = []
+    for scores in (one, other):
+        wins = np.array(
+            [[(a > b) + 0.5 * (a == b) for b in scores[labels == 0]] for a in scores[labels == 1]]
+        )
+        placed.append((wins.mean(axis=1), wins.mean(axis=0)))
+    covariance = sum(np.cov(placed[0][side], placed[1][side]) / len(placed[0][side]) for side in (0, 1))
+    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    found = paired_areas(labels, one, other, np.arange(len(labels)))
+    assert found.value == pytest.approx(float(auc(labels, other) - auc(labels, one)))
+    assert found.error == pytest.approx(math.sqrt(variance))
+    assert found.p == pytest.approx(
+        2 * stats.t.sf(abs(found.value) / found.error, min((labels == 1).sum(), (labels == 0).sum()) - 1),
+        abs=1e-6,
+    )
+
+
+def test_images_of_one_patient_count_once() -> None:
+    groups, labels, one, other = draw_scores(2, gap=0.5)
+    found = paired_areas(labels, one, other, groups)
+    doubled = paired_areas(np.tile(labels, 2), np.tile(one, 2), np.tile(other, 2), np.tile(groups, 2))
+    assert doubled.value == pytest.approx(found.value)
+    assert doubled.error == pytest.approx(found.error)
+    assert (
+        paired_areas(np.tile(labels, 2), np.tile(one, 2), np.tile(other, 2), np.arange(2 * len(groups))).error
+        < found.error
+    )
+    assert math.isnan(paired_areas(np.zeros(5), np.arange(5.0), np.arange(5.0), np.arange(5)).p)
+    assert paired_areas(labels, one, one, groups).p == 1.0
+
+
+def test_holms_correction_by_hand() -> None:
+    assert adjust_holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert adjust_holm([0.2, math.nan, 0.9])[::2] == pytest.approx([0.4, 0.9])
+    assert adjust_holm([0.6, 0.7]) == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 5, 30, 5000])
+def test_the_tail_of_students_t(freedom: int) -> None:
+    for value in (-2.5, -0.3, 0.0, 1.0, 4.0):
+        assert student_tail(value, freedom) == pytest.approx(stats.t.sf(value, freedom), abs=2e-4)
+
+
+def test_the_p_value_is_where_the_interval_reaches_zero() -> None:
+    generator = np.random.default_rng(3)
+    patients = 50
+    drawn = (np.zeros(4000), 0.02 + 0.012 * generator.standard_normal(4000))
+    left = (np.zeros(patients), 0.02 + 0.0002 * generator.standard_normal(patients))
+    found = patient_difference(0.02, drawn, left)
+    at_that_level = patient_difference(0.02, drawn, left, level=1 - found.p)
+    assert at_that_level.interval.low == pytest.approx(0, abs=5e-4)
+    assert found.interval.low < 0.02 < found.interval.high
+    assert found.exceeds(0.0) == pytest.approx(found.p / 2, abs=0.02)
+    assert patient_difference(0.0, (drawn[0], drawn[0]), (left[0], left[0])).p == 1.0
+
+
+def test_models_of_the_same_images_are_compared_with_the_first() -> None:
+    groups, labels, one, other = draw_scores(4, patients=150, gap=1.2)
+    rows = [np.arange(len(labels))]
+
+    def model(name: str, scores: np.ndarray) -> Judged:
+        return Judged(name, rows, [1 / (1 + np.exp(-scores[:, None]))])
+
+    models = [model("a", one), model("b", other), model("c", one + 1e-9)]
+    found = compare(models, ["fracture"], labels[:, None], groups, margin=0.05, resamples=200)
+    better, same = found["comparisons"]
+    assert (better["first"], better["second"], better["claim"]["test"]) == ("a", "b", "areas")
+    assert better["claim"]["differs"]
+    assert better["claim"]["not_worse"]
+    assert better["metrics"]["val_auc"]["value"] == pytest.approx(
+        better["areas"]["fracture"]["value"], abs=1e-6
+    )
+    assert better["metrics"]["val_auc"]["low"] > 0
+    assert better["metrics"]["neg_val_brier"]["value"] == pytest.approx(
+        found["models"][1]["metrics"]["neg_val_brier"] - found["models"][0]["metrics"]["neg_val_brier"]
+    )
+    assert not same["claim"]["differs"]
+    assert same["claim"]["not_worse"]
+    turned = compare(models[:2][::-1], ["fracture"], labels[:, None], groups, margin=0.001, resamples=200)
+    assert turned["comparisons"][0]["claim"]["value"] == pytest.approx(-better["claim"]["value"])
+    assert not turned["comparisons"][0]["claim"]["not_worse"]
+
+
+def test_folds_are_compared_only_where_they_are_the_same() -> None:
+    halves = [np.arange(0, 5), np.arange(5, 10), np.arange(10, 15)]
+    values = [np.zeros((5, 1))] * 3
+    first = Judged("a", halves, values, np.array([0.7, 0.8, 0.9]))
+    second = Judged("b", halves, values, np.array([0.75, 0.87, 0.94]))
+    found = compare_folds([first, second], AUC)
+    assert found is not None
+    assert found["comparisons"][0]["folds"]["value"] == pytest.approx(0.16 / 3)
+    assert found["comparisons"][0]["claim"]["test"] == "folds"
+    other = Judged("c", halves[::-1], values, np.array([0.7, 0.8, 0.9]))
+    assert compare_folds([first, other], find_metric("neg_val_loss")) is None
