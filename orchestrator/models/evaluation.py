@@ -24,6 +24,8 @@ from storage.files.model_files import read_record, read_whole_card
 from storage.files.writing import hash_file
 from storage.holdout.openings import list_openings
 from storage.metrics.thresholds import RULES, choose_thresholds, read_rule
+from storage.practice.review import review, review_units
+from storage.practice.units import name_visits
 from storage.wording import name_few, say_count
 from workers.device.preparation import prepare_or_keep
 from workers.device.versions import library_versions
@@ -53,7 +55,8 @@ class EvaluationRequest:
         threshold: a rule of `storage.metrics.thresholds.choose_thresholds`.
         recalibrate: report probabilities recalibrated on out-of-fold predictions, too.
         subgroups: columns of the labels file.
-        visits: columns that together name a visit, for the RUST score.
+        visits: columns that together name a visit, for results by visit and the RUST score.
+        prevalences: at which predictive values are asked for.
         resamples: of the patients, for intervals.
         seed: of the resamples.
     """
@@ -64,6 +67,7 @@ class EvaluationRequest:
     recalibrate: bool = False
     subgroups: tuple[str, ...] = ()
     visits: tuple[str, ...] = ()
+    prevalences: tuple[float, ...] = ()
     resamples: int = 1000
     seed: int = 0
 
@@ -117,7 +121,7 @@ def evaluate(
     predictions = predict(
         model, judged.files, judged.sha256, repeats=repeats, scale=scale_of_card(card), report=report
     )
-    drawn = {"resamples": request.resamples, "seed": request.seed}
+    drawn: dict[str, Any] = {"resamples": request.resamples, "seed": request.seed}
     results = score_pools(
         targets,
         labels,
@@ -128,6 +132,7 @@ def evaluate(
         recalibrate=request.recalibrate,
         **drawn,
     )
+    thresholds = [row["threshold"] for row in results["raw"]["labels"].values()]
     openings = list_openings(dataset, database)
     document: dict[str, Any] = {
         "schema": SCHEMA,
@@ -143,6 +148,16 @@ def evaluate(
         "augmentation": {"repeats": repeats.effective, **repeats.settings},
         "results": results,
         "curves": describe_curves(targets, labels, predictions.raw),
+        "practice": review(
+            targets,
+            labels,
+            predictions.raw,
+            judged.groups,
+            thresholds,
+            results["raw"],
+            prevalences=request.prevalences,
+            **drawn,
+        ),
         "openings": [asdict(opening) for opening in openings],
         "versions": library_versions(),
         "warnings": results["raw"]["warnings"],
@@ -150,10 +165,18 @@ def evaluate(
     if request.subgroups:
         columns = {name: judged.columns[name] for name in request.subgroups}
         document["subgroups"] = score_columns(
-            columns, targets, labels, predictions.raw, judged.groups, say=say, **drawn
+            columns, targets, labels, predictions.raw, judged.groups, thresholds, say=say, **drawn
+        )
+    if len(np.unique(judged.groups)) < len(judged.groups):
+        document["by_patient"] = review_units(
+            targets, labels, predictions.raw, judged.groups, judged.groups.tolist(), thresholds, **drawn
         )
     if request.visits:
         visits = [judged.columns[name] for name in request.visits]
+        named = name_visits(judged.groups, visits)
+        document["by_visit"] = review_units(
+            targets, labels, predictions.raw, judged.groups, named, thresholds, **drawn
+        )
         document["rust"] = score_rust(visits, targets, labels, predictions.raw, judged.groups, **drawn)
     return document
 

@@ -9,7 +9,8 @@ from storage.errors import DataError
 from storage.metrics.calibration import fit_recalibration, reliability
 from storage.metrics.curves import precision_recall_curve, roc_curve
 from storage.metrics.rust import compare_scores, find_columns, score_visits
-from storage.metrics.scorecard import name_subgroups, score, score_subgroups
+from storage.metrics.scorecard import name_subgroups, score
+from storage.practice.subgroups import review_subgroups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,17 +123,18 @@ def score_columns(
     labels: np.ndarray,
     probabilities: np.ndarray,
     groups: np.ndarray,
+    thresholds: Sequence[float],
     *,
     resamples: int,
     seed: int,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """The AUC by subgroup, for each of these columns; one that only here has too many different values is left out."""
+    """Every metric by subgroup, for each of these columns; one that only here has too many different values is left out."""
     found = {}
     for name, cells in columns.items():
         try:
-            found[name] = score_subgroups(
-                cells, targets, labels, probabilities, groups, resamples=resamples, seed=seed
+            found[name] = review_subgroups(
+                cells, targets, labels, probabilities, groups, thresholds, resamples=resamples, seed=seed
             )
         except ValueError:
             # The hold-out was opened for this evaluation: it must not be lost.

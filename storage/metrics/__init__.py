@@ -11,7 +11,7 @@
 - `objectives`: What a study may maximise: the validation metrics of the ledger by name, each with its column and its sign
 - `recorded`: What is recorded of one epoch of one fold: the metrics of `storage.metrics.objectives`, and what the epoch took
 - `rust`: The modified RUST score of fracture healing from graded cortices (Litrenta et al. 2015)
-- `scorecard`: Every metric of every label, macro and micro, with intervals; and the AUC by subgroup. Plain data for any front end
+- `scorecard`: Every metric of every label, macro and micro, with intervals. Plain data for any front end
 - `tables`: The confusion table at one threshold, and everything that is read off it
 - `thresholds`: Where to cut a probability. Chosen on out-of-fold predictions, never on the data that are then reported on
 

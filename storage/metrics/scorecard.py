@@ -1,4 +1,4 @@
-"""Every metric of every label, macro and micro, with intervals; and the AUC by subgroup. Plain data for any front end."""
+"""Every metric of every label, macro and micro, with intervals. Plain data for any front end."""
 
 from __future__ import annotations
 
@@ -101,45 +101,6 @@ def score(
         "warnings": [
             warning for name, row in zip(targets, rows, strict=True) for warning in _find_small(name, row)
         ],
-    }
-
-
-def score_subgroups(
-    column: Sequence[str],
-    targets: Sequence[str],
-    labels: NDArray,
-    probabilities: NDArray,
-    groups: NDArray,
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """The AUC within each value of a column of the labels file; many different numbers become quarters.
-
-    Args:
-        column: length n; a blank is a subgroup of its own.
-        targets: as in `score`, and so the others.
-
-    Returns:
-        A document by subgroup: what `score` says of the AUC there.
-
-    Raises:
-        ValueError: too many different values, and they are no numbers.
-    """
-    names = name_subgroups(column)
-    places = np.array(names)
-    return {
-        name: score(
-            targets,
-            labels[places == name],
-            probabilities[places == name],
-            groups[places == name],
-            thresholds=[float("nan")] * len(targets),
-            resamples=resamples,
-            seed=seed,
-            metrics=("auc",),
-        )
-        for name in sorted(set(names))
     }
 
 

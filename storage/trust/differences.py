@@ -210,9 +210,13 @@ def _reaching_zero(value: float, known: Array, jackknife: Array) -> float:
     gaps = jackknife.mean() - jackknife
     spread = float((gaps**2).sum())
     acceleration = float((gaps**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
-    reached = normal.inv_cdf(share(0.0)) - bias
-    # The inverse of the interval's own transformation of a quantile.
-    score = reached / (1 + acceleration * reached) - bias
+    if (known > 0).all() or (known < 0).all():
+        # No draw reaches 0, and how far away it is only the spread of the draws can tell.
+        score = -value / float(known.std(ddof=1))
+    else:
+        reached = normal.inv_cdf(share(0.0)) - bias
+        # The inverse of the interval's own transformation of a quantile.
+        score = reached / (1 + acceleration * reached) - bias
     patients = len(jackknife)
     score *= math.sqrt((patients - 1) / patients)
     return 2 * student_tail(abs(score), patients - 1)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.commands.study.evaluate import Prevalences, print_practice, print_subgroups
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
@@ -17,7 +18,7 @@ Columns = Annotated[
     typer.Option(
         "--subgroup",
         metavar="COLUMN",
-        help="AUC within each value of a column of the labels file (numbers: quarters); may be given several times.",
+        help="Every metric within each value of a column of the labels file (numbers: quarters), and the differences; may be given several times.",
         show_default=False,
     ),
 ]
@@ -56,6 +57,7 @@ def evaluate(
             metavar="COLUMN[,COLUMN..]", help="Columns that name a visit: report the modified RUST score."
         ),
     ] = "",
+    prevalence: Prevalences = None,
     resamples: Annotated[
         int,
         typer.Option(
@@ -87,6 +89,7 @@ def evaluate(
     from orchestrator.models.evaluation import EvaluationRequest, check_rule
     from orchestrator.models.evaluation import evaluate as judge
     from orchestrator.models.evaluation_files import SUFFIX, write_beside
+    from orchestrator.models.prevalences import check_prevalences
     from orchestrator.models.repeats import read_repeats
     from orchestrator.terminal.progress import show_progress
     from storage.data.datasets import load_dataset
@@ -104,6 +107,7 @@ def evaluate(
         recalibrate=recalibrate,
         subgroups=tuple(subgroup or ()),
         visits=tuple(name.strip() for name in visit.split(",") if name.strip()),
+        prevalences=check_prevalences(prevalence),
         resamples=resamples,
     )
     repeats = read_repeats(path, tta, tta_by, say=console.say)
@@ -157,20 +161,8 @@ def _print(document: dict[str, Any]) -> None:
             title=f"{name} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)",
         )
     _print_table_of_errors(document["results"]["raw"])
-    for column, groups in document.get("subgroups", {}).items():
-        console.print_line()
-        console.print_table(
-            [column, "images", "groups", "AUC (mean of labels)"],
-            [
-                [
-                    name,
-                    part["images"],
-                    part["groups"],
-                    console.show_interval(part["macro"]["metrics"]["auc"]),
-                ]
-                for name, part in groups.items()
-            ],
-        )
+    print_practice(document["practice"])
+    print_subgroups(document.get("subgroups", {}))
     if "rust" in document:
         _print_rust(document["rust"])
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.commands.study.create import create
+from orchestrator.commands.study.evaluate import evaluate
 from orchestrator.commands.study.export import export
 from orchestrator.commands.study.verify import verify
 from orchestrator.commands.study.watch import watch
@@ -24,6 +25,7 @@ app = CommandGroup(help="Create, follow and export studies.")
 app.command("create")(create)
 app.command("watch")(watch)
 app.command("export")(export)
+app.command("evaluate", short_help="Evaluate the best trial on what its folds did not train on.")(evaluate)
 app.command("verify", short_help="Check that every trial, attempt and fold is accounted for.")(verify)
 
 UNKNOWN_LEASE_SECONDS = 60.0

@@ -13,7 +13,7 @@ import pytest
 from dashboards.figures.differences import draw_differences
 from orchestrator.cli import run
 from orchestrator.studies.comparing import compare_studies
-from storage.data.datasets import Dataset
+from storage.data.datasets import COLUMNS, Dataset
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DataError, NothingToExportError, UsageError
@@ -161,3 +161,40 @@ def _studies(database: Database) -> list[Any]:
     from storage.studies.study import list_studies
 
     return list_studies(database)
+
+
+def test_a_study_is_evaluated_on_what_its_folds_did_not_see(
+    place: tuple[Database, str, Dataset], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    _, url, dataset = place
+    sites = ["north" if group % 2 else "south" for group in dataset.groups.tolist()]
+    visits = [str(row % 2) for row in range(len(sites))]
+    lines = [
+        "sha256,site,visit",
+        *(f"{name},{site},{visit}" for name, site, visit in zip(dataset.sha256, sites, visits, strict=True)),
+    ]
+    (dataset.folder / COLUMNS).write_text("\n".join(lines) + "\n")
+    page = tmp_path / "page.html"
+    said = ["study", "evaluate", "better", "--resamples", "100", "--storage", url]
+    more = ["--subgroup", "site", "--visit", "visit", "--prevalence", "0.05", "--html", str(page)]
+    assert run([*said, *more, "--json"]) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert document["data"]["images"] == len(dataset.labels)
+    assert set(document["subgroups"]["site"]) == {"north", "south"}
+    assert document["by_patient"]["mean"]["images"] == len(np.unique(dataset.groups))
+    assert document["by_visit"]["max"]["images"] > document["by_patient"]["max"]["images"]
+    for label in document["targets"]:
+        found = document["practice"][label]
+        # What the scorecard says of the same predictions, and what the study said of its folds.
+        assert found["abstention"][0]["accuracy"]["value"] == pytest.approx(
+            document["results"]["labels"][label]["metrics"]["accuracy"]["value"]
+        )
+        assert found["at_prevalence"][0]["prevalence"] == 0.05
+    assert any("optimistic" in warning for warning in document["warnings"])
+    assert "Decision curve" in page.read_text()
+    assert run([*said, "--subgroup", "colour"]) == 2
+    assert run([*said, "--prevalence", "5"]) == 2
+    assert run(said) == 0
+    told = capsys.readouterr().out
+    assert "by patient, mean of the images" in told
+    assert "acting on the model" in told

@@ -9,6 +9,7 @@ import pytest
 import sklearn.metrics as reference
 
 from storage.metrics import agreement, bootstrap, rust, scorecard
+from storage.practice.subgroups import review_subgroups
 from tests.conftest import REPOSITORY
 
 EXACT = 1e-12
@@ -191,7 +192,7 @@ def test_a_label_with_one_class_is_left_out_of_the_mean_and_warned_of() -> None:
 def test_subgroups_are_the_same_metric_on_fewer_images() -> None:
     truth, scores, groups = draw()
     sites = ["" if place % 10 == 0 else "north" if place % 3 else "south" for place in range(len(truth))]
-    found = scorecard.score_subgroups(sites, ["a", "b", "c"], truth, scores, groups, resamples=0)
+    found = review_subgroups(sites, ["a", "b", "c"], truth, scores, groups, [0.5] * 3, resamples=0)
     assert list(found) == ["(blank)", "north", "south"]
     north = np.array([site == "north" for site in sites])
     alone = scorecard.score(["a", "b", "c"], truth[north], scores[north], groups[north], thresholds=[0.5] * 3)

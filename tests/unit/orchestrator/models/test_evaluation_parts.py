@@ -164,7 +164,9 @@ def test_a_column_that_only_the_hold_out_has_too_many_values_in_costs_no_evaluat
     columns = {"name": [f"n{place}" for place in range(40)], "sex": ["f", "m"] * 20}
     labels = np.tile([[0.0], [1.0]], (20, 1))
     said: list[str] = []
-    found = score_columns(columns, ["a"], labels, labels, np.arange(40), resamples=0, seed=0, say=said.append)
+    found = score_columns(
+        columns, ["a"], labels, labels, np.arange(40), [0.5], resamples=0, seed=0, say=said.append
+    )
     assert list(found) == ["sex"]
     assert said == [
         "warning: The column 'name' has 40 different values here, too many for subgroups; it is left out."

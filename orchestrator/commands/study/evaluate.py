@@ -1,0 +1,197 @@
+"""`orch study evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.terminal import console
+from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.options import AsJson, DataFolders, Storage
+
+Prevalences = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--prevalence",
+        metavar="P",
+        help="Also PPV and NPV where the share of positives is P; may be given several times.",
+        show_default=False,
+    ),
+]
+
+
+def evaluate(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A study, or NAME:TRIAL.", show_default=False)],
+    threshold: Annotated[
+        float,
+        typer.Option(metavar="T", min=0.001, max=0.999, help="A probability above it is called positive."),
+    ] = 0.5,
+    subgroup: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--subgroup",
+            metavar="COLUMN",
+            help="Every metric within each value of a column, and the differences; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    visit: Annotated[
+        str,
+        typer.Option(metavar="COLUMN[,COLUMN..]", help="Columns that name a visit: results by visit, too."),
+    ] = "",
+    prevalence: Prevalences = None,
+    resamples: Annotated[
+        int, typer.Option(min=100, metavar="N", help="Number of bootstrap resamples of the patients.")
+    ] = 1000,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE.json", help="File with all results.", show_default=False),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="Decision and abstention curves as one page.", show_default=False
+        ),
+    ] = None,
+    data: DataFolders = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate the best trial on the images that its folds did not train on.
+
+    Every metric by image, by patient and by visit, with intervals; decision curves; subgroups and their differences; predictive values at
+    another prevalence; sets of labels that hold the truth as often as promised; and the errors that are left when the model may abstain.
+
+    \b
+    Example:
+      orch study evaluate first --subgroup site --prevalence 0.05 -o first.evaluation.json
+    """
+    from orchestrator.models.out_of_fold import StudyQuestions, evaluate_study
+    from orchestrator.models.prevalences import check_prevalences
+    from storage.files.documents import to_json, without_nan
+    from storage.files.writing import check_place, write_text
+    from storage.settings import data_folders
+
+    for path in (out, html):
+        if path is not None:
+            check_place(path)
+    asked = StudyQuestions(
+        threshold=threshold,
+        subgroups=tuple(subgroup or ()),
+        visits=tuple(part.strip() for part in visit.split(",") if part.strip()),
+        prevalences=check_prevalences(prevalence),
+        resamples=resamples,
+    )
+    with open_storage(storage) as database:
+        document = evaluate_study(database, name, data_folders(data), asked)
+    if out is not None:
+        write_text(out, to_json(without_nan(document)))
+    if html is not None:
+        from dashboards.figures.practice import draw_abstention, draw_decisions
+        from dashboards.pages.html import show_pictures
+
+        pictures = [draw_decisions(document["practice"]), draw_abstention(document["practice"])]
+        write_text(
+            html, show_pictures(f"{name}: out-of-fold predictions", " ".join(document["warnings"]), pictures)
+        )
+    if as_json:
+        console.print_json(document)
+    else:
+        _print(document)
+    for path in (out, html):
+        if path is not None:
+            console.say(f"Wrote {path}.")
+    for warning in document["warnings"]:
+        console.warn(warning)
+
+
+def _print(document: dict[str, Any]) -> None:
+    data = document["data"]
+    console.print_facts(
+        [
+            ("study", f"{document['study']}, trial {document['trial']}"),
+            (
+                "judged on",
+                f"{data['images']:,} images of {data['groups']:,} groups, each by the fold that did not train on it",
+            ),
+            ("threshold", document["threshold"]),
+        ]
+    )
+    tables = [("by image", document["results"])]
+    tables += [
+        (f"by patient, {pool} of the images", scored)
+        for pool, scored in document.get("by_patient", {}).items()
+    ]
+    tables += [
+        (f"by visit, {pool} of the images", scored) for pool, scored in document.get("by_visit", {}).items()
+    ]
+    for title, scored in tables:
+        console.print_line()
+        _print_scores(title, scored)
+    print_practice(document["practice"])
+    print_subgroups(document.get("subgroups", {}))
+
+
+def _print_scores(title: str, scored: dict[str, Any]) -> None:
+    rows = list(scored["labels"].items())
+    if len(rows) > 1:
+        rows += [("mean of labels", scored["macro"])]
+    console.print_table(
+        ["metric", *(label for label, _ in rows)],
+        [
+            [metric, *(console.show_interval(row["metrics"][metric]) for _, row in rows)]
+            for metric in scored["micro"]["metrics"]
+        ],
+        title=title,
+    )
+
+
+def print_practice(practice: dict[str, Any]) -> None:
+    """Predictive values at other prevalences, sets of labels and abstention of each label."""
+    for label, found in practice.items():
+        for row in found["at_prevalence"]:
+            ppv, npv = console.show_interval(row["ppv"]), console.show_interval(row["npv"])
+            console.print_line(f"{label} at a prevalence of {row['prevalence']:g}: PPV {ppv}, NPV {npv}")
+        best = [
+            row
+            for row in found["decision_curve"]
+            if row["gain"]["low"] == row["gain"]["low"] and row["gain"]["low"] > 0
+        ]
+        where = (
+            f"acting on the model is better than acting on all or on none at thresholds from {best[0]['threshold']:g} to {best[-1]['threshold']:g}"
+            if best
+            else "at no threshold was acting on the model shown to be better than acting on all or on none"
+        )
+        console.print_line(f"{label}: {where}")
+        for row in found.get("sets", ()):
+            console.print_line(
+                f"{label}: sets at {row['level']:.0%} hold the truth in {row['held']:.1%}; one label in {row['one']:.0%}, both in "
+                f"{row['both']:.0%}, none in {row['none']:.0%} of the images"
+            )
+        for row in found["abstention"]:
+            console.print_line(
+                f"{label}: keeping {row['kept']:.0%} of the images, accuracy {console.show_interval(row['accuracy'])}"
+            )
+
+
+def print_subgroups(subgroups: dict[str, Any]) -> None:
+    """How far each subgroup lies from all other images."""
+    for column, parts in subgroups.items():
+        console.print_line()
+        console.print_table(
+            [column, "images", "groups", "label", "AUC", "less the others", "sensitivity", "less the others", "p (Holm)"],
+            [
+                [
+                    name, part["images"], part["groups"], label,
+                    console.show_interval(row["metrics"]["auc"]),
+                    console.show_interval(part["differences"][label]["auc"]) if part["differences"] else None,
+                    console.show_interval(row["metrics"]["sensitivity"]),
+                    console.show_interval(part["differences"][label]["sensitivity"]) if part["differences"] else None,
+                    part["differences"][label]["sensitivity"]["p_holm"] if part["differences"] else None,
+                ]
+                for name, part in parts.items()
+                for label, row in part["labels"].items()
+            ],
+        )  # fmt: skip

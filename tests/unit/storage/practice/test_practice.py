@@ -1,0 +1,171 @@
+"""What a model means in practice: hand-worked cases, sums in a loop, and promises that hold on simulated data."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from storage.metrics.intervals import Interval, wilson_interval
+from storage.metrics.scorecard import score
+from storage.practice.abstention import abstention_curve
+from storage.practice.conformal import describe_sets, find_sets
+from storage.practice.decisions import decision_curve, net_benefit
+from storage.practice.prevalence import predictive_values
+from storage.practice.review import review, review_units
+from storage.practice.subgroups import review_subgroups
+from storage.practice.units import name_visits, pool_units
+
+
+def draw(seed: int, patients: int = 120, gap: float = 1.5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(patients), generator.integers(1, 4, patients))
+    labels = (generator.random(patients) < 0.35)[groups].astype(float)
+    logits = gap * (labels - 0.5) * 2 + generator.standard_normal(len(groups)) - 0.5
+    return groups, labels, 1 / (1 + np.exp(-logits))
+
+
+def test_net_benefit_by_hand() -> None:
+    # Ten images, at 20 %: acting on 4 finds 2 of 3 and alarms twice: 2/10 - 2/10 * 0.2/0.8.
+    labels = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
+    probabilities = np.array([0.9, 0.6, 0.1, 0.5, 0.3, 0.2, 0.1, 0.1, 0.0, 0.0])
+    assert float(net_benefit(labels, probabilities, 0.2)) == pytest.approx(0.2 - 0.2 * 0.25)
+    # Acting on all: prevalence less the rest by the odds.
+    assert float(net_benefit(labels, np.ones(10), 0.2)) == pytest.approx(0.3 - 0.7 * 0.25)
+    twice = net_benefit(labels, probabilities, 0.2, np.full((1, 10), 2.0))
+    assert twice[0] == pytest.approx(float(net_benefit(labels, probabilities, 0.2)))
+
+
+def test_a_decision_curve_has_intervals_about_its_values() -> None:
+    groups, labels, probabilities = draw(1)
+    labels[:3] = np.nan
+    rows = decision_curve(labels, probabilities, groups, thresholds=(0.1, 0.5), resamples=200)
+    for row in rows:
+        assert row["net_benefit"]["low"] < row["net_benefit"]["value"] < row["net_benefit"]["high"]
+        known = ~np.isnan(labels)
+        assert row["act_on_all"] == pytest.approx(
+            labels[known].mean() - (1 - labels[known].mean()) * row["threshold"] / (1 - row["threshold"])
+        )
+        assert row["gain"]["value"] == pytest.approx(row["net_benefit"]["value"] - max(row["act_on_all"], 0))
+    assert rows[1]["gain"]["low"] > 0
+    assert decision_curve(np.full(3, np.nan), np.zeros(3), np.arange(3)) == []
+
+
+def test_predictive_values_at_another_prevalence_by_bayes() -> None:
+    # Altman and Bland (BMJ 1994): sensitivity .90, specificity .82; at 25 % the PPV is 63 %.
+    found = predictive_values((0.90, Interval(0.85, 0.94)), (0.82, Interval(0.75, 0.88)), 0.25)
+    assert found["ppv"]["value"] == pytest.approx(0.9 * 0.25 / (0.9 * 0.25 + 0.18 * 0.75))
+    assert found["npv"]["value"] == pytest.approx(0.82 * 0.75 / (0.82 * 0.75 + 0.10 * 0.25))
+    assert found["ppv"]["low"] < found["ppv"]["value"] < found["ppv"]["high"] < 1
+    rare = predictive_values((0.90, Interval(0.85, 0.94)), (0.82, Interval(0.75, 0.88)), 0.01)
+    assert rare["ppv"]["high"] < found["ppv"]["low"]
+    perfect = predictive_values((1.0, Interval(0.88, 1.0)), (1.0, Interval(0.9, 1.0)), 0.1)
+    assert (perfect["ppv"]["value"], perfect["ppv"]["high"]) == (1.0, 1.0)
+    assert 0.3 < perfect["ppv"]["low"] < 1
+    nothing = predictive_values((0.5, Interval.none("few")), (0.9, Interval(0.8, 0.95)), 0.1)
+    assert math.isnan(nothing["ppv"]["low"])
+    assert "few" in nothing["ppv"]["note"]
+
+
+def test_predictive_values_hold_the_truth() -> None:
+    generator = np.random.default_rng(2)
+    truth = 0.8 * 0.1 / (0.8 * 0.1 + 0.15 * 0.9)
+    held = []
+    for _ in range(400):
+        hits, alarms = generator.binomial(60, 0.8), generator.binomial(120, 0.15)
+        sensitivity = (hits / 60, wilson_interval(hits / 60, 60, 1.96))
+        specificity = (1 - alarms / 120, wilson_interval(1 - alarms / 120, 120, 1.96))
+        ppv = predictive_values(sensitivity, specificity, 0.1)["ppv"]
+        held.append(ppv["low"] <= truth <= ppv["high"])
+    assert 0.92 < np.mean(held) < 0.985
+
+
+def test_a_patient_has_a_finding_where_any_image_has_it() -> None:
+    labels = np.array([[0.0, np.nan], [1.0, np.nan], [0.0, 1.0], [np.nan, 0.0]])
+    values = np.array([[0.2, 0.5], [0.6, 0.7], [0.1, 0.9], [0.8, 0.3]])
+    truth, mean, first = pool_units(labels, values, [7, 7, 5, 5], "mean")
+    assert truth.tolist()[0] == [0.0, 1.0]
+    assert truth[1, 0] == 1.0
+    assert np.isnan(truth[1, 1])
+    # Of an assessed label, the images that were assessed; where none was, all.
+    assert mean == pytest.approx(np.array([[0.1, 0.6], [0.4, 0.6]]))
+    assert first.tolist() == [2, 0]
+    assert pool_units(labels, values, [7, 7, 5, 5], "max")[1][1].tolist() == [0.6, 0.7]
+    assert name_visits(np.array([1, 1, 2]), [["a", "b", "a"]]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9])
+def test_conformal_sets_hold_what_they_promise_for_each_class(level: float) -> None:
+    held: list[list[float]] = [[], []]
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        labels = (generator.random(300) < 0.3).astype(int)
+        folds = generator.integers(5, size=300)
+        values = 1 / (1 + np.exp(-(2 * labels - 1 + generator.standard_normal(300))))
+        sets = find_sets(labels, values, folds, level)
+        for side in (0, 1):
+            held[side].append(sets[labels == side, side].mean())
+    for side in (0, 1):
+        assert np.mean(held[side]) == pytest.approx(level, abs=0.02)
+
+
+def test_conformal_sets_by_hand_and_from_too_few() -> None:
+    # Class 1: others of other folds have strangeness .1, .2, .3, .4; mine .35: one is stranger: (1 + 1) / (1 + 4) = .4.
+    labels, values = np.array([1, 1, 1, 1, 1]), np.array([0.65, 0.9, 0.8, 0.7, 0.6])
+    folds = np.array([0, 1, 1, 1, 1])
+    assert find_sets(labels, values, folds, 0.55)[0, 1] == (0.4 > 0.45)
+    assert find_sets(labels, values, folds, 0.65)[0, 1]
+    assert describe_sets(labels.astype(float), values, folds) == []
+    groups, truth, guesses = draw(3)
+    rows = describe_sets(truth, guesses, groups % 5)
+    assert [row["level"] for row in rows] == [0.8, 0.9, 0.95]
+    assert all(row["one"] + row["both"] + row["none"] == pytest.approx(1) for row in rows)
+
+
+def test_what_is_kept_is_surer_and_more_often_right() -> None:
+    groups, labels, probabilities = draw(4, patients=300)
+    rows = abstention_curve(labels, probabilities, groups)
+    assert rows[0]["kept"] == 1.0
+    assert rows[0]["accuracy"]["value"] == pytest.approx(((probabilities > 0.5) == (labels == 1)).mean())
+    assert rows[-1]["accuracy"]["value"] > rows[0]["accuracy"]["value"] + 0.03
+    assert all(row["accuracy"]["low"] <= row["accuracy"]["value"] <= row["accuracy"]["high"] for row in rows)
+    assert abstention_curve(np.full(4, np.nan), np.zeros(4), np.arange(4)) == []
+
+
+def test_a_subgroup_that_is_served_worse_is_named_and_equal_ones_are_not() -> None:
+    groups, labels, probabilities = draw(5, patients=400, gap=1.2)
+    site = groups % 2
+    worse = np.where(site == 1, 1 - probabilities, probabilities)
+    cells = [("north", "south")[one] for one in site]
+    thresholds = [0.5]
+    found = review_subgroups(cells, ["x"], labels[:, None], worse[:, None], groups, thresholds, resamples=200)
+    south = found["south"]["differences"]["x"]["auc"]
+    assert south["value"] == pytest.approx(
+        found["south"]["labels"]["x"]["metrics"]["auc"]["value"]
+        - found["north"]["labels"]["x"]["metrics"]["auc"]["value"]
+    )
+    assert south["high"] < 0
+    assert south["p_holm"] < 0.001
+    equal = review_subgroups(
+        cells, ["x"], labels[:, None], probabilities[:, None], groups, thresholds, resamples=200
+    )
+    assert equal["south"]["differences"]["x"]["auc"]["p_holm"] > 0.01
+    alone = review_subgroups(["a"] * len(labels), ["x"], labels[:, None], worse[:, None], groups, thresholds)
+    assert alone["a"]["differences"] == {}
+
+
+def test_a_review_has_a_place_for_each_label_and_unit() -> None:
+    groups, labels, probabilities = draw(6)
+    known = (["x"], labels[:, None], probabilities[:, None], groups)
+    scored = score(*known, thresholds=[0.5], resamples=50)
+    found = review(*known, [0.5], scored, folds=groups % 4, prevalences=(0.05,), resamples=50)
+    assert set(found["x"]) == {"decision_curve", "abstention", "at_prevalence", "sets"}
+    assert found["x"]["at_prevalence"][0]["ppv"]["value"] < scored["labels"]["x"]["metrics"]["ppv"]["value"]
+    units = review_units(*known, groups.tolist(), [0.5], resamples=50)
+    assert units["mean"]["images"] == len(np.unique(groups))
+    # The mean of several looks at one patient is surer than one look.
+    assert (
+        units["mean"]["labels"]["x"]["metrics"]["auc"]["value"]
+        > scored["labels"]["x"]["metrics"]["auc"]["value"]
+    )
