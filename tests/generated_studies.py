@@ -28,7 +28,7 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.results.ledger import FoldEpoch, run_key
 from storage.spec import StudySpec
-from storage.spec.distributions import distributions
+from storage.spec.distributions import distributions, to_optuna
 from storage.studies.points import count_points
 from storage.studies.study import StudyRecord, create_study
 
@@ -237,7 +237,7 @@ class _Rows:
                       value_type="FINITE")  # fmt: skip
         self._add(models.TrialModel, trial_id=trial_id, number=number, study_id=self.study.optuna_study_id,
                   state=state, datetime_start=began, datetime_complete=ended)  # fmt: skip
-        for name, chosen in self.params[point].items():
+        for name, chosen in to_optuna(self.params[point]).items():
             distribution = self.distributions[name]
             self._add(
                 models.TrialParamModel, trial_id=trial_id, param_name=name,

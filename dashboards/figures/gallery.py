@@ -13,6 +13,7 @@ from dashboards.figures.choice import draw_choice
 from dashboards.figures.curves import draw_examples, draw_measures, draw_schedule, draw_trial
 from dashboards.figures.drawing import Picture
 from dashboards.figures.outcomes import draw_outcomes
+from dashboards.figures.parallel import draw_parallel
 from dashboards.figures.search import draw_search, draw_slices
 from dashboards.figures.study import draw_comparison, draw_fleet, draw_folds, draw_pruning
 from dashboards.tables.outcomes import Outcomes
@@ -42,7 +43,8 @@ def draw_study(
         if selection is not None:
             pictures.append(draw_choice(view, selection))
         pictures.append(draw_trial(view, best, rows))
-    pictures += [draw_examples(view), draw_slices(view), importance_figures.draw_importance(view)]
+    pictures += [draw_examples(view), draw_slices(view), draw_parallel(view)]
+    pictures.append(importance_figures.draw_importance(view))
     pictures += [draw_pruning(view), draw_folds(view)]
     if best is not None:
         pictures += [draw_measures(view, best, rows), draw_schedule(view, best, rows)]

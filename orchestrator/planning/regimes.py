@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from orchestrator.planning.own_models import fill_in_declared
 from orchestrator.planning.settings import parse_settings
 from storage.errors import SpecError
 from storage.metrics.objectives import AUC
@@ -67,12 +68,12 @@ def build_spec(
     merged = _overlay(_document(regime or "custom", name, best), document)
     merged["study"] = {**_section(merged, "study"), "name": name}
     source = str(spec_file) if spec_file else f"Regime {regime}" if regime else "--from"
-    spec = parse(merged, source=source)
     flags = {"study.trials": trials, "study.seed": seed, "pruner.name": pruner}
     values = {key: value for key, value in flags.items() if value is not None}
     values.update(parse_settings(settings or []))
     values["study.name"] = name
-    spec = spec.with_values(values)
+    merged, values = fill_in_declared(merged, values)
+    spec = parse(merged, source=source).with_values(values)
     if not spec.search:
         raise SpecError(
             "Nothing says what this study searches.",

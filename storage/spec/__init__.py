@@ -22,6 +22,7 @@ from storage.spec.hyperparameters import (
     TEXTS,
     WHOLE_NUMBERS,
     is_known,
+    is_option,
     is_whole,
     put_values,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "has_conditions",
     "has_variants",
     "is_known",
+    "is_option",
     "is_whole",
     "keep_acting",
     "list_cells",

@@ -8,6 +8,7 @@
 - `lenet`: LeNet (LeCun et al. 1998) as the first reference study built it: the shallow baseline
 - `network`: A whole model from pixels to logits, of any kind that a spec names, and how it is run in training and outside
 - `own`: Models of the user's own: Python entry points of the group `orch.models`, installed beside orch on each worker
+- `own_options`: Hyperparameters that a model of the user's own declares beside its builder: their ranges, their defaults, and what a spec may say of them
 - `precision`: In which numbers layers compute: Keras's mixed precision, weights always in float32
 - `transfer`: A frozen backbone of `keras.applications`: images in, one pooled feature vector per image out
 - `weights`: Which layer of a model a weights file does not fit

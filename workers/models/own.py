@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from storage.errors import ModelError
+from workers.models.own_options import with_options
 
 if TYPE_CHECKING:
     import keras
@@ -45,6 +46,23 @@ def find_own_model(name: str) -> EntryPoint:
     return found[0]
 
 
+def load_builder(name: str) -> Any:
+    """Import the builder of a model.
+
+    Raises:
+        ModelError: it is not installed, or cannot be imported.
+    """
+    entry = find_own_model(name)
+    try:
+        return entry.load()
+    # Whatever the user's module raises is one clear message here.
+    except Exception as error:
+        raise ModelError(
+            f"The model {name!r} ({entry.value}) could not be built: {type(error).__name__}: {error}",
+            next_step="Import its module by hand in Python to see where it fails.",
+        ) from error
+
+
 def build_own_model(model: ModelSection, target_count: int) -> keras.Model:
     """Call the user's builder and check what it made.
 
@@ -57,12 +75,15 @@ def build_own_model(model: ModelSection, target_count: int) -> keras.Model:
 
     Raises:
         ModelError: it is not installed, fails, or makes something else.
+        SpecError: an option that it does not declare, or a value outside of the declared range.
     """
     import keras
 
     entry = find_own_model(model.kind)
+    builder = load_builder(model.kind)
+    handed = with_options(model, builder)
     try:
-        built = entry.load()(model, target_count)
+        built = builder(handed, target_count)
     # Whatever the user's code raises is one clear message here.
     except Exception as error:
         raise ModelError(

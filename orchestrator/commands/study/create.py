@@ -144,6 +144,7 @@ def create(
     from orchestrator.audit.admission import note_findings, refuse_errors
     from orchestrator.planning.estimate import estimate_time
     from orchestrator.planning.names import check_new_name
+    from orchestrator.planning.own_models import fill_in_options
     from orchestrator.planning.plan import plan_points
     from orchestrator.planning.protocols import build_protocol
     from orchestrator.planning.regimes import build_spec, tell_defaults, tell_metric
@@ -172,7 +173,7 @@ def create(
     if told := tell_metric(spec, best):
         console.say(told)
     dataset = choose_dataset(data, spec.data.fingerprint)
-    spec = fill_in_weights(fill_in_data(spec, dataset))
+    spec = fill_in_options(fill_in_weights(fill_in_data(spec, dataset)))
     points = plan_points(spec)
     review = review_study(spec, points, dataset)
     with database_if_any(storage) as found:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage.errors import ModelError
+from storage.errors import ModelError, SpecError
 from storage.spec import ModelSection, StudySpec, parse
 from tests.conftest import REPOSITORY
 from workers.device import preparation as devices
@@ -101,6 +101,74 @@ def test_a_builder_that_makes_something_else_is_refused(
     )
     with pytest.raises(ModelError, match=message):
         build_own_model(ModelSection(kind="wrong", image_size=(12, 16)), 2)
+
+
+OPTIONS = """
+import keras
+
+def build(settings, target_count):
+    options = settings.options
+    layers = [keras.Input((*settings.image_size, 3)), keras.layers.GlobalAveragePooling2D()]
+    layers += [keras.layers.Dense(options["width"], activation=options["activation"]) for _ in range(options["depth"])]
+    return keras.Sequential([*layers, keras.layers.Dense(target_count, dtype="float32")])
+
+build.options = {
+    "width": {"type": "int", "low": 4, "high": 64, "log": True, "default": 8},
+    "activation": {"type": "choice", "values": ["relu", "gelu"], "default": "relu"},
+    "depth": {"type": "int", "low": 1, "high": 2, "default": 1},
+}
+"""
+
+
+def test_a_model_has_the_hyperparameters_that_it_declares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.planning.own_models import fill_in_options
+    from orchestrator.planning.regimes import build_spec
+    from workers.models.network import Network
+
+    install(tmp_path, monkeypatch, OPTIONS, "mine = my_models:build")
+    words = ["model.kind=mine", "model.image_size=[12, 16]", "model.options.activation=gelu"]
+    words += ["search.options.width=declared", "search.options.depth={type='choice', values=[1, 2]}"]
+    spec = fill_in_options(build_spec("x", regime="I", settings=words))
+    assert spec.search["options.width"].high == 64
+    assert spec.model.options == {"width": 8, "activation": "gelu", "depth": 1}
+    sizes = {
+        (width, depth): Network(
+            spec.variant({"options.width": width, "options.depth": depth}), 2
+        ).model.count_params()
+        for width, depth in ((8, 1), (64, 1), (64, 2))
+    }
+    assert sizes == {(8, 1): 50, (64, 1): 386, (64, 2): 386 + 64 * 65}
+    for word, message in (
+        ("model.options.widht=8", "declares no hyperparameter 'widht'. Did you mean width"),
+        ("model.options.width=128", "model.options.width = 128 is not in .4, 64. log"),
+        ("search.options.width={type='int', low=2, high=16}", "is not within .4, 64. log"),
+        ("search.options.kernel=declared", "declares no hyperparameter 'kernel'"),
+    ):
+        with pytest.raises(SpecError, match=message):
+            fill_in_options(build_spec("x", regime="I", settings=[*words, word]))
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        (3, "no dictionary"),
+        ({"width": {"type": "int", "low": 4, "high": 8}}, "width must have a range and a `default`"),
+        ({"width": {"type": "int", "low": 4, "high": 8, "default": 9}}, "has the default 9"),
+        ({"width": {"type": "int", "low": 9, "high": 8, "default": 9}}, "`low` .9. is above `high` .8."),
+        ({"a b": {"type": "int", "low": 1, "high": 8, "default": 2}}, "'a b' is no name"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_in_words(declared: object, message: str) -> None:
+    from workers.models.own_options import read_options
+
+    def build() -> None:
+        raise AssertionError("not called")
+
+    build.options = declared  # type: ignore[attr-defined]
+    with pytest.raises(ModelError, match=message):
+        read_options(build, "mine")
 
 
 def test_what_is_not_installed_is_refused_by_name() -> None:

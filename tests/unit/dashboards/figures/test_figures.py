@@ -17,15 +17,17 @@ from dashboards.figures.outcomes import draw_outcomes
 from dashboards.tables.importance import Grid, estimate_importance, find_chances
 from dashboards.tables.outcomes import Outcomes, calibrate, count_confusion, macro_roc, mean_roc
 from dashboards.tables.view import Table, compare_studies, count_stopping, list_trials, read_view
+from orchestrator.planning.plan import plan_points
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import UsageError
 from storage.metrics.objectives import AUC
 from storage.results.ledger import read_curves
+from storage.spec import parse
 from storage.trust.selection import judge_selection
-from tests.generated_studies import reference_study, regime_two_study, sized_study
+from tests.generated_studies import fill_study, formula_curves, reference_study, regime_two_study, sized_study
 
-NAMES = ["search", "best-curves", "examples", "slices", "importance", "pruning", "folds", "measures",
+NAMES = ["search", "best-curves", "examples", "slices", "parallel", "importance", "pruning", "folds", "measures",
          "learning-rate", "roc", "confusion", "calibration", "fleet"]  # fmt: skip
 
 
@@ -76,7 +78,7 @@ def test_text_is_readable_on_its_paper(theme: str) -> None:
 def test_a_study_of_any_size_is_drawn(database: Database, name: str, options: dict) -> None:
     view = read_view(database, sized_study(database, name, **options))
     pictures = draw_study(view)
-    known = NAMES if view.best else [one for one in NAMES if one in ("search", "examples", "slices", "importance",
+    known = NAMES if view.best else [one for one in NAMES if one in ("search", "examples", "slices", "parallel", "importance",
                                                                     "pruning", "folds", "fleet")]  # fmt: skip
     assert [picture.name for picture in pictures] == known
     for picture in (*pictures, draw_studies([view])):
@@ -87,6 +89,77 @@ def test_a_study_of_any_size_is_drawn(database: Database, name: str, options: di
         assert picture.caption.endswith(".")
         assert len({len(row) for row in picture.table.rows} | {len(picture.table.columns)}) == 1
     assert len(list_trials(view).rows) == options["trials"]
+
+
+MIXED = {
+    "head": {"type": "choice", "values": [[64], [64, 32]]},
+    "head_normalization": {"type": "choice", "values": [True, False]},
+    "optimizer": {"type": "choice", "values": ["adam", "sgd"]},
+    "momentum": {"type": "float", "low": 0.5, "high": 0.99, "when": {"optimizer": ["sgd"]}},
+    "batch_size": {"type": "int", "low": 16, "high": 512, "log": True},
+}
+
+
+def test_words_lists_and_conditions_are_drawn(database: Database) -> None:
+    spec = parse(
+        {
+            "study": {"name": "mixed", "trials": 60},
+            "search": MIXED,
+            "training": {"epochs": 3},
+            "cv": {"folds": 2},
+        },
+        source="a test",
+    )
+    view = read_view(database, fill_study(database, spec, pruned=False))
+    pictures = {picture.name: picture for picture in draw_study(view)}
+    for picture in pictures.values():
+        go.Figure(picture.figure)
+        json.dumps(picture.figure, allow_nan=False)
+    axes = {axis["label"]: axis for axis in pictures["parallel"].figure["data"][0]["dimensions"]}
+    assert axes["head"]["ticktext"] == ["[64]", "[64, 32]"]
+    assert axes["head normalization"]["ticktext"] == ["true", "false"]
+    assert axes["optimizer"]["ticktext"] == ["adam", "sgd"]
+    assert axes["momentum"]["ticktext"][0] == "not used"
+    adam = [
+        value
+        for value, chosen in zip(axes["momentum"]["values"], axes["optimizer"]["values"], strict=True)
+        if chosen == 0
+    ]
+    assert set(adam) == {axes["momentum"]["tickvals"][0]}
+    slices = pictures["slices"].figure["layout"]
+    heads = [
+        axis for key, axis in slices.items() if key.startswith("xaxis") and axis["title"]["text"] == "head"
+    ]
+    assert [(axis["type"], axis["categoryarray"]) for axis in heads] == [("category", ["[64]", "[64, 32]"])]
+    found = {one.name: one for one in estimate_importance(view)}
+    assert found.keys() == MIXED.keys()
+    assert sum(one.estimate for one in found.values()) == pytest.approx(1)
+
+
+def test_a_hyperparameter_under_a_condition_matters_where_it_acts(database: Database) -> None:
+    search = {name: MIXED[name] for name in ("optimizer", "momentum", "batch_size")}
+    spec = parse(
+        {
+            "study": {"name": "acts", "trials": 120},
+            "search": search,
+            "training": {"epochs": 2},
+            "cv": {"folds": 2},
+        },
+        source="a test",
+    )
+    planned = [point or {} for point in plan_points(spec)]
+
+    usual = formula_curves(planned)
+
+    def curves(point: int, fold: int, epoch: int) -> dict[str, float]:
+        auc = 0.6 + 0.3 * (planned[point].get("momentum", 0.75) - 0.75) + 0.001 * epoch
+        return usual(point, fold, epoch) | {"val_auc": auc}
+
+    view = read_view(database, fill_study(database, spec, params=planned, curves=curves, pruned=False))
+    found = {one.name: one for one in estimate_importance(view)}
+    assert found["momentum"].is_significant
+    assert not found["batch_size"].is_significant
+    assert found["momentum"].estimate > found["batch_size"].estimate
 
 
 def test_regime_one_is_a_scatter_with_the_best_marked(database: Database) -> None:

@@ -1,0 +1,72 @@
+"""Every trial as one line through all of its hyperparameters to its value."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from dashboards.figures.drawing import Picture, label, make_empty, make_figure, shorten, trace
+from dashboards.figures.palette import VALUE_SCALE
+from dashboards.tables.view import StudyView, Table, as_cell, read_params
+
+IDLE = "not used"
+"""Where a line passes an axis of a hyperparameter that does not act in its trial."""
+TICKS = 5
+ROOM = 0.12
+"""The place of `IDLE` below the axis, as a share of the axis."""
+
+
+def draw_parallel(view: StudyView) -> Picture:
+    """Parallel coordinates of the complete trials, coloured by value; words and lists have ticks of their own."""
+    title = f"{view.study.name}: every trial through its hyperparameters"
+    caption = (
+        "Each line is one complete trial, coloured by its objective; the axes are the searched hyperparameters and, last, the objective. "
+        f'A line meets "{IDLE}" where a condition of the search leaves the hyperparameter out. Drag along an axis to keep some of the lines.'
+    )
+    complete = view.ranked
+    table = Table(
+        ("point", *view.searched, view.metric.name),
+        [(point.point, *read_params(point, view.searched), point.value) for point in complete],
+    )
+    if not complete or not view.searched:
+        return Picture("parallel", title, caption, table, make_empty(title, "no trial is complete yet"))
+    values = [float(point.value or 0) for point in complete]
+    axes = [
+        _axis(view, name, [(point.params or {}).get(name) for point in complete]) for name in view.searched
+    ]
+    objective = {"label": view.metric.long_label, "values": shorten(values)}
+    low, high = min(values), max(values)
+    line = {"color": shorten(values), "colorscale": VALUE_SCALE, "cmin": low, "cmax": max(high, low + 1e-6)}
+    figure = make_figure(
+        [trace("parcoords", dimensions=[*axes, objective], line=line)],
+        title=title,
+        height=440,
+        margin={"l": 80, "r": 60, "t": 110, "b": 40},
+    )
+    return Picture("parallel", title, caption, table, figure)
+
+
+def _axis(view: StudyView, name: str, values: list[Any]) -> dict[str, Any]:
+    cells = [as_cell(value) for value in values]
+    idle = any(cell is None for cell in cells)
+    if view.is_category(name):
+        words = [*([IDLE] if idle else []), *view.categories(name)]
+        places = [words.index(IDLE if cell is None else cell) for cell in cells]
+        ticks = {"tickvals": list(range(len(words))), "ticktext": [str(word) for word in words]}
+        return {"label": label(name), "values": places, "range": [-0.25, len(words) - 0.75], **ticks}
+    log = view.study.spec.search[name].log
+    known = [float(cell) for cell in cells if cell is not None]
+    places_of = [math.log10(value) if log else value for value in known] or [0.0]
+    low, high = min(places_of), max(places_of)
+    width = (high - low) or 1.0
+    below = low - ROOM * width
+    marks = [low + step * width / (TICKS - 1) for step in range(TICKS)]
+    return {
+        "label": label(name),
+        "values": shorten(
+            [below if cell is None else math.log10(float(cell)) if log else float(cell) for cell in cells]
+        ),
+        "range": [below if idle else low, low + width],
+        "tickvals": shorten([*([below] if idle else []), *marks]),
+        "ticktext": [*([IDLE] if idle else []), *(f"{10**mark if log else mark:.3g}" for mark in marks)],
+    }
