@@ -6,8 +6,9 @@ A spec only names one, so a study database can never bring code to a worker.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from storage.errors import ModelError
 from workers.models.own_options import with_options
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from storage.spec import ModelSection
 
 GROUP = "orch.models"
+Builder: TypeAlias = "Callable[[ModelSection, int], keras.Model]"
+"""From the [model] section and the number of labels to a model."""
+
 BUILT_IN = ("transfer", "lenet")
 
 
@@ -46,7 +50,7 @@ def find_own_model(name: str) -> EntryPoint:
     return found[0]
 
 
-def load_builder(name: str) -> Any:
+def load_builder(name: str) -> Builder:
     """Import the builder of a model.
 
     Raises:
@@ -54,7 +58,8 @@ def load_builder(name: str) -> Any:
     """
     entry = find_own_model(name)
     try:
-        return entry.load()
+        builder: Builder = entry.load()
+        return builder
     # Whatever the user's module raises is one clear message here.
     except Exception as error:
         raise ModelError(

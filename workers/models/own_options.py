@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -29,10 +29,10 @@ class Option:
     """One declared hyperparameter: what it may be, and what it is where nothing is said."""
 
     range: SearchRange
-    default: Any
+    default: object
 
 
-def read_options(builder: Any, kind: str) -> dict[str, Option]:
+def read_options(builder: object, kind: str) -> dict[str, Option]:
     """The hyperparameters that a builder declares in its attribute `options`; none without it.
 
     Args:
@@ -68,7 +68,9 @@ def read_options(builder: Any, kind: str) -> dict[str, Option]:
     return found
 
 
-def complete_options(given: Mapping[str, Any], declared: Mapping[str, Option], kind: str) -> dict[str, Any]:
+def complete_options(
+    given: Mapping[str, object], declared: Mapping[str, Option], kind: str
+) -> dict[str, object]:
     """The value of every declared hyperparameter: what is given, else its default.
 
     Raises:
@@ -101,7 +103,7 @@ def check_searched(spec: StudySpec, declared: Mapping[str, Option]) -> None:
             )
 
 
-def with_options(model: ModelSection, builder: Any) -> ModelSection:
+def with_options(model: ModelSection, builder: object) -> ModelSection:
     """The [model] section that a builder is handed: with a value for each hyperparameter that it declares.
 
     Raises:

@@ -24,6 +24,8 @@ Tried: TypeAlias = dict[str, dict[str, Any]]
 
 Trained: TypeAlias = tuple[tuple[int, ...], tuple[float, ...], str, int]
 
+Value: TypeAlias = float | str | bool | list[float | str | bool]
+
 StartFold = Callable[[Settings], AnyFold]
 """Starts the same fold anew, with equal seeds, from all hyperparameters."""
 
@@ -53,7 +55,7 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> Tried:
             seen[key] = _train(start_fold({**spec.all_hyperparameters, **values}))
         return seen[key]
 
-    def settle(name: str, value: Any, others: Settings) -> Settings:
+    def settle(name: str, value: object, others: Settings) -> Settings:
         return keep_acting(spec.search, {**others, name: value})
 
     tried: Tried = {}
@@ -73,7 +75,7 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> Tried:
             if not acts(spec.search, name, others):
                 continue
             one, other = run(settle(name, low, others)), run(settle(name, high, others))
-            if name == "batch_size" and min(int(low), one[3]) == min(int(high), one[3]):
+            if name == "batch_size" and min(int(str(low)), one[3]) == min(int(str(high)), one[3]):
                 tried[name]["why"] = f"both ends are one full batch of {one[3]} images"
                 break
             kinds = ("steps", "losses", "weights")
@@ -118,7 +120,7 @@ def _train(fold: AnyFold) -> Trained:
     )
 
 
-def _ends(name: str, searched: SearchRange) -> tuple[Any, Any]:
+def _ends(name: str, searched: SearchRange) -> tuple[Value, Value]:
     listed = axis(name, searched)
     if searched.type == "choice" or any(isinstance(value, str) for value in listed):
         return listed[0], listed[-1]

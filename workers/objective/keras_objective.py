@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class KerasObjective:
         dataset: Dataset,
         cache: Path,
         report: Callable[..., None] | None = None,
-        points: Sequence[dict[str, Any] | None] = (),
+        points: Sequence[Parameters | None] = (),
         on_open: OnOpen | None = None,
     ) -> None:
         """Make the folds, and load or make what they learn from.

@@ -6,13 +6,13 @@ import gc
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from storage.spec import is_known, list_variants, name_variant
 from workers.cross_validation.fold import Fold
-from workers.device.contract import Settings
+from workers.device.contract import Parameters, Settings
 from workers.inputs.kept_inputs import KeptInputs, Source
 from workers.objective.memory import BYTES_PER_WEIGHT, choose_schedule, count_weights
 from workers.objective.study_data import Split, StudyData
@@ -64,7 +64,7 @@ class StudyVariants:
         cache: Path,
         report: Report | None = None,
         *,
-        points: Sequence[dict[str, Any] | None] = (),
+        points: Sequence[Parameters | None] = (),
         on_open: OnOpen | None = None,
     ) -> None:
         self._spec, self._labels, self._targets, self._folds = spec, labels, targets, folds
