@@ -20,11 +20,11 @@ from PIL import Image
 
 from bench.planted import CHANGES, FOLLOWING, FRAMES, Change, Generator
 from orchestrator.audit.baselines import score_baselines
+from orchestrator.audit.copies.near_duplicates import find_duplicates
+from orchestrator.audit.copies.sketches import READ_SIDE, Sketch, sketch
 from orchestrator.audit.evidence import Evidence
 from orchestrator.audit.findings import Finding
-from orchestrator.audit.near_duplicates import find_duplicates
 from orchestrator.audit.report import audit_evidence
-from orchestrator.audit.sketches import READ_SIDE, Sketch, sketch
 from orchestrator.audit.trivial_pixels import describe_pixels
 from storage.data.folds import make_folds
 from storage.data.images import read_grey

@@ -7,11 +7,10 @@
 - `html`: The findings of an audit with their pictures, on one page that needs nothing else
 - `images`: Findings that need the image files: copies across groups and sides, and what a file tells by its form
 - `kept`: What was seen in the images of a data set, kept in the cache folder for the next audit
-- `near_duplicates`: Images that are one picture: saved again, resized, brightened, inverted, flipped, turned a little, cut or framed
-- `registration`: Whether two pictures are one: the second is laid over the first, and every part of the first is asked
 - `relations`: Findings on targets that say the same, or that nobody could have assessed
 - `report`: The whole audit of a data set or of a labels file
-- `sketches`: What is kept of a picture to compare it with others: its content without frames, and its most distinct points
 - `splits`: Findings on who stands on which side: patients, groups, classes in folds
 - `trivial_pixels`: What of a picture anybody can read off without knowing anatomy: brightness, spread, border, corners, a thumbnail
+
+Which images are one picture is found in the room `copies`.
 """

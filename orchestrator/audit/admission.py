@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.audit.copies.near_duplicates import Stage
 from orchestrator.audit.evidence import from_dataset
 from orchestrator.audit.findings import Finding, errors_of
 from orchestrator.audit.report import audit_dataset
@@ -28,7 +29,7 @@ def audit_for_study(
     *,
     cache: Path,
     database: Database | None,
-    report: Callable[[int, int], None] | None = None,
+    report: Stage | None = None,
 ) -> list[Finding]:
     """Audit the targets and folds of a study, with the images where they are on this machine."""
     evidence = from_dataset(dataset, spec.data.targets, spec.cv.folds, spec.study.seed)

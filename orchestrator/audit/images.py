@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.audit.copies.near_duplicates import Duplicate, Stage, find_duplicates
+from orchestrator.audit.copies.sketches import READ_SIDE, Sketch, sketch
 from orchestrator.audit.findings import Finding
 from orchestrator.audit.kept import COLUMNS, ImageFacts, keep_facts, name_facts, read_facts
-from orchestrator.audit.near_duplicates import Duplicate, find_duplicates
-from orchestrator.audit.sketches import READ_SIDE, Sketch, sketch, sketch_file
 from orchestrator.audit.trivial_pixels import describe_pixels
 from storage.data.images import read_grey, read_header, scale_of
 from storage.holdout.sealed import find_unsealed, sketch_sealed
@@ -25,13 +25,12 @@ if TYPE_CHECKING:
     from storage.data.datasets import Dataset
     from storage.database.engine import Database
 
-Report = Callable[[int, int], None]
 
-
-def look_at_images(dataset: Dataset, cache: Path, report: Report | None = None) -> ImageFacts:
+def look_at_images(dataset: Dataset, cache: Path, report: Stage | None = None) -> ImageFacts:
     """Open every image once, or none where the cache has what an earlier audit saw in them.
 
-    Of the sealed ones only the picture is read, never a label.
+    Of the sealed ones only the picture is read, never a label. `report` is called with (what is done, how much of it, out of
+    how much).
 
     Raises:
         DataError: an image moved, changed, or cannot be read.
@@ -52,7 +51,7 @@ def look_at_images(dataset: Dataset, cache: Path, report: Report | None = None) 
         nonlocal done
         done += 1
         if report:
-            report(min(done, total), total)
+            report("looking at images", min(done, total), total)
 
     def look(path: Path) -> tuple[Sketch, NDArray[np.float32], tuple[str, ...]]:
         grey = read_grey(path, READ_SIDE, scale)
@@ -66,7 +65,7 @@ def look_at_images(dataset: Dataset, cache: Path, report: Report | None = None) 
         return found
 
     def look_sealed(path: Path) -> Sketch:
-        found = sketch_file(path)
+        found = sketch(read_grey(path, READ_SIDE, scale))
         tick()
         return found
 
@@ -78,7 +77,7 @@ def look_at_images(dataset: Dataset, cache: Path, report: Report | None = None) 
     facts = ImageFacts(
         {name: list(cells) for name, cells in zip(COLUMNS, forms, strict=True)},
         np.stack([numbers for _, numbers, _ in seen]),
-        _find_pairs(dataset, [one for one, _, _ in seen], sealed),
+        _find_pairs(dataset, [one for one, _, _ in seen], sealed, report),
     )
     if len(sealed) == len(stamps) and sketch_sealed(dataset, _stamp) == stamps:
         keep_facts(path, facts)
@@ -90,14 +89,23 @@ def _stamp(path: Path) -> list[str | int]:
     return [path.name, status.st_size, status.st_mtime_ns]
 
 
-def _find_pairs(dataset: Dataset, development: list[Sketch], sealed: list[Sketch]) -> list[Duplicate]:
+def _find_pairs(
+    dataset: Dataset, development: list[Sketch], sealed: list[Sketch], report: Stage | None
+) -> list[Duplicate]:
     """Pictures that are one, in different groups or on different sides."""
+    scale = scale_of(dataset)
+    readers = [partial(read_grey, path) for path in dataset.files]
+    readers += sketch_sealed(dataset, lambda path: partial(read_grey, path))
+
+    def read(place: int, most: int) -> NDArray[np.uint8]:
+        return readers[place](most, scale)
+
     groups = np.concatenate([dataset.groups, np.full(len(sealed), -1)])
 
     def crosses(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.asarray((groups[first] != groups[second]) & (first < len(development)))
 
-    return find_duplicates([*development, *sealed], crosses)
+    return find_duplicates([*development, *sealed], crosses, read, report)
 
 
 def find_copies(dataset: Dataset, facts: ImageFacts) -> list[Finding]:

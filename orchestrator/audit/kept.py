@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,16 +20,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.audit.near_duplicates import Duplicate
+from orchestrator.audit.copies.near_duplicates import Duplicate
 from storage.errors import OrchError
 from storage.files.writing import atomically
 from storage.parsing import parse_json, read_regular
 
 FOLDER = "audits"
 COLUMNS = ("width", "height", "shape", "mode", "format")
-CODE = ("images", "near_duplicates", "registration", "sketches", "trivial_pixels")
+CODE = (
+    "images",
+    "trivial_pixels",
+    *(f"copies/{name}" for name in ("candidates", "frames", "near_duplicates", "registration", "sketches")),
+)
 READERS = ("images", "dicom", "grey", "shades")
 LIBRARIES = ("numpy", "scipy", "pillow")
+
+MOST_KEPT, MOST_BYTES = 32, 256 * 2**20
+"""Data sets, and bytes of all together, of which what was seen is kept; those longest unused go first."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,8 @@ def read_facts(path: Path, count: int, sealed: int) -> ImageFacts | None:
         body = kept["body"]
         if kept["sha256"] != _digest(body):
             return None
+        with suppress(OSError):
+            os.utime(path)  # The file's time says when it was last of use.
         columns = {name: [str(cell) for cell in body["columns"][name]] for name in COLUMNS}
         trivial = np.frombuffer(base64.b64decode(body["trivial"]), "<f4").reshape(count, -1)
         pairs = [Duplicate(**pair) for pair in body["pairs"]]
@@ -85,6 +95,23 @@ def keep_facts(path: Path, facts: ImageFacts) -> None:
         path.unlink(missing_ok=True)  # A damaged one may have the access of somebody else.
         with atomically(path, private=True) as partial:
             partial.write_bytes(content)
+        _forget_oldest(path.parent)
+
+
+def _forget_oldest(folder: Path) -> None:
+    found = sorted(
+        (
+            (status.st_mtime_ns, status.st_size, path)
+            for path in folder.glob("*.json")
+            for status in [path.stat()]
+        ),
+        reverse=True,
+    )
+    held = 0
+    for number, (_, size, path) in enumerate(found):
+        held += size
+        if number >= MOST_KEPT or (number and held > MOST_BYTES):
+            path.unlink(missing_ok=True)
 
 
 def _most(count: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.audit.baselines import Baseline, judge_baselines, score_baselines
+from orchestrator.audit.copies.near_duplicates import Stage
 from orchestrator.audit.evidence import Evidence
 from orchestrator.audit.findings import Finding, sort_findings
 from orchestrator.audit.images import (
@@ -85,9 +85,11 @@ def audit_dataset(
     cache: Path,
     database: Database | None,
     with_images: bool = True,
-    report: Callable[[int, int], None] | None = None,
+    report: Stage | None = None,
 ) -> Audit:
     """Audit a data set, with its images unless told otherwise.
+
+    `report` is called with (what is done, how much of it, out of how much).
 
     Raises:
         DataError: an image moved or changed.

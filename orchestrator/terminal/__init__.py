@@ -7,7 +7,7 @@
 - `opening`: Open the study database that the command line means, and close it again
 - `options`: Options that several commands share
 - `progress`: A progress bar with the time left on stderr; nothing off a terminal
-- `stages`: The progress of a worker's long preparations: a bar on a terminal, now and then a line elsewhere
+- `stages`: The progress of long work in several stages: a bar on a terminal, now and then a line elsewhere
 - `stopping`: A server of ours in the terminal, in the background or under an init system: told to stop, it stops, and says how
 - `streams`: Standard input, output and error: there also where a scheduler started the command without them
 """

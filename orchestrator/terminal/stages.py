@@ -1,4 +1,4 @@
-"""The progress of a worker's long preparations: a bar on a terminal, now and then a line elsewhere."""
+"""The progress of long work in several stages: a bar on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def audit(
     from orchestrator.audit.evidence import from_dataset, from_table
     from orchestrator.audit.html import write_page
     from orchestrator.audit.report import audit_dataset, audit_evidence
-    from orchestrator.terminal.progress import show_progress
+    from orchestrator.terminal.stages import show_stages
     from storage.data.datasets import load_dataset
     from storage.errors import UsageError
     from storage.files.writing import check_place
@@ -121,7 +121,7 @@ def audit(
                 f"{folder} has no label {unknown[0]!r}.", next_step=f"It has {', '.join(dataset.targets)}."
             )
         evidence = from_dataset(dataset, chosen or (), folds, seed)
-        with database_if_any() as database, show_progress("Looking at images") as report:
+        with database_if_any() as database, show_stages() as report:
             audit = audit_dataset(
                 dataset, evidence, cache=cache_folder(), database=database, with_images=images, report=report
             )

@@ -239,10 +239,10 @@ def _repeat(
 
 def _audit(database: Database | None, spec: StudySpec, dataset: Dataset) -> list[Finding]:
     from orchestrator.audit.admission import audit_for_study
-    from orchestrator.terminal.progress import show_progress
+    from orchestrator.terminal.stages import show_stages
     from storage.settings import cache_folder
 
-    with show_progress("Auditing images") as report:
+    with show_stages() as report:
         return audit_for_study(spec, dataset, cache=cache_folder(), database=database, report=report)
 
 

@@ -1,7 +1,6 @@
 """What is kept of a picture to compare it with others: its content without frames, and its most distinct points.
 
-Constant borders, bars with their titles, and the black around a round or turned collimation say nothing of the patient and
-are set aside first. Points are extremes of the fine structure; each is described by its surroundings, in a way that
+Frames are set aside first (`frames`). Points are extremes of the fine structure; each is described by its surroundings, in a way that
 brightness, contrast and inversion do not change.
 """
 
@@ -13,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from orchestrator.audit.copies.frames import cut_frames, narrow, spread_highest
 
 READ_SIDE = 384
 """Pictures are read at about this many pixels along their longer side."""
@@ -29,15 +30,6 @@ RADIUS = 18
 WHOLE = 32
 """Pixels a side of the structure of the whole, by which pictures are compared that nothing moved."""
 
-FLAT, LEVEL = 8, 6
-"""Grey values by which a constant region may vary in itself, and from the value of the border: what JPEG does to it."""
-
-MOST_FRAMES = 2
-"""Frames within frames."""
-
-BAR = 15
-"""Pixels below which a stretch between letters of a title is no content."""
-
 Floats = NDArray[np.float32]
 
 
@@ -51,6 +43,7 @@ class Sketch:
         points: float32, shape (n, 2): row and column of the distinct points.
         descriptions: float32, shape (n, GRID * GRID), of length 1; the extreme itself is positive.
         whole: float32, shape (WHOLE * WHOLE,): structure of the whole picture, of length 1, or 0 where it has none.
+        box: where the content lies in the picture with its frame: top, left, bottom, right as shares of its height and width.
     """
 
     picture: NDArray[np.uint8]
@@ -58,6 +51,7 @@ class Sketch:
     points: Floats
     descriptions: Floats
     whole: Floats
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
     def mask(self) -> NDArray[np.bool_]:
         """What is content, bool, of the shape of the picture."""
@@ -81,7 +75,9 @@ def sketch(grey: NDArray[np.uint8]) -> Sketch:
     from PIL import Image
     from scipy import ndimage
 
-    grey, content = _cut_frames(grey)
+    (top, left, bottom, right), content = cut_frames(grey)
+    height, width = grey.shape
+    grey = np.ascontiguousarray(grey[top:bottom, left:right])
     if not content.any():
         empty = np.zeros((FEWEST_PIXELS, FEWEST_PIXELS), np.uint8)
         nothing = np.zeros((0, GRID * GRID), np.float32)
@@ -99,8 +95,8 @@ def sketch(grey: NDArray[np.uint8]) -> Sketch:
     mask = np.asarray(known.resize(size, Image.Resampling.BILINEAR)) > 127
     structure = find_structure(small, mask)
     coarse = ndimage.gaussian_filter(structure, 2.0)
-    strength = np.abs(coarse) * ndimage.binary_erosion(mask, iterations=8)
-    peaks = (strength == ndimage.maximum_filter(strength, 9)) & (strength > 0.05)
+    strength = np.abs(coarse) * narrow(mask, 8)
+    peaks = (strength == spread_highest(strength, 9)) & (strength > 0.05)
     places = np.argwhere(peaks)
     values = strength[peaks]
     points = places[np.argsort(-values, kind="stable")[:POINTS]].astype(np.float32)
@@ -109,45 +105,8 @@ def sketch(grey: NDArray[np.uint8]) -> Sketch:
     whole = np.asarray(Image.fromarray(structure).resize((WHOLE, WHOLE), Image.Resampling.BOX)).ravel()
     length = float(np.linalg.norm(whole))
     whole = whole / length if length > 1 else np.zeros_like(whole)
-    return Sketch(small, np.packbits(mask), points, described.astype(np.float32), whole)
-
-
-def _cut_frames(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The picture within its frames, one within the other, and what of it is content."""
-    content = find_content(grey)
-    for _ in range(MOST_FRAMES):
-        rows, columns = (np.flatnonzero(content.any(axis=axis)) for axis in (1, 0))
-        if not len(rows) or (len(rows), len(columns)) == content.shape:
-            break
-        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        grey, content = np.ascontiguousarray(grey[box]), content[box]
-        inner = content & find_content(grey)
-        content = inner if inner.sum() >= 0.5 * content.sum() else content
-    return grey, content
-
-
-def find_content(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """What of a picture is content: not constant regions of the border's own grey, nor what is written in them."""
-    from scipy import ndimage
-
-    values = grey.astype(np.float32)
-    flat = ndimage.maximum_filter(values, 5) - ndimage.minimum_filter(values, 5) <= FLAT
-    frame = np.zeros(grey.shape, np.bool_)
-    for level in _find_border_levels(grey):
-        regions, _ = ndimage.label(flat & (np.abs(values - level) <= LEVEL))
-        edge = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
-        frame |= np.isin(regions, edge[edge > 0])
-    content = ~ndimage.binary_dilation(frame, iterations=3)
-    side = max(1, min(BAR, min(grey.shape) // 4))
-    opened = ndimage.binary_opening(content, np.ones((side, 1))) & ndimage.binary_opening(
-        content, np.ones((1, side))
-    )
-    regions, count = ndimage.label(opened)
-    if not count:
-        return np.zeros(grey.shape, np.bool_)
-    sizes = np.bincount(regions.ravel())[1:]
-    large = np.flatnonzero((sizes >= 0.1 * grey.size) | (sizes == sizes.max())) + 1
-    return np.isin(regions, large)
+    box = (top / height, left / width, bottom / height, right / width)
+    return Sketch(small, np.packbits(mask), points, described.astype(np.float32), whole, box)
 
 
 def find_structure(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Floats:
@@ -155,28 +114,32 @@ def find_structure(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Float
     from scipy import ndimage
 
     weights = mask.astype(np.float32)
+    values = picture * weights
 
     def blur(values: Any, sigma: float) -> Any:
         return ndimage.gaussian_filter(values, sigma, truncate=3, mode="constant")
 
     def mean(sigma: float) -> Any:
-        return blur(picture * weights, sigma) / np.maximum(blur(weights, sigma), 1e-3)
+        return blur(values, sigma) / np.maximum(blur(weights, sigma), 1e-3)
 
     fine = (mean(1.5) - mean(6.0)) * weights
-    spread = np.sqrt(np.maximum(blur(fine * fine, 14.0) / np.maximum(blur(weights, 14.0), 1e-3), 0))
+    power = _blur_broadly(fine * fine) / np.maximum(_blur_broadly(weights), 1e-3)
+    spread = np.sqrt(np.maximum(power, 0))
     whole = float(np.sqrt((fine[mask] ** 2).mean())) if mask.any() else 0.0
     return np.asarray(fine / (spread + 0.5 + 0.2 * whole), np.float32)
 
 
-def _find_border_levels(grey: NDArray[np.uint8]) -> list[int]:
-    """The grey values that a third of a side of the picture has."""
-    levels: list[int] = []
-    for side in (grey[0], grey[-1], grey[:, 0], grey[:, -1]):
-        counts = np.convolve(np.bincount(side, minlength=256), np.ones(5), "same")
-        level = int(counts.argmax())
-        if counts[level] >= 0.3 * len(side) and all(abs(level - known) > LEVEL - 2 for known in levels):
-            levels.append(level)
-    return levels
+def _blur_broadly(values: Floats) -> Floats:
+    """A Gaussian of 14 pixels, made on a picture of a quarter of the size: so smooth a one has no finer detail."""
+    from PIL import Image
+    from scipy import ndimage
+
+    height, width = (-(-length // 4) for length in values.shape)
+    even = np.pad(values, ((0, 4 * height - values.shape[0]), (0, 4 * width - values.shape[1])))
+    small = even.reshape(height, 4, width, 4).mean(axis=(1, 3))
+    blurred = ndimage.gaussian_filter(small, 3.3, truncate=3, mode="constant")
+    large = Image.fromarray(blurred).resize((4 * width, 4 * height), Image.Resampling.BILINEAR)
+    return np.asarray(large, np.float32)[: values.shape[0], : values.shape[1]]
 
 
 def _describe(structure: Floats, points: Floats) -> Floats:

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from orchestrator.audit.near_duplicates import Duplicate, find_duplicates
-from orchestrator.audit.sketches import Sketch, find_content, sketch
+from orchestrator.audit.copies.frames import find_content
+from orchestrator.audit.copies.near_duplicates import Duplicate, find_duplicates
+from orchestrator.audit.copies.sketches import Sketch, sketch
 
 SIDE = 160
 COUNT = 14

@@ -2,11 +2,13 @@
 
 The change between them is flip, turn, size and shift, found from points that look alike (random sample consensus, Fischler
 and Bolles 1981) and refined by least squares on the structure itself (Lucas and Kanade 1981). The share of parts that
-agree decides, so that neither a marker nor a frame stands for the whole.
+agree decides, so that neither a marker nor a frame stands for the whole. Straight edges lie on each other in any two pictures of
+long bones, so a part counts for as much as it varies in every direction (the structure tensor of Förstner and Gülch 1987).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +23,9 @@ NEAR = 7.0
 BLOCK = 16
 """Parts are squares of this many pixels."""
 
+EVEN = 0.3
+"""The ratio of the least to the greatest variation of a part, over all directions, from which it counts whole."""
+
 FEWEST_PARTS = 40
 AGREES = 0.6
 """The correlation from which a part agrees."""
@@ -33,6 +38,8 @@ class Agreement:
     """How well one picture lies on another.
 
     Attributes:
+        likeness: of the parts that both show, the share that agree and the mean correlation, each part counted by how much it varies
+            in every direction; the mean of the two.
         share: of the parts that both show, how many agree.
         correlation: the median over parts.
         overlap: the share of its parts that both show, of the picture that has fewer (a saturated copy shows less).
@@ -41,6 +48,7 @@ class Agreement:
         size: by how much it is larger.
     """
 
+    likeness: float
     share: float
     correlation: float
     overlap: float
@@ -49,7 +57,7 @@ class Agreement:
     size: float
 
 
-NONE = Agreement(0.0, 0.0, 0.0, False, 0.0, 1.0)
+NONE = Agreement(0.0, 0.0, 0.0, 0.0, False, 0.0, 1.0)
 
 
 def find_change(first: Floats, second: Floats, seed: int = 0) -> tuple[NDArray[np.float64], int] | None:
@@ -101,7 +109,11 @@ def find_change(first: Floats, second: Floats, seed: int = 0) -> tuple[NDArray[n
 
 
 def refine(
-    first: Floats, second: Floats, mask: NDArray[np.bool_], change: NDArray[np.float64]
+    first: Floats,
+    second: Floats,
+    mask: NDArray[np.bool_],
+    change: NDArray[np.float64],
+    smooth: float = 1.0,
 ) -> NDArray[np.float64]:
     """Move a change to where the structures fit best, in a few steps; any straight distortion is allowed.
 
@@ -110,16 +122,18 @@ def refine(
         second: structure of the second, perhaps inverted.
         mask: what of the first is content.
         change: where to begin, shape (2, 3).
+        smooth: pixels over which both are smoothed first; the further away the change may be, the more.
     """
     from scipy import ndimage
 
-    rows, columns = (axis[::3, ::3].ravel() for axis in np.mgrid[: first.shape[0], : first.shape[1]])
+    step = max(3, round(max(first.shape) / 85))
+    rows, columns = (axis[::step, ::step].ravel() for axis in np.mgrid[: first.shape[0], : first.shape[1]])
     kept = mask[rows, columns]
     rows, columns = rows[kept], columns[kept]
     if len(rows) < 200:
         return change
-    ours = ndimage.gaussian_filter(first, 1.0)[rows, columns]
-    smooth = ndimage.gaussian_filter(second, 1.0)
+    ours = ndimage.gaussian_filter(first, smooth)[rows, columns]
+    smooth = ndimage.gaussian_filter(second, smooth)
     down, right = np.gradient(smooth)
     places = np.stack([rows, columns, np.ones(len(rows))])
     for _ in range(STEPS):
@@ -176,11 +190,27 @@ def agree(
         return NONE
     correlations = covariance[parts] / np.sqrt(np.maximum(variances[0][parts] * variances[1][parts], 1e-9))
     sign = -1.0 if np.median(correlations) < 0 else 1.0
+    agrees = sign * correlations >= AGREES
+    (least, even), (other_least, other_even) = (_vary(one, both, total) for one in (ours, theirs))
+    detail = np.sqrt(np.maximum(np.minimum(least, other_least), 0))[parts] + 1e-6
+    evenness = np.clip(np.minimum(even, other_even) / EVEN, 0, 1)[parts] + 1e-6
     return Agreement(
-        share=float((sign * correlations >= AGREES).mean()),
+        likeness=float(np.average(sign * correlations, weights=detail) + np.average(agrees, weights=evenness))
+        / 2,
+        share=float(agrees.mean()),
         correlation=float(np.median(sign * correlations)),
         overlap=float(parts.sum() / max(fewer, 1)),
         inverted=sign < 0,
         degrees=float(np.degrees(np.angle(turn))),
         size=float(size),
     )
+
+
+def _vary(
+    values: Floats, known: Floats, total: Callable[[Floats], NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How much each part varies in the direction in which it varies least, and the ratio of that to the greatest variation."""
+    down, right = (slope * known for slope in np.gradient(values))
+    rows, columns, both = total(down * down), total(right * right), total(down * right)
+    mean, spread = (rows + columns) / 2, np.hypot((rows - columns) / 2, both)
+    return mean - spread, (mean - spread) / np.maximum(mean + spread, 1e-9)
