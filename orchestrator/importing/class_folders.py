@@ -5,41 +5,45 @@ Above the class folders there may be those of a published split: `train/norm/`, 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from orchestrator.importing.reading.classes import MOST_CLASSES
-from orchestrator.importing.reading.labels import SIDES
+from orchestrator.importing.reading.labels import find_side
 from orchestrator.importing.reading.tables import Table
-from orchestrator.importing.scanning import Scan, scan_folder
+from orchestrator.importing.scanning import IMAGE_FOLDERS, MASK_FOLDERS, Scan, scan_folder
 from storage.data.patients import clean
 from storage.errors import DataError
-from storage.wording import name_few
+from storage.wording import name_few, say_count
 
 FILENAME, CLASS, SIDE = "filename", "class", "split"
+NUMBERED = re.compile(r"(fold|part|batch|split|set|images?|folder|cv|subset)[\s_-]*\d+")
 
 
 def read_class_folders(folder: Path, scan: Scan | None = None) -> Table:
     """Make a table of file name and class: the class of an image is the folder below `folder` that it is in.
 
-    Folders within a class folder count with it. Where the folders below `folder` are train, val and test, or some of them,
-    the classes are the folders within them, and the table has a column `split`.
+    Folders within a class folder count with it, and folders that hold everything are passed through. Where the folders are train, val
+    and test, or some of them, the classes are the folders within them (or those that they are within), and the table has a column
+    `split`. Numbered folders (fold1, part2) are no classes where there are folders within them.
 
     Raises:
         DataError: an image lies in no class folder, or there are fewer than two classes, or too many.
     """
     paths = list((scan or scan_folder(folder)).images.values())
-    tops = {PurePosixPath(path).parts[0] for path in paths if "/" in path}
-    deep = all(len(PurePosixPath(path).parts) > 2 for path in paths)
-    depth = 1 if tops and deep and all(clean(top) in SIDES for top in tops) else 0
+    parts = [PurePosixPath(path).parts[:-1] for path in paths]
+    begin = _count_shared(parts)
+    below = [some[begin:] for some in parts]
+    side_at, class_at = _find_levels(folder, paths, below)
     rows = []
     loose = []
-    for path in paths:
-        parts = PurePosixPath(path).parts
-        if len(parts) <= depth + 1:
+    for path, some in zip(paths, below, strict=True):
+        if len(some) <= class_at:
             loose.append(path)
         else:
-            rows.append([path, parts[depth], *parts[:depth]])
+            rows.append([path, some[class_at], *([] if side_at is None else [some[side_at]])])
     if loose:
         raise DataError(
             f"{len(loose)} images in {folder} are in no class folder: {name_few(loose)}.",
@@ -54,8 +58,48 @@ def read_class_folders(folder: Path, scan: Scan | None = None) -> Table:
             next_step="Give the folder above the class folders.",
         )
     # A table made from folders has no lines of its own; rows are counted as if there were a header.
-    columns = (FILENAME, CLASS, SIDE)[: 2 + depth]
+    columns = (FILENAME, CLASS) if side_at is None else (FILENAME, CLASS, SIDE)
     return Table(folder, columns, rows, list(range(2, len(rows) + 2)))
+
+
+def _count_shared(parts: Sequence[Sequence[str]]) -> int:
+    """How many folders, one within the other, hold all images and are no side of a split; the last one is never of these."""
+    shared = 0
+    while (
+        all(len(some) > shared + 1 for some in parts)
+        and len({some[shared] for some in parts}) == 1
+        and find_side(parts[0][shared]) is None
+    ):
+        shared += 1
+    return shared
+
+
+def _find_levels(
+    folder: Path, paths: Sequence[str], parts: Sequence[Sequence[str]]
+) -> tuple[int | None, int]:
+    """At which level the side of a split stands (None where there is none), and at which the class."""
+    tops = {some[0] for some in parts if some}
+    deep = all(len(some) > 1 for some in parts)
+    if tops and all(find_side(top) for top in tops):
+        if deep:
+            return 0, 1
+        bare = [path for path, some in zip(paths, parts, strict=True) if len(some) < 2]
+        raise DataError(
+            f"The folders {name_few(sorted(tops))} in {folder} are sides of a split, not classes, and {say_count(len(bare), 'image')} "
+            f"in them {'is' if len(bare) == 1 else 'are'} in no class folder: {name_few(bare)}.",
+            why="An image without a class can neither be learned nor be evaluated.",
+            next_step="Move them out of the folder, or give a labels file with --labels CSV.",
+        )
+    if deep and all(find_side(some[1]) for some in parts):
+        return 1, 0
+    if deep and len(tops) > 1 and all(NUMBERED.fullmatch(clean(top)) for top in tops):
+        return None, 1
+    if len(tops) > 1 and all(clean(top) in (*IMAGE_FOLDERS, *MASK_FOLDERS) for top in tops):
+        raise DataError(
+            f"The folders {name_few(sorted(tops))} in {folder} seem to hold images and what was drawn on them, not two classes.",
+            next_step="Give a labels file with --labels CSV, or the folder above the class folders.",
+        )
+    return None, 0
 
 
 def read_folder(scan: Scan) -> Table:

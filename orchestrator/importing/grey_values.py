@@ -24,9 +24,11 @@ def describe_grey_values(forms: Sequence[ImageForm]) -> dict[str, Any]:
 
     A DICOM file of its own range is not part of the scale: its values mean nothing in another file.
     """
+    scale = _choose(forms)
+    banded = {} if scale.depths else {"bits used": "own range"}
     return {
-        "scale": _choose(forms).to_document(),
-        "rules": dict(Counter(form.rule for form in forms).most_common()),
+        "scale": scale.to_document(),
+        "rules": dict(Counter(banded.get(form.rule, form.rule) for form in forms).most_common()),
         "bits": {
             str(bits): count for bits, count in sorted(Counter(form.bits for form in forms).items()) if bits
         },

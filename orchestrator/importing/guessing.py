@@ -12,10 +12,10 @@ from orchestrator.importing.choices import Choices
 from orchestrator.importing.doubts import likely_groups
 from orchestrator.importing.matching import find_filename_column
 from orchestrator.importing.presets import recognise
-from orchestrator.importing.reading.labels import SIDES, describe_column, ignore
+from orchestrator.importing.reading.labels import describe_column, find_side, ignore
 from orchestrator.importing.reading.tables import Table
 from orchestrator.importing.rows import open_table
-from storage.data.patients import clean, is_no_patient
+from storage.data.patients import is_no_patient
 from storage.errors import OrchError
 
 LIKELY = 0.6
@@ -57,7 +57,7 @@ def guess_import(folder: Path, tables: Sequence[Path], choices: Choices) -> dict
     split = [
         name
         for name in table.columns
-        if {clean(cell) for cell in table.column(name, option="--split")} <= set(SIDES)
+        if all(find_side(cell) for cell in set(table.column(name, option="--split")))
     ]
     document: dict[str, Any] = {
         "schema": "orch.guess/1",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PureWindowsPath
 
+from orchestrator.importing.reading.labels import ignore
 from orchestrator.importing.reading.tables import Table
-from storage.data.images import FORMAT_NAMES
+from storage.data.images import FORMAT_NAMES, SUFFIXES
 from storage.errors import DataError
 from storage.wording import name_few
 
 LOOKED_AT, FEWEST_FOUND = 200, 0.5
+SUFFIX = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
 
 
 class Finder:
@@ -68,18 +71,25 @@ class Finder:
         return path
 
 
-def shared_root(names: Sequence[str]) -> str:
-    """The folder, with its slash, in which all names of a table stand, where their paths go on below it; else nothing."""
+def shared_roots(names: Sequence[str]) -> list[str]:
+    """Folders, each with its slash, in which all names of a table stand, the outermost first.
+
+    Of relative names it is one folder, and only where their paths go on below it, as a path never means an image in another
+    folder that only has the same bare name. Of whole paths it is every folder that they share: they are another machine's.
+    """
     parts = [name.replace("\\", "/").split("/")[:-1] for name in names]
-    if (
-        not parts
-        or len(names) < 2
-        or any(len(some) < 2 for some in parts)
-        or any(not some[0] for some in parts)
-    ):
-        return ""
-    first = parts[0][0]
-    return f"{first}/" if all(some[0] == first for some in parts) else ""
+    if len(parts) < 2 or not all(parts):
+        return []
+    whole = all(not some[0] or some[0].endswith(":") for some in parts)
+    if not whole and any(len(some) < 2 or not some[0] for some in parts):
+        return []
+    shared = 0
+    for level in zip(*parts, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += 1
+    roots = ["/".join(parts[0][:count]) + "/" for count in range(1, shared + 1)]
+    return [root for root in roots if root.strip("/")] if whole else roots[:1]
 
 
 def match_rows(
@@ -90,6 +100,7 @@ def match_rows(
     *,
     several_rows: bool = False,
     only_labelled: bool = False,
+    note: Callable[[str], None] = ignore,
 ) -> list[str]:
     """Find the image of every row of the labels file.
 
@@ -100,6 +111,7 @@ def match_rows(
         folder: the folder of images.
         several_rows: whether an image may have several rows.
         only_labelled: whether images without a row are left out.
+        note: told what was taken for the name of an image although it is written in another way.
 
     Returns:
         The path of each row's image, relative to `folder`.
@@ -115,9 +127,8 @@ def match_rows(
             next_step="Fill the name in, or remove the line.",
         )
     finder = Finder(images, folder)
-    if not any(finder.find(name) for name in names[:20]) and (root := shared_root(names)):
-        # The collection's own name for the folder, which has another name here.
-        names = [name.replace("\\", "/").removeprefix(root) for name in names]
+    if not any(finder.find(name) for name in names[:20]):
+        names = _rewrite(names, finder, note)
     found: dict[str, list[str]] = {}
     rows_of: dict[str, list[int]] = defaultdict(list)
     missing = []
@@ -155,6 +166,43 @@ def match_rows(
     return [images[found[name][0]] for name in names]
 
 
+def _rewrite(names: list[str], finder: Finder, note: Callable[[str], None]) -> list[str]:
+    """The names of a table none of which is that of an image, as the images here are called.
+
+    The images may have come from another machine, where they lay in another folder; they may have been converted to another
+    format; and spreadsheets take the zeros off a name that is a number. What is done is done to all names, and only where
+    each of them then means one image and no two of them the same.
+    """
+    roots = shared_roots(names)
+    for root in roots:
+        below = [name.replace("\\", "/").removeprefix(root) for name in names]
+        if all(finder.find(name) for name in below[:20]):
+            if root.startswith("/") or ":" in root:
+                note(f"paths in the table are taken to begin below {root!r}, a folder of another machine.")
+            return below
+    for root in ("", *roots):
+        below = [name.replace("\\", "/").removeprefix(root) for name in names]
+        keys = [_loosen(name) for name in dict.fromkeys(below)]
+        known: dict[str, list[str]] = defaultdict(list)
+        for image in finder.images:
+            known[_loosen(image)].append(image)
+        if len(set(keys)) == len(keys) and all(len(known.get(key, ())) == 1 for key in keys):
+            written, taken = below[0], known[_loosen(below[0])][0]
+            note(
+                f"names in the table differ from those of the files in suffix, case or leading zeros: {written!r} is taken for {taken!r}."
+            )
+            return [known[_loosen(name)][0] for name in below]
+    return names
+
+
+def _loosen(name: str) -> str:
+    """A name without the suffix of an image, case, and the zeros or the `.0` of a number."""
+    folder, slash, bare = unicodedata.normalize("NFC", name).rpartition("/")
+    stem = SUFFIX.sub("", bare).casefold()
+    number = re.fullmatch(r"0*(\d+)(\.0)?", stem)
+    return f"{folder}{slash}{number[1] if number else stem}"
+
+
 def find_rows_of(table: Table, filename_column: str, images: Sequence[str], folder: Path) -> list[int | None]:
     """The row of a labels file for each image; None where it has none. Rows of other images do not matter.
 
@@ -164,6 +212,8 @@ def find_rows_of(table: Table, filename_column: str, images: Sequence[str], fold
     names = table.column(filename_column, option="--filename-column")
     listed = {unicodedata.normalize("NFC", image): place for place, image in enumerate(images)}
     finder = Finder(listed, folder)
+    if names and not any(finder.find(name) for name in names if name):
+        names = _rewrite(names, finder, ignore)
     rows: list[int | None] = [None] * len(images)
     for row, name in enumerate(names):
         found = finder.find(name) if name else []
@@ -215,9 +265,11 @@ def find_filename_column(table: Table, images: Iterable[str], folder: Path) -> t
     step = max(len(table.rows) // LOOKED_AT, 1)
     for name in table.columns:
         cells = table.column(name, option="--filename-column")[::step]
-        if root := shared_root(cells):
-            cells = [*cells, *(cell.replace("\\", "/").removeprefix(root) for cell in cells)]
-        found = sum(len(finder.find(cell)) == 1 for cell in cells if cell) / (len(cells) / (2 if root else 1))
+        found = max(
+            sum(len(finder.find(cell.replace("\\", "/").removeprefix(root))) == 1 for cell in cells if cell)
+            / len(cells)
+            for root in ("", *shared_roots(cells))
+        )
         if found > best[1] and len(set(cells)) > 1:
             best = (name, min(found, 1.0))
     return best if best[1] >= FEWEST_FOUND else (None, 0.0)

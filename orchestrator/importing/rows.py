@@ -89,6 +89,7 @@ def read_rows(
         folder,
         several_rows=choices.merge_rows is not None,
         only_labelled=choices.only_labelled,
+        note=note,
     )
     without = len(scan.images) - len(set(paths))
     if without:

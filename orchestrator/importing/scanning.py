@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,9 @@ PICTURES = frozenset(
 """Suffixes of files that are pictures of some kind, whether orch reads them or not."""
 
 LINKED, SPECIAL, HIDDEN = "links to folders", "no plain files", "hidden or of the system"
+MASKED = "in folders of masks beside the images"
+IMAGE_FOLDERS = ("images", "image", "imgs", "img")
+MASK_FOLDERS = ("masks", "mask", "segmentations", "segmentation", "annotations", "lung masks", "ground_truth")
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Scan:
         return f"no pictures, left out: {kinds}." if rest else ""
 
     def _choose(self, *, pictures: bool) -> dict[str, list[str]]:
-        lost = (LINKED, SPECIAL)
+        lost = (LINKED, SPECIAL, MASKED)
         return {
             kind: paths
             for kind, paths in sorted(self.left_out.items())
@@ -107,6 +111,8 @@ def scan_folder(folder: Path) -> Scan:
             images[name] = path
         else:
             left_out[kind].append(path)
+    for name in _find_masks(images):
+        left_out[MASKED].append(images.pop(name))
     if foreign:
         raise DataError(
             f"{len(foreign)} file names in {folder} are not UTF-8: {name_few(map(_show, foreign))}.",
@@ -129,6 +135,22 @@ def scan_folder(folder: Path) -> Scan:
             next_step="Give the folder that holds them, or convert the files to PNG.",
         )
     return Scan(folder, images, dict(left_out))
+
+
+def _find_masks(images: Iterable[str]) -> list[str]:
+    """Names of pictures in a folder `masks` that has a folder `images` beside it: outlines, not radiographs."""
+    folders = {folder for name in images for folder in [name.rpartition("/")[0]] if folder}
+    beside = {
+        folder.rpartition("/")[0]
+        for folder in folders
+        if folder.rpartition("/")[2].casefold() in IMAGE_FOLDERS
+    }
+    masks = {
+        folder
+        for folder in folders
+        if folder.rpartition("/")[2].casefold() in MASK_FOLDERS and folder.rpartition("/")[0] in beside
+    }
+    return [name for name in images if name.rpartition("/")[0] in masks] if masks else []
 
 
 def list_images(folder: Path) -> dict[str, str]:

@@ -24,6 +24,10 @@ DEPTHS = (8, 10, 12, 14, 16)
 RARE = 0.05
 """A depth that a smaller share of the files, or one alone, uses is no depth of the data set, where a larger one holds it."""
 
+NARROW = 0.25
+"""The share of its depth below which whole numbers are a band somewhere in it (Hounsfield units with an offset, a picture that was inverted
+in 16 bits): then the range is that of the values. Values that begin at 0 use more, as the depth is the smallest that holds them."""
+
 DARK_FRACTION = 0.5
 """Fractions whose highest is below this do not run from 0 to 1: they are something else, and take their own range."""
 
@@ -47,7 +51,7 @@ class Scale:
     """The rule of a data set.
 
     Attributes:
-        depths: bits that its files use, ascending; a file takes the smallest that holds it.
+        depths: bits that its files use, ascending; a file takes the smallest that holds it. None where all lie in a narrow band.
         low: the lowest value of all files without a depth; None where there is none.
         high: their highest value.
     """
@@ -88,8 +92,9 @@ def find_depth(highest: float, depths: Sequence[int] = DEPTHS) -> int:
 
 def find_range(extent: Extent, scale: Scale | None = None) -> tuple[float, float]:
     """The values that become black and white, of a file in a data set with this scale or of its own."""
+    alone = scale is None
     scale = scale or Scale()
-    if extent.has_depth and not _is_fraction(extent):
+    if extent.has_depth and not _is_fraction(extent) and scale.depths and not (alone and _is_narrow(extent)):
         return 0.0, 2.0 ** find_depth(extent.highest, scale.depths) - 1
     if scale.low is not None and scale.high is not None:
         extent = Extent(min(scale.low, extent.lowest), max(scale.high, extent.highest), False)
@@ -100,7 +105,12 @@ def find_range(extent: Extent, scale: Scale | None = None) -> tuple[float, float
 
 def choose_scale(extents: Sequence[Extent]) -> Scale:
     """One rule for the files of a data set that hold more than 8 bits."""
-    used = Counter(find_depth(extent.highest) for extent in extents if extent.has_depth)
+    deep = [extent for extent in extents if extent.has_depth]
+    if deep:
+        low, high = min(one.lowest for one in deep), max(one.highest for one in deep)
+        if _is_narrow(Extent(low, high, True)):
+            return Scale((), min(one.lowest for one in extents), max(one.highest for one in extents))
+    used = Counter(find_depth(extent.highest) for extent in deep)
     count = sum(used.values())
     depths = [depth for depth in used if used[depth] >= max(2, RARE * count)]
     if used and max(used) not in depths:
@@ -118,6 +128,11 @@ def to_shades(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8
         return np.zeros(values.shape, np.uint8)
     shades = (values.astype(np.float64) - low) * (255 / (high - low))
     return np.rint(np.clip(np.nan_to_num(shades, nan=0.0, posinf=255.0, neginf=0.0), 0, 255)).astype(np.uint8)
+
+
+def _is_narrow(extent: Extent) -> bool:
+    span = extent.highest - extent.lowest
+    return 0 < span < NARROW * 2 ** find_depth(extent.highest)
 
 
 def _is_fraction(extent: Extent) -> bool:

@@ -32,15 +32,45 @@ PATIENT_WORDS = frozenset(
         "lesion",
         "paziente",
         "paciente",
+        "sujet",
+        "sujeto",
+        "soggetto",
+        "pacient",
+        "pacjent",
+        "potilas",
+        "hasta",
+        "пациент",
+        "пациента",
+        "больной",
+        "患者",
+        "患者id",
+        "病人",
+        "病人id",
+        "환자",
+        "anon",
+        "pseudonym",
+        "client",
+        "dossier",
+        "exam",
+        "examination",
+        "accession",
+        "encounter",
     ]
 )
-PATIENT_STEMS = ("patient", "subject", "person", "proband", "participant")
+PATIENT_STEMS = ("patient", "subject", "person", "proband", "participant", "pacient", "pazient")
 """Words that name a patient also as the first part of one word, as in `patientid` and `Patientennummer`."""
 
-NEEDS_A_NUMBER = frozenset(["case", "fall", "record", "study", "lesion", "pat"])
+NEEDS_A_NUMBER = frozenset(
+    [
+        *("case", "fall", "record", "study", "lesion", "pat", "anon", "client", "dossier", "hasta"),
+        *("exam", "examination", "accession", "encounter"),
+    ]
+)
 """Words that name a patient only beside a word for a number: `study_id` does, `study` and `case` alone do not."""
 
-FINER = frozenset(["case", "fall", "record", "study", "lesion"])
+FINER = frozenset(
+    ["case", "fall", "record", "study", "lesion", "exam", "examination", "accession", "encounter"]
+)
 """Words that may name less than a patient; a column with a better word comes before them."""
 
 NUMBER_WORDS = frozenset(
@@ -96,6 +126,30 @@ ATTRIBUTE_WORDS = frozenset(
         "sexe",
         "edad",
         "poids",
+        *(
+            "grosse",
+            "taille",
+            "talla",
+            "peso",
+            "altura",
+            "altezza",
+            "eta",
+            "idade",
+            "sexo",
+            "sesso",
+            "genere",
+        ),
+        *(
+            "geburtsdatum",
+            "geburtstag",
+            "geburtsjahr",
+            "datum",
+            "fecha",
+            "nacimiento",
+            "naissance",
+            "nascita",
+        ),
+        *("days", "hours", "weeks", "months", "species", "pregnant"),
     ]
 )
 """Words for what a patient has: `Patient Age` names nobody, although it says "patient"."""
@@ -134,8 +188,38 @@ NO_PATIENT = frozenset(
         "tbd",
         "xxx",
         "xxxx",
+        "anon",
+        "k.a",
+        "k.a.",
+        "k. a.",
+        "n.b.",
+        "n.d.",
+        "n/d",
+        "s/d",
+        "sin dato",
+        "sin datos",
+        "onbekend",
+        "sconosciuto",
+        "desconhecido",
+        "okänd",
+        "ukjent",
+        "neznámý",
+        "nieznany",
+        "неизвестно",
+        "未知",
+        "不明",
     ]
-) | {"not available", "not known", "no id", "without id"}
+) | {
+    "not available",
+    "not known",
+    "no id",
+    "without id",
+    "not recorded",
+    "not specified",
+    "keine angabe",
+    "ohne angabe",
+    "no data",
+}
 """Cells that say that the patient is not known, in the form of `patient_key`."""
 
 ROWS_PER_PATIENT = 50
@@ -161,7 +245,8 @@ def patient_key(cell: str) -> str:
     What `clean` sets aside does not count; a number is a number (`17`, `17.0`, `00017`), also at the end of a name
     (`P017`, `p-17`).
     """
-    text = clean(cell)
+    # Spreadsheets mark text by an apostrophe.
+    text = _write_digits(clean(cell).strip("'`’"))
     if number := re.fullmatch(r"\+?(\d+)(?:[.,]0*)?", text):
         return number[1].lstrip("0") or "0"
     if named := re.fullmatch(r"([^\W\d_]+(?:[\s_-]+[^\W\d_]+)*)[\s_-]*(\d+)(?:[.,]0+)?", text):
@@ -169,9 +254,16 @@ def patient_key(cell: str) -> str:
     return text
 
 
+def _write_digits(text: str) -> str:
+    """The digits of every script as 0 to 9."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in text)
+
+
 def is_no_patient(cell: str) -> bool:
     """Whether a cell says that the patient is not known: blank, `NA`, `unknown`, `-`, `???`."""
-    key = patient_key(cell)
+    key = patient_key(cell).strip("^ ")
     return key in NO_PATIENT or not any(character.isalnum() for character in key)
 
 
@@ -186,7 +278,13 @@ def names_patients(column: str) -> bool:
     `Patient ID`, `patientId`, `subject`, `MRN`, `study_id` do; `Patient Age`, `weight` and `study_date` do not.
     """
     words = _words(column)
-    if any(word in ATTRIBUTE_WORDS for word in words):
+    if any(word in ATTRIBUTE_WORDS for word in words) or (words and words[0] in ("is", "has", "was")):
+        return False
+    if (
+        words
+        and words[0] in ("n", "nb", "num", "number")
+        and words[-1] in ("patients", "subjects", "persons")
+    ):
         return False
     numbered = any(word in NUMBER_WORDS for word in words)
     for word in words:
@@ -196,7 +294,9 @@ def names_patients(column: str) -> bool:
             rest = word.removeprefix(stem)
             if rest != word and not any(rest.endswith(other) for other in ATTRIBUTE_WORDS):
                 return True
-        if re.fullmatch(r"(case|fall|record|study|lesion|pat)(id|nr|no|num|number|nummer)", word):
+        if re.fullmatch(
+            r"(case|fall|record|study|lesion|pat|anon|accession|exam)(id|nr|no|num|number|nummer)", word
+        ):
             return True
     return False
 
@@ -227,6 +327,7 @@ def _may_be_patients(cells: Sequence[str]) -> bool:
 
 
 def _words(column: str) -> list[str]:
-    spread = re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])", " ", unicodedata.normalize("NFKC", column))
+    bare = "".join(one for one in unicodedata.normalize("NFKD", column) if not unicodedata.combining(one))
+    spread = re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])", " ", unicodedata.normalize("NFC", bare))
     spread = re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", " ", spread)
     return [word for word in re.split(r"[\W_]+", spread.casefold()) if word]

@@ -304,18 +304,19 @@ def _joins(tables: list[Path], columns: list[str]) -> tuple[tuple[Path, str], ..
 
 
 def _lists(texts: list[str]) -> tuple[tuple[str, Path], ...]:
-    from orchestrator.importing.reading.labels import SIDES
+    from orchestrator.importing.reading.labels import find_side
     from storage.errors import UsageError
 
     found = []
     for text in texts:
         side, _, path = text.partition("=")
-        if side.strip().lower() not in SIDES or not path:
+        meant = find_side(side)
+        if meant is None or not path:
             raise UsageError(
                 f"--split-list {text} is not SIDE=FILE.",
                 next_step="For example: --split-list test=test_list.txt",
             )
-        found.append((SIDES[side.strip().lower()], Path(path)))
+        found.append((meant, Path(path)))
     return tuple(found)
 
 

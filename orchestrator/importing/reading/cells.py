@@ -33,6 +33,7 @@ YES = frozenset(
         "sim",
         "verdadeiro",
         "+",
+        *("да", "是", "evet", "tak", "ano", "kyllä", "igen", "✓", "✔", "☑", "√"),
     ]
 )
 NO = frozenset(
@@ -51,6 +52,7 @@ NO = frozenset(
         "falso",
         "não",
         "nao",
+        *("нет", "否", "hayır", "nie", "ne", "ei", "nem", "nej", "nee", "✗", "✘", "☐"),
         "−",
         "-",
     ]
@@ -106,6 +108,13 @@ class Reading:
     def fits(self) -> bool:
         """Whether every cell can be a label."""
         return not self.wrong and not self.uncertain
+
+
+def says_nothing(cell: str) -> bool:
+    """Whether a cell says that nothing is known: blank, dashes, NA, unknown. Other marks, such as a tick, say something."""
+    text = clean(cell)
+    silent = re.fullmatch(r"[-–—−_.?/\\…()\[\]]*", text)
+    return bool(silent) or (bool(re.search(r"\w", text)) and is_no_patient(cell))
 
 
 def as_number(cell: str) -> float | None:
@@ -164,6 +173,7 @@ def _mean(cell: str, number: bool) -> float | str:
     text = clean(cell)
     if not text:
         return "blank"
+    text = text.rstrip(".") or text
     if text in DOUBT:
         return "doubt"
     if number:
@@ -174,7 +184,7 @@ def _mean(cell: str, number: bool) -> float | str:
             return "doubt"
     elif text in YES or text in NO:
         return float(text in YES)
-    return "unknown" if is_no_patient(cell) else "wrong"
+    return "unknown" if says_nothing(cell) else "wrong"
 
 
 def _read_pair(counts: Counter[str], positive: str) -> dict[str, float | str]:
@@ -188,7 +198,7 @@ def _read_pair(counts: Counter[str], positive: str) -> dict[str, float | str]:
             meaning[cell] = "blank"
         elif text == clean(positive) or (wanted is not None and number == wanted):
             meaning[cell] = 1.0
-        elif is_no_patient(cell):
+        elif says_nothing(cell):
             meaning[cell] = "unknown"
         else:
             key = text if number is None else number

@@ -16,15 +16,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.importing.reading.cells import Rules, as_number
+from orchestrator.importing.reading.cells import Rules, as_number, says_nothing
 from orchestrator.importing.reading.tables import Table
-from storage.data.patients import clean, is_no_patient
+from storage.data.patients import clean
 from storage.errors import DataError
 from storage.wording import name_few, say_count
 
 MOST_CLASSES, MOST_FINDINGS = 100, 400
 BAR = "|"
-DOUBTFUL_SEPARATORS = (";", ",", "/", "+", "&", "\n", " and ", " und ", " et ")
+DOUBTFUL_SEPARATORS = (";", ",", "/", "+", "&", "\n", "\t", "、", " and ", " und ", " et ")
+LIST = re.compile(r"\[.*\]|\{\s*(['\"].*)?\}|\(\s*(['\"].*)?\)", re.DOTALL)
+"""A list, set or tuple as Python writes them."""
+
 SLIP = 0.86
 """Similarity of two words (difflib) from which the rare one may be a slip of the frequent one."""
 
@@ -70,7 +73,18 @@ def read_classes(
     spelled = _spell(table, name, parts, listed, note)
     found = [list(dict.fromkeys(spelled[part] for part in some if part in spelled)) for some in parts]
     none, undecided = ({clean(word) for word in words} for words in (rules.no_finding, rules.undecided))
-    unknown = sum(not some and bool(cell) for some, cell in zip(found, cells, strict=True))
+    # An empty list says that there is nothing, where the column has no word for that; a blank cell says nothing.
+    spoken = any(clean(word) in none for word in spelled.values())
+    empty = [
+        separator == "[" and not spoken and not some and LIST.fullmatch(cell) is not None
+        for some, cell in zip(parts, cells, strict=True)
+    ]
+    unknown = sum(
+        not some and bool(cell) and not nothing
+        for some, cell, nothing in zip(found, cells, empty, strict=True)
+    )
+    if any(empty):
+        note(f"{say_count(sum(empty), 'empty list')} in {name!r}: none of the findings.")
     if unknown:
         note(f"{say_count(unknown, 'cell')} of {name!r} say NA, unknown or the like: not assessed.")
     if listed and separator is not None and rules.separator is None:
@@ -94,7 +108,7 @@ def read_classes(
     values = np.zeros((len(cells), len(classes)), dtype=np.float32)
     for row, words in enumerate(found):
         if not words:
-            values[row] = 0 if listed and rules.blank == "negative" else np.nan
+            values[row] = 0 if empty[row] or (listed and rules.blank == "negative") else np.nan
         elif listed and all(clean(word) in undecided for word in words):
             values[row] = np.nan
         for word in words:
@@ -109,19 +123,28 @@ def _find_separator(table: Table, name: str, cells: Sequence[str], rules: Rules)
     """What separates findings in a cell: "[" stands for a list in brackets; None where each cell is one class."""
     if rules.separator == "":
         return None
-    if any(re.fullmatch(r"\[.*\]", cell, re.DOTALL) for cell in cells):
+    if any(LIST.fullmatch(cell) for cell in cells):
         return "["
     if rules.separator is not None:
         return rules.separator
-    if any(BAR in cell for cell in cells):
+    if any(BAR in _widen(cell) for cell in cells):
         return BAR
-    different = {"\n".join(map(clean, cell.splitlines())) for cell in cells if cell}
+    # Line ends and tabs separate, too, and `clean` makes blanks of them.
+    different = {
+        "".join(one if one in ("\n", "\t") else clean(one) for one in re.split(r"([\n\t])", cell))
+        for cell in cells
+        if cell
+    }
     for separator in DOUBTFUL_SEPARATORS:
-        joined = [cell for cell in sorted(different) if separator in cell.strip(separator)]
-        parts = Counter(part.strip() for cell in joined for part in cell.split(separator))
+        lists = {cell: [part.strip() for part in cell.split(separator)] for cell in sorted(different)}
+        joined = [cell for cell, parts in lists.items() if len([part for part in parts if part]) > 1]
+        counts = Counter(part for cell in joined for part in lists[cell])
+        # In "left, upper" each word has its place; findings of a list stand in any order.
+        places = {(part, place) for cell in joined for place, part in enumerate(lists[cell])}
+        moving = {part for part, times in Counter(part for part, _ in places).items() if times > 1}
         if any(
-            all(part.strip() in different or parts[part.strip()] > 1 for part in cell.split(separator))
-            and any(part.strip() in different for part in cell.split(separator))
+            all(part in different or counts[part] > 1 for part in lists[cell])
+            and any(part in different or part in moving for part in lists[cell])
             for cell in joined
         ):
             raise DataError(
@@ -135,21 +158,30 @@ def _find_separator(table: Table, name: str, cells: Sequence[str], rules: Rules)
 
 
 def _quote(separator: str) -> str:
-    return "$'\\n'" if separator == "\n" else f"'{separator}'"
+    return {"\n": "$'\\n'", "\t": "$'\\t'"}.get(separator, f"'{separator}'")
 
 
 def _split(cell: str, separator: str | None) -> list[str]:
-    if separator == "[" and cell.startswith("[") and cell.endswith("]"):
+    if separator == "[" and LIST.fullmatch(cell):
+        # NumPy writes lists without commas, which Python would join to one word.
+        spaced = re.search(r"['\"]\s+['\"]", cell) is not None and "," not in cell
         try:
-            parts = ast.literal_eval(cell)
+            parts = re.findall(r"'([^']*)'|\"([^\"]*)\"", cell) if spaced else ast.literal_eval(cell)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             parts = None
-        if isinstance(parts, list):
-            return [str(part).strip() for part in parts if part is not None and str(part).strip()]
+        if isinstance(parts, list | tuple | set | dict):
+            words = ["".join(part) if isinstance(part, tuple) else part for part in parts]
+            return [str(part).strip() for part in words if part is not None and str(part).strip()]
         return [part.strip().strip("'\"").strip() for part in cell[1:-1].split(",") if part.strip()]
     if separator in (None, "["):
         return [cell] if cell else []
-    return [part.strip() for part in cell.split(separator) if part.strip()]
+    text = cell if separator in cell else _widen(cell)
+    return [part.strip() for part in text.split(separator) if part.strip()]
+
+
+def _widen(cell: str) -> str:
+    """A cell with the wide punctuation of East Asian scripts as ordinary one."""
+    return cell if cell.isascii() else unicodedata.normalize("NFKC", cell)
 
 
 def _spell(
@@ -160,7 +192,7 @@ def _spell(
     spellings: dict[str, list[str]] = defaultdict(list)
     for part, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
         key = _key(part)
-        if key and (key == "none" or not is_no_patient(part)):
+        if key and (key == "none" or not says_nothing(part)):
             spellings[key].append(part)
     if not listed and "none" in spellings:
         note(f"'none' in the column {name!r} is taken as a class. Leave cells blank that mean not assessed.")
@@ -189,13 +221,15 @@ def _spell(
 
 def _key(part: str) -> str:
     number = as_number(part)
-    return clean(part).rstrip(".").rstrip() if number is None else f"{number:g}"
+    return clean(part).strip("'\"`").rstrip(".").rstrip() if number is None else f"{number:g}"
 
 
 def _bare(key: str) -> str:
     """A word without accents, hyphens and other marks; signs that carry a meaning (+, -, <, digits) at the end stay."""
     plain = "".join(one for one in unicodedata.normalize("NFD", key) if not unicodedata.combining(one))
-    return re.sub(r"(?<=\w)[\s_\-.,'’]+(?=\w)", "", plain) if not re.search(r"\d", plain) else plain
+    joined = re.sub(r"(?<=[^\W\d])[\s_\-.,'’]+(?=[^\W\d])", "", plain)
+    # Between a word and its number a lone minus is a hyphen; after a space it is a sign.
+    return re.sub(r"(?<=[^\W\d])(?:[\s_]+|[-.])(?=\d)", "", joined)
 
 
 def _note_slips(name: str, counts: dict[str, int], note: Callable[[str], None]) -> None:

@@ -7,12 +7,13 @@ A label column says yes, no or nothing (not assessed). One column of classes may
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.importing.reading.cells import Reading, Rules, as_number, read_cells
+from orchestrator.importing.reading.cells import Reading, Rules, as_number, read_cells, says_nothing
 from orchestrator.importing.reading.classes import MOST_CLASSES, Labels, read_classes
 from orchestrator.importing.reading.tables import Table
 from storage.data.patients import clean, is_no_patient
@@ -28,11 +29,22 @@ LONGEST_MARK = 8
 """Characters of a mark, such as x, that a column of a check list has in some cells."""
 
 SIDES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("valid", "val", "validate", "validation", "dev"), "valid"),
-    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(
+        ("train", "training", "trn", "tr", "development", "entrenamiento", "entrainement"), "train"
+    ),
+    **dict.fromkeys(("treino", "addestramento", "allenamento"), "train"),
+    **dict.fromkeys(
+        ("valid", "val", "validate", "validation", "dev", "va", "vld", "eval", "evaluation"), "valid"
+    ),
+    **dict.fromkeys(("validierung", "validacion", "validazione", "validacao", "tuning", "tune"), "valid"),
+    **dict.fromkeys(("test", "testing", "tst", "te", "holdout", "prueba", "teste"), "test"),
 }
 """Words for the sides of a split."""
+
+NAMED_AFTER = re.compile(
+    r"(image|img|pic|picture|data|daten|set|split|folder|dir|part|dataset|subset|jpg|jpeg|png|dicom)s?"
+)
+"""What may stand beside them in the name of a folder or in a cell: `train_images`, `Test Set`."""
 
 
 def ignore(note: str) -> None:
@@ -131,7 +143,8 @@ def read_split(table: Table, column: str) -> list[str]:
         DataError: a missing column, or another value (names the line).
     """
     cells = [clean(cell) for cell in table.column(column, option="--split")]
-    wrong = [row for row, side in enumerate(cells) if side not in SIDES]
+    sides = {cell: find_side(cell) for cell in set(cells)}
+    wrong = [row for row, cell in enumerate(cells) if sides[cell] is None]
     if wrong:
         raise DataError(
             f"{table.path} {table.name_lines(wrong)}: {cells[wrong[0]] or 'blank'!r} in the split column {column!r} "
@@ -139,12 +152,26 @@ def read_split(table: Table, column: str) -> list[str]:
             why=f"{len(wrong)} rows have another value.",
             next_step="Write train or valid for development and test for the hold-out.",
         )
-    return [SIDES[cell] for cell in cells]
+    return [sides[cell] or "" for cell in cells]
+
+
+def find_side(word: str) -> str | None:
+    """The side of a split that a word means: train, valid or test; None where it means none."""
+    bare = "".join(one for one in unicodedata.normalize("NFD", clean(word)) if not unicodedata.combining(one))
+    if (text := bare.replace("-", "").replace("_", "").replace(" ", "")) in SIDES:
+        return SIDES[text]
+    # Camel case and numbers part words, too: TrainSet, test2017.
+    words = [one for one in re.split(r"[\W_\d]+", bare) if one]
+    kept = [one for one in words if not NAMED_AFTER.fullmatch(one)]
+    if len(kept) != 1:
+        return None
+    stem = re.sub(rf"s?{NAMED_AFTER.pattern}$", "", kept[0])
+    return SIDES.get(kept[0], SIDES.get(stem))
 
 
 def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
     """What one column would be taken for, by its cells and its name."""
-    given = [cell for cell in cells if not is_no_patient(cell) or clean(cell) in ("-", "none")]
+    given = [cell for cell in cells if not says_nothing(cell) or clean(cell) in ("-", "none")]
     reading = read_cells(cells, rules)
 
     def say(kind: str, reason: str, taken: bool = False) -> Column:
@@ -158,6 +185,8 @@ def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
         if NO_LABELS.search(re.sub(r"[\W_]+", " ", name.casefold())):
             return say("labels", "yes and no, but its name says that it is no finding")
         if reading.words and len(reading.kept) < 2:
+            if len(given) < len(cells):
+                return say("coded", _ask_for_mark(given[0]))
             return say("labels", "one and the same word throughout")
         if reading.uncertain and not reading.kept:
             return say("coded", "-1 throughout")
@@ -167,7 +196,7 @@ def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
         # Leaving the column out in silence would lose a target to one slip of the hand.
         return say("labels", "yes and no with other cells among them", taken=True)
     if len(different) == 1 and len(given) < len(cells) and len(word := different.pop()) <= LONGEST_MARK:
-        return say("coded", f"{word!r} or blank: does {word!r} mean yes, and blank no?")
+        return say("coded", _ask_for_mark(word))
     if numbers == {1.0, 2.0}:
         return say("coded", "1 and 2: which of them means yes?")
     if None not in numbers:
@@ -179,6 +208,10 @@ def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
     if numbers != {None}:
         return say("text", "numbers and words")
     return say("text", f"{len(different)} different texts" if len(different) > 1 else "one text throughout")
+
+
+def _ask_for_mark(word: str) -> str:
+    return f"{word!r} or blank: if {word!r} means yes and blank no, --positive {word} --blank negative"
 
 
 def _choose_columns(
@@ -227,9 +260,10 @@ def _wrong_label(table: Table, name: str, cells: Sequence[str], reading: Reading
         f"{table.path} {table.name_lines(wrong)}: label {name!r} is {cells[wrong[0]]!r}, not 0, 1 or blank."
     )
     if not reading.wrong:
+        number = as_number(cells[wrong[0]]) is not None
         return DataError(
             what,
-            why="-1 usually means 'uncertain'.",
+            why="-1 usually means 'uncertain'." if number else "It says that the finding is uncertain.",
             next_step="Choose --uncertain blank, positive or negative; or name the label columns with --targets a,b.",
         )
     values = sorted({clean(cell) for cell in cells if not is_no_patient(cell)})

@@ -119,7 +119,16 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
             next_step="It needs a line for each image.",
         )
     for line, cells in body:
+        # Some programs end each row with a separator, and the header without one.
+        while len(cells) > len(names) and not cells[-1]:
+            cells.pop()
         if len(cells) != len(names):
+            if len(names) == 1:
+                raise DataError(
+                    f"{path} line {line} has {len(cells)} cells, but the first line has one: {name_few(names)}.",
+                    why="The first line must name the columns.",
+                    next_step="Remove titles and comments above the header.",
+                )
             raise DataError(
                 f"{path} line {line} has {len(cells)} cells, but the header has {len(names)}.",
                 why="A cell that holds the separator (comma, semicolon or tab) must stand in quotes.",
@@ -240,7 +249,9 @@ def find_separator(text: str) -> str:
     fitting: dict[str, int] = {}
     for separator in SEPARATORS:
         widths = set()
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+        )
         try:
             for number, cells in enumerate(reader):
                 if any(cell.strip() for cell in cells):
@@ -258,12 +269,14 @@ def find_separator(text: str) -> str:
 
 
 def _read_records(path: Path, text: str, separator: str, begin: int) -> list[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+    )
     first = begin - 1
     records = []
     try:
         for cells in reader:
-            stripped = [cell.strip() for cell in cells]
+            stripped = [_strip(cell) for cell in cells]
             if any(stripped):
                 records.append((begin, stripped))
             begin = first + reader.line_num + 1
@@ -274,6 +287,12 @@ def _read_records(path: Path, text: str, separator: str, begin: int) -> list[tup
             next_step="Correct that line.",
         ) from error
     return records
+
+
+def _strip(cell: str) -> str:
+    """A cell without surrounding space, and without the formula by which spreadsheets keep text: ="0017"."""
+    bare = cell.strip()
+    return bare[2:-1].strip() if bare[:2] == '="' and bare[-1] == '"' and len(bare) > 2 else bare
 
 
 def _read_workbook(path: Path, content: bytes) -> list[tuple[int, list[str]]]:

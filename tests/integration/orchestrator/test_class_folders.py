@@ -85,3 +85,49 @@ def test_the_table_of_the_reference_study_as_it_is(run_orch: Run, chest_xray: Pa
     assert document["targets"] == header[4:]
     assert len(document["targets"]) == 18
     assert document["groups"] == len({(row[1], row[2]) for row in rows})
+
+
+CLASSES = ("NORMAL", "PNEUMONIA")
+
+
+def write_all(folder: Path, names: list[str]) -> Path:
+    for seed, name in enumerate(names):
+        write_image(folder / name, seed=seed)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        ("Training", "Testing"),
+        ("train_images", "test_images"),
+        ("training_set", "test_set"),
+        ("train", "holdout"),
+    ],
+)
+@pytest.mark.parametrize(
+    "form", ["{side}/{name}/{number}.png", "set/{side}/{name}/{number}.png", "{name}/{side}/{number}.png"]
+)
+def test_sides_of_a_split_are_no_classes(tmp_path: Path, sides: tuple[str, str], form: str) -> None:
+    names = [
+        form.format(side=side, name=name, number=number)
+        for side in sides
+        for name in CLASSES
+        for number in range(2)
+    ]
+    table = read_class_folders(write_all(tmp_path, names))
+    assert set(table.column("class", option="")) == set(CLASSES)
+    assert set(table.column("split", option="")) == set(sides)
+
+
+def test_numbered_folders_are_no_classes(tmp_path: Path) -> None:
+    names = [f"fold{fold}/{name}/{fold}.png" for fold in (1, 2, 3) for name in CLASSES]
+    table = read_class_folders(write_all(tmp_path, names))
+    assert table.columns == ("filename", "class")
+    assert set(table.column("class", option="")) == set(CLASSES)
+
+
+def test_a_test_folder_without_classes_is_refused(tmp_path: Path) -> None:
+    write_all(tmp_path, ["train/NORMAL/1.png", "train/PNEUMONIA/2.png", "test/3.png"])
+    with pytest.raises(DataError, match="sides of a split, not classes, and 1 image"):
+        read_class_folders(tmp_path)

@@ -186,3 +186,47 @@ def test_the_width_of_an_interval_follows_newcombe() -> None:
     assert expect_width(5, 500) > expect_width(50, 455)
     needed = patients_needed(0.5)
     assert expect_width(needed // 2, needed // 2) <= 0.105
+
+
+@pytest.mark.parametrize(
+    ("names", "images"),
+    [
+        (["C:\\work\\xr\\a\\1.png", "C:\\work\\xr\\b\\1.png"], ["a/1.png", "b/1.png"]),
+        (["//server/share/a/1.png", "//server/share/a/2.png"], ["a/1.png", "a/2.png"]),
+        (["/home/me/set/1.png", "/home/me/set/2.png"], ["1.png", "2.png"]),
+        (["1.dcm", "2.dcm"], ["1.png", "2.png"]),
+        (["Img1.png", "Img2.png"], ["img1.PNG", "img2.PNG"]),
+        (["7", "10"], ["0007.png", "0010.png"]),
+        (["7.0", "10.0"], ["7.png", "10.png"]),
+        (["/old/disk/7.dcm", "/old/disk/10.dcm"], ["0007.png", "0010.png"]),
+    ],
+)
+def test_a_table_from_another_machine_or_program(tmp_path: Path, names: list[str], images: list[str]) -> None:
+    notes: list[str] = []
+    listed = {image: image for image in images}
+    assert match_rows(table(names), "filename", listed, tmp_path, note=notes.append) == images
+    assert len(notes) == 1
+    assert find_rows_of(table(names), "filename", images, tmp_path) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "images"),
+    [
+        (["1.jpg", "2.jpg"], ["1.png", "2.png", "2.bmp"]),
+        (["7", "07"], ["007.png", "08.png"]),
+        (["b/1.png", "b/2.png"], ["a/1.png", "a/2.png"]),
+        (["/x/a/1.png", "/x/b/1.png"], ["1.png", "c/1.png"]),
+    ],
+)
+def test_what_may_be_another_image_is_refused(tmp_path: Path, names: list[str], images: list[str]) -> None:
+    with pytest.raises(DataError):
+        match_rows(table(names), "filename", {image: image for image in images}, tmp_path)
+
+
+def test_masks_beside_images_are_left_out_and_said(tmp_path: Path) -> None:
+    for name in ("COVID/images/1.png", "COVID/masks/1.png", "masks/9.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    scan = scan_folder(tmp_path)
+    assert sorted(scan.images) == ["COVID/images/1.png", "masks/9.png"]
+    assert "COVID/masks/1.png" in scan.say_left_out()

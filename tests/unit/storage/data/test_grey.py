@@ -261,3 +261,18 @@ def test_grey_for_comparing_is_small_and_grey(tmp_path) -> None:
     path = save(tmp_path / "a.jpg", np.stack([(RAMP // 16).astype(np.uint8)] * 3, axis=-1))
     assert read_grey(path, 32).shape == (32, 32)
     assert read_grey(path, 500).shape == (64, 64)
+
+
+@pytest.mark.parametrize("offset", [32768, 61440, 20000])
+def test_a_narrow_band_of_16_bits_is_not_crushed(offset: int) -> None:
+    """Hounsfield units with an offset, and 12 bits that were inverted in 16, would keep some 16 grey values."""
+    values = (offset + RAMP).astype(np.uint16)
+    extent = measure(values)
+    for scale in (None, choose_scale([extent, Extent(offset + 100, offset + 3000, True)])):
+        assert len(np.unique(to_shades(values, *find_range(extent, scale)))) == 256
+
+
+def test_a_poor_picture_of_a_set_stays_comparable() -> None:
+    poor, rich = Extent(3000, 3100, True), Extent(0, 4095, True)
+    assert find_range(poor, choose_scale([rich, rich, poor])) == (0, 4095)
+    assert find_range(Extent(3000, 3000, True)) == (0, 4095)

@@ -24,6 +24,7 @@ from storage.data.patients import (
         ["0", "000", "0.0"],
         ["1.2.840.1", "1.2.840.1 "],
         ["patient00001", "Patient 1"],
+        ["17", "'0017", "١٧"],
     ],
 )
 def test_spellings_of_one_patient_are_one(spellings: list[str]) -> None:
@@ -137,3 +138,26 @@ def test_columns_are_found_by_name_and_cells() -> None:
     ]
     assert find_patient_columns(columns) == ["PatientID", "study_id"]
     assert find_patient_columns(columns, ["PatientID"]) == ["study_id"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["k.A.", "keine Angabe", "sin dato", "ANON", "Anonymous^", "s/d", "неизвестно", "not recorded"]
+)
+def test_other_words_for_an_unknown_patient(cell: str) -> None:
+    assert is_no_patient(cell)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sujet", "患者ID", "пациент", "numero_paciente", "anon_id", "pseudonym", "AccessionNumber", "Pacjent"],
+)
+def test_names_of_patients_in_other_languages(name: str) -> None:
+    assert names_patients(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Größe Patient", "num_patients", "is_patient", "patient_eta", "Geburtsdatum Patient", "anon", "exam"],
+)
+def test_what_a_patient_has_names_none(name: str) -> None:
+    assert not names_patients(name)

@@ -141,3 +141,34 @@ def test_how_words_were_taken_is_said() -> None:
     columns = table(a=["TRUE", "False", "true", "NA"], b=["1", "0", "1", ""])
     read_labels(columns, targets=None, class_column=None, excluded=[], note=notes.append)
     assert notes[0] == "'a' is not written as 0 and 1: true = 1, false = 0."
+
+
+@pytest.mark.parametrize(
+    "pair", ["Pos Neg.", "да нет", "是 否", "evet hayır", "tak nie", "kyllä ei", "ja nej", "✓ ✗", "☑ ☐"]
+)
+def test_yes_and_no_in_other_words_and_marks(pair: str) -> None:
+    yes, no = pair.split()
+    assert read_cells([yes, no, yes], Rules()).values == [1, 0, 1]
+
+
+@pytest.mark.parametrize("mark", ["✔", "+", "x", "●"])
+def test_a_mark_in_some_cells_is_asked_about_and_never_dropped(mark: str) -> None:
+    column = describe_column("fx", [mark, "", "", mark], Rules())
+    assert (column.kind, column.taken) == ("coded", False)
+    assert f"--positive {mark} --blank negative" in column.reason
+    marked = read_labels(
+        table(fx=[mark, "", "", mark]),
+        targets=["fx"],
+        class_column=None,
+        excluded=[],
+        rules=Rules(positive=mark, blank="negative"),
+    )
+    assert marked.values[:, 0].tolist() == [1, 0, 0, 1]
+
+
+def test_an_uncertain_word_is_named_as_one() -> None:
+    with pytest.raises(DataError) as raised:
+        read_labels(
+            table(fx=["positive", "negative", "equivocal"]), targets=None, class_column=None, excluded=[]
+        )
+    assert "-1" not in str(raised.value)

@@ -141,3 +141,43 @@ def test_one_finding_in_each_of_several_rows() -> None:
     labels, _ = read(["A", "B", "No finding"], as_findings=True)
     assert labels.targets == ("A", "B")
     assert labels.kind == "flags"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["['A' 'B']", "['A']", "[]", "['B']"],
+        ["{'A', 'B'}", "{'A'}", "{}", "{'B'}"],
+        ["('A', 'B')", "('A',)", "()", "('B',)"],
+        ['["A", "B"]', '["A"]', "[]", '["B"]'],
+        ["A｜B", "A", "No finding", "B"],
+    ],
+)
+def test_lists_as_programs_write_them(cells: list[str]) -> None:
+    labels, _ = read(cells)
+    assert labels.targets == ("A", "B")
+    np.testing.assert_array_equal(labels.values, [[1, 1], [1, 0], [0, 0], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    "cells", [["a, b", "b, c", "a, c"], ["a and b", "a", "none", "b"], ["a\tb", "a", "b", "b"]]
+)
+def test_lists_without_a_finding_that_stands_alone_are_asked_about(cells: list[str]) -> None:
+    with pytest.raises(DataError, match="seem to name several findings"):
+        read(cells)
+
+
+def test_words_that_have_their_place_are_one_class() -> None:
+    labels, _ = read(["left, upper", "left, lower", "right, upper", "right, lower"])
+    assert len(labels.targets) == 4
+
+
+@pytest.mark.parametrize("cells", [["BI-RADS 1", "BIRADS 1", "BIRADS 2"], ["grade-1", "grade 1", "grade 2"]])
+def test_a_hyphen_before_a_number_is_no_other_class(cells: list[str]) -> None:
+    with pytest.raises(DataError, match="differ only in accents, hyphens"):
+        read(cells)
+
+
+def test_signs_and_quotes() -> None:
+    assert len(read(["T1-2", "T12", "score -1", "score 1"])[0].targets) == 4
+    assert len(read(["'NORMAL'", "NORMAL", "other"])[0].targets) == 2

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.importing.reading.classes import Labels
 from orchestrator.importing.reading.groups import read_groups
-from orchestrator.importing.reading.labels import read_labels, read_split
+from orchestrator.importing.reading.labels import find_side, read_labels, read_split
 from orchestrator.importing.reading.tables import Table, read_table
 from storage.errors import DataError
 
@@ -121,6 +121,27 @@ def test_a_blank_group_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_an_unknown_split_value_is_named_with_its_line(tmp_path: Path) -> None:
-    table = table_of(tmp_path, "filename,part\nx,Train\ny,valid\nz,hold-out\n")
-    with pytest.raises(DataError, match=r"line 4: 'hold-out' in the split column 'part'"):
+    table = table_of(tmp_path, "filename,part\nx,Train\ny,valid\nz,external\n")
+    with pytest.raises(DataError, match=r"line 4: 'external' in the split column 'part'"):
         read_split(table, "part")
+
+
+@pytest.mark.parametrize(
+    ("words", "sides"),
+    [
+        (["TRAIN", "Val", "test"], ["train", "valid", "test"]),
+        (["Training Set", "validation_set", "Test-Images"], ["train", "valid", "test"]),
+        (["development", "hold-out", "tuning"], ["train", "test", "valid"]),
+        (["tr", "te", "va"], ["train", "test", "valid"]),
+        (["entrenamiento", "prueba", "Validación"], ["train", "test", "valid"]),
+        (["TrainSet", "test2017"], ["train", "test"]),
+    ],
+)
+def test_a_side_is_read_in_many_words(tmp_path: Path, words: list[str], sides: list[str]) -> None:
+    table = table_of(tmp_path, "filename,part\n" + "".join(f"x,{word}\n" for word in words))
+    assert read_split(table, "part") == sides
+
+
+@pytest.mark.parametrize("word", ["trainee", "attest", "bus", "1", "testis", "contest images", "train test"])
+def test_another_word_is_no_side(word: str) -> None:
+    assert find_side(word) is None

@@ -176,3 +176,21 @@ def test_parquet_is_read_with_its_lists(tmp_path: Path) -> None:
     made = pyarrow.table({"filename": ["1.png", "2.png"], "fx": [1.0, None], "found": [["a", "b"], []]})
     parquet.write_table(made, tmp_path / "l.parquet")
     assert read_table(tmp_path / "l.parquet").rows == [["1.png", "1", "['a', 'b']"], ["2.png", "", "[]"]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '"filename", "a"\n"x.png", "1"\n"y.png", "0"\n',
+        "filename,a\nx.png,1,\ny.png,0,,\n",
+        'filename,a\nx.png,"=""1"""\ny.png,="0"\n'.replace('\\"', '"'),
+    ],
+)
+def test_what_programs_add_to_a_table_is_no_part_of_it(tmp_path: Path, content: str) -> None:
+    found = read(tmp_path, content)
+    assert (found.columns, found.rows) == (("filename", "a"), [["x.png", "1"], ["y.png", "0"]])
+
+
+def test_a_title_above_the_header_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the first line has one: Export of May"):
+        read(tmp_path, "Export of May\nfilename,a\nx.png,1\n")
