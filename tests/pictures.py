@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from orchestrator.audit import images, sketches
-from orchestrator.audit.sketches import Sketch
+from orchestrator.audit import images
+from orchestrator.audit.copies import sketches
+from orchestrator.audit.copies.sketches import Sketch
 
 MODES = ("L", "RGB", "RGBA", "P", "I;16", "1", "LA")
 
