@@ -23,14 +23,14 @@ MOST_DOTS = 10_000
 """A key of TOML with so many dots, and a list in so many others, takes hours or too deep a recursion."""
 
 
-def check_regular(path: Path) -> int:
+def check_regular(path: Path | str) -> int:
     """Make sure that a path leads to an ordinary file, without opening it; returns its size in bytes.
 
     Raises:
         ValueError: it is a pipe, a device, a socket or a folder.
         OSError: it is missing or cannot be looked at.
     """
-    status = path.stat()
+    status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
         raise ValueError("it is a folder")
     if not stat.S_ISREG(status.st_mode):
@@ -38,7 +38,7 @@ def check_regular(path: Path) -> int:
     return status.st_size
 
 
-def read_regular(path: Path, most: int) -> bytes:
+def read_regular(path: Path | str, most: int) -> bytes:
     """Read an ordinary file of at most so many bytes.
 
     Raises:
@@ -48,10 +48,14 @@ def read_regular(path: Path, most: int) -> bytes:
     check_regular(path)
     # What the name leads to may have been exchanged since: this opens without waiting for a writer.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is a pipe or a device, not a file")
-        content = file.read(most + 1)
+        # Asked for all that is allowed, Python would first make room for it.
+        content = file.read(min(status.st_size, most) + 1) or b""
+        while len(content) <= most and (more := file.read(min(2**20, most + 1 - len(content)))):
+            content += more
     if len(content) > most:
         raise ValueError(f"it is longer than {most / 2**20:.0f} MiB")
     return content

@@ -16,7 +16,7 @@ from storage.errors import DataError, OrchError
 from storage.parsing import read_regular
 from storage.wording import name_few
 
-AT_ONCE = 16
+AT_ONCE = 64
 """Images that a thread takes at a time: handing over one by one costs as much as reading a small file."""
 
 
@@ -46,7 +46,7 @@ class ImageFacts:
 
 
 def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = None) -> list[ImageFacts]:
-    """Hash every image and decode it whole, as a file that is cut off shows only then.
+    """Read every image once: hash it and make sure that it is whole.
 
     Raises:
         DataError: names the files that cannot be read, and why.
@@ -54,7 +54,7 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
 
     def inspect(path: str) -> ImageFacts | str:
         try:
-            return _inspect(folder / path)
+            return _inspect(f"{folder}/{path}")
         except DataError as error:
             return f"{path} ({error.what.rstrip('.')})"
         # A missing library is the machine's fault, not the file's.
@@ -77,8 +77,8 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
                     facts.append(result)
                 else:
                     problems.append(result)
-                if report:
-                    report(len(facts) + len(problems), len(paths))
+            if report:
+                report(len(facts) + len(problems), len(paths))
     if problems:
         raise DataError(
             f"{len(problems)} of {len(paths)} images in {folder} cannot be read: {name_few(problems)}.",
@@ -88,9 +88,9 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
     return facts
 
 
-def _inspect(path: Path) -> ImageFacts:
+def _inspect(path: str) -> ImageFacts:
     content = read_regular(path, LARGEST_FILE)
-    status = path.stat()
+    status = os.stat(path)
     if not content:
         raise ValueError("the file is empty")
     form = inspect_image(content)

@@ -159,12 +159,11 @@ def _order_rows(
     keys: list[Any] = list(groups) if groups is not None else [fact.sha256 for fact in facts]
     marks = [describe_row(facts[row].sha256, _as_marks(labels.values[row]), 0) for row in range(len(facts))]
     order = sorted(range(len(facts)), key=marks.__getitem__)
+    kept = [place for place, name in enumerate(table.columns) if name not in labels.columns]
+    names = [table.columns[place] for place in kept]
     return Rows(
         table=table,
-        others=[
-            {name: cell for name, cell in zip(table.columns, row, strict=True) if name not in labels.columns}
-            for row in table.rows
-        ],
+        others=[dict(zip(names, (row[place] for place in kept), strict=True)) for row in table.rows],
         order=order,
         paths=[paths[row] for row in order],
         facts=[facts[row] for row in order],

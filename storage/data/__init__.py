@@ -5,6 +5,7 @@
 - `folders`: How a dataset folder is written: whole or not at all, in text that a person can read and compare
 - `folds`: Which images train and which validate, the same for every trial of a study
 - `grey`: Which grey values become black and white, where a file holds more than the 8 bits of a screen
+- `headers`: What a PNG or JPEG file of 8 bits is, and that it is whole, read off its structure
 - `images`: Image files of any size and mode as uint8 RGB arrays of one size
 - `patients`: What names a patient: which columns do, which cells do not, and when two spellings are one patient
 - `shades`: From the stored values of a DICOM file to shades of 0 to 1, as PS3.3 C.11.1 and C.11.2 define them

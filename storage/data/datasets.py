@@ -176,10 +176,8 @@ def find_files(folder: Path, image_folders: Sequence[str], paths: Sequence[str])
     Copying between systems changes the Unicode form of names (macOS decomposes accents), so both forms are looked for.
     Relative image folders are taken from the dataset folder, so both can move together to another machine.
     """
-    candidates = [Path(os.path.normpath(folder.resolve() / image_folder)) for image_folder in image_folders]
-
     # As text, because joining paths takes longer than looking whether they are there.
-    texts = [str(candidate) for candidate in candidates]
+    texts = [os.path.normpath(folder.resolve() / image_folder) for image_folder in image_folders]
 
     def find(path: str) -> Path:
         forms = (
@@ -187,11 +185,11 @@ def find_files(folder: Path, image_folders: Sequence[str], paths: Sequence[str])
             if path.isascii()
             else dict.fromkeys((path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD"))))
         )
-        for candidate, text in zip(candidates, texts, strict=True):
+        for text in texts:
             for form in forms:
                 if os.path.exists(f"{text}/{form}"):
-                    return candidate / form
-        return candidates[0] / path
+                    return Path(f"{text}/{form}")
+        return Path(f"{texts[0]}/{path}")
 
     return tuple(find(path) for path in paths)
 

@@ -40,7 +40,8 @@ def write_whole(out: Path) -> Iterator[Path]:
 def write_lines(path: Path, document: dict[str, Any]) -> None:
     """Write a document as JSON, with one line for each of its "images"."""
     head = {key: value for key, value in document.items() if key != "images"}
-    lines = ",\n".join(json.dumps(image, ensure_ascii=False) for image in document["images"])
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    lines = ",\n".join(map(encode, document["images"]))
     text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
     path.write_text(f'{text},\n "images": [\n{lines}\n]}}\n', encoding="utf-8")
 

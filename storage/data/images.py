@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from storage.data.dicom import SUFFIXES as DICOM_SUFFIXES
 from storage.data.dicom import inspect_dicom, is_dicom, read_dicom, read_form
 from storage.data.grey import Extent, Scale, find_depth, find_range, measure, to_shades
+from storage.data.headers import read_structure
 from storage.errors import DataError, OrchError
 from storage.parsing import check_regular
 
@@ -139,12 +140,19 @@ def read_grey(path: Path, most: int, scale: Scale | None = None) -> NDArray[np.u
 
 
 def inspect_image(content: bytes) -> ImageForm:
-    """Decode a file whole, and say what an import needs to know of it.
+    """Make sure that a file is whole, and say what an import needs to know of it.
+
+    Files of more than 8 bits, and all that is unusual, are decoded for it.
 
     Raises:
         DataError: a DICOM file that cannot be read as one grey picture.
         Exception: several pages, another format, or whatever Pillow's decoders raise for a damaged file.
     """
+    known = read_structure(content)
+    if known is not None and known[1][0] * known[1][1] <= (
+        MOST_GREY if known[0] in ("L", "1", "P") else MOST_COLOUR
+    ):
+        return ImageForm(*known)
     if is_dicom(content):
         facts = inspect_dicom(content)
         bits = find_depth(facts.extent.highest) if facts.extent and facts.extent.has_depth else 0

@@ -261,6 +261,7 @@ def _write_digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in text)
 
 
+@lru_cache(REMEMBERED)
 def is_no_patient(cell: str) -> bool:
     """Whether a cell says that the patient is not known: blank, `NA`, `unknown`, `-`, `???`."""
     key = patient_key(cell).strip("^ ")

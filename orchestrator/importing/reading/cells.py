@@ -6,10 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
-from storage.data.patients import clean, is_no_patient
+from storage.data.patients import REMEMBERED, clean, is_no_patient
 
 YES = frozenset(
     [
@@ -110,6 +111,7 @@ class Reading:
         return not self.wrong and not self.uncertain
 
 
+@lru_cache(REMEMBERED)
 def says_nothing(cell: str) -> bool:
     """Whether a cell says that nothing is known: blank, dashes, NA, unknown. Other marks, such as a tick, say something."""
     text = clean(cell)
