@@ -45,6 +45,7 @@ app = CommandGroup(
 app.command("init")(setup.init)
 app.command("doctor")(setup.doctor)
 app.command("demo")(setup.demo)
+app.command("self-test")(setup.self_test)
 app.command("worker")(worker.worker)
 app.command("status", short_help="Show workers, and what is left of open studies.")(status.status)
 app.command("dashboard")(dashboard.dashboard)

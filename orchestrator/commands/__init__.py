@@ -5,7 +5,7 @@
 - `db`: `orch db`: init, check, upgrade, grant-readonly
 - `fleet`: `orch fleet`: slurm, kubernetes, compose, ssh
 - `report`: `orch report`
-- `setup`: `orch init`, `orch doctor` and `orch demo`: the first things a new user runs
+- `setup`: `orch init`, `orch doctor`, `orch demo` and `orch self-test`: the first things a new user runs
 - `status`: `orch status`
 - `trial`: `orch trial`: show, replay
 - `worker`: `orch worker`

@@ -1,4 +1,4 @@
-"""`orch init`, `orch doctor` and `orch demo`: the first things a new user runs."""
+"""`orch init`, `orch doctor`, `orch demo` and `orch self-test`: the first things a new user runs."""
 
 from __future__ import annotations
 
@@ -83,3 +83,37 @@ def demo(
     from orchestrator.demo.first_run import run_demo
 
     raise typer.Exit(run_demo(folder, fresh=fresh))
+
+
+def self_test(
+    gpus: Annotated[
+        str,
+        typer.Option(metavar="all|0,1|UUID|none", help="GPUs to train on; the CPU unless told otherwise."),
+    ] = "none",
+    as_json: AsJson = False,
+) -> None:
+    """Check this installation with a small study.
+
+    Draws images, imports them, creates a study, trains it in a worker process, verifies and exports it: less than a
+    minute. Everything is made in a temporary folder and removed. Exit code 1 if a step fails.
+
+    \b
+    Example:
+      orch self-test
+    """
+    from dataclasses import asdict
+
+    from orchestrator.demo.self_test import run_self_test
+    from orchestrator.machine.doctor import FAIL
+
+    checks = []
+    for check in run_self_test(gpus=gpus):
+        checks.append(check)
+        if not as_json:
+            console.print_line(f"{check.status:<4}  {check.name:<10}  {check.text}")
+    if as_json:
+        console.print_json([asdict(check) for check in checks])
+    if any(check.status == FAIL for check in checks):
+        raise typer.Exit(1)
+    if not as_json:
+        console.print_line("This installation works.")

@@ -8,6 +8,7 @@ over epochs of the mean over folds of the validation AUC.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,12 @@ def build_spec(
     trials: int | None = None,
     seed: int | None = None,
     pruner: str | None = None,
-    settings: list[str] | None = None,
+    settings: list[str] | Mapping[str, Any] | None = None,
 ) -> StudySpec:
     """Return a spec from what the command line names; later sources win: regime, best, file, flags, --set.
+
+    Args:
+        settings: "section.key=value" as `--set` takes it, or values by dotted keys.
 
     Raises:
         SpecError: nothing says what is searched, or a value does not fit.
@@ -70,7 +74,7 @@ def build_spec(
     source = str(spec_file) if spec_file else f"Regime {regime}" if regime else "--from"
     flags = {"study.trials": trials, "study.seed": seed, "pruner.name": pruner}
     values = {key: value for key, value in flags.items() if value is not None}
-    values.update(parse_settings(settings or []))
+    values.update(settings if isinstance(settings, Mapping) else parse_settings(settings or []))
     values["study.name"] = name
     merged, values = fill_in_declared(merged, values)
     spec = parse(merged, source=source).with_values(values)
@@ -152,7 +156,10 @@ def tell_metric(spec: StudySpec, best: dict[str, Any] | None) -> str | None:
 
 
 def tell_defaults(
-    spec: StudySpec, best: dict[str, Any] | None, spec_file: Path | None, settings: list[str] | None
+    spec: StudySpec,
+    best: dict[str, Any] | None,
+    spec_file: Path | None,
+    settings: list[str] | Mapping[str, Any] | None,
 ) -> str | None:
     """What to say of a Regime II whose batch size or dropout rate is left at its default; None where both were chosen.
 
@@ -167,7 +174,7 @@ def tell_defaults(
     named = {
         f"{section}.{key}" for section, keys in document.items() if isinstance(keys, dict) for key in keys
     }
-    named |= set(parse_settings(settings or []))
+    named |= set(settings if isinstance(settings, Mapping) else parse_settings(settings or []))
     left = [
         f"{words} {value:g}"
         for key, words, value in (

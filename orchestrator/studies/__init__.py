@@ -2,6 +2,7 @@
 
 - `best`: Take a study away: best.json, the trials and the fold curves as CSV, the spec as TOML
 - `comparing`: Studies and their trials compared on the same patients: who is meant, what they predicted, and what differs in their specs
+- `creating`: Create a study: its data chosen, its images audited, its trials planned; for `orch study create` and for Python alike
 - `fleet`: The fleet as plain documents: who works where on what, and how much is left of each open study
 - `next_steps`: What to do next with a study, in a sentence; commands that end say it
 - `publishing`: What workers and the dashboard are handed so that the pages in optuna-dashboard stay fresh

@@ -1,5 +1,7 @@
 """A built wheel works in a clean environment: nothing leans on the working copy or the editable install."""
 
+import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -29,10 +31,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(REPOSITORY / storey, source / storey, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
-    run(
-        sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", source / "dist", folder=source
-    )
-    [built] = (source / "dist").glob("*.whl")
+    return build(source, "dist")
+
+
+def build(source: Path, folder: str) -> Path:
+    words = ["-m", "build", "--wheel", "--no-isolation", "--outdir", source / folder]
+    with pytest.MonkeyPatch.context() as place:
+        place.setenv("SOURCE_DATE_EPOCH", "1700000000")
+        run(sys.executable, *words, folder=source)
+    [built] = (source / folder).glob("*.whl")
     return built
 
 
@@ -88,3 +95,29 @@ def test_it_makes_the_tables_from_its_own_migrations(environment: Path, tmp_path
     storage = f"sqlite:///{tmp_path / 'orch.db'}"
     run(environment / "bin" / "orch", "db", "init", "--storage", storage, folder=tmp_path)
     run(environment / "bin" / "orch", "db", "check", "--storage", storage, folder=tmp_path)
+
+
+def test_a_wheel_that_is_built_again_is_the_same_to_the_last_bit(wheel: Path) -> None:
+    source = wheel.parent.parent
+    for path in source.rglob("*.py"):
+        os.utime(path, (1_800_000_000, 1_800_000_000))
+    shutil.rmtree(source / "build", ignore_errors=True)
+    again = build(source, "again")
+    assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(wheel.read_bytes()).digest()
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_tests_itself(environment: Path, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as place:
+        # JAX starts in half the time of TensorFlow.
+        place.setenv("KERAS_BACKEND", "jax")
+        place.setenv("CUDA_VISIBLE_DEVICES", "-1")
+        shown = run(environment / "bin" / "orch", "self-test", folder=tmp_path)
+    lines = shown.splitlines()
+    assert [line.split()[:2] for line in lines[:-1]] == [
+        ["ok", step]
+        for step in ("install", "import", "create", "train", "verify", "export", "report", "python")
+    ]
+    assert str(environment) in lines[0]
+    assert lines[-1] == "This installation works."
+    assert list(tmp_path.iterdir()) == []

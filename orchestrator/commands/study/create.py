@@ -17,10 +17,8 @@ from storage.errors import StorageError
 from storage.wording import say_command, say_count, say_duration, show_params
 
 if TYPE_CHECKING:
-    from orchestrator.audit.findings import Finding
     from orchestrator.planning.estimate import Estimate
     from orchestrator.planning.review import Review
-    from storage.data.datasets import Dataset
     from storage.database.engine import Database
     from storage.spec import StudySpec
 
@@ -141,15 +139,12 @@ def create(
       orch study create again --from best.json --repeats 5 --data my-data
       orch study create small --regime I --trials 10 --set model.weights=none --data my-data --dry-run
     """
-    from orchestrator.audit.admission import note_findings, refuse_errors
     from orchestrator.planning.estimate import estimate_time
-    from orchestrator.planning.names import check_new_name
-    from orchestrator.planning.own_models import fill_in_options
-    from orchestrator.planning.plan import plan_points
     from orchestrator.planning.protocols import build_protocol
     from orchestrator.planning.regimes import build_spec, tell_defaults, tell_metric
-    from orchestrator.planning.review import choose_dataset, fill_in_data, fill_in_weights, review_study
     from orchestrator.studies.best import read_best
+    from orchestrator.studies.creating import create_proposed, propose_study
+    from orchestrator.terminal.progress import show_progress
 
     best = read_best(from_) if from_ else None
     if protocol is not None:
@@ -172,23 +167,21 @@ def create(
         )
     if told := tell_metric(spec, best):
         console.say(told)
-    dataset = choose_dataset(data, spec.data.fingerprint)
-    spec = fill_in_options(fill_in_weights(fill_in_data(spec, dataset)))
-    points = plan_points(spec)
-    review = review_study(spec, points, dataset)
     with database_if_any(storage) as found:
-        from storage.studies.study_records import find_row
-
-        if found is None or find_row(found, name) is None:
-            check_new_name(name)
-        findings = _audit(found, spec, dataset)
-        refuse_errors(findings, accept or [])
-        note_findings(review.facts, findings, accept or [])
-        if told := tell_defaults(spec, best, spec_file, settings):
-            review.warnings.append(told)
+        told = tell_defaults(spec, best, spec_file, settings)
+        with show_progress("Auditing images") as progress:
+            proposal = propose_study(
+                spec,
+                data=data,
+                database=found,
+                accept=accept or [],
+                remarks=[told] if told else [],
+                report=progress,
+            )
+        spec, review = proposal.spec, proposal.review
         estimate = estimate_time(
             spec,
-            points,
+            proposal.points,
             images=review.facts["images"],
             train_images=review.facts["train_images"],
             measured=_measure(found, spec),
@@ -199,12 +192,8 @@ def create(
         if dry_run:
             console.say("Nothing was created (--dry-run).")
         else:
-            from storage.studies.study import create_study
-
             with open_storage(storage, create=True) if found is None else nullcontext(found) as database:
-                study = create_study(
-                    database, spec, points, data_folder=str(dataset.folder.resolve()), facts=review.facts
-                )
+                study = create_proposed(database, proposal)
                 report["uuid"] = study.uuid
                 console.say(
                     f"The study {name!r} is in {database.url_text}. Next: {say_command('worker', name)}"
@@ -235,15 +224,6 @@ def _repeat(
     spec = repeat_finalists(name, best, repeats=repeats, finalists=finalists)
     values = parse_settings(settings or []) | ({} if seed is None else {"study.seed": seed})
     return spec.with_values(values) if values else spec
-
-
-def _audit(database: Database | None, spec: StudySpec, dataset: Dataset) -> list[Finding]:
-    from orchestrator.audit.admission import audit_for_study
-    from orchestrator.terminal.stages import show_stages
-    from storage.settings import cache_folder
-
-    with show_stages() as report:
-        return audit_for_study(spec, dataset, cache=cache_folder(), database=database, report=report)
 
 
 def _measure(database: Database | None, spec: StudySpec) -> float | None:

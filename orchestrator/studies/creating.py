@@ -1,0 +1,91 @@
+"""Create a study: its data chosen, its images audited, its trials planned; for `orch study create` and for Python alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.audit.admission import audit_for_study, note_findings, refuse_errors
+from orchestrator.planning.names import check_new_name
+from orchestrator.planning.own_models import fill_in_options
+from orchestrator.planning.plan import plan_points
+from orchestrator.planning.review import Review, choose_dataset, fill_in_data, fill_in_weights, review_study
+from storage.settings import cache_folder
+from storage.studies.study import StudyRecord, create_study
+from storage.studies.study_records import find_row
+
+if TYPE_CHECKING:
+    from storage.data.datasets import Dataset
+    from storage.database.engine import Database
+    from storage.spec import StudySpec
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A study that could be created, and what is worth knowing of it before.
+
+    Attributes:
+        spec: the whole of it, with the fingerprint of its data.
+        points: the hyperparameters of every trial, in order; None where the sampler chooses them when a worker asks.
+        dataset: what it is made on.
+        review: facts that are kept with it, and warnings.
+    """
+
+    spec: StudySpec
+    points: list[dict[str, Any] | None]
+    dataset: Dataset
+    review: Review
+
+
+def propose_study(
+    spec: StudySpec,
+    *,
+    data: Sequence[Path] | None,
+    database: Database | None,
+    accept: Sequence[str] = (),
+    remarks: Sequence[str] = (),
+    report: Callable[[int, int], None] | None = None,
+) -> Proposal:
+    """Choose the data of a study, audit it, and plan its trials; writes nothing but the audit's cache.
+
+    Args:
+        spec: what is searched.
+        data: dataset folders; else ORCH_DATA and orch.toml name them.
+        database: where the study would go; None where there is no database yet.
+        accept: findings of the audit that are accepted.
+        remarks: warnings that are known already, kept with those of the review.
+        report: told (images audited, images).
+
+    Raises:
+        DataError: the audit found an error that was not accepted, or the data is not what the spec asks for.
+        SpecError: a new study cannot have this name, or a value does not fit the data.
+        UsageError: no data set is named, or several.
+    """
+    dataset = choose_dataset(data, spec.data.fingerprint)
+    spec = fill_in_options(fill_in_weights(fill_in_data(spec, dataset)))
+    points = plan_points(spec)
+    review = review_study(spec, points, dataset)
+    if database is None or find_row(database, spec.study.name) is None:
+        check_new_name(spec.study.name)
+    findings = audit_for_study(spec, dataset, cache=cache_folder(), database=database, report=report)
+    refuse_errors(findings, accept)
+    note_findings(review.facts, findings, accept)
+    review.warnings.extend(remarks)
+    return Proposal(spec, points, dataset, review)
+
+
+def create_proposed(database: Database, proposal: Proposal) -> StudyRecord:
+    """Write a proposed study with all its trials; one that is there with the same spec stays as it is.
+
+    Raises:
+        StudyExistsError: a study of that name has another spec; the differing keys are named.
+    """
+    return create_study(
+        database,
+        proposal.spec,
+        proposal.points,
+        data_folder=str(proposal.dataset.folder.resolve()),
+        facts=proposal.review.facts,
+    )
