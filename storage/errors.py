@@ -14,6 +14,7 @@
     │   └── LeaseLostError          another worker holds the point now; the result is dropped
     ├── DatabaseAwayError           the database cannot be reached at this moment; worth waiting for
     │   └── DatabaseRefusedError    the server lets nobody in with this password, name or encryption; it will hardly pass
+    ├── TrackerAwayError            a tracker (MLflow, ..) cannot be reached; the ledger keeps what it is to be told
     ├── FeaturesError               the feature store: a wrong key, a damaged file, a different machine
     ├── WeightsError                backbone weights that are missing or do not fit
     ├── ModelError                  a model that is not installed here, or is not what it should be
@@ -104,6 +105,10 @@ class DatabaseAwayError(OrchError):
 
 class DatabaseRefusedError(DatabaseAwayError):
     """The server does not let this address in."""
+
+
+class TrackerAwayError(OrchError):
+    """The tracker cannot be reached at the moment; the ledger keeps what it is to be told."""
 
 
 class FeaturesError(OrchError):

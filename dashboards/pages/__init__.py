@@ -4,5 +4,4 @@
 - `notes`: The notes of a study and of its trials in optuna-dashboard, as Markdown
 - `publish`: orch's notes and figures into optuna-dashboard: a study's note and figures, and the note of each trial
 - `report`: One self-contained HTML page of one or several studies: opens from a file, asks the network for nothing
-- `tensorboard`: Training curves as TensorBoard's event files, written without TensorFlow
 """

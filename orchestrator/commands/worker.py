@@ -46,6 +46,14 @@ def worker(
             show_default=False,
         ),
     ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRACKER",
+            help="Tell a tracker of trials as they finish: mlflow:URL, wandb:DIR or tensorboard:DIR. No trial waits for it.",
+            show_default=False,
+        ),
+    ] = None,
     grace: Annotated[
         float,
         typer.Option(
@@ -66,22 +74,12 @@ def worker(
     Examples:
       orch worker first --data my-data
       orch worker --gpus 0,1 --per-gpu 2 --forever
+      orch worker first --track mlflow:http://localhost:5000
       orch worker first --processes 2 --on-finish 'orch study export "$ORCH_STUDY" -o "$ORCH_STUDY".json'
     """
-    from orchestrator.machine.gpus import visible_gpus
-    from orchestrator.machine.processes import choose_slots, run_workers
+    from orchestrator.machine.processes import supervise
     from orchestrator.machine.worker_process import Request
-    from workers.process.supervisor import Slot
 
-    slots = choose_slots(gpus, processes, per_gpu, visible=[] if gpus == "none" else visible_gpus())
-    if storage:
-        # The URL may hold a password, and everybody can read a command line: it goes by the environment.
-        slots = [Slot(slot.label, {**slot.environment, "ORCH_STORAGE": storage}) for slot in slots]
-    if len(slots) > 1 and not forever:
-        from orchestrator.terminal.opening import open_storage
-
-        with open_storage(storage):
-            pass  # a wrong URL is said once, not by every process
     request = Request(
         name=name,
         data=tuple(str(folder) for folder in data or ()),
@@ -89,4 +87,15 @@ def worker(
         grace=grace,
         debug="--debug" in sys.argv,
     )
-    raise typer.Exit(run_workers(request, slots, say=console.say, per_gpu=per_gpu, on_finish=on_finish))
+    raise typer.Exit(
+        supervise(
+            request,
+            say=console.say,
+            gpus=gpus,
+            per_gpu=per_gpu,
+            processes=processes,
+            on_finish=on_finish,
+            track=track,
+            storage=storage,
+        )
+    )

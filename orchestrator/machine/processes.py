@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for
+from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for, visible_gpus
 from orchestrator.machine.on_finish import VARIABLE, is_safe
 from orchestrator.machine.worker_process import Request
 from storage.settings import environment_with
@@ -17,6 +17,55 @@ from workers.process.supervisor import Slot, Supervisor
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 COMMAND_SECONDS = 600.0
 """How long `--on-finish` may still run when all workers have left."""
+
+
+def supervise(
+    request: Request,
+    *,
+    say: Callable[[str], None],
+    gpus: str = "all",
+    per_gpu: int = 1,
+    processes: int | None = None,
+    on_finish: str | None = None,
+    track: str | None = None,
+    storage: str | None = None,
+) -> int:
+    """Run worker processes on this machine and return the exit code of `orch worker`.
+
+    Args:
+        request: what each of them is asked to do.
+        say: told what a person should know.
+        gpus: "all", "none", numbers such as "0,1", or UUIDs.
+        per_gpu: processes on each GPU.
+        processes: how many in all.
+        on_finish: a shell command for each study that ends.
+        track: a tracker that is told of trials as they finish (`orchestrator.tracking.targets`).
+        storage: the study database, where it is not that of the environment.
+
+    Raises:
+        UsageError: `gpus` names none that is here, or `track` no tracker.
+    """
+    slots = choose_slots(gpus, processes, per_gpu, visible=[] if gpus == "none" else visible_gpus())
+    if storage:
+        # The URL may hold a password, and everybody can read a command line: it goes by the environment.
+        slots = [Slot(slot.label, {**slot.environment, "ORCH_STORAGE": storage}) for slot in slots]
+    if len(slots) > 1 and not request.forever:
+        from orchestrator.terminal.opening import open_storage
+
+        with open_storage(storage):
+            pass  # a wrong URL is said once, not by every process
+    follower = None
+    if track:
+        from orchestrator.tracking.follower import Follower
+        from orchestrator.tracking.targets import check_target
+
+        check_target(track)  # a wrong name is said here
+        follower = Follower(track, request.name, storage)
+    try:
+        return run_workers(request, slots, say=say, per_gpu=per_gpu, on_finish=on_finish)
+    finally:
+        if follower is not None:
+            follower.finish()
 
 
 def run_workers(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
 from dashboards.pages.report import Chapter, write_page
-from dashboards.pages.tensorboard import write_curves
 from dashboards.tables.outcomes import find_dataset, read_outcomes
 from dashboards.tables.view import read_view
 from orchestrator.studies.comparing import compare_studies
@@ -17,9 +16,7 @@ from orchestrator.terminal.progress import show_progress
 from storage.errors import NothingToExportError, UsageError
 from storage.files.writing import write_text
 from storage.holdout.openings import find_openings
-from storage.results.ledger import read_curves
 from storage.spec import to_toml
-from storage.studies.points import list_points
 from storage.studies.study import load_study
 from storage.trust.selection import judge_selection
 from storage.wording import say_instant
@@ -88,12 +85,6 @@ def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[s
         drawn.append((place, draw_study(chapter.view, chapter.outcomes, chapter.selection)))
     with show_progress("Drawing") as report:
         return len(write_pictures(drawn, formats, report))
-
-
-def write_event_files(database: Database, study: StudyRecord, folder: Path) -> int:
-    """Write the curves of every point as TensorBoard logs. Returns how many runs."""
-    points = list_points(database, study.uuid)
-    return write_curves(points, read_curves(database, study.uuid), folder, wall_time=study.created_at)
 
 
 def _file_name(name: str) -> str:

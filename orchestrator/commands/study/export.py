@@ -33,7 +33,29 @@ def export(
     ] = None,
     tensorboard: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also write all curves as TensorBoard logs.", show_default=False),
+        typer.Option(
+            metavar="DIR",
+            help="Also write curves and hyperparameters as TensorBoard logs.",
+            show_default=False,
+        ),
+    ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Also tell MLflow of every finished trial that it does not have.",
+            show_default=False,
+        ),
+    ] = None,
+    wandb: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write offline runs of Weights & Biases.", show_default=False),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --mlflow: the final model, for MLflow's registry.", show_default=False
+        ),
     ] = None,
     storage: Storage = None,
 ) -> None:
@@ -44,10 +66,12 @@ def export(
     \b
     Example:
       orch study export first -o best.json --trials-csv trials.csv
+      orch study export first -o best.json --mlflow http://localhost:5000
     """
     from orchestrator.studies import best as exporting
     from orchestrator.studies import tables
-    from orchestrator.studies.reporting import write_event_files
+    from orchestrator.tracking.exporting import tell_trackers
+    from storage.errors import UsageError
     from storage.files.documents import to_json
     from storage.files.writing import check_place, write_text
     from storage.results.ledger import read_curves
@@ -58,6 +82,12 @@ def export(
     for path in (output, trials_csv, folds_csv, spec_toml):
         if path is not None:
             check_place(path)
+    trackers = {"tensorboard": tensorboard, "mlflow": mlflow, "wandb": wandb}
+    if model is not None and (mlflow is None or not model.is_file()):
+        raise UsageError(
+            f"--model {model} goes with --mlflow, and names a model file.",
+            next_step="`orch model train --from best.json` makes one.",
+        )
     with open_storage(storage) as database:
         study = load_study(database, name)
         document = exporting.best_document(database, study)
@@ -69,9 +99,14 @@ def export(
             files.append((folds_csv, tables.folds_csv(list_points(database, study.uuid), curves)))
         if spec_toml:
             files.append((spec_toml, to_toml(study.spec)))
-        if tensorboard:
-            write_event_files(database, study, tensorboard)
-            console.say(f"Wrote the curves; see them with: tensorboard --logdir {tensorboard}")
+        tell_trackers(
+            database,
+            study,
+            [(kind, str(place)) for kind, place in trackers.items() if place is not None],
+            document=document,
+            model=model,
+            say=console.say,
+        )
     if output:
         files.append((output, to_json(document)))
     replaced = _winner_of_another(output, name) if output else None
