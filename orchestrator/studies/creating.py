@@ -46,7 +46,7 @@ def propose_study(
     database: Database | None,
     accept: Sequence[str] = (),
     remarks: Sequence[str] = (),
-    report: Callable[[int, int], None] | None = None,
+    report: Callable[[str, int, int], None] | None = None,
 ) -> Proposal:
     """Choose the data of a study, audit it, and plan its trials; writes nothing but the audit's cache.
 
@@ -56,7 +56,7 @@ def propose_study(
         database: where the study would go; None where there is no database yet.
         accept: findings of the audit that are accepted.
         remarks: warnings that are known already, kept with those of the review.
-        report: told (images audited, images).
+        report: told (what is done, how far, of how many).
 
     Raises:
         DataError: the audit found an error that was not accepted, or the data is not what the spec asks for.

@@ -144,7 +144,7 @@ def create(
     from orchestrator.planning.regimes import build_spec, tell_defaults, tell_metric
     from orchestrator.studies.best import read_best
     from orchestrator.studies.creating import create_proposed, propose_study
-    from orchestrator.terminal.progress import show_progress
+    from orchestrator.terminal.stages import show_stages
 
     best = read_best(from_) if from_ else None
     if protocol is not None:
@@ -169,7 +169,7 @@ def create(
         console.say(told)
     with database_if_any(storage) as found:
         told = tell_defaults(spec, best, spec_file, settings)
-        with show_progress("Auditing images") as progress:
+        with show_stages() as progress:
             proposal = propose_study(
                 spec,
                 data=data,
