@@ -51,11 +51,13 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
     Raises:
         DataError: names the files that cannot be read, and why.
     """
+    advice: list[tuple[str | None, str | None]] = []
 
     def inspect(path: str) -> ImageFacts | str:
         try:
             return _inspect(f"{folder}/{path}")
         except DataError as error:
+            advice.append((error.why, error.next_step))
             return f"{path} ({error.what.rstrip('.')})"
         # A missing library is the machine's fault, not the file's.
         except OrchError:
@@ -80,10 +82,18 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
             if report:
                 report(len(facts) + len(problems), len(paths))
     if problems:
+        why, next_step = (
+            advice[0]
+            if len(advice) == len(problems) and len(set(advice)) == 1
+            else (
+                f"The files are damaged, cut off, or not {FORMAT_NAMES} radiographs.",
+                "Copy them again, or remove them and their rows.",
+            )
+        )
         raise DataError(
             f"{len(problems)} of {len(paths)} images in {folder} cannot be read: {name_few(problems)}.",
-            why=f"The files are damaged, cut off, or not {FORMAT_NAMES} radiographs.",
-            next_step="Copy them again, or remove them and their rows.",
+            why=why,
+            next_step=next_step,
         )
     return facts
 
@@ -93,5 +103,5 @@ def _inspect(path: str) -> ImageFacts:
     status = os.stat(path)
     if not content:
         raise ValueError("the file is empty")
-    form = inspect_image(content)
+    form = inspect_image(content, path)
     return ImageFacts(hashlib.sha256(content).hexdigest(), len(content), status.st_mtime_ns, form)

@@ -247,6 +247,11 @@ def _no_image(
     table: Table, names: Sequence[str], missing: Sequence[int], images: dict[str, str], folder: Path
 ) -> DataError:
     first = names[missing[0]]
+    if all(names[row].endswith("/") for row in missing):
+        return DataError(
+            f"{len(missing)} rows of {table.path} name folders, not images: {first} (line {table.lines[missing[0]]}).",
+            next_step="Give a table with a row for each image; with --preset mura leave --labels out, as the paths say everything.",
+        )
     near = difflib.get_close_matches(first, list(images), n=1, cutoff=0.8)
     listed = name_few(f"{names[row]} (line {table.lines[row]})" for row in missing)
     return DataError(

@@ -15,7 +15,7 @@ from storage.data.images import FORMAT_NAMES, SUFFIXES
 from storage.errors import DataError
 from storage.wording import name_few, say_count
 
-JUNK = ("thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "@eadir", ".ds_store")
+JUNK = ("dicomdir", "thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "@eadir", ".ds_store")
 """What systems and archives leave in folders; it is no data, and neither is anything whose name begins with a dot."""
 
 PICTURES = frozenset(

@@ -29,6 +29,7 @@ SUFFIXES = (".dcm", ".dicom", ".ima")
 GREY = ("MONOCHROME1", "MONOCHROME2")
 PREAMBLE = 128
 MAGIC = b"DICM"
+FIRST_TYPES = (b"UL", b"OB", b"UI", b"CS", b"DA", b"TM", b"SH", b"LO")
 
 
 MOST_PIXELS = 64_000_000
@@ -59,7 +60,10 @@ class DicomFacts:
 def is_dicom(source: Path | bytes) -> bool:
     """Whether a file is DICOM: by its name, or by the mark that every DICOM file begins with; archives write no suffix."""
     if isinstance(source, bytes):
-        return source[PREAMBLE : PREAMBLE + len(MAGIC)] == MAGIC
+        # Older archives left preamble and mark out: then the first tag is of group 2 or 8, and its type is spelled out.
+        return source[PREAMBLE : PREAMBLE + len(MAGIC)] == MAGIC or (
+            source[:2] in (b"\x02\0", b"\x08\0") and source[4:6] in FIRST_TYPES
+        )
     if source.suffix.lower() in SUFFIXES:
         return True
     try:
@@ -234,7 +238,7 @@ def _render(file: FileDataset) -> tuple[NDArray[np.uint8], Shades]:
         said = getattr(syntax, "name", None) or "an unknown syntax"
         compressed = bool(getattr(syntax, "is_encapsulated", False))
         raise DataError(
-            f"The pixels of {name} cannot be decoded: {_first_line(error)}.",
+            f"The pixels of {name[:1].lower()}{name[1:]} cannot be decoded: {_first_line(error)}.",
             why=f"They are stored as {said}; nothing installed undoes that, or the file is damaged."
             if compressed
             else f"The file is damaged or cut off, or its tags do not fit its pixels (stored as {said}).",

@@ -139,10 +139,11 @@ def read_grey(path: Path, most: int, scale: Scale | None = None) -> NDArray[np.u
     return np.asarray(image, np.uint8)
 
 
-def inspect_image(content: bytes) -> ImageForm:
+def inspect_image(content: bytes, name: str = "") -> ImageForm:
     """Make sure that a file is whole, and say what an import needs to know of it.
 
-    Files of more than 8 bits, and all that is unusual, are decoded for it.
+    Files of more than 8 bits, and all that is unusual, are decoded for it. The name of the file says that it is DICOM where the mark
+    of such files was left out.
 
     Raises:
         DataError: a DICOM file that cannot be read as one grey picture.
@@ -153,7 +154,7 @@ def inspect_image(content: bytes) -> ImageForm:
         MOST_GREY if known[0] in ("L", "1", "P") else MOST_COLOUR
     ):
         return ImageForm(*known)
-    if is_dicom(content):
+    if is_dicom(content) or name.lower().endswith(DICOM_SUFFIXES):
         facts = inspect_dicom(content)
         bits = find_depth(facts.extent.highest) if facts.extent and facts.extent.has_depth else 0
         return ImageForm(

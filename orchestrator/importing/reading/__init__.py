@@ -7,4 +7,5 @@
 - `labels`: The label columns of a table
 - `merging`: Several rows for one image, of several readers or findings, made into one
 - `tables`: Tables as text, however they are stored: CSV of any separator, packed, from a spreadsheet or from parquet
+- `workbooks`: Excel workbooks and parquet files as records of text: the line of each row, and its cells
 """

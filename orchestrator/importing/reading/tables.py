@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from storage.errors import DataError, OrchError
+from orchestrator.importing.reading.workbooks import read_parquet, read_workbook
+from storage.errors import DataError
 from storage.parsing import read_regular
 from storage.wording import name_few
 
@@ -29,6 +29,9 @@ LARGEST_TABLE = 64 * 2**20
 """Bytes of a labels file; one of a million rows has as many."""
 
 TEXT_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+PACKED = (b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd")
+"""How files begin that bzip2, xz, 7-Zip, RAR and Zstandard made."""
+
 IMAGE_NAME = re.compile(r"\.(jpe?g|png|dcm|dicom|tiff?|bmp|webp)$", re.IGNORECASE)
 
 csv.field_size_limit(2**24)
@@ -88,9 +91,9 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
     """
     content = _unpack(path, _read(path))
     if content[:4] == b"PK\x03\x04":
-        records = _read_workbook(path, content)
+        records = read_workbook(path, content)
     elif content[:4] == b"PAR1":
-        records = _read_parquet(path, content)
+        records = read_parquet(path, content)
     else:
         records = _split_records(path, _decode(path, content))
     if not records:
@@ -104,7 +107,15 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
         names, body = records[0][1], records[1:]
     else:
         names, body = [UNNAMED.format(place + 1) for place in range(len(records[0][1]))], records
-    # A blank header is the row index that pandas writes by default.
+    if (
+        names[0]
+        and not any(names[1:])
+        and len(names) > 1
+        and body
+        and all(sum(map(bool, cells)) > 1 for _, cells in body)
+    ):
+        raise _title_above(path, body[0][0], body[0][1], names)
+    names = _name_unnamed(names, [cells for _, cells in body])
     kept = [place for place, name in enumerate(names) if name]
     columns = tuple(names[place] for place in kept)
     twice = sorted({name for name in columns if columns.count(name) > 1})
@@ -124,11 +135,7 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
             cells.pop()
         if len(cells) != len(names):
             if len(names) == 1:
-                raise DataError(
-                    f"{path} line {line} has {len(cells)} cells, but the first line has one: {name_few(names)}.",
-                    why="The first line must name the columns.",
-                    next_step="Remove titles and comments above the header.",
-                )
+                raise _title_above(path, line, cells, names)
             raise DataError(
                 f"{path} line {line} has {len(cells)} cells, but the header has {len(names)}.",
                 why="A cell that holds the separator (comma, semicolon or tab) must stand in quotes.",
@@ -136,6 +143,25 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
             )
     rows = [[cells[place] for place in kept] for _, cells in body]
     return Table(path, columns, rows, [line for line, _ in body])
+
+
+def _name_unnamed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Names for columns that lost theirs; still blank for a column of blanks, and for the row numbers that pandas writes at the left."""
+
+    def name(place: int) -> str:
+        cells = [row[place] for row in rows if place < len(row)]
+        numbered = place == 0 and all(cell.isdigit() for cell in cells)
+        return "" if numbered or not any(cells) else UNNAMED.format(place + 1)
+
+    return [given or name(place) for place, given in enumerate(names)]
+
+
+def _title_above(path: Path, line: int, cells: Sequence[str], names: Sequence[str]) -> DataError:
+    return DataError(
+        f"{path} line {line} has {len(cells)} cells, but the first line has one: {name_few(filter(None, names))}.",
+        why="The first line must name the columns.",
+        next_step="Remove titles and comments above the header.",
+    )
 
 
 def _names_an_image(records: Sequence[tuple[int, list[str]]]) -> bool:
@@ -206,6 +232,11 @@ def _unpack(path: Path, content: bytes) -> bytes:
 
 
 def _decode(path: Path, content: bytes) -> str:
+    if content.startswith(PACKED):
+        raise DataError(
+            f"The labels file {path} is a packed archive, not a table.",
+            next_step="Unpack it, and give the table in it.",
+        )
     if content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise DataError(
             f"The labels file {path} is a workbook of an old Excel (.xls).",
@@ -293,83 +324,3 @@ def _strip(cell: str) -> str:
     """A cell without surrounding space, and without the formula by which spreadsheets keep text: ="0017"."""
     bare = cell.strip()
     return bare[2:-1].strip() if bare[:2] == '="' and bare[-1] == '"' and len(bare) > 2 else bare
-
-
-def _read_workbook(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
-    if path.suffix.lower() not in (".xlsx", ".xlsm"):
-        raise DataError(
-            f"The labels file {path} is a packed archive, not a table.",
-            next_step="Unpack it, and give the table in it; or save a spreadsheet as .xlsx.",
-        )
-    try:
-        import openpyxl
-    except ImportError as error:
-        raise OrchError(
-            f"{path} is an Excel workbook, and openpyxl, which reads it, is not installed.",
-            next_step="Install orch with its extra `excel`, or save the sheet as 'CSV UTF-8'.",
-        ) from error
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
-        filled = [
-            [
-                (line, [_as_text(cell) for cell in row])
-                for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
-                if any(cell is not None for cell in row)
-            ]
-            for sheet in sheets
-        ]
-    # openpyxl raises KeyError, ValueError, BadZipFile, .. for damaged files.
-    except Exception as error:
-        raise DataError(
-            f"The workbook {path} cannot be read: {str(error) or type(error).__name__}.",
-            next_step="Save it again, or as 'CSV UTF-8'.",
-        ) from error
-    filled = [records for records in filled if records]
-    if len(filled) > 1:
-        raise DataError(
-            f"The workbook {path} has {len(filled)} sheets with something in them.",
-            why="orch reads one table.",
-            next_step="Save the sheet with the labels as a file of its own.",
-        )
-    return _trim(filled[0]) if filled else []
-
-
-def _trim(records: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    """Rows without the blank cells to the right of the table, which sheets keep after a deletion."""
-    width = max(place + 1 for _, cells in records for place, cell in enumerate(cells) if cell)
-    return [(line, (cells + [""] * width)[:width]) for line, cells in records]
-
-
-def _read_parquet(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise OrchError(
-            f"{path} is a parquet file, and pyarrow, which reads it, is not installed.",
-            next_step="Install orch with its extra `parquet`, or write the table as CSV.",
-        ) from error
-    try:
-        table = parquet.read_table(io.BytesIO(content))
-        cells = zip(*(column.to_pylist() for column in table.columns), strict=True)
-    # pyarrow raises many kinds of errors for damaged files.
-    except Exception as error:
-        raise DataError(
-            f"The parquet file {path} cannot be read: {error}.", next_step="Write it again, or as CSV."
-        ) from error
-    names = [str(name) for name in table.column_names]
-    return [
-        (1, names),
-        *((line, [_as_text(cell) for cell in row]) for line, row in enumerate(cells, start=2)),
-    ]
-
-
-def _as_text(cell: Any) -> str:
-    """A cell of a typed table as CSV would have it: whole numbers without a point, lists as lists, nothing as blank."""
-    if cell is None or cell != cell:
-        return ""
-    if isinstance(cell, bool):
-        return "TRUE" if cell else "FALSE"
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
-        return str(int(cell))
-    return unicodedata.normalize("NFC", str(cell)).strip()

@@ -23,7 +23,7 @@ from pydicom.uid import (
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
-from storage.data.dicom import hash_patient, inspect_dicom, is_dicom, read_dicom
+from storage.data.dicom import group_by_patient, hash_patient, inspect_dicom, is_dicom, read_dicom
 from storage.data.images import read_image, read_picture
 from storage.data.shades import apply_window
 from storage.errors import DataError
@@ -214,3 +214,41 @@ def test_grouping_by_patient_needs_dicom_files_that_name_one(tmp_path: Path) -> 
     with pytest.raises(DataError, match="1 of 12 images are none"):
         import_dataset(images, labels, tmp_path / "data", Choices(group_dicom=True))
     assert not (tmp_path / "data").exists()
+
+
+def test_an_id_is_one_patient_only_within_what_issued_it(tmp_path: Path) -> None:
+    def group(*patients: tuple[str, str]) -> list[int]:
+        files = [
+            write_dicom(tmp_path / f"{number}.dcm", patient=patient, IssuerOfPatientID=issuer)
+            for number, (issuer, patient) in enumerate(patients)
+        ]
+        groups = group_by_patient(files)
+        return [groups.index(one) for one in groups]
+
+    assert group(("A", "17"), ("A", "017"), ("B", "17"), ("B", "18")) == [0, 0, 2, 3]
+    # Where a file does not say the issuer, the ID may be anybody's.
+    assert group(("A", "17"), ("", "17.0"), ("B", "17"), ("B", "18")) == [0, 0, 0, 3]
+    assert group(("clinic a", "17"), ("Clinic A ", "17")) == [0, 0]
+
+
+def test_files_as_archives_write_them_are_imported(tmp_path: Path) -> None:
+    """Without suffix, without preamble and mark, with a directory of them beside."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(4):
+        write_dicom(images / f"{number}.dcm", RAMP // (number + 1), patient=f"P{number}")
+        content = (images / f"{number}.dcm").read_bytes()[132 if number % 2 else 0 :]
+        (images / f"{number}.dcm").unlink()
+        (images / f"IM{number}").write_bytes(content)
+    (images / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+    table = write_table(tmp_path / "l.csv", ["filename", "ill"], [[f"IM{n}", n % 2] for n in range(4)])
+    assert len(import_dataset(images, table, tmp_path / "data", Choices(holdout=0)).files) == 4
+
+
+def test_advice_that_fits_every_file_is_given(tmp_path: Path) -> None:
+    write_dicom(tmp_path / "images.dcm", np.stack([RAMP, RAMP]), NumberOfFrames=2)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images.dcm").rename(tmp_path / "images" / "a.dcm")
+    table = write_table(tmp_path / "l.csv", ["filename", "ill"], [["a.dcm", 1]])
+    with pytest.raises(DataError, match="Export the frame that counts as a file of its own"):
+        import_dataset(tmp_path / "images", table, tmp_path / "data", Choices(holdout=0))

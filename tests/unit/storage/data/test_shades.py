@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import warnings
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing
 from pydicom.sequence import Sequence
@@ -121,6 +124,51 @@ def test_what_the_standard_allows_is_shown_as_pydicom_shows_it(tmp_path, name) -
     # Halves are rounded after one or two divisions.
     assert np.abs(seen - wanted).max() <= 1
     assert (seen != wanted).mean() < 0.01
+
+
+def show_with_dcmtk(path, *options: str) -> np.ndarray:
+    """What DCMTK's dcm2pnm shows of a file, 0 to 255, without overlays."""
+    picture = path.with_suffix(".pgm")
+    done = subprocess.run(
+        ["dcm2pnm", "--write-raw-pnm", "--no-overlays", *options, path, picture],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(picture) as image:
+        return np.asarray(image).astype(int)
+
+
+def ask_dcmtk(file: FileDataset) -> list[str]:
+    """The options by which dcm2pnm takes the first table, the first window, or the whole range."""
+    if file.get("VOILUTSequence"):
+        return ["--use-voi-lut", "1", "--ignore-vlut-depth"]
+    if "WindowCenter" not in file:
+        return ["--min-max-window"]
+    sigmoid = ["--sigmoid-function"] if file.get("VOILUTFunction") == "SIGMOID" else []
+    return ["--use-window", "1", *sigmoid]
+
+
+# DCMTK knows no LINEAR_EXACT and refuses overlays within pixels of 16 bits that it was told to leave out.
+BESIDE = {
+    **{name: file for name, file in GOOD.items() if name not in ("exact", "overlay", "short table")},
+    "short table": make(VOILUTSequence=make_table(np.linspace(0, 4095, 256), first=1000, bits=12)),
+    "table of 16 bits that uses 12": make(VOILUTSequence=make_table(CURVE, bits=16)),
+    "table that says 8 and uses 12": make(VOILUTSequence=make_table(CURVE, bits=8)),
+    "no window": make(RAMP // 2 + 100),
+    "no window, inverted": make(RAMP // 2 + 100, PhotometricInterpretation="MONOCHROME1"),
+    "no window, signed and rescaled": make(RAMP - 2048, signed=True, RescaleSlope=2, RescaleIntercept=-100),
+}
+
+
+@pytest.mark.skipif(shutil.which("dcm2pnm") is None, reason="dcm2pnm of Debian's dcmtk is not here")
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_the_standard_allows_is_shown_as_dcmtk_shows_it(tmp_path, name) -> None:
+    path = write(BESIDE[name], tmp_path)
+    seen, wanted = read_dicom(path).astype(int), show_with_dcmtk(path, *ask_dcmtk(BESIDE[name]))
+    # DCMTK cuts fractions off where orch rounds, and looks tables up in steps.
+    assert np.abs(seen - wanted).max() <= 2
+    assert np.abs(seen - wanted).mean() < 0.7
 
 
 def test_a_table_that_stays_below_its_depth_by_one_bit_is_taken_at_its_word(tmp_path) -> None:
@@ -256,3 +304,9 @@ def test_a_file_without_pixels_or_cut_off_needs_no_decoder(tmp_path) -> None:
     with pytest.raises(DataError, match="cut off") as raised:
         read_dicom(path)
     assert "decoder" not in str(raised.value)
+
+
+@pytest.mark.parametrize("start", [b"\x08\0\x05\0CS", b"\x02\0\0\0UL"])
+def test_a_file_without_mark_and_suffix_is_known_by_its_first_tag(start: bytes) -> None:
+    assert is_dicom(start + bytes(200))
+    assert not is_dicom(b"\x08\0\x05\0\x0a\0" + bytes(200))

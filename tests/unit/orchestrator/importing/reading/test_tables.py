@@ -194,3 +194,14 @@ def test_what_programs_add_to_a_table_is_no_part_of_it(tmp_path: Path, content: 
 def test_a_title_above_the_header_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the first line has one: Export of May"):
         read(tmp_path, "Export of May\nfilename,a\nx.png,1\n")
+
+
+def test_a_column_that_lost_its_name_is_kept_and_row_numbers_are_not(tmp_path: Path) -> None:
+    assert read(tmp_path, ",filename,\n0,x.png,1\n1,y.png,0\n").columns == ("filename", "column 3")
+    assert read(tmp_path, ",a\nx.png,1\ny.png,0\n").columns == ("column 1", "a")
+
+
+@pytest.mark.parametrize("start", [b"BZh9", b"\xfd7zXZ\0", b"7z\xbc\xaf"])
+def test_other_archives_are_refused_as_such(tmp_path: Path, start: bytes) -> None:
+    with pytest.raises(DataError, match="is a packed archive"):
+        read(tmp_path, start + b"\xff\x80")
