@@ -1,5 +1,6 @@
 """What a study will be: regimes, points, cost.
 
+- `analysis_plan`: The plan of analysis that a study is created with: `--plan plan.toml`
 - `estimate`: How long a study will take: measured where the database knows, else a rule of thumb that says so
 - `names`: What a new study may be called: a name that is safe in a shell, as the name of a file and on a terminal
 - `own_models`: Hyperparameters that a model of the user's own declares, filled into a spec when a study is created

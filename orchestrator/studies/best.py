@@ -16,8 +16,10 @@ from storage.files.documents import without_nan
 from storage.metrics.judging import Array, mean_known
 from storage.parsing import LARGEST_DOCUMENT, parse_json, read_regular
 from storage.spec import is_known
+from storage.studies.chain import read_chain
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.trials import POINT
+from storage.trust.plan import FACT
 from storage.trust.selection import judge_selection, read_judged
 from storage.wording import say_command
 from workers.device.versions import library_versions
@@ -59,6 +61,9 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
     epoch = judged.epochs[0]
     document = assemble_best(study, best, counts, epoch, judged.curves[0][:, epoch - 1])
     document["selection"] = without_nan(judge_selection(database, study, judged))
+    chain = read_chain(database, study.uuid)
+    document["chain"] = {"links": len(chain), "head": chain[-1]["hash"] if chain else None}
+    document["plan"] = study.facts.get(FACT)
     document["trained_on"] = without_nan(read_circumstances(database, study, best))
     return document
 

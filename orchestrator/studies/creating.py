@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit.admission import audit_for_study, note_findings, refuse_errors
+from orchestrator.planning.analysis_plan import take_plan
 from orchestrator.planning.names import check_new_name
 from orchestrator.planning.own_models import fill_in_options
 from orchestrator.planning.plan import plan_points
@@ -15,6 +16,7 @@ from orchestrator.planning.review import Review, choose_dataset, fill_in_data, f
 from storage.settings import cache_folder
 from storage.studies.study import StudyRecord, create_study
 from storage.studies.study_records import find_row
+from storage.trust.plan import FACT
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -46,6 +48,7 @@ def propose_study(
     database: Database | None,
     accept: Sequence[str] = (),
     remarks: Sequence[str] = (),
+    plan: Path | None = None,
     report: Callable[[str, int, int], None] | None = None,
 ) -> Proposal:
     """Choose the data of a study, audit it, and plan its trials; writes nothing but the audit's cache.
@@ -56,19 +59,24 @@ def propose_study(
         database: where the study would go; None where there is no database yet.
         accept: findings of the audit that are accepted.
         remarks: warnings that are known already, kept with those of the review.
+        plan: a file with the plan of analysis, which is kept with the study.
         report: told (what is done, how far, of how many).
 
     Raises:
         DataError: the audit found an error that was not accepted, or the data is not what the spec asks for.
-        SpecError: a new study cannot have this name, or a value does not fit the data.
+        SpecError: a new study cannot have this name, or a value does not fit the data or the plan.
+        StudyExistsError: the study exists with another plan.
         UsageError: no data set is named, or several.
     """
     dataset = choose_dataset(data, spec.data.fingerprint)
     spec = fill_in_options(fill_in_weights(fill_in_data(spec, dataset)))
     points = plan_points(spec)
     review = review_study(spec, points, dataset)
-    if database is None or find_row(database, spec.study.name) is None:
+    existing = find_row(database, spec.study.name) if database is not None else None
+    if existing is None:
         check_new_name(spec.study.name)
+    if plan is not None:
+        review.facts[FACT] = take_plan(plan, spec, dataset, existing)
     findings = audit_for_study(spec, dataset, cache=cache_folder(), database=database, report=report)
     refuse_errors(findings, accept)
     note_findings(review.facts, findings, accept)

@@ -52,6 +52,7 @@ def study_document(
         from storage.trust.selection import judge_selection
 
         document["facts"] = readable.facts
+        document["plan"] = readable.facts.get(FACT)
         document["selection"] = judge_selection(database, readable)
         document["canary"] = read_canary(database, readable)
         document["spec"] = readable.spec.model_dump(mode="json")

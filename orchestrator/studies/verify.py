@@ -22,6 +22,8 @@ from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.optuna_record import list_all_trials
 from storage.studies.points import MAX_LOSSES, PointRecord, count_points, list_points
 from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT
+from storage.trust.evidence import check_chain, read_evidence
+from storage.trust.plan import check_plan, describe_deviations, find_plan
 from storage.wording import say_count
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def verify_study(
     study: StudyRecord,
     planned: list[dict[str, Any] | None],
     dataset: Dataset | None = None,
+    *,
+    head: str | None = None,
 ) -> dict[str, Any]:
     """Check a study against its plan, its attempts and its ledger; changes nothing.
 
@@ -70,6 +74,7 @@ def verify_study(
         study: which.
         planned: the parameters of every point, as its spec plans them; None where a sampler drew them.
         dataset: the data of the study, by which predictions are scored again; None where they are not on this machine.
+        head: a hash of its chain that was published before.
 
     Returns:
         A document: `ok`, `problems`, and the counts that they were found in.
@@ -111,6 +116,11 @@ def verify_study(
             if point.outcome == PointOutcome.COMPLETE:
                 kept = read_predictions(database, study.uuid, point.point)
                 account.note(check_predictions(study.spec, point, rows, kept, dataset))
+    evidence = read_evidence(database, study.uuid)
+    account.note(check_chain(evidence, head=head))
+    plan = find_plan(evidence.study["facts"])
+    if plan is not None:
+        account.note(check_plan(plan))
     counts = count_points(database, study.uuid)
     return {
         "study": study.name,
@@ -120,6 +130,11 @@ def verify_study(
         "trials": dict(Counter(trial.state.name for trial in trials)),
         "attempts": {name: account.attempts[name] for name in (*_ATTEMPT_KINDS, "without_trial")},
         "folds": {"recorded": account.folds_recorded, "missing": account.folds_missing},
+        "chain": {"links": len(evidence.chain), "head": evidence.head},
+        "plan": plan,
+        "deviations": describe_deviations(plan, study.spec, _holdout_openings(database, study))
+        if plan
+        else [],
         "holdout_openings": _holdout_openings(database, study),
         "problems": account.problems,
     }

@@ -144,3 +144,13 @@ def turn_key(study_uuid: str) -> str:
 def inputs_key(study_uuid: str, inputs: str) -> str:
     """The key of the fact that says which features of this name a study is computed on."""
     return f"features:{study_uuid}:{inputs}"
+
+
+def link_key(study_uuid: str, number: int | str) -> str:
+    """The key of the fact that is a link of a study's chain; keys are in the order of the links."""
+    return f"chain:{study_uuid}:{number:06d}" if isinstance(number, int) else f"chain:{study_uuid}:{number}"
+
+
+def linked_key(study_uuid: str, point: int | str) -> str:
+    """The key of the fact that says which link a settled trial has."""
+    return f"linked:{study_uuid}:{point}"

@@ -1,6 +1,7 @@
 """The plan and its queue: who may work on which point, and what became of it.
 
 - `attempts`: Every attempt at every point, lost and failed ones too: Optuna's trials read in bulk, for people to look at
+- `chain`: A chain of hashes over what a study finished: a row that is edited or deleted later does not fit it any more
 - `deletion`: Delete a study that workers may be working on: take it from them, wait until they let go, then remove it
 - `losses`: Leases that ran out: a loss is nobody's failure, and only many of them in a row, with proof, mean that a point ends its workers
 - `optuna_record`: Optuna's study behind one of ours: whether it is there, whether orch made it, and how it is removed whole

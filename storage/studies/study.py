@@ -24,6 +24,7 @@ from storage.errors import StudyExistsError, StudyNotFoundError
 from storage.spec import StudySpec, differing_keys
 from storage.states import PointState, StudyState
 from storage.studies import optuna_record
+from storage.studies.chain import begin_chain
 from storage.studies.study_records import (
     MADE_BY,
     StudyRecord,
@@ -118,7 +119,12 @@ def delete_study(database: Database, study: StudyRow) -> None:
             connection.execute(
                 sa.delete(tables.facts).where(
                     (tables.facts.c.key == tables.turn_key(study.uuid))
-                    | tables.facts.c.key.startswith(tables.inputs_key(study.uuid, ""), autoescape=True)
+                    | sa.or_(
+                        *(
+                            tables.facts.c.key.startswith(key(study.uuid, ""), autoescape=True)
+                            for key in (tables.inputs_key, tables.link_key, tables.linked_key)
+                        )
+                    )
                 )
             )
             connection.execute(sa.delete(tables.studies).where(tables.studies.c.uuid == study.uuid))
@@ -232,20 +238,20 @@ def _insert(
 ) -> None:
     study_uuid = str(uuid.uuid4())
     with database.transaction() as connection:
-        connection.execute(
-            sa.insert(tables.studies).values(
-                uuid=study_uuid,
-                optuna_study_id=optuna_study_id,
-                name=spec.study.name,
-                spec=spec.to_json(),
-                spec_hash=spec.spec_hash,
-                fingerprint=spec.data.fingerprint,
-                data_folder=data_folder,
-                facts=json.dumps({**facts, MADE_BY: orch_version()}),
-                state=StudyState.OPEN,
-                created_at=database.now(connection),
-            )
-        )
+        row = {
+            "uuid": study_uuid,
+            "optuna_study_id": optuna_study_id,
+            "name": spec.study.name,
+            "spec": spec.to_json(),
+            "spec_hash": spec.spec_hash,
+            "fingerprint": spec.data.fingerprint,
+            "data_folder": data_folder,
+            "facts": json.dumps({**facts, MADE_BY: orch_version()}),
+            "state": StudyState.OPEN,
+            "created_at": database.now(connection),
+        }
+        connection.execute(sa.insert(tables.studies).values(row))
+        begin_chain(connection, study_uuid, row, len(points))
         connection.execute(
             sa.insert(tables.points),
             [

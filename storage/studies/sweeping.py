@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.engine import Database
 from storage.states import AttemptEnd, AttemptState, PointState
+from storage.studies.chain import complete_chain
 from storage.studies.optuna_record import TOKEN, backend
 from storage.studies.point_records import is_lease_over
 from storage.studies.points import PointRecord, expire_leases, list_points
@@ -63,6 +64,7 @@ def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) ->
     """
     with database.transaction() as connection:
         expire_leases(connection, study.uuid, database.now(connection), _lease_of(study))
+    complete_chain(database, study.uuid)
     left = _read_trials(database, _list_left(database, study, spare_seconds))
     if not left:
         return 0

@@ -3,8 +3,10 @@
 - `bias`: What a winner is worth, corrected for having been chosen: bootstrap bias corrected cross-validation
 - `comparison`: Several models on the same patients: each metric of each, the differences to the first, and what may be claimed of them
 - `differences`: Whether two models differ, and by how much: paired on the same patients, and on the same folds
+- `evidence`: What a study leaves as evidence, and whether it holds together: rows, chain and plan. From a database or from a bundle without one
 - `luck`: How much of the best value is luck, from fold curves alone: the study is simulated again around its shrunk means
 - `noise`: How sure the choice among trials is: noise, trials that cannot be told from the best, luck of the best of many
+- `plan`: A plan of analysis that is fixed before the first trial: read from TOML, hashed, kept with the study, and held against what was done
 - `selection`: How sure a study's choice is, from its database: noise, equals of the best, the value corrected for having been chosen
 - `verdict`: What is said of a study's best value: how much of it is luck, and what else may be as good
 """

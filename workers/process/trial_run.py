@@ -20,7 +20,7 @@ from storage.errors import DatabaseAwayError, DeviceError, LeaseLostError, Recor
 from storage.results.peers import EpochMeans
 from storage.spec.distributions import distributions
 from storage.states import AttemptEnd, PointOutcome
-from storage.studies import points, trials
+from storage.studies import chain, points, trials
 from storage.studies.losses import take_back_loss
 from storage.studies.points import Claim
 from storage.studies.study import StudyRecord, stop_study
@@ -251,6 +251,7 @@ class TrialRun:
             self.here.patience.wait(
                 lambda: trials.settle_trial(self.here.database, attempt.trial_id, PointOutcome.PRUNED, value)
             )
+            self._link(attempt)
             attempt.checkpoint.remove()
             summary.pruned += 1
             return End.DONE, "pruned (not a number)" if value is None else f"pruned at {value:.4f}"
@@ -282,7 +283,14 @@ class TrialRun:
                 self.here.database, attempt.trial_id, PointOutcome.COMPLETE, outcome.value
             )
         )
+        self._link(attempt)
         attempt.checkpoint.remove()
+
+    def _link(self, attempt: Attempt) -> None:
+        """Take the settled trial into the chain of the study."""
+        self.here.patience.wait(
+            lambda: chain.link_point(self.here.database, attempt.study.uuid, attempt.point)
+        )
 
     def _fail(self, attempt: Attempt, error: Exception, fault: Fault) -> tuple[End, str]:
         text = f"{type(error).__name__}: {error}"

@@ -101,6 +101,14 @@ def create(
             "--spec", metavar="FILE.toml", help="A spec file; `orch init` writes one.", show_default=False
         ),
     ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help="A plan of analysis: hashed and kept before the first trial, shown with every result.",
+            show_default=False,
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -137,6 +145,7 @@ def create(
       orch study create second --regime II --from best.json --data my-data
       orch study create baseline --protocol lenet --data my-data
       orch study create again --from best.json --repeats 5 --data my-data
+      orch study create first --regime I --data my-data --plan plan.toml
       orch study create small --regime I --trials 10 --set model.weights=none --data my-data --dry-run
     """
     from orchestrator.planning.estimate import estimate_time
@@ -176,6 +185,7 @@ def create(
                 database=found,
                 accept=accept or [],
                 remarks=[told] if told else [],
+                plan=plan,
                 report=progress,
             )
         spec, review = proposal.spec, proposal.review

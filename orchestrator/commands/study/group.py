@@ -10,6 +10,7 @@ import typer
 from orchestrator.commands.study.create import create
 from orchestrator.commands.study.evaluate import evaluate
 from orchestrator.commands.study.export import export
+from orchestrator.commands.study.prove import check, prove
 from orchestrator.commands.study.verify import verify
 from orchestrator.commands.study.watch import watch
 from orchestrator.studies.next_steps import tell_warnings
@@ -26,6 +27,8 @@ app.command("create")(create)
 app.command("watch")(watch)
 app.command("export")(export)
 app.command("evaluate", short_help="Evaluate the best trial on what its folds did not train on.")(evaluate)
+app.command("prove", short_help="Write all evidence of a study to one file.")(prove)
+app.command("check", short_help="Check such a file, without database and images.")(check)
 app.command("verify", short_help="Check that every trial, attempt and fold is accounted for.")(verify)
 
 UNKNOWN_LEASE_SECONDS = 60.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from orchestrator.terminal import console
@@ -11,7 +13,18 @@ from storage.wording import say_times
 
 
 def verify(
-    name: StudyName, data: DataFolders = None, storage: Storage = None, as_json: AsJson = False
+    name: StudyName,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HASH",
+            help="A hash of the study's chain that was printed or published before; it must still be in it.",
+            show_default=False,
+        ),
+    ] = None,
+    data: DataFolders = None,
+    storage: Storage = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check that every trial, attempt, fold and hold-out opening of a study is accounted for.
 
@@ -32,7 +45,7 @@ def verify(
     with open_storage(storage) as database:
         study = load_study(database, name)
         document = verify_study(
-            database, study, plan_points(study.spec), find_dataset(study, data_folders(data))
+            database, study, plan_points(study.spec), find_dataset(study, data_folders(data)), head=head
         )
     if as_json:
         console.print_json(document)
@@ -50,9 +63,18 @@ def verify(
                     if document["holdout_openings"]
                     else "never opened",
                 ),
+                (
+                    "chain",
+                    f"{document['chain']['links']} links, the last {document['chain']['head']}"
+                    if document["chain"]["links"]
+                    else "none: made by an older orch",
+                ),
+                ("plan", document["plan"]["hash"] if document["plan"] else "none"),
                 ("verdict", "all records are consistent" if document["ok"] else "records are inconsistent"),
             ]
         )
+    for deviation in document["deviations"]:
+        console.say(f"Deviation from the plan: {deviation}")
     for problem in document["problems"]:
         console.warn(problem)
     if not document["ok"]:

@@ -1,0 +1,165 @@
+"""`orch study prove` and `orch study check`: a study as one file that can be checked without images and without its database."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.studies.best import best_document
+from storage.errors import DataError, NothingToExportError
+from storage.files.archives import check_archive, read_member
+from storage.files.documents import to_json, without_nan
+from storage.holdout.openings import find_openings
+from storage.parsing import parse_json
+from storage.spec import from_json
+from storage.trust.evidence import PACKED, check_evidence, pack_evidence, read_evidence, unpack_evidence
+from storage.trust.plan import check_plan, describe_deviations, find_plan
+from workers.device.versions import library_versions
+
+if TYPE_CHECKING:
+    from storage.database.engine import Database
+    from storage.studies.study import StudyRecord
+
+SCHEMA = "orch.proof/1"
+MANIFEST = "manifest.json"
+MORE = ("openings.json", "versions.json", "best.json", "replays.json")
+LARGEST = 512 * 2**20
+"""Bytes of a bundle, unpacked."""
+
+
+def write_bundle(
+    database: Database, study: StudyRecord, replay: Callable[[int], dict[str, Any]] | None, trials: int
+) -> tuple[bytes, dict[str, Any]]:
+    """A study as a bundle.
+
+    Args:
+        database: where it is.
+        study: which.
+        replay: trains a trial again and says what differs, by the number of the trial; None to replay none.
+        trials: how many are replayed, drawn by the head of the chain, which nobody chooses.
+
+    Returns:
+        The file, and what it holds in short.
+    """
+    evidence = read_evidence(database, study.uuid)
+    head = evidence.head or ""
+    complete = [one["trial_number"] for one in evidence.points if one["outcome"] == "COMPLETE"]
+    drawn = sorted(complete, key=lambda number: hashlib.sha256(f"{head} {number}".encode()).hexdigest())[
+        :trials
+    ]
+    replays = [replay(number) for number in drawn] if replay is not None else []
+    try:
+        best: dict[str, Any] | None = best_document(database, study)
+    except NothingToExportError:
+        best = None
+    openings = [asdict(one) for one in find_openings(study.fingerprint, None, database)]
+    texts = {
+        **pack_evidence(evidence),
+        "openings.json": json.dumps(openings),
+        "versions.json": json.dumps(library_versions()),
+        "best.json": json.dumps(without_nan(best)),
+        "replays.json": json.dumps(without_nan(replays)),
+    }
+    manifest = {
+        "schema": SCHEMA,
+        "study": study.name,
+        "head": evidence.head,
+        "files": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},
+    }
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in {MANIFEST: to_json(manifest), **texts}.items():
+            # A fixed time: equal evidence makes equal bytes.
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
+    return held.getvalue(), {
+        "study": study.name,
+        "head": evidence.head,
+        "links": len(evidence.chain),
+        "trials": len(evidence.points),
+        "replayed": len(replays),
+        "replays_differ": sum(one.get("different", 0) > 0 for one in replays),
+        "problems": check_evidence(evidence),
+    }
+
+
+def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
+    """Check a bundle by itself: every file against its hash, the chain, the values, the plan.
+
+    Args:
+        path: the file.
+        head: a hash of the chain that was published; it must be in the bundle's.
+
+    Returns:
+        A document: `ok`, `problems`, `deviations`, and what the bundle says of itself.
+
+    Raises:
+        DataError: it is no bundle.
+    """
+    try:
+        check_archive(path, LARGEST)
+        with zipfile.ZipFile(path) as archive:
+            names = [MANIFEST, *PACKED, *MORE]
+            strange = sorted(set(archive.namelist()) - set(names))
+            texts = {name: read_member(archive, name, LARGEST).decode() for name in names}
+        manifest = dict(parse_json(texts.pop(MANIFEST)))
+        if manifest.get("schema") != SCHEMA:
+            raise ValueError(f"it says {manifest.get('schema')!r} and not {SCHEMA}")
+        evidence = unpack_evidence(texts, parse_json)
+        openings, replays = list(parse_json(texts["openings.json"])), list(parse_json(texts["replays.json"]))
+        best = parse_json(texts["best.json"])
+        spec = from_json(evidence.study["spec"])
+    except FileNotFoundError as error:
+        raise DataError(f"There is no file {path}.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} is no bundle of `orch study prove`, or it is damaged.",
+            why=str(error).strip("'\""),
+            next_step="Write it again: orch study prove NAME -o bundle.zip",
+        ) from error
+    problems = [f"The bundle holds a file that orch did not write: {name}." for name in strange]
+    hashes = manifest.get("files", {})
+    problems += [
+        f"{name} does not have the hash that the bundle names."
+        for name, text in texts.items()
+        if hashes.get(name) != hashlib.sha256(text.encode()).hexdigest()
+    ]
+    if manifest.get("head") != evidence.head:
+        problems.append("The bundle names another last link than its chain has.")
+    if not evidence.chain:
+        problems.append("The study has no chain: it was made by an older orch, so that edits cannot be told.")
+    problems += check_evidence(evidence, head=head)
+    sealed = find_plan(evidence.study["facts"])
+    problems += check_plan(sealed) if sealed else []
+    problems += [
+        f"Trial {one.get('trial')} was trained again, and {one.get('different')} of {one.get('numbers')} numbers differ."
+        for one in replays
+        if one.get("different")
+    ]
+    complete = [
+        one["value"] for one in evidence.points if one["outcome"] == "COMPLETE" and one["value"] is not None
+    ]
+    if best and (not complete or best.get("value") != max(complete)):
+        problems.append(
+            f"best.json has the value {best.get('value')}, and the best trial {max(complete, default=None)}."
+        )
+    return {
+        "study": evidence.study["name"],
+        "ok": not problems,
+        "problems": problems,
+        "fingerprint": evidence.study["fingerprint"],
+        "spec_hash": evidence.study["spec_hash"],
+        "trials": len(evidence.points),
+        "links": len(evidence.chain),
+        "head": evidence.head,
+        "plan": sealed,
+        "deviations": describe_deviations(sealed, spec, openings, len(evidence.points)) if sealed else [],
+        "openings": len(openings),
+        "replayed": [one.get("trial") for one in replays],
+        "versions": json.loads(texts["versions.json"]),
+    }

@@ -1,0 +1,218 @@
+"""A chain of hashes over what a study finished: a row that is edited or deleted later does not fit it any more.
+
+The first link holds the spec, the data set, the plan and the number of trials as they were at the creation; each further one holds one settled
+trial with the digests of its epochs and predictions, and the hash of the link before it. Links are written right after a trial is settled; what a
+killed worker left, the next sweep links. Who can write to the database can also forge all links, but not the last hash as it was published:
+best.json, `orch study prove` and `orch study verify` name it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.database import tables
+from storage.database.engine import Database
+from storage.states import PointState
+
+START = ""
+"""What stands for the hash before the first link."""
+ATTEMPTS = 20
+"""How often a link is tried again where another worker wrote one at the same moment."""
+GROWTH = "growth"
+"""The key of a study's facts under which its additions are noted, in order."""
+POINT_COLUMNS = ("point", "attempt", "trial_number", "outcome", "value", "params", "error")
+"""What of a settled trial's row is linked."""
+
+_facts, _points = tables.facts.c, tables.points.c
+
+
+def begin_chain(connection: Connection, study_uuid: str, study: Mapping[str, Any], trials: int) -> None:
+    """Write the first link, in the transaction that creates the study.
+
+    Args:
+        connection: of the transaction.
+        study_uuid: the study.
+        study: the row of `orch_studies` as it is written.
+        trials: how many are planned.
+    """
+    _insert(connection, study_uuid, make_link(0, START, {**describe_study(study), "trials": trials}))
+
+
+def link_point(database: Database, study_uuid: str, point: int) -> bool:
+    """Link a settled trial; one that is linked stays as it is. Returns whether a link was written.
+
+    Args:
+        database: where.
+        study_uuid: the study; of one that was made before there were chains nothing is linked.
+        point: number of the trial in the plan.
+    """
+    for _ in range(ATTEMPTS):
+        with database.transaction() as connection:
+            last = _read_last(connection, study_uuid)
+            if last is None:
+                return False
+            key = tables.linked_key(study_uuid, point)
+            mark = (
+                database.insert(tables.facts)
+                .values(key=key, value=str(last["n"] + 1))
+                .on_conflict_do_nothing()
+            )
+            if not connection.execute(mark).rowcount:
+                return False
+            row = connection.execute(
+                sa.select(tables.points).where(_points.study_uuid == study_uuid, _points.point == point)
+            ).first()
+            study = connection.execute(
+                sa.select(tables.studies).where(tables.studies.c.uuid == study_uuid)
+            ).first()
+            if row is None or study is None or row.state not in (PointState.DONE, PointState.FAILED):
+                connection.rollback()
+                return False
+            content = describe_point(dict(row._mapping), *read_rows(connection, study_uuid, point))
+            link = make_link(last["n"] + 1, last["hash"], {**content, **describe_study(dict(study._mapping))})
+            if _insert(connection, study_uuid, link, database):
+                return True
+            connection.rollback()
+    return False
+
+
+def complete_chain(database: Database, study_uuid: str) -> int:
+    """Link what settled trials their workers could not. Returns how many."""
+    prefix = tables.linked_key(study_uuid, "")
+    with database.reading() as connection:
+        if _read_last(connection, study_uuid) is None:
+            return 0
+        settled = connection.execute(
+            sa.select(_points.point)
+            .where(_points.study_uuid == study_uuid, _points.state.in_([PointState.DONE, PointState.FAILED]))
+            .order_by(_points.finished_at, _points.point)
+        ).scalars()
+        numbers = list(settled)
+        keys = connection.execute(
+            sa.select(_facts.key).where(_facts.key.startswith(prefix, autoescape=True))
+        ).scalars()
+        linked = {key.removeprefix(prefix) for key in keys}
+    return sum(link_point(database, study_uuid, number) for number in numbers if str(number) not in linked)
+
+
+def read_chain(database: Database, study_uuid: str) -> list[dict[str, Any]]:
+    """The links, oldest first; empty for a study that was made before there were chains."""
+    with database.reading() as connection:
+        texts = connection.execute(
+            sa.select(_facts.value)
+            .where(_facts.key.startswith(tables.link_key(study_uuid, ""), autoescape=True))
+            .order_by(_facts.key)
+        ).scalars()
+        return [json.loads(text) for text in texts]
+
+
+def make_link(number: int, previous: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """A link with its hash: SHA-256 of its other entries as JSON with sorted keys."""
+    link = {**content, "n": number, "previous": previous}
+    return {**link, "hash": hash_link(link)}
+
+
+def hash_link(link: Mapping[str, Any]) -> str:
+    """The hash that a link must have."""
+    return digest_text(json.dumps({key: link[key] for key in sorted(link) if key != "hash"}, sort_keys=True))
+
+
+def describe_study(study: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a study's row is linked: digests of its spec, of what was noted at its creation and of what its canary found.
+
+    A study may grow: of what was added to it, as many entries as there were are linked.
+    """
+    facts = json.loads(study["facts"])
+    grown = facts.pop(GROWTH, [])
+    return {
+        "spec": digest_text(study["spec"]),
+        "spec_hash": study["spec_hash"],
+        "fingerprint": study["fingerprint"],
+        "facts": digest_text(json.dumps(facts, sort_keys=True)),
+        "canary": digest_text(study.get("canary") or ""),
+        "grown": [len(grown), digest_text(json.dumps(grown, sort_keys=True))],
+    }
+
+
+def describe_point(
+    row: Mapping[str, Any], epochs: Iterable[Mapping[str, Any]], predictions: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What of a settled trial is linked.
+
+    Args:
+        row: of `orch_points`.
+        epochs, predictions: its rows of `orch_epochs` and `orch_predictions`, in any order.
+    """
+    return {
+        **{name: _plain(row[name]) for name in POINT_COLUMNS},
+        "epochs": digest_rows(epochs),
+        "predictions": digest_rows(predictions),
+    }
+
+
+def digest_rows(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The SHA-256 of rows of a table, whatever their order and whatever columns without a value were added later."""
+    lines = [
+        json.dumps(
+            {key: _plain(value) for key, value in row.items() if _plain(value) is not None}, sort_keys=True
+        )
+        for row in rows
+    ]
+    return digest_text("\n".join(sorted(lines)))
+
+
+def digest_text(text: str) -> str:
+    """The SHA-256 of a text, as hex digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_rows(
+    connection: Connection, study_uuid: str, point: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of a trial's epochs and predictions, without the name of the study."""
+    found = []
+    for table in (tables.epochs, tables.predictions):
+        query = sa.select(table).where(table.c.study_uuid == study_uuid, table.c.point == point)
+        rows = connection.execute(query).all()
+        found.append(
+            [{key: value for key, value in row._mapping.items() if key != "study_uuid"} for row in rows]
+        )
+    return found[0], found[1]
+
+
+def _plain(value: Any) -> Any:
+    """A value that JSON writes the same way on every database; a NaN is no value."""
+    if isinstance(value, float):
+        return repr(value) if not math.isnan(value) else None
+    if isinstance(value, bytes | memoryview):
+        return hashlib.sha256(bytes(value)).hexdigest()
+    return value
+
+
+def _read_last(connection: Connection, study_uuid: str) -> dict[str, Any] | None:
+    text = connection.execute(
+        sa.select(_facts.value)
+        .where(_facts.key.startswith(tables.link_key(study_uuid, ""), autoescape=True))
+        .order_by(_facts.key.desc())
+        .limit(1)
+    ).scalar()
+    return None if text is None else dict(json.loads(text))
+
+
+def _insert(
+    connection: Connection, study_uuid: str, link: Mapping[str, Any], database: Database | None = None
+) -> bool:
+    values = {"key": tables.link_key(study_uuid, link["n"]), "value": json.dumps(link, sort_keys=True)}
+    if database is None:
+        connection.execute(sa.insert(tables.facts).values(values))
+        return True
+    return bool(
+        connection.execute(database.insert(tables.facts).values(values).on_conflict_do_nothing()).rowcount
+    )
