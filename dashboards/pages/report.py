@@ -110,7 +110,7 @@ def _write_chapter(
             "<h3>Figures</h3>",
             pictures,
             "<h3>Spec</h3>",
-            show_facts(_describe_spec(view)),
+            show_facts([*_describe_plan(view), *_describe_spec(view)]),
             f"<details><summary>The whole spec as TOML</summary><pre>{escape(chapter.spec_text)}</pre></details>",
             "<h3>How to reproduce</h3>",
             _reproduction(view, versions),
@@ -148,6 +148,7 @@ def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
         key: value for key, value in study.facts.items() if key != "warnings" and value not in (None, [], {})
     }
     known.pop("findings", None)  # they stand among the warnings
+    known.pop("plan", None)  # it stands above the spec
     for target, folds in known.pop("class_balance", {}).items():
         shares = ", ".join(f"{positive} of {assessed}" for *_, positive, assessed in folds)
         known[f"{target}: positive in the validation part of each fold"] = shares
@@ -159,6 +160,17 @@ def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
     )
     known |= {f"opening {number}": line for number, line in enumerate(chapter.openings, start=1)}
     return [(key.replace("_", " "), value) for key, value in known.items()]
+
+
+def _describe_plan(view: StudyView) -> list[tuple[str, Any]]:
+    """The plan that was fixed before the first trial, with its hash; nothing where there is none."""
+    sealed = view.study.facts.get("plan")
+    if not sealed:
+        return []
+    return [
+        ("plan", f"{sealed['hash']}, fixed {say_instant(sealed['at'], UTC)}"),
+        *((f"plan.{key}", value) for key, value in sealed["plan"].items()),
+    ]
 
 
 def _describe_spec(view: StudyView) -> list[tuple[str, Any]]:

@@ -49,6 +49,7 @@ def study_document(
     }
     if whole and readable:
         from storage.studies.study import read_canary
+        from storage.trust.plan import FACT
         from storage.trust.selection import judge_selection
 
         document["facts"] = readable.facts

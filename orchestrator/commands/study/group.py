@@ -227,6 +227,7 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
             ),
             ("data folder", document["data_folder"]),
             ("trials", ", ".join(f"{count} {state}" for state, count in counts.items())),
+            ("plan", document["plan"]["hash"] if document["plan"] else None),
             (f"best {document['metric']}", f"{best['value']:.4f} in trial {best['trial']}" if best else None),
         ]
     )
