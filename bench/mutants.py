@@ -42,7 +42,7 @@ ROOMS = {
         ("storage/studies/points.py", "storage/studies/losses.py", "storage/studies/point_records.py", "storage/studies/sweeping.py"),
         (f"{UNIT}/storage/studies", f"{INTEGRATION}/storage/test_storage_contract.py"),
     ),
-    "splits": Room(("storage/data/splitting.py", "storage/data/folds.py"), (f"{UNIT}/storage/data/test_golden_splits.py", f"{UNIT}/storage/data/test_splitting.py")),
+    "splits": Room(("storage/data/splitting.py", "storage/data/folds.py"), tuple(f"{UNIT}/storage/data/test_{name}.py" for name in ("any_split", "golden_splits", "splitting"))),
     "hold-out": Room(
         ("storage/holdout/sealed.py", "storage/holdout/openings.py", "storage/holdout/forgetting.py"),
         (f"{INTEGRATION}/storage/test_holdout.py",),
@@ -195,13 +195,17 @@ def mutate(file: str) -> list[Mutant]:
             tree = ast.parse(text)
             victim = _mutable(tree)[place]
             replacement = list(changes_of(victim))[number][1]
+            what = f"{what}: {_show(node)} -> {_show(replacement)}"
             mutated = _Replacement(victim, replacement).visit(tree)
-            found.append(
-                Mutant(
-                    file, getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(mutated))
-                )
-            )
+            source = ast.unparse(ast.fix_missing_locations(mutated))
+            found.append(Mutant(file, getattr(node, "lineno", 0), what, source))
     return found
+
+
+def _show(node: ast.AST | None) -> str:
+    """The first line of a part of a program."""
+    text = "nothing" if node is None else ast.unparse(ast.fix_missing_locations(node)).split("\n")[0]
+    return text if len(text) <= 70 else f"{text[:70]}.."
 
 
 def _mutable(tree: ast.AST) -> list[ast.AST]:

@@ -64,14 +64,19 @@ def _toml_value(value: Any) -> str:
         return "{" + ", ".join(f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return _toml_text(value)
 
 
 def _toml_key(key: str) -> str:
-    return key if BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+    return key if BARE.fullmatch(key) else _toml_text(key)
 
 
 def _toml_table(name: str) -> str:
     """The table of a searched hyperparameter: that of an own model's stands in `search.options`."""
     option = name.removeprefix(OPTION)
     return _toml_key(name) if option == name else f"{OPTION}{_toml_key(option)}"
+
+
+def _toml_text(value: Any) -> str:
+    # TOML refuses one control character that JSON leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

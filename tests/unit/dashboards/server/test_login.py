@@ -276,3 +276,67 @@ def test_a_form_that_is_too_long_is_not_read(browser: Browser) -> None:
 def test_an_empty_password_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="empty"):
         PasswordMiddleware(behind, "")
+
+
+def test_a_session_lasts_twelve_hours(browser: Browser, clock: Clock) -> None:
+    browser.log_in()
+    assert "; Max-Age=43200;" in browser.headers["Set-Cookie"]
+    clock.now += 43_199.9
+    assert browser.request("/dashboard") == 200
+    clock.now += 0.1
+    assert browser.request("/dashboard") == 303
+    browser.log_in()
+    browser.request("/logout")
+    assert "; Max-Age=0;" in browser.headers["Set-Cookie"]
+
+
+def test_a_thousand_sessions_are_kept_and_ended_ones_take_no_place(
+    guarded: PasswordMiddleware, clock: Clock
+) -> None:
+    browsers = [Browser(guarded) for _ in range(1001)]
+    for one in browsers[:1000]:
+        one.log_in()
+    assert browsers[0].request("/") == 200
+    browsers[1000].log_in()
+    assert [one.request("/") for one in browsers[:3]] == [303, 200, 200]
+    assert browsers[1000].request("/") == 200
+    clock.now += 43_200
+    browsers[0].log_in()
+    assert len(guarded._sessions) == 1
+
+
+def test_a_form_may_have_4096_bytes_and_ten_fields(browser: Browser) -> None:
+    origin = {"HTTP_ORIGIN": "http://localhost:8080"}
+    room = 4096 - len(urlencode({"password": PASSWORD, "next": "/"}))
+    assert browser.log_in(next="/" + "x" * room) == 303
+    assert browser.log_in(next="/" + "x" * (room + 1)) == 400
+    more = {f"a{number}": "b" for number in range(10)}
+    for count, (sent, asked) in {9: (303, 200), 10: (400, 400)}.items():
+        fields = {"password": PASSWORD, **dict(list(more.items())[:count])}
+        assert browser.request("/login", "POST", form=fields, **origin) == sent
+        assert (
+            browser.request("/login?" + urlencode({**fields, "next": "/"} if count == 10 else fields))
+            == asked
+        )
+
+
+def test_of_a_field_sent_twice_the_first_counts(browser: Browser) -> None:
+    body = urlencode([("password", PASSWORD), ("password", "wrong"), ("next", "/a"), ("next", "/b")]).encode()
+    sent = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    assert browser.request("/login", "POST", HTTP_ORIGIN="http://localhost:8080", **sent) == 303  # type: ignore[arg-type]
+    assert browser.headers["Location"] == "/a"
+
+
+def test_a_change_without_a_login_is_told_so_and_not_sent_to_a_page(browser: Browser) -> None:
+    assert browser.request("/api/studies", "POST", HTTP_ORIGIN="http://localhost:8080") == 401
+    assert browser.headers["Content-Type"] == "application/json"
+    assert b"Log in first" in browser.body
+    assert browser.request("/studies", "HEAD") == 303
+    assert browser.body == b""
+
+
+def test_pages_of_the_login_are_kept_by_nobody_and_framed_by_nobody(browser: Browser) -> None:
+    browser.request("/login")
+    assert browser.headers["Cache-Control"] == "no-store"
+    assert "frame-ancestors 'none'" in browser.headers["Content-Security-Policy"]
+    assert browser.headers["Content-Length"] == str(len(browser.body))
