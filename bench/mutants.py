@@ -57,7 +57,7 @@ ROOMS = {
         (f"{UNIT}/storage/metrics", f"{UNIT}/orchestrator/models/test_clinical_reports.py"),
         "not coverage",
     ),
-    "pruning": Room(("workers/pruning/rules.py", "workers/pruning/forecast.py"), (f"{UNIT}/workers/pruning/test_pruning.py",)),
+    "pruning": Room(("workers/pruning/rules.py", "workers/pruning/forecast.py"), (f"{UNIT}/workers/pruning/test_any_curves.py", f"{UNIT}/workers/pruning/test_pruning.py")),
     "login": Room(("dashboards/server/login.py",), (f"{UNIT}/dashboards/server/test_login.py",)),
     "verify": Room(
         ("orchestrator/studies/verify.py", "orchestrator/studies/verify_folds.py"),
