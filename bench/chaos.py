@@ -88,7 +88,9 @@ def weather(server: PostgresServer, folder: Path, seed: int) -> dict[str, Any]:
         limit=1200,
     )
     happened = storm.run()
-    result = summarise(f"weather, seed {seed}, {schedule}", happened, account_for(url, "storm"))
+    result = summarise(
+        f"weather, seed {seed}, {schedule}", happened, account_for(url, "storm", folder / f"weather-{seed}")
+    )
     server.drop_database(url)
     return result
 
@@ -107,7 +109,7 @@ def trouble(server: PostgresServer, folder: Path, kind: str) -> dict[str, Any]:
     )
     with nemesis as times:
         happened = storm.run()
-    account = account_for(url, "storm")
+    account = account_for(url, "storm", folder / kind)
     if account["attempts"]["failed"]:
         account["problems"].append(f"{account['attempts']['failed']} attempts failed because of the database")
     result = summarise(kind, {**happened, "times": times[0]}, account)
@@ -123,8 +125,8 @@ def many_on_sqlite(folder: Path, run: int) -> dict[str, Any]:
     database.close()
     logs = folder / f"sqlite-{run}"
     happened = Storm(url, "storm", logs, workers=8, seconds=0.02, limit=1200).run()
-    locked = sum(path.read_text().lower().count("locked") for path in logs.iterdir())
-    account = account_for(url, "storm")
+    locked = sum(path.read_text().lower().count("locked") for path in logs.glob("*.log"))
+    account = account_for(url, "storm", logs)
     if locked:
         account["problems"].append(f"{locked} times 'database is locked'")
     return summarise(f"sqlite, 8 processes, run {run + 1}", {**happened, "locked": locked}, account)
@@ -153,6 +155,8 @@ def summarise(name: str, happened: dict[str, Any], account: dict[str, Any]) -> d
         "lost_fold_epochs": account["folds"]["missing"],
         "left_running": trials.get("RUNNING", 0),
         "attempts": account["attempts"],
+        "changes": account.get("changes"),
+        "acknowledged": account.get("acknowledged"),
         "problems": problems,
     }
     settled = points["complete"] + points["pruned"] == points["planned"]

@@ -17,6 +17,7 @@ from storage.database.address import parse_url
 from storage.database.opening import open_database
 from storage.studies.points import count_points
 from storage.studies.study import load_study
+from tests.history import keep_history
 from tests.light_worker import enter_namespace, work
 from tests.postgres import PostgresServer
 from tests.storm import account_for
@@ -84,6 +85,7 @@ def three_hosts_storm(
             url = server.create_database()
             database = open_database(url, create=True)
             study = make_study(database, "storm", points=points)
+            keep_history(database)
             lease = study.spec.study.lease_seconds
             remote = parse_url(url).set(host=f"{NETWORK}.1").render_as_string(hide_password=False)
             workers = [
@@ -113,7 +115,7 @@ def three_hosts_storm(
             }
             load_study(database, "storm")
             database.close()
-            return happened, account_for(url, "storm")
+            return happened, account_for(url, "storm", folder)
         finally:
             server.close()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from storage.database.opening import open_database
 from storage.database.waiting import wait_for
 from storage.studies.study import StudyRecord, find_study, load_study
+from tests.history import note_what_is_told
 from tests.studies import PretendObjective
 from workers.attempts.attempt import Attempt
 from workers.process.circumstances import Circumstances
@@ -49,6 +50,7 @@ def work(
     """
     if namespace:
         enter_namespace(Path("/run/netns") / namespace)
+    note_what_is_told(Path(logs))
     logging.basicConfig(filename=Path(logs) / f"{os.getpid()}.log", level=logging.INFO, force=True)
     stop = threading.Event()
 

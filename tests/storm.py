@@ -19,6 +19,7 @@ from storage.database.opening import open_database
 from storage.errors import OrchError
 from storage.studies.points import count_points, list_points
 from storage.studies.study import StudyRecord, load_study
+from tests.history import check_history, keep_history, read_history, read_told
 from tests.light_worker import work
 from tests.postgres import PostgresServer
 from tests.studies import processes, rising_auc
@@ -62,6 +63,9 @@ class Storm:
         """Return what happened: kills, restarts, freezes, seconds."""
         chance = random.Random(self.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
+        database = open_database(self.url)
+        keep_history(database)
+        database.close()
         happened: dict[str, Any] = {"kills": 0, "restarts": 0, "freezes": 0}
         planned, settled = self._progress() or (0, 0)
         began = time.monotonic()
@@ -169,8 +173,14 @@ class Storm:
         return counts.planned, counts.complete + counts.pruned + counts.failed
 
 
-def account_for(url: str, name: str) -> dict[str, Any]:
-    """`orch study verify`, and that every value is the formula's whoever computed it."""
+def account_for(url: str, name: str, logs: Path) -> dict[str, Any]:
+    """`orch study verify`, that every value is the formula's whoever computed it, and that no prefix of the history is wrong.
+
+    Args:
+        url: the study database.
+        name: of the study.
+        logs: the folder of the workers' logs, with what they were told.
+    """
     database = open_database(url)
     try:
         study = load_study(database, name)
@@ -179,9 +189,18 @@ def account_for(url: str, name: str) -> dict[str, Any]:
             database, study, [{"batch_size": 16 + n} for n in range(study.spec.point_count)]
         )
         wrong = [point.point for point in points if not is_expected(study, point.point, point.value)]
+        history, told = read_history(database, study.uuid), read_told(logs)
+        assert history, "no history was kept"
+        breaches = check_history(history, told, study.spec.study.lease_seconds)
     finally:
         database.close()
-    return {**document, "wrong_values": wrong}
+    return {
+        **document,
+        "wrong_values": wrong,
+        "changes": len(history),
+        "acknowledged": sum(one.what == "finished" for one in told),
+        "problems": [*document["problems"], *breaches],
+    }
 
 
 def is_expected(study: StudyRecord, point: int, value: float | None) -> bool:

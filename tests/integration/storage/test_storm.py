@@ -27,12 +27,14 @@ def settle(url: str, tmp_path: Path, points: int, **options: object) -> dict:
     make_study(database, "storm", points=points, **changes)  # type: ignore[arg-type]
     database.close()
     happened = Storm(url, "storm", tmp_path / "logs", limit=240, waits_for_progress=True, **options).run()  # type: ignore[arg-type]
-    account = account_for(url, "storm")
+    account = account_for(url, "storm", tmp_path / "logs")
     assert account["problems"] == []
     assert account["points"]["complete"] == points
     assert account["trials"].get("RUNNING", 0) == 0
     assert account["folds"]["missing"] == 0
     assert account["wrong_values"] == []
+    assert account["changes"] > 5 * points
+    assert account["acknowledged"] >= points - happened["kills"] - 2 * happened["restarts"]
     assert happened["left_by_themselves"]
     return happened
 
@@ -73,7 +75,7 @@ def test_folds_trained_one_by_one_survive_kills_too(postgres_url: str, tmp_path:
 
 def test_many_processes_share_a_sqlite_file(sqlite_url: str, tmp_path: Path) -> None:
     settle(sqlite_url, tmp_path, 30, workers=6, seconds=0.0)
-    text = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
+    text = "".join(path.read_text() for path in (tmp_path / "logs").glob("*.log"))
     assert "locked" not in text.lower()
     assert text.count("complete at") == 30
 

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.parsing import parse_toml
-from storage.spec.study import StudySpec, from_json, parse
-from storage.spec.toml import from_toml, spec_toml
+from storage.spec import StudySpec, from_json, from_toml, parse, to_toml
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 """Any letters, control characters among them; half characters are in no file."""
@@ -48,11 +47,11 @@ def test_toml_and_json_are_read_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, spec: StudySpec
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "spec.toml"
-    path.write_bytes(spec_toml(spec).encode())
+    path.write_bytes(to_toml(spec).encode())
     assert from_toml(path) == spec
     assert from_json(spec.to_json()) == spec
     assert from_toml(path).spec_hash == from_json(spec.to_json()).spec_hash == spec.spec_hash
-    assert parse(json.loads(json.dumps(parse_toml(spec_toml(spec)))), source="best.json") == spec
+    assert parse(json.loads(json.dumps(parse_toml(to_toml(spec)))), source="best.json") == spec
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
