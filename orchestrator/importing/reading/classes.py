@@ -233,6 +233,9 @@ def _bare(key: str) -> str:
 
 
 def _note_slips(name: str, counts: dict[str, int], note: Callable[[str], None]) -> None:
+    # So many are no classes, which is said next; to compare each with each would take hours.
+    if len(counts) > MOST_FINDINGS:
+        return
     for rare, count in counts.items():
         if count > 3 or len(rare) < 6 or re.search(r"\d", rare):
             continue

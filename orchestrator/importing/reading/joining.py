@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from orchestrator.importing.reading.tables import Table
@@ -37,11 +37,8 @@ def join_table(table: Table, other: Table, on: str, note: Callable[[str], None])
         rows_of[key].append(row)
     several = max(map(len, rows_of.values())) > 1
     if several and len(set(left)) < len(left):
-        twice = (
-            sorted({key for key in left if len(rows_of.get(key, ())) > 1 and left.count(key) > 1})
-            if len(left) < 10_000
-            else []
-        )
+        here = Counter(left)
+        twice = sorted(key for key, count in here.items() if count > 1 and len(rows_of.get(key, ())) > 1)
         raise DataError(
             f"{table.path} and {other.path} both have several rows for one {on}"
             + (f": {name_few('/'.join(key) for key in twice)}." if twice else "."),

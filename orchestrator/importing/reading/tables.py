@@ -9,6 +9,7 @@ import io
 import re
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ UNNAMED = "column {}"
 
 LARGEST_TABLE = 64 * 2**20
 """Bytes of a labels file; one of a million rows has as many."""
+
+Records = list[tuple[int, list[str]]]
+"""Lines of a table: number and cells."""
 
 TEXT_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 PACKED = (b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd")
@@ -93,7 +97,7 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
     if content[:4] == b"PK\x03\x04":
         records = read_workbook(path, content)
     elif content[:4] == b"PAR1":
-        records = read_parquet(path, content)
+        records = read_parquet(path)
     else:
         records = _split_records(path, _decode(path, content))
     if not records:
@@ -118,7 +122,7 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
     names = _name_unnamed(names, [cells for _, cells in body])
     kept = [place for place, name in enumerate(names) if name]
     columns = tuple(names[place] for place in kept)
-    twice = sorted({name for name in columns if columns.count(name) > 1})
+    twice = sorted(name for name, count in Counter(columns).items() if count > 1)
     if twice:
         raise DataError(
             f"The labels file {path} names column {twice[0]!r} twice.",
@@ -266,7 +270,7 @@ def _decode(path: Path, content: bytes) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _split_records(path: Path, text: str) -> list[tuple[int, list[str]]]:
+def _split_records(path: Path, text: str) -> Records:
     begin = 1
     separator = None
     if said := re.match(r"\"?sep=(.)\"?[ \t]*\r?\n", text, re.IGNORECASE):
@@ -299,7 +303,7 @@ def find_separator(text: str) -> str:
     return max((",", ";", "\t"), key=header.count)
 
 
-def _read_records(path: Path, text: str, separator: str, begin: int) -> list[tuple[int, list[str]]]:
+def _read_records(path: Path, text: str, separator: str, begin: int) -> Records:
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
     )

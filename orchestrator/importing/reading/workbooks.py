@@ -1,13 +1,22 @@
-"""Excel workbooks and parquet files as records of text: the line of each row, and its cells."""
+"""Excel workbooks and parquet files as records of text: the line of each row, and its cells.
+
+Both are packed, and a small file may be made to fill the memory: they are read in a process apart (`storage.files.apart`).
+"""
 
 from __future__ import annotations
 
+import gzip
 import io
 import unicodedata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from storage.errors import DataError, OrchError
+from storage.files.apart import run_apart
+
+SECONDS = 180
+"""Of computing: a million cells take ten."""
 
 
 def read_workbook(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
@@ -22,38 +31,42 @@ def read_workbook(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
             f"The labels file {path} is a packed archive, not a table.",
             next_step="Unpack it, and give the table in it; or save a spreadsheet as .xlsx.",
         )
-    try:
-        import openpyxl
-    except ImportError as error:
+    if find_spec("openpyxl") is None:
         raise OrchError(
             f"{path} is an Excel workbook, and openpyxl, which reads it, is not installed.",
             next_step="Install orch with its extra `excel`, or save the sheet as 'CSV UTF-8'.",
-        ) from error
+        )
     try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
-        filled = [
-            [
-                (line, [_as_text(cell) for cell in row])
-                for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
-                if any(cell is not None for cell in row)
-            ]
-            for sheet in sheets
-        ]
-    # openpyxl raises KeyError, ValueError, BadZipFile, .. for damaged files.
-    except Exception as error:
+        filled = run_apart(read_sheets, str(path), seconds=SECONDS)
+    except ValueError as error:
         raise DataError(
-            f"The workbook {path} cannot be read: {str(error) or type(error).__name__}.",
+            f"The workbook {path} cannot be read: {str(error).rstrip('.')}.",
             next_step="Save it again, or as 'CSV UTF-8'.",
         ) from error
-    filled = [records for records in filled if records]
     if len(filled) > 1:
         raise DataError(
             f"The workbook {path} has {len(filled)} sheets with something in them.",
             why="orch reads one table.",
             next_step="Save the sheet with the labels as a file of its own.",
         )
-    return _trim(filled[0]) if filled else []
+    return _trim([(line, cells) for line, cells in filled[0]]) if filled else []
+
+
+def read_sheets(path: str) -> list[list[tuple[int, list[str]]]]:
+    """The rows with something in them of each visible sheet that has any; only ever called in the process apart."""
+    import openpyxl
+
+    book = openpyxl.load_workbook(_open(path), read_only=True, data_only=True)
+    sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
+    filled = [
+        [
+            (line, [_as_text(cell) for cell in row])
+            for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
+            if any(cell is not None for cell in row)
+        ]
+        for sheet in sheets
+    ]
+    return [records for records in filled if records]
 
 
 def _trim(records: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
@@ -62,33 +75,44 @@ def _trim(records: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
     return [(line, (cells + [""] * width)[:width]) for line, cells in records]
 
 
-def read_parquet(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
+def read_parquet(path: Path) -> list[tuple[int, list[str]]]:
     """A parquet file, the names of its columns first.
 
     Raises:
         DataError: it is damaged.
         OrchError: pyarrow is not installed.
     """
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
+    if find_spec("pyarrow") is None:
         raise OrchError(
             f"{path} is a parquet file, and pyarrow, which reads it, is not installed.",
             next_step="Install orch with its extra `parquet`, or write the table as CSV.",
-        ) from error
+        )
     try:
-        table = parquet.read_table(io.BytesIO(content))
-        cells = zip(*(column.to_pylist() for column in table.columns), strict=True)
-    # pyarrow raises many kinds of errors for damaged files.
-    except Exception as error:
+        records = run_apart(read_columns, str(path), seconds=SECONDS)
+    except ValueError as error:
         raise DataError(
-            f"The parquet file {path} cannot be read: {error}.", next_step="Write it again, or as CSV."
+            f"The parquet file {path} cannot be read: {str(error).rstrip('.')}.",
+            next_step="Write it again, or as CSV.",
         ) from error
+    return [(line, cells) for line, cells in records]
+
+
+def read_columns(path: str) -> list[tuple[int, list[str]]]:
+    """The rows of a parquet file, its names first; only ever called in the process apart."""
+    from pyarrow import parquet
+
+    table = parquet.read_table(_open(path), use_threads=False)
+    cells = zip(*(column.to_pylist() for column in table.columns), strict=True)
     names = [str(name) for name in table.column_names]
     return [
         (1, names),
         *((line, [_as_text(cell) for cell in row]) for line, row in enumerate(cells, start=2)),
     ]
+
+
+def _open(path: str) -> io.BytesIO:
+    content = Path(path).read_bytes()
+    return io.BytesIO(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
 
 
 def _as_text(cell: Any) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import sys
+import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from orchestrator.importing.reading.cells import Rules
+from orchestrator.importing.reading.classes import read_classes
 from orchestrator.importing.reading.joining import join_table
 from orchestrator.importing.reading.merging import find_rows, merge_equal, merge_labels, merge_table
 from orchestrator.importing.reading.tables import Table, append_tables, read_table
@@ -205,3 +209,55 @@ def test_a_column_that_lost_its_name_is_kept_and_row_numbers_are_not(tmp_path: P
 def test_other_archives_are_refused_as_such(tmp_path: Path, start: bytes) -> None:
     with pytest.raises(DataError, match="is a packed archive"):
         read(tmp_path, start + b"\xff\x80")
+
+
+def test_a_workbook_that_fills_the_memory_is_one_sentence(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book, plain, path = openpyxl.Workbook(), tmp_path / "plain.xlsx", tmp_path / "bomb.xlsx"
+    book.active.append(["filename", "a"])
+    book.active.append(["x.png", 1])
+    book.save(plain)
+    sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>'
+    with (
+        zipfile.ZipFile(plain) as whole,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bomb,
+    ):
+        for member in whole.infolist():
+            if member.filename != "xl/worksheets/sheet1.xml":
+                bomb.writestr(member, whole.read(member))
+        with bomb.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as file:
+            file.write(sheet)
+            for _ in range(400):
+                file.write(b"a" * 2**20)
+            file.write(b"</t></is></c></row></sheetData></worksheet>")
+    with pytest.raises(DataError, match=r"cannot be read: .*(MiB of memory|out of memory)"):
+        read_table(path)
+    assert read_table(plain).columns == ("filename", "a")
+
+
+@pytest.mark.parametrize("columns", [["a"] * 100_000, [f"c{n}" for n in range(100_000)]])
+def test_a_table_of_a_hundred_thousand_columns_takes_no_time(tmp_path: Path, columns: list[str]) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text("filename\t" + "\t".join(columns) + "\nx.png" + "\t1" * len(columns) + "\n")
+    began = time.process_time()
+    if len(set(columns)) == 1:
+        with pytest.raises(DataError, match="names column 'a' twice"):
+            read_table(path)
+    else:
+        assert len(read_table(path).columns) == 100_001
+    assert time.process_time() - began < 5
+
+
+def test_a_column_of_reports_is_no_class_column_and_says_so_soon(tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    words = [
+        f"finding of {'abcdefghijklmnop'[n % 16]}{'qrstuvwxyz'[n % 10]} kind {chr(97 + n % 26)}" * 3
+        for n in range(80)
+    ]
+    path.write_text(
+        "filename,report\n" + "".join(f"{n}.png,{words[n % 80]} {'x' * (n // 80)}\n" for n in range(8000))
+    )
+    began = time.process_time()
+    with pytest.raises(DataError, match="different values"):
+        read_classes(read_table(path), "report", option="--class-column", rules=Rules(), note=lambda _: None)
+    assert time.process_time() - began < 10
