@@ -11,7 +11,8 @@ from pathlib import Path
 
 from storage.database.opening import open_database
 from storage.database.waiting import wait_for
-from storage.studies.study import StudyRecord, find_study, load_study
+from storage.files.checkpoints import Checkpoint
+from storage.studies.study import StudyRecord, find_study, list_studies, load_study
 from tests.history import note_what_is_told
 from tests.studies import PretendObjective
 from workers.attempts.attempt import Attempt
@@ -36,18 +37,22 @@ def work(
     artifacts: str = "",
     namespace: str = "",
     grace: float | None = None,
+    eager: bool = False,
 ) -> None:
     """Serve one study until it is settled; SIGTERM drains.
 
     Args:
         url: the study database.
-        study: name of the study.
+        study: name of the study; "*" serves all of them.
         seconds: how long each fold-epoch sleeps.
         logs: folder for this process's log.
         artifacts: shared folder for checkpoints, if any.
         namespace: network namespace to live in, if any; needs root.
         grace: seconds after which the process is gone once it is told to stop; None takes the time that is needed.
+        eager: whether each epoch leaves a checkpoint.
     """
+    if eager:
+        Checkpoint.is_due = property(lambda self: self.folder is not None)  # type: ignore[method-assign,assignment]
     if namespace:
         enter_namespace(Path("/run/netns") / namespace)
     note_what_is_told(Path(logs))
@@ -55,6 +60,8 @@ def work(
     stop = threading.Event()
 
     def studies() -> list[StudyRecord]:
+        if study == "*":
+            return list_studies(database)
         found = find_study(database, study)
         return [found] if found else []
 

@@ -40,6 +40,8 @@ class Storm:
         freezes: how many workers are stopped past their lease and continued.
         waits_for_progress: kill only when some epoch was finished since the last kill: on a busy machine workers that
             are killed before they can work at all would make points fail, as they should.
+        serves: what workers are told to serve in place of the study, "*" for all.
+        eager: whether each epoch leaves a checkpoint.
     """
 
     url: str
@@ -55,6 +57,8 @@ class Storm:
     limit: float = 600.0
     artifacts: str = ""
     waits_for_progress: bool = False
+    serves: str = ""
+    eager: bool = False
     _running: list[Any] = field(default_factory=list)
     _frozen: dict[int, float] = field(default_factory=dict)
     _rows: int = 0
@@ -105,8 +109,9 @@ class Storm:
     def _keep_running(self) -> None:
         self._running = [process for process in self._running if process.is_alive()]
         while len(self._running) < self.workers:
-            arguments = (self.url, self.study, self.seconds, str(self.folder), self.artifacts)
-            process = processes.Process(target=work, args=arguments)
+            served = self.serves or self.study
+            arguments = (self.url, served, self.seconds, str(self.folder), self.artifacts)
+            process = processes.Process(target=work, args=arguments, kwargs={"eager": self.eager})
             process.start()
             self._running.append(process)
 
