@@ -86,6 +86,7 @@ def upgrade(storage: Storage = None) -> None:
     Example:
       orch db upgrade
     """
+    from storage.database import tables
     from storage.database.address import parse_url
     from storage.database.columns import list_missing
     from storage.database.engine import Database
@@ -104,12 +105,17 @@ def upgrade(storage: Storage = None) -> None:
         )
     try:
         with described():
-            missing = list_missing(database) if schema_version(database) else frozenset()
+            missing = []
+            if schema_version(database):
+                kept = (tables.epochs, tables.predictions)
+                missing = [
+                    f"{table.name}.{name}" for table in kept for name in sorted(list_missing(database, table))
+                ]
             before, after = upgrade_schema(database)
     finally:
         database.close()
     if before == after and missing:
-        console.say(f"Added to the fold results of {database.url_text}: {', '.join(sorted(missing))}.")
+        console.say(f"Added to {database.url_text}: {', '.join(missing)}.")
     elif before == after:
         console.say(f"Nothing to do: {database.url_text} is at version {after}.")
     else:

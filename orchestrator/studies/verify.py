@@ -114,7 +114,7 @@ def verify_study(
                 if trial.state.name in set(PointOutcome):
                     account.note(check_reports(study.spec, trial, rows))
             if point.outcome == PointOutcome.COMPLETE:
-                kept = read_predictions(database, study.uuid, point.point)
+                kept = read_predictions(database, study.uuid, point.point, with_damaged=True)
                 account.note(check_predictions(study.spec, point, rows, kept, dataset))
     evidence = read_evidence(database, study.uuid)
     account.note(check_chain(evidence, head=head))

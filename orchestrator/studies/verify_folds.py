@@ -12,6 +12,7 @@ from storage.metrics.epoch import auc_per_label
 from storage.metrics.judging import epoch_that_counts, judge, mean_known
 from storage.results.curves import tabulate_rows
 from storage.states import PointOutcome
+from storage.wording import name_few
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -113,6 +114,9 @@ def check_predictions(
     if [fold.fold for fold in kept] != list(range(folds)):
         yield f"{name} is complete and keeps predictions of {len(kept)} of {folds} folds."
         return
+    damaged = [fold.fold for fold in kept if not fold.is_whole]
+    if damaged:
+        yield f"{name} keeps predictions of fold {name_few(map(str, damaged))} that are not those that were written."
     seen = np.concatenate([fold.indices for fold in kept])
     if len(np.unique(seen)) != len(seen):
         yield f"{name} predicts an image in more than one fold."

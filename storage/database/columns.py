@@ -1,4 +1,4 @@
-"""Columns of metrics: a metric that is added to the list needs no migration.
+"""Columns that may be missing: a metric that is added to the list needs no migration, and neither does a checksum.
 
 A new database has a column for every metric of the list, and `orch db upgrade` adds those that an older one lacks. They are no
 part of the version of the tables: until then each orch reads and writes the columns that are there, and a metric without
@@ -6,6 +6,8 @@ one is not recorded. An older orch leaves a column that it does not know empty.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,23 +17,37 @@ from storage.database.engine import Database
 from storage.errors import SchemaError
 from storage.metrics.recorded import LATER
 
+LATER_COLUMNS: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {
+    tables.epochs.name: {name: sa.Double() for name in LATER},
+    tables.predictions.name: {tables.predictions.c.digest.name: tables.predictions.c.digest.type},
+}
+"""Table -> columns that came after it, and their types; each may be empty."""
 
-def list_missing(database: Database) -> frozenset[str]:
-    """The metrics that this database has no column for; asked for until there are none."""
-    missing: frozenset[str] | None = database.__dict__.get("missing_columns")
+
+def list_missing(database: Database, table: sa.Table = tables.epochs) -> frozenset[str]:
+    """The columns that this database's table does not have yet; asked for until there are none."""
+    known: dict[str, frozenset[str]] = database.__dict__.setdefault("missing_columns", {})
+    missing = known.get(table.name)
     if missing is None:
         with database.reading() as connection:
-            missing = _find_missing(connection)
+            missing = find_missing(connection, table)
         if not missing:
-            database.__dict__["missing_columns"] = missing
+            known[table.name] = missing
     return missing
+
+
+def find_missing(connection: Connection, table: sa.Table) -> frozenset[str]:
+    """The same, within a transaction."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    return frozenset(LATER_COLUMNS[table.name]) - there
 
 
 def add_missing(connection: Connection) -> None:
     """Add them; an empty column is added at once, however long the table is."""
-    kind = sa.Double().compile(dialect=connection.dialect)
-    for name in sorted(_find_missing(connection)):
-        connection.execute(sa.text(f"ALTER TABLE {tables.epochs.name} ADD COLUMN {name} {kind}"))
+    for table in (tables.epochs, tables.predictions):
+        for name in sorted(find_missing(connection, table)):
+            kind = LATER_COLUMNS[table.name][name].compile(dialect=connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
 
 
 def require(database: Database, column: str) -> None:
@@ -46,8 +62,3 @@ def require(database: Database, column: str) -> None:
             why="An orch that did not know this metric made its tables.",
             next_step="`orch db upgrade` adds it; studies and results stay as they are.",
         )
-
-
-def _find_missing(connection: Connection) -> frozenset[str]:
-    there = {column["name"] for column in sa.inspect(connection).get_columns(tables.epochs.name)}
-    return frozenset(LATER) - there

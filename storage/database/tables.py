@@ -92,6 +92,7 @@ predictions = sa.Table(
     sa.Column("target_count", sa.Integer, nullable=False),
     sa.Column("indices", sa.LargeBinary, nullable=False),
     sa.Column("values", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.String(64)),
 )
 
 workers = sa.Table(

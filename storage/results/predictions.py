@@ -1,8 +1,15 @@
-"""Out-of-fold predictions of complete trials, kept as float16 (about 3 digits; AUC moves by less than 1e-4)."""
+"""Out-of-fold predictions of complete trials, kept as float16 (about 3 digits; AUC moves by less than 1e-4).
+
+Each row has a checksum of all that it says, so that a bit that a disk, a restore or a person turned is found when it is read. Rows of an
+orch that wrote none, or in a database that has no column for one yet, are taken as they are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +18,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.database import tables
+from storage.database.columns import find_missing, list_missing
 from storage.database.engine import Database
 from storage.studies.points import Claim, require_held
+from storage.wording import name_few
+
+log = logging.getLogger(__name__)
 
 _columns = tables.predictions.c
 
@@ -29,12 +40,14 @@ class FoldPredictions:
         epoch: the epoch they were made after, from 1.
         indices: int32, shape (n,): rows of the development part of the data set.
         values: float16, shape (n, targets): probabilities.
+        is_whole: False where the row is not what was written.
     """
 
     fold: int
     epoch: int
     indices: np.ndarray
     values: np.ndarray
+    is_whole: bool = True
 
 
 def keep_predictions(database: Database, claim: Claim, key: str, folds: Sequence[FoldPredictions]) -> None:
@@ -56,8 +69,7 @@ def keep_predictions(database: Database, claim: Claim, key: str, folds: Sequence
             _as_row(claim, key, fold.fold, fold.epoch, fold.indices, np.asarray(fold.values)[np.newaxis])
             for fold in folds
         ]
-        if rows:
-            connection.execute(sa.insert(tables.predictions), rows)
+        _insert(connection, rows)
 
 
 def keep_fold(
@@ -78,24 +90,30 @@ def keep_fold(
             *_of_point(claim), sa.or_(_columns.fold == fold, _columns.run_key != key)
         )
     )
-    connection.execute(
-        sa.insert(tables.predictions), [_as_row(claim, key, fold, ALL_EPOCHS, indices, values)]
-    )
+    _insert(connection, [_as_row(claim, key, fold, ALL_EPOCHS, indices, values)])
 
 
 def read_kept_folds(database: Database, claim: Claim, key: str) -> dict[int, np.ndarray]:
-    """What `keep_fold` kept for this point: fold -> float16, shape (epochs, n, targets)."""
+    """What `keep_fold` kept for this point: fold -> float16, shape (epochs, n, targets).
+
+    A damaged one is left out, so that its fold is trained again.
+    """
     with database.reading() as connection:
         rows = connection.execute(
-            sa.select(tables.predictions).where(
-                *_of_point(claim), _columns.run_key == key, _columns.epoch == ALL_EPOCHS
-            )
+            _select(database).where(*_of_point(claim), _columns.run_key == key, _columns.epoch == ALL_EPOCHS)
         ).all()
+    damaged = [row.fold for row in rows if not _is_whole(row)]
+    if damaged:
+        log.warning(
+            "The kept predictions of fold %s are damaged, so it is trained again.",
+            name_few(map(str, damaged)),
+        )
     return {
         row.fold: np.frombuffer(row._mapping["values"], "<f2").reshape(
             -1, len(row.indices) // 4, row.target_count
         )
         for row in rows
+        if row.fold not in damaged
     }
 
 
@@ -110,23 +128,82 @@ def drop_kept_folds(database: Database, claim: Claim) -> None:
         connection.execute(sa.delete(tables.predictions).where(*_of_point(claim)))
 
 
-def read_predictions(database: Database, study_uuid: str, point: int) -> list[FoldPredictions]:
-    """The out-of-fold predictions of one point, by fold; empty when it has none."""
+def read_predictions(
+    database: Database, study_uuid: str, point: int, *, with_damaged: bool = False
+) -> list[FoldPredictions]:
+    """The out-of-fold predictions of one point, by fold; empty when it has none.
+
+    Args:
+        database: where.
+        study_uuid: of which study.
+        point: of which point.
+        with_damaged: whether to return rows that are not what was written, too, where they can be read at all; they are left out
+            otherwise, and said.
+    """
     with database.reading() as connection:
         rows = connection.execute(
-            sa.select(tables.predictions)
+            _select(database)
             .where(_columns.study_uuid == study_uuid, _columns.point == point, _columns.epoch != ALL_EPOCHS)
             .order_by(_columns.fold)
         ).all()
-    return [
-        FoldPredictions(
-            fold=row.fold,
-            epoch=row.epoch,
-            indices=np.frombuffer(row.indices, "<i4"),
-            values=np.frombuffer(row._mapping["values"], "<f2").reshape(-1, row.target_count),
+    damaged = [row.fold for row in rows if not _is_whole(row)]
+    if damaged and not with_damaged:
+        log.warning(
+            "The kept predictions of trial %d, fold %s, are damaged in the database and left out; `orch study verify` names all.",
+            point,
+            name_few(map(str, damaged)),
         )
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        values = (
+            np.frombuffer(row._mapping["values"], "<f2")
+            if len(row._mapping["values"]) % 2 == 0
+            else np.empty(0, "<f2")
+        )
+        fits = len(row.indices) % 4 == 0 and row.target_count > 0 and len(values) % row.target_count == 0
+        if row.fold in damaged and not (with_damaged and fits):
+            if with_damaged:
+                found.append(
+                    FoldPredictions(row.fold, row.epoch, np.empty(0, "<i4"), np.empty((0, 1), "<f2"), False)
+                )
+            continue
+        found.append(
+            FoldPredictions(
+                fold=row.fold,
+                epoch=row.epoch,
+                indices=np.frombuffer(row.indices, "<i4"),
+                values=values.reshape(-1, row.target_count),
+                is_whole=row.fold not in damaged,
+            )
+        )
+    return found
+
+
+def _select(database: Database) -> sa.Select[Any]:
+    missing = list_missing(database, tables.predictions)
+    return sa.select(*(column for column in tables.predictions.c if column.name not in missing))
+
+
+def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    missing = find_missing(connection, tables.predictions)
+    kept = [{name: value for name, value in row.items() if name not in missing} for row in rows]
+    connection.execute(sa.insert(tables.predictions), kept)
+
+
+def _is_whole(row: Any) -> bool:
+    """Whether a row is what was written; True where no checksum was."""
+    written = getattr(row, "digest", None)
+    return written is None or written == _digest(row._mapping)
+
+
+def _digest(row: Mapping[str, Any]) -> str:
+    names = ("point", "fold", "run_key", "epoch", "target_count")
+    digest = hashlib.sha256(json.dumps([row[name] for name in names]).encode())
+    for name in ("indices", "values"):
+        digest.update(b"|" + bytes(row[name]))
+    return digest.hexdigest()
 
 
 def _of_point(claim: Claim) -> tuple[Any, ...]:
@@ -136,7 +213,7 @@ def _of_point(claim: Claim) -> tuple[Any, ...]:
 def _as_row(
     claim: Claim, key: str, fold: int, epoch: int, indices: np.ndarray, values: np.ndarray
 ) -> dict[str, Any]:
-    return {
+    row = {
         "study_uuid": claim.study_uuid,
         "point": claim.point,
         "fold": fold,
@@ -146,3 +223,4 @@ def _as_row(
         "indices": np.ascontiguousarray(indices, "<i4").tobytes(),
         "values": np.ascontiguousarray(values, "<f2").tobytes(),
     }
+    return {**row, "digest": _digest(row)}

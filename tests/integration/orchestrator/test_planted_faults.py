@@ -124,6 +124,8 @@ SCORED = (
     r"Planned trial 1 keeps predictions of fold {} with an AUC of 0\.\d+( to 0\.\d+)?, and 0\.\d+ is recorded"
 )
 
+WRITTEN = r"Planned trial 1 keeps predictions of fold [\d, ]+ that are not those that were written"
+
 FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a point is gone": (
         ("DELETE FROM orch_points WHERE point = 5",),
@@ -291,6 +293,10 @@ FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         tuple(SCORED.format(fold) for fold in range(3)),
     ),
+    "predictions of other parameters": (
+        ("UPDATE orch_predictions SET run_key = replace(run_key, substr(run_key, 1, 8), 'ffffffff') WHERE point = 1 AND fold = 2",),
+        (WRITTEN,),
+    ),
     "another learning rate": (
         ("""UPDATE orch_studies SET spec = replace(spec, '"learning_rate":0.001', '"learning_rate":0.01')""",),
         CHANGED_SPEC,
@@ -368,6 +374,11 @@ def test_a_planted_fault_is_named(finished: Finished, opened: Database, fault: s
         for statement in statements:
             assert connection.execute(statement).rowcount > 0, statement
         connection.commit()
+        if statements[0].startswith("UPDATE orch_predictions") and patterns != (WRITTEN,):
+            assert any(re.match(WRITTEN, problem) for problem in verify(opened, finished.dataset)["problems"])
+            # And by what they mean, as in a database of an orch that kept no checksums.
+            connection.execute("UPDATE orch_predictions SET digest = NULL")
+            connection.commit()
     found = verify(opened, finished.dataset)["problems"]
     for pattern in patterns:
         assert any(re.match(pattern, problem) for problem in found), (pattern, found)

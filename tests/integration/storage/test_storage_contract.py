@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from storage.database import tables
+from storage.database import columns, tables
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import LeaseLostError, StudyExistsError, StudyNotFoundError
@@ -469,6 +469,47 @@ class TestLedger:
                 assert means.get(held.point, math.nan) == pytest.approx(value, abs=1e-12, nan_ok=True)
 
         check()
+
+    def test_a_prediction_that_was_changed_is_left_out_and_its_fold_trained_again(
+        self, database: Database, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        study = make_study(database)
+        held = claim(database, study)
+        indices, values = np.arange(4, dtype=np.int32), np.full((1, 4, 2), 0.5, np.float16)
+        with database.transaction() as connection:
+            for fold in range(2):
+                predictions.keep_fold(connection, held, "key", fold, indices, values)
+        assert set(predictions.read_kept_folds(database, held, "key")) == {0, 1}
+        changed = sa.update(tables.predictions).where(tables.predictions.c.fold == 1)
+        with database.transaction() as connection:
+            connection.execute(changed.values(values=(values[0] * np.float16(0.9)).tobytes()))
+        assert set(predictions.read_kept_folds(database, held, "key")) == {0}
+        whole = [predictions.FoldPredictions(fold, 3, indices, values[0]) for fold in range(2)]
+        predictions.keep_predictions(database, held, "key", whole)
+        with database.transaction() as connection:
+            connection.execute(changed.values(values=values.tobytes()[:7]))
+        assert [fold.fold for fold in predictions.read_predictions(database, study.uuid, 0)] == [0]
+        assert "fold 1, are damaged" in caplog.text
+        both = predictions.read_predictions(database, study.uuid, 0, with_damaged=True)
+        assert [(fold.fold, fold.is_whole) for fold in both] == [(0, True), (1, False)]
+
+    def test_predictions_go_on_in_a_database_without_checksums_until_an_upgrade(
+        self, database: Database
+    ) -> None:
+        with database.transaction() as connection:
+            connection.execute(sa.text("ALTER TABLE orch_predictions DROP COLUMN digest"))
+        study = make_study(database)
+        held = claim(database, study)
+        kept = predictions.FoldPredictions(
+            0, 1, np.arange(3, dtype=np.int32), np.full((3, 1), 0.5, np.float16)
+        )
+        for _ in range(2):
+            predictions.keep_predictions(database, held, "key", [kept])
+            (found,) = predictions.read_predictions(database, study.uuid, 0)
+            assert found.values.tolist() == kept.values.tolist()
+            with database.transaction() as connection:
+                columns.add_missing(connection)
+        assert columns.list_missing(database, tables.predictions) == frozenset()
 
     def test_predictions_come_back_by_fold_and_are_replaced_by_a_later_attempt(
         self, database: Database
