@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -13,17 +14,24 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.address import parse_url, without_password
+from storage.database.deadlines import answering_within
 from storage.database.engine import Database
 from storage.database.hosts import take_over
-from storage.database.schema import check, schema_version
+from storage.database.schema import check, is_readable, schema_version, too_new
 from storage.database.trouble import described
-from storage.errors import StorageError, UsageError
+from storage.errors import OrchError, StorageError, UsageError
 from storage.files.writing import replacing
 from storage.settings import environment_with
+from storage.states import PointState
 
 SQLITE = b"SQLite format 3\x00"
 POSTGRESQL = b"PGDMP"
 """The first bytes of the two kinds of backup."""
+LOOK_SECONDS = 15.0
+SILENT_LOOKS = 3
+"""While a program works, the server is asked so often whether it still answers, and given up after so many times without."""
+LOCK_MILLISECONDS = 60_000
+"""How long a backup waits for a table that somebody has locked."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +59,24 @@ def back_up(database: Database, path: Path) -> None:
             with closing(database.sqlite_file.connect()) as source:
                 _copy(source, temporary)
         else:
-            _run(database, "pg_dump", "--format=custom", "--no-owner", "--no-acl", f"--file={temporary}")
+            options = (
+                "--format=custom",
+                "--no-owner",
+                "--no-acl",
+                f"--lock-wait-timeout={LOCK_MILLISECONDS}",
+            )
+            _run(database, "pg_dump", *_address(database), *options, f"--file={temporary}")
 
 
 def restore(url: str, path: Path) -> Restored:
     """Make a database from a backup, in a place where there are no studies; nothing is ever replaced.
 
-    Leases of the past are over afterwards, and workers of the past are gone.
+    Trials of the past that were being worked on are open afterwards, which counts as no loss, and workers of the past are gone.
 
     Raises:
         UsageError: the file is no backup for this kind of database, or a study database is there already.
-        StorageError: PostgreSQL's own program is missing or fails; the database is as it was.
+        SchemaError: the backup is of a newer orch; the database is as it was.
+        StorageError: PostgreSQL's own program is missing or fails, or the server stops answering; the database is as it was.
     """
     database = Database(parse_url(url))
     try:
@@ -73,10 +88,12 @@ def restore(url: str, path: Path) -> Restored:
                     with replacing(database.file, private=True) as temporary:
                         _copy(source, temporary)
             else:
+                _check_versions(path, *_read_versions(database, path))
                 options = ("--no-owner", "--no-acl", "--single-transaction", "--exit-on-error")
-                _run(database, "pg_restore", *options, str(path.absolute()))
+                _run(database, "pg_restore", *_address(database), *options, str(path.absolute()))
+            restored = _settle(database)
             check(database)
-            return _settle(database)
+            return restored
     finally:
         database.close()
 
@@ -134,12 +151,52 @@ def _check_sqlite(source: sqlite3.Connection, path: Path) -> None:
         raise UsageError(f"The backup {path} is damaged: {found}.", next_step="Take another backup.")
     if not has_tables:
         raise UsageError(f"{path} has no orch tables.", next_step="Name a file that `orch db backup` wrote.")
+    (version,) = source.execute(f"SELECT version_num FROM {tables.VERSION_TABLE}").fetchone() or ("",)
+    note = source.execute("SELECT value FROM orch_facts WHERE key = ?", (tables.READABLE_KEY,)).fetchone()
+    _check_versions(path, str(version), note and note[0])
 
 
-def _run(database: Database, program: str, *options: str) -> None:
-    """Run a program of PostgreSQL on the database; its password is in the environment of that process alone."""
+def _read_versions(database: Database, path: Path) -> tuple[str, str | None]:
+    """The version of the tables in a backup of PostgreSQL, and what they say of older orchs, read without restoring it."""
+    named = (f"--table={tables.VERSION_TABLE}", "--table=orch_facts")
+    text = _run(database, "pg_restore", "--data-only", *named, "--file=-", str(path.absolute()))
+    rows: dict[str, list[list[str]]] = {}
+    block: list[list[str]] | None = None
+    for line in text.splitlines():
+        if copied := re.match(r"COPY (?:[^ ]+\.)?\"?(\w+)\"? \(.*\) FROM stdin;", line):
+            block = rows.setdefault(copied[1], [])
+        elif line == "\\.":
+            block = None
+        elif block is not None:
+            block.append(line.split("\t"))
+    version = rows.get(tables.VERSION_TABLE) or [[""]]
+    notes = {row[0]: row[1] for row in rows.get("orch_facts", []) if len(row) > 1}
+    note = notes.get(tables.READABLE_KEY)
+    # COPY doubles what it escapes.
+    return version[0][0], None if note is None else note.replace("\\\\", "\\")
+
+
+def _check_versions(path: Path, version: str, note: str | None) -> None:
+    """Refuse a backup before anything of it is in the database.
+
+    Raises:
+        UsageError: it has no tables of orch.
+        SchemaError: its tables are newer than this orch can work with.
+    """
+    if not version:
+        raise UsageError(f"{path} has no orch tables.", next_step="Name a file that `orch db backup` wrote.")
+    if version > tables.SCHEMA_VERSION and not is_readable(version, note):
+        raise too_new(f"The backup {path}", version)
+
+
+def _address(database: Database) -> tuple[str, ...]:
+    """How PostgreSQL's programs are told where the database is, without its password."""
+    return ("--no-password", f"--dbname={without_password(database.url)}")
+
+
+def _run(database: Database, program: str, *options: str) -> str:
+    """Run a program of PostgreSQL; the database's password is in the environment of that process alone. Returns what it prints."""
     found = shutil.which(program)
-    address = without_password(database.url)
     if found is None:
         raise StorageError(
             f"{program} is not on this machine.",
@@ -148,28 +205,70 @@ def _run(database: Database, program: str, *options: str) -> None:
         )
     password = database.url.password or database.url.query.get("password")
     environment = environment_with({"PGPASSWORD": str(password)} if password else {})
-    ran = subprocess.run(
-        [found, "--no-password", f"--dbname={address}", *options],
+    process = subprocess.Popen(
+        [found, *options],
         env=environment,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
     )
-    if ran.returncode:
-        lines = [line for line in ran.stderr.splitlines() if line.strip()]
+    try:
+        printed, said = _wait(database, process, program)
+    finally:
+        process.kill()
+        process.wait()
+    if process.returncode:
+        lines = [line for line in said.splitlines() if line.strip()]
         raise StorageError(
-            f"{program} failed: {'; '.join(lines)[:500].rstrip('.') or f'exit code {ran.returncode}'}.",
+            f"{program} failed: {'; '.join(lines)[:500].rstrip('.') or f'exit code {process.returncode}'}.",
             why="The server refused, or the program is older than the server.",
             next_step=f"{program} must be at least as new as the server; it was {found}",
         )
+    return printed
+
+
+def _wait(database: Database, process: subprocess.Popen[str], program: str) -> tuple[str, str]:
+    """Wait for a program as long as the server answers somebody: what it works on may be large.
+
+    Raises:
+        StorageError: the server does not answer any more.
+    """
+    silent = 0
+    while True:
+        try:
+            return process.communicate(timeout=LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            silent = 0 if _answers(database) else silent + 1
+        if silent >= SILENT_LOOKS:
+            raise StorageError(
+                f"The database server does not answer any more, so {program} was ended.",
+                why="It is frozen, overloaded, or cut off from this machine.",
+                next_step="`orch db check` says when it is back; then do this again.",
+            )
+
+
+def _answers(database: Database) -> bool:
+    other = Database(database.url)
+    try:
+        with answering_within(LOOK_SECONDS), other.reading() as connection:
+            connection.execute(sa.select(1))
+    except (OrchError, sa.exc.SQLAlchemyError):
+        return False
+    finally:
+        other.close()
+    return True
 
 
 def _settle(database: Database) -> Restored:
     points = tables.points.c
     with database.transaction() as connection:
+        # Open and not run out: that their workers are not in this database is no fault of these trials.
         connection.execute(
-            sa.update(tables.points).where(points.state == "claimed").values(expires_at=sa.literal(0.0))
+            sa.update(tables.points)
+            .where(points.state == PointState.CLAIMED)
+            .values(state=PointState.OPEN, token=None, worker=None, expires_at=None)
         )
         connection.execute(sa.update(tables.workers).values(state="gone"))
     take_over(database)

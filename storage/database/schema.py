@@ -46,9 +46,7 @@ def check(database: Database) -> None:
         SchemaError: the tables do not fit.
     """
     found = schema_version(database)
-    if found == SCHEMA_VERSION or (
-        found is not None and found > SCHEMA_VERSION and _is_readable(database, found)
-    ):
+    if found == SCHEMA_VERSION or (found is not None and is_readable(found, _read_note(database))):
         return
     if found is None:
         raise SchemaError(
@@ -62,13 +60,13 @@ def check(database: Database) -> None:
             f"this orch needs {SCHEMA_VERSION}).",
             next_step="Stop the workers, back the database up, and run `orch db upgrade`.",
         )
-    raise _too_new(database, found)
+    raise too_new(f"The database {database.url_text}", found)
 
 
-def _too_new(database: Database, found: str) -> SchemaError:
+def too_new(what: str, found: str) -> SchemaError:
+    """What is said of tables, or of a backup of them, that this orch cannot work with."""
     return SchemaError(
-        f"The database {database.url_text} has tables of a newer orch (version {found}, "
-        f"this orch knows {SCHEMA_VERSION}).",
+        f"{what} has tables of a newer orch (version {found}, this orch knows {SCHEMA_VERSION}).",
         next_step="Update orch on this machine.",
     )
 
@@ -95,7 +93,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     """
     found = schema_version(database)
     if found is not None and found > SCHEMA_VERSION:
-        raise _too_new(database, found)
+        raise too_new(f"The database {database.url_text}", found)
     if found is not None and found not in list_versions():
         raise SchemaError(
             f"The database {database.url_text} has tables of version {found}, and no way leads from there to {SCHEMA_VERSION}.",
@@ -141,14 +139,24 @@ def alembic_config(connection: Any = None) -> Any:
     return config
 
 
-def _is_readable(database: Database, found: str) -> bool:
-    """Whether newer tables say that an orch as old as this one may work with them."""
+def is_readable(found: str, note: str | None) -> bool:
+    """Whether tables of a newer version say that an orch as old as this one may work with them.
+
+    Args:
+        found: their version.
+        note: the fact `READABLE_KEY` beside them.
+    """
+    if found <= SCHEMA_VERSION:
+        return False
+    noted = json.loads(note) if note else {}
+    return bool(noted.get("version") == found and noted["from"] <= SCHEMA_VERSION)
+
+
+def _read_note(database: Database) -> str | None:
     with database.reading() as connection:
-        text = connection.execute(
+        return connection.execute(
             sa.text("SELECT value FROM orch_facts WHERE key = :key"), {"key": READABLE_KEY}
         ).scalar()
-    noted = json.loads(text) if text else {}
-    return bool(noted.get("version") == found and noted["from"] <= SCHEMA_VERSION)
 
 
 def _refuse_while_claimed(database: Database) -> None:
