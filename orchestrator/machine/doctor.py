@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.machine.stores import find_lock_fault, find_write_fault
 from storage.errors import OrchError, SchemaError, StorageNotFoundError
 from storage.settings import environment_with
 from storage.wording import say_count, say_duration
@@ -122,6 +123,12 @@ def _check_access(database: Database) -> Iterator[Check]:
     obstacle = find_obstacle(database)
     if obstacle is not None:
         yield Check("write", WARN, f"this address can only read, so that no worker can use it ({obstacle})")
+    elif database.is_sqlite and (fault := find_lock_fault(database.file.absolute().parent, of_sqlite=True)):
+        yield Check(
+            "locks",
+            FAIL,
+            f"{database.file.absolute().parent}: {fault}; keep the SQLite file on a disk of this machine",
+        )
     encoding = find_encoding(database)
     if encoding not in (None, ENCODING):
         yield Check("encoding", WARN, f"the database keeps text in {encoding}; names need {ENCODING}")
@@ -170,8 +177,15 @@ def _check_cache() -> Check:
     except (OrchError, OSError) as error:
         return Check("cache", FAIL, str(error))
     text = f"{folder}, {free / 1024**3:.1f} GiB free"
-    if not existing.is_dir() or not _is_writable(existing):
-        return Check("cache", FAIL, f"{text}, but it cannot be written to")
+    if not existing.is_dir():
+        return Check("cache", FAIL, f"{text}, but {existing} is no folder")
+    if fault := find_write_fault(existing):
+        return Check("cache", FAIL, f"{text}, but {fault}")
+    if fault := find_lock_fault(existing):
+        # Two processes would then extract or decode the same, each over the other's file.
+        return Check(
+            "cache", FAIL, f"{text}, but {fault}; name a folder on a disk of this machine (ORCH_CACHE)"
+        )
     return Check("cache", OK if free >= FREE_BYTES else WARN, text)
 
 
@@ -189,8 +203,8 @@ def _check_artifacts() -> Check:
         return Check(
             "artifacts", FAIL, f"{folder} is not a folder on this machine; all workers must share one"
         )
-    if not _is_writable(folder):
-        return Check("artifacts", FAIL, f"{folder} cannot be written to")
+    if fault := find_write_fault(folder):
+        return Check("artifacts", FAIL, f"{folder}: {fault}")
     return Check("artifacts", OK, f"{folder}, for checkpoints")
 
 
@@ -221,16 +235,6 @@ def _check_sessions(database: Database) -> Iterator[Check]:
         ).one()
     status = OK if used + SESSIONS_PER_WORKER <= most else WARN
     yield Check("sessions", status, f"{used} of {most} of the server are taken; a worker takes one or two")
-
-
-def _is_writable(folder: Path) -> bool:
-    import tempfile
-
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
 
 
 def _check_backend() -> Iterator[Check]:
