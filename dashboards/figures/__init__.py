@@ -7,6 +7,7 @@
 - `drawing`: What all figures share: the picture with its table, numbers short enough to send, empty figures that say why
 - `gallery`: All figures of a study in the order of a report, and their export as files
 - `importance`: Importance of hyperparameters beside what chance alone would show
+- `kinds`: Which figures show the out-of-fold predictions of each kind of label, and those that labels side by side do not have
 - `outcomes`: ROC with a band over folds, confusion tables and calibration of a trial's out-of-fold predictions
 - `palette`: Colours and templates of the figures: readable on paper and on a dark screen, and by colour-blind eyes
 - `parallel`: Every trial as one line through all of its hyperparameters to its value

@@ -12,7 +12,7 @@ from dashboards.figures import importance as importance_figures
 from dashboards.figures.choice import draw_choice
 from dashboards.figures.curves import draw_examples, draw_measures, draw_schedule, draw_trial
 from dashboards.figures.drawing import Picture
-from dashboards.figures.outcomes import draw_outcomes
+from dashboards.figures.kinds import draw_outcomes
 from dashboards.figures.parallel import draw_parallel
 from dashboards.figures.search import draw_search, draw_slices
 from dashboards.figures.study import draw_comparison, draw_fleet, draw_folds, draw_pruning

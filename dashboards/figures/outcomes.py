@@ -24,15 +24,6 @@ SHOWN_TARGETS = 4
 MISSING = "the labels of the study's data set are not on this machine, or no predictions were kept"
 
 
-def draw_outcomes(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> list[Picture]:
-    """ROC, confusion tables and calibration of one trial."""
-    return [
-        draw_roc(view, point, outcomes),
-        draw_confusion(view, point, outcomes),
-        draw_calibration(view, point, outcomes),
-    ]
-
-
 def draw_roc(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:
     """ROC curves averaged over folds, with a band of one standard deviation."""
     title = f"{view.study.name}, trial {point.trial_number}: ROC of out-of-fold predictions"

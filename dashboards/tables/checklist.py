@@ -84,7 +84,7 @@ def _model_items(view: StudyView) -> list[Item]:
              f"{view.counts.planned} trials by {spec.sampler.name} search; pruner: {spec.pruner.name}."),
         Item("27", "Analytical methods", "Ensembling", AUTHORS, ""),
         Item("28", "Model performance", "Metrics", KNOWN,
-             "Macro AUC by ranks (exact), sensitivity, precision, F1 at 0.5; calibration where predictions are kept."),
+             f"Of {spec.task.title}: {', '.join(spec.task.metrics)}; docs/metrics.md has the formulas."),
         Item("29", "Model performance", "Uncertainty", PARTLY,
              "Spread over folds is given. The best of many is optimistic: its value is not an estimate for new data."),
         Item("30-31", "Model performance", "Robustness and explanations", AUTHORS, ""),

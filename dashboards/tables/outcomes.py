@@ -18,6 +18,10 @@ from storage.metrics.tables import Table as Confusion
 from storage.metrics.tables import tabulate
 from storage.results.predictions import read_predictions
 from storage.studies.study import StudyRecord
+from storage.tasks.classes import Classes
+from storage.tasks.contract import Task
+from storage.tasks.kinds import LABELS, TASKS
+from storage.tasks.number_metrics import MEASURES
 
 GRID = np.linspace(0.0, 1.0, 101)
 """False positive rates at which the curves of folds are averaged (Fawcett 2006, vertical averaging)."""
@@ -29,11 +33,20 @@ class Outcomes:
 
     Attributes:
         targets: names, length t.
-        folds: one (labels, probabilities) per fold, each of shape (n, t); labels NaN where not assessed.
+        folds: one (labels, values) per fold, each of shape (n, t); labels NaN where not assessed.
+        task: what kind of label it is.
     """
 
     targets: tuple[str, ...]
     folds: list[tuple[NDArray, NDArray]]
+    task: Task = TASKS[LABELS]
+
+    @property
+    def asked(self) -> Outcomes:
+        """The same as questions of yes and no: each class against the others, each cut between grades."""
+        parts = [self.task.questions(self.targets, labels, values) for labels, values in self.folds]
+        folds = [(part.labels, part.values) for part in parts if part.values is not None]
+        return Outcomes(parts[0].names, folds)
 
     @property
     def pooled(self) -> tuple[NDArray, NDArray]:
@@ -80,7 +93,32 @@ def read_outcomes(
         if fold.values.shape[1] == len(columns)
         and (not len(fold.indices) or fold.indices.max() < len(dataset.labels))
     ]
-    return Outcomes(targets, folds) if folds and len(columns) == len(targets) else None
+    return Outcomes(targets, folds, study.spec.task) if folds and len(columns) == len(targets) else None
+
+
+def tabulate_classes(outcomes: Outcomes) -> tuple[tuple[str, ...], NDArray]:
+    """The names of the classes, and the images by class and call, shape (classes, classes), over all folds."""
+    labels, values = outcomes.pooled
+    known = ~np.isnan(labels).any(axis=1)
+    task = outcomes.task
+    assert isinstance(task, Classes)
+    names = tuple(target.rpartition("=")[2] for target in outcomes.targets)
+    return names, task.table(labels[known], values[known], np.ones(int(known.sum())))
+
+
+def compare_numbers(outcomes: Outcomes) -> list[tuple[str, NDArray, NDArray, str]]:
+    """For each number its name, the true and the predicted ones, and how far they agree, in words."""
+    labels, values = outcomes.pooled
+    found = []
+    for place, name in enumerate(outcomes.targets):
+        known = ~np.isnan(labels[:, place])
+        truth, guess = labels[known, place], values[known, place]
+        if not len(truth):
+            continue
+        once = np.ones(len(truth))
+        mae, r2, icc = (float(MEASURES[kind](truth, guess, once)) for kind in ("mae", "r2", "icc"))
+        found.append((name, truth, guess, f"MAE {mae:.3g}, R2 {r2:.3f}, ICC {icc:.3f}"))
+    return found
 
 
 def mean_roc(outcomes: Outcomes, target: int) -> MeanRoc | None:

@@ -87,7 +87,7 @@ def score_baselines(
     scored = [_score(evidence, "column", name, block, every) for name, block in known.items()]
     if len(known) > 1:
         scored.append(_score(evidence, "columns", "all columns", np.hstack(list(known.values())), every))
-    tokens = encode_tokens(evidence.names, evidence.targets)
+    tokens = encode_tokens(evidence.names, (*evidence.targets, *evidence.classes))
     if tokens is not None:
         scored.append(_score(evidence, "file name", "words of the file name", tokens, every))
     facts = [encode_column(cells) for cells in (file_facts or {}).values()]

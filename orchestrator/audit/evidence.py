@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orchestrator.importing.reading.cells import Rules
 from orchestrator.importing.reading.groups import read_groups
-from orchestrator.importing.reading.labels import read_labels, read_split
+from orchestrator.importing.reading.kinds import Asked, read_kind, shape_kind
+from orchestrator.importing.reading.labels import ignore, read_split
 from orchestrator.importing.reading.tables import read_table
 from storage.data.datasets import MANIFEST, number_groups, read_columns, read_document
 from storage.data.folds import make_folds
 from storage.data.patients import find_patient_columns
 from storage.errors import DataError
+from storage.tasks.contract import Task
+from storage.tasks.kinds import TASKS
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -29,7 +33,7 @@ class Evidence:
 
     Attributes:
         source: where it comes from, for people.
-        targets: names of the labels that count, length t.
+        targets: the questions of yes and no that the labels that count are (`storage.tasks.contract.Questions`), length t.
         labels: float32, shape (n, t), 0, 1 or NaN (not assessed).
         groups: int64, shape (n,): the groups (patients) that stay together; each image its own when none is named.
         grouped: whether a group column was named.
@@ -39,6 +43,8 @@ class Evidence:
         names: the file name of each image.
         sides: train / valid / test of each row where a table has such a column.
         folds: indices that train and that validate, of each fold.
+        excludes: whether the kind of label has it that one question tells the others, as classes and grades do.
+        classes: the names of classes, one of two that is no target among them.
     """
 
     source: str
@@ -52,10 +58,14 @@ class Evidence:
     names: list[str]
     sides: list[str] | None
     folds: list[tuple[np.ndarray, np.ndarray]]
+    excludes: bool = False
+    classes: tuple[str, ...] = ()
 
     @property
     def exclusive(self) -> bool:
-        """Whether the targets are classes of which every image has exactly one, so that one tells the others by its nature."""
+        """Whether one target tells the others by its nature, as where every image has exactly one of them."""
+        if self.excludes:
+            return True
         several = self.labels.shape[1] > 1
         return several and not np.isnan(self.labels).any() and bool((self.labels.sum(axis=1) == 1).all())
 
@@ -87,6 +97,8 @@ def from_dataset(dataset: Dataset, targets: Sequence[str], fold_count: int, seed
         fold_count,
         seed,
         tuple(choices.get("not_patient", ())),
+        task=dataset.task,
+        classes=dataset.classes,
     )
 
 
@@ -108,7 +120,8 @@ def from_table(
     """
     table = read_table(path)
     excluded = [filename_column, *group_columns, split_column or ""]
-    read = read_labels(table, targets=targets, class_column=class_column, excluded=excluded)
+    asked = Asked(targets, class_column, excluded, Rules(), rows_name_findings=False, note=ignore)
+    read = shape_kind(read_kind(table, asked, None), asked, None)
     keys: list[Any] = (
         list(read_groups(table, group_columns)) if group_columns else list(range(len(table.rows)))
     )
@@ -131,6 +144,8 @@ def from_table(
         sides,
         fold_count,
         seed,
+        task=TASKS[read.task],
+        classes=read.classes,
     )
 
 
@@ -147,16 +162,20 @@ def _gather(
     fold_count: int,
     seed: int,
     declined: Sequence[str] = (),
+    *,
+    task: Task,
+    classes: tuple[str, ...],
 ) -> Evidence:
 
     if len(labels) < fold_count:
         raise DataError(f"{source} has {len(labels)} rows, too few for {fold_count} folds.")
     free = {name: cells for name, cells in columns.items() if name not in group_columns}
     identifiers = {name: free[name] for name in find_patient_columns(free.items(), declined)}
+    asked = task.questions(targets, labels)
     return Evidence(
         source=source,
-        targets=targets,
-        labels=labels,
+        targets=asked.names,
+        labels=asked.labels,
         groups=groups,
         grouped=grouped,
         group_columns=group_columns,
@@ -164,7 +183,9 @@ def _gather(
         identifiers=identifiers,
         names=names,
         sides=sides,
-        folds=make_folds(labels, groups, fold_count, seed),
+        folds=make_folds(task.strata(labels), groups, fold_count, seed),
+        excludes=task.excludes,
+        classes=classes,
     )
 
 

@@ -18,6 +18,7 @@ class Choices:
         group_dicom: group by the Patient ID of DICOM files instead; it is hashed with a salt that is forgotten.
         targets: the label columns; None for every column of 0, 1 and blank. With classes, those that are wanted.
         class_column: one column of classes in place of label columns.
+        task: what kind of label it is, by its name in `storage.tasks`; None guesses.
         holdout: the share to seal, in [0, 1); ignored where a published split decides.
         split_column: a column with train, valid and test, which then decides the sides.
         seed: of the split.
@@ -42,6 +43,7 @@ class Choices:
     group_dicom: bool = False
     targets: tuple[str, ...] | None = None
     class_column: str | None = None
+    task: str | None = None
     holdout: float = 0.15
     split_column: str | None = None
     seed: int = 1337

@@ -13,6 +13,8 @@ from orchestrator.importing.image_files import ImageFacts
 from orchestrator.importing.precision import ASSUMED_AUC, TARGET, WIDEST, expect_width, patients_needed
 from orchestrator.importing.reading.tables import Table
 from storage.data.patients import find_patient_columns
+from storage.tasks.contract import Task
+from storage.tasks.kinds import LABELS, TASKS
 from storage.wording import name_few, say_count
 
 if TYPE_CHECKING:
@@ -21,21 +23,14 @@ if TYPE_CHECKING:
 USUAL_FOLDS = 6
 
 
-def describe_side(targets: Sequence[str], labels: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
-    """Counts of one side: images, groups, and for each target how many are assessed, positive, and their share."""
-    assessed = (~np.isnan(labels)).sum(axis=0).tolist()
-    positive = (labels == 1).sum(axis=0).tolist()
+def describe_side(
+    targets: Sequence[str], labels: np.ndarray, groups: np.ndarray, task: Task = TASKS[LABELS]
+) -> dict[str, Any]:
+    """Counts of one side: images, groups, and what the kind of label says of each target."""
     return {
         "images": len(labels),
         "groups": len(np.unique(groups)),
-        "labels": {
-            name: {
-                "assessed": known,
-                "positive": ones,
-                "prevalence": round(ones / known, 6) if known else None,
-            }
-            for name, known, ones in zip(targets, assessed, positive, strict=True)
-        },
+        "labels": task.describe(targets, labels),
     }
 
 
@@ -54,8 +49,13 @@ def describe_doubts(
     held: np.ndarray,
     facts: Sequence[ImageFacts],
     choices: Choices,
+    *,
+    has_areas: bool = True,
 ) -> list[str]:
-    """The warnings of an import, one sentence each; rows in canonical order, `held` bool of shape (n,)."""
+    """The warnings of an import, one sentence each; rows in canonical order, `held` bool of shape (n,).
+
+    `targets` and `labels` are questions of yes and no; `has_areas` says whether an AUC will be what is reported of them.
+    """
     doubts = []
     if not choices.grouped:
         likely = likely_groups(table, choices.not_patient)
@@ -80,7 +80,7 @@ def describe_doubts(
     doubts += _doubt_labels(targets, labels[~held], groups[~held])
     if held.any():
         doubts += _doubt_holdout(targets, labels[held])
-    return doubts + _doubt_size(targets, labels, groups, held)
+    return doubts + (_doubt_size(targets, labels, groups, held) if has_areas else [])
 
 
 def _doubt_copies(facts: Sequence[ImageFacts], labels: np.ndarray) -> list[str]:

@@ -37,6 +37,8 @@ from storage.data.folders import write_columns, write_lines, write_whole
 from storage.data.splitting import check_sides, split_holdout
 from storage.errors import DataError
 from storage.holdout import sealed as holdout
+from storage.tasks.contract import Task
+from storage.tasks.kinds import LABELS, TASKS
 from storage.wording import name_few
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def import_dataset(
     read = read_rows(images, tables, choices, preset, note)
     facts = inspect_images(images, read.paths, report)
     rows = _order_rows(read.table, read.paths, facts, read.labels, read.groups)
-    held = _choose_holdout(rows, read.sides, read.choices)
+    held = _choose_holdout(rows, read.sides, read.choices, TASKS[read.labels.task])
     check_sides(rows.groups, [np.flatnonzero(held), np.flatnonzero(~held)])
     return _write(
         images, out, rows, read.labels, held, read.choices, read.sides, read.left_out, cache, database
@@ -157,7 +159,11 @@ def _order_rows(
             )
     # Without groups, copies of an image share a group, so that they are never on both sides.
     keys: list[Any] = list(groups) if groups is not None else [fact.sha256 for fact in facts]
-    marks = [describe_row(facts[row].sha256, _as_marks(labels.values[row]), 0) for row in range(len(facts))]
+    task = TASKS[labels.task]
+    marks = [
+        describe_row(facts[row].sha256, task.to_plain(labels.values[row].tolist()), 0, task)
+        for row in range(len(facts))
+    ]
     order = sorted(range(len(facts)), key=marks.__getitem__)
     kept = [place for place, name in enumerate(table.columns) if name not in labels.columns]
     names = [table.columns[place] for place in kept]
@@ -172,11 +178,11 @@ def _order_rows(
     )
 
 
-def _choose_holdout(rows: Rows, sides: Sequence[str] | None, choices: Choices) -> np.ndarray:
+def _choose_holdout(rows: Rows, sides: Sequence[str] | None, choices: Choices, task: Task) -> np.ndarray:
     if sides is None:
         if choices.holdout == 0:
             return np.zeros(len(rows.order), dtype=bool)
-        return split_holdout(rows.labels, rows.groups, choices.holdout, choices.seed)
+        return split_holdout(task.strata(rows.labels), rows.groups, choices.holdout, choices.seed)
     held = np.array([sides[row] == "test" for row in rows.order])
     torn = np.intersect1d(rows.groups[held], rows.groups[~held])
     if len(torn):
@@ -213,10 +219,15 @@ def _write(
     cache: Path | None,
     database: Database | None,
 ) -> Dataset:
-    development = _describe_rows(rows, np.flatnonzero(~held))
-    sealed = _describe_rows(rows, np.flatnonzero(held))
-    digests = [digest_rows(describe_row(*_identity(row)) for row in side) for side in (development, sealed)]
-    fingerprint = fingerprint_of(labels.targets, *digests)
+    task = TASKS[labels.task]
+    said = {"kind": labels.task, "classes": list(labels.classes)}
+    development = _describe_rows(rows, np.flatnonzero(~held), task)
+    sealed = _describe_rows(rows, np.flatnonzero(held), task)
+    digests = [
+        digest_rows(describe_row(*_identity(row), task) for row in side) for side in (development, sealed)
+    ]
+    fingerprint = fingerprint_of(labels.targets, digests[0], digests[1], said)
+    asked = task.questions(labels.targets, rows.labels)
     known = holdout.find_unsealed(
         [row["sha256"] for row in development], cache=cache, database=database, besides=fingerprint
     )
@@ -227,8 +238,8 @@ def _write(
         "pixels": describe_grey_values([fact.form for fact in rows.facts]),
         "label_columns": list(labels.columns),
         "kind": labels.kind,
-        "development": describe_side(labels.targets, rows.labels[~held], rows.groups[~held]),
-        "holdout": describe_side(labels.targets, rows.labels[held], rows.groups[held])
+        "development": describe_side(labels.targets, rows.labels[~held], rows.groups[~held], task),
+        "holdout": describe_side(labels.targets, rows.labels[held], rows.groups[held], task)
         if held.any()
         else None,
     }
@@ -239,6 +250,7 @@ def _write(
         "fingerprint": fingerprint,
         "holdout_digest": digests[1],
         "targets": list(labels.targets),
+        **({"task": said} if labels.task != LABELS else {}),
         "grouped": choices.grouped,
         "choices": {
             "group_columns": list(choices.group_columns),
@@ -250,7 +262,14 @@ def _write(
         },
         "summary": summary,
         "warnings": describe_doubts(
-            rows.table, labels.targets, rows.labels, rows.groups, held, rows.facts, choices
+            rows.table,
+            asked.names,
+            asked.labels,
+            rows.groups,
+            held,
+            rows.facts,
+            choices,
+            has_areas=task.has_probabilities,
         )
         + ([left_out] if left_out else [])
         + [
@@ -280,13 +299,13 @@ def _write(
     return load_dataset(out)
 
 
-def _describe_rows(rows: Rows, places: np.ndarray) -> list[dict[str, Any]]:
+def _describe_rows(rows: Rows, places: np.ndarray, task: Task) -> list[dict[str, Any]]:
     """The rows of one side, groups numbered anew, so that a side tells nothing of the other."""
     groups = number_groups(rows.groups[places].tolist())
     return [
         {
             "sha256": rows.facts[place].sha256,
-            "labels": _as_marks(rows.labels[place]),
+            "labels": task.to_plain(rows.labels[place].tolist()),
             "group": group,
             "path": rows.paths[place],
             "size": rows.facts[place].size,
@@ -297,9 +316,5 @@ def _describe_rows(rows: Rows, places: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def _identity(row: dict[str, Any]) -> tuple[str, list[int | None], int]:
+def _identity(row: dict[str, Any]) -> tuple[str, list[float | None], int]:
     return row["sha256"], row["labels"], row["group"]
-
-
-def _as_marks(labels: np.ndarray) -> list[int | None]:
-    return [None if label != label else int(label) for label in labels.tolist()]

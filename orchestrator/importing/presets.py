@@ -31,7 +31,7 @@ class Preset:
         class_folders: whether classes are folders.
         choices, rules: fields of `Choices` and of its `Rules` that are the same for every table of the collection.
         names: a pattern of file names by which a table is known that has no columns of its own.
-        number: a column that holds a number to predict, which orch does not learn yet.
+        number: a column that holds a number to predict.
         note: what a user should know.
     """
 
@@ -241,23 +241,18 @@ def apply_preset(
         note: told what a user should know.
 
     Raises:
-        DataError: the table has none of the columns that name the images of this collection, or what it teaches is a number.
+        DataError: the table has none of the columns that name the images of this collection.
     """
     default = Choices()
 
     def first(names: Sequence[str]) -> str | None:
         return next((name for name in names if name in columns), None)
 
-    number = first(preset.number)
-    if number and not choices.targets and not choices.class_column:
-        raise DataError(
-            f"{preset.title} teaches a number ({number!r}), and orch cannot learn numbers yet: it learns labels that are yes "
-            "or no, and classes.",
-            why="Read as classes, neighbouring numbers would be as different as distant ones.",
-            next_step="Name labels of its table with --targets, or make classes of the number, such as "
-            "18 years and older, in a column of your own.",
-        )
     filled: dict[str, object] = {}
+    number = first(preset.number)
+    if number and not choices.targets and not choices.class_column and choices.task in (None, "number"):
+        filled |= {"targets": (number,), "task": "number"}
+        note(f"{number!r} is a number to predict (--task number).")
     filename = first(preset.filename)
     if filename is None and preset.filename and len(columns) > 1:
         raise DataError(
@@ -269,7 +264,7 @@ def apply_preset(
         filled["filename_column"] = filename
     if (group := first(preset.group)) and not choices.grouped:
         filled["group_columns"] = (group,)
-    if not choices.targets and not choices.class_column:
+    if not choices.targets and not choices.class_column and "targets" not in filled:
         if classes := first(preset.classes):
             filled["class_column"] = classes
         elif (target := first(preset.targets)) or (

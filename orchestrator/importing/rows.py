@@ -24,7 +24,8 @@ from orchestrator.importing.reading.cells import read_cells
 from orchestrator.importing.reading.classes import Labels
 from orchestrator.importing.reading.groups import find_in_names, read_groups
 from orchestrator.importing.reading.joining import join_table
-from orchestrator.importing.reading.labels import read_labels, read_split
+from orchestrator.importing.reading.kinds import KINDS, Asked, read_kind, shape_kind
+from orchestrator.importing.reading.labels import read_split
 from orchestrator.importing.reading.merging import WAYS, find_rows, merge_equal, merge_labels, merge_table
 from orchestrator.importing.reading.tables import UNNAMED, Table, append_tables, read_table
 from orchestrator.importing.scanning import Scan, scan_folder
@@ -101,15 +102,15 @@ def read_rows(
         choices.split_column or "",
         choices.reader_column or "",
     ]
-    labels = read_labels(
-        table,
-        targets=choices.targets,
-        class_column=choices.class_column,
-        excluded=excluded,
-        rules=choices.rules,
-        note=note,
+    asked = Asked(
+        choices.targets,
+        choices.class_column,
+        excluded,
+        choices.rules,
         rows_name_findings=choices.merge_rows is not None,
+        note=note,
     )
+    labels = read_kind(table, asked, choices.task)
     groups = _read_groups(table, folder, paths, choices, note)
     sides = _read_sides(table, scan, paths, choices)
     if sides is not None and "test" not in sides and not said.splits:
@@ -117,6 +118,11 @@ def read_rows(
         sides = None
     rows_of = find_rows(paths)
     if choices.merge_rows is not None and len(rows_of) < len(paths):
+        if not KINDS[labels.task].merges:
+            raise DataError(
+                f"--merge-rows {choices.merge_rows} merges what is yes or no; several rows of an image have numbers here.",
+                next_step="Bring the table down to one row for each image, such as the mean of its readers.",
+            )
         readers = (
             table.column(choices.reader_column, option="--reader")
             if choices.reader_column is not None
@@ -128,6 +134,7 @@ def read_rows(
         sides = None if sides is None else merge_equal(table, sides, rows_of, "sides of the split")
         table = merge_table(table, rows_of)
         paths = [paths[rows[0]] for rows in rows_of]
+    labels = shape_kind(labels, asked, choices.task)
     return Read(table, paths, labels, groups, sides, choices, scan.count_left_out())
 
 

@@ -1,5 +1,6 @@
 """Use cases on a model: train, judge, predict, explain.
 
+- `answers`: What a prediction says to a person, for each kind of label: columns of a table, and which output a heat map is of
 - `comparing`: Model files compared on images that none of them has seen: the sealed hold-out, on record, or a data set from elsewhere
 - `evaluation`: Judge a model on images it has not seen: the sealed hold-out, on record, or a data set from elsewhere, whole
 - `evaluation_files`: Where an evaluation is kept when nobody says: beside the model, and never over an earlier one

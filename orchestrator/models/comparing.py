@@ -114,6 +114,7 @@ def compare_models(
         first.groups[places],
         margin=margin,
         resamples=resamples,
+        task=dataset.task,
     )
     document["kind"] = first.part
     document["warnings"] = []

@@ -26,6 +26,8 @@ from storage.holdout.openings import list_openings
 from storage.metrics.thresholds import RULES, choose_thresholds, read_rule
 from storage.practice.review import review, review_units
 from storage.practice.units import name_visits
+from storage.tasks.contract import Task
+from storage.tasks.kinds import LABELS, TASKS
 from storage.wording import name_few, say_count
 from workers.device.preparation import prepare_or_keep
 from workers.device.versions import library_versions
@@ -111,6 +113,7 @@ def evaluate(
     targets = find_targets(card, dataset, count_outputs(model))
     record = read_record(path)
     rule = read_thresholds(request.threshold, record, len(targets))
+    check_calls(dataset.task, request)
     check_request(request, targets, record)
     judged = find_images(
         path, card, digest, dataset, database, opens=request.open_holdout, again=request.again, say=say
@@ -123,6 +126,7 @@ def evaluate(
     )
     drawn: dict[str, Any] = {"resamples": request.resamples, "seed": request.seed}
     results = score_pools(
+        dataset.task,
         targets,
         labels,
         predictions.pooled,
@@ -132,7 +136,7 @@ def evaluate(
         recalibrate=request.recalibrate,
         **drawn,
     )
-    thresholds = [row["threshold"] for row in results["raw"]["labels"].values()]
+    thresholds = [row.get("threshold", float("nan")) for row in results["raw"]["labels"].values()]
     openings = list_openings(dataset, database)
     document: dict[str, Any] = {
         "schema": SCHEMA,
@@ -144,10 +148,11 @@ def evaluate(
             "groups": len(np.unique(judged.groups)),
         },
         "targets": list(targets),
+        "task": dataset.task.name,
         "threshold_rule": request.threshold,
         "augmentation": {"repeats": repeats.effective, **repeats.settings},
         "results": results,
-        "curves": describe_curves(targets, labels, predictions.raw),
+        "curves": describe_curves(dataset.task, targets, labels, predictions.raw),
         "practice": review(
             targets,
             labels,
@@ -157,7 +162,9 @@ def evaluate(
             results["raw"],
             prevalences=request.prevalences,
             **drawn,
-        ),
+        )
+        if dataset.task.is_called
+        else {},
         "openings": [asdict(opening) for opening in openings],
         "versions": library_versions(),
         "warnings": results["raw"]["warnings"],
@@ -165,9 +172,17 @@ def evaluate(
     if request.subgroups:
         columns = {name: judged.columns[name] for name in request.subgroups}
         document["subgroups"] = score_columns(
-            columns, targets, labels, predictions.raw, judged.groups, thresholds, say=say, **drawn
+            dataset.task,
+            columns,
+            targets,
+            labels,
+            predictions.raw,
+            judged.groups,
+            thresholds,
+            say=say,
+            **drawn,
         )
-    if len(np.unique(judged.groups)) < len(judged.groups):
+    if dataset.task.is_called and len(np.unique(judged.groups)) < len(judged.groups):
         document["by_patient"] = review_units(
             targets, labels, predictions.raw, judged.groups, judged.groups.tolist(), thresholds, **drawn
         )
@@ -188,6 +203,12 @@ def find_targets(card: dict[str, Any], dataset: Dataset, outputs: int) -> tuple[
         DataError: the data set does not label them.
     """
     targets = tuple(card.get("targets") or dataset.targets)
+    kind = card.get("task", LABELS)
+    if card and kind != dataset.task.name and {kind, dataset.task.name} - {"labels", "two-classes"}:
+        raise DataError(
+            f"The model predicts {TASKS[kind].title if kind in TASKS else kind}, and {dataset.folder} has {dataset.task.title}.",
+            next_step=f"Import the images with --task {kind}.",
+        )
     missing = [target for target in targets if target not in dataset.targets]
     if missing or len(targets) != outputs:
         raise DataError(
@@ -253,6 +274,24 @@ def check_columns(
                 next_step=f"Is {near[0]} meant?"
                 if near
                 else "Import the images again with a labels file that has it, or name another column.",
+            )
+
+
+def check_calls(task: Task, request: EvaluationRequest) -> None:
+    """Make sure that nothing is asked that a kind of label does not have.
+
+    Raises:
+        DataError: a threshold or a recalibration of classes that exclude each other, of grades or of numbers.
+    """
+    asked = {"--threshold": request.threshold != "0.5", "--recalibrate": request.recalibrate}
+    for option, is_asked in asked.items():
+        if is_asked and not task.is_called:
+            raise DataError(
+                f"{option} is for labels that are yes or no, and the model predicts {task.title}.",
+                why="The most probable class is called."
+                if task.has_probabilities
+                else "A number is not called.",
+                next_step=f"Leave {option} out.",
             )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.models.answers import answer_of
 from orchestrator.models.prediction import Images
 from storage.data.images import read_image, read_picture, scale_of_card
 from storage.errors import UsageError
@@ -18,6 +19,7 @@ from workers.device.preparation import import_quietly, prepare_or_keep
 from workers.final_model.assembly import load_model
 from workers.final_model.explain import overlay, to_png
 from workers.final_model.predict import check_outputs, image_size
+from workers.heads.kinds import head_of
 
 LONGEST = 80
 """Characters of an image's name: the end of it, which tells one image of a series from the next."""
@@ -71,7 +73,8 @@ def draw_heat_maps(
     model = load_model(path)
     size = image_size(model)
     check_outputs(model, targets)
-    scale = scale_of_card(read_card(path))
+    card = read_card(path)
+    scale, answer, kind = scale_of_card(card), answer_of(card), head_of(card)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -86,7 +89,9 @@ def draw_heat_maps(
         files = images.files[begin : begin + BATCH]
         prepared = np.stack([read_image(file, size, scale) for file in files]).astype(np.float32)
         prepared = prepared * np.float32(pixels[0]) + np.float32(pixels[1])
-        heats, scores = compute_heat(model, prepared, None if chosen is None else [chosen] * len(files))
+        heats, scores = compute_heat(
+            model, prepared, answer.likeliest if chosen is None else lambda row: chosen, kind
+        )
         for name, digest, file, heat, row in zip(
             images.names[begin : begin + BATCH],
             images.digests[begin : begin + BATCH],
@@ -95,7 +100,7 @@ def draw_heat_maps(
             scores,
             strict=True,
         ):
-            place = int(row.argmax()) if chosen is None else chosen
+            place = answer.likeliest(row) if chosen is None else chosen
             content = to_png(overlay(read_picture(file, scale), heat, alpha))
             picture = names.keep(out, f"{row[place]:.4f}-{_plain(targets[place])}", name, digest, content)
             written.append(

@@ -11,13 +11,11 @@ import numpy as np
 
 from dashboards.tables.outcomes import find_dataset
 from orchestrator.models.evaluation import check_columns
-from orchestrator.models.scores import check_subgroups
+from orchestrator.models.scores import check_subgroups, score_subgroups
 from orchestrator.studies.comparing import find_contender
 from storage.data.datasets import read_columns
 from storage.errors import DataError
-from storage.metrics.scorecard import score
 from storage.practice.review import review, review_units
-from storage.practice.subgroups import review_subgroups
 from storage.practice.units import name_visits
 from storage.results.predictions import read_predictions
 from storage.wording import say_command
@@ -100,7 +98,8 @@ def evaluate_study(
     probabilities = np.concatenate([fold.values for fold in folds]).astype(np.float64)
     groups, thresholds = dataset.groups[rows], [asked.threshold] * len(targets)
     drawn: dict[str, Any] = {"resamples": asked.resamples, "seed": asked.seed}
-    scored = score(targets, labels, probabilities, groups, thresholds=thresholds, **drawn)
+    task = dataset.task
+    scored = task.card(targets, labels, probabilities, groups, thresholds=thresholds, **drawn)
     document: dict[str, Any] = {
         "schema": SCHEMA,
         "study": trial.study.name,
@@ -112,6 +111,7 @@ def evaluate_study(
             "groups": len(np.unique(groups)),
         },
         "targets": list(targets),
+        "task": task.name,
         "threshold": asked.threshold,
         "results": scored,
         "practice": review(
@@ -124,7 +124,9 @@ def evaluate_study(
             folds=numbers,
             prevalences=asked.prevalences,
             **drawn,
-        ),
+        )
+        if task.is_called
+        else {},
         "warnings": list(scored["warnings"]),
     }
     if trial.is_best and trial.study.spec.point_count > 1:
@@ -132,18 +134,19 @@ def evaluate_study(
             "The trial was chosen by its value on these very images, so all results are somewhat optimistic; its models are those of the folds, "
             "whose probabilities are pooled here."
         )
-    if len(np.unique(groups)) < len(groups):
+    if task.is_called and len(np.unique(groups)) < len(groups):
         document["by_patient"] = review_units(
             targets, labels, probabilities, groups, groups.tolist(), thresholds, **drawn
         )
-    if asked.visits:
+    if asked.visits and task.is_called:
         cells = [[columns[column][row] for row in rows.tolist()] for column in asked.visits]
         document["by_visit"] = review_units(
             targets, labels, probabilities, groups, name_visits(groups, cells), thresholds, **drawn
         )
     if asked.subgroups:
         document["subgroups"] = {
-            column: review_subgroups(
+            column: score_subgroups(
+                task,
                 [columns[column][row] for row in rows.tolist()],
                 targets,
                 labels,

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.importing.matching import find_rows_of
-from orchestrator.importing.reading.cells import Rules, read_cells
 from orchestrator.importing.reading.tables import read_table
 from orchestrator.importing.scanning import scan_folder
+from orchestrator.models.answers import ANSWERS, Answer
 from storage.data.datasets import MANIFEST, load_dataset, read_columns
 from storage.data.images import scale_of_card
-from storage.data.patients import clean, is_no_patient
 from storage.errors import DataError, OrchError
 from storage.files.model_files import read_card, read_record
 from storage.files.writing import hash_file
 from storage.holdout.sealed import find_unsealed
 from storage.holdout.sealed_predictions import record_sealed_predictions
+from storage.tasks.kinds import LABELS
 from storage.wording import name_few, say_count
 from workers.device.preparation import import_quietly, prepare_or_keep
 from workers.final_model.assembly import load_model
@@ -46,7 +46,13 @@ class Images:
         return Images(self.names[:count], self.files[:count], self.digests[:count], labels, self.remarks)
 
 
-def find_images(source: Path, labels: Path | None, filename_column: str, targets: Sequence[str]) -> Images:
+def find_images(
+    source: Path,
+    labels: Path | None,
+    filename_column: str,
+    targets: Sequence[str],
+    answer: Answer | None = None,
+) -> Images:
     """The images of a folder, a single file, or the development part of a dataset folder.
 
     Args:
@@ -54,6 +60,7 @@ def find_images(source: Path, labels: Path | None, filename_column: str, targets
         labels: a labels file, for the labels of a folder or a file.
         filename_column: its column of file names.
         targets: the labels that are wanted.
+        answer: of the model's kind of label; left out, that of labels side by side.
 
     Raises:
         DataError: there is no image, or the labels file cannot be used.
@@ -64,7 +71,7 @@ def find_images(source: Path, labels: Path | None, filename_column: str, targets
         columns = read_columns(dataset)
         names = tuple(columns.get(filename_column) or [file.name for file in dataset.files])
         known = {
-            target: _known(dataset.labels[:, dataset.targets.index(target)].tolist())
+            target: dataset.task.to_plain(dataset.labels[:, dataset.targets.index(target)].tolist())
             for target in targets
             if target in dataset.targets
         }
@@ -79,7 +86,7 @@ def find_images(source: Path, labels: Path | None, filename_column: str, targets
     files = tuple(folder / name for name in found)
     known = {}
     if labels is not None:
-        known, said = _read_labels(labels, filename_column, found, folder, targets)
+        known, said = _read_labels(labels, filename_column, found, folder, targets, answer or ANSWERS[LABELS])
         remarks += said
     return Images(tuple(found), files, tuple(hash_file(file) for file in files), known, tuple(remarks))
 
@@ -166,12 +173,13 @@ def notice_sealed(
         )
 
 
-def _known(values: Sequence[float]) -> list[float | None]:
-    return [None if value != value else int(value) for value in values]
-
-
 def _read_labels(
-    path: Path, filename_column: str, names: Sequence[str], folder: Path, targets: Sequence[str]
+    path: Path,
+    filename_column: str,
+    names: Sequence[str],
+    folder: Path,
+    targets: Sequence[str],
+    answer: Answer,
 ) -> tuple[dict[str, list[float | None]], list[str]]:
     """Label cells by target, from columns of the target's name, or `column=value` from a column of classes; and remarks.
 
@@ -179,25 +187,8 @@ def _read_labels(
     """
     table = read_table(path)
     rows = find_rows_of(table, filename_column, names, folder)
-    known: dict[str, list[float | None]] = {}
-    for target in targets:
-        column, _, value = target.partition("=")
-        if target in table.columns:
-            cells = table.column(target, option="--targets")
-            reading = read_cells(cells, Rules())
-            wrong = sorted({row for row in rows if row is not None} & {*reading.wrong, *reading.uncertain})
-            if wrong:
-                raise DataError(
-                    f"{path} {table.name_lines(wrong)}: label {target!r} is {cells[wrong[0]]!r}, not 0, 1 or blank.",
-                    next_step="Correct it, or leave it blank.",
-                )
-            known[target] = _known([float("nan") if row is None else reading.values[row] for row in rows])
-        elif value and column in table.columns:
-            cells = table.column(column, option="--targets")
-            known[target] = [
-                None if row is None or is_no_patient(cells[row]) else int(clean(cells[row]) == clean(value))
-                for row in rows
-            ]
+    read = {target: answer.read_label(table, target, rows) for target in targets}
+    known = {target: cells for target, cells in read.items() if cells is not None}
     if not known:
         raise DataError(
             f"{path} labels none of {', '.join(targets)}.", why=f"Its columns are {', '.join(table.columns)}."

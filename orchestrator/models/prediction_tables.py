@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from orchestrator.models.answers import ANSWERS, Answer
 from storage.errors import DataError, OrchError, UsageError
 from storage.files.csv_tables import to_csv
 from storage.files.writing import check_place, write_bytes, write_text
+from storage.tasks.kinds import LABELS
 
 if TYPE_CHECKING:
     from orchestrator.models.prediction import Images
@@ -21,20 +21,12 @@ SHEET_ROWS = 1_048_575
 
 
 def make_table(
-    images: Images, targets: Sequence[str], predictions: Predictions
+    images: Images, targets: Sequence[str], predictions: Predictions, answer: Answer | None = None
 ) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows: file; for each target its label where known, and raw, mean, max and min."""
-    header = ["filename"]
-    columns: list[list[Any]] = [list(images.names)]
-    for place, target in enumerate(targets):
-        # The name of a single target says nothing that the reader does not know.
-        prefix = f"{target} " if len(targets) > 1 else ""
-        if target in images.labels:
-            header.append(f"{prefix}label")
-            columns.append(images.labels[target])
-        for pool, values in predictions.pooled.items():
-            header.append(f"{prefix}{pool}")
-            columns.append([float(np.round(value, 6)) for value in values[:, place].astype(np.float64)])
+    """Header and rows: file, and what a prediction says (`orchestrator.models.answers`); left out, that of labels side by side."""
+    found = (answer or ANSWERS[LABELS]).columns(targets, images.labels, predictions)
+    header = ["filename", *(name for name, _ in found)]
+    columns = [list(images.names), *(column for _, column in found)]
     return header, [list(row) for row in zip(*columns, strict=True)]
 
 

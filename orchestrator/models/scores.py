@@ -9,8 +9,9 @@ from storage.errors import DataError
 from storage.metrics.calibration import fit_recalibration, reliability
 from storage.metrics.curves import precision_recall_curve, roc_curve
 from storage.metrics.rust import compare_scores, find_columns, score_visits
-from storage.metrics.scorecard import name_subgroups, score
+from storage.metrics.scorecard import name_subgroups
 from storage.practice.subgroups import review_subgroups
+from storage.tasks.contract import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,7 @@ ChooseThresholds = Callable[["np.ndarray", "np.ndarray"], list[float]]
 
 
 def score_pools(
+    task: Task,
     targets: Sequence[str],
     labels: np.ndarray,
     pooled: Mapping[str, np.ndarray],
@@ -38,6 +40,7 @@ def score_pools(
     """Score raw, pooled and recalibrated probabilities.
 
     Args:
+        task: what kind of label it is.
         targets: names of the labels.
         labels: float64, shape (n, targets), NaN where not assessed.
         pooled: from `Predictions.pooled`.
@@ -60,7 +63,9 @@ def score_pools(
         maps = fit_recalibrations(targets, known, guesses)
         sets["recalibrated"] = (_apply(maps, pooled["raw"]), choose(known, _apply(maps, guesses)))
     return {
-        name: score(targets, labels, values, groups, thresholds=thresholds, resamples=resamples, seed=seed)
+        name: task.card(
+            targets, labels, values, groups, thresholds=thresholds, resamples=resamples, seed=seed
+        )
         for name, (values, thresholds) in sets.items()
     }
 
@@ -88,15 +93,19 @@ def fit_recalibrations(targets: Sequence[str], labels: np.ndarray, probabilities
 
 
 def describe_curves(
-    targets: Sequence[str], labels: np.ndarray, probabilities: np.ndarray
+    task: Task, targets: Sequence[str], labels: np.ndarray, values: np.ndarray
 ) -> dict[str, dict[str, Any]]:
-    """ROC, precision-recall and calibration of each label as lists of numbers, for drawing."""
+    """ROC, precision-recall and calibration of each label, class or cut as lists of numbers, for drawing; none of numbers."""
     import numpy as np
 
-    described = {}
-    for place, target in enumerate(targets):
-        kept = ~np.isnan(labels[:, place])
-        truth, scores = labels[kept, place], probabilities[kept, place].astype(np.float64)
+    described: dict[str, dict[str, Any]] = {}
+    if not task.has_probabilities:
+        return described
+    asked = task.questions(targets, labels, values)
+    assert asked.values is not None
+    for place, target in enumerate(asked.names):
+        kept = ~np.isnan(asked.labels[:, place])
+        truth, scores = asked.labels[kept, place], asked.values[kept, place].astype(np.float64)
         if not len(truth):
             continue
         roc, precision_recall = roc_curve(truth, scores), precision_recall_curve(truth, scores)
@@ -118,6 +127,7 @@ def describe_curves(
 
 
 def score_columns(
+    task: Task,
     columns: Mapping[str, Sequence[str]],
     targets: Sequence[str],
     labels: np.ndarray,
@@ -133,8 +143,16 @@ def score_columns(
     found = {}
     for name, cells in columns.items():
         try:
-            found[name] = review_subgroups(
-                cells, targets, labels, probabilities, groups, thresholds, resamples=resamples, seed=seed
+            found[name] = score_subgroups(
+                task,
+                cells,
+                targets,
+                labels,
+                probabilities,
+                groups,
+                thresholds,
+                resamples=resamples,
+                seed=seed,
             )
         except ValueError:
             # The hold-out was opened for this evaluation: it must not be lost.
@@ -142,6 +160,39 @@ def score_columns(
                 f"warning: The column {name!r} has {len(set(cells))} different values here, too many for subgroups; it is left out."
             )
     return found
+
+
+def score_subgroups(
+    task: Task,
+    cells: Sequence[str],
+    targets: Sequence[str],
+    labels: np.ndarray,
+    values: np.ndarray,
+    groups: np.ndarray,
+    thresholds: Sequence[float],
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """What is said of each subgroup of a column: of labels that are called also how far it lies from all others.
+
+    Raises:
+        ValueError: too many different values, and they are no numbers.
+    """
+    import numpy as np
+
+    if task.is_called:
+        return review_subgroups(
+            cells, targets, labels, values, groups, thresholds, resamples=resamples, seed=seed
+        )
+    names = np.array(name_subgroups(cells))
+    return {
+        name: task.card(
+            targets, labels[rows], values[rows], groups[rows], thresholds=[], resamples=resamples, seed=seed
+        )
+        for name in sorted(set(names.tolist()))
+        for rows in [names == name]
+    }
 
 
 def check_subgroups(columns: Mapping[str, Sequence[str]]) -> None:

@@ -13,11 +13,12 @@ from storage.errors import DataError, SpecError
 from storage.files.documents import to_json, without_nan
 from storage.files.model_files import CARD_SCHEMA, TrainingRecord
 from storage.files.writing import check_place, hash_file, write_text
-from storage.metrics.scorecard import score
 from storage.metrics.thresholds import choose_thresholds
 from storage.results.predictions import read_predictions
 from storage.spec import parse
 from storage.studies.study import find_study
+from storage.tasks.contract import Task
+from storage.tasks.kinds import LABELS, TASKS
 from workers.device.versions import library_versions
 from workers.final_model.assembly import save_model
 from workers.final_model.refit import Recipe, refit
@@ -91,6 +92,8 @@ def train_model(
             "params": dict(recipe.params),
             "fixed": spec.fixed_beside(recipe.params),
             "targets": list(spec.data.targets or dataset.targets),
+            "task": spec.data.task,
+            "classes": list(dataset.classes),
             "image_size": list(trial.model.image_size),
             "input": "colour images as float32 of 0 to 255; grey ones have three equal channels",
             "dataset": {
@@ -104,7 +107,7 @@ def train_model(
                 key: best.get(key) for key in ("metric", "value", "fold_values", "value_sd", "best_epoch")
             },
             "selection": best.get("selection"),
-            "out_of_fold": describe_record(record, spec.data.targets or dataset.targets),
+            "out_of_fold": describe_record(record, spec.data.targets or dataset.targets, spec.task),
             "training_loss": list(trained.losses),
             "spec": spec.model_dump(mode="json"),
             "spec_hash": spec.spec_hash,
@@ -184,7 +187,7 @@ def read_record(
             "warning: the study's out-of-fold predictions are not in this database: the model gets no thresholds of its "
             "own and no recalibration (--storage names the study's database)."
         )
-    probabilities = np.full(labels.shape, np.nan, np.float16)
+    probabilities = np.full(labels.shape, np.nan, spec.task.kept_as)
     for fold in folds:
         probabilities[fold.indices] = fold.values
     known = ~np.isnan(probabilities).any(axis=1)
@@ -193,18 +196,21 @@ def read_record(
     )
 
 
-def describe_record(record: TrainingRecord, targets: tuple[str, ...]) -> dict[str, Any] | None:
-    """Metrics of the out-of-fold predictions with their intervals, at each label's own Youden threshold."""
+def describe_record(
+    record: TrainingRecord, targets: tuple[str, ...], task: Task = TASKS[LABELS]
+) -> dict[str, Any] | None:
+    """Metrics of the out-of-fold predictions with their intervals, of labels at each label's own Youden threshold."""
     if not len(record.labels):
         return None
-
-    thresholds = choose_thresholds("youden", record.labels, record.probabilities)
-    scored = score(targets, record.labels, record.probabilities, record.groups, thresholds=thresholds)
-    note = (
-        "Metrics of out-of-fold predictions. The thresholds were chosen on the same predictions, so metrics at a "
-        "threshold are slightly optimistic."
-    )
-    return {"note": note, **scored}
+    note = "Metrics of out-of-fold predictions."
+    thresholds: list[float] = []
+    if task.is_called:
+        thresholds = choose_thresholds("youden", record.labels, record.probabilities)
+        note += " The thresholds were chosen on the same predictions, so metrics at a threshold are slightly optimistic."
+    return {
+        "note": note,
+        **task.card(targets, record.labels, record.probabilities, record.groups, thresholds=thresholds),
+    }
 
 
 def write_card(out: Path, card: dict[str, Any]) -> dict[str, Any]:

@@ -69,10 +69,11 @@ def choose_dataset(flags: Sequence[Path] | None, fingerprint: str) -> Dataset:
 
 
 def fill_in_data(spec: StudySpec, dataset: Dataset) -> StudySpec:
-    """Return the spec with the fingerprint and the targets of its data set.
+    """Return the spec with the fingerprint, the targets and the kind of label of its data set, and what follows from them.
 
     Raises:
-        DataError: a target of the spec is no label of the data set.
+        DataError: a target of the spec is no label of the data set, or cannot be counted without the others.
+        SpecError: the metric or the loss is not of the kind of label that the data set has.
     """
     for target in spec.data.targets:
         if target not in dataset.targets:
@@ -80,7 +81,22 @@ def fill_in_data(spec: StudySpec, dataset: Dataset) -> StudySpec:
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(dataset.targets)}"
             raise DataError(f"{dataset.folder} has no label {target!r} ({hint}).")
     targets = list(spec.data.targets or dataset.targets)
-    return spec.with_values({"data.fingerprint": dataset.fingerprint, "data.targets": targets})
+    if fault := dataset.task.find_fault(targets, dataset.targets):
+        raise DataError(
+            f"The study cannot count {', '.join(targets)} alone: {fault}.",
+            why=f"{dataset.folder} has {dataset.task.title}, whose probabilities add up to 1.",
+            next_step="Leave data.targets out, or import the images again with the classes that are wanted: --targets A,B,..",
+        )
+    filled = spec.with_values(
+        {
+            "data.fingerprint": dataset.fingerprint,
+            "data.targets": targets,
+            "data.task": dataset.task.name,
+        }
+    )
+    columns = [dataset.targets.index(target) for target in targets]
+    unit = filled.task.unit(filled.study.metric, dataset.labels[:, columns])
+    return filled.with_values({"pruner.unit": unit})
 
 
 def fill_in_weights(spec: StudySpec) -> StudySpec:
@@ -203,7 +219,10 @@ def describe_pruner(spec: StudySpec) -> str:
     rule = spec.pruner.name
     if rule == "none":
         return "none: every trial is trained to its end"
-    named = next((name for name in PRUNER_PRESETS if PrunerSection(name=name) == spec.pruner), None)
+    named = next(
+        (name for name in PRUNER_PRESETS if PrunerSection(name=name, unit=spec.pruner.unit) == spec.pruner),
+        None,
+    )
     if named is None:
         return f"{rule}, with settings of this study's own"
     return named if named == rule else f"{named} (the rule {rule!r})"
@@ -230,7 +249,8 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
 
     columns = [dataset.targets.index(target) for target in spec.data.targets]
     labels = dataset.labels[:, columns]
-    folds = make_folds(labels, dataset.groups, spec.cv.folds, spec.study.seed)
+    asked = spec.task.questions(spec.data.targets, labels)
+    folds = make_folds(spec.task.strata(labels), dataset.groups, spec.cv.folds, spec.study.seed)
     train_images = [len(train) for train, _ in folds]
     warnings = list(dataset.warnings)
     if not dataset.grouped and not any("group" in warning for warning in warnings):
@@ -244,10 +264,12 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
         "groups": len(numpy.unique(dataset.groups)),
         "grouped": dataset.grouped,
         "targets": list(spec.data.targets),
+        "task": spec.data.task,
+        "classes": list(dataset.classes),
         "train_images": train_images,
         "validation_images": [len(validation) for _, validation in folds],
         "folds_digest": digest_folds(folds),
-        "class_balance": _class_balance(spec.data.targets, labels, folds),
+        "class_balance": _class_balance(asked.names, asked.labels, folds),
         "warnings": warnings,
     }
     return Review(facts, warnings)

@@ -74,7 +74,14 @@ def compare_studies(
         labels = dataset.labels[:, [dataset.targets.index(target) for target in targets]].astype(np.float64)
         models = [_in_order(model, labels.shape) for model in models]
         document = compare(
-            models, targets, labels, dataset.groups, metric=metric, margin=margin, resamples=resamples
+            models,
+            targets,
+            labels,
+            dataset.groups,
+            metric=metric,
+            margin=margin,
+            resamples=resamples,
+            task=first.spec.task,
         )
     else:
         document = compare_folds(models, metric, margin)

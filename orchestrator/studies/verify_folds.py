@@ -133,7 +133,9 @@ def check_predictions(
         recorded = scored.get((fold.fold, fold.epoch), math.nan)
         if labels is None or math.isnan(recorded):
             continue
-        low, high = _bound_auc(labels, fold.values.astype(np.float64))
+        asked = spec.task.questions(spec.data.targets, labels, fold.values.astype(np.float64))
+        assert asked.values is not None
+        low, high = _bound_auc(np.asarray(asked.labels, np.float64), np.asarray(asked.values, np.float64))
         if not low - VALUE_TOLERANCE <= recorded <= high + VALUE_TOLERANCE:
             found = f"{low:.4f}" if high - low < 1e-4 else f"{low:.4f} to {high:.4f}"
             yield f"{what} with an AUC of {found}, and {recorded:.4f} is recorded."

@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,8 @@ import numpy as np
 from storage.errors import DataError
 from storage.files.writing import hash_file
 from storage.parsing import check_regular
+from storage.tasks.contract import Task
+from storage.tasks.kinds import LABELS, TASKS, find_task
 from storage.wording import name_few
 
 SCHEMA = "orch.dataset/1"
@@ -52,11 +54,13 @@ class Dataset:
         targets: names of the label columns, length t.
         sha256: hex digest of each image file, length n.
         files: where each image is on this machine, length n; `check_images` says whether it is true.
-        labels: float32, shape (n, t), 0 or 1; NaN where the label was not assessed.
+        labels: float32, shape (n, t), 0 or 1, of numbers the number; NaN where the label was not assessed.
         groups: int64, shape (n,), numbered from 0 in order of first appearance.
         grouped: False when no group column was named, so that each image is its own group.
         summary: counts, prevalence and split of both sides, as `orch data show --json` prints it.
         warnings: what was doubtful at import, one sentence each.
+        task: what kind of label it has.
+        classes: the names of its classes, of two the negative one first; empty for labels and numbers.
     """
 
     folder: Path
@@ -70,6 +74,8 @@ class Dataset:
     summary: dict[str, Any]
     warnings: list[str]
     stamps: tuple[tuple[int, int], ...] = field(repr=False)
+    task: Task = TASKS[LABELS]
+    classes: tuple[str, ...] = ()
 
     def check_images(self, report: Report | None = None) -> None:
         """Make sure that every development image is where it was and is what it was.
@@ -100,8 +106,10 @@ def load_dataset(folder: Path) -> Dataset:
     try:
         rows, spots = manifest["images"], places["images"]
         targets = tuple(manifest["targets"])
-        lines = [describe_row(row["sha256"], row["labels"], row["group"]) for row in rows]
-        fingerprint = fingerprint_of(targets, digest_rows(lines), manifest["holdout_digest"])
+        said = manifest.get("task", {"kind": LABELS})
+        task = find_task(said["kind"])
+        lines = [describe_row(row["sha256"], row["labels"], row["group"], task) for row in rows]
+        fingerprint = fingerprint_of(targets, digest_rows(lines), manifest["holdout_digest"], said)
         whole = fingerprint == manifest["fingerprint"] and [row["sha256"] for row in rows] == [
             spot["sha256"] for spot in spots
         ]
@@ -120,6 +128,8 @@ def load_dataset(folder: Path) -> Dataset:
             summary=manifest["summary"],
             warnings=list(manifest["warnings"]),
             stamps=tuple((spot["size"], spot["mtime_ns"]) for spot in spots),
+            task=task,
+            classes=tuple(said.get("classes", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
@@ -146,10 +156,9 @@ def read_columns(dataset: Dataset) -> dict[str, list[str]]:
     return {name: [row[place] for row in rows] for place, name in enumerate(header) if place}
 
 
-def describe_row(sha256: str, labels: Sequence[float | None], group: int) -> str:
-    """One image as a line of text for hashing: digest, a character per label (`-` not assessed), group."""
-    marks = "".join("-" if label is None else str(int(label)) for label in labels)
-    return f"{sha256} {marks} {group}"
+def describe_row(sha256: str, labels: Sequence[float | None], group: int, task: Task = TASKS[LABELS]) -> str:
+    """One image as a line of text for hashing: digest, labels as their kind marks them, group."""
+    return f"{sha256} {task.mark(labels)} {group}"
 
 
 def digest_rows(lines: Iterable[str]) -> str:
@@ -158,9 +167,18 @@ def digest_rows(lines: Iterable[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest() if text else ""
 
 
-def fingerprint_of(targets: Sequence[str], development_digest: str, holdout_digest: str) -> str:
-    """The name of a data set: both sides are in it, so another split of the same images is another data set."""
-    content = json.dumps([SCHEMA, list(targets), development_digest, holdout_digest])
+def fingerprint_of(
+    targets: Sequence[str],
+    development_digest: str,
+    holdout_digest: str,
+    task: Mapping[str, Any] | None = None,
+) -> str:
+    """The name of a data set: both sides are in it, so another split of the same images is another data set.
+
+    So is another kind of label, as the manifest says it: `task` with "kind", and "classes" where there are some.
+    """
+    said = [] if task is None or task["kind"] == LABELS else [task["kind"], *task.get("classes", ())]
+    content = json.dumps([SCHEMA, list(targets), development_digest, holdout_digest, *said])
     return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -40,7 +40,7 @@ class TrainingRecord:
 
     Attributes:
         labels: float32, shape (n, targets), NaN where not assessed; empty without out-of-fold predictions.
-        probabilities: float16, shape (n, targets): of models that did not see the image.
+        probabilities: float16, of numbers float32, shape (n, targets): of models that did not see the image.
         groups: int64, shape (n,).
         trained_on: hex digests of the training images.
     """
@@ -162,7 +162,7 @@ def read_record(path: Path) -> TrainingRecord | None:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             record = TrainingRecord(
                 labels=np.asarray(arrays["labels"], np.float32),
-                probabilities=np.asarray(arrays["probabilities"], np.float16),
+                probabilities=_of_any_precision(arrays["probabilities"]),
                 groups=np.asarray(arrays["groups"], np.int64),
                 trained_on=frozenset(np.asarray(arrays["trained_on"], "U64").tolist()),
             )
@@ -193,6 +193,11 @@ def attach(path: Path, card: dict[str, Any], record: TrainingRecord) -> None:
         archive.writestr(RECORD, arrays.getvalue())
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _of_any_precision(values: np.ndarray) -> np.ndarray:
+    """Probabilities come as float16, numbers as float32."""
+    return np.asarray(values, np.float32 if values.dtype == np.float32 else np.float16)
 
 
 def _read_parts(path: Path) -> tuple[dict[str, Any], int, str]:
@@ -262,6 +267,8 @@ def _check_card(card: Any) -> None:
         if not isinstance(part(card, "dataset", key), (str, int)):
             raise ValueError(f"dataset.{key} is neither a text nor a number")
     place: Any = card
+    if not isinstance(card.get("task", ""), str):
+        raise ValueError("task is no name of a kind of label")
     for key in ("out_of_fold", "macro", "metrics", "auc"):
         place = place.get(key) or {}
         if not isinstance(place, dict):

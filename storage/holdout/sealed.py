@@ -256,7 +256,10 @@ def _read_rows(dataset: Dataset, opening: Opening) -> Holdout:
     document = read_document(dataset.folder / SEALED)
     digest = read_document(dataset.folder / MANIFEST)["holdout_digest"]
     rows = document["images"]
-    if digest_rows(describe_row(row["sha256"], row["labels"], row["group"]) for row in rows) != digest:
+    if (
+        digest_rows(describe_row(row["sha256"], row["labels"], row["group"], dataset.task) for row in rows)
+        != digest
+    ):
         raise DataError(
             f"{dataset.folder / SEALED} was changed since it was sealed.",
             why="Its rows do not fit the fingerprint of the data set.",

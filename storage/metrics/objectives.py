@@ -27,6 +27,7 @@ class Metric:
         depends_on_calls: whether a fold can be without a value in one epoch and have one in another, because it depends on
             which images were called positive; otherwise the labels of the fold alone decide.
         is_bounded: whether its values lie within -1 and 1; the spread of one that does not is that of its worst trials.
+        is_bounded_by_data: of one that does not, whether kept predictions give it again and the data say how far it can be off.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Metric:
     undefined_when: str
     depends_on_calls: bool = False
     is_bounded: bool = True
+    is_bounded_by_data: bool = False
 
     @property
     def sign(self) -> int:
@@ -69,6 +71,9 @@ _BOTH = "no label has both classes among its validation images"
 _POSITIVE = "no label has a positive among its validation images"
 _NEGATIVE = "no label has a negative among its validation images"
 _ASSESSED = "no label of its validation images was assessed"
+_ONE_CLASS = "all validation images, and all calls, are of one and the same class"
+_KNOWN = "no number of its validation images is known"
+_VARIES = "the numbers of its validation images are equal"
 
 AUC = Metric("val_auc", "val_auc", "AUC", _BOTH)
 """The metric of a study that names none."""
@@ -94,12 +99,32 @@ METRICS: dict[str, Metric] = {
         Metric("neg_val_brier", "val_brier", "negated Brier score", _ASSESSED),
         Metric("neg_val_calibration_error", "val_calibration_error", "negated calibration error", _ASSESSED),
         Metric("val_mcc", "val_mcc", "MCC", "all predictions at 0.5, or all labels, are of one class", True),
+        Metric("val_kappa", "val_kappa", "kappa", _ONE_CLASS),
+        Metric("val_quadratic_kappa", "val_quadratic_kappa", "quadratic weighted kappa", _ONE_CLASS),
+        Metric("neg_val_grade_error", "val_grade_error", "negated error in grades", _ASSESSED, False, False, True),
+        Metric("neg_val_mae", "val_mae", "negated mean absolute error", _KNOWN, False, False, True),
+        Metric("neg_val_rmse", "val_rmse", "negated root mean squared error", _KNOWN, False, False, True),
+        Metric("val_r2", "val_r2", "R2", _VARIES, False, False, True),
+        Metric("val_pearson", "val_pearson", "Pearson correlation", "its numbers, or all predictions, are equal", True),
+        Metric("val_icc", "val_icc", "ICC(2,1)", _VARIES),
     )
 }  # fmt: skip
 """Every metric that is measured, by name. docs/metrics.md has the formulas."""
 
-MEDICAL = tuple(metric.kind for metric in METRICS.values() if metric.kind not in TRAINED)
-"""What is measured of validation alone: means over the labels where they are defined, micro_auc excepted."""
+LATER = tuple(metric.kind for metric in METRICS.values() if metric.kind not in TRAINED)
+"""What is measured of validation alone."""
+
+OF_LABELS = tuple(METRICS)[: tuple(METRICS).index("val_mcc") + 1]
+"""What is measured of labels that are yes or no. `storage.tasks` has the other kinds."""
+
+MEDICAL = tuple(METRICS[name].kind for name in OF_LABELS if METRICS[name].kind not in TRAINED)
+"""Those of validation alone: means over the labels where they are defined, micro_auc excepted."""
+
+
+def of_kind(*kinds: str) -> tuple[str, ...]:
+    """The names of the metrics that measure these, in this order."""
+    names = {metric.kind: name for name, metric in METRICS.items()}
+    return tuple(names[kind] for kind in kinds)
 
 
 def find_metric(name: str) -> Metric:

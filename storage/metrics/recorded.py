@@ -10,12 +10,13 @@ import math
 from dataclasses import field
 from typing import Any
 
-from storage.metrics.objectives import MEDICAL, TRAINED
+from storage.metrics.objectives import LATER as KINDS
+from storage.metrics.objectives import TRAINED
 
 SCORED = (*(f"train_{kind}" for kind in TRAINED), *(f"val_{kind}" for kind in TRAINED))
 """The metrics that every epoch has of the training images, too."""
 
-LATER = tuple(f"val_{kind}" for kind in MEDICAL)
+LATER = tuple(f"val_{kind}" for kind in KINDS)
 """Those of validation alone."""
 
 FIELDS: tuple[tuple[Any, ...], ...] = (

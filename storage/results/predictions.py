@@ -1,4 +1,6 @@
-"""Out-of-fold predictions of complete trials, kept as float16 (about 3 digits; AUC moves by less than 1e-4).
+"""Out-of-fold predictions of complete trials: probabilities as float16 (about 3 digits; AUC moves by less than 1e-4), numbers as float32.
+
+A row holds float32 where its `target_count` is negative.
 
 Each row has a checksum of all that it says, so that a bit that a disk, a restore or a person turned is found when it is read. Rows of an
 orch that wrote none, or in a database that has no column for one yet, are taken as they are.
@@ -39,7 +41,7 @@ class FoldPredictions:
         fold: number of the fold, from 0.
         epoch: the epoch they were made after, from 1.
         indices: int32, shape (n,): rows of the development part of the data set.
-        values: float16, shape (n, targets): probabilities.
+        values: float16, shape (n, targets): probabilities; of numbers float32.
         is_whole: False where the row is not what was written.
     """
 
@@ -83,7 +85,7 @@ def keep_fold(
         key: from `storage.results.ledger.run_key`.
         fold: number of the fold, from 0.
         indices: int32, shape (n,): rows of the development part of the data set.
-        values: float16, shape (epochs, n, targets): probabilities after each epoch.
+        values: float16 or float32, shape (epochs, n, targets): what was predicted after each epoch.
     """
     connection.execute(
         sa.delete(tables.predictions).where(
@@ -94,7 +96,7 @@ def keep_fold(
 
 
 def read_kept_folds(database: Database, claim: Claim, key: str) -> dict[int, np.ndarray]:
-    """What `keep_fold` kept for this point: fold -> float16, shape (epochs, n, targets).
+    """What `keep_fold` kept for this point: fold -> shape (epochs, n, targets).
 
     A damaged one is left out, so that its fold is trained again.
     """
@@ -109,8 +111,8 @@ def read_kept_folds(database: Database, claim: Claim, key: str) -> dict[int, np.
             name_few(map(str, damaged)),
         )
     return {
-        row.fold: np.frombuffer(row._mapping["values"], "<f2").reshape(
-            -1, len(row.indices) // 4, row.target_count
+        row.fold: np.frombuffer(row._mapping["values"], _kind(row)).reshape(
+            -1, len(row.indices) // 4, abs(row.target_count)
         )
         for row in rows
         if row.fold not in damaged
@@ -155,12 +157,9 @@ def read_predictions(
         )
     found = []
     for row in rows:
-        values = (
-            np.frombuffer(row._mapping["values"], "<f2")
-            if len(row._mapping["values"]) % 2 == 0
-            else np.empty(0, "<f2")
-        )
-        fits = len(row.indices) % 4 == 0 and row.target_count > 0 and len(values) % row.target_count == 0
+        kind, content, width = _kind(row), row._mapping["values"], abs(row.target_count)
+        values = np.frombuffer(content, kind) if len(content) % kind.itemsize == 0 else np.empty(0, kind)
+        fits = len(row.indices) % 4 == 0 and width > 0 and len(values) % width == 0
         if row.fold in damaged and not (with_damaged and fits):
             if with_damaged:
                 found.append(
@@ -172,7 +171,7 @@ def read_predictions(
                 fold=row.fold,
                 epoch=row.epoch,
                 indices=np.frombuffer(row.indices, "<i4"),
-                values=values.reshape(-1, row.target_count),
+                values=values.reshape(-1, width),
                 is_whole=row.fold not in damaged,
             )
         )
@@ -206,6 +205,10 @@ def _digest(row: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def _kind(row: Any) -> np.dtype[Any]:
+    return np.dtype("<f2" if row.target_count > 0 else "<f4")
+
+
 def _of_point(claim: Claim) -> tuple[Any, ...]:
     return (_columns.study_uuid == claim.study_uuid, _columns.point == claim.point)
 
@@ -213,14 +216,15 @@ def _of_point(claim: Claim) -> tuple[Any, ...]:
 def _as_row(
     claim: Claim, key: str, fold: int, epoch: int, indices: np.ndarray, values: np.ndarray
 ) -> dict[str, Any]:
+    is_short = values.dtype == np.float16
     row = {
         "study_uuid": claim.study_uuid,
         "point": claim.point,
         "fold": fold,
         "run_key": key,
         "epoch": epoch,
-        "target_count": values.shape[-1],
+        "target_count": values.shape[-1] if is_short else -values.shape[-1],
         "indices": np.ascontiguousarray(indices, "<i4").tobytes(),
-        "values": np.ascontiguousarray(values, "<f2").tobytes(),
+        "values": np.ascontiguousarray(values, "<f2" if is_short else "<f4").tobytes(),
     }
     return {**row, "digest": _digest(row)}

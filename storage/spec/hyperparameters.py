@@ -50,6 +50,7 @@ BUILDING: dict[str, str] = {
     "head_normalization": "model",
     "precision": "training",
     "cycles": "training",
+    "loss": "training",
     "oversampled": "training",
 }
 """Keys that make another model or other inputs; `head_width_1`, `head_width_2`, .. and `options.NAME` are of this kind, too."""
@@ -62,7 +63,7 @@ ALWAYS_ACTING = ("batch_size", "learning_rate", "epsilon", "beta_1", "beta_2", "
 
 TEXTS = frozenset(
     {"optimizer", "rate_schedule", "positive_weight", "augmentation", "kind", "trainable", "backbone", "weights", "pooling"}
-    | {"scale", "extraction_precision", "precision"}
+    | {"scale", "extraction_precision", "precision", "loss"}
 )  # fmt: skip
 """Hyperparameters whose values are words."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from storage.metrics.objectives import AUC, find_metric
 from storage.spec.section import Section
+from storage.tasks.kinds import LABELS, find_task
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -18,6 +19,10 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 """Of products: "tf32" is float32 with 10 bits of mantissa inside of products, as NVIDIA's tensor cores compute them."""
 
 
+AUTO = "auto"
+"""What follows from the data set."""
+
+
 class StudySection(Section):
     """What the study is called, how many points it has, and what counts as its value."""
 
@@ -25,7 +30,7 @@ class StudySection(Section):
     regime: Literal["I", "II", "custom"] = "custom"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1337
     trials: Annotated[int, Field(ge=1, le=100_000)] = 100
-    metric: str = AUC.name
+    metric: str = AUTO
     objective: Literal["max_of_mean", "mean_of_max", "last"] = "max_of_mean"
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     lease_seconds: Annotated[int, Field(ge=5, le=86_400)] = 60
@@ -34,14 +39,35 @@ class StudySection(Section):
     @field_validator("metric")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        return find_metric(value).name
+        return value if value == AUTO else find_metric(value).name
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are written alike."""
+        return isinstance(other, StudySection) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        """Equal sections have equal names."""
+        return hash(self.name)
+
+    @field_serializer("metric")
+    def _write_down(self, value: str) -> str:
+        """A spec that has no data set yet is written as one of labels, as ever."""
+        return AUC.name if value == AUTO else value
 
 
 class DataSection(Section):
-    """Which data set, known by its fingerprint, and which of its labels count in the objective."""
+    """Which data set, known by its fingerprint, which of its labels count in the objective, and what kind they are of."""
+
+    later = frozenset({"task"})
 
     fingerprint: str = ""
     targets: tuple[str, ...] = ()
+    task: str = LABELS
+
+    @field_validator("task")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        return find_task(value).name
 
 
 class ModelSection(Section):
@@ -94,6 +120,10 @@ class ModelSection(Section):
 
 class TrainingSection(Section):
     """How one fold is trained: optimizer, loss, batches, rate schedule and early stopping."""
+
+    later = frozenset({"loss"})
+
+    loss: Literal["auto", "squared", "absolute", "huber"] = "auto"
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     batch_size: Count = 128
@@ -185,7 +215,12 @@ A spec holds what they stand for."""
 
 
 class PrunerSection(Section):
-    """Which rule stops a weak trial; a rule reads only its own keys. `workers.pruning.rules` has the formulas."""
+    """Which rule stops a weak trial; a rule reads only its own keys. `workers.pruning.rules` has the formulas.
+
+    `prior_sd` is in units of the metric times `unit`, which follows from the data set: the spread of a number for an error in it.
+    """
+
+    later = frozenset({"unit"})
 
     name: PrunerRule = "forecast"
     min_resource: Count = 4
@@ -196,6 +231,12 @@ class PrunerSection(Section):
     confidence_growth: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     remaining_gain: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     prior_sd: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    unit: Positive = 1.0
+
+    @property
+    def spread(self) -> float:
+        """The prior of the spread in units of the metric."""
+        return self.prior_sd * self.unit
 
     @model_validator(mode="before")
     @classmethod

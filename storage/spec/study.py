@@ -28,6 +28,7 @@ from storage.spec.ranges import SearchRange
 from storage.spec.search_checks import check_search, count_cells
 from storage.spec.section import Section
 from storage.spec.sections import (
+    AUTO,
     CONTINUOUS_AUGMENTATION,
     PRUNER_PRESETS,
     AugmentationSection,
@@ -39,6 +40,8 @@ from storage.spec.sections import (
     StudySection,
     TrainingSection,
 )
+from storage.tasks.contract import Task
+from storage.tasks.kinds import TASKS
 
 
 class StudySpec(Section):
@@ -73,12 +76,49 @@ class StudySpec(Section):
             raise ValueError(
                 "training.oversampling needs training.oversampled: the labels whose images it repeats"
             )
+        self._check_task()
         return self
+
+    def _check_task(self) -> None:
+        """Make sure that metric and loss are of what is predicted; from when the data set is known they are written down."""
+        task, metric, loss = self.task, self.study.metric, self.training.loss
+        if metric != AUTO and self.data.fingerprint and metric not in task.metrics:
+            raise ValueError(
+                f"study.metric = {metric} is not measured of {task.title} ({', '.join(task.metrics)})"
+            )
+        if loss not in (AUTO, *task.losses) and self.data.fingerprint:
+            valid = ", ".join((AUTO, *task.losses))
+            raise ValueError(f"training.loss = {loss} is no loss of {task.title} ({valid})")
+        if "loss" in self.search and not task.losses and self.data.fingerprint:
+            raise ValueError(f"search.loss means nothing for {task.title}: there is one loss")
+        for key in task.unheeded:
+            default = TrainingSection.model_fields[key].default
+            if getattr(self.training, key) != default or key in self.search:
+                raise ValueError(f"training.{key} means nothing for {task.title}: leave it at {default}")
+        if metric == AUTO and self.data.fingerprint:
+            study = self.study.model_copy(update={"metric": self._default_metric})
+            object.__setattr__(self, "study", study)
 
     @property
     def metric(self) -> Metric:
         """What the study maximises."""
-        return METRICS[self.study.metric]
+        name = self.study.metric
+        return METRICS[self._default_metric if name == AUTO else name]
+
+    @property
+    def task(self) -> Task:
+        """What kind of label the study predicts."""
+        return TASKS[self.data.task]
+
+    @property
+    def loss(self) -> str:
+        """What is trained by; empty for a kind of label that has one loss only."""
+        losses = self.task.losses
+        return self.training.loss if self.training.loss != AUTO else losses[0] if losses else ""
+
+    @property
+    def _default_metric(self) -> str:
+        return self.task.default_metric(max(len(self.data.targets), 1))
 
     @property
     def point_count(self) -> int:
@@ -191,6 +231,7 @@ class StudySpec(Section):
             SpecError: a key does not exist or a value does not fit.
         """
         document = self.model_dump(mode="json")
+        document["study"]["metric"] = self.study.metric
         for key, value in values.items():
             path, last = _split_key(key)
             place = _find_place(document, path, last)

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.calibration import brier_score, calibration_error
-from storage.metrics.curves import auc, average_precision
 from storage.metrics.objectives import AUC, Metric
-from storage.metrics.tables import Table, tabulate
+from storage.tasks.contract import Task
+from storage.tasks.kinds import LABELS, TASKS
 
 DRAWS = 200
 MOST_TRIALS = 25
@@ -51,6 +50,7 @@ def correct_choice(
     folds: Sequence[NDArray[np.integer]],
     *,
     metric: Metric = AUC,
+    task: Task = TASKS[LABELS],
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Corrected | None:
@@ -62,6 +62,7 @@ def correct_choice(
         groups: shape (n,), whole numbers.
         folds: the validation images of each fold.
         metric: what was chosen by; not the loss, which predictions kept as float16 cannot give again.
+        task: what kind of label it is.
         draws: how many bootstrap samples.
         seed: of the samples.
 
@@ -71,7 +72,7 @@ def correct_choice(
     drawn = draw_weights(groups, draws, seed)
     left = (drawn == 0).astype(np.float32)
     inside, outside = (
-        np.stack([score_draws(metric, trial, labels, folds, weights) for trial in predictions])
+        np.stack([score_draws(metric, trial, labels, folds, weights, task) for trial in predictions])
         for weights in (drawn, left)
     )
     return average_choices(inside, outside)
@@ -133,58 +134,49 @@ def weighted_auc(
 
 
 def weighted_metric(
-    column: str, labels: NDArray[np.floating], values: NDArray[np.floating], weights: NDArray[np.float32]
+    task: Task,
+    kind: str,
+    labels: NDArray[np.floating],
+    values: NDArray[np.floating],
+    weights: NDArray[np.float32],
 ) -> Array:
-    """A metric of the ledger for many weightings of the images of a fold at once, as `storage.metrics.epoch` takes it for one.
+    """A metric of the ledger for many weightings of the images of a fold at once, as an epoch takes it for one.
 
     Of the rows of `weighted_by_label`, the mean of those that have a value.
 
     Args:
-        column: of the ledger but the loss, such as "val_brier".
-        labels: shape (n, targets), 0, 1 or NaN.
-        values: probabilities, shape (n, targets).
+        task: what kind of label it is.
+        kind: of the metric, such as "brier"; one that kept values can give again.
+        labels: shape (n, targets).
+        values: probabilities or numbers, shape (n, targets).
         weights: shape (n, weightings), not negative.
 
     Returns:
         Shape (weightings,); NaN where undefined.
     """
-    return _mean(weighted_by_label(column, labels, values, weights))
+    return _mean(weighted_by_label(task, kind, labels, values, weights))
 
 
 def weighted_by_label(
-    column: str, labels: NDArray[np.floating], values: NDArray[np.floating], weights: NDArray[np.float32]
+    task: Task,
+    kind: str,
+    labels: NDArray[np.floating],
+    values: NDArray[np.floating],
+    weights: NDArray[np.float32],
 ) -> Array:
     """What a metric of the ledger is a mean of: its value for each label, or the one value of all labels together.
 
     Args:
-        column, labels, values, weights: as of `weighted_metric`.
+        task, kind, labels, values, weights: as of `weighted_metric`.
 
     Returns:
         Shape (targets, weightings), or (1, weightings) of a metric that pools the labels; NaN where undefined.
     """
-    kind, targets = column.removeprefix("val_"), range(labels.shape[1])
-    if kind == "auc":
+    if kind == "auc" and not task.excludes:
+        # The same numbers, faster.
+        targets = range(labels.shape[1])
         return np.stack([weighted_auc(labels[:, t], values[:, t], weights) for t in targets])
-    if kind == "micro_auc":
-        images, places = np.nonzero(~np.isnan(labels))
-        return np.asarray(auc(labels[images, places], values[images, places], weights[images].T))[None]
-    known = [np.flatnonzero(~np.isnan(labels[:, t])) for t in targets]
-    parts = [(labels[rows, t], values[rows, t], weights[rows].T) for t, rows in enumerate(known)]
-    if kind in _OF_PROBABILITIES:
-        measure = _OF_PROBABILITIES[kind]
-        return np.stack([measure(label, value, counts) for label, value, counts in parts])
-    tables = [tabulate(label, value, weights=counts) for label, value, counts in parts]
-    if kind in _OF_ALL_TOGETHER:
-        return np.asarray(getattr(sum(tables, Table.empty()), _OF_ALL_TOGETHER[kind]))[None]
-    return np.stack([getattr(table, kind) for table in tables])
-
-
-_OF_PROBABILITIES = {
-    "pr_auc": average_precision,
-    "brier": brier_score,
-    "calibration_error": calibration_error,
-}
-_OF_ALL_TOGETHER = {"precision": "ppv", "recall": "sensitivity"}
+    return task.measure_each(kind, labels, values, weights.T)
 
 
 def score_draws(
@@ -193,6 +185,7 @@ def score_draws(
     labels: NDArray[np.floating],
     folds: Sequence[NDArray[np.integer]],
     weights: NDArray[np.float32],
+    task: Task = TASKS[LABELS],
 ) -> Array:
     """Mean over folds of the score, for each weighting: shape (weightings,).
 
@@ -207,12 +200,13 @@ def score_draws(
         labels: shape (n, targets).
         folds: the validation images of each fold.
         weights: shape (n, weightings).
+        task: what kind of label it is.
     """
     cells, whole = [], []
     for values, images in zip(trial, folds, strict=True):
         known, counts = values.astype(np.float32), weights[images]
         everything = np.ones((len(images), 1), np.float32)
-        both = weighted_by_label(metric.column, labels[images], known, np.hstack([counts, everything]))
+        both = weighted_by_label(task, metric.kind, labels[images], known, np.hstack([counts, everything]))
         cells.append(both[:, :-1])
         whole.append(~np.isnan(both[:, -1]))
     table, counts_in = np.stack(cells), np.stack(whole)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from storage.metrics.bootstrap import LEVEL, draw_counts, leave_out
 from storage.metrics.intervals import Interval
-from storage.metrics.objectives import AUC, METRICS, Metric
+from storage.metrics.objectives import METRICS, Metric
+from storage.tasks.contract import Task
+from storage.tasks.kinds import LABELS, TASKS
 from storage.trust.bias import score_draws
 from storage.trust.differences import (
     Difference,
@@ -24,10 +26,14 @@ from storage.trust.differences import (
 
 SCHEMA = "orch.comparison/1"
 NO_TEST = "this metric cannot be computed from kept predictions, and the folds are not shared"
-COMPARED = tuple(
-    metric for metric in METRICS.values() if metric.is_bounded and metric.kind not in ("precision", "recall")
-)
-"""What is compared: every bounded metric of probabilities and labels; precision and recall are PPV and sensitivity of all labels pooled."""
+LEFT_OUT = ("precision", "recall")
+"""They are PPV and sensitivity of all labels pooled."""
+
+
+def compared_of(task: Task) -> list[Metric]:
+    """What is compared: every metric of the kind of label that is bounded, by itself or by the data."""
+    found = [METRICS[name] for name in task.metrics]
+    return [one for one in found if (one.is_bounded or one.is_bounded_by_data) and one.kind not in LEFT_OUT]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +61,11 @@ def compare(
     labels: NDArray[np.floating],
     groups: NDArray[np.integer],
     *,
-    metric: Metric = AUC,
+    metric: Metric | None = None,
     margin: float | None = None,
     resamples: int = 1000,
     seed: int = 0,
+    task: Task = TASKS[LABELS],
 ) -> dict[str, Any]:
     """Compare models with the first of them, as plain data; every number is a score, of which more is better.
 
@@ -70,13 +77,15 @@ def compare(
         targets: names of the labels.
         labels: shape (n, targets), NaN where not assessed.
         groups: shape (n,): the patient of each image.
-        metric: the primary one, which claims are made of.
+        metric: the primary one, which claims are made of; None takes the default of the kind of label.
         margin: how much lower a model may be and still count as "not worse"; None asks nothing.
         resamples: of the patients.
         seed: of the resamples.
+        task: what kind of label it is.
     """
+    metric = metric or METRICS[task.default_metric(len(targets))]
     measured = [
-        {one.name: _measure(one, model, labels, groups, resamples, seed) for one in COMPARED}
+        {one.name: _measure(one, model, labels, groups, resamples, seed, task) for one in compared_of(task)}
         for model in models
     ]
     comparisons, tests = [], []
@@ -89,7 +98,7 @@ def compare(
             )
             for name, theirs in measured[0].items()
         }
-        areas = _compare_areas(models[0], model, targets, labels, groups)
+        areas = _compare_areas(models[0], model, targets, labels, groups) if task.is_called else {}
         by_fold = _compare_folds(models[0], model)
         tests.append(_choose_test(metric, by_fold, areas, by_patient))
         comparisons.append(_describe(models[0], model, by_patient, by_fold, areas))
@@ -130,11 +139,17 @@ class _Measured:
 
 
 def _measure(
-    metric: Metric, model: Judged, labels: NDArray, groups: NDArray, resamples: int, seed: int
+    metric: Metric,
+    model: Judged,
+    labels: NDArray,
+    groups: NDArray,
+    resamples: int,
+    seed: int,
+    task: Task = TASKS[LABELS],
 ) -> _Measured:
     def score(counts: NDArray) -> NDArray[np.float64]:
         weights = np.ascontiguousarray(counts.T, dtype=np.float32)
-        return score_draws(metric, model.predictions, labels, model.folds, weights)
+        return score_draws(metric, model.predictions, labels, model.folds, weights, task)
 
     return _Measured(
         float(score(np.ones((1, len(labels))))[0]),

@@ -146,13 +146,15 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
             "repeats": len(repeats),
         }
     metric = study.spec.metric
-    if not metric.is_bounded:
+    if not metric.is_bounded and not metric.is_bounded_by_data:
         # Noise is pooled over trials: a few that went astray would make the luck of the best one arbitrarily large.
         return found | {
             "correction_reason": f"{metric.column} has no upper bound, so no correction can be computed"
         }
     corrected = _bootstrap(database, study, judged)
-    simulated = simulate_luck(judged.curves, objective=study.spec.study.objective)
+    # A few trials that went astray would make the noise of all arbitrarily large where nothing bounds the metric.
+    competing = judged.curves if metric.is_bounded else judged.curves[: bias.MOST_TRIALS]
+    simulated = simulate_luck(competing, objective=study.spec.study.objective)
     if corrected is not None:
         # The kept predictions are those of each trial's best epoch: they share its luck.
         of_epochs = simulated.of_epochs if simulated is not None else 0.0
@@ -214,7 +216,10 @@ def _bootstrap(database: Database, study: StudyRecord, judged: JudgedTrials) -> 
     ):
         return None
     predictions = [[fold.values for fold in trial] for trial in kept]
-    return bias.correct_choice(predictions, labels, dataset.groups, images, metric=study.spec.metric)
+    spec = study.spec
+    return bias.correct_choice(
+        predictions, labels, dataset.groups, images, metric=spec.metric, task=spec.task
+    )
 
 
 def _find_dataset(study: StudyRecord) -> Dataset | None:

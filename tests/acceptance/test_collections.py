@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 from collections.abc import Callable
@@ -14,16 +15,20 @@ from orchestrator.importing.choices import Choices
 from orchestrator.importing.guessing import guess_import
 from orchestrator.importing.imports import import_dataset
 from storage.data.datasets import Dataset, read_columns
-from storage.errors import DataError
 from tests import published
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def load(
-    folder: Path, images: Path, table: Path | None, preset: str | None, choices: Choices | None = None
+    folder: Path,
+    images: Path,
+    table: Path | None,
+    preset: str | None,
+    choices: Choices | None = None,
+    out: str = "data",
 ) -> Dataset:
-    return import_dataset(images, table, folder / "data", choices, preset=preset)
+    return import_dataset(images, table, folder / out, choices, preset=preset)
 
 
 def labels_of(dataset: Dataset, target: str) -> dict[str, float]:
@@ -150,16 +155,20 @@ def test_isic(tmp_path: Path) -> None:
 
 def test_kermany(tmp_path: Path) -> None:
     dataset = load(tmp_path, *published.kermany(tmp_path), "kermany")
-    assert dataset.targets == ("class=NORMAL", "class=PNEUMONIA")
+    assert dataset.targets == ("class=PNEUMONIA",)
+    assert dataset.classes == ("NORMAL", "PNEUMONIA")
     assert sides(dataset) == (30, 13)
     assert dataset.summary["split_column"] == {"train": 24, "valid": 6, "test": 13}
     assert dataset.summary["groups"] == 29
 
 
-def test_boneage_is_refused_in_words(tmp_path: Path) -> None:
+def test_boneage_is_a_number(tmp_path: Path) -> None:
     images, table = published.boneage(tmp_path)
-    with pytest.raises(DataError, match=r"teaches a number \('boneage'\), and orch cannot learn numbers yet"):
-        load(tmp_path, images, table, "boneage")
+    dataset = load(tmp_path, images, table, "boneage", Choices(holdout=0), out="number")
+    assert (dataset.task.name, dataset.targets) == ("number", ("boneage",))
+    with table.open(newline="") as file:
+        ages = {row["id"]: float(row["boneage"]) for row in csv.DictReader(file)}
+    assert {file.stem: age for file, (age,) in zip(dataset.files, dataset.labels, strict=True)} == ages
     assert not (tmp_path / "data").exists()
     dataset = load(tmp_path, images, table, "boneage", Choices(targets=("male",), holdout=0))
     assert sum(labels_of(dataset, "male").values()) == 10
@@ -169,7 +178,8 @@ def test_boneage_is_refused_in_words(tmp_path: Path) -> None:
 def test_keras_folders(tmp_path: Path, split: bool) -> None:
     images = published.keras_folders(tmp_path / "images", split=split)
     dataset = load(tmp_path, images, None, None, Choices() if split else Choices(holdout=0))
-    assert dataset.targets == ("class=NORMAL", "class=PNEUMONIA")
+    assert dataset.targets == ("class=PNEUMONIA",)
+    assert dataset.classes == ("NORMAL", "PNEUMONIA")
     assert sides(dataset) == ((24, 12) if split else (12, 0))
     for path, value in labels_of(dataset, "class=PNEUMONIA").items():
         assert value == ("PNEUMONIA" in path)
@@ -178,8 +188,9 @@ def test_keras_folders(tmp_path: Path, split: bool) -> None:
 def test_a_hold_out_that_was_asked_for_counts_before_published_folders(tmp_path: Path) -> None:
     images = published.keras_folders(tmp_path / "images", split=True)
     dataset = load(tmp_path, images, None, None, Choices(holdout=0.3))
-    assert dataset.targets == ("class=NORMAL", "class=PNEUMONIA")
-    assert dataset.summary["holdout"]["images"] == 11
+    assert dataset.targets == ("class=PNEUMONIA",)
+    assert dataset.classes == ("NORMAL", "PNEUMONIA")
+    assert dataset.summary["holdout"]["images"] == 10
 
 
 def test_a_table_of_a_known_collection_is_recognised(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from storage.files.checkpoints import pack, unpack
 from storage.metrics.judging import epoch_that_counts, judge, mean_known
@@ -55,7 +56,7 @@ def run_lockstep(
     epochs = spec.training.epochs
     folds = _start(start_fold, spec.cv.folds, side_by_side=train_together is not None)
     curves = empty_curves(spec)
-    keeper = _PredictionKeeper(spec.study.objective, folds)
+    keeper = _PredictionKeeper(spec.study.objective, folds, spec.task.kept_as)
     begin, rows = _resume(attempt, folds, curves, keeper)
     runner = _FoldRunner(attempt, folds, at_once, train_together)
     attempt.lease.check()
@@ -155,8 +156,8 @@ class _FoldRunner:
 class _PredictionKeeper:
     """Keeps the predictions of the epoch that will count, without keeping those of all epochs."""
 
-    def __init__(self, objective: str, folds: Sequence[AnyFold]) -> None:
-        self._objective = objective
+    def __init__(self, objective: str, folds: Sequence[AnyFold], kept_as: DTypeLike) -> None:
+        self._objective, self._kept_as = objective, kept_as
         self._folds = folds
         self._kept: dict[int, FoldPredictions] = {}
 
@@ -186,5 +187,5 @@ class _PredictionKeeper:
             fold=number,
             epoch=epoch,
             indices=np.asarray(self._folds[number].val_index, dtype=np.int32),
-            values=np.asarray(values, dtype=np.float16),
+            values=np.asarray(values, dtype=self._kept_as),
         )

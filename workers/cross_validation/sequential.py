@@ -90,7 +90,7 @@ class _FoldRun:
         return True
 
     def train(self) -> np.ndarray:
-        """Train what is left of the fold; returns its predictions, float16, shape (epochs, n_val, targets)."""
+        """Train what is left of the fold; returns its predictions, shape (epochs, n_val, targets)."""
         epochs = self.curves.shape[1]
         begin, stack = self._resume()
         judges = isinstance(self.attempt.pruner, HalvingPruner | PairedPruner | ForecastPruner)
@@ -98,7 +98,7 @@ class _FoldRun:
         self.attempt.lease.check()
         for epoch in range(begin + 1, epochs + 1):
             row = run_fold_epoch(self.attempt, self.fold, self.number, epoch)
-            stack.append(np.asarray(self.fold.predict_validation(), np.float16))
+            stack.append(np.asarray(self.fold.predict_validation(), self.attempt.study.spec.task.kept_as))
             self.rows[self.number, epoch] = row
             self.curves[self.number, epoch - 1] = self.attempt.study.spec.metric.score(row)
             is_last = epoch == epochs

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
 
     from storage.spec import Precision
+    from workers.heads.contract import Head
 
 Tensor: TypeAlias = Any
 """A tensor of the backend's library: they have no type in common, and ship none."""
@@ -115,7 +116,7 @@ class FoldTask:
         labels: float32 on the device, shape (n images, targets); NaN is not assessed.
         order: the images, in the order of their batches.
         rows: the row of `features` that stands for each of them.
-        settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, positive_weights, and those of
+        settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, the vectors of the head, and those of
             `workers.device.backend.SETTINGS`; others are not looked at.
         validation_images: the images that the fold is validated on.
         validation_rows: the row of `features` that stands for each of them.
@@ -256,7 +257,7 @@ class EpochBackend(Protocol):
         ...
 
     def compile_epoch(
-        self, head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision
+        self, head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision, kind: Head
     ) -> AnyEpoch:
         """The epoch of one kind of head.
 
@@ -265,5 +266,6 @@ class EpochBackend(Protocol):
             standardized: whether features are shifted and scaled after they were gathered.
             optimizer: "adam", "adamw" or "sgd".
             precision: of the products; the layers of `head` were built for it.
+            kind: what the head learns by.
         """
         ...

@@ -18,6 +18,7 @@ from storage.files.model_files import TrainingRecord, attach, inspect_model
 from storage.files.writing import replacing
 from workers.device import preparation as devices
 from workers.device.contract import Tensor
+from workers.heads.kinds import find_head
 from workers.models.centring import CENTRING
 from workers.models.transfer import build_backbone, find_preprocessing
 from workers.objective.study_data import Trained
@@ -49,8 +50,12 @@ def assemble(spec: StudySpec, parts: Sequence[Trained]) -> keras.Model:
         inputs = build_backbone(spec.model)(inputs)
     else:
         inputs = describe_pixels(parts[0].scale_pixels)(images)
-    outputs = [
+    kind = find_head(spec.data.task, spec.loss)
+    given = [
         part.model(_scale(part.scale, part.model.name, inputs) if part.scale else inputs) for part in parts
+    ]
+    outputs = [
+        kind.restore_units(one, part.units, part.model.name) for one, part in zip(given, parts, strict=True)
     ]
     mean = keras.layers.Average(name="mean_of_folds")(outputs) if len(outputs) > 1 else outputs[0]
     return keras.Model(images, mean, name="orch_model")

@@ -70,7 +70,9 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
     labels = select_targets(dataset, targets)
     splits = {spec.cv.folds: (np.arange(len(labels)), np.array([], np.int64))}
     if recipe.ensemble:
-        splits = dict(enumerate(make_folds(labels, dataset.groups, spec.cv.folds, spec.study.seed)))
+        splits = dict(
+            enumerate(make_folds(spec.task.strata(labels), dataset.groups, spec.cv.folds, spec.study.seed))
+        )
 
     def tell(done: int, total: int) -> None:
         if report:

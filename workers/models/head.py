@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.heads.contract import LOGITS
+from workers.heads.kinds import find_head
 from workers.models.precision import name_policy
 
 if TYPE_CHECKING:
@@ -15,14 +17,14 @@ if TYPE_CHECKING:
 def build_head(
     spec: StudySpec, feature_count: int, target_count: int, *, dropout_rate: float | None = None
 ) -> keras.Sequential:
-    """Build the head of the reference study: [Dense relu, Dropout] x widths, Dense, sigmoid.
+    """Build the head of the reference study: [Dense relu, Dropout] x widths, Dense, and what its kind of label needs.
 
     With `model.head_normalization` it is [Dense, BatchNormalization, ReLU, Dropout] x widths.
 
-    The last Dense and the sigmoid compute in float32 under any `training.precision`.
+    The last Dense and what follows compute in float32 under any `training.precision`.
 
     Args:
-        spec: gives `model.head` (the widths), `model.dropout_rate` and `training.precision`.
+        spec: gives `model.head` (the widths), `model.dropout_rate`, `training.precision` and the kind of label.
         feature_count: length of a feature vector.
         target_count: number of labels.
         dropout_rate: takes the place of `model.dropout_rate`.
@@ -41,6 +43,7 @@ def build_head(
         else:
             layers.append(keras.layers.Dense(width, activation="relu", dtype=policy, name=f"dense_{number}"))
         layers.append(keras.layers.Dropout(rate, dtype=policy, name=f"dropout_{number}"))
-    layers.append(keras.layers.Dense(target_count, dtype="float32", name="logits"))
-    layers.append(keras.layers.Activation("sigmoid", dtype="float32", name="probabilities"))
+    kind = find_head(spec.data.task, spec.loss)
+    layers.append(keras.layers.Dense(kind.outputs(target_count), dtype="float32", name=LOGITS))
+    layers += kind.finish(target_count)
     return keras.Sequential(layers, name="head")

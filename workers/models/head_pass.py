@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
+from workers.heads.contract import cut_at_logits
 from workers.models.network import Drop
 
 
@@ -16,11 +17,16 @@ class HeadPass:
         head: gives the layers and shapes.
 
     Attributes:
-        layers: those before the sigmoid.
+        layers: those up to the last dense one.
     """
 
     def __init__(self, head: keras.Sequential) -> None:
-        self.layers = [layer for layer in head.layers if not isinstance(layer, keras.layers.Activation)]
+        self.layers = cut_at_logits(head.layers)
+
+    @property
+    def width(self) -> int:
+        """How many logits there are."""
+        return int(self.layers[-1].units)
 
     def input_precision(self, *, standardized: bool) -> str:
         """In what features may wait on the device: in that of the first layer, which would round them at every step.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from storage.errors import SpecError
+from workers.heads.contract import cut_at_logits
+from workers.heads.kinds import find_head
 from workers.models.head import build_head
 from workers.models.lenet import build_lenet, scale_pixels
 from workers.models.own import build_own_model
@@ -33,7 +35,8 @@ class Network:
         dropout_rate: takes the place of `model.dropout_rate`; a built-in model is run with any rate.
 
     Attributes:
-        model: an ordinary Keras model, from scaled pixels to probabilities.
+        kind: the head of the study's kind of label.
+        model: an ordinary Keras model, from scaled pixels to probabilities or numbers.
         body: what comes before the head: the backbone, or the whole of LeNet or of an own model.
         tail: the layers of the head up to the logits; empty without a backbone.
         scale: grey values of 0 to 255 to what `model` takes, arrays or tensors.
@@ -49,6 +52,7 @@ class Network:
 
         self._spec, self._target_count = spec, target_count
         self._dropout_rate = spec.model.dropout_rate if dropout_rate is None else dropout_rate
+        self.kind = find_head(spec.data.task, spec.loss)
         model = spec.model
         self.tail: list[keras.layers.Layer] = []
         if model.kind == "transfer":
@@ -56,29 +60,36 @@ class Network:
                 self.body = build_backbone(model)
             unfreeze(self.body, model.trainable)
             head = build_head(spec, self.body.output_shape[-1], target_count)
-            # The sigmoid is left to the loss, which is exact on logits.
-            self.tail = head.layers[:-1]
+            # What follows is left to the loss, which is exact on logits.
+            self.tail = cut_at_logits(head.layers)
             self.scale = find_preprocessing(model.backbone)
         elif model.kind == "lenet":
             self.body = build_lenet(
-                model.image_size, target_count, policy=name_policy(spec.training.precision)
+                model.image_size, self.kind.outputs(target_count), policy=name_policy(spec.training.precision)
             )
             self.scale = scale_pixels
         else:
             with built_for(spec.training.precision):
                 self.body = build_own_model(
-                    model.model_copy(update={"dropout_rate": self._dropout_rate}), target_count
+                    model.model_copy(update={"dropout_rate": self._dropout_rate}),
+                    self.kind.outputs(target_count),
                 )
             self.scale = lambda pixels: pixels
         images = keras.Input((*model.image_size, 3), name="image")
         outputs = self.body(images)
         for layer in self.tail:
             outputs = layer(outputs)
-        probabilities = keras.layers.Activation("sigmoid", dtype="float32", name="probabilities")
-        self.model = keras.Model(images, probabilities(outputs), name="network")
+        for layer in self.kind.finish(target_count):
+            outputs = layer(outputs)
+        self.model = keras.Model(images, outputs, name="network")
         self._pristine = (
             [variable.numpy() for variable in self.model.variables] if self._is_pretrained else []
         )
+
+    @property
+    def width(self) -> int:
+        """How many logits there are."""
+        return self.kind.outputs(self._target_count)
 
     @property
     def body_learns(self) -> bool:

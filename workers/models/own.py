@@ -73,7 +73,7 @@ def build_own_model(model: ModelSection, target_count: int) -> keras.Model:
 
     Args:
         model: the [model] section, handed to the builder.
-        target_count: number of labels, handed to the builder.
+        target_count: number of logits, handed to the builder: one for each label, one less than there are grades.
 
     Returns:
         Images of shape (n, height, width, 3), grey values of 0 to 255 as float32, to logits of shape (n, targets).

@@ -13,6 +13,7 @@ from storage.spec import SETTINGS
 from workers.cross_validation.fold import Fold, TrainTogether
 from workers.device import preparation as devices
 from workers.device.contract import Settings, Tensor
+from workers.heads.contract import Vectors
 from workers.inputs.kept_inputs import KeptInputs, Source
 from workers.objective.memory import choose_schedule, count_weights
 from workers.training.class_balance import oversample
@@ -38,11 +39,13 @@ class Trained:
         model: a head on the features of the spec's frozen backbone, or a whole network from scaled pixels.
         scale: mean and standard deviation that a head's features are scaled by, each of shape (features,), or None.
         scale_pixels: of a whole network: what it wants done to grey values of 0 to 255; None for a head.
+        units: what it has learnt with: the unit of numbers among it.
     """
 
     model: keras.Model
     scale: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     scale_pixels: Callable[[Tensor], Tensor] | None = None
+    units: Vectors | None = None
 
 
 class StudyData:
@@ -112,9 +115,9 @@ class StudyData:
         """What a fold that was started has learnt so far; the next one that starts may change its model."""
         trainer = self._trainer(fold)
         if self._pixel_scale is not None or not self._spec.model.standardizes:
-            return Trained(trainer.model, None, self._pixel_scale)
+            return Trained(trainer.model, None, self._pixel_scale, trainer.units)
         mean, inverse = (np.asarray(part) for part in self._inputs.scale(trainer.train_index))
-        return Trained(trainer.model, (mean, (1 / inverse).astype(np.float32)), None)
+        return Trained(trainer.model, (mean, (1 / inverse).astype(np.float32)), None, trainer.units)
 
     @property
     def folds_at_once(self) -> int:

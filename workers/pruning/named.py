@@ -25,7 +25,7 @@ def make_pruner(section: PrunerSection, last_step: int, *, keeps_best: bool = Tr
                 section.warmup_steps,
                 section.reduction_factor,
                 section.confidence,
-                section.prior_sd,
+                section.spread,
                 last_step,
                 keeps_best=keeps_best,
                 confidence_growth=section.confidence_growth,
@@ -33,9 +33,9 @@ def make_pruner(section: PrunerSection, last_step: int, *, keeps_best: bool = Tr
         case "median":
             return MedianPruner(section.startup_trials, section.warmup_steps, last_step)
         case "race":
-            return RacePruner(section.confidence, section.remaining_gain, section.prior_sd)
+            return RacePruner(section.confidence, section.remaining_gain, section.spread)
         case "paired":
-            race = RacePruner(section.confidence, section.remaining_gain, section.prior_sd)
+            race = RacePruner(section.confidence, section.remaining_gain, section.spread)
             return PairedPruner(section.warmup_steps, section.reduction_factor, race)
 
 

@@ -1,6 +1,6 @@
 """One fold's training: the only room that steps an optimizer.
 
-- `class_balance`: Rare classes: a weight in the loss, or more turns in an epoch
+- `class_balance`: Rare classes: more turns in an epoch; a weight in the loss is a matter of `workers.heads`
 - `early_stopping`: A fold that has stopped learning stops training, and its last value carries on (`training.patience`)
 - `fold_trainer`: One fold's training: the only place that steps an optimizer
 - `image_trainer`: One fold's training on images: for models whose backbone learns, and for changes that cannot be kept as features

@@ -1,4 +1,4 @@
-"""Rare classes: a weight in the loss, or more turns in an epoch."""
+"""Rare classes: more turns in an epoch; a weight in the loss is a matter of `workers.heads`."""
 
 from __future__ import annotations
 
@@ -9,26 +9,6 @@ from numpy.typing import NDArray
 
 OVERSAMPLING = 7
 """Keeps the draw of the images that come once more apart from every other draw of a fold."""
-
-
-def positive_weights(labels: NDArray[np.float32], train: NDArray[np.int64], kind: str) -> NDArray[np.float32]:
-    """The weight of a positive label in the loss: negatives / positives of each label among the training images.
-
-    Args:
-        labels: shape (n images, targets); 0, 1 or NaN (not assessed, counts as neither).
-        train: indices of the training images; one that comes twice counts twice.
-        kind: "none" for weights of 1, or "balanced".
-
-    Returns:
-        Shape (targets,); 1 where a label has one class only.
-    """
-    targets = labels.shape[1]
-    if kind == "none":
-        return np.ones(targets, np.float32)
-    seen = labels[train]
-    positives, negatives = (seen == 1).sum(axis=0), (seen == 0).sum(axis=0)
-    both = (positives > 0) & (negatives > 0)
-    return np.where(both, negatives / np.where(both, positives, 1), 1).astype(np.float32)
 
 
 def oversample(

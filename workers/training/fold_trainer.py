@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.metrics import epoch as metrics
-from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
+from storage.spec import DataSection, ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import AnyEpoch, FoldTask, Settings, State, TrainedFold
+from workers.heads.contract import Vectors
+from workers.heads.kinds import find_head
 from workers.inputs.feature_set import FeatureSet
 from workers.models.head import build_head
-from workers.training.class_balance import positive_weights
 from workers.training.keras_adam import round_as_keras
 from workers.training.learning_rates import learning_rate
 from workers.training.results import EpochResult, summarize_epoch
@@ -79,6 +80,7 @@ class FoldTrainer:
         from workers.models.head_pass import running_statistics
 
         self._spec = spec
+        self._kind = find_head(spec.data.task, spec.loss)
         self._model = build_head(spec, feature_count, target_count)
         self._slots = backend.epoch_backend().make_slots(
             self._model.trainable_variables, running_statistics(self._model)
@@ -114,15 +116,14 @@ class FoldTrainer:
         self.train_index, self.val_index = np.asarray(train_index), np.asarray(val_index)
         spec = self._spec
         self._settings = {**spec.all_hyperparameters, **hyperparameters}
-        self._settings["positive_weights"] = positive_weights(
-            features.labels, self.train_index, self._settings["positive_weight"]
-        )
+        self._settings |= self._kind.prepare(features.labels, self.train_index, self._settings)
         self._compiled = _compile(
             spec.model.head,
             spec.model.head_normalization,
             spec.training.precision,
             spec.model.standardizes,
             self._settings["optimizer"],
+            (spec.data.task, spec.loss),
             *self._shape,
         )
         self._resident = features.resident(self._compiled.feature_precision)
@@ -207,13 +208,18 @@ class FoldTrainer:
         assert trained.logits is not None
         labels = self._features.labels
         return (
-            metrics.score(labels[trained.plan.task.order], trained.logits),
-            metrics.score(labels[self.val_index], self._validate(), medical=True),
+            self._spec.task.score(labels[trained.plan.task.order], trained.logits, self._settings),
+            self._spec.task.score(labels[self.val_index], self._validate(), self._settings, medical=True),
         )
 
     def predict_validation(self) -> NDArray[np.float32]:
-        """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
-        return metrics.sigmoid(self._validate())
+        """Probabilities or numbers of the validation images with the weights of now, shape (n validation, targets)."""
+        return self._spec.task.values(self._validate(), self._settings)
+
+    @property
+    def units(self) -> Vectors:
+        """What the fold learns with (`workers.heads.contract.Head.prepare`)."""
+        return {name: self._settings[name] for name in self._kind.vectors}
 
     def state(self) -> State:
         """Everything that the next epoch depends on besides the arguments of `reset`, as named arrays."""
@@ -254,20 +260,23 @@ def _compile(
     precision: Precision,
     standardizes: bool,
     optimizer: str,
+    kind: tuple[str, str],
     feature_count: int,
     target_count: int,
 ) -> AnyEpoch:
     """One compiled epoch per kind of head and process: tracing it costs about as much as an epoch."""
     spec = StudySpec(
         study=StudySection(name="compiled"),
+        data=DataSection(task=kind[0]),
         model=ModelSection(head=widths, head_normalization=normalizes),
-        training=TrainingSection(precision=precision),
+        training=TrainingSection(precision=precision, **({"loss": kind[1]} if kind[1] else {})),
     )
     return backend.epoch_backend().compile_epoch(
         build_head(spec, feature_count, target_count),
         standardized=standardizes,
         optimizer=optimizer,
         precision=precision,
+        kind=find_head(*kind),
     )
 
 

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics import epoch as metrics
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import Settings, State
+from workers.heads.contract import Vectors
 from workers.inputs.augmentation import draw_changes
 from workers.models.network import Network
-from workers.training.class_balance import positive_weights
 from workers.training.fold_trainer import INITIAL_WEIGHTS
 from workers.training.keras_adam import round_as_keras
 from workers.training.learning_rates import learning_rate
@@ -136,9 +135,7 @@ class ImageFoldTrainer:
         self._images, self._seed = images, seed
         self.train_index, self.val_index = np.asarray(train_index), np.asarray(val_index)
         settings = {**self._spec.all_hyperparameters, **hyperparameters}
-        settings["positive_weights"] = positive_weights(
-            images.labels, self.train_index, settings["positive_weight"]
-        )
+        settings |= self._shared.network.kind.prepare(images.labels, self.train_index, settings)
         self._settings: Settings = settings
         self._validation_logits: NDArray[np.float32] | None = None
         self._aside = None
@@ -167,14 +164,20 @@ class ImageFoldTrainer:
             )
         steps = slots.steps_taken - steps_before
         self._validation_logits = None
-        train = metrics.score(self._images.labels[order], train_logits)
-        val = metrics.score(self._images.labels[self.val_index], self._validate(), medical=True)
+        task, labels = self._spec.task, self._images.labels
+        train = task.score(labels[order], train_logits, self._settings)
+        val = task.score(labels[self.val_index], self._validate(), self._settings, medical=True)
         seconds = time.perf_counter() - began
         return summarize_epoch(train, val, steps, len(train_logits), seconds, rate)
 
     def predict_validation(self) -> NDArray[np.float32]:
-        """Probabilities of the validation images with the weights of now, shape (n validation, targets)."""
-        return metrics.sigmoid(self._validate())
+        """Probabilities or numbers of the validation images with the weights of now, shape (n validation, targets)."""
+        return self._spec.task.values(self._validate(), self._settings)
+
+    @property
+    def units(self) -> Vectors:
+        """What the fold learns with (`workers.heads.contract.Head.prepare`)."""
+        return {name: self._settings[name] for name in self._shared.network.kind.vectors}
 
     def state(self) -> State:
         """Everything that the next epoch depends on besides the arguments of `reset`, as named arrays."""

@@ -107,6 +107,15 @@ def import_(
         str | None,
         _option("--class-column", metavar="COLUMN", text="One column of classes or lists of findings."),
     ] = None,
+    task: Annotated[
+        str | None,
+        _option(
+            "--task",
+            metavar="labels|two-classes|classes|ordered|number",
+            text="What a study predicts: labels side by side, one of two or several classes, classes in an order (--targets from "
+            "low to high), or the numbers in --targets. Default: guessed from the columns, and said.",
+        ),
+    ] = None,
     class_pattern: Annotated[
         str | None,
         _option("--class-pattern", metavar="REGEX", text="Find the class in the path of each image."),
@@ -131,7 +140,7 @@ def import_(
         _option(
             "--positive",
             metavar="VALUE",
-            text="The value that means yes, in labels of two other values (1 and 2).",
+            text="The value that means yes, in labels of two other values (1 and 2); of two classes the positive one.",
         ),
     ] = None,
     merge_rows: Annotated[
@@ -238,6 +247,7 @@ def import_(
         group_dicom=group_dicom,
         targets=_names(targets),
         class_column=class_column,
+        task=task,
         holdout=Choices.holdout if holdout is None else holdout,
         split_column=split,
         seed=seed,

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from storage.data.datasets import Dataset
 
 
+CALLED = {"prevalence": "share"}
+"""What a table calls a number of a summary."""
+
+
 def print_dataset(dataset: Dataset, as_json: bool) -> None:
     """Print a data set and its warnings."""
     document = describe(dataset)
@@ -30,6 +34,8 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "folder": str(dataset.folder.absolute()),
         "fingerprint": dataset.fingerprint,
         "targets": list(dataset.targets),
+        "task": dataset.task.name,
+        "classes": list(dataset.classes),
         "grouped": dataset.grouped,
         **dataset.summary,
         "openings": [_describe_opening(opening) for opening in _openings(dataset)],
@@ -48,6 +54,7 @@ def _print_words(document: dict[str, Any]) -> None:
             ("fingerprint", document["fingerprint"]),
             ("images", document["images"]),
             ("groups", document["groups"] if document["grouped"] else "none named: each image is its own"),
+            ("task", f"{document['task']}{_say_classes(document['classes'])}"),
             ("labels", f"{len(document['targets'])}: {', '.join(document['targets'])}"),
             ("image modes", ", ".join(f"{mode} {count}" for mode, count in document["modes"].items())),
             ("grey values", say_grey_values(document.get("pixels"))),
@@ -64,17 +71,18 @@ def _print_words(document: dict[str, Any]) -> None:
         ["side", "images", "groups"], [[name, side["images"], side["groups"]] for name, side in sides]
     )
     console.print_line()
-    columns = ["label"]
-    for name, _ in sides:
-        columns += [f"{name.split(' ')[0]}: assessed", "positive", "share"]
-    rows = []
-    for target in document["targets"]:
-        row: list[Any] = [target]
-        for _, side in sides:
-            label = side["labels"][target]
-            row += [label["assessed"], label["positive"], label["prevalence"]]
-        rows.append(row)
+    first = document["targets"][0]
+    columns, rows = ["label"], [[target] for target in document["targets"]]
+    for name, side in sides:
+        known = list(side["labels"][first])
+        columns += [f"{name.split(' ')[0]}: {known[0]}", *(CALLED.get(one, one) for one in known[1:])]
+        for row in rows:
+            row += side["labels"][row[0]].values()
     console.print_table(columns, rows)
+
+
+def _say_classes(classes: list[str]) -> str:
+    return f" ({', '.join(classes)})" if classes else ""
 
 
 def _openings(dataset: Dataset) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.commands.study.evaluate import Prevalences, print_practice, print_subgroups
+from orchestrator.commands.study.evaluate import Prevalences, print_practice, print_scores, print_subgroups
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
@@ -149,17 +149,8 @@ def _print(document: dict[str, Any]) -> None:
     )
     for name, scored in document["results"].items():
         console.print_line()
-        rows = list(scored["labels"].items())
-        if len(rows) > 1:
-            rows += [("mean of labels", scored["macro"]), ("all together", scored["micro"])]
-        console.print_table(
-            ["metric", *(label for label, _ in rows)],
-            [
-                [metric, *(console.show_interval(row["metrics"][metric]) for _, row in rows)]
-                for metric in scored["micro"]["metrics"]
-            ],
-            title=f"{name} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)",
-        )
+        title = f"{name} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)"
+        print_scores(title, scored)
     _print_table_of_errors(document["results"]["raw"])
     print_practice(document["practice"])
     print_subgroups(document.get("subgroups", {}))
@@ -168,6 +159,8 @@ def _print(document: dict[str, Any]) -> None:
 
 
 def _print_table_of_errors(scored: dict[str, Any]) -> None:
+    if not all("threshold" in row for row in scored["labels"].values()):
+        return
     console.print_line()
     names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
     console.print_table(

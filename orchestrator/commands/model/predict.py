@@ -61,7 +61,9 @@ def predict(
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict images and write a table: file, label if known, raw probability, and mean, max and min over augmented copies.
+    """Predict images and write a table: file, label if known, raw value, and mean, max and min over augmented copies.
+
+    A value is the probability of a label or a class, or a number; of classes the most probable one is named, too.
 
     Predicting images of a sealed hold-out opens it: the command warns first, asks on a terminal, and records the opening.
 
@@ -70,8 +72,10 @@ def predict(
       orch model predict model.keras new-images -o predictions.xlsx --tta 4
     """
     from orchestrator.models import prediction, prediction_tables
+    from orchestrator.models.answers import answer_of
     from orchestrator.models.repeats import read_repeats
     from orchestrator.terminal.progress import show_progress
+    from storage.files.model_files import read_whole_card
     from storage.settings import cache_folder
     from workers.final_model.predict import check_backend
 
@@ -79,7 +83,8 @@ def predict(
     names, scale, threads = _describe_model(path, targets, pixels)
     repeats = read_repeats(path, tta, tta_by, say=console.say)
     check_backend(repeats)
-    images = prediction.find_images(source, labels, filename_column, names)
+    answer = answer_of(read_whole_card(path))
+    images = prediction.find_images(source, labels, filename_column, names, answer)
     for remark in images.remarks:
         console.warn(remark)
     with database_if_any(storage) as database:
@@ -88,7 +93,7 @@ def predict(
         predictions = prediction.predict_images(
             path, images, names, repeats, pixels=scale, threads=threads, report=report
         )
-    header, rows = prediction_tables.make_table(images, names, predictions)
+    header, rows = prediction_tables.make_table(images, names, predictions, answer)
     prediction_tables.write_table(out, header, rows)
     if as_json:
         console.print_json([dict(zip(header, row, strict=True)) for row in rows])

@@ -129,22 +129,38 @@ def _print(document: dict[str, Any]) -> None:
     ]
     for title, scored in tables:
         console.print_line()
-        _print_scores(title, scored)
+        print_scores(title, scored)
     print_practice(document["practice"])
     print_subgroups(document.get("subgroups", {}))
 
 
-def _print_scores(title: str, scored: dict[str, Any]) -> None:
+def print_scores(title: str, scored: dict[str, Any]) -> None:
+    """Every metric with its interval: of all classes together where there are some, and of each label, class, cut or number."""
+    if "overall" in scored:
+        metrics = scored["overall"]["metrics"].items()
+        console.print_table(
+            ["metric", "all classes"],
+            [[metric, console.show_interval(value)] for metric, value in metrics],
+            title=title,
+        )
+        console.print_line()
+        console.print_table(
+            ["is / called", *scored["classes"]],
+            [[name, *row] for name, row in zip(scored["classes"], scored["confusion"], strict=True)],
+            title="confusion table",
+        )
+        console.print_line()
     rows = list(scored["labels"].items())
-    if len(rows) > 1:
-        rows += [("mean of labels", scored["macro"])]
+    if len(rows) > 1 and "macro" in scored:
+        rows += [("mean of labels", scored["macro"]), ("all together", scored["micro"])]
     console.print_table(
         ["metric", *(label for label, _ in rows)],
         [
-            [metric, *(console.show_interval(row["metrics"][metric]) for _, row in rows)]
-            for metric in scored["micro"]["metrics"]
+            [metric, *(console.show_interval(row[part][metric]) for _, row in rows)]
+            for part in ("metrics", "limits_of_agreement")
+            for metric in rows[0][1].get(part, ())
         ],
-        title=title,
+        title="" if "overall" in scored else title,
     )
 
 
@@ -179,6 +195,11 @@ def print_practice(practice: dict[str, Any]) -> None:
 def print_subgroups(subgroups: dict[str, Any]) -> None:
     """How far each subgroup lies from all other images."""
     for column, parts in subgroups.items():
+        if not all("differences" in part for part in parts.values()):
+            for name, part in parts.items():
+                console.print_line()
+                print_scores(f"{column} {name}", part)
+            continue
         console.print_line()
         console.print_table(
             [column, "images", "groups", "label", "AUC", "less the others", "sensitivity", "less the others", "p (Holm)"],

@@ -34,12 +34,18 @@ SLIP = 0.86
 
 @dataclass(frozen=True)
 class Labels:
-    """The targets, and float32 values of shape (rows, targets), NaN where not assessed."""
+    """The targets, and float32 values of shape (rows, targets), NaN where not assessed.
+
+    `kind` says how the columns were written ("flags", "classes" or "numbers"), `task` what a study predicts of them
+    (`storage.tasks`), and `classes` the names of classes, of two the negative one first.
+    """
 
     targets: tuple[str, ...]
     columns: tuple[str, ...]
     values: np.ndarray
     kind: str
+    task: str = "labels"
+    classes: tuple[str, ...] = ()
 
 
 def read_classes(

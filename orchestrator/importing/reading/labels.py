@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -103,10 +103,18 @@ def read_labels(
             as_findings=rows_name_findings,
         )
     if rules.positive is not None and targets is None:
-        raise DataError(
-            f"--positive {rules.positive} says what yes is, but not in which columns.",
-            next_step="Name the labels, too: --targets a,b.",
-        )
+        # Of one column of words it names the class.
+        named, rules = rules.positive, replace(rules, positive=None)
+        described = [
+            describe_column(name, table.column(name, option="--targets"), rules)
+            for name in table.columns
+            if name not in excluded
+        ]
+        if any(one.taken for one in described) or sum(one.kind == "classes" for one in described) != 1:
+            raise DataError(
+                f"--positive {named} says what yes is, but not in which columns.",
+                next_step="Name the labels, too: --targets a,b.",
+            )
     chosen = _choose_columns(table, excluded, rules, note) if targets is None else list(targets)
     if not chosen or len(set(chosen)) != len(chosen):
         raise DataError("--targets names no column, or one twice.", next_step="Give --targets a,b,..")

@@ -152,7 +152,7 @@ def test_class_folders_are_cleaned_and_what_they_leave_out_is_kept(tmp_path: Pat
     dataset = import_dataset(
         tmp_path / "images", None, tmp_path / "out", Choices(holdout=0), note=notes.append
     )
-    assert dataset.targets == ("class=Fracture", "class=Normal")
+    assert dataset.targets == ("class=Fracture",)
     assert any("1 .gif (Fracture/x.gif)" in note for note in notes)
     (kept,) = [warning for warning in dataset.warnings if ".gif" in warning]
     assert "1 picture file of kinds that orch does not read" in kept
@@ -167,7 +167,7 @@ def test_patients_and_classes_out_of_names(tmp_path: Path) -> None:
         )
     choices = Choices(group_pattern=r"(p\d+)", class_pattern=r"_(fx|ok)_", holdout=0)
     dataset = import_dataset(tmp_path / "images", None, tmp_path / "out", choices)
-    assert dataset.targets == ("class=fx", "class=ok")
+    assert dataset.targets == ("class=fx",)
     assert (dataset.grouped, dataset.summary["groups"]) == (True, 6)
     for path in (tmp_path / "images").iterdir():
         path.rename(path.with_name(path.name.replace("fx", "positive").replace("ok", "negative")))

@@ -33,12 +33,22 @@ def test_each_folder_is_a_class(run_orch: Run, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert document["targets"] == ["class=frac", "class=norm"]
+    assert (document["task"], document["targets"]) == ("two-classes", ["class=frac"])
+    assert document["classes"] == ["norm", "frac"]
+    assert "two classes, 'frac' (positive) against 'norm'" in done.stderr
     assert document["images"] == 21
     dataset = load_dataset(tmp_path / "data")
-    for file, (fractured, normal) in zip(dataset.files, dataset.labels, strict=True):
-        folder = file.relative_to(tmp_path / "images").parts[0]
-        assert (fractured, normal) == ((1, 0) if folder == "frac" else (0, 1))
+    for file, (fractured,) in zip(dataset.files, dataset.labels, strict=True):
+        assert fractured == (file.relative_to(tmp_path / "images").parts[0] == "frac")
+
+
+def test_each_folder_may_be_a_label_of_its_own(run_orch: Run, tmp_path: Path) -> None:
+    write_classes(tmp_path / "images", norm=12, frac=8)
+    done = run_orch(
+        "data", "import", "images", "--class-folders", "--task", "labels", "--out", "data", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["targets"] == ["class=frac", "class=norm"]
 
 
 @pytest.mark.parametrize(

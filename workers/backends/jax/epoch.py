@@ -24,6 +24,8 @@ from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_G
 from workers.backends.jax.stack import StackedEpoch, StackedState
 from workers.device.backend import SETTINGS
 from workers.device.contract import Epoch, FoldTask, Slots, TrainedFold
+from workers.heads.contract import Head
+from workers.heads.sigmoid import SIGMOID
 from workers.models.head_pass import HeadPass
 
 if TYPE_CHECKING:
@@ -136,6 +138,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         standardized: whether features are shifted and scaled after they were gathered.
         optimizer: "adam", "adamw" or "sgd".
         precision: of the products; the layers of `head` were built for it.
+        kind: what the head learns by.
 
     Attributes:
         feature_precision: in what features are taken, "float32" or "bfloat16".
@@ -149,12 +152,13 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         standardized: bool,
         optimizer: str = "adam",
         precision: Precision = "float32",
+        kind: Head = SIGMOID,
     ) -> None:
-        self._pass = HeadPass(head)
+        self._pass, self._kind = HeadPass(head), kind
         self._standardized = standardized
         self.feature_precision = self._pass.input_precision(standardized=standardized)
         self._optimizer = optimizer
-        self._targets = head.output_shape[-1]
+        self._width = self._pass.width
         train, predict = (products_of(precision, each) for each in (self.run, self.run_forward))
         # The old state and the logits so far are given away, so that they are overwritten where they lie.
         self._train = jax.jit(train, static_argnames="padded", donate_argnames=("state", "collected"))
@@ -162,9 +166,12 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         self.stacked = StackedEpoch(
             train,
             predict,
-            read_settings,
+            functools.partial(read_settings, vectors=kind.vectors),
             names=NUMBERS,
-            targets=self._targets,
+            vectors=kind.vectors,
+            targets=head.output_shape[-1],
+            width=self._width,
+            is_counted=kind.is_counted,
             standardized=standardized,
             sizes_per_octave=STEPS_PER_OCTAVE_OF_A_GPU if stacks_folds() else STEPS_PER_OCTAVE,
         )
@@ -184,9 +191,9 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         batch_size = min(int(settings["batch_size"]), count)
         length = 2 * padded_size(count)
         arrays = [pad(indices, length) for indices in (order, rows)]
-        numbers, seed = read_settings(settings)
+        numbers, seed = read_settings(settings, self._kind.vectors)
         full, rest = divmod(count, batch_size)
-        state, collected = slots.take(), jnp.zeros((length, self._targets), jnp.float32)
+        state, collected = slots.take(), jnp.zeros((length, self._width), jnp.float32)
         # Two loops: padded to the size of a full batch, the short last one would cost as much as a full one.
         for first, steps, rows_at_most in ((0, full, batch_size), (full, 1, rest)):
             if rows_at_most:
@@ -259,10 +266,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
 
             def loss(weights: list[Any]) -> tuple[Any, tuple[Any, list[Any]]]:
                 logits, updated = self._pass.logits(weights, state["statistic"], inputs, drop, inside)
-                value = masked_cross_entropy(
-                    targets, logits, settings["positive_weights"], settings["label_smoothing"]
-                )
-                return value, (logits, updated)
+                return self._kind.loss(targets, logits, settings, masked_cross_entropy), (logits, updated)
 
             gradients, (logits, updated) = jax.grad(loss, has_aux=True)(state["weight"])
             taken = state["steps"] + 1
@@ -310,10 +314,12 @@ def products_of(precision: Precision, compute: Callable[..., Any]) -> Callable[.
     return traced
 
 
-def read_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], NDArray[np.uint32]]:
-    """Every hyperparameter of a step as an array, and the two halves of the seed of dropout."""
+def read_settings(
+    settings: Mapping[str, Any], vectors: Sequence[str]
+) -> tuple[dict[str, Any], NDArray[np.uint32]]:
+    """Every hyperparameter of a step and every vector of the head as an array, and the two halves of the seed of dropout."""
     numbers: dict[str, Any] = {name: np.float32(settings[name]) for name in NUMBERS}
-    numbers["positive_weights"] = np.asarray(settings["positive_weights"], np.float32)
+    numbers |= {name: np.asarray(settings[name], np.float32) for name in vectors}
     return numbers, np.array(divmod(int(settings["seed"]), 2**32), np.uint32)
 
 
@@ -340,7 +346,7 @@ def make_forward(
 
 
 def compile_epoch(
-    head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision
+    head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision, kind: Head
 ) -> CompiledEpoch:
     """As `workers.device.contract.EpochBackend.compile_epoch`."""
-    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer, precision=precision)
+    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer, precision=precision, kind=kind)

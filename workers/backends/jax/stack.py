@@ -58,7 +58,10 @@ class StackedEpoch:
         run_forward: its forward pass, `CompiledEpoch.run_forward`.
         read_settings: turns hyperparameters into arrays, and gives the seed.
         names: the hyperparameters that are one number.
+        vectors: those that are one number for each target.
         targets: number of labels.
+        width: number of logits.
+        is_counted: whether scores may be read from counts.
         standardized: whether each fold has a scale of its own.
         sizes_per_octave: how many sizes batches are padded to between a power of two and the next.
     """
@@ -70,7 +73,10 @@ class StackedEpoch:
         read_settings: Callable[[Mapping[str, Any]], tuple[dict[str, Any], Any]],
         *,
         names: Sequence[str],
+        vectors: Sequence[str],
         targets: int,
+        width: int,
+        is_counted: bool,
         standardized: bool,
         sizes_per_octave: int,
     ) -> None:
@@ -90,7 +96,8 @@ class StackedEpoch:
         ) -> Any:
             order, rows = jnp.split(integers[HEADER:], 2)
             settings: dict[str, Any] = {name: floats[place] for place, name in enumerate(names)}
-            settings["positive_weights"] = floats[len(names) :]
+            tables = jnp.split(floats[len(names) :], len(vectors))
+            settings |= dict(zip(vectors, tables, strict=True))
             seed = jax.lax.bitcast_convert_type(integers[1:HEADER], jnp.uint32)
             numbers = {"first": plan[0], "steps": plan[1], "batch_size": plan[2], "count": integers[0]}
             return run(
@@ -104,7 +111,8 @@ class StackedEpoch:
 
         self._train = jax.jit(train, static_argnames="padded", donate_argnums=(0, 1))
         self._predict = jax.jit(jax.vmap(run_forward, in_axes=(0, 0, None, scale, 0)))
-        self._read_settings, self._names, self._targets = read_settings, tuple(names), targets
+        self._read_settings, self._names, self._vectors = read_settings, tuple(names), tuple(vectors)
+        self._targets, self._width, self._is_counted = targets, width, is_counted
         self._standardized, self._sizes_per_octave = standardized, sizes_per_octave
         self._scales: tuple[Any, Any] = ((), None)
 
@@ -122,7 +130,7 @@ class StackedEpoch:
         batch_size = min(int(folds[0].settings["batch_size"]), max(counts))
         length = 2 * self._pad(max(counts))
         floats, integers = jax.device_put(self._pack(folds, is_kept, length))
-        collected = jnp.zeros((len(folds), length, self._targets), jnp.float32)
+        collected = jnp.zeros((len(folds), length, self._width), jnp.float32)
         scale = self._stack_scales([fold.scale for fold in folds])
         common, most = min(counts) // batch_size, -(-max(counts) // batch_size)
         for first, steps in ((0, common), (common, most - common)):
@@ -143,7 +151,7 @@ class StackedEpoch:
         rows = np.stack([pad(fold.validation_rows, padded) for fold in folds])
         arrays = shared.arrays
         logits = self._predict(arrays["weight"], arrays["statistic"], features, scale, rows)
-        if not can_count(max(counts), max(sizes), self._targets):
+        if not self._is_counted or not can_count(max(counts), max(sizes), self._targets):
             taken, validated, seen = jax.device_get((arrays["steps"], logits, collected))
             shared.steps = taken.tolist()
             return [
@@ -177,12 +185,13 @@ class StackedEpoch:
         self, folds: Sequence[FoldTask], is_kept: Sequence[bool], length: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """What an epoch is told: settings; images, seed, order and rows."""
-        floats = np.empty((len(folds), len(self._names) + self._targets), np.float32)
+        own = len(self._vectors) * self._targets
+        floats = np.empty((len(folds), len(self._names) + own), np.float32)
         integers = np.empty((len(folds), HEADER + 2 * length), np.int32)
         for place, fold in enumerate(folds):
             numbers, seed = self._read_settings(fold.settings)
             floats[place, : len(self._names)] = [numbers[name] for name in self._names]
-            floats[place, len(self._names) :] = numbers["positive_weights"]
+            floats[place, len(self._names) :] = np.concatenate([numbers[name] for name in self._vectors])
             integers[place, 0] = len(fold.order) if is_kept[place] else 0
             integers[place, 1:HEADER] = seed.view(np.int32)
             integers[place, HEADER : HEADER + length] = pad(fold.order, length)

@@ -20,6 +20,8 @@ from workers.backends.tensorflow.dropout import BYTES_PER_UNIT, draw_bits, drop,
 from workers.backends.tensorflow.optimizers import apply_step, masked_cross_entropy
 from workers.device.backend import SETTINGS
 from workers.device.contract import Epoch, Slots
+from workers.heads.contract import Head
+from workers.heads.sigmoid import SIGMOID
 from workers.models.head_pass import HeadPass, running_statistics
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         standardized: whether features are shifted and scaled after they were gathered.
         optimizer: "adam", "adamw" or "sgd".
         precision: of the products; the layers of `head` were built for it.
+        kind: what the head learns by.
 
     Attributes:
         feature_precision: in what features are taken, "float32" or "bfloat16".
@@ -106,8 +109,9 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         standardized: bool,
         optimizer: str = "adam",
         precision: Precision = "float32",
+        kind: Head = SIGMOID,
     ) -> None:
-        self._pass, self._precision = HeadPass(head), precision
+        self._pass, self._precision, self._kind = HeadPass(head), precision, kind
         self._shapes = [tuple(weight.shape) for weight in head.trainable_variables]
         self._statistic_shapes = [tuple(statistic.shape) for statistic in running_statistics(head)]
         self._standardized = standardized
@@ -128,7 +132,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         settings = {
             "batch_size": tf.TensorSpec([], tf.int32),
             **dict.fromkeys((*SETTINGS, "dropout_rate", "label_smoothing"), number),
-            "positive_weights": tf.TensorSpec([head.output_shape[-1]], tf.float32),
+            **dict.fromkeys(kind.vectors, tf.TensorSpec([head.output_shape[-1]], tf.float32)),
         }
         self._setting_names = tuple(settings)
         self._train = tf.function(
@@ -231,9 +235,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(weights)
                 logits, updated = self._pass.logits(weights, statistics, inputs, drop_units)
-                loss = masked_cross_entropy(
-                    targets, logits, settings["positive_weights"], settings["label_smoothing"]
-                )
+                loss = self._kind.loss(targets, logits, settings, masked_cross_entropy)
             gradients = tape.gradient(loss, weights)
             # Waiting for every gradient spares a copy: a weight still in use is not updated in place.
             with tf.control_dependencies(gradients):
@@ -256,7 +258,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             tf.float32,
             size=(count + batch_size - 1) // batch_size,
             infer_shape=False,
-            element_shape=[None, labels.shape[1]],
+            element_shape=[None, self._pass.width],
         )
         _, _, batches = tf.while_loop(
             lambda start, number, collected: start < count, step, (0, 0, batches), parallel_iterations=1
@@ -294,7 +296,7 @@ def make_forward(
 
 
 def compile_epoch(
-    head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision
+    head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision, kind: Head
 ) -> CompiledEpoch:
     """As `workers.device.contract.EpochBackend.compile_epoch`."""
-    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer, precision=precision)
+    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer, precision=precision, kind=kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +12,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from storage.errors import DataError
+from workers.heads.contract import Head
+from workers.heads.sigmoid import SIGMOID
 from workers.models.centring import CENTRING
-
-SMALLEST = 1e-7
-"""A probability is kept so far from 0 and 1 before its logit is taken."""
 
 
 def find_last_maps(model: keras.Model) -> keras.Layer:
@@ -38,11 +37,14 @@ def find_last_maps(model: keras.Model) -> keras.Layer:
 
 
 def compute_heat(
-    model: keras.Model, images: NDArray[np.float32], targets: Sequence[int] | None
+    model: keras.Model,
+    images: NDArray[np.float32],
+    targets: Sequence[int] | Callable[[NDArray[np.float32]], int],
+    kind: Head = SIGMOID,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Grad-CAM of one output per image.
 
-    With A_k the maps of the last convolution and y the logit of the output: relu(sum_k a_k A_k), where a_k is the mean
+    With A_k the maps of the last convolution and y the score of the output (the logit of a probability, or a number): relu(sum_k a_k A_k), where a_k is the mean
     of dy / dA_k over places; divided by its maximum. Where features are centred after pooling (`model.scale` =
     "standardize"), the level of a map is taken off it first: the head never sees that level, and left in, it decides
     alone whether a whole map is above or below 0.
@@ -50,7 +52,8 @@ def compute_heat(
     Args:
         model: from images to probabilities.
         images: shape (n, height, width, 3), as the model takes them.
-        targets: length n: which output; None for the likeliest of each image.
+        targets: length n: which output; or what chooses it from all outputs of an image.
+        kind: of the model's labels: what score of an output is explained.
 
     Returns:
         Heat in [0, 1], shape (n, height, width of the maps), all 0 where nothing speaks for the output; and the
@@ -63,10 +66,9 @@ def compute_heat(
     tape = tf.GradientTape(watch_accessed_variables=False)
     with tape, _captured(find_last_maps(model), tape) as maps:
         outputs = tf.convert_to_tensor(model(images, training=False))
-        wanted = tf.argmax(outputs, axis=1) if targets is None else tf.constant(targets)
-        chosen = tf.gather(outputs, wanted, axis=1, batch_dims=1)
-        kept = tf.clip_by_value(chosen, SMALLEST, 1 - SMALLEST)
-        logits = tf.math.log(kept) - tf.math.log1p(-kept)
+        found = outputs.numpy()
+        wanted = tf.constant([targets(row) for row in found] if callable(targets) else list(targets))
+        logits = kind.score_places(outputs, wanted)
     (features,) = maps
     gradients = tape.gradient(logits, features)
     shares = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)

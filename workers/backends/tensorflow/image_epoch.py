@@ -38,12 +38,14 @@ class ImageEpoch:
 
         Args:
             batches: tf.data.Dataset of (scaled images, labels).
-            settings: `SCALARS`, positive_weights of shape (targets,), and seed (of dropout).
+            settings: `SCALARS`, the vectors of the head, and seed (of dropout).
 
         Returns:
             The logits that training saw, shape (n, targets), in the order of the batches.
         """
-        tensors = {name: tf.constant(settings[name], tf.float32) for name in (*SCALARS, "positive_weights")}
+        tensors = {
+            name: tf.constant(settings[name], tf.float32) for name in (*SCALARS, *self._network.kind.vectors)
+        }
         seed = tf.constant(settings["seed"], tf.int64)
         return self._train(batches, tensors, seed).numpy()
 
@@ -52,7 +54,7 @@ class ImageEpoch:
         return self._predict(batches).numpy()
 
     def _train_graph(self, batches: Any, settings: dict[str, Any], seed: Any) -> Any:
-        targets = settings["positive_weights"].shape[0]
+        targets = self._network.width
         collected = tf.TensorArray(
             tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, targets]
         )
@@ -72,9 +74,7 @@ class ImageEpoch:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(slots.weights)
             logits = network.logits(images, training=True, drop=drop_units)
-            loss = masked_cross_entropy(
-                labels, logits, settings["positive_weights"], settings["label_smoothing"]
-            )
+            loss = network.kind.loss(labels, logits, settings, masked_cross_entropy)
         gradients = tape.gradient(loss, slots.weights)
         # Waiting for every gradient spares a copy: a weight still in use is not updated in place.
         with tf.control_dependencies(gradients):
@@ -91,7 +91,7 @@ class ImageEpoch:
         return logits
 
     def _predict_graph(self, batches: Any) -> Any:
-        targets = self._network.model.output_shape[-1]
+        targets = self._network.width
         collected = tf.TensorArray(
             tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, targets]
         )

@@ -13,7 +13,7 @@ import pytest
 from dashboards.figures import palette
 from dashboards.figures.curve_picture import draw_svg
 from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
-from dashboards.figures.outcomes import draw_outcomes
+from dashboards.figures.kinds import draw_outcomes
 from dashboards.tables.importance import Grid, estimate_importance, find_chances
 from dashboards.tables.outcomes import Outcomes, calibrate, count_confusion, macro_roc, mean_roc
 from dashboards.tables.view import Table, compare_studies, count_stopping, list_trials, read_view

@@ -21,6 +21,7 @@ from storage.errors import DataError, UsageError
 from storage.files.documents import without_nan
 from storage.files.model_files import TrainingRecord
 from storage.metrics.thresholds import choose_thresholds, choose_youden
+from storage.tasks.kinds import TASKS
 from tests.unit.orchestrator.models.test_clinical_reports import TARGETS, image
 
 NO_CARD = Path("somebody-elses.h5")
@@ -67,6 +68,7 @@ def test_thresholds_are_chosen_on_out_of_fold_predictions_alone() -> None:
     labels = np.ones((5, 2))
     labels[::2] = 0
     scored = score_pools(
+        TASKS["labels"],
         ["a", "b"],
         labels,
         {"raw": np.full((5, 2), 0.9)},
@@ -165,7 +167,16 @@ def test_a_column_that_only_the_hold_out_has_too_many_values_in_costs_no_evaluat
     labels = np.tile([[0.0], [1.0]], (20, 1))
     said: list[str] = []
     found = score_columns(
-        columns, ["a"], labels, labels, np.arange(40), [0.5], resamples=0, seed=0, say=said.append
+        TASKS["labels"],
+        columns,
+        ["a"],
+        labels,
+        labels,
+        np.arange(40),
+        [0.5],
+        resamples=0,
+        seed=0,
+        say=said.append,
     )
     assert list(found) == ["sex"]
     assert said == [
@@ -176,7 +187,7 @@ def test_a_column_that_only_the_hold_out_has_too_many_values_in_costs_no_evaluat
 def test_curves_are_thinned_with_their_ends_kept() -> None:
     generator = np.random.default_rng(2)
     labels = generator.integers(0, 2, (2000, 1)).astype(float)
-    (curves,) = describe_curves(["a"], labels, generator.random((2000, 1))).values()
+    (curves,) = describe_curves(TASKS["labels"], ["a"], labels, generator.random((2000, 1))).values()
     rates = curves["roc"]["true_positive_rate"]
     assert len(rates) == 200
     assert (rates[0], rates[-1]) == (0, 1)

@@ -13,8 +13,9 @@ from orchestrator.planning.review import metric_warnings
 from storage.errors import SpecError, TrainingError
 from storage.metrics import epoch as metrics
 from storage.metrics.judging import judge
-from storage.metrics.objectives import AUC, MEDICAL, METRICS, find_metric
+from storage.metrics.objectives import AUC, LATER, METRICS, OF_LABELS, find_metric
 from storage.results.ledger import FoldEpoch
+from storage.tasks.kinds import TASKS
 from storage.trust import bias
 from tests.studies import make_row, make_spec
 from tests.unit.workers.training.test_early_stopping import CountingTrainer
@@ -22,11 +23,14 @@ from workers.cross_validation.fold import require_value
 from workers.training.early_stopping import PatientFold
 from workers.training.results import EpochResult
 
-LESS_IS_BETTER = {"val_loss", "val_lr_negative", "val_brier", "val_calibration_error"}
+LESS_IS_BETTER = {
+    *("val_loss", "val_lr_negative", "val_brier", "val_calibration_error"),
+    *("val_grade_error", "val_mae", "val_rmse"),
+}
 
 
 def test_every_validation_metric_of_the_ledger_can_be_the_objective_and_more_is_always_better() -> None:
-    recorded = {f"val_{name}" for name in (*MEDICAL, "loss", "auc", "precision", "recall", "f1")}
+    recorded = {f"val_{name}" for name in (*LATER, "loss", "auc", "precision", "recall", "f1")}
     assert {metric.column for metric in METRICS.values()} == recorded
     assert recorded <= {field.name for field in dataclasses.fields(FoldEpoch)}
     assert recorded <= {field.name for field in dataclasses.fields(EpochResult)}
@@ -41,6 +45,10 @@ def test_every_validation_metric_of_the_ledger_can_be_the_objective_and_more_is_
 def test_what_has_no_bound_is_known() -> None:
     assert {name for name, metric in METRICS.items() if not metric.is_bounded} == {
         *("neg_val_loss", "val_lr_positive", "neg_val_lr_negative"),
+        *("neg_val_grade_error", "neg_val_mae", "neg_val_rmse", "val_r2"),
+    }
+    assert {name for name, metric in METRICS.items() if metric.is_bounded_by_data} == {
+        *("neg_val_grade_error", "neg_val_mae", "neg_val_rmse", "val_r2"),
     }
 
 
@@ -59,7 +67,7 @@ def test_a_training_score_is_there_where_the_ledger_has_one() -> None:
         ("brier", "neg_val_brier"),
         ("balanced_accuracy", "val_balanced_accuracy"),
         ("val_lr_negative", "neg_val_lr_negative"),
-        ("val_f2", "val_f1"),
+        ("val_f3", "val_f1"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(wrong: str, nearest: str) -> None:
@@ -88,7 +96,7 @@ def test_a_best_json_brings_its_metric_along_unless_told_otherwise() -> None:
 
 
 def test_only_what_depends_on_calls_is_warned_of() -> None:
-    warned = {name for name in METRICS if metric_warnings(make_spec(**{"study.metric": name}))}
+    warned = {name for name in OF_LABELS if metric_warnings(make_spec(**{"study.metric": name}))}
     assert warned == {
         *(
             "val_precision",
@@ -133,7 +141,7 @@ def test_early_stopping_follows_the_metric_of_the_study() -> None:
         assert trainer.trained == trained
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if name != "neg_val_loss"])
+@pytest.mark.parametrize("name", [name for name in OF_LABELS if name != "neg_val_loss"])
 def test_a_weighted_metric_is_that_of_repeated_images(name: str) -> None:
     generator = np.random.default_rng(8)
     labels = generator.integers(2, size=(50, 3)).astype(np.float32)
@@ -141,7 +149,9 @@ def test_a_weighted_metric_is_that_of_repeated_images(name: str) -> None:
     logits = (2 * np.nan_to_num(labels) - 1 + generator.normal(0, 2, size=(50, 3))).astype(np.float32)
     weights = generator.integers(0, 3, size=(50, 4)).astype(np.float32)
     column = METRICS[name].column
-    found = bias.weighted_metric(column, labels, metrics.sigmoid(logits), weights)
+    found = bias.weighted_metric(
+        TASKS["labels"], METRICS[name].kind, labels, metrics.sigmoid(logits), weights
+    )
     for draw, value in enumerate(found):
         again = np.repeat(np.arange(50), weights[:, draw].astype(int))
         scores = metrics.score(labels[again], logits[again], medical=True)

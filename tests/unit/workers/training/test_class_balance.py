@@ -1,6 +1,7 @@
 import numpy as np
 
-from workers.training.class_balance import oversample, positive_weights
+from workers.heads.sigmoid import weigh_positives
+from workers.training.class_balance import oversample
 
 NAN = np.nan
 LABELS = np.array([[1, 0], [0, 0], [0, NAN], [0, 1], [1, 0], [0, 0]], np.float32)
@@ -9,15 +10,15 @@ SEED = (1337, 0, 0)
 
 def test_a_balanced_weight_is_negatives_over_positives() -> None:
     train = np.arange(6)
-    assert positive_weights(LABELS, train, "balanced").tolist() == [
+    assert weigh_positives(LABELS, train, "balanced").tolist() == [
         2.0,
         4.0,
     ]  # 4 / 2, and 4 / 1 of 5 assessed
-    assert positive_weights(LABELS, train, "none").tolist() == [1.0, 1.0]
+    assert weigh_positives(LABELS, train, "none").tolist() == [1.0, 1.0]
 
 
 def test_only_training_images_count_and_one_class_has_no_weight() -> None:
-    assert positive_weights(LABELS, np.array([0, 1, 2]), "balanced").tolist() == [2.0, 1.0]
+    assert weigh_positives(LABELS, np.array([0, 1, 2]), "balanced").tolist() == [2.0, 1.0]
 
 
 def test_rare_images_come_as_often_as_asked() -> None:

@@ -1,0 +1,161 @@
+"""Which figures show the out-of-fold predictions of each kind of label, and those that labels side by side do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dashboards.figures.drawing import Picture, Trace, make_empty, make_figure, note, shorten, trace
+from dashboards.figures.outcomes import MISSING, SHOWN_TARGETS, draw_calibration, draw_confusion, draw_roc
+from dashboards.figures.palette import BLUE, GREY, SERIES, fade
+from dashboards.tables.outcomes import Outcomes, compare_numbers, tabulate_classes
+from dashboards.tables.view import StudyView, Table
+from storage.studies.point_records import PointRecord
+
+Draw = Callable[[StudyView, PointRecord, Outcomes | None], Picture]
+
+MOST_POINTS = 2000
+"""Points of a scatter that a page holds without growing by megabytes."""
+
+
+def draw_outcomes(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> list[Picture]:
+    """The figures of one trial's out-of-fold predictions."""
+    return [draw(view, point, outcomes) for draw in FIGURES[view.study.spec.data.task]]
+
+
+def draw_roc_of_questions(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:
+    """ROC of each class against the others, or of each cut between grades."""
+    return draw_roc(view, point, outcomes.asked if outcomes else None)
+
+
+def draw_calibration_of_questions(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:
+    """Calibration of the same."""
+    return draw_calibration(view, point, outcomes.asked if outcomes else None)
+
+
+def draw_class_table(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:
+    """Images by class and call, over all folds."""
+    title = f"{view.study.name}, trial {point.trial_number}: confusion of classes"
+    caption = (
+        "Counts of images over all folds, each judged by the model of the fold that had not seen it: rows are what an image is, "
+        "columns what it is called. The colour is the share of its row."
+    )
+    columns = ("class", "predicted", "images")
+    if outcomes is None:
+        return Picture("confusion", title, caption, Table(columns, []), make_empty(title, MISSING))
+    names, counts = tabulate_classes(outcomes)
+    rows = [
+        (name, other, int(counts[place, column]))
+        for place, name in enumerate(names)
+        for column, other in enumerate(names)
+    ]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    drawn = trace(
+        "heatmap", z=[shorten(row.tolist(), 3) for row in shares], x=list(names), y=list(names), zmin=0, zmax=1, showscale=False,
+        xgap=3, ygap=3, hoverinfo="skip", colorscale=[[0, fade(BLUE, 0.05)], [1, fade(BLUE, 0.5)]],
+    )  # fmt: skip
+    texts = [
+        note(f"{int(counts[y, x]):,}<br>{shares[y, x]:.0%}", x=x, y=y)
+        for y in range(len(names))
+        for x in range(len(names))
+    ]
+    plain = {"showgrid": False, "zeroline": False, "type": "category"}
+    figure = make_figure(
+        [drawn],
+        title=title,
+        height=max(360, 64 * len(names) + 160),
+        xaxis={"title": {"text": "predicted"}, **plain},
+        yaxis={"title": {"text": "class"}, "autorange": "reversed", **plain},
+        annotations=texts,
+    )
+    return Picture("confusion", title, caption, Table(columns, rows), figure)
+
+
+def draw_agreement(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:
+    """Each predicted number over the true one."""
+    title = f"{view.study.name}, trial {point.trial_number}: predicted over true numbers"
+    caption = (
+        "Out-of-fold predictions: each dot is an image, judged by the model of the fold that had not seen it. On the dotted line "
+        "both are equal."
+    )
+    columns = ("target", "true", "predicted")
+    if outcomes is None:
+        return Picture("agreement", title, caption, Table(columns, []), make_empty(title, MISSING))
+    found = compare_numbers(outcomes)
+    table = Table(
+        columns,
+        [
+            (name, float(x), float(y))
+            for name, truth, guess, _ in found
+            for x, y in zip(truth, guess, strict=True)
+        ],
+    )
+    traces: list[Trace] = []
+    for (name, truth, guess, said), colour in zip(found[:SHOWN_TARGETS], SERIES, strict=False):
+        low, high = (float(end(np.concatenate([truth, guess]))) for end in (np.min, np.max))
+        traces.append(
+            trace("scatter", x=[low, high], y=[low, high], mode="lines", showlegend=False, hoverinfo="skip",
+                  line={"dash": "dot", "color": GREY})
+        )  # fmt: skip
+        traces.append(_dots(truth, guess, f"{name}: {said}", colour))
+    axes = {
+        "xaxis": {"title": {"text": "true"}, "zeroline": False},
+        "yaxis": {"title": {"text": "predicted"}, "zeroline": False},
+    }
+    return Picture("agreement", title, caption, table, make_figure(traces, title=title, height=480, **axes))
+
+
+def draw_differences(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:
+    """The difference over the mean of predicted and true number, with the limits of agreement (Bland and Altman 1986)."""
+    title = f"{view.study.name}, trial {point.trial_number}: differences from the true numbers"
+    caption = (
+        "Predicted minus true over the mean of both, out of fold. Solid: the mean difference (bias). Dashed: the limits of agreement, "
+        "between which 95 % of the differences lie if they are normal (Bland and Altman 1986)."
+    )
+    columns = ("target", "mean", "difference")
+    if outcomes is None:
+        return Picture("differences", title, caption, Table(columns, []), make_empty(title, MISSING))
+    rows, traces = [], []
+    for place, ((name, truth, guess, _), colour) in enumerate(
+        zip(compare_numbers(outcomes), [*SERIES] * 20, strict=False)
+    ):
+        middle, gap = (truth + guess) / 2, guess - truth
+        rows += [(name, float(x), float(y)) for x, y in zip(middle, gap, strict=True)]
+        if place >= SHOWN_TARGETS or len(gap) < 2:
+            continue
+        traces.append(_dots(middle, gap, name, colour))
+        bias, reach = float(gap.mean()), 1.96 * float(gap.std(ddof=1))
+        ends = [float(middle.min()), float(middle.max())]
+        for level, dash in ((bias, "solid"), (bias - reach, "dash"), (bias + reach, "dash")):
+            traces.append(
+                trace("scatter", x=ends, y=[level, level], mode="lines", hoverinfo="skip",
+                      line={"dash": dash, "color": colour, "width": 1.5}, showlegend=dash != "dash", name=f"bias {bias:.3g}, limits {bias - reach:.3g} to {bias + reach:.3g}")
+            )  # fmt: skip
+    axes = {
+        "xaxis": {"title": {"text": "mean of predicted and true"}, "zeroline": False},
+        "yaxis": {"title": {"text": "predicted - true"}},
+    }
+    figure = make_figure(traces, title=title, height=440, **axes)
+    return Picture("differences", title, caption, Table(columns, rows), figure)
+
+
+def _dots(x: np.ndarray, y: np.ndarray, name: str, colour: str) -> Trace:
+    step = -(-len(x) // MOST_POINTS) or 1
+    return trace(
+        "scatter", x=shorten(x[::step].tolist(), 5), y=shorten(y[::step].tolist(), 5), mode="markers", name=name, showlegend=True,
+        marker={"size": 6, "color": fade(colour, 0.5)},
+    )  # fmt: skip
+
+
+OF_LABELS: tuple[Draw, ...] = (draw_roc, draw_confusion, draw_calibration)
+OF_CLASSES: tuple[Draw, ...] = (draw_roc_of_questions, draw_class_table, draw_calibration_of_questions)
+
+FIGURES: dict[str, tuple[Draw, ...]] = {
+    "labels": OF_LABELS,
+    "two-classes": OF_LABELS,
+    "classes": OF_CLASSES,
+    "ordered": OF_CLASSES,
+    "number": (draw_agreement, draw_differences),
+}
+"""By the names of `storage.tasks`."""

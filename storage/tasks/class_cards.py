@@ -1,0 +1,174 @@
+"""What an evaluation says of classes: of all together, of each against the others, and the table of confusion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.metrics.bootstrap import LEVEL
+from storage.metrics.calibration import brier_score, describe_calibration
+from storage.metrics.curves import Array, auc, average_precision
+from storage.metrics.intervals import auc_interval, describe_ends, share_interval
+from storage.metrics.objectives import METRICS
+from storage.metrics.scorecard import FEWEST_GROUPS
+from storage.metrics.tables import Table
+from storage.tasks.contract import Questions
+from storage.tasks.resampled import measure_with_intervals
+
+
+class OfClasses(Protocol):
+    """What is asked of a kind of classes; its metrics are as `storage.tasks.contract.Task` has them."""
+
+    metrics: ClassVar[tuple[str, ...]]
+
+    def measure(
+        self,
+        kind: str,
+        labels: NDArray[np.floating],
+        values: NDArray[np.floating],
+        weights: NDArray[np.floating],
+    ) -> Array:
+        """As of a task."""
+        ...
+
+    def questions(
+        self,
+        targets: Sequence[str],
+        labels: NDArray[np.floating],
+        values: NDArray[np.floating] | None = None,
+    ) -> Questions:
+        """As of a task."""
+        ...
+
+    def call_of(self, values: NDArray[np.floating]) -> NDArray[np.int64]:
+        """The class that is called, by number: shape (n,)."""
+        ...
+
+    def table(
+        self, labels: NDArray[np.floating], values: NDArray[np.floating], counts: NDArray[np.floating]
+    ) -> Array:
+        """Images by class and call."""
+        ...
+
+
+SHARES = ("sensitivity", "specificity", "ppv", "npv")
+
+
+def describe_classes(
+    task: OfClasses,
+    targets: Sequence[str],
+    labels: NDArray[np.floating],
+    values: NDArray[np.floating],
+    groups: NDArray[Any],
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The document of `storage.tasks.contract.Task.card` of classes; `labels` are the questions of the task.
+
+    Beside them `overall` has the metrics of all classes together, `classes` their names, and `confusion` the images by class (row)
+    and call (column).
+    """
+    known = ~np.isnan(labels).any(axis=1)
+    truth, guesses, patients = labels[known], np.asarray(values, np.float64)[known], np.asarray(groups)[known]
+    kinds = [METRICS[name].kind for name in task.metrics]
+    overall = measure_with_intervals(
+        {kind: partial(_measure, task, kind, truth, guesses) for kind in kinds},
+        patients,
+        resamples=resamples,
+        seed=seed,
+    )
+    table = task.table(truth, guesses, np.ones(len(truth)))
+    called = np.eye(labels.shape[1])[task.call_of(guesses)] if len(guesses) else guesses
+    asked = task.questions(targets, truth, guesses)
+    answered = task.questions(targets, truth, called).values
+    assert asked.values is not None
+    assert answered is not None
+    rows = {
+        name: _describe_question(
+            asked.labels[:, place], asked.values[:, place], answered[:, place] > 0.5, patients,
+            resamples=resamples, seed=seed,
+        )
+        for place, name in enumerate(asked.names)
+    }  # fmt: skip
+    return {
+        "images": len(labels),
+        "groups": len(np.unique(groups)),
+        "level": LEVEL,
+        "resamples": resamples,
+        "classes": list(targets),
+        "overall": {"metrics": overall},
+        "confusion": [[int(cell) for cell in row] for row in table],
+        "labels": rows,
+        "warnings": [
+            f"{name}: only {row[f'{side}_groups']} patients (groups) are {side}; its intervals are not to be relied on."
+            for name, row in rows.items()
+            for side in ("positive", "negative")
+            if row[f"{side}_groups"] < FEWEST_GROUPS
+        ],
+    }
+
+
+def _measure(task: OfClasses, kind: str, labels: NDArray[np.floating], values: Array, counts: Array) -> Array:
+    if not len(labels):
+        return np.full(counts.shape[:-1], np.nan)
+    return task.measure(kind, labels, values, counts)
+
+
+def _describe_question(
+    truth: NDArray[np.floating],
+    values: NDArray[np.floating],
+    called: NDArray[np.bool_],
+    groups: NDArray[Any],
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    positive = truth == 1
+    table = Table(
+        *(
+            np.array(float(part.sum()))
+            for part in (called & positive, called & ~positive, ~called & positive, ~called & ~positive)
+        )
+    )
+    _, members = np.unique(groups, return_inverse=True)
+    count = int(members.max()) + 1 if len(members) else 0
+    right = called == positive
+    among = {"sensitivity": positive, "specificity": ~positive, "ppv": called, "npv": ~called}
+    metrics: dict[str, dict[str, Any]] = {
+        "auc": {
+            "value": float(auc(truth, values)),
+            **describe_ends(auc_interval(truth, values, groups) if resamples and len(truth) else None),
+        }
+    }
+    metrics |= measure_with_intervals(
+        {
+            "pr_auc": partial(average_precision, truth, values),
+            "brier": partial(brier_score, truth, values),
+        },
+        groups,
+        resamples=resamples,
+        seed=seed,
+    )
+    for name in SHARES:
+        value = float(getattr(table, name))
+        ends = None
+        if resamples and value == value:
+            ends = share_interval(
+                np.bincount(members, right & among[name], count), np.bincount(members, among[name], count)
+            )
+        metrics[name] = {"value": value, **describe_ends(ends)}
+    return {
+        "assessed": len(truth),
+        "positive": int(positive.sum()),
+        "negative": int((~positive).sum()),
+        "positive_groups": len(np.unique(groups[positive])),
+        "negative_groups": len(np.unique(groups[~positive])),
+        "table": {name: float(cell) for name, cell in vars(table).items()},
+        "metrics": metrics,
+        "calibration": describe_calibration(truth, values, groups, resamples=resamples, seed=seed),
+    }
