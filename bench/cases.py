@@ -1,0 +1,504 @@
+"""How many inputs of the kinds that people bring does an import take rightly, or refuse by name?
+
+Each case makes its input, runs one command on it, and judges what came of it. `tests/integration/orchestrator/test_cases.py` runs
+the same cases. Run: python -m bench.cases [words that a name must have]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+COUNT = 12
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: exit code, both streams, the folder; and what it printed as JSON."""
+
+    code: int
+    said: str
+    printed: str
+    folder: Path
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What `--json` printed."""
+        return json.loads(self.printed)
+
+    def marks(self) -> dict[str, str]:
+        """For each development image the marks of its labels, such as "10-"."""
+        from storage.data.datasets import load_dataset
+
+        dataset = load_dataset(self.folder / "data")
+        return {
+            file.relative_to(self.folder / "images").as_posix(): "".join(
+                "-" if value != value else f"{value:.0f}" for value in row
+            )
+            for file, row in zip(dataset.files, dataset.labels.tolist(), strict=True)
+        }
+
+
+Make = Callable[[Path], None]
+Judge = Callable[[Outcome], bool]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input, the options of its import, and what is right."""
+
+    name: str
+    make: Make
+    options: Sequence[str]
+    is_right: Judge
+
+
+def run_case(case: Case, folder: Path) -> Outcome:
+    """Make the input of a case in an empty folder and import it, in this process."""
+    from orchestrator.cli import run
+
+    case.make(folder)
+    table = next((path.name for path in sorted(folder.glob("labels.*"))), None)
+    source = [] if "--class-folders" in case.options or table is None else ["--labels", table]
+    printed, said = io.StringIO(), io.StringIO()
+    words = ["data", "import", "images", *source, "--out", "data", "--json", *case.options]
+    with _within(folder), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
+        code = run(words)
+    return Outcome(code, said.getvalue(), printed.getvalue(), folder)
+
+
+@contextlib.contextmanager
+def _within(folder: Path) -> Iterator[None]:
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("ORCH_")]:
+        del os.environ[name]
+    os.environ.update(ORCH_CACHE=str(folder / "cache"), NO_COLOR="1", COLUMNS="500")
+    try:
+        with contextlib.chdir(folder):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def draw(path: Path, seed: int, top: int = 255, kind: type = np.uint8, low: int = 0) -> None:
+    """Write a small picture of noise from `low` to `top`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(low, top + 1, (16, 20)).astype(kind)
+    Image.fromarray(values).save(path)
+
+
+def table(
+    header: str,
+    row: Callable[[int], str],
+    names: Sequence[str] = (),
+    *,
+    encoding: str = "utf-8",
+    end: str = "\n",
+) -> Make:
+    """Images of these names (0.png, 1.png, ..) and a labels file."""
+    images = names or [f"{number}.png" for number in range(COUNT)]
+
+    def make(folder: Path) -> None:
+        for seed, name in enumerate(images):
+            draw(folder / "images" / name, seed)
+        text = end.join([header, *(row(number) for number in range(COUNT)), ""])
+        (folder / "labels.csv").write_bytes(text.encode(encoding))
+
+    return make
+
+
+def column(cells: Sequence[str], name: str = "fx") -> Make:
+    """A table with one further column, whose cells repeat."""
+    return table(f"filename;{name}", lambda number: f"{number}.png;{cells[number % len(cells)]}")
+
+
+def patients(cells: Sequence[str]) -> Make:
+    """A table with a column of patients, whose cells repeat."""
+    return table("filename;pid;fx", lambda number: f"{number}.png;{cells[number % len(cells)]};{number % 2}")
+
+
+def folders(names: Sequence[str]) -> Make:
+    """Images of these names, and no table."""
+
+    def make(folder: Path) -> None:
+        for seed, name in enumerate(names):
+            draw(folder / "images" / name, seed)
+
+    return make
+
+
+def deep(low: int, top: int, odd: int | None = None) -> Make:
+    """16-bit pictures of a range; one of them of another (from 0 to `odd`)."""
+
+    def make(folder: Path) -> None:
+        column(["0", "1"])(folder)
+        for number in range(COUNT):
+            other = odd is not None and number == 0
+            draw(
+                folder / "images" / f"{number}.png",
+                number,
+                odd if other and odd else top,
+                np.uint16,
+                0 if other else low,
+            )
+
+    return make
+
+
+def refused(*words: str) -> Judge:
+    """Exit 2, and each of these words in the message."""
+    return lambda out: out.code == 2 and all(word.lower() in out.said.lower() for word in words)
+
+
+def taken(marks: str, *words: str) -> Judge:
+    """Imported, the first images with these marks (separated by blanks), and each of the words said."""
+
+    def judge(out: Outcome) -> bool:
+        if out.code != 0:
+            return False
+        found = out.marks()
+        wanted = marks.split()
+        names = sorted(found, key=lambda name: (len(name), name))
+        return [found[name] for name in names[: len(wanted)]] == wanted and all(
+            word in out.said for word in words
+        )
+
+    return judge
+
+
+def grouped(count: int) -> Judge:
+    """Imported, with so many groups."""
+    return lambda out: out.code == 0 and out.document["groups"] == count
+
+
+def split(classes: Sequence[str], sealed: int) -> Judge:
+    """Imported, with these classes, and so many images in the hold-out."""
+    return lambda out: (
+        out.code == 0
+        and out.document["targets"] == [f"class={name}" for name in classes]
+        and (out.document["holdout"] or {"images": 0})["images"] == sealed
+    )
+
+
+def shades(least: int) -> Judge:
+    """Imported, and as in training the brightest picture has at least so many different grey values."""
+
+    def judge(out: Outcome) -> bool:
+        from storage.data.datasets import load_dataset
+        from storage.data.images import read_picture, scale_of
+
+        dataset = load_dataset(out.folder / "data")
+        return max(len(np.unique(read_picture(file, scale_of(dataset)))) for file in dataset.files) >= least
+
+    return judge
+
+
+WHOLE = ("--holdout", "0", "--no-group")
+BY_PID = ("--holdout", "0", "--group", "pid")
+CLASSES = ("NORMAL", "PNEUMONIA")
+
+
+def sided(form: str, sides: Sequence[str]) -> Make:
+    """Class folders of a published split: two images for each class and side."""
+    return folders(
+        [form.format(side=side, name=name, n=n) for side in sides for name in CLASSES for n in range(2)]
+    )
+
+
+def plain(number: int) -> str:
+    """A row of the plainest table."""
+    return f"{number}.png,{number % 2}"
+
+
+def two_row(between: str) -> Callable[[int], str]:
+    """Rows with a patient, the cells with this between them."""
+    return lambda number: between.join((f"{number}.png", f"p{number // 2}", str(number % 2)))
+
+
+CASES = [
+    # tables
+    Case(
+        "table: semicolons, commas in the header",
+        table("filename;pid;fx;site, ward, room", lambda n: f"{n}.png;p{n // 2};{n % 2};a"),
+        BY_PID,
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "table: tabs in UTF-16",
+        table("filename\tpid\tfx", two_row("\t"), encoding="utf-16"),
+        BY_PID,
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "table: bars, Windows line ends",
+        table("filename|pid|fx", two_row("|"), end="\r\n"),
+        BY_PID,
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "table: a byte order mark",
+        table("filename,pid,fx", two_row(","), encoding="utf-8-sig"),
+        BY_PID,
+        taken("0 1 0 1"),
+    ),
+    Case("table: sep= line", table("sep=;\nfilename;pid;fx", two_row(";")), BY_PID, taken("0 1 0 1")),
+    Case(
+        "table: blanks after commas and quotes",
+        table('"filename", "pid", "fx"', lambda n: f'"{n}.png", "p{n // 2}", "{n % 2}"'),
+        BY_PID,
+        grouped(6),
+    ),
+    Case(
+        "table: a separator at the end of rows",
+        table("filename,pid,fx", lambda n: f"{n}.png,p{n // 2},{n % 2},"),
+        BY_PID,
+        grouped(6),
+    ),
+    Case(
+        "table: line ends in quotes",
+        table("filename,pid,note,fx", lambda n: f'{n}.png,p{n // 2},"a\nb",{n % 2}'),
+        BY_PID,
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "table: a title above the header", table("Export of May\nfilename,fx", plain), WHOLE, refused("title")
+    ),
+    Case(
+        "table: Latin 1",
+        table("filename,pid,fx", lambda n: f"{n}.png,Müller{n},{n % 2}", encoding="latin-1"),
+        BY_PID,
+        refused("UTF-8"),
+    ),
+    Case(
+        "table: JSON",
+        table('{"images": [', lambda n: f'{{"file": "{n}.png"}},'),
+        WHOLE,
+        refused("JSON, not a table"),
+    ),
+    # names of images
+    Case(
+        "names: paths of a Windows machine",
+        table("filename,fx", lambda n: f"D:\\study\\xr\\{n}.png,{n % 2}"),
+        WHOLE,
+        taken("0 1 0 1", "another machine"),
+    ),
+    Case(
+        "names: a network share",
+        table("filename,fx", lambda n: f"\\\\server\\share\\{n}.png,{n % 2}"),
+        WHOLE,
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "names: another format",
+        table("filename,fx", lambda n: f"{n}.dcm,{n % 2}"),
+        WHOLE,
+        taken("0 1 0 1", "taken for"),
+    ),
+    Case(
+        "names: zeros lost",
+        table("filename,fx", lambda n: f"{n},{n % 2}", [f"{n:05d}.png" for n in range(COUNT)]),
+        WHOLE,
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "names: numbers with a point",
+        table("image_id,fx", lambda n: f"{n}.0,{n % 2}"),
+        ("--filename-column", "image_id", *WHOLE),
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "names: mixed case",
+        table("filename,fx", lambda n: f"IMG{n}.png,{n % 2}", [f"img{n}.PNG" for n in range(COUNT)]),
+        WHOLE,
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "names: of another folder",
+        table("filename,fx", lambda n: f"b/{n}.png,{n % 2}", [f"a/{n}.png" for n in range(COUNT)]),
+        WHOLE,
+        refused("no image"),
+    ),
+    Case(
+        "names: two suffixes of one stem",
+        table("filename,fx", lambda n: f"{n},{n % 2}", [*(f"{n}.png" for n in range(COUNT)), "3.jpg"]),
+        WHOLE,
+        refused("2 images"),
+    ),
+    # patients
+    Case("patients: 17, 17.0, 017", patients(["17", "17.0", "017", "18", "18,0", "018"]), BY_PID, grouped(2)),
+    Case("patients: case, width, hyphens", patients(["P-7", "p7", "Ｐ７", "P 007"]), BY_PID, grouped(1)),
+    Case("patients: marks of spreadsheets", patients(["'0017", '="0017"', "17", "17"]), BY_PID, grouped(1)),
+    Case("patients: digits of another script", patients(["١٧", "17", "18", "18"]), BY_PID, grouped(2)),
+    Case("patients: NA", patients(["1", "NA", "2", "3"]), BY_PID, refused("names no patient", "NA")),
+    Case(
+        "patients: k.A. and sin dato",
+        patients(["1", "k.A.", "sin dato", "3"]),
+        BY_PID,
+        refused("names no patient"),
+    ),
+    Case(
+        "patients: rounded by a spreadsheet",
+        patients(["1.23457E+11", "1.2E+05", "2", "3"]),
+        BY_PID,
+        refused("rounded"),
+    ),
+    Case(
+        "patients: forgotten, in another language",
+        table("filename,numero_paciente,fx", two_row(",")),
+        ("--holdout", "0"),
+        refused("--group", "numero_paciente"),
+    ),
+    Case(
+        "patients: an age names nobody",
+        table("filename,Patient Age,fx", lambda n: f"{n}.png,{50 + n // 2},{n % 2}"),
+        ("--holdout", "0"),
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "patients: a height names nobody",
+        table("filename,Größe Patient,fx", lambda n: f"{n}.png,{150 + n // 2},{n % 2}"),
+        ("--holdout", "0"),
+        taken("0 1 0 1"),
+    ),
+    # labels
+    Case("labels: TRUE and FALSE", column(["TRUE", "FALSE"]), WHOLE, taken("1 0 1 0", "true = 1")),
+    Case("labels: WAHR and FALSCH", column(["WAHR", "FALSCH"]), WHOLE, taken("1 0 1 0")),
+    Case("labels: 0.000000", column(["0.000000", "1.000000", ""]), WHOLE, taken("0 1 - 0")),
+    Case("labels: decimal commas", column(["0,0", "1,0"]), WHOLE, taken("0 1 0 1")),
+    Case("labels: Pos and Neg.", column(["Pos", "Neg."]), WHOLE, taken("1 0 1 0")),
+    Case("labels: ticks", column(["✓", "✗"]), WHOLE, taken("1 0 1 0")),
+    Case(
+        "labels: NA in most cells",
+        column(["1", "NA", "0", "NA", "NA"]),
+        WHOLE,
+        taken("1 - 0 - -", "not assessed"),
+    ),
+    Case("labels: yes beside 1", column(["1", "0", "yes", "no"]), WHOLE, refused("fx", "yes")),
+    Case("labels: 1 and 2", column(["1", "2"]), WHOLE, refused("--positive")),
+    Case("labels: x or blank", column(["x", ""]), WHOLE, refused("--positive x --blank negative")),
+    Case("labels: -1", column(["1", "0", "-1"]), WHOLE, refused("--uncertain")),
+    Case(
+        "labels: -1 as positive, blank as negative",
+        column(["1", "0", "-1", ""]),
+        ("--uncertain", "positive", "--blank", "negative", *WHOLE),
+        taken("1 0 1 0"),
+    ),
+    # classes and lists
+    Case(
+        "classes: one in three spellings",
+        column(["Normal", "normal ", "NORMAL.", "Fracture"], "dx"),
+        WHOLE,
+        taken("01 01 01 10"),
+    ),
+    Case(
+        "classes: accents differ", column(["Fractura", "fractúra", "normal"], "dx"), WHOLE, refused("accents")
+    ),
+    Case(
+        "classes: a hyphen before a number",
+        column(["BI-RADS 1", "BIRADS 1", "BI-RADS 2"], "dx"),
+        WHOLE,
+        refused("hyphens"),
+    ),
+    Case("classes: unknown is none", column(["a", "b", "unknown", "NA"], "dx"), WHOLE, taken("10 01 -- --")),
+    Case("lists: bars", column(["A|B", "A", "No Finding", "B"], "dx"), WHOLE, taken("11 10 00 01")),
+    Case(
+        "lists: of Python",
+        column(["['A', 'B']", "['A']", "['No Finding']", "['B']"], "dx"),
+        WHOLE,
+        taken("11 10 00 01"),
+    ),
+    Case("lists: of NumPy", column(["['A' 'B']", "['A']", "[]", "['B']"], "dx"), WHOLE, taken("11 10 00 01")),
+    Case(
+        "lists: semicolons are asked about",
+        table("filename,dx", lambda n: f"{n}.png,{('A;B', 'A', 'B', 'none')[n % 4]}"),
+        WHOLE,
+        refused("--separator ';'"),
+    ),
+    Case(
+        "lists: no finding stands alone",
+        table("filename\tdx", lambda n: f"{n}.png\t{('a, b', 'b, c', 'a, c')[n % 3]}"),
+        WHOLE,
+        refused("--separator ','"),
+    ),
+    # folders
+    Case(
+        "folders: train and test",
+        sided("{side}/{name}/{side}{n}.png", ("train", "test")),
+        ("--class-folders",),
+        split(CLASSES, 4),
+    ),
+    Case(
+        "folders: Training and Testing in one folder",
+        sided("set/{side}/{name}/{side}{n}.png", ("Training", "Testing")),
+        ("--class-folders",),
+        split(CLASSES, 4),
+    ),
+    Case(
+        "folders: train_images and test_images",
+        sided("{side}/{name}/{side}{n}.png", ("train_images", "test_images")),
+        ("--class-folders",),
+        split(CLASSES, 4),
+    ),
+    Case(
+        "folders: the split within the classes",
+        sided("{name}/{side}/{side}{n}.png", ("train", "holdout")),
+        ("--class-folders",),
+        split(CLASSES, 4),
+    ),
+    Case(
+        "folders: folds",
+        sided("{side}/{name}/{side}{n}.png", ("fold1", "fold2")),
+        ("--class-folders", "--holdout", "0"),
+        split(CLASSES, 0),
+    ),
+    Case(
+        "folders: a test part without classes",
+        folders(["train/NORMAL/1.png", "train/PNEUMONIA/2.png", "test/3.png"]),
+        ("--class-folders",),
+        refused("sides of a split, not classes"),
+    ),
+    Case(
+        "folders: masks beside images",
+        folders(
+            [f"{name}/{kind}/{n}.png" for name in CLASSES for kind in ("images", "masks") for n in range(3)]
+        ),
+        ("--class-folders", "--holdout", "0"),
+        lambda out: out.code == 0 and out.document["images"] == 6 and "masks" in out.said,
+    ),
+    # pixels
+    Case("pixels: 12 bits in 16", deep(0, 4095), WHOLE, shades(120)),
+    Case("pixels: 12 bits, one of them dark", deep(0, 4095, 100), WHOLE, shades(120)),
+    Case("pixels: Hounsfield units with an offset", deep(31768, 35768), WHOLE, shades(120)),
+    Case("pixels: 12 bits inverted in 16", deep(61440, 65535), WHOLE, shades(120)),
+]
+
+
+def main() -> None:
+    """Print what is not right, and the count; leave with 1 where anything is not."""
+    chosen = [case for case in CASES if all(word in case.name for word in sys.argv[1:])]
+    right = 0
+    for case in chosen:
+        with tempfile.TemporaryDirectory() as name:
+            outcome = run_case(case, Path(name))
+            found = case.is_right(outcome)
+        right += found
+        if not found:
+            print(f"FAULT  {case.name}: exit {outcome.code}: {outcome.said.strip()[:300]}")
+    print(f"{right} of {len(chosen)} right")
+    sys.exit(right < len(chosen))
+
+
+if __name__ == "__main__":
+    main()
