@@ -23,7 +23,7 @@ def describe_pixels(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     Returns:
         float32: mean and spread, quantiles, roots of the histogram's shares, mean and spread of strips along the four
-        sides, mean, spread, lowest and highest of the four corners, roots of the shares of sharp steps, and two 8 x 8 thumbnails, of the
+        sides, mean, spread, lowest, highest and sharp steps of the four corners, sharp steps of the whole, and two 8 x 8 thumbnails, of the
         brightest pixels and of the means.
     """
     from PIL import Image
@@ -42,10 +42,16 @@ def describe_pixels(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
         for columns in (slice(None, breadth), slice(-breadth, None)):
             corner = values[rows, columns]
             parts += [float(corner.mean()), float(corner.std()), float(corner.min()), float(corner.max())]
-    steps = np.abs(np.diff(values, axis=0)), np.abs(np.diff(values, axis=1))
-    sharp = [np.mean([(step > edge).mean() for step in steps if step.size] or [0.0]) for edge in EDGES]
-    parts += [255 * float(np.sqrt(share)) for share in sharp]
+            parts += _count_steps(corner)
+    parts += _count_steps(values)
     cells = [np.array_split(row, THUMBNAIL, axis=1) for row in np.array_split(values, THUMBNAIL, axis=0)]
     parts += [float(cell.max()) if cell.size else 0.0 for row in cells for cell in row]
     small = Image.fromarray(grey).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
     return np.concatenate([np.array(parts, np.float32), np.asarray(small, np.float32).ravel()])
+
+
+def _count_steps(values: NDArray[np.float32]) -> list[float]:
+    """Roots of the shares of neighbours that differ by more than each of EDGES: letters are sharp."""
+    steps = [np.abs(np.diff(values, axis=axis)) for axis in (0, 1)]
+    shares = [np.mean([(step > edge).mean() for step in steps if step.size] or [0.0]) for edge in EDGES]
+    return [255 * float(np.sqrt(share)) for share in shares]
