@@ -9,7 +9,7 @@ CODE := storage workers dashboards orchestrator orch
 TEST_PROCESSES ?= 3
 TESTS ?= tests
 
-.PHONY: help setup demo fast test lint format bench chaos mutants lock clean
+.PHONY: help setup demo fast test lint format bench chaos mutants lock audit wheel clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything locked (once; other targets do it too)"
@@ -21,6 +21,8 @@ help:
 	@echo "make bench   the benchmarks of bench/"
 	@echo "make chaos   the long fault tests: killed workers, a crashing database (half an hour; CHAOS=keras: Keras too)"
 	@echo "make mutants small faults in the code, and how many of them the tests find (minutes; MUTANTS='queue --each 40')"
+	@echo "make audit   known vulnerabilities of the locked packages, and lists of them in dist/ (asks the network)"
+	@echo "make wheel   build the wheel in dist/; built again, it is the same to the last bit"
 	@echo "make lock    make the lock files in requirements/ anew (needs uv)"
 	@echo "make clean   remove $(VENV) and the caches of the tools"
 
@@ -79,12 +81,33 @@ mutants: setup
 	$(BIN)/python -m bench.mutants $(MUTANTS)
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header --extra cmaes --extra dicom --extra excel --extra parquet
+	--no-emit-index-url --no-annotate --no-header
+EXTRAS := --extra cmaes --extra dicom --extra excel --extra parquet
+AS_TESTED := --constraint requirements/dev.txt
 
 lock:
-	$(LOCK) --extra dev --output-file requirements/dev.txt
-	$(LOCK) --constraint requirements/dev.txt --output-file requirements/cpu.txt
-	$(LOCK) --constraint requirements/dev.txt --extra gpu --output-file requirements/gpu.txt
+	$(LOCK) $(EXTRAS) --extra dev --output-file requirements/dev.txt
+	$(LOCK) $(EXTRAS) $(AS_TESTED) --output-file requirements/cpu.txt
+	$(LOCK) $(EXTRAS) $(AS_TESTED) --extra gpu --output-file requirements/gpu.txt
+	@mkdir -p build && sed -n '/^[a-z0-9]/{s/ \\$$//;p;}' requirements/dev.txt | grep -v '^h5py' > build/as-tested.txt
+	$(LOCK) $(EXTRAS) --constraint build/as-tested.txt --extra jax --override requirements/without/tensorflow.txt \
+		--output-file requirements/jax.txt
+	$(LOCK) --constraint build/as-tested.txt --override requirements/without/training.txt --output-file requirements/look.txt
+
+# Known vulnerabilities of what the containers install, and what that is (CycloneDX). Asks the public database of vulnerabilities.
+audit:
+	test -x .audit/bin/pip-audit || { python3 -m venv .audit && .audit/bin/python -m pip install --quiet pip-audit cyclonedx-bom; }
+	@mkdir -p dist
+	@set -e; for lock in cpu gpu jax look; do \
+		.audit/bin/cyclonedx-py requirements requirements/$$lock.txt --output-file dist/sbom-$$lock.json; \
+		echo "dist/sbom-$$lock.json"; \
+		.audit/bin/pip-audit --disable-pip --require-hashes --strict -r requirements/$$lock.txt; \
+	done
+
+# The time of the last commit stands in the archive in place of the time of the build.
+wheel: setup
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --wheel --no-isolation
+	sha256sum dist/*.whl
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) .audit .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
