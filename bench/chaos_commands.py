@@ -16,9 +16,8 @@ from typing import Any
 from storage.database.opening import open_database
 from storage.studies.study import list_studies, load_study
 from tests import nemeses
-from tests.light_worker import work
+from tests.coordinators import run_coordinators
 from tests.postgres import PostgresServer
-from tests.studies import processes
 
 KERAS_EPOCHS = 700
 """Long enough for several kills a minute or more apart."""
@@ -199,70 +198,10 @@ def kill_children(worker: subprocess.Popen[bytes], every: tuple[float, float]) -
 
 def two_coordinators(server: PostgresServer, folder: Path, seconds: float) -> dict[str, Any]:
     """Two people create, stop, resume and delete one study at random beside three workers; then it is made a last time and ends."""
-    data = make_data(folder, 20)
     url = server.create_database()
-    words = (
-        "--regime",
-        "I",
-        "--trials",
-        12,
-        "--data",
-        data,
-        *KERAS_SETTINGS,
-        "--set",
-        "study.lease_seconds=5",
-    )
-    orch(folder, "db", "init", ORCH_STORAGE=url)
-    logs, problems, done = folder / "coordinators", [], {"create": 0, "stop": 0, "resume": 0, "delete": 0}
-    logs.mkdir(exist_ok=True)
-    arguments = {
-        "create": ("create", "s", *words),
-        "stop": ("stop", "s"),
-        "resume": ("resume", "s"),
-        "delete": ("delete", "s", "--yes"),
-    }
-    chance, coordinators, workers = random.Random(4), [], []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        workers = [worker for worker in workers if worker.is_alive()]
-        while len(workers) < 3:
-            workers.append(processes.Process(target=work, args=(url, "*", 0.02, str(logs))))
-            workers[-1].start()
-        running = [one for one in coordinators if one[1].poll() is None]
-        for name, process in (one for one in coordinators if one not in running):
-            said = process.stderr.read() if process.stderr else ""
-            done[name] += process.returncode == 0
-            if "defect" in said or "Traceback" in said or "did not make" in said:
-                problems.append(f"{name}: {said.strip()[-300:]}")
-        coordinators = running
-        while len(coordinators) < 2:
-            name = chance.choice([*arguments, "delete"])
-            command = [ORCH, "study", *map(str, arguments[name])]
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=clean(folder, ORCH_STORAGE=url),
-                stderr=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                text=True,
-            )
-            coordinators.append((name, process))
-        time.sleep(0.2)
-    for _, process in coordinators:
-        process.communicate(timeout=120)
-    orch(folder, "study", "delete", "s", "--yes", check=False, ORCH_STORAGE=url)
-    orch(folder, "study", "create", "s", *words, ORCH_STORAGE=url)
-    work(url, "s", 0.0, str(logs))
-    for worker in workers:
-        worker.join(60)
-        worker.kill()
-    account = json.loads(orch(folder, "study", "verify", "s", "--json", check=False, ORCH_STORAGE=url).stdout)
-    database = open_database(url)
-    if [study.study_name for study in database.optuna.get_all_studies()] != ["s"]:
-        account["problems"].append("Optuna knows other studies than the one that was made last")
-    database.close()
-    account["problems"] += problems
-    result = summarise("two coordinators", {"commands": done}, {**account, "wrong_values": []})
+    open_database(url, create=True).close()
+    happened, account = run_coordinators(url, folder / "coordinators", seconds)
+    result = summarise("two coordinators", happened, account)
     server.drop_database(url)
     return result
 
