@@ -104,3 +104,77 @@ def test_a_new_process_says_the_goodbye_of_those_that_crashed_on_its_machine(dat
     assert fleet.note_the_dead(database, socket.gethostname(), is_alive) == 1
     states = {record.worker: record.state for record in fleet.list_workers(database)}
     assert states == {"crashed": WorkerState.GONE, "alive": WorkerState.WORKING}
+
+
+def test_a_sweep_of_one_study_touches_no_other(database: Database) -> None:
+    mine, other = make_study(database, "mine", points=2), make_study(database, "other", points=2)
+    for study in (mine, other):
+        expire(database, claim(database, study))
+    kept = claim(database, other, worker="live")
+    before = points.list_points(database, other.uuid)
+    sweep(database, mine)
+    assert state_of(database, mine) == ("open", 1)
+    assert points.list_points(database, other.uuid) == before
+    points.beat(database, kept, lease_seconds=5)
+
+
+def test_the_sixth_loss_in_a_row_is_the_last_and_an_epoch_of_progress_begins_anew(database: Database) -> None:
+    study = make_study(database, points=1)
+    for losses in range(1, MAX_LOSSES):
+        held = claim(database, study)
+        expire(database, held)
+        sweep(database, study)
+        record = points.list_points(database, study.uuid)[0]
+        assert (record.state, record.losses, record.token, record.worker) == ("open", losses, None, None)
+        assert record.error is None
+    held = claim(database, study)
+    with database.transaction() as connection:
+        points.note_progress(connection, held, epoch=1, expires_at=database.clock - 1)
+    sweep(database, study)
+    assert state_of(database, study) == ("open", 1)
+    for _ in range(MAX_LOSSES - 1):
+        expire(database, claim(database, study))
+        sweep(database, study)
+    record = points.list_points(database, study.uuid)[0]
+    assert (record.state, record.losses, record.expires_at) == ("failed", MAX_LOSSES, None)
+    assert record.finished_at is not None
+    assert f"lost {MAX_LOSSES} times in a row" in str(record.error)
+
+
+def test_a_loss_is_taken_back_from_the_right_point_once_and_never_below_nothing(database: Database) -> None:
+    study, other = make_study(database, points=2), make_study(database, "other", points=2)
+    late = [claim(database, study) for _ in range(2)]
+    foreign = claim(database, other)
+    for held in (*late, foreign):
+        expire(database, held)
+    for one in (study, other):
+        sweep(database, one)
+    for _ in range(2):
+        take_back_loss(database, study.uuid, 0, late[0].token)
+    assert [point.losses for point in points.list_points(database, study.uuid)] == [0, 1]
+    assert [point.losses for point in points.list_points(database, other.uuid)] == [1, 0]
+    settled = claim(database, study)
+    points.fail_point(database, settled, error="x", retries=0)
+    take_back_loss(database, study.uuid, settled.point, "another token")
+    assert points.list_points(database, study.uuid)[settled.point].losses == 0
+
+
+@pytest.mark.parametrize(
+    ("is_proven", "retries", "last"), [(True, 0, 1), (True, 2, 3), (False, 0, 3), (False, 1, 6)]
+)
+def test_how_many_failures_settle_a_point(
+    database: Database, is_proven: bool, retries: int, last: int
+) -> None:
+    study = make_study(database, points=1)
+    for tries in range(1, last + 1):
+        held = claim(database, study, worker="w")
+        settled = points.fail_point(
+            database, held, error=f"error {tries}", retries=retries, is_proven=is_proven
+        )
+        assert settled == (tries == last)
+        # A repeated call, as after a lost acknowledgement, changes nothing and says the same.
+        assert points.fail_point(database, held, error="x", retries=retries, is_proven=is_proven) == settled
+        record = points.list_points(database, study.uuid)[0]
+        assert (record.failures, record.error, record.expires_at) == (tries, f"error {tries}", None)
+        assert record.state == ("failed" if settled else "open")
+        assert (record.worker, record.finished_at is not None) == ("w" if settled else None, settled)

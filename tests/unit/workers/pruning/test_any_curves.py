@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from workers.pruning.forecast import ForecastPruner, forecast_final
 from workers.pruning.rules import (
     FoldCurves,
     HalvingPruner,
@@ -152,3 +153,92 @@ def test_paired_begins_after_its_warmup_and_says_nothing_of_what_is_no_number() 
     assert pruner.should_stop(0, 1, math.nan, lambda _: peers, behind)
     assert not pruner.should_stop(0, 3, 0.1, lambda _: peers, None)
     assert not pruner.should_stop(0, 3, 0.1, lambda _: {1: 0.05, 2: 0.05}, behind), "the best of its step"
+
+
+def forecast_by_hand(
+    level: float, levels: list[float], finals: list[float], prior_sd: float
+) -> tuple[float, float]:
+    """The posterior of a line through (level, rise), by its normal equations in fractions of sums."""
+    count, mean = len(levels), statistics.fmean(levels)
+    rises = [final - start for start, final in zip(levels, finals, strict=True)]
+    mean_rise = statistics.fmean(rises)
+    prior = (prior_sd / 0.15) ** 2
+    squares = math.fsum((one - mean) ** 2 for one in levels) + prior
+    products = math.fsum((one - mean) * (rise - mean_rise) for one, rise in zip(levels, rises, strict=True))
+    slope = (products + prior * -0.4) / squares
+    rest = math.fsum(
+        (rise - mean_rise - slope * (one - mean)) ** 2 for one, rise in zip(levels, rises, strict=True)
+    )
+    variance = (rest + 4 * prior_sd**2) / (count - 1 + 4)
+    away = level - mean
+    return level + mean_rise + slope * away, math.sqrt(variance * (1 + 1 / count + away**2 / squares))
+
+
+SCORE = st.floats(0, 1, width=32)
+
+
+@QUICK
+@given(SCORE, st.lists(st.tuples(SCORE, SCORE), min_size=1, max_size=6), st.sampled_from([0.01, 0.1]))
+def test_a_forecast_is_the_posterior_of_its_line(
+    level: float, complete: list[tuple[float, float]], prior_sd: float
+) -> None:
+    levels, finals = ([pair[n] for pair in complete] for n in range(2))
+    found = forecast_final(level, np.array(levels), np.array(finals), prior_sd)
+    assert found == pytest.approx(forecast_by_hand(level, levels, finals, prior_sd), rel=1e-9, abs=1e-12)
+
+
+def stops_by_hand(
+    table: dict[int, list[float]],
+    own: list[float],
+    step: int,
+    confidence: float,
+    growth: float,
+    keeps_best: bool,
+) -> bool | None:
+    """The rule of `ForecastPruner` for trial 0 with four steps in words: None where it is too close to call."""
+    value, last = own[step - 1], 4
+    at_step = [curve[step - 1] for curve in table.values() if len(curve) >= step]
+    others = [peer for peer in at_step if peer == peer]
+    if value >= sorted([*others, value], reverse=True)[max(1, (len(others) + 1) // 2) - 1]:
+        return False
+    z = confidence * (step / last) ** growth
+
+    def best(curve: list[float]) -> float:
+        known = [one for one in curve if one == one]
+        return (max(known) if known else math.nan) if keeps_best else curve[-1]
+
+    known = [(best(curve[:step]), best(curve)) for curve in table.values() if len(curve) == last]
+    known = [pair for pair in known if pair[0] == pair[0] and pair[1] == pair[1]]
+    if not known:
+        gap = max(0.0, max([*others, value]) - value)
+        lag, sd = (1 - 0.4) * gap, math.hypot(math.sqrt(2) * 0.01, 0.15 * gap)
+        return None if abs(lag - z * sd) < 1e-9 else lag > z * sd
+    level = best(own[:step]) if keeps_best else value
+    forecast, sd = forecast_by_hand(level, [one for one, _ in known], [one for _, one in known], 0.01)
+    reached, goal = max(forecast + z * sd, level), max(one for _, one in known)
+    return None if abs(reached - goal) < 1e-9 else reached < goal
+
+
+@QUICK
+@given(
+    st.dictionaries(st.integers(1, 9), st.lists(SCORES, min_size=1, max_size=4), max_size=6),
+    st.lists(SCORE, min_size=4, max_size=4), st.integers(1, 4), st.sampled_from([0.0, 0.5, 2.0]), st.sampled_from([0.0, 0.5]), st.booleans(),
+)  # fmt: skip
+def test_a_trial_stops_where_its_forecast_stays_below_the_best(
+    table: dict[int, list[float]],
+    own: list[float],
+    step: int,
+    confidence: float,
+    growth: float,
+    keeps_best: bool,
+) -> None:
+    everybody = {**table, 0: own[:step]}
+    pruner = ForecastPruner(1, 2, confidence, 0.01, 4, keeps_best=keeps_best, confidence_growth=growth)
+
+    def peers_at(at: int) -> dict[int, float]:
+        return {point: curve[at - 1] for point, curve in everybody.items() if len(curve) >= at}
+
+    curves = FoldCurves(np.array([own[:step]]), lambda: None)
+    found = pruner.should_stop(0, step, own[step - 1], peers_at, curves)
+    expected = step > 1 and stops_by_hand(table, own, step, confidence, growth, keeps_best)
+    assert expected is None or found == expected
