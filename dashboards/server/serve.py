@@ -26,6 +26,7 @@ from storage.database.engine import Database
 from storage.errors import UsageError
 from storage.metrics.objectives import AUC
 from storage.results.ledger import read_curves
+from storage.settings import artifacts_folder
 from storage.studies.study_records import StudyRecord, read_row
 
 HEALTH_SECONDS = 2.0
@@ -260,8 +261,6 @@ def _as_artifact(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _artifact_store() -> Any:
-    from storage.settings import artifacts_folder
-
     folder = artifacts_folder()
     if folder is None or not folder.is_dir():
         return None

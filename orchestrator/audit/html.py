@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from orchestrator.audit.findings import Finding
 from orchestrator.audit.report import Audit
+from storage.data.images import read_grey, read_header, scale_of
+from storage.files.writing import write_text
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -78,8 +80,6 @@ def _show_finding(finding: Finding, audit: Audit, dataset: Dataset) -> str:
 
 def _find_modes(dataset: Dataset) -> dict[str, int]:
     """The first image of each mode."""
-    from storage.data.images import read_header
-
     found: dict[str, int] = {}
     for place, file in enumerate(dataset.files):
         found.setdefault(read_header(file)[2], place)
@@ -89,8 +89,6 @@ def _find_modes(dataset: Dataset) -> dict[str, int]:
 
 
 def _show_file(dataset: Dataset, place: int, caption: str) -> str:
-    from storage.data.images import read_grey, scale_of
-
     file = dataset.files[place]
     said = f"{file.name}, group {int(dataset.groups[place])}" + (f", {caption}" if caption else "")
     return _show(read_grey(file, SIDE, scale_of(dataset)), said)
@@ -111,8 +109,6 @@ def _show_means(audit: Audit, dataset: Dataset, target: str, auc: float) -> str:
 
 def _read_square(dataset: Dataset, place: int) -> NDArray[np.float32]:
     from PIL import Image
-
-    from storage.data.images import read_grey, scale_of
 
     grey = read_grey(dataset.files[place], SIDE, scale_of(dataset))
     return np.asarray(Image.fromarray(grey).resize((SIDE // 2, SIDE // 2)), np.float32)
@@ -136,6 +132,4 @@ def _say(value: float) -> str:
 
 def write_page(audit: Audit, dataset: Dataset, out: Path) -> None:
     """Write the page, whole or not at all; errors as `make_page`, and those of `storage.files.writing`."""
-    from storage.files.writing import write_text
-
     write_text(out, make_page(audit, dataset))

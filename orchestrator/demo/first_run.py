@@ -14,11 +14,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.demo.radiographs import draw_radiographs
+from orchestrator.importing.choices import Choices
+from orchestrator.importing.imports import import_dataset
+from orchestrator.machine.gpus import visible_gpus
+from orchestrator.machine.processes import choose_slots, run_workers
+from orchestrator.machine.worker_process import Request
+from orchestrator.planning.plan import plan_points
+from orchestrator.planning.regimes import build_spec
+from orchestrator.planning.review import fill_in_data, review_study
+from orchestrator.studies.best import best_document, read_best
+from orchestrator.studies.reporting import write_report
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import open_storage
+from orchestrator.terminal.progress import show_progress
+from storage.data.datasets import load_dataset
 from storage.errors import DataError, OrchError, UsageError
+from storage.files.documents import to_json
 from storage.files.writing import write_text
-from storage.settings import changed_environment
+from storage.settings import cache_folder, changed_environment
+from storage.studies.points import count_points
+from storage.studies.study import create_study, find_study, load_study
 from storage.wording import say_command, show_params
 
 if TYPE_CHECKING:
@@ -115,9 +131,6 @@ def _prepare_folder(folder: Path, *, fresh: bool) -> None:
 
 
 def _draw(places: Places) -> None:
-    from orchestrator.demo.radiographs import draw_radiographs
-    from orchestrator.terminal.progress import show_progress
-
     console.say("1. Synthetic radiographs of healing tibia fractures: several images per patient, 18 labels.")
     if (places.raw / "labels.csv").is_file():
         console.say(f"   Already in {places.raw}.")
@@ -127,12 +140,6 @@ def _draw(places: Places) -> None:
 
 
 def _import(places: Places) -> Dataset:
-    from orchestrator.importing.choices import Choices
-    from orchestrator.importing.imports import import_dataset
-    from orchestrator.terminal.progress import show_progress
-    from storage.data.datasets import load_dataset
-    from storage.settings import cache_folder
-
     console.say("2. A data set: patients stay on one side, 15 % of them are sealed as hold-out.")
     labels = places.raw / "labels.csv"
     _show_command(
@@ -157,9 +164,6 @@ def _import(places: Places) -> Dataset:
 
 
 def _run_study(places: Places, dataset: Dataset, name: str, *, step: int) -> int:
-    from storage.studies.points import count_points
-    from storage.studies.study import create_study, find_study
-
     is_first = name == STUDIES[0]
     what = (
         "Regime I: random search over batch size and dropout"
@@ -176,9 +180,6 @@ def _run_study(places: Places, dataset: Dataset, name: str, *, step: int) -> int
     with open_storage(places.storage, create=True) as database:
         study = find_study(database, name)
         if study is None:
-            from orchestrator.planning.plan import plan_points
-            from orchestrator.planning.review import review_study
-
             points = plan_points(spec)
             review = review_study(spec, points, dataset)
             study = create_study(
@@ -201,10 +202,6 @@ def _run_study(places: Places, dataset: Dataset, name: str, *, step: int) -> int
 
 
 def _plan(places: Places, dataset: Dataset, name: str) -> tuple[StudySpec, list[str]]:
-    from orchestrator.planning.regimes import build_spec
-    from orchestrator.planning.review import fill_in_data
-    from orchestrator.studies.best import read_best
-
     # The view of an image is told at a glance: counted among the labels, it would flatter every value.
     targets = [target for target in dataset.targets if not target.startswith("view_")]
     settings = [*SETTINGS, f"data.targets={targets}".replace("'", '"')]
@@ -218,10 +215,6 @@ def _plan(places: Places, dataset: Dataset, name: str) -> tuple[StudySpec, list[
 
 
 def _work(places: Places, name: str) -> int:
-    from orchestrator.machine.gpus import visible_gpus
-    from orchestrator.machine.processes import choose_slots, run_workers
-    from orchestrator.machine.worker_process import Request
-
     # A process of its own, as in earnest: it drains on Ctrl-C, and TensorFlow's memory goes with it.
     os.environ["ORCH_STORAGE"] = places.storage
     request = Request(name=name, data=(str(places.data),), forever=False, grace=30.0)
@@ -238,17 +231,11 @@ def _work(places: Places, name: str) -> int:
 
 
 def _export(places: Places, name: str) -> None:
-    from orchestrator.studies.best import best_document
-    from storage.files.documents import to_json
-    from storage.studies.study import load_study
-
     with open_storage(places.storage) as database:
         write_text(places.best(name), to_json(best_document(database, load_study(database, name))))
 
 
 def _report(places: Places) -> None:
-    from orchestrator.studies.reporting import write_report
-
     page = places.folder / "report.html"
     _show_command("report", *STUDIES, "-o", page)
     with open_storage(places.storage) as database:

@@ -8,5 +8,5 @@
 - `protocols`: The baselines of the reference studies as specs: fixed hyperparameters, one point, k=10, 50 epochs, no pruning
 - `regimes`: The two regimes of the reference study as specs, and the ways to change one from the command line
 - `review`: What is worth knowing of a study before it runs: its data, its folds, and what will not act as it seems
-- `settings`: `--set section.key=value`: one value of a spec, from the command line
+- `settings`: A spec from the command line: `--spec FILE.toml`, and `--set section.key=value` for one value of it
 """

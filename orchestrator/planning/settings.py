@@ -1,14 +1,38 @@
-"""`--set section.key=value`: one value of a spec, from the command line."""
+"""A spec from the command line: `--spec FILE.toml`, and `--set section.key=value` for one value of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from storage import parsing
 from storage.errors import SpecError
+from storage.spec import StudySpec, parse, read_toml
 
 
-def parse_settings(settings: list[str]) -> dict[str, Any]:
+def read_spec(
+    file: Path | None, settings: Sequence[str] | None, *, name: str, searches: bool = True
+) -> StudySpec:
+    """The spec of `--spec` and `--set`, for a command that makes no study.
+
+    Args:
+        file: a spec file; None for the defaults.
+        settings: `section.key=value` texts.
+        name: what stands for the name of a study.
+        searches: whether the spec's [search] is kept.
+
+    Raises:
+        SpecError: the file or a text is no part of a spec.
+    """
+    document = read_toml(file) if file else {}
+    document["study"] = {**document.get("study", {}), "name": name}
+    if not searches:
+        document["search"] = {}
+    return parse(document, source=str(file or "--set")).with_values(parse_settings(settings or ()))
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     """Read `section.key=value` texts; a value is TOML, and a bare word is a string.
 
     Raises:

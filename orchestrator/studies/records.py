@@ -9,8 +9,12 @@ from storage.errors import StorageError
 from storage.results.fold_summary import summarize_folds
 from storage.results.ledger import read_curves
 from storage.spec.distributions import from_optuna
+from storage.studies.optuna_record import gone, list_all_trials
 from storage.studies.point_records import best_point, count_points, list_points
+from storage.studies.study import read_canary
 from storage.studies.study_records import StudyRecord
+from storage.trust.plan import FACT
+from storage.trust.selection import judge_selection
 from storage.wording import say_command
 
 if TYPE_CHECKING:
@@ -48,10 +52,6 @@ def study_document(
         "best": point_document(best) if best else None,
     }
     if whole and readable:
-        from storage.studies.study import read_canary
-        from storage.trust.plan import FACT
-        from storage.trust.selection import judge_selection
-
         document["facts"] = readable.facts
         document["plan"] = readable.facts.get(FACT)
         document["selection"] = judge_selection(database, readable)
@@ -86,9 +86,6 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
     Raises:
         StorageError: the study has no trial of that number.
     """
-    from storage.studies.optuna_record import gone, list_all_trials
-    from storage.studies.points import list_points
-
     trials = list_all_trials(database, study)
     if trials is None:
         raise gone(study)

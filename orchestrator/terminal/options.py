@@ -27,6 +27,19 @@ DataFolders = Annotated[
         show_default=False,
     ),
 ]
+SpecFile = Annotated[
+    Path | None,
+    typer.Option("--spec", metavar="FILE.toml", help="The spec of the study.", show_default=False),
+]
+SpecChanges = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Change one key of the spec; may be given several times.",
+        show_default=False,
+    ),
+]
 ModelPath = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A model file, .keras or .h5.", show_default=False)
 ]

@@ -5,7 +5,7 @@
 - `checked_rows`: Rows of a file that is mapped into memory, each compared with its checksum when it is read
 - `checkpoints`: Where a trial was after an epoch, on a folder that all workers share, so that any of them can go on from there
 - `csv_tables`: Tables as CSV for spreadsheets: a text from elsewhere stays a text, and can be read back exactly
-- `documents`: Documents as JSON text: best.json, model cards, what commands print
+- `documents`: Documents as JSON text: best.json, model cards, what commands print; and the digest that names what is kept
 - `feature_writer`: How extracted features are written: row after row, to go on where an extraction was stopped, and named when they are whole
 - `features`: The store of extracted features on disk, addressed by everything they depend on
 - `hdf5`: What is in an HDF5 file that somebody else made, read from end to end in a process apart

@@ -26,7 +26,20 @@ RECHECK_SECONDS = 600.0
 MOST_REMADE = 64
 """Rows that are made again in memory; a file with more damage is not worth it."""
 
+SAMPLE_SIZE = 64
+"""Numbers by which two machines compare what they keep."""
+
 Make = Callable[[int], NDArray[Any]]
+
+
+def sample_rows(values: NDArray[Any]) -> list[float]:
+    """Some SAMPLE_SIZE numbers of rows, shape (n, ...), from fixed places."""
+    places = np.linspace(0, values.size - 1, min(SAMPLE_SIZE, values.size)).astype(np.int64)
+    rows, inside = np.divmod(places, values.size // len(values))
+    return [
+        float(values[row].reshape(-1)[place])
+        for row, place in zip(rows.tolist(), inside.tolist(), strict=True)
+    ]
 
 
 class CheckedRows(NDArrayOperatorsMixin):

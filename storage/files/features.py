@@ -28,14 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import FeaturesError
-from storage.files.checked_rows import CheckedRows
+from storage.files.checked_rows import CheckedRows, sample_rows
+from storage.files.documents import digest_key
 from storage.files.leftovers import name_partial
 
 log = logging.getLogger(__name__)
 
 VALUES = "values.npy"
 META = "meta.json"
-SAMPLE_SIZE = 64
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ class FeatureKey:
     @property
     def digest(self) -> str:
         """SHA-256 of the key, in hex digits: the name of the folder."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_key(asdict(self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +91,7 @@ class Features:
 
     def sample(self) -> list[float]:
         """Some 64 numbers from fixed places, by which two machines compare their features."""
-        places = np.linspace(0, self.values.size - 1, min(SAMPLE_SIZE, self.values.size)).astype(np.int64)
-        images, inside = np.divmod(places, self.values.size // len(self.values))
-        return [
-            float(self.values[image].reshape(-1)[place])
-            for image, place in zip(images.tolist(), inside.tolist(), strict=True)
-        ]
+        return sample_rows(self.values)
 
 
 def open_features(cache: Path, key: FeatureKey) -> Features | None:

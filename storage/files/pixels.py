@@ -11,7 +11,6 @@ any reader of .npy files passes them over. Every image is compared when the file
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import os
@@ -27,13 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import FeaturesError
-from storage.files.checked_rows import CheckedRows, Make
+from storage.files.checked_rows import CheckedRows, Make, sample_rows
+from storage.files.documents import digest_key
 from storage.files.leftovers import sweep
 from storage.files.writing import atomically
 
 log = logging.getLogger(__name__)
 
-SAMPLE_SIZE = 64
 COLOURS = 3
 MARK = b"ORCHSUM1"
 SUM = np.dtype("<u4")
@@ -58,8 +57,7 @@ class PixelKey:
     @property
     def digest(self) -> str:
         """SHA-256 of the key, in hex digits."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_key(asdict(self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +69,7 @@ class Pixels:
 
     def sample(self) -> list[float]:
         """Some 64 grey values from fixed places, by which two machines compare their images."""
-        places = np.linspace(0, self.values.size - 1, min(SAMPLE_SIZE, self.values.size)).astype(np.int64)
-        images, inside = np.divmod(places, self.values.size // len(self.values))
-        return [
-            float(self.values[image].reshape(-1)[place])
-            for image, place in zip(images.tolist(), inside.tolist(), strict=True)
-        ]
+        return sample_rows(self.values)
 
 
 def open_pixels(cache: Path, key: PixelKey, count: int, make: Make | None = None) -> Pixels | None:

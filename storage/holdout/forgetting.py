@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from storage.database.tables import sealed_images as table
 from storage.errors import DataError
 from storage.holdout.openings import find_openings
 from storage.holdout.sealed import REGISTRY
+from storage.studies.study_records import list_rows
 from storage.wording import say_command
 
 if TYPE_CHECKING:
@@ -48,9 +50,6 @@ def forget_holdout(fingerprint: str, folder: Path | None, cache: Path, database:
 
 def _forget_in_database(fingerprint: str, database: Database) -> set[str]:
     import sqlalchemy as sa
-
-    from storage.database.tables import sealed_images as table
-    from storage.studies.study_records import list_rows
 
     studies = [study.name for study in list_rows(database) if study.fingerprint == fingerprint]
     if studies:

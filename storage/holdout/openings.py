@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.data.datasets import OPENINGS, Dataset
+from storage.database.tables import holdout_openings as table
 from storage.errors import DataError
 from storage.files.writing import make_exclusively, sync
 from storage.holdout.sealed_predictions import read_sealed_predictions
@@ -64,8 +65,6 @@ def find_openings(fingerprint: str, folder: Path | None, database: Database | No
     if database is not None:
         import sqlalchemy as sa
 
-        from storage.database.tables import holdout_openings as table
-
         with database.reading() as connection:
             query = sa.select(table).where(table.c.fingerprint == fingerprint)
             for row in connection.execute(query).mappings():
@@ -98,8 +97,6 @@ def record_opening(dataset: Dataset, database: Database | None, opening: Opening
         _record_in_folder(dataset, opening, again=again)
         return
     import sqlalchemy as sa
-
-    from storage.database.tables import holdout_openings as table
 
     claimed = False
     try:

@@ -29,6 +29,7 @@ from storage.data.datasets import (
     find_files,
     read_document,
 )
+from storage.database.tables import sealed_images as table
 from storage.database.waiting import described
 from storage.errors import DataError
 from storage.files.writing import PRIVATE, atomically
@@ -186,8 +187,6 @@ def _register(
     if database is not None:
         import sqlalchemy as sa
 
-        from storage.database.tables import sealed_images as table
-
         values = [{"fingerprint": fingerprint, "sha256": digest} for digest in sealed]
         with described(), database.transaction() as connection:
             known = bool(
@@ -240,8 +239,6 @@ def find_unsealed(
         found[f"sha256:{path.stem}"] = wanted & set(path.read_text(encoding="ascii").split())
     if database is not None:
         import sqlalchemy as sa
-
-        from storage.database.tables import sealed_images as table
 
         digests = sorted(wanted)
         with described(), database.reading() as connection:

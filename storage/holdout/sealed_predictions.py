@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from storage.database.tables import holdout_openings as table
 from storage.wording import say_count
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ def record_sealed_predictions(
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
         if database is not None:
-            from storage.database.tables import holdout_openings as table
-
             with database.transaction() as connection:
                 connection.execute(table.insert(), row)
 

@@ -162,6 +162,86 @@ def test_a_spec_is_imported_from_its_room_and_not_from_the_files_in_it() -> None
     assert found == []
 
 
+LAZY = {
+    "orchestrator.machine.doctor": "each part of this machine is looked at though another one cannot be imported",
+    "orchestrator.machine.worker_process": "the launcher imports it, and stays light; what cannot be imported is said in words",
+    "orchestrator.models.heat_maps": "a machine with JAX alone has no TensorFlow",
+    "orchestrator.studies.publishing": "a page that cannot be drawn never ends a worker",
+    "storage.database.engine": "a watched connection opens an engine of its own",
+    "workers.final_model.predict": "a machine with JAX alone has no TensorFlow",
+    "workers.objective.preview": "a machine with JAX alone has no TensorFlow",
+    "workers.training.fold_trainer": "Keras is imported when the backend has been chosen",
+    "workers.training.image_trainer": "a machine with JAX alone has no TensorFlow",
+}
+"""Modules that import others of ours within a function, and why; the commands are the curtain, and one is enough."""
+
+
+def read_imports(source: str, modules: set[str]) -> tuple[set[str], set[str]]:
+    """Which of these modules a source imports when it is imported itself, and which within functions."""
+    at_once: set[str] = set()
+    within: set[str] = set()
+
+    def read(node: ast.AST, found: set[str]) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+                continue
+            names = (
+                [alias.name for alias in child.names]
+                if isinstance(child, ast.Import | ast.ImportFrom)
+                else []
+            )
+            if isinstance(child, ast.ImportFrom):
+                names = [f"{child.module}.{name}" for name in names] + [str(child.module)]
+            found |= modules.intersection(names)
+            read(child, within if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else found)
+
+    read(ast.parse(source), at_once)
+    return at_once, within
+
+
+def test_a_module_that_is_reached_late_imports_ours_at_its_top() -> None:
+    sources = {
+        ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path.read_text()
+        for storey in STOREYS
+        for path in (REPOSITORY / storey).rglob("*.py")
+    }
+    imports = {name: read_imports(source, set(sources)) for name, source in sources.items()}
+    # What `orch --help` imports, and the public names that import what they stand for when they are called.
+    early: set[str] = set()
+    waiting = [
+        "orch",
+        *(name for name in sources if name.startswith(("orchestrator.cli", "orchestrator.commands"))),
+    ]
+    while waiting:
+        name = waiting.pop()
+        if name not in early:
+            early.add(name)
+            waiting += [*imports[name][0], *filter(None, [name.rpartition(".")[0]])]
+    assert {name for name, (_, within) in imports.items() if within and name not in early} == set(LAZY)
+
+
+def test_an_import_within_a_function_is_seen() -> None:
+    source = "import a\nif TYPE_CHECKING:\n    import b\ndef f():\n    from c import d\nclass X:\n    from a import e"
+    assert read_imports(source, {"a", "b", "c", "c.d", "a.e"}) == ({"a", "a.e"}, {"c", "c.d"})
+
+
+MOST_ANY = 19
+
+
+def test_workers_are_typed() -> None:
+    """A backend's tensors have no type; elsewhere `Any` says that somebody did not look."""
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{node.lineno}"
+        for path in (REPOSITORY / "workers").rglob("*.py")
+        if "backends" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Name) and node.id == "Any"
+    ]
+    assert len(found) <= MOST_ANY, found
+
+
 def test_no_file_is_longer_than_one_can_keep_in_mind() -> None:
     lengths = {
         str(path.relative_to(REPOSITORY)): len(path.read_text().splitlines())

@@ -161,23 +161,11 @@ class Epoch(Protocol[OwnSlots]):
 
     feature_precision: str
 
-    def train(
-        self,
-        slots: OwnSlots,
-        features: Tensor,
-        scale: Scale,
-        labels: Tensor,
-        order: NDArray[np.int32],
-        rows: NDArray[np.int32],
-        settings: Settings,
-    ) -> Logits:
-        """Take one optimizer step per batch, in the given order, and count each in `slots.steps_taken`.
-
-        Args:
-            slots, features, scale, labels, order, rows, settings: as of `FoldTask`.
+    def train(self, fold: FoldTask) -> Logits:
+        """Take one optimizer step per batch, in the order of the task, and count each in its `slots.steps_taken`.
 
         Returns:
-            The logits that training saw, shape (len(order), targets), in the order of `order`.
+            The logits that training saw, shape (len(fold.order), targets), in the order of `fold.order`.
         """
         ...
 
@@ -197,9 +185,9 @@ class Epoch(Protocol[OwnSlots]):
         """
         trained = []
         for fold, keeps in zip(folds, is_kept, strict=True):
-            place = fold.slots, fold.features, fold.scale
-            seen = self.train(*place, fold.labels, fold.order, fold.rows, fold.settings) if keeps else None
-            trained.append(TrainedFold(seen, self.predict(*place, fold.validation_rows)))
+            seen = self.train(fold) if keeps else None
+            predicted = self.predict(fold.slots, fold.features, fold.scale, fold.validation_rows)
+            trained.append(TrainedFold(seen, predicted))
         return trained
 
 

@@ -123,8 +123,6 @@ def count_outputs(model: keras.Model) -> int:
     Raises:
         DataError: it has several outputs, or one that is no list of values.
     """
-    from storage.errors import DataError
-
     shape = model.output_shape
     if isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int):
         return shape[1]
@@ -148,8 +146,6 @@ def check_outputs(model: keras.Model, targets: Sequence[str]) -> None:
     Raises:
         DataError: there are more or fewer.
     """
-    from storage.errors import DataError
-
     count = count_outputs(model)
     if count != len(targets):
         raise DataError(

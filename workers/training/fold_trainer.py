@@ -152,11 +152,7 @@ class FoldTrainer:
         began = time.perf_counter()
         if self._trained is None or self._trained.plan.epoch != epoch:
             plan = self.plan_epoch(epoch)
-            task = plan.task
-            logits = self._compiled.train(
-                task.slots, task.features, task.scale, task.labels, task.order, task.rows, task.settings
-            )
-            self.take_over(plan, TrainedFold(logits=logits))
+            self.take_over(plan, TrainedFold(logits=self._compiled.train(plan.task)))
         trained, self._trained = self._trained, None
         assert trained is not None
         train, val = trained.scores or self._score(trained)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.audit.copies.frames import cut_frames, narrow, spread_highest
+from storage.data.images import read_grey
 
 READ_SIDE = 384
 """Pictures are read at about this many pixels along their longer side."""
@@ -65,8 +66,6 @@ def sketch_file(path: Path) -> Sketch:
     Raises:
         DataError: the file is missing or no image.
     """
-    from storage.data.images import read_grey
-
     return sketch(read_grey(path, READ_SIDE))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.terminal import console
+from orchestrator.terminal.options import SpecChanges, SpecFile
 
 
 def preview(
@@ -15,19 +16,8 @@ def preview(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="FILE.png", help="The picture to write.")
     ] = Path("augmentation.png"),
-    spec_file: Annotated[
-        Path | None,
-        typer.Option("--spec", metavar="FILE.toml", help="The spec of the study.", show_default=False),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="SECTION.KEY=VALUE",
-            help="Change one key of the spec; may be given several times.",
-            show_default=False,
-        ),
-    ] = None,
+    spec_file: SpecFile = None,
+    settings: SpecChanges = None,
     images: Annotated[int, typer.Option(min=1, max=50, metavar="N", help="Images to show.")] = 4,
     copies: Annotated[int, typer.Option(min=1, max=20, metavar="N", help="Augmented copies of each.")] = 6,
     seed: Annotated[
@@ -44,20 +34,17 @@ def preview(
     """
     import numpy
 
-    from orchestrator.planning.settings import parse_settings
+    from orchestrator.planning.settings import read_spec
     from storage.data.datasets import load_dataset
     from storage.data.images import scale_of
     from storage.errors import UsageError
     from storage.files.writing import check_place
-    from storage.spec import parse, read_toml
     from workers.objective.preview import draw_preview
 
     if out.suffix.lower() != ".png":
         raise UsageError(f"{out} does not end in .png.", next_step="For example: -o augmentation.png")
     check_place(out)
-    document = read_toml(spec_file) if spec_file else {}
-    document["study"] = {**document.get("study", {}), "name": "preview"}
-    spec = parse(document, source=str(spec_file or "--set")).with_values(parse_settings(settings or []))
+    spec = read_spec(spec_file, settings, name="preview")
     dataset = load_dataset(folder)
     count = min(images, len(dataset.files))
     chosen = numpy.random.default_rng(seed).choice(len(dataset.files), count, replace=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.terminal import console
-from orchestrator.terminal.options import AsJson, DataFolders
+from orchestrator.terminal.options import AsJson, DataFolders, SpecChanges, SpecFile
 
 if TYPE_CHECKING:
     from workers.objective.rate_finder import RateCurve
@@ -19,19 +19,8 @@ def find_lr(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.html", help="The curve to write.")] = Path(
         "lr.html"
     ),
-    spec_file: Annotated[
-        Path | None,
-        typer.Option("--spec", metavar="FILE.toml", help="The spec of the study.", show_default=False),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="SECTION.KEY=VALUE",
-            help="Change one key of the spec; may be given several times.",
-            show_default=False,
-        ),
-    ] = None,
+    spec_file: SpecFile = None,
+    settings: SpecChanges = None,
     images: Annotated[int, typer.Option(min=2, metavar="N", help="Size of the sample.")] = 200,
     as_json: AsJson = False,
 ) -> None:
@@ -44,22 +33,18 @@ def find_lr(
       orch model find-lr --data my-data --set training.positive_weight=balanced -o lr.html
     """
     from orchestrator.planning.review import choose_dataset, fill_in_data, fill_in_weights
-    from orchestrator.planning.settings import parse_settings
+    from orchestrator.planning.settings import read_spec
     from orchestrator.terminal.progress import show_progress
     from storage.errors import UsageError
     from storage.files.writing import check_place, write_text
     from storage.settings import cache_folder
-    from storage.spec import parse, read_toml
     from workers.objective.keras_objective import select_targets
     from workers.objective.rate_finder import find_rates
 
     if out.suffix.lower() != ".html":
         raise UsageError(f"{out} does not end in .html.", next_step="For example: -o lr.html")
     check_place(out)
-    document = read_toml(spec_file) if spec_file else {}
-    document["study"] = {**document.get("study", {}), "name": "find-lr"}
-    document["search"] = {}
-    spec = parse(document, source=str(spec_file or "--set")).with_values(parse_settings(settings or []))
+    spec = read_spec(spec_file, settings, name="find-lr", searches=False)
     dataset = choose_dataset(data, spec.data.fingerprint)
     spec = fill_in_weights(fill_in_data(spec, dataset))
     labels = select_targets(dataset, spec.data.targets)

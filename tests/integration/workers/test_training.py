@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,9 +129,8 @@ def test_a_batch_size_that_does_not_arrive_is_seen_in_the_steps() -> None:
     class BatchesInThePipeline:
         """The mistake of the reference study: something below batches by its own number."""
 
-        def train(self, *arguments):
-            *others, settings = arguments
-            return compiled.train(*others, {**settings, "batch_size": 10})
+        def train(self, fold):
+            return compiled.train(replace(fold, settings={**fold.settings, "batch_size": 10}))
 
         predict = staticmethod(compiled.predict)
 

@@ -131,17 +131,9 @@ class OptimizerSlots(Slots):
 
 
 class CompiledEpoch(Epoch[OptimizerSlots]):
-    """The training epoch and the forward pass of one kind of head.
-
-    Args:
-        head: gives the layers and shapes; its weights are not used.
-        standardized: whether features are shifted and scaled after they were gathered.
-        optimizer: "adam", "adamw" or "sgd".
-        precision: of the products; the layers of `head` were built for it.
-        kind: what the head learns by.
+    """The training epoch and the forward pass of one kind of head; built from what `EpochBackend.compile_epoch` is given.
 
     Attributes:
-        feature_precision: in what features are taken, "float32" or "bfloat16".
         stacked: the same for several folds at once.
     """
 
@@ -176,22 +168,14 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             sizes_per_octave=STEPS_PER_OCTAVE_OF_A_GPU if stacks_folds() else STEPS_PER_OCTAVE,
         )
 
-    def train(
-        self,
-        slots: OptimizerSlots,
-        features: Any,
-        scale: tuple[Any, Any],
-        labels: Any,
-        order: NDArray[np.int32],
-        rows: NDArray[np.int32],
-        settings: Mapping[str, Any],
-    ) -> NDArray[np.float32]:
+    def train(self, fold: FoldTask) -> NDArray[np.float32]:
         """As `workers.device.contract.Epoch.train`."""
-        count = len(order)
-        batch_size = min(int(settings["batch_size"]), count)
+        slots: OptimizerSlots = fold.slots
+        count = len(fold.order)
+        batch_size = min(int(fold.settings["batch_size"]), count)
         length = 2 * padded_size(count)
-        arrays = [pad(indices, length) for indices in (order, rows)]
-        numbers, seed = read_settings(settings, self._kind.vectors)
+        order, rows = (pad(indices, length) for indices in (fold.order, fold.rows))
+        numbers, seed = read_settings(fold.settings, self._kind.vectors)
         full, rest = divmod(count, batch_size)
         state, collected = slots.take(), jnp.zeros((length, self._width), jnp.float32)
         # Two loops: padded to the size of a full batch, the short last one would cost as much as a full one.
@@ -201,11 +185,11 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
                 state, collected = self._train(
                     state=state,
                     collected=collected,
-                    features=features,
-                    scale=scale,
-                    labels=labels,
-                    order=arrays[0],
-                    rows=arrays[1],
+                    features=fold.features,
+                    scale=fold.scale,
+                    labels=fold.labels,
+                    order=order,
+                    rows=rows,
                     settings=numbers,
                     seed=seed,
                     plan={name: np.int32(value) for name, value in plan.items()},

@@ -19,7 +19,7 @@ from workers.backends.tensorflow.device import products_in
 from workers.backends.tensorflow.dropout import BYTES_PER_UNIT, draw_bits, drop, make_generator
 from workers.backends.tensorflow.optimizers import apply_step, masked_cross_entropy
 from workers.device.backend import SETTINGS
-from workers.device.contract import Epoch, Slots
+from workers.device.contract import Epoch, FoldTask, Slots
 from workers.heads.contract import Head
 from workers.heads.sigmoid import SIGMOID
 from workers.models.head_pass import HeadPass, running_statistics
@@ -89,18 +89,7 @@ class OptimizerSlots(Slots):
 
 
 class CompiledEpoch(Epoch[OptimizerSlots]):
-    """The training epoch and the forward pass of one kind of head.
-
-    Args:
-        head: gives the layers and shapes; its weights are not used.
-        standardized: whether features are shifted and scaled after they were gathered.
-        optimizer: "adam", "adamw" or "sgd".
-        precision: of the products; the layers of `head` were built for it.
-        kind: what the head learns by.
-
-    Attributes:
-        feature_precision: in what features are taken, "float32" or "bfloat16".
-    """
+    """The training epoch and the forward pass of one kind of head; built from what `EpochBackend.compile_epoch` is given."""
 
     def __init__(
         self,
@@ -155,17 +144,9 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             input_signature=[handles, statistics, features, (vector, vector), indices],
         )
 
-    def train(
-        self,
-        slots: OptimizerSlots,
-        features: Any,
-        scale: tuple[Any, Any],
-        labels: Any,
-        order: NDArray[np.int32],
-        rows: NDArray[np.int32],
-        settings: Mapping[str, Any],
-    ) -> NDArray[np.float32]:
+    def train(self, fold: FoldTask) -> NDArray[np.float32]:
         """As `workers.device.contract.Epoch.train`."""
+        slots: OptimizerSlots = fold.slots
         handles = (
             [weight.handle for weight in slots.weights],
             [moment.handle for moment in slots.first_moments],
@@ -174,19 +155,19 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             slots.steps.handle,
         )
         tensors = {
-            name: tf.constant(settings[name], tf.int32 if name == "batch_size" else tf.float32)
+            name: tf.constant(fold.settings[name], tf.int32 if name == "batch_size" else tf.float32)
             for name in self._setting_names
         }
-        generator = make_generator(settings["seed"])
+        generator = make_generator(fold.settings["seed"])
         parts = []
-        for part in self._divide(len(order), settings["batch_size"]):
-            indices = tf.constant(order[part]), tf.constant(rows[part])
+        for part in self._divide(len(fold.order), fold.settings["batch_size"]):
+            indices = tf.constant(fold.order[part]), tf.constant(fold.rows[part])
             bits = {
-                place: tf.constant(draw_bits(generator, len(order[part]), width))
+                place: tf.constant(draw_bits(generator, len(fold.order[part]), width))
                 for place, width in self._dropout.items()
             }
             with products_in(self._precision):
-                logits = self._train(handles, features, scale, labels, *indices, bits, tensors)
+                logits = self._train(handles, fold.features, fold.scale, fold.labels, *indices, bits, tensors)
             parts.append(logits.numpy())
         return np.concatenate(parts)
 
