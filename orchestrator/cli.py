@@ -31,7 +31,7 @@ Start here:
   orch demo                      a guided first run on synthetic radiographs
   orch init                      write a commented orch.toml and study.toml
 \b
-The way of a study:
+The steps of a study:
   orch data import IMAGES --labels labels.csv --group patient_id --out my-data
   orch study create first --regime I --data my-data
   orch worker first --data my-data          on as many machines as you have
@@ -47,7 +47,9 @@ app.command("doctor")(setup.doctor)
 app.command("demo")(setup.demo)
 app.command("self-test")(setup.self_test)
 app.command("worker")(worker.worker)
-app.command("status", short_help="Show workers, and what is left of open studies.")(status.status)
+app.command("status", short_help="Show the workers, and the trials that open studies have left.")(
+    status.status
+)
 app.command("dashboard")(dashboard.dashboard)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)

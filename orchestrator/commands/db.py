@@ -146,7 +146,7 @@ def grant_readonly(
     )
     if schema != "public":
         console.say(
-            f"Should it not see them: ALTER ROLE {role} SET search_path = {schema} (in psql, as a role that may change roles)."
+            f"If it cannot see them: ALTER ROLE {role} SET search_path = {schema} (in psql, as a role that may change roles)."
         )
 
 

@@ -73,7 +73,8 @@ def demo(
 ) -> None:
     """Try orch on synthetic radiographs.
 
-    Draws them, imports them, and runs Regime I and Regime II to a best.json: minutes on two cores.
+    Draws them, imports them, and runs two studies, each to its best.json: Regime I (random search) and Regime II (grid).
+    This takes minutes on two cores.
     Run it again to continue after an interruption.
 
     \b

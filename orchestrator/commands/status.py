@@ -14,12 +14,12 @@ from storage.wording import say_duration
 
 def status(
     everybody: Annotated[
-        bool, typer.Option("--all", help="Also show workers that ended and finished studies.")
+        bool, typer.Option("--all", help="Also show finished studies, and workers that have ended.")
     ] = False,
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show running workers, their trials, and what is left of the open studies.
+    """Show the running workers with their trials, and how many trials the open studies have left.
 
     \b
     Example:

@@ -68,7 +68,7 @@ def worker(
     """Evaluate trials until none is left.
 
     Start it on any number of machines; each takes trials from the study database. A process that crashes is started again.
-    Ctrl-C or SIGTERM stops it cleanly: the running trial is returned to the study for another worker. A second one stops it at once.
+    Ctrl-C or SIGTERM stops it cleanly: the running trial is returned to the study for another worker. A second signal stops it at once.
 
     \b
     Examples:

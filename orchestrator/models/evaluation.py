@@ -306,7 +306,7 @@ def read_thresholds(
     if check_rule(rule) in RULES and (record is None or not len(record.labels)):
         raise DataError(
             f"--threshold {rule} needs out-of-fold predictions, and the model carries none.",
-            why="It was trained where the study's database was not, or not by orch. A threshold chosen on the very "
+            why="The study's database was not reached when it was trained, or orch did not train it. A threshold chosen on the very "
             "images that are then reported on would flatter the model.",
             next_step="Train it again with --storage, or give a number: --threshold 0.5.",
         )

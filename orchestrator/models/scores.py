@@ -85,7 +85,7 @@ def fit_recalibrations(targets: Sequence[str], labels: np.ndarray, probabilities
         if fitted is None:
             raise DataError(
                 f"{target!r} cannot be recalibrated: the model carries no out-of-fold predictions of both classes.",
-                why="It was trained where the study's database was not, or the label has one class.",
+                why="The study's database was not reached when it was trained, or the label has one class.",
                 next_step="Train it again with --storage, or leave out --recalibrate.",
             )
         maps.append(fitted)

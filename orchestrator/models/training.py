@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from storage.spec import StudySpec
 
 INTENDED_USE = (
-    "Research. Not a medical device, and not validated for decisions about patients. It speaks of images like those it "
+    "Research. Not a medical device, and not validated for decisions about patients. It is meant for images like those it "
     "was trained on (same kind of examination, devices, population and labelling); anywhere else validate it first: "
     "`orch model evaluate` on data of that place."
 )
@@ -133,7 +133,7 @@ def check_out(out: Path) -> None:
     if out.exists():
         raise DataError(
             f"{out} exists already.",
-            why="Hold-out openings name a model by its SHA-256, so none is written over.",
+            why="Hold-out openings identify a model by its SHA-256, so no model file is overwritten.",
             next_step="Choose another -o, or move the file away.",
         )
 

@@ -83,7 +83,7 @@ def build_protocol(
     if not spec.model.weights:
         raise SpecError(
             "The protocol radimagenet needs the file with RadImageNet's weights of InceptionV3.",
-            why="Only its owners hand it out, so orch cannot bring it.",
+            why="Only its owners distribute it, so it cannot come with orch.",
             next_step="Name it: --set model.weights=RadImageNet-InceptionV3_notop.h5",
         )
     return spec

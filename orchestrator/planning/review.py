@@ -62,7 +62,7 @@ def choose_dataset(flags: Sequence[Path] | None, fingerprint: str) -> Dataset:
     if len(datasets) > 1:
         raise UsageError(
             f"{len(datasets)} data sets are named: {', '.join(str(folder) for folder in folders)}.",
-            why="A study is made on one of them.",
+            why="A study uses exactly one data set.",
             next_step="Choose it with --data DIR.",
         )
     return datasets[0]

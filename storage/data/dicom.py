@@ -239,7 +239,7 @@ def _render(file: FileDataset) -> tuple[NDArray[np.uint8], Shades]:
         compressed = bool(getattr(syntax, "is_encapsulated", False))
         raise DataError(
             f"The pixels of {name[:1].lower()}{name[1:]} cannot be decoded: {_first_line(error)}.",
-            why=f"They are stored as {said}; nothing installed undoes that, or the file is damaged."
+            why=f"They are stored as {said}; no installed decoder reads that, or the file is damaged."
             if compressed
             else f"The file is damaged or cut off, or its tags do not fit its pixels (stored as {said}).",
             next_step="Install a decoder (pylibjpeg with its libjpeg and openjpeg plugins), or export the files without "

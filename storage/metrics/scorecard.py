@@ -269,7 +269,7 @@ def _describe_label(labels: Array, probabilities: Array, groups: NDArray, thresh
 
 def _find_small(name: str, row: Mapping[str, Any]) -> list[str]:
     return [
-        f"{name}: only {row[f'{side}_groups']} patients (groups) are {side}; its intervals are not to be relied on."
+        f"{name}: only {row[f'{side}_groups']} patients (groups) are {side}; its intervals are unreliable."
         for side in ("positive", "negative")
         if row[f"{side}_groups"] < FEWEST_GROUPS
     ]

@@ -62,7 +62,7 @@ def order_of(search: Search) -> list[str]:
     if len(ordered) < len(search):
         circle = _find_circle({name: parents for name, parents in waiting.items() if parents})
         raise ValueError(
-            f"search.{circle[0]}.when hangs on itself: {' -> '.join([*circle, circle[0]])}; leave one of these conditions out"
+            f"search.{circle[0]}.when depends on itself: {' -> '.join([*circle, circle[0]])}; leave one of these conditions out"
         )
     return ordered
 

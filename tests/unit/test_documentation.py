@@ -155,3 +155,12 @@ def test_every_file_that_the_walks_of_contributing_name_exists() -> None:
     named = re.findall(r"`((?:storage|workers|dashboards|orchestrator|tests|docs)/[\w/.-]+)`", text)
     assert len(named) > 25
     assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
+def test_pictures_of_the_readme_are_there_and_small() -> None:
+    named = re.findall(
+        r'<img src="(docs/pictures/\w+\.png)"', (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    )
+    assert len(named) >= 2
+    for name in named:
+        assert (REPOSITORY / name).stat().st_size < 150_000, name

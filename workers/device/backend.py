@@ -83,7 +83,7 @@ def require_tensorflow(what: str) -> None:
     if name() != "tensorflow":
         raise UsageError(
             f"{what} computes with TensorFlow only, and KERAS_BACKEND={name()} is set.",
-            why="Of orch's training, frozen backbones with cached features run under other backends.",
+            why="Under other backends orch trains heads on cached features of a frozen backbone, and nothing else.",
             next_step="Unset KERAS_BACKEND and start again.",
         )
 
@@ -94,7 +94,7 @@ def _load(module: str) -> ModuleType:
     if sys.modules.get(found) is None and importlib.util.find_spec(found) is None:
         raise UsageError(
             f"The backend that computes, {found}, is not installed here.",
-            why="KERAS_BACKEND chooses it, tensorflow or jax; where it is not set, tensorflow is meant.",
+            why="KERAS_BACKEND chooses it, tensorflow or jax; if it is not set, orch uses tensorflow.",
             next_step=f"{INSTALL[found]} Or choose the other one: KERAS_BACKEND={OTHER[found]}.",
         )
     return importlib.import_module(f"workers.backends.{found}.{module}")

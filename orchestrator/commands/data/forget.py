@@ -18,13 +18,13 @@ def forget(
         str,
         typer.Argument(
             metavar="DIR|FINGERPRINT",
-            help="A dataset folder, or its fingerprint where the folder is gone.",
+            help="A dataset folder, or its fingerprint if the folder is gone.",
             show_default=False,
         ),
     ],
     storage: Storage = None,
 ) -> None:
-    """Forget the hold-out of an import that was a mistake.
+    """Release the hold-out of a data set that was imported by mistake.
 
     Its images are no longer recorded as sealed, so another data set of the same images can be used for training. Refused if
     the hold-out was opened or predicted, or if a study exists on the data set. The folder is kept; remove it yourself.

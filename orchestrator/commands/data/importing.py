@@ -31,7 +31,7 @@ def import_(
         _option(
             "--labels",
             metavar="TABLE",
-            text="The labels: one row for each image, as CSV (also .gz), .xlsx or .parquet. Several tables of equal columns "
+            text="The labels: one row for each image, as CSV (also .gz), .xlsx or .parquet. Several tables with the same columns "
             "are read as one.",
         ),
     ] = None,
@@ -39,7 +39,7 @@ def import_(
         bool,
         _option(
             "--class-folders",
-            text="In place of labels: each folder in IMAGES, or in its train, val and test, is a class.",
+            text="Instead of labels: each folder in IMAGES (or in its train, val and test folders) is a class.",
         ),
     ] = False,
     preset: Annotated[
@@ -47,20 +47,23 @@ def import_(
         _option(
             "--preset",
             metavar=PRESET_NAMES,
-            text="The conventions of a published collection; options go first.",
+            text="Read the table by the conventions of this published collection; other options take precedence.",
         ),
     ] = None,
     guess: Annotated[
         bool,
-        _option(
-            "--guess", text="Say what the table would be taken for, and how sure that is; write nothing."
-        ),
+        _option("--guess", text="Show how the table would be read, and how certain that is; write nothing."),
     ] = False,
     filename_column: Annotated[
         str, typer.Option(metavar="COLUMN", help="The column with the file names.")
     ] = "filename",
     group: Annotated[
-        str | None, _option("--group", metavar="COLUMN[,COLUMN..]", text="Column(s) that name the patient.")
+        str | None,
+        _option(
+            "--group",
+            metavar="COLUMN[,COLUMN..]",
+            text="Column(s) that identify the patient; images of one patient stay together.",
+        ),
     ] = None,
     group_pattern: Annotated[
         str | None,
@@ -76,7 +79,8 @@ def import_(
     group_dicom: Annotated[
         bool,
         _option(
-            "--group-dicom", text="Group DICOM files by their patient, who is neither stored nor printed."
+            "--group-dicom",
+            text="Group DICOM files by their patient ID, which is neither stored nor printed.",
         ),
     ] = False,
     not_patient: Annotated[
@@ -84,14 +88,14 @@ def import_(
         _option(
             "--not-patient",
             metavar="COLUMN",
-            text="This column does not name patients, whatever it is called.",
+            text="Confirm that this column does not identify patients.",
         ),
     ] = None,
     unknown_patient: Annotated[
         str,
         typer.Option(
             metavar="refuse|own",
-            help="A blank or NA patient: refuse it, or each such image is a patient of its own.",
+            help="If the patient is blank or NA: refuse the import, or count each such image as a patient of its own.",
         ),
     ] = "refuse",
     targets: Annotated[
@@ -99,13 +103,15 @@ def import_(
         _option(
             "--targets",
             metavar="A,B,..",
-            text="The label columns: 0, 1, blank = not assessed. Default: every column of that kind. With classes: those "
+            text="The label columns: 0, 1, blank = not assessed. Default: all such columns. With classes: those "
             "that are wanted.",
         ),
     ] = None,
     class_column: Annotated[
         str | None,
-        _option("--class-column", metavar="COLUMN", text="One column of classes or lists of findings."),
+        _option(
+            "--class-column", metavar="COLUMN", text="One column that holds a class, or a list of findings."
+        ),
     ] = None,
     task: Annotated[
         str | None,
@@ -130,7 +136,7 @@ def import_(
     ] = None,
     uncertain: Annotated[
         str | None,
-        _option("--uncertain", metavar="blank|positive|negative", text="What -1 (uncertain) becomes."),
+        _option("--uncertain", metavar="blank|positive|negative", text="How to count -1 (uncertain)."),
     ] = None,
     blank: Annotated[
         str, typer.Option(metavar="negative|not-assessed", help="What a blank label means.")
@@ -140,7 +146,7 @@ def import_(
         _option(
             "--positive",
             metavar="VALUE",
-            text="The value that means yes, in labels of two other values (1 and 2); of two classes the positive one.",
+            text="The value that means positive: of two values other than 0 and 1, or of two classes.",
         ),
     ] = None,
     merge_rows: Annotated[
@@ -148,27 +154,35 @@ def import_(
         _option(
             "--merge-rows",
             metavar="any|majority|all",
-            text="Merge several rows of an image: 1 where any, more than half or all of them say 1.",
+            text="If an image has several rows: 1 if any of them, more than half of them, or all of them say 1.",
         ),
     ] = None,
     reader: Annotated[
         str | None,
         _option(
-            "--reader", metavar="COLUMN", text="With --merge-rows: who each row is of; a reader counts once."
+            "--reader",
+            metavar="COLUMN",
+            text="With --merge-rows: the column that names the reader; each reader counts once.",
         ),
     ] = None,
     join: Annotated[
-        list[Path] | None, _option("--join", metavar="TABLE", text="Bring the columns of another table in.")
+        list[Path] | None, _option("--join", metavar="TABLE", text="Add the columns of another table.")
     ] = None,
     on: Annotated[
         list[str] | None,
-        _option("--on", metavar="COLUMN", text="For each --join: the column(s) that both tables have."),
+        _option(
+            "--on",
+            metavar="COLUMN",
+            text="For each --join: the column(s) of both tables by which rows are matched.",
+        ),
     ] = None,
     only_labelled: Annotated[
-        bool, _option("--only-labelled", text="Leave images without a row out, and count them.")
+        bool,
+        _option("--only-labelled", text="Leave out images without a row in the table, and say how many."),
     ] = False,
     header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="The labels have a header. Default: look.")
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the table has a header row. Default: detected."),
     ] = None,
     holdout: Annotated[
         float | None,
@@ -179,7 +193,7 @@ def import_(
         _option(
             "--split",
             metavar="COLUMN",
-            text="A column with train, valid or test (sealed), in place of --holdout.",
+            text="A column with train, valid or test (sealed), instead of --holdout.",
         ),
     ] = None,
     split_pattern: Annotated[

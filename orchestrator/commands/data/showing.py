@@ -53,7 +53,12 @@ def _print_words(document: dict[str, Any]) -> None:
             ("folder", document["folder"]),
             ("fingerprint", document["fingerprint"]),
             ("images", document["images"]),
-            ("groups", document["groups"] if document["grouped"] else "none named: each image is its own"),
+            (
+                "groups",
+                document["groups"]
+                if document["grouped"]
+                else "none: each image counts as a patient of its own",
+            ),
             ("task", f"{document['task']}{_say_classes(document['classes'])}"),
             ("labels", f"{len(document['targets'])}: {', '.join(document['targets'])}"),
             ("image modes", ", ".join(f"{mode} {count}" for mode, count in document["modes"].items())),

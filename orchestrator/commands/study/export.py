@@ -18,7 +18,7 @@ def export(
     name: StudyName,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Where best.json goes.", show_default="stdout"),
+        typer.Option("-o", "--output", metavar="FILE", help="The file to write.", show_default="stdout"),
     ] = None,
     trials_csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write every trial as CSV.", show_default=False)
@@ -143,7 +143,7 @@ def _say_what_to_know(document: dict[str, Any]) -> None:
     if document["points"]["open"]:
         console.warn(
             f"The study is not finished: {document['points']['open']} of {document['points']['planned']} "
-            "points are open."
+            "trials are open."
         )
     if document["best_epoch_is_last"]:
         console.warn(

@@ -268,7 +268,7 @@ def test_the_holdout_is_opened_once_on_record_with_intervals(place: Place, model
     said = capsys.readouterr()
     assert "hold-out opened  once" in said.out
     assert "there are 4 repeats, not 9" in said.err
-    assert "are not to be relied on" in said.err
+    assert "are unreliable" in said.err
     document = json.loads(Path("evaluation.json").read_text())
     assert document["data"]["part"] == "hold-out"
     assert document["data"]["images"] + len(place.dataset.files) == 72
