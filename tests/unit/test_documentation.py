@@ -164,3 +164,46 @@ def test_pictures_of_the_readme_are_there_and_small() -> None:
     assert len(named) >= 2
     for name in named:
         assert (REPOSITORY / name).stat().st_size < 150_000, name
+
+
+PLACE = re.compile(
+    r"`((?:storage|workers|dashboards|orchestrator|orch|tests|bench|scripts|examples|docs|requirements)/[\w./-]*)(?:::\w+)?`"
+)
+MODULE = re.compile(r"`((?:storage|workers|dashboards|orchestrator|tests)(?:\.[a-z_]\w*)+)")
+
+
+def missing_places(text: str) -> list[str]:
+    """The files, folders and modules of this repository that a page names and that are not there."""
+    missing = [place for place in PLACE.findall(text) if not (REPOSITORY / place).exists()]
+    for name in MODULE.findall(text):
+        # The last part may be a name within the module.
+        paths = [REPOSITORY.joinpath(*name.split(".")), REPOSITORY.joinpath(*name.split(".")[:-1])]
+        if not any(path.is_dir() or path.with_suffix(".py").is_file() for path in paths):
+            missing.append(name)
+    return missing
+
+
+def test_a_place_that_moved_is_seen() -> None:
+    assert missing_places(
+        "`storage/clinical/`, `storage/metrics/`, `storage.clinical.medical`, `storage.spec.parse`"
+    ) == [
+        "storage/clinical/",
+        "storage.clinical.medical",
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_and_modules_that_a_page_names_are_there(page: Path) -> None:
+    assert missing_places(page.read_text(encoding="utf-8")) == []
+
+
+def test_names_on_the_walks_are_where_they_are_said_to_be() -> None:
+    text = " ".join((REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    walks = text[text.index("## Six walks") : text.index("## Rules that a tool checks")]
+    said = re.findall(r"`(\w+)`(?: and `(\w+)`)?,? (?:\(|in )`([\w/]+\.py)`", walks)
+    assert len(said) >= 5
+    for *names, place in said:
+        source = (REPOSITORY / place).read_text(encoding="utf-8")
+        assert [
+            name for name in names if name and not re.search(rf"^(class )?{name}\b", source, re.MULTILINE)
+        ] == []
