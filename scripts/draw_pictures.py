@@ -34,15 +34,6 @@ def draw_report(browser: Any, page: Path) -> bytes:
         return bytes(tab.screenshot())
 
 
-def draw_figures(browser: Any, page: Path) -> bytes:
-    """The report's figures: where a reader looks for what mattered."""
-    with open_tab(browser, viewport=SCREEN, color_scheme="light") as (tab, _):
-        tab.goto(page.resolve().as_uri())
-        tab.wait_for_selector("html[data-drawn]", state="attached")
-        tab.locator("figure").first.evaluate("figure => window.scrollTo(0, figure.offsetTop - 40)")
-        return bytes(tab.screenshot())
-
-
 def draw_dashboard(browser: Any, database: Path) -> bytes:
     """The page of the first study in optuna-dashboard, with orch's figures."""
     with socket.socket() as free:
@@ -65,7 +56,9 @@ def draw_dashboard(browser: Any, database: Path) -> bytes:
         with open_tab(browser, viewport=SCREEN, color_scheme="light") as (tab, _):
             tab.goto(f"{address}/dashboard/studies/1")
             tab.wait_for_selector(".js-plotly-plot >> text=importance of hyperparameters")
-            tab.wait_for_timeout(1000)  # the last figure is still being laid out
+            tab.locator(".js-plotly-plot >> text=folds of the best trial").first.scroll_into_view_if_needed()
+            tab.mouse.wheel(0, 720)
+            tab.wait_for_timeout(1500)  # the last figure is still being laid out
             return bytes(tab.screenshot())
     finally:
         server.terminate()
@@ -86,7 +79,6 @@ def main() -> None:
     pictures = REPOSITORY / "docs" / "pictures"
     with open_browser() as browser:
         save(draw_report(browser, demo / "report.html"), pictures / "report.png")
-        save(draw_figures(browser, demo / "report.html"), pictures / "figures.png")
         save(draw_dashboard(browser, demo / "orch.db"), pictures / "dashboard.png")
 
 

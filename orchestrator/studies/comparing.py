@@ -14,7 +14,7 @@ from storage.errors import DataError, NothingToExportError, UsageError
 from storage.results.predictions import read_predictions
 from storage.spec import differing_keys
 from storage.studies.point_records import best_point, list_points
-from storage.studies.study import load_study
+from storage.studies.study import find_study, load_study
 from storage.trust.comparison import Judged, compare, compare_folds
 from storage.trust.selection import judge_selection, read_judged
 from storage.wording import say_command, say_count, show_params
@@ -111,8 +111,6 @@ def find_contender(database: Database, name: str) -> Contender:
         NothingToExportError: the trial is not complete, or the study has no complete one.
         UsageError: the study has no trial of that number.
     """
-    from storage.studies.study import find_study
-
     study_name, _, number = name.rpartition(":")
     # A study may have a colon in its name.
     if not study_name or not number.isdigit() or find_study(database, name) is not None:

@@ -16,7 +16,15 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from orchestrator.terminal import console
+from orchestrator.tracking.pushing import push_study
+from orchestrator.tracking.targets import open_tracker
+from storage.database.opening import open_database
+from storage.database.trouble import find_database_error
+from storage.database.waiting import wait_for
+from storage.errors import TrackerAwayError
 from storage.settings import environment_with, storage_url
+from storage.studies.study import find_study, list_studies
 from storage.wording import say_command
 
 if TYPE_CHECKING:
@@ -84,10 +92,6 @@ def follow(
         look_seconds: between two looks at the ledger; longer while the tracker is away.
         last_seconds: how long it may take after `ended`.
     """
-    from orchestrator.tracking.pushing import push_study
-    from storage.database.trouble import find_database_error
-    from storage.errors import TrackerAwayError
-
     delay, is_away = look_seconds, False
     ended_at: list[float] = []
 
@@ -120,8 +124,6 @@ def follow(
 
 
 def _studies(database: Database, name: str | None) -> list[StudyRecord]:
-    from storage.studies.study import find_study, list_studies
-
     if name is None:
         return list_studies(database)
     found = find_study(database, name)
@@ -146,11 +148,6 @@ def _leave_with(parent: int, ended: threading.Event) -> None:
 
 def main() -> None:
     """Follow the studies of the environment's database until standard input ends."""
-    from orchestrator.terminal import console
-    from orchestrator.tracking.targets import open_tracker
-    from storage.database.opening import open_database
-    from storage.database.waiting import wait_for
-
     target, study, parent = json.loads(sys.argv[1])
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
