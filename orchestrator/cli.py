@@ -16,8 +16,9 @@ from orchestrator.commands.model import group as model
 from orchestrator.commands.study import group as study
 from orchestrator.terminal.failures import FAILED, report_error, report_os_error
 from orchestrator.terminal.help import CommandGroup
-from orchestrator.terminal.streams import fill_missing_streams
+from orchestrator.terminal.streams import fill_missing_streams, keep_control_characters_off
 from orchestrator.terminal.streams import forget_stdout as _forget_stdout
+from storage.wording import printable
 
 USAGE_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """What Typer raises for a wrong command line; it has no public name there."""
@@ -83,6 +84,7 @@ def _root(
 def main() -> None:
     """Run the command line of this process and leave with its exit code."""
     fill_missing_streams()
+    keep_control_characters_off()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a character shows "?", and the command goes on.
@@ -119,7 +121,7 @@ def run(arguments: Sequence[str]) -> int:
         if debug:
             import traceback
 
-            traceback.print_exc()
+            sys.stderr.write(printable(traceback.format_exc()))
         return report_error(error, debug=debug)
 
 
@@ -145,6 +147,9 @@ def _report_usage(error: Any) -> int:
         error.message = f"{given!r} is not one of {', '.join(known)}.{hint}"
     else:
         error.message = error.message.removeprefix("Value error, ").replace("Input should be", "It should be")
+    # What was typed, or came out of a file name by the shell, is shown and does nothing.
+    text = printable(error.format_message())
+    error.format_message = lambda: text
     error.show()
     return int(error.exit_code)
 

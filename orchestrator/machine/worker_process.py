@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.terminal import console
-from orchestrator.terminal.streams import fill_missing_streams
+from orchestrator.terminal.streams import fill_missing_streams, keep_control_characters_off
 from storage.states import StudyState
 from storage.wording import say_duration
 
@@ -75,6 +75,7 @@ class _Progress:
 def main() -> None:
     """Run one worker and leave with its exit code."""
     fill_missing_streams()
+    keep_control_characters_off()
     request = Request(**json.loads(sys.argv[1]))
     _end_with_the_supervisor(request.supervisor)
     progress = _Progress()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from storage.wording import say_duration
+from storage.wording import printable, say_duration
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def show_progress(title: str) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     with draw_progress(transient=True) as progress:
-        task = progress.add_task(title, total=None)
+        task = progress.add_task(printable(title), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
@@ -39,5 +39,5 @@ def draw_progress(*, console: Any = None, transient: bool = False) -> Any:
             left = task.time_remaining
             return Text("" if left is None or task.finished else f"about {say_duration(left)} left")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeLeft())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeLeft())
     return Progress(*columns, console=console or Console(stderr=True), transient=transient)

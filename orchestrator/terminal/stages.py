@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.terminal.console import say
 from orchestrator.terminal.progress import draw_progress
-from storage.wording import say_duration
+from storage.wording import printable, say_duration
 
 LINE_SECONDS = 20.0
 """At most one line in so many seconds off a terminal: it goes to a log."""
@@ -69,4 +69,4 @@ def _start_bar(stack: ExitStack, what: str, total: int) -> tuple[Any, Any]:
     progress = draw_progress()
     stack.callback(progress.stop)
     progress.start()
-    return progress, progress.add_task(what, total=total)
+    return progress, progress.add_task(printable(what), total=total)

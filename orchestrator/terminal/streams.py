@@ -1,9 +1,13 @@
-"""Standard input, output and error: there also where a scheduler started the command without them."""
+"""Standard input, output and error: there also where a scheduler started the command without them, and no place for control characters."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import warnings
+
+from storage.wording import printable
 
 
 def fill_missing_streams() -> None:
@@ -26,3 +30,27 @@ def fill_missing_streams() -> None:
 def forget_stdout() -> None:
     """Let what is still to be printed go nowhere: the reader has left (`| head`), and Python flushes once more at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _PlainLines(logging.Formatter):
+    """The message alone, as logging shows it where nothing is set up; names in it come from anywhere."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return printable(super().format(record))
+
+
+def keep_control_characters_off() -> None:
+    """Let log lines and warnings of libraries reach the terminal as text only: file names in them may hold commands to it."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_PlainLines("%(message)s"))
+    logging.lastResort = handler
+    shown = warnings.formatwarning
+    if not hasattr(shown, "is_printable"):
+
+        def formatwarning(*arguments: object, **named: object) -> str:
+            return printable(shown(*arguments, **named))  # type: ignore[arg-type]
+
+        formatwarning.is_printable = True  # type: ignore[attr-defined]
+        warnings.formatwarning = formatwarning

@@ -19,7 +19,7 @@ from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, Storage, StudyName
 from storage.states import PointOutcome, PointState
-from storage.wording import say_command, say_count, say_instant, show_params
+from storage.wording import printable, say_command, say_count, say_instant, show_params
 
 app = CommandGroup(help="Create, follow and export studies.")
 
@@ -185,7 +185,7 @@ def _ask(question: str, name: str) -> None:
             "Deleting a study needs a confirmation, and the input is no terminal.",
             next_step=f"`{say_command('study', 'delete', name, '--yes')}` deletes without asking.",
         )
-    if not typer.confirm(question, err=True):
+    if not typer.confirm(printable(question), err=True):
         console.say("Nothing was deleted.")
         raise typer.Exit(1)
 
