@@ -68,8 +68,8 @@ BENCHES ?= startup dashboard queue fleet leaks selection bit_for_bit replay fore
 bench: setup
 	@set -e; for name in $(BENCHES); do echo "== bench.$$name"; $(BIN)/python -m bench.$$name; done
 
-# What bench.chaos runs: weather trouble sqlite create keras hosts.
-CHAOS ?= weather trouble sqlite create
+# What bench.chaos runs: weather trouble around sqlite create commands keras hosts.
+CHAOS ?= weather trouble around sqlite create commands
 
 chaos: setup
 	$(BIN)/python -m bench.chaos $(CHAOS)
