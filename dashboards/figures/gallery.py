@@ -13,9 +13,9 @@ from dashboards.figures.choice import draw_choice
 from dashboards.figures.curves import draw_examples, draw_measures, draw_schedule, draw_trial
 from dashboards.figures.drawing import Picture
 from dashboards.figures.kinds import draw_outcomes
-from dashboards.figures.parallel import draw_parallel
 from dashboards.figures.search import draw_search, draw_slices
 from dashboards.figures.study import draw_comparison, draw_fleet, draw_folds, draw_pruning
+from dashboards.figures.trials import draw_front, draw_parallel
 from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.view import StudyView
 from storage.errors import UsageError
@@ -37,6 +37,8 @@ def draw_study(
         selection: how sure the choice is (`storage.trust.selection.judge_selection`); left out, it is not drawn.
     """
     pictures = [draw_search(view)]
+    if view.study.spec.further:
+        pictures.append(draw_front(view))
     best = view.best
     if best is not None:
         rows = view.curves_of(best.point)

@@ -20,6 +20,7 @@ from dashboards.figures.importance import draw_importance
 from dashboards.figures.palette import make_template
 from dashboards.figures.search import draw_search
 from dashboards.figures.study import draw_fleet, draw_folds, draw_pruning
+from dashboards.figures.trials import draw_front
 from dashboards.pages.notes import write_study_note, write_trial_note
 from dashboards.tables.view import StudyView, read_view
 from storage.database.engine import Database
@@ -129,6 +130,8 @@ def _judge(database: Database, view: StudyView) -> str:
 def draw_published(view: StudyView) -> list[tuple[str, dict[str, Any]]]:
     """The figures that stand under a study, by the id that optuna-dashboard knows them by."""
     pictures = [draw_search(view)]
+    if view.study.spec.further:
+        pictures.append(draw_front(view))
     if view.best is not None:
         pictures.append(draw_trial(view, view.best, view.curves_of(view.best.point)))
     pictures += [draw_importance(view), draw_pruning(view), draw_folds(view), draw_fleet(view)]

@@ -15,6 +15,7 @@ from storage.errors import NothingToExportError, SpecError
 from storage.files.documents import without_nan
 from storage.metrics.judging import Array, mean_known
 from storage.parsing import LARGEST_DOCUMENT, parse_json, read_regular
+from storage.results.further import read_front
 from storage.spec import is_known
 from storage.studies.chain import read_chain
 from storage.studies.point_records import best_point, count_points, list_points
@@ -61,6 +62,16 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
     epoch = judged.epochs[0]
     document = assemble_best(study, best, counts, epoch, judged.curves[0][:, epoch - 1])
     document["selection"] = without_nan(judge_selection(database, study, judged))
+    document["pareto"] = [
+        {
+            "trial": point.trial_number,
+            "point": point.point,
+            "value": point.value,
+            "also": also,
+            "params": point.params or {},
+        }
+        for point, also in read_front(database, study, points)
+    ]
     chain = read_chain(database, study.uuid)
     document["chain"] = {"links": len(chain), "head": chain[-1]["hash"] if chain else None}
     document["plan"] = study.facts.get(FACT)

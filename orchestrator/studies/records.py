@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from storage.errors import StorageError
 from storage.results.fold_summary import summarize_folds
+from storage.results.further import read_front
 from storage.results.ledger import read_curves
 from storage.spec.distributions import from_optuna
 from storage.studies.optuna_record import gone, list_all_trials
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.study import read_canary
 from storage.studies.study_records import StudyRecord
+from storage.studies.trials import ALSO, value_of
 from storage.trust.plan import FACT
 from storage.trust.selection import judge_selection
 from storage.wording import say_command
@@ -55,6 +57,9 @@ def study_document(
         document["facts"] = readable.facts
         document["plan"] = readable.facts.get(FACT)
         document["selection"] = judge_selection(database, readable)
+        document["pareto"] = [
+            {**point_document(point), "also": also} for point, also in read_front(database, readable, points)
+        ]
         document["canary"] = read_canary(database, readable)
         document["spec"] = readable.spec.model_dump(mode="json")
         document["spec_hash"] = readable.spec_hash
@@ -111,7 +116,8 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
         "is_present_attempt": bool(point and point.trial_number == number),
         "state": trial.state.name,
         "metric": study.spec.metric.name,
-        "value": trial.value,
+        "value": value_of(trial),
+        "also": trial.user_attrs.get(ALSO),
         "params": params,
         "fixed": study.spec.fixed_beside(params or study.spec.search),
         "worker": trial.user_attrs.get("worker"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from storage.studies.point_records import PointRecord
 
 
-def trials_csv(points: Sequence[PointRecord]) -> str:
-    """Return one row per point: what was tried and what became of it."""
+def trials_csv(points: Sequence[PointRecord], also: Mapping[int, Mapping[str, float]] | None = None) -> str:
+    """Return one row per point: what was tried and what became of it.
+
+    Args:
+        points: of a study.
+        also: the further objectives of complete points, by point.
+    """
+    further = list(next(iter((also or {}).values()), {}))
     names = sorted({name for point in points for name in point.params or {}})
     header = [
         "point",
@@ -22,6 +28,7 @@ def trials_csv(points: Sequence[PointRecord]) -> str:
         "state",
         "outcome",
         "value",
+        *further,
         *names,
         "attempt",
         "losses",
@@ -36,6 +43,7 @@ def trials_csv(points: Sequence[PointRecord]) -> str:
             point.state,
             point.outcome,
             point.value,
+            *((also or {}).get(point.point, {}).get(name) for name in further),
             *((point.params or {}).get(name) for name in names),
             point.attempt,
             point.losses,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.studies.verify_folds import (
     check_folds,
+    check_further,
     check_predictions,
     check_reports,
     count_folds,
@@ -21,7 +22,7 @@ from storage.spec.distributions import to_optuna
 from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.optuna_record import list_all_trials
 from storage.studies.points import MAX_LOSSES, PointRecord, count_points, list_points
-from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT
+from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT, value_of
 from storage.trust.evidence import check_chain, read_evidence
 from storage.trust.plan import check_plan, describe_deviations, find_plan
 from storage.wording import say_count
@@ -113,6 +114,8 @@ def verify_study(
             for trial in by_point[point.point]:
                 if trial.state.name in set(PointOutcome):
                     account.note(check_reports(study.spec, trial, rows))
+                if trial.state.name == PointOutcome.COMPLETE:
+                    account.note(check_further(study.spec, trial, rows))
             if point.outcome == PointOutcome.COMPLETE:
                 kept = read_predictions(database, study.uuid, point.point, with_damaged=True)
                 account.note(check_predictions(study.spec, point, rows, kept, dataset))
@@ -183,14 +186,15 @@ def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, tr
             len(ended) == 1, f"{name} is done and has {len(ended)} finished trials {numbers}, not one."
         ):
             (trial,) = ended
+            is_pruned = point.outcome == PointOutcome.PRUNED
             account.require(
                 trial.number == point.trial_number and trial.state.name == point.outcome,
                 f"{name} is {point.outcome} by trial {point.trial_number}, but trial {trial.number} is "
                 f"{trial.state.name}.",
             )
             account.require(
-                is_equal(trial.value, point.value),
-                f"{name} has the value {point.value}, and its trial {trial.value}.",
+                is_equal(value_of(trial), None if study.spec.further and is_pruned else point.value),
+                f"{name} has the value {point.value}, and its trial {value_of(trial)}.",
             )
             account.require(
                 not trial.params or trial.params == to_optuna(point.params or {}),

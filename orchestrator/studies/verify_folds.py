@@ -11,7 +11,10 @@ import numpy as np
 from storage.metrics.epoch import auc_per_label
 from storage.metrics.judging import epoch_that_counts, judge, mean_known
 from storage.results.curves import tabulate_rows
+from storage.results.further import judge_further
+from storage.spec import PARAMETERS
 from storage.states import PointOutcome
+from storage.studies.trials import ALSO
 from storage.wording import name_few
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from storage.results.ledger import FoldEpoch
     from storage.results.predictions import FoldPredictions
     from storage.spec import StudySpec
-    from storage.studies.points import PointRecord
+from storage.studies.points import PointRecord
 
 VALUE_TOLERANCE = 1e-9
 """Values are kept as they were computed; Optuna's database may round their last bits."""
@@ -64,6 +67,29 @@ def check_folds(spec: StudySpec, point: PointRecord, rows: Sequence[FoldEpoch]) 
         value = judge(_tabulate(spec, rows), spec.study.objective).value
         if not is_equal(value, point.value):
             yield f"{name} has the value {point.value}, and its fold results mean {value}."
+
+
+def check_further(spec: StudySpec, trial: Any, rows: Sequence[FoldEpoch]) -> Iterator[str]:
+    """Hold the further objectives of a complete trial against its fold-epochs, and what Optuna was told against both.
+
+    Args:
+        spec: of the study.
+        trial: Optuna's, COMPLETE.
+        rows: the fold-epochs of its point.
+    """
+    if not spec.further or not rows:
+        return
+    what, noted = (
+        f"Trial {trial.number} (planned trial {trial.user_attrs.get('point')})",
+        trial.user_attrs.get(ALSO) or {},
+    )
+    parameters = (trial.user_attrs.get("details") or {}).get(PARAMETERS, noted.get(PARAMETERS, 0))
+    epoch = judge(_tabulate(spec, rows), spec.study.objective).epoch
+    for place, (name, value) in enumerate(judge_further(spec, rows, epoch, int(parameters)).items(), start=1):
+        if not is_equal(noted.get(name), value):
+            yield f"{what} has {name} {noted.get(name)}, and its fold results mean {value}."
+        if len(trial.values or ()) <= place or not is_equal(trial.values[place], value):
+            yield f"{what} was told to Optuna without its {name} of {value}."
 
 
 def check_reports(spec: StudySpec, trial: Any, rows: Sequence[FoldEpoch]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 - `curves`: The validation curves of a trial as one table of shape (folds, epochs), from the rows of the ledger
 - `fold_summary`: What a trial really did, from its recorded epochs
+- `further`: The further objectives of a trial, from its fold-epochs; and the trials that no other one beats in all of them
 - `ledger`: Fold results, epoch by epoch: what pruning looks at, what figures are drawn from, what survives a crash
 - `peers`: What other points had after as many epochs or folds: what pruners look at
 - `predictions`: Out-of-fold predictions of complete trials, kept as float16 (about 3 digits; AUC moves by less than 1e-4)

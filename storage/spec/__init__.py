@@ -2,6 +2,7 @@
 
 - `conditions`: Ranges that hang on each other: which of them act in a trial, in what order they are drawn, and the valid cells of a grid
 - `distributions`: The search section of a spec in Optuna's words
+- `further`: What else a study may be judged by besides its metric: further metrics, training time, model size; and which trials are on the front
 - `hyperparameters`: Which keys of a spec may be searched, in which section each stands, and how a trial's values are put there
 - `messages`: What is said of a spec that is not valid: which key, what it should be, and the nearest valid one
 - `ranges`: One searched hyperparameter: a range, a grid, or a choice, and what it hangs on
@@ -14,6 +15,7 @@
 """
 
 from storage.spec.conditions import acts, frozen, has_conditions, keep_acting, list_cells
+from storage.spec.further import PARAMETERS, SECONDS, Further, find_front, find_further
 from storage.spec.hyperparameters import (
     BUILDING,
     NOT_SEARCHED,
@@ -50,14 +52,17 @@ __all__ = [
     "BUILDING",
     "CONTINUOUS_AUGMENTATION",
     "NOT_SEARCHED",
+    "PARAMETERS",
     "PRUNER_PRESETS",
     "SEARCHABLE",
+    "SECONDS",
     "SETTINGS",
     "TEXTS",
     "WHOLE_NUMBERS",
     "AugmentationSection",
     "CrossValidationSection",
     "DataSection",
+    "Further",
     "ModelSection",
     "Precision",
     "PrunerRule",
@@ -71,6 +76,8 @@ __all__ = [
     "acts",
     "axis",
     "differing_keys",
+    "find_front",
+    "find_further",
     "from_json",
     "from_toml",
     "frozen",

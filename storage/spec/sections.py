@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from storage.metrics.objectives import AUC, find_metric
+from storage.spec.further import find_further
 from storage.spec.section import Section
 from storage.tasks.kinds import LABELS, find_task
 
@@ -24,7 +25,13 @@ AUTO = "auto"
 
 
 class StudySection(Section):
-    """What the study is called, how many points it has, and what counts as its value."""
+    """What the study is called, how many points it has, and what counts as its value.
+
+    Attributes:
+        also: further objectives, of which `metric` is the first: see `storage.spec.further`.
+    """
+
+    later = frozenset({"also"})
 
     name: str = Field(min_length=1, max_length=200)
     regime: Literal["I", "II", "custom"] = "custom"
@@ -35,6 +42,7 @@ class StudySection(Section):
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     lease_seconds: Annotated[int, Field(ge=5, le=86_400)] = 60
     repeats_of: str = ""
+    also: tuple[str, ...] = ()
 
     @field_validator("metric")
     @classmethod
@@ -53,6 +61,14 @@ class StudySection(Section):
     def _write_down(self, value: str) -> str:
         """A spec that has no data set yet is written as one of labels, as ever."""
         return AUC.name if value == AUTO else value
+
+    @model_validator(mode="after")
+    def _has_further(self) -> StudySection:
+        for name in self.also:
+            find_further(name)
+        if len(set(self.also)) < len(self.also):
+            raise ValueError("`also` names each further objective once")
+        return self
 
 
 class DataSection(Section):

@@ -15,6 +15,7 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from storage.errors import SpecError
 from storage.metrics.objectives import METRICS, Metric
+from storage.spec.further import Further, find_further
 from storage.spec.hyperparameters import (
     ALWAYS_ACTING,
     OPTION,
@@ -69,6 +70,10 @@ class StudySpec(Section):
     @model_validator(mode="after")
     def _makes_sense(self) -> StudySpec:
         check_search(self)
+        if self.study.also and self.sampler.name == "cmaes":
+            raise ValueError(
+                "the sampler cmaes has one objective; choose tpe or nsga2, or leave study.also out"
+            )
         searched = self.search.keys()
         if not (self.training.oversampled or "oversampled" in searched) and (
             "oversampling" in searched or self.training.oversampling > 1
@@ -86,6 +91,13 @@ class StudySpec(Section):
             raise ValueError(
                 f"study.metric = {metric} is not measured of {task.title} ({', '.join(task.metrics)})"
             )
+        for name in self.study.also:
+            if name == self.metric.name:
+                raise ValueError(f"study.also names {name} again, which is study.metric")
+            if find_further(name).is_maximised and self.data.fingerprint and name not in task.metrics:
+                raise ValueError(
+                    f"study.also = {name} is not measured of {task.title} ({', '.join(task.metrics)})"
+                )
         if loss not in (AUTO, *task.losses) and self.data.fingerprint:
             valid = ", ".join((AUTO, *task.losses))
             raise ValueError(f"training.loss = {loss} is no loss of {task.title} ({valid})")
@@ -119,6 +131,11 @@ class StudySpec(Section):
     @property
     def _default_metric(self) -> str:
         return self.task.default_metric(max(len(self.data.targets), 1))
+
+    @property
+    def further(self) -> tuple[Further, ...]:
+        """What else it is judged by; the metric comes first."""
+        return tuple(map(find_further, self.study.also))
 
     @property
     def point_count(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from storage.database.engine import Database
 from storage.states import AttemptEnd, AttemptState
 from storage.studies.study import StudyRecord
-from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT
+from storage.studies.trials import ALSO, ATTEMPT, ERROR, OUTCOME, POINT
 
 _trials = sa.table(
     "trials",
@@ -34,7 +34,7 @@ _attributes = sa.table(
     sa.column("key", sa.String),
     sa.column("value_json", sa.Text),
 )
-_READ = (POINT, ATTEMPT, "worker", OUTCOME, ERROR, "best_epoch", "fold_values")
+_READ = (POINT, ATTEMPT, "worker", OUTCOME, ERROR, "best_epoch", "fold_values", ALSO)
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class AttemptRecord:
         outcome: why a FAIL is one.
         best_epoch: of a complete trial, from 1.
         fold_values: of a complete trial, one per fold at `best_epoch`.
+        also: of a complete trial, its further objectives by name.
     """
 
     trial_id: int
@@ -59,6 +60,7 @@ class AttemptRecord:
     ended_at: float | None
     best_epoch: int | None
     fold_values: tuple[float, ...]
+    also: dict[str, float] = field(default_factory=dict)
 
 
 def list_attempts(database: Database, study: StudyRecord) -> list[AttemptRecord]:
@@ -107,6 +109,7 @@ def _record(row: Any, known: dict[str, Any]) -> AttemptRecord:
         ended_at=_seconds(row.datetime_complete),
         best_epoch=known.get("best_epoch"),
         fold_values=tuple(known.get("fold_values") or ()),
+        also=dict(known.get(ALSO) or {}),
     )
 
 

@@ -207,7 +207,13 @@ def _make_optuna_study(database: Database, spec: StudySpec) -> int:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         made = optuna.create_study(
-            storage=database.optuna, study_name=name, direction="maximize", load_if_exists=True
+            storage=database.optuna,
+            study_name=name,
+            directions=[
+                "maximize",
+                *("maximize" if one.is_maximised else "minimize" for one in spec.further),
+            ],
+            load_if_exists=True,
         )
     finally:
         optuna.logging.set_verbosity(quiet)
@@ -224,7 +230,7 @@ def _make_optuna_study(database: Database, spec: StudySpec) -> int:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        made.set_metric_names([spec.metric.name])
+        made.set_metric_names([spec.metric.name, *spec.study.also])
     return int(optuna_study_id)
 
 

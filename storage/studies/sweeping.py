@@ -16,6 +16,7 @@ from storage.studies.point_records import is_lease_over
 from storage.studies.points import PointRecord, expire_leases, list_points
 from storage.studies.study import StudyRecord, StudyRow
 from storage.studies.trials import (
+    ALSO,
     ATTEMPT,
     ERROR,
     OUTCOME,
@@ -71,13 +72,16 @@ def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) ->
     # Points are read after the trials: a claim is made before its trial, so that a present attempt is never missed.
     numbers = {trial.user_attrs.get(POINT, -1) for trial in left}
     points = {record.point: record for record in list_points(database, study.uuid, numbers)}
-    mended = 0
+    mended, objectives = 0, len(database.optuna.get_study_directions(study.optuna_study_id))
     for trial in left:
         point = points.get(trial.user_attrs.get(POINT, -1))
         if point is None or not _is_of_orch(trial):
             continue
         if _is_settled_by(point, trial) and point.outcome is not None:
-            mended += settle_trial(database, trial._trial_id, point.outcome, point.value)
+            # The objectives of a pruned trial of several are not known: it has none.
+            further = list(trial.user_attrs.get(ALSO, {}).values())
+            value = point.value if len(further) + 1 == objectives else None
+            mended += settle_trial(database, trial._trial_id, point.outcome, value, further)
         elif not _is_present_attempt(point, trial):
             attributes = {ERROR: point.error} if point.state == PointState.FAILED and point.error else None
             # An attempt that was ended on purpose said so before it gave its point back.

@@ -10,7 +10,7 @@ User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL al
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,13 @@ from storage.studies.study import StudyRecord, StudyRow
 from storage.studies.study_records import find_row
 
 OUTCOME, ERROR, POINT, ATTEMPT = "orch_outcome", "error", "point", "attempt"
+ALSO = "also"
+"""The user attribute with the further objectives of a complete trial, by name."""
+
+
+def value_of(trial: Any) -> float | None:
+    """The value of one of Optuna's trials by the study's metric, the first of its objectives."""
+    return trial.values[0] if trial.values else None
 
 
 def start_trial(
@@ -104,8 +111,22 @@ def end_trial(
         return False
 
 
-def settle_trial(database: Database, trial_id: int, outcome: PointOutcome, value: float | None) -> bool:
-    """Tell Optuna what its point became. Returns False when it knew already."""
+def settle_trial(
+    database: Database,
+    trial_id: int,
+    outcome: PointOutcome,
+    value: float | None,
+    further: Sequence[float] = (),
+) -> bool:
+    """Tell Optuna what its point became. Returns False when it knew already.
+
+    Args:
+        database: where.
+        trial_id: Optuna's id of the trial.
+        outcome: of its point.
+        value: of its point; None where there is none, and of a pruned trial of several objectives.
+        further: the values of the further objectives of a complete trial.
+    """
     import optuna
 
     state = (
@@ -113,7 +134,9 @@ def settle_trial(database: Database, trial_id: int, outcome: PointOutcome, value
     )
     try:
         return bool(
-            database.optuna.set_trial_state_values(trial_id, state, None if value is None else [value])
+            database.optuna.set_trial_state_values(
+                trial_id, state, None if value is None else [value, *further]
+            )
         )
     except (optuna.exceptions.UpdateFinishedTrialError, KeyError):
         return False

@@ -13,10 +13,12 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from storage.database.engine import Database
-from storage.errors import DatabaseAwayError, OrchError
+from storage.errors import DatabaseAwayError, OrchError, TrainingError
 from storage.files.checkpoints import Checkpoint
+from storage.metrics.objectives import METRICS
 from storage.results import ledger
 from storage.results.curves import tabulate_rows
+from storage.results.further import judge_further
 from storage.results.peers import EpochMeans, find_best_point, find_live_points, read_fold_means
 from storage.results.predictions import (
     FoldPredictions,
@@ -161,7 +163,8 @@ class Attempt:
             LeaseLostError: the point is not held any more.
             Drained: the worker is told to stop.
         """
-        if not math.isnan(value):
+        # Optuna's samplers take what a trial reported for its one objective; the ledger has it in any case.
+        if not math.isnan(value) and not self.study.spec.further:
             self._wait(lambda: trials.report_value(self.database, self.trial_id, step, float(value)))
         judge = pruner or self.pruner
         beside = FoldCurves(curves, self.read_best_curves)
@@ -213,6 +216,26 @@ class Attempt:
         """What earlier attempts at this point left in the ledger."""
         rows = self._wait(lambda: ledger.read_curves(self.database, self.study.uuid, self.point, self.key))
         return list(rows)
+
+    def judge_further(self, outcome: Outcome) -> dict[str, float]:
+        """The further objectives of this attempt, by name; empty where the study has none.
+
+        Raises:
+            TrainingError: no fold has a value of one of them.
+        """
+        spec = self.study.spec
+        if not spec.further:
+            return {}
+        parameters = int(str(outcome.details.get("parameters", 0)))
+        found = judge_further(spec, self.recorded_epochs(), outcome.best_epoch, parameters)
+        missing = [name for name, value in found.items() if math.isnan(value)]
+        if missing:
+            raise TrainingError(
+                f"No fold has a value of {missing[0]} in epoch {outcome.best_epoch}, which study.also asks for.",
+                why=f"In a fold without a value, {METRICS[missing[0]].undefined_when}.",
+                next_step="Choose another objective: docs/metrics.md says which ones are always defined.",
+            )
+        return found
 
     def keep_predictions(self, predictions: Sequence[FoldPredictions]) -> None:
         """Keep out-of-fold predictions."""

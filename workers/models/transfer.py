@@ -57,6 +57,20 @@ def build_backbone(model: ModelSection) -> keras.Model:
     return backbone
 
 
+@functools.cache
+def count_parameters(name: str, image_size: tuple[int, int]) -> int:
+    """How many parameters a backbone has without its top; built once to find out.
+
+    Raises:
+        SpecError: as `build_backbone`.
+    """
+    with seeded(0):
+        built = find_application(name)(
+            include_top=False, weights=None, input_shape=(*image_size, 3), pooling="avg"
+        )
+    return int(built.count_params())
+
+
 def find_application(name: str) -> Callable[..., keras.Model]:
     """The builder of a backbone, by its name in `keras.applications`.
 

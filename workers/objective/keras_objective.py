@@ -22,7 +22,7 @@ from storage.errors import (
     UnpreparedError,
     WeightsError,
 )
-from storage.spec import has_variants, name_inputs
+from storage.spec import PARAMETERS, has_variants, name_inputs
 from storage.studies.points import list_points
 from storage.studies.study import StudyRecord, read_canary, register_canary, register_features
 from workers.attempts.attempt import Attempt, Outcome
@@ -134,6 +134,7 @@ class KerasObjective:
             "hardware": describe(),
             "products": {name: name_products(precision) for name, precision in asked.items()},
             "parameters_trained": data.count_parameters(),
+            **({PARAMETERS: data.count_all_parameters()} if PARAMETERS in spec.study.also else {}),
         }
 
     def try_parameters(self) -> Tried:

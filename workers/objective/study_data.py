@@ -15,6 +15,7 @@ from workers.device import preparation as devices
 from workers.device.contract import Settings, Tensor
 from workers.heads.contract import Vectors
 from workers.inputs.kept_inputs import KeptInputs, Source
+from workers.models.transfer import count_parameters
 from workers.objective.memory import choose_schedule, count_weights
 from workers.training.class_balance import oversample
 from workers.training.early_stopping import PatientFold, train_together
@@ -146,6 +147,12 @@ class StudyData:
         """How many parameters the optimizer changes."""
         state = self._trainers[0].state()
         return sum(int(np.size(array)) for name, array in state.items() if name.startswith("weight_"))
+
+    def count_all_parameters(self) -> int:
+        """How many parameters the whole model has, from image to probabilities."""
+        model = self._spec.model
+        frozen = count_parameters(model.backbone, model.image_size) if self._spec.uses_features else 0
+        return int(self._trainers[0].model.count_params()) + frozen
 
     def _trainer(self, fold: int) -> Any:
         return self._trainers[fold % len(self._trainers)]

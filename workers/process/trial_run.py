@@ -245,11 +245,18 @@ class TrialRun:
         try:
             with attempt.lease.watchdog:
                 outcome = self.objective.evaluate(attempt)
+            also = attempt.judge_further(outcome)
         except Pruned as pruned:
             value = pruned.value if pruned.value == pruned.value else None
             attempt.finish(PointOutcome.PRUNED, value)
             self.here.patience.wait(
-                lambda: trials.settle_trial(self.here.database, attempt.trial_id, PointOutcome.PRUNED, value)
+                lambda: trials.settle_trial(
+                    self.here.database,
+                    attempt.trial_id,
+                    PointOutcome.PRUNED,
+                    # What the other objectives would have become is not known.
+                    None if self.study.spec.further else value,
+                )
             )
             self._link(attempt)
             attempt.checkpoint.remove()
@@ -264,14 +271,15 @@ class TrialRun:
             log.debug("The objective failed.", exc_info=True)
             summary.failed += 1
             return self._fail(attempt, error, fault)
-        self._finish(attempt, outcome)
+        self._finish(attempt, outcome, also)
         summary.complete += 1
         return End.DONE, f"complete at {outcome.value:.4f} (epoch {outcome.best_epoch})"
 
-    def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
+    def _finish(self, attempt: Attempt, outcome: Outcome, also: dict[str, float]) -> None:
         attempt.keep_predictions(outcome.predictions)
         attempt.note(
             {
+                **({trials.ALSO: also} if also else {}),
                 "best_epoch": outcome.best_epoch,
                 "fold_values": list(outcome.fold_values),
                 "details": {**outcome.details, **self.facts},
@@ -280,7 +288,11 @@ class TrialRun:
         attempt.finish(PointOutcome.COMPLETE, outcome.value)
         self.here.patience.wait(
             lambda: trials.settle_trial(
-                self.here.database, attempt.trial_id, PointOutcome.COMPLETE, outcome.value
+                self.here.database,
+                attempt.trial_id,
+                PointOutcome.COMPLETE,
+                outcome.value,
+                list(also.values()),
             )
         )
         self._link(attempt)

@@ -262,6 +262,7 @@ def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[
         "fold_epochs": fold_epochs(spec),
         "metric": spec.metric.name,
         "objective": spec.study.objective,
+        "also": list(spec.study.also),
         "images": review.facts["images"],
         "groups": review.facts["groups"],
         "targets": len(review.facts["targets"]),
@@ -322,6 +323,7 @@ def _print_cost(spec: StudySpec, report: dict[str, Any], review: Review) -> None
             ("schedule", report["schedule"]),
             ("epochs", report["epochs"]),
             ("objective", OBJECTIVES[report["objective"]].format(metric=report["metric"])),
+            ("also", ", ".join(one.label for one in spec.further) or None),
             ("pruner", report["pruner"]),
             ("fold-epochs", f"{report['fold_epochs']} (trials x folds x epochs) if no trial is pruned"),
             (

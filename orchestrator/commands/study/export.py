@@ -74,8 +74,10 @@ def export(
     from storage.errors import UsageError
     from storage.files.documents import to_json
     from storage.files.writing import check_place, write_text
+    from storage.results.further import further_of
     from storage.results.ledger import read_curves
     from storage.spec import to_toml
+    from storage.studies.attempts import list_attempts
     from storage.studies.points import list_points
     from storage.studies.study import load_study
 
@@ -93,7 +95,9 @@ def export(
         document = exporting.best_document(database, study)
         files: list[tuple[Path, str]] = []
         if trials_csv:
-            files.append((trials_csv, tables.trials_csv(list_points(database, study.uuid))))
+            points = list_points(database, study.uuid)
+            also = further_of(points, list_attempts(database, study)) if study.spec.further else {}
+            files.append((trials_csv, tables.trials_csv(points, also)))
         if folds_csv:
             curves = read_curves(database, study.uuid)
             files.append((folds_csv, tables.folds_csv(list_points(database, study.uuid), curves)))

@@ -233,6 +233,12 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     )
     if document["selection"]:
         console.print_line(f"\nHow sure is the best value? {document['selection']['sentence']}.")
+    for point in document["pareto"]:
+        point |= point["also"]
+    also = list(document["pareto"][0]["also"]) if document["pareto"] else []
+    _print_points(
+        "Pareto front: no trial is better in everything", document["pareto"], ("trial", "value", *also)
+    )
     points = document["all_points"]
     finished = [point for point in points if point["value"] is not None]
     # A pruned point's value is what it had when it was stopped, so complete points come first.

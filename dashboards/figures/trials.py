@@ -1,4 +1,4 @@
-"""Every trial as one line through all of its hyperparameters to its value."""
+"""All trials at once: as lines through their hyperparameters to their value, and by two objectives with the Pareto front."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from dashboards.figures.drawing import Picture, label, make_empty, make_figure, shorten, trace
-from dashboards.figures.palette import VALUE_SCALE
+from dashboards.figures.palette import BLUE, GREY, VALUE_SCALE, VERMILLION, fade
 from dashboards.tables.view import StudyView, Table, as_cell, read_params
+from storage.results.further import further_of, list_front
 
 IDLE = "not used"
 """Where a line passes an axis of a hyperparameter that does not act in its trial."""
@@ -70,3 +71,58 @@ def _axis(view: StudyView, name: str, values: list[Any]) -> dict[str, Any]:
         "tickvals": shorten([*([below] if idle else []), *marks]),
         "ticktext": [*([IDLE] if idle else []), *(f"{10**mark if log else mark:.3g}" for mark in marks)],
     }
+
+
+def draw_front(view: StudyView) -> Picture:
+    """The complete trials by the study's metric and its first further objective; those on the Pareto front joined by a line."""
+    further = view.study.spec.further
+    title = f"{view.study.name}: Pareto front"
+    caption = (
+        "Each mark is one complete trial. Blue, joined by a line: no other trial is at least as good in every objective and better in one. "
+        "The star is the best by the first objective."
+    )
+    known = further_of(view.points, view.attempts)
+    front = [point.point for point in list_front(view.study.spec, view.points, view.attempts)]
+    complete = [point for point in view.ranked if point.point in known]
+    table = Table(
+        ("point", view.metric.name, *(one.name for one in further), "on_front", *view.searched),
+        [
+            (
+                point.point,
+                point.value,
+                *(known[point.point][one.name] for one in further),
+                point.point in front,
+                *read_params(point, view.searched),
+            )
+            for point in complete
+        ],
+    )
+    if not complete:
+        return Picture("pareto", title, caption, table, make_empty(title, "no trial is complete yet"))
+    across = further[0]
+    places = {point.point: (known[point.point][across.name], float(point.value or 0)) for point in complete}
+
+    def xy(points: list[int]) -> dict[str, list[float]]:
+        return {
+            "x": shorten([places[one][0] for one in points]),
+            "y": shorten([places[one][1] for one in points]),
+        }
+
+    others = [point.point for point in complete if point.point not in front]
+    ordered = sorted(front, key=lambda one: places[one])
+    traces = [
+        trace("scatter", **xy(others), mode="markers", name="other trials", marker={"size": 8, "color": fade(GREY, 0.8)}),
+        # With more than two objectives the front is no line in this picture.
+        trace("scatter", **xy(ordered), mode="lines+markers" if len(further) == 1 else "markers", name="Pareto front",
+              marker={"size": 10, "color": BLUE}, line={"color": BLUE, "width": 1.5}),
+        trace("scatter", **xy([complete[0].point]), mode="markers", name="best by the first objective",
+              marker={"symbol": "star", "size": 17, "color": VERMILLION}),
+    ]  # fmt: skip
+    figure = make_figure(
+        traces,
+        title=title,
+        height=460,
+        xaxis={"title": {"text": across.label}},
+        yaxis={"title": {"text": view.metric.long_label}},
+    )
+    return Picture("pareto", title, caption, table, figure)
