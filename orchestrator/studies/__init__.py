@@ -5,7 +5,6 @@
 - `creating`: Create a study: its data chosen, its images audited, its trials planned; for `orch study create` and for Python alike
 - `fleet`: The fleet as plain documents: who works where on what, and how much is left of each open study
 - `next_steps`: What to do next with a study, in a sentence; commands that end say it
-- `proving`: `orch study prove` and `orch study check`: a study as one file that can be checked without images and without its database
 - `publishing`: What workers and the dashboard are handed so that the pages in optuna-dashboard stay fresh
 - `records`: Studies, points and trials as plain documents: what `--json` prints and what the tables show
 - `replay`: `orch trial replay`: find what a trial was computed from, compute it again, and say what differs

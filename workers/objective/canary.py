@@ -52,7 +52,7 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> Tried:
     def run(values: Settings) -> Trained:
         key = repr(sorted(values.items()))
         if key not in seen:
-            seen[key] = _train(start_fold({**spec.all_hyperparameters, **values}))
+            seen[key] = train_briefly(start_fold({**spec.all_hyperparameters, **values}))
         return seen[key]
 
     def settle(name: str, value: object, others: Settings) -> Settings:
@@ -105,8 +105,8 @@ def refuse_idle(tried: Tried) -> None:
         )
 
 
-def _train(fold: AnyFold) -> Trained:
-    """Steps and losses of each epoch, a digest of the weights, and the number of training images."""
+def train_briefly(fold: AnyFold) -> Trained:
+    """Steps and losses of each epoch of a short training, a digest of the weights, and the number of training images."""
     epochs = [fold.run_epoch(epoch) for epoch in range(1, EPOCHS + 1)]
     digest = hashlib.sha256()
     for name, array in sorted(fold.state().items()):

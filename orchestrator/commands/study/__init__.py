@@ -1,5 +1,6 @@
 """`orch study`.
 
+- `challenge`: `orch study challenge`
 - `create`: `orch study create`
 - `evaluate`: `orch study evaluate`
 - `export`: `orch study export`

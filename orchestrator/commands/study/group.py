@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.commands.study.challenge import challenge
 from orchestrator.commands.study.create import create
 from orchestrator.commands.study.evaluate import evaluate
 from orchestrator.commands.study.export import export
@@ -27,6 +28,7 @@ app.command("create")(create)
 app.command("watch")(watch)
 app.command("export")(export)
 app.command("evaluate", short_help="Evaluate the best trial on what its folds did not train on.")(evaluate)
+app.command("challenge", short_help="Plant faults on purpose, and see whether each shows.")(challenge)
 app.command("prove", short_help="Write all evidence of a study to one file.")(prove)
 app.command("check", short_help="Check such a file, without database and images.")(check)
 app.command("verify", short_help="Check that every trial, attempt and fold is accounted for.")(verify)

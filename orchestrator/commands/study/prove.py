@@ -40,7 +40,7 @@ def prove(
     """
     from functools import partial
 
-    from orchestrator.studies.proving import write_bundle
+    from orchestrator.proof.bundle import write_bundle
     from orchestrator.terminal.stages import show_stages
     from storage.files.writing import check_place, write_bytes
     from storage.settings import cache_folder, data_folders
@@ -104,7 +104,7 @@ def check(
     Example:
       orch study check first.zip
     """
-    from orchestrator.studies.proving import check_bundle
+    from orchestrator.proof.bundle import check_bundle
 
     document = check_bundle(bundle, head=head)
     if as_json:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from orchestrator.cli import run
 from orchestrator.planning.plan import plan_points
-from orchestrator.studies.proving import check_bundle, write_bundle
+from orchestrator.proof.bundle import check_bundle, write_bundle
 from orchestrator.studies.verify import verify_study
 from storage.data.datasets import Dataset, load_dataset
 from storage.database import tables

@@ -432,3 +432,17 @@ def test_show_tells_what_is_in_the_file(place: Place, model: Path, capsys: Any) 
     from workers.final_model.assembly import load_model
 
     assert document["parameters"] == load_model(model).count_params()
+
+
+def test_faults_that_are_planted_in_a_study_show(place: Place, capsys: Any) -> None:
+    assert place.orch("study", "challenge", "small", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    found = {one["challenge"]: one for one in document["challenges"]}
+    assert document["ok"]
+    assert set(found) == {
+        "labels shuffled", "trained again", "batch doubled", "leak planted", "label flipped", "hold-out exchanged",
+    }  # fmt: skip
+    assert "other steps, losses, weights" in found["batch doubled"]["said"]
+    assert "column" in found["leak planted"]["said"]
+    assert abs(found["labels shuffled"]["auc"] - 0.5) < 0.25
+    assert place.orch("study", "challenge", "none") == 1
