@@ -70,7 +70,7 @@ def challenge_study(
     judged_at = judged.epochs[0] if judged is not None else MOST_EPOCHS
     length = epochs or min(judged_at, MOST_EPOCHS, spec.training.epochs)
     tell = report or (lambda *_: None)
-    challenger = Challenger(spec, dataset, params, cache)
+    challenger = Challenger(trial.study, dataset, params, cache)
     batch = int({**spec.fixed_beside(params), **params}["batch_size"])
     steps: list[tuple[str, Callable[[], dict[str, Any]]]] = [
         ("labels shuffled", lambda: _shuffle(challenger, length)),
@@ -98,20 +98,21 @@ def challenge_study(
 
 def _shuffle(challenger: Challenger, epochs: int) -> dict[str, Any]:
     values = challenger.train_on_shuffled_labels(epochs, seed=0)
+    name, expected = challenger.measured
+    words = {"auc": "AUC", "pearson": "correlation"}[name]
     known = values[~np.isnan(values)]
     if len(known) < 2:
-        return {
-            "passed": False,
-            "said": "no two folds have both classes, so no AUC could be computed",
-            "auc": None,
-        }
+        why = f"fewer than two folds have a value, so no {words} could be computed"
+        return {"passed": False, "said": why, name: None}
     mean = float(known.mean())
     interval = mean_interval(mean, [known], SURE)
-    passed = interval is not None and interval[0] <= 0.5 <= interval[1]
-    said = f"mean AUC {mean:.3f} over {len(known)} folds after {epochs} epochs, and it must be .5"
+    passed = interval is not None and interval[0] <= expected <= interval[1]
+    said = (
+        f"mean {words} {mean:.3f} over {len(known)} folds after {epochs} epochs, and it must be {expected:g}"
+    )
     if not passed:
         said += ": the model knows something of the validation images that it must not know"
-    return {"passed": passed, "said": said, "auc": mean}
+    return {"passed": passed, "said": said, name: mean}
 
 
 def _repeat(challenger: Challenger) -> dict[str, Any]:

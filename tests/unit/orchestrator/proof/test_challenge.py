@@ -20,6 +20,8 @@ class Folds:
         self.folds = [(np.arange(40), np.arange(10))]
         self.runs = 0
 
+    measured = ("auc", 0.5)
+
     def train_on_shuffled_labels(self, epochs: int, seed: int) -> np.ndarray:
         return self.values
 
