@@ -11,11 +11,13 @@ from storage.errors import StorageNotFoundError
 
 SECRET_OPTIONS = ("password", "sslpassword")
 """What libpq also takes after the question mark, and nobody may see."""
+POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg")
+"""Another tool may connect with psycopg 3; the address is the same."""
 HIDDEN = "***"
 
 
 def parse_url(text: str) -> URL:
-    """Read a storage URL as users write it; `postgres://` and `postgresql://` mean psycopg2.
+    """Read a storage URL as users write it; all that PostgreSQL is called there mean psycopg2, which orch connects with.
 
     Raises:
         StorageNotFoundError: it is no URL, or of a kind of database that orch does not keep studies in.
@@ -28,7 +30,7 @@ def parse_url(text: str) -> URL:
             "The storage is not a URL.",
             next_step="Write sqlite:///orch.db or postgresql://user@host/database.",
         ) from None
-    if url.drivername in ("postgres", "postgresql", "postgresql+psycopg2"):
+    if url.drivername in POSTGRESQL:
         if "@" in f"{url.host}{url.database}":
             # What follows the first @ of such a password is taken for the host, and errors would print it.
             raise StorageNotFoundError(

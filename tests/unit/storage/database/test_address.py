@@ -13,6 +13,7 @@ SECRET = "geheim"
     ("written", "shown"),
     [
         ("postgres://orch@host/studies", "postgresql+psycopg2://orch@host/studies"),
+        ("postgresql+psycopg://orch@host/studies", "postgresql+psycopg2://orch@host/studies"),
         (f"postgresql://orch:{SECRET}@host/studies", "postgresql+psycopg2://orch:***@host/studies"),
         (
             f"postgresql://orch@host/studies?password={SECRET}&sslmode=require",
