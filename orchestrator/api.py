@@ -101,6 +101,7 @@ def work(
     forever: bool = False,
     grace: float = 30.0,
     on_finish: str | None = None,
+    track: str | None = None,
     storage: str | None = None,
 ) -> None:
     """Evaluate trials on this machine until none is left, as `orch worker` does, in processes of their own.
@@ -116,6 +117,7 @@ def work(
         forever: wait for new studies instead of returning.
         grace: seconds to finish the epoch in when told to stop.
         on_finish: a shell command for each study that ends; ORCH_STUDY holds its name.
+        track: a tracker that is told of trials as they finish: "mlflow:URL", "wandb:DIR" or "tensorboard:DIR".
         storage: the study database; else ORCH_STORAGE, orch.toml, the file orch.db here.
 
     Raises:
@@ -142,6 +144,7 @@ def work(
         per_gpu=per_gpu,
         processes=processes,
         on_finish=on_finish,
+        track=track,
         storage=storage_url(storage),
         say=console.say,
     )

@@ -1,5 +1,6 @@
 """A real Slurm cluster on this machine: munge, a controller and three nodes, from Debian's packages `slurm-wlm` and `munge`.
 
+A requeued job waits until its credential has expired, 120 seconds unless AuthInfo says otherwise.
 Everything lies in one folder and listens to 127.0.0.1; no service of the system is touched. It needs root, because the nodes run jobs as
 whoever submits them.
 """
@@ -25,7 +26,7 @@ ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
 CredType=cred/munge
 SlurmUser=root
 SlurmdUser=root
