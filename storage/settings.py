@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -210,3 +211,12 @@ def _user_cache() -> Path:
             why="A container or a scheduler started orch for a user without a name and without HOME.",
             next_step="Set ORCH_CACHE to a folder that may be written to, or set HOME.",
         ) from error
+
+
+def name_user() -> str:
+    """Who runs this process."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run under a number that has no name.
+        return str(os.getuid())

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import optuna
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -24,12 +25,15 @@ from hypothesis.stateful import (
 )
 
 from storage.database.engine import Database
-from storage.errors import LeaseLostError
+from storage.errors import LeaseLostError, SpecError
+from storage.growth import extending as growth
+from storage.growth.adoption import adopt_enqueued
 from storage.states import PointOutcome, WorkerState
 from storage.studies import losses, points
 from storage.studies.losses import take_back_loss
+from storage.studies.point_records import ADDED_FROM
 from storage.studies.points import Claim
-from storage.studies.study import StudyRecord, resume_study, stop_study
+from storage.studies.study import StudyRecord, load_study, resume_study, stop_study
 from storage.studies.sweeping import sweep
 from storage.studies.workers import note_worker
 from tests.studies import make_study
@@ -41,7 +45,11 @@ WORKERS = {"alive": WorkerState.WORKING, "gone": WorkerState.GONE, "unknown": No
 MOST_LOSSES = 2
 """In place of six, which are too rare in a few dozen steps."""
 
+MOST_PLANNED = 6
+"""So that a run has to do with all of them."""
+
 _numbers = itertools.count()
+_sizes = itertools.cycle(range(100, 2000))
 _clients = st.integers(0, 1)
 _studies = st.sampled_from([0, 0, 1])
 
@@ -74,9 +82,13 @@ ASKED = st.one_of(
     _asked("write_while_held", which=_which),
     *[_asked("take_back", which=_which)] * 2,
     *[_asked("sweep", place=_studies, knows_lease=st.booleans())] * 2,
+    _asked("extend", place=_studies, more=st.integers(0, 2)),
+    _asked("add", place=_studies, is_new=st.sampled_from([True, True, False])),
+    _asked("enqueue", place=_studies, is_fit=st.sampled_from([True, True, False])),
+    _asked("adopt", place=_studies),
     _asked("stop", place=_studies, stop=st.sampled_from([True, False, False])),
 )
-"""One rule in place of twelve: Hypothesis would leave some of them out of each run, and most runs would claim nothing."""
+"""One rule in place of sixteen: Hypothesis would leave some of them out of each run, and most runs would claim nothing."""
 
 Row = dict[str, Any]
 
@@ -96,7 +108,10 @@ class QueueModel(RuleBasedStateMachine):
             for number, points_ in enumerate((count, 2))
         ]
         self.is_open = [True, True]
-        self.rows: list[list[Row]] = [[new_row(number) for number in range(n)] for n in (count, 2)]
+        self.rows: list[dict[int, Row]] = [
+            {number: new_row(16 + number) for number in range(n)} for n in (count, 2)
+        ]
+        self.enqueued: list[list[int]] = [[], []]
         self.claims: list[tuple[int, Claim]] = []
 
     @rule(asked=ASKED)
@@ -123,12 +138,13 @@ class QueueModel(RuleBasedStateMachine):
     def _claim(self, place: int, client: int, worker: str, token: str, avoid: set[int]) -> None:
         study, rows = self.studies[place], self.rows[place]
         got = points.claim_point(self.clients[client], study, worker=worker, token=token, avoid=avoid)
-        for number, row in enumerate(rows):
+        for number, row in rows.items():
             if (row["token"], row["state"]) == (token, "claimed"):
                 assert got == Claim(study.uuid, number, row["attempt"], token, row["params"])
                 return
         self._lose(place)
-        free = [n for n, row in enumerate(rows) if row["state"] == "open" and n not in avoid]
+        free = [n for n, row in rows.items() if row["state"] == "open" and n not in avoid]
+        free.sort(key=lambda number: (number < ADDED_FROM, number))
         if not free or not self.is_open[place]:
             assert got is None
             return
@@ -255,6 +271,53 @@ class QueueModel(RuleBasedStateMachine):
                 points.expire_leases(connection, study.uuid, database.now(connection))
         self._lose(place, knows_lease)
 
+    def extend(self, place: int, client: int, more: int) -> None:
+        """Continue the sequence; a coordinator that comes late, with fewer trials, adds none."""
+        rows = self.rows[place]
+        present = sum(number < ADDED_FROM for number in rows)
+        total = min(present + more, MOST_PLANNED)
+        planned: list[Row | None] = [{"batch_size": 16 + number} for number in range(total)]
+        assert growth.extend_study(self.clients[client], self.studies[place], planned) == total - present
+        rows.update((number, new_row(16 + number)) for number in range(present, total))
+
+    def add(self, place: int, client: int, is_new: bool) -> None:
+        """Add a guess; the same one again is refused."""
+        rows, database, study = self.rows[place], self.clients[client], self.studies[place]
+        if is_new:
+            size = next(_sizes)
+            number = growth.add_guess(database, study, {"batch_size": size})
+            assert number == self._new(place, size)
+        else:
+            with pytest.raises(SpecError, match="this trial already"):
+                growth.add_guess(database, study, dict(next(iter(rows.values()))["params"]))
+
+    def enqueue(self, place: int, client: int, is_fit: bool) -> None:
+        """Enqueue a trial in Optuna, as a notebook does."""
+        size = next(_sizes) if is_fit else 1_000_000
+        name = self.studies[place].name
+        optuna.load_study(study_name=name, storage=self.clients[client].optuna).enqueue_trial(
+            {"batch_size": size}
+        )
+        if is_fit:
+            self.enqueued[place].append(size)
+
+    def adopt(self, place: int, client: int) -> None:
+        """Make points of what was enqueued; what cannot be run is refused."""
+        count = len(self.enqueued[place])
+        assert adopt_enqueued(self.clients[client], self.studies[place]) == count
+        self._adopted(place)
+
+    def _adopted(self, place: int) -> None:
+        for size in self.enqueued[place]:
+            self._new(place, size)
+        self.enqueued[place].clear()
+
+    def _new(self, place: int, size: int) -> int:
+        number = max([ADDED_FROM - 1, *self.rows[place]]) + 1
+        self.rows[place][number] = new_row(size)
+        self.studies[place] = load_study(self.clients[0], self.studies[place].name)
+        return number
+
     def stop(self, place: int, client: int, stop: bool) -> None:
         """Stop the study, or go on."""
         (stop_study if stop else resume_study)(self.clients[client], self.studies[place])
@@ -279,7 +342,7 @@ class QueueModel(RuleBasedStateMachine):
         return None
 
     def _lose(self, place: int, knows_lease: bool = True) -> None:
-        for row in self.rows[place]:
+        for row in self.rows[place].values():
             is_over = row["lease"] in ("late", "silent") or (row["lease"] == "set back" and knows_lease)
             is_last = row["losses"] + 1 >= MOST_LOSSES
             in_doubt = is_last and row["lease"] == "late" and row["worker"] == "alive"
@@ -297,9 +360,11 @@ class QueueModel(RuleBasedStateMachine):
         for place, rows in enumerate(self.rows):
             database, uuid_ = self.clients[len(self.claims) % 2], self.studies[place].uuid
             found = points.list_points(database, uuid_)
-            assert [shown(record) for record in found] == [expected(n, row) for n, row in enumerate(rows)]
-            states = [row["state"] for row in rows]
-            over = [row["lease"] in ("late", "silent", "set back") for row in rows]
+            assert [shown(record) for record in found] == [
+                expected(number, row) for number, row in sorted(rows.items())
+            ]
+            states = [row["state"] for row in rows.values()]
+            over = [row["lease"] in ("late", "silent", "set back") for row in rows.values()]
             assert points.is_any_claimable(database, uuid_, LEASE) == ("open" in states or any(over))
             counts = points.count_points(database, uuid_)
             assert counts.is_settled == all(state in ("done", "failed") for state in states)
@@ -307,13 +372,13 @@ class QueueModel(RuleBasedStateMachine):
             assert counted == tuple(states.count(state) for state in ("open", "claimed", "failed", "done"))
 
 
-def new_row(number: int) -> Row:
+def new_row(batch_size: int) -> Row:
     """A point that nobody has touched."""
     row: Row = dict.fromkeys(
         ("worker", "token", "lease", "trial_id", "trial_number", "outcome", "value", "error")
     )
     row |= {"state": "open", "attempt": 0, "losses": 0, "failures": 0, "epoch": 0}
-    return row | {"params": {"batch_size": 16 + number}, "was_claimed": False, "is_over": False}
+    return row | {"params": {"batch_size": batch_size}, "was_claimed": False, "is_over": False}
 
 
 def expected(number: int, row: Row) -> Row:

@@ -68,6 +68,8 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
         f"{escape(', '.join(view.searched))}; pruner {spec.pruner.name}; seed {spec.study.seed}; objective "
         f"{escape(spec.study.objective)} of {view.metric.name}.",
     ]
+    if view.provenance:
+        lines += ["", "**Added**", "", *(f"- {escape(sentence)}" for sentence in view.provenance)]
     warnings = list_warnings(view)
     if warnings:
         lines += ["", "**Warnings**", "", *(f"- {escape(warning)}" for warning in warnings)]

@@ -21,6 +21,8 @@ from dashboards.tables.checklist import fill_checklist
 from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.view import StudyView, Table, compare_studies, fold_spread, list_trials
 from dashboards.tables.warnings import list_warnings
+from storage.growth.provenance import reproduction_commands
+from storage.studies.study_records import GROWTH
 from storage.wording import say_command, say_instant, show_params
 
 SHOWN_TRIALS = 20
@@ -106,6 +108,7 @@ def _write_chapter(
             show_facts(_describe_data(chapter)),
             "<h3>Results</h3>",
             _choice(chapter.selection),
+            "".join(f"<p>{escape(sentence)}</p>" for sentence in view.provenance),
             _results(view),
             "<h3>Figures</h3>",
             pictures,
@@ -149,6 +152,7 @@ def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
     }
     known.pop("findings", None)  # they stand among the warnings
     known.pop("plan", None)  # it stands above the spec
+    known.pop(GROWTH, None)  # it stands with the results
     for target, folds in known.pop("class_balance", {}).items():
         shares = ", ".join(f"{positive} of {assessed}" for *_, positive, assessed in folds)
         known[f"{target}: positive in the validation part of each fold"] = shares
@@ -219,6 +223,7 @@ def _reproduction(view: StudyView, versions: Mapping[str, str | None]) -> str:
     commands = (
         f"# save the spec above as study.toml; DATA is the data set {study.fingerprint[:19]}..",
         say_command("study", "create", study.name, "--spec", "study.toml", "--data", "DATA"),
+        *reproduction_commands(study, {point.point: point.params for point in view.points}),
         say_command("worker", study.name, "--data", "DATA"),
         say_command("report", study.name, "-o", "report.html"),
     )

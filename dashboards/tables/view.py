@@ -14,6 +14,7 @@ import numpy as np
 
 from storage.database.engine import Database
 from storage.files.csv_tables import to_csv
+from storage.growth.provenance import describe_provenance
 from storage.metrics.judging import find_peak
 from storage.metrics.objectives import Metric
 from storage.results.ledger import EpochMean, FoldEpoch, read_curves, read_mean_curves
@@ -45,6 +46,7 @@ class StudyView:
     Attributes:
         means: the mean curve of each point that has one, by point.
         read_at: when this was read, in seconds since 1970 by the clock of the database.
+        provenance: where its trials come from besides its plan, one sentence each.
     """
 
     study: StudyRecord
@@ -53,6 +55,7 @@ class StudyView:
     attempts: list[AttemptRecord]
     means: dict[int, list[EpochMean]]
     read_at: float
+    provenance: list[str] = field(default_factory=list)
     _curves: dict[int, list[FoldEpoch]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -124,6 +127,7 @@ def read_view(database: Database, study: StudyRecord, *, with_curves: bool = Tru
         attempts=list_attempts(database, study),
         means=dict(means),
         read_at=now,
+        provenance=describe_provenance(database, study),
     )
     if with_curves:
         for point in view.examples:

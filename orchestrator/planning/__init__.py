@@ -2,6 +2,8 @@
 
 - `analysis_plan`: The plan of analysis that a study is created with: `--plan plan.toml`
 - `estimate`: How long a study will take: measured where the database knows, else a rule of thumb that says so
+- `foreign_studies`: Read a study that another program made with Optuna, as evidence for one of ours
+- `growing`: Let a study grow: continue its sequence, add a guess
 - `names`: What a new study may be called: a name that is safe in a shell, as the name of a file and on a terminal
 - `own_models`: Hyperparameters that a model of the user's own declares, filled into a spec when a study is created
 - `plan`: From a spec to the ordered points that must be evaluated. Pure: the same spec gives the same points

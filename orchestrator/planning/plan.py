@@ -26,19 +26,25 @@ FEW_IMAGES = 4
 """A last batch of at most this many images is worth a warning: it is a whole Adam step."""
 
 
-def plan_points(spec: StudySpec) -> list[dict[str, Any] | None]:
-    """Return the parameters of every planned point, in order; None where the sampler fills them later."""
+def plan_points(spec: StudySpec, count: int | None = None) -> list[dict[str, Any] | None]:
+    """Return the parameters of every planned point, in order; None where the sampler fills them later.
+
+    Args:
+        spec: of the study.
+        count: of the points of a study that was extended; those before are the same. Left out, as many as the spec plans.
+    """
+    count = spec.point_count if count is None else count
     if not spec.search:
-        return [{} for _ in range(spec.point_count)]
+        return [{} for _ in range(count)]
     if spec.sampler.name == "listed":
-        return [dict(spec.sampler.points[n % len(spec.sampler.points)]) for n in range(spec.point_count)]
+        return [dict(spec.sampler.points[n % len(spec.sampler.points)]) for n in range(count)]
     if spec.sampler.name in ADAPTIVE:
-        return [None] * spec.point_count
+        return [None] * count
     if spec.sampler.name == "qmc":
-        return _sobol_points(spec)
+        return _sobol_points(spec, count)
     if spec.sampler.name == "grid":
         return _grid_points(spec)
-    return [_random_point(spec, point) for point in range(spec.point_count)]
+    return [_random_point(spec, point) for point in range(count)]
 
 
 def _random_point(spec: StudySpec, point: int) -> dict[str, Any]:
@@ -81,7 +87,7 @@ def _grid_points(spec: StudySpec) -> list[dict[str, Any] | None]:
     return [from_optuna(spec, study.ask(fixed).params) for _ in range(spec.point_count)]
 
 
-def _sobol_points(spec: StudySpec) -> list[dict[str, Any] | None]:
+def _sobol_points(spec: StudySpec, count: int) -> list[dict[str, Any] | None]:
     import warnings
 
     import optuna
@@ -96,7 +102,7 @@ def _sobol_points(spec: StudySpec) -> list[dict[str, Any] | None]:
     # The sampler takes what it may vary from the first finished trial; that one is no point of the plan.
     first = _memory_study(optuna.samplers.RandomSampler(seed=_seed_of(spec, 0))).ask(fixed).params
     study.add_trial(optuna.create_trial(params=first, distributions=fixed, value=0.0))
-    return [_acting(spec, study.ask(fixed).params) for _ in range(spec.point_count)]
+    return [_acting(spec, study.ask(fixed).params) for _ in range(count)]
 
 
 def _memory_study(sampler: Any) -> Any:

@@ -41,6 +41,26 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     return dict(_parse_setting(text) for text in settings)
 
 
+def parse_choices(settings: list[str]) -> dict[str, Any]:
+    """Read `hyperparameter=value` texts, with or without the section before the name.
+
+    Raises:
+        SpecError: a text has no `=`, a value begins like TOML and is none, or a hyperparameter is named twice.
+    """
+    chosen: dict[str, Any] = {}
+    for text in settings:
+        name = text.partition("=")[0].strip().rpartition(".")[2]
+        if not name or "=" not in text:
+            raise SpecError(
+                f"--set {text} is not of the form HYPERPARAMETER=VALUE.",
+                next_step="For example: --set learning_rate=3e-4",
+            )
+        if name in chosen:
+            raise SpecError(f"--set names {name} twice.")
+        chosen[name] = _parse_setting(f"search.{name}={text.partition('=')[2]}")[1]
+    return chosen
+
+
 def _parse_setting(text: str) -> tuple[str, Any]:
     key, equals, raw = text.partition("=")
     key, raw = key.strip(), raw.strip()

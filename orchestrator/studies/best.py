@@ -19,6 +19,7 @@ from storage.results.further import read_front
 from storage.spec import is_known
 from storage.studies.chain import read_chain
 from storage.studies.point_records import best_point, count_points, list_points
+from storage.studies.study_records import growth_of
 from storage.studies.trials import POINT
 from storage.trust.plan import FACT
 from storage.trust.selection import judge_selection, read_judged
@@ -150,6 +151,7 @@ def assemble_best(
             "failed": counts.failed,
             "open": counts.open + counts.running,
         },
+        "growth": growth_of(study),
         "dataset": {
             "fingerprint": study.fingerprint,
             "images": study.facts.get("images"),

@@ -26,14 +26,14 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
         everybody: with the workers that left, and the studies that are finished.
     """
     studies = {study.uuid: study for study in list_rows(database)}
-    points = {uuid: list_points(database, uuid) for uuid in studies}
+    points = {uuid: {point.point: point for point in list_points(database, uuid)} for uuid in studies}
     workers = []
     for worker in list_workers(database):
         study = studies.get(worker.study_uuid or "")
         lease = study.spec.study.lease_seconds if isinstance(study, StudyRecord) else 0
         silent = worker.state != WorkerState.GONE and worker.seconds_ago > max(SILENT_SECONDS, lease)
         at_work = worker.state == WorkerState.WORKING and study is not None and worker.point is not None
-        point = points[study.uuid][worker.point] if at_work and study else None  # type: ignore[index]
+        point = points[study.uuid].get(worker.point or 0) if at_work and study else None
         if point is not None and point.worker != worker.worker:
             point = None
         workers.append(
@@ -53,7 +53,7 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
                 "job": worker.job,
             }
         )
-    shown = [study_document(database, study, points[study.uuid]) for study in studies.values()]
+    shown = [study_document(database, study, list(points[study.uuid].values())) for study in studies.values()]
     return {
         "storage": database.url_text,
         "workers": [worker for worker in workers if everybody or worker["state"] != WorkerState.GONE],

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import StorageError
+from storage.growth.evidence import read_evidence, summarize_evidence
+from storage.growth.provenance import describe_provenance
 from storage.results.fold_summary import summarize_folds
 from storage.results.further import read_front
 from storage.results.ledger import read_curves
 from storage.spec.distributions import from_optuna
+from storage.studies.attempts import list_foreign
 from storage.studies.optuna_record import gone, list_all_trials
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.study import read_canary
-from storage.studies.study_records import StudyRecord
+from storage.studies.study_records import StudyRecord, origins
 from storage.studies.trials import ALSO, value_of
 from storage.trust.plan import FACT
 from storage.trust.selection import judge_selection
@@ -50,12 +54,21 @@ def study_document(
         "fingerprint": study.fingerprint,
         "data_folder": study.data_folder,
         "points": asdict(counts),
+        "added": sum(point.is_added for point in points),
+        "foreign": dict(Counter(trial.kind for trial in list_foreign(database, readable)))
+        if readable
+        else {},
         "metric": readable.spec.metric.name if readable else None,
         "best": point_document(best) if best else None,
     }
     if whole and readable:
         document["facts"] = readable.facts
         document["plan"] = readable.facts.get(FACT)
+        document["provenance"] = describe_provenance(database, readable)
+        document["evidence"] = summarize_evidence(read_evidence(database, readable))
+        document["foreign_trials"] = [
+            {**asdict(trial), "kind": trial.kind} for trial in list_foreign(database, readable)
+        ]
         document["selection"] = judge_selection(database, readable)
         document["pareto"] = [
             {**point_document(point), "also": also} for point, also in read_front(database, readable, points)
@@ -63,7 +76,10 @@ def study_document(
         document["canary"] = read_canary(database, readable)
         document["spec"] = readable.spec.model_dump(mode="json")
         document["spec_hash"] = readable.spec_hash
-        document["all_points"] = [point_document(point) for point in points]
+        origin = origins(readable)
+        document["all_points"] = [
+            {**point_document(point), "origin": origin.get(point.point, "plan")} for point in points
+        ]
     return document
 
 
@@ -103,9 +119,9 @@ def trial_document(database: Database, study: StudyRecord, number: int) -> dict[
             else "No worker has started one yet.",
             next_step=f"`{say_command('study', 'show', study.name)}` lists them.",
         )
-    points = list_points(database, study.uuid)
+    points = {point.point: point for point in list_points(database, study.uuid)}
     number_of_point = trial.user_attrs.get("point")
-    point = points[number_of_point] if number_of_point is not None else None
+    point = points.get(number_of_point) if isinstance(number_of_point, int) else None
     curves = read_curves(database, study.uuid, number_of_point) if point else []
     params = from_optuna(study.spec, trial.params) or (point.params if point else None)
     return {

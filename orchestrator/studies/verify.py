@@ -16,14 +16,20 @@ from orchestrator.studies.verify_folds import (
     is_equal,
 )
 from storage.database import tables
+from storage.errors import SpecError
+from storage.growth.evidence import read_evidence, summarize_evidence
 from storage.results.ledger import FoldEpoch, read_curves, run_key
 from storage.results.predictions import read_predictions
+from storage.spec import require_whole
 from storage.spec.distributions import to_optuna
 from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
-from storage.studies.optuna_record import list_all_trials
+from storage.studies.attempts import list_foreign
+from storage.studies.optuna_record import TOKEN, list_all_trials
 from storage.studies.points import MAX_LOSSES, PointRecord, count_points, list_points
+from storage.studies.study_records import origins
 from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT, value_of
-from storage.trust.evidence import check_chain, read_evidence
+from storage.trust.evidence import check_chain
+from storage.trust.evidence import read_evidence as read_chained
 from storage.trust.plan import check_plan, describe_deviations, find_plan
 from storage.wording import say_count
 
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.studies.study import StudyRecord
 
+OF_ORCH = {TOKEN, POINT, ATTEMPT}
+"""A trial with one of these user attributes says that orch made it."""
 RECORD_GONE = (
     "Optuna's record of the study is gone: another tool deleted it (`optuna delete-study`, a dashboard that may edit). "
     "Attempts cannot be accounted for; results are in orch's own tables."
@@ -83,14 +91,18 @@ def verify_study(
     account = Account()
     points = list_points(database, study.uuid)
     _check_spec(account, database, study)
-    _check_plan(account, points, planned)
+    _check_plan(account, [point for point in points if not point.is_added], planned)
+    _check_additions(account, study, [point for point in points if point.is_added])
     found = list_all_trials(database, study)
     trials = found or []
     account.require(found is not None, RECORD_GONE)
     by_point: dict[int, list[Any]] = defaultdict(list)
+    numbers = {point.point for point in points}
     for trial in trials:
         number = trial.user_attrs.get(POINT)
-        known = isinstance(number, int) and 0 <= number < len(points)
+        if not OF_ORCH & trial.user_attrs.keys():
+            continue  # enqueued, or told by another tool
+        known = isinstance(number, int) and number in numbers
         if account.require(known, f"Trial {trial.number} belongs to no planned trial."):
             by_point[number].append(trial)
     curves: dict[int, list[FoldEpoch]] = defaultdict(list)
@@ -119,21 +131,24 @@ def verify_study(
             if point.outcome == PointOutcome.COMPLETE:
                 kept = read_predictions(database, study.uuid, point.point, with_damaged=True)
                 account.note(check_predictions(study.spec, point, rows, kept, dataset))
-    evidence = read_evidence(database, study.uuid)
-    account.note(check_chain(evidence, head=head))
-    plan = find_plan(evidence.study["facts"])
+    chained = read_chained(database, study.uuid)
+    account.note(check_chain(chained, head=head))
+    plan = find_plan(chained.study["facts"])
     if plan is not None:
         account.note(check_plan(plan))
-    counts = count_points(database, study.uuid)
+    counts, origin = count_points(database, study.uuid), origins(study)
     return {
         "study": study.name,
         "ok": not account.problems,
         "is_settled": counts.is_settled,
         "points": {name: getattr(counts, name) for name in counts.__dataclass_fields__},
         "trials": dict(Counter(trial.state.name for trial in trials)),
+        "added": dict(Counter(origin.get(point.point, "unknown") for point in points if point.is_added)),
+        "foreign": dict(Counter(trial.kind for trial in list_foreign(database, study))),
+        "evidence": summarize_evidence(read_evidence(database, study)),
         "attempts": {name: account.attempts[name] for name in (*_ATTEMPT_KINDS, "without_trial")},
         "folds": {"recorded": account.folds_recorded, "missing": account.folds_missing},
-        "chain": {"links": len(evidence.chain), "head": evidence.head},
+        "chain": {"links": len(chained.chain), "head": chained.head},
         "plan": plan,
         "deviations": describe_deviations(plan, study.spec, _holdout_openings(database, study))
         if plan
@@ -173,6 +188,24 @@ def _check_plan(account: Account, points: list[PointRecord], planned: list[dict[
         account.require(
             params is None or point.params == params,
             f"Planned trial {point.point} has the parameters {point.params}, and the plan {params}.",
+        )
+
+
+def _check_additions(account: Account, study: StudyRecord, points: list[PointRecord]) -> None:
+    """Hold the trials beside the plan against the record of who added them, and their values against the search."""
+    noted, found = set(origins(study)), {point.point for point in points}
+    account.require(
+        noted == found,
+        f"On record are {len(noted)} trials that were added by hand or enqueued; the database has {len(found)}.",
+    )
+    for point in points:
+        try:
+            fits = require_whole(study.spec, point.params or {}) == point.params
+        except SpecError:
+            fits = False
+        account.require(
+            fits,
+            f"Planned trial {point.point} was added with the parameters {point.params}, which the study does not search.",
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from storage.database.trouble import may_only_read
 from storage.database.waiting import wait_for
+from storage.growth.adoption import adopt_enqueued
 from storage.states import PointState, StudyState
 from storage.studies.point_records import best_point, rank_points
 from storage.studies.points import count_points, list_points
@@ -152,6 +153,7 @@ def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecor
 
     try:
         sweep(database, study)
+        adopt_enqueued(database, study)
     except Exception as error:
         # A role that may only look, or a standby, leaves the repairs to workers.
         if not may_only_read(error):

@@ -155,3 +155,12 @@ def link_key(study_uuid: str, number: int | str) -> str:
 def linked_key(study_uuid: str, point: int | str) -> str:
     """The key of the fact that says which link a settled trial has."""
     return f"linked:{study_uuid}:{point}"
+
+
+def evidence_key(study_uuid: str, number: int | str) -> str:
+    """The key of the fact that holds the trials of a study made elsewhere; keys are in the order in which they came."""
+    return (
+        f"evidence:{study_uuid}:{number:04d}"
+        if isinstance(number, int)
+        else f"evidence:{study_uuid}:{number}"
+    )

@@ -34,7 +34,7 @@ from storage.database.waiting import described
 from storage.errors import DataError
 from storage.files.writing import PRIVATE, atomically
 from storage.holdout.openings import Opening, list_openings, opened_before, record_opening
-from storage.holdout.sealed_predictions import name_user
+from storage.settings import name_user
 
 if TYPE_CHECKING:
     from storage.database.engine import Database

@@ -6,9 +6,7 @@ belong to; `storage.holdout.openings.list_openings` counts them with the opening
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import socket
 import time
 from collections.abc import Mapping
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.database.tables import holdout_openings as table
+from storage.settings import name_user
 from storage.wording import say_count
 
 if TYPE_CHECKING:
@@ -65,15 +64,6 @@ def read_sealed_predictions(cache: Path, fingerprint: str) -> list[dict[str, Any
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def name_user() -> str:
-    """Who runs this process."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        # A container may run under a number that has no name.
-        return str(os.getuid())
 
 
 def _file(cache: Path, fingerprint: str) -> Path:

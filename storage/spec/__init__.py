@@ -3,6 +3,7 @@
 - `conditions`: Ranges that hang on each other: which of them act in a trial, in what order they are drawn, and the valid cells of a grid
 - `distributions`: The search section of a spec in Optuna's words
 - `further`: What else a study may be judged by besides its metric: further metrics, training time, model size; and which trials are on the front
+- `guesses`: Hyperparameters that a person chose for one trial: whether the study searches them, and what fills the gaps
 - `hyperparameters`: Which keys of a spec may be searched, in which section each stands, and how a trial's values are put there
 - `messages`: What is said of a spec that is not valid: which key, what it should be, and the nearest valid one
 - `ranges`: One searched hyperparameter: a range, a grid, or a choice, and what it hangs on
@@ -16,6 +17,14 @@
 
 from storage.spec.conditions import acts, frozen, has_conditions, keep_acting, list_cells
 from storage.spec.further import PARAMETERS, SECONDS, Further, find_front, find_further
+from storage.spec.guesses import (
+    check_values,
+    complete_values,
+    describe_range,
+    describe_when,
+    find_missing,
+    require_whole,
+)
 from storage.spec.hyperparameters import (
     BUILDING,
     NOT_SEARCHED,
@@ -75,9 +84,14 @@ __all__ = [
     "Variant",
     "acts",
     "axis",
+    "check_values",
+    "complete_values",
+    "describe_range",
+    "describe_when",
     "differing_keys",
     "find_front",
     "find_further",
+    "find_missing",
     "from_json",
     "from_toml",
     "frozen",
@@ -95,6 +109,7 @@ __all__ = [
     "plain",
     "put_values",
     "read_toml",
+    "require_whole",
     "to_toml",
     "valid_keys",
 ]

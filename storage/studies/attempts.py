@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from storage.database.engine import Database
 from storage.states import AttemptEnd, AttemptState
+from storage.studies.optuna_record import ADOPTED, REFUSED, TOKEN, WAITING
 from storage.studies.study import StudyRecord
 from storage.studies.trials import ALSO, ATTEMPT, ERROR, OUTCOME, POINT
 
@@ -33,6 +34,12 @@ _attributes = sa.table(
     sa.column("trial_id", sa.Integer),
     sa.column("key", sa.String),
     sa.column("value_json", sa.Text),
+)
+_values = sa.table(
+    "trial_values",
+    sa.column("trial_id", sa.Integer),
+    sa.column("objective", sa.Integer),
+    sa.column("value", sa.Double),
 )
 _READ = (POINT, ATTEMPT, "worker", OUTCOME, ERROR, "best_epoch", "fold_values", ALSO)
 
@@ -64,7 +71,7 @@ class AttemptRecord:
 
 
 def list_attempts(database: Database, study: StudyRecord) -> list[AttemptRecord]:
-    """Every attempt of a study, by number."""
+    """Every attempt of a study, by number; without trials that orch did not make."""
     of_study = _trials.c.study_id == study.optuna_study_id
     with database.reading() as connection:
         trials = connection.execute(sa.select(_trials).where(of_study).order_by(_trials.c.number)).all()
@@ -76,7 +83,54 @@ def list_attempts(database: Database, study: StudyRecord) -> list[AttemptRecord]
     known: dict[int, dict[str, Any]] = defaultdict(dict)
     for row in attributes:
         known[row.trial_id][row.key] = json.loads(row.value_json)
-    return [_record(row, known[row.trial_id]) for row in trials]
+    return [_record(row, known[row.trial_id]) for row in trials if ATTEMPT in known[row.trial_id]]
+
+
+@dataclass(frozen=True)
+class ForeignTrial:
+    """One of Optuna's trials that orch did not make: another tool told it, or somebody enqueued it.
+
+    Attributes:
+        state: by Optuna's name.
+        reason: why an enqueued trial cannot be run; None where it can, or where it was told.
+    """
+
+    number: int
+    state: str
+    value: float | None
+    reason: str | None
+
+    @property
+    def kind(self) -> str:
+        """One word: "enqueued" (a worker will adopt it), "refused" (it cannot be run) or "told" by another tool."""
+        if self.reason is not None:
+            return "refused"
+        return "enqueued" if self.state == WAITING else "told"
+
+
+def list_foreign(database: Database, study: StudyRecord) -> list[ForeignTrial]:
+    """The trials that orch did not make, by number; without those that became points and wait for a worker."""
+    its = _attributes.c.trial_id == _trials.c.trial_id
+    of_orch = sa.exists().where(its, _attributes.c.key.in_((TOKEN, ATTEMPT, POINT, ADOPTED)))
+    reason = (
+        sa.select(_attributes.c.value_json)
+        .where(its, _attributes.c.key == REFUSED)
+        .limit(1)
+        .scalar_subquery()
+    )
+    value = (
+        sa.select(_values.c.value)
+        .where(_values.c.trial_id == _trials.c.trial_id, _values.c.objective == 0)
+        .scalar_subquery()
+    )
+    query = sa.select(_trials.c.number, _trials.c.state, value.label("value"), reason.label("reason"))
+    query = query.where(_trials.c.study_id == study.optuna_study_id, ~of_orch).order_by(_trials.c.number)
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+    return [
+        ForeignTrial(row.number, row.state, row.value, None if row.reason is None else json.loads(row.reason))
+        for row in rows
+    ]
 
 
 def list_failed_on(database: Database, study: StudyRecord, point: int) -> set[str]:

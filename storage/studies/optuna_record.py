@@ -17,6 +17,10 @@ from storage.errors import RecordGoneError
 from storage.studies.study_records import StudyRow
 
 TOKEN = "token"
+ADOPTED, REFUSED = "orch_point", "orch_refused"
+"""User attributes of a trial that somebody enqueued: the point that it became, or why it cannot be run."""
+WAITING = "WAITING"
+"""The state of a trial that was enqueued."""
 PATIENCE_SECONDS = 600.0
 """How long removing waits for workers that hold rows of it."""
 

@@ -16,6 +16,9 @@ from storage.states import PointOutcome, PointState
 
 _points = tables.points.c
 
+ADDED_FROM = 100_000
+"""Points beside the plan's sequence (a guess, a trial enqueued in Optuna) are numbered from here: no plan is longer."""
+
 CLOCK_SECONDS = 60.0
 """A clock that is set back by less only makes a dead worker's point wait so much longer."""
 
@@ -46,6 +49,11 @@ class PointRecord:
     def is_complete(self) -> bool:
         """Whether it was trained to the end, and has a value."""
         return self.outcome == PointOutcome.COMPLETE and self.value is not None and not math.isnan(self.value)
+
+    @property
+    def is_added(self) -> bool:
+        """Whether it stands beside the plan's sequence."""
+        return self.point >= ADDED_FROM
 
     @classmethod
     def from_row(cls, row: Any) -> PointRecord:
@@ -134,3 +142,17 @@ def count_points(database: Database, study_uuid: str) -> PointCounts:
         name = {PointState.CLAIMED: "running", PointState.DONE: str(outcome).lower()}.get(state, state)
         counted[name] += count
     return PointCounts(planned=sum(counted.values()), **counted)
+
+
+def new_point(study_uuid: str, number: int, params: dict[str, Any] | None) -> dict[str, Any]:
+    """The row of a point that nobody has touched."""
+    return {
+        "study_uuid": study_uuid,
+        "point": number,
+        "params": None if params is None else json.dumps(params, sort_keys=True),
+        "state": PointState.OPEN,
+        "attempt": 0,
+        "losses": 0,
+        "failures": 0,
+        "epoch": 0,
+    }

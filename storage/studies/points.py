@@ -27,6 +27,7 @@ from storage.errors import LeaseLostError
 from storage.states import PointOutcome, PointState, StudyState
 from storage.studies.losses import MAX_LOSSES, expire_leases
 from storage.studies.point_records import (
+    ADDED_FROM,
     PointCounts,
     PointRecord,
     count_points,
@@ -34,6 +35,7 @@ from storage.studies.point_records import (
     list_points,
 )
 from storage.studies.study import StudyRecord
+from storage.studies.study_records import has_additions
 
 __all__ = [
     "MAX_LOSSES",
@@ -75,7 +77,7 @@ class Claim:
 def claim_point(
     database: Database, study: StudyRecord, *, worker: str, token: str, avoid: Collection[int] = ()
 ) -> Claim | None:
-    """Claim the lowest point that is open or whose lease has run out.
+    """Claim the lowest point that is open or whose lease has run out; what was added beside the plan comes first.
 
     Args:
         database: where.
@@ -97,7 +99,7 @@ def claim_point(
             return _claim_of(settled, token)
         now = database.now(connection)
         expire_leases(connection, study.uuid, now, study.spec.study.lease_seconds)
-        candidate = connection.execute(
+        lowest = (
             sa.select(tables.points)
             .join(tables.studies, tables.studies.c.uuid == _points.study_uuid)
             .where(
@@ -109,7 +111,13 @@ def claim_point(
             .order_by(_points.point)
             .limit(1)
             .with_for_update(skip_locked=True, of=tables.points)
-        ).first()
+        )
+        candidate = None
+        if has_additions(study):
+            # Somebody waits for what was added by hand.
+            candidate = connection.execute(lowest.where(_points.point >= ADDED_FROM)).first()
+        if candidate is None:
+            candidate = connection.execute(lowest).first()
         if candidate is None:
             return None
         connection.execute(

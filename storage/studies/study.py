@@ -22,9 +22,10 @@ from storage.database.engine import Database
 from storage.database.waiting import described
 from storage.errors import StudyExistsError, StudyNotFoundError
 from storage.spec import StudySpec, differing_keys
-from storage.states import PointState, StudyState
+from storage.states import StudyState
 from storage.studies import optuna_record
 from storage.studies.chain import begin_chain
+from storage.studies.point_records import new_point
 from storage.studies.study_records import (
     MADE_BY,
     StudyRecord,
@@ -88,9 +89,12 @@ def create_study(
             existing = load_study(database, spec.study.name)
     if existing.spec_hash != spec.spec_hash:
         keys = differing_keys(existing.spec, spec)
+        name, trials = spec.study.name, spec.study.trials
+        grow = f"`{say_command('study', 'extend', name, '--trials', trials)}` continues it; or choose another name."
+        other = f"Choose another name, or `{say_command('study', 'delete', name)}` first."
         raise StudyExistsError(
-            f"A study named {spec.study.name!r} exists with another spec; they differ in {', '.join(keys)}.",
-            next_step=f"Choose another name, or `{say_command('study', 'delete', spec.study.name)}` first.",
+            f"A study named {name!r} exists with another spec; they differ in {', '.join(keys)}.",
+            next_step=grow if keys == ["study.trials"] and trials > existing.spec.study.trials else other,
         )
     return existing
 
@@ -122,7 +126,12 @@ def delete_study(database: Database, study: StudyRow) -> None:
                     | sa.or_(
                         *(
                             tables.facts.c.key.startswith(key(study.uuid, ""), autoescape=True)
-                            for key in (tables.inputs_key, tables.link_key, tables.linked_key)
+                            for key in (
+                                tables.inputs_key,
+                                tables.link_key,
+                                tables.linked_key,
+                                tables.evidence_key,
+                            )
                         )
                     )
                 )
@@ -226,7 +235,7 @@ def _make_optuna_study(database: Database, spec: StudySpec) -> int:
     if database.optuna.get_n_trials(optuna_study_id) > 0:
         raise StudyExistsError(
             f"Optuna knows a study {name!r} with trials in it that orch did not make.",
-            next_step="Choose another name.",
+            next_step="Choose another name; `orch study import-optuna URL NAME` makes evidence of the other study.",
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -260,17 +269,5 @@ def _insert(
         begin_chain(connection, study_uuid, row, len(points))
         connection.execute(
             sa.insert(tables.points),
-            [
-                {
-                    "study_uuid": study_uuid,
-                    "point": number,
-                    "params": None if params is None else json.dumps(params, sort_keys=True),
-                    "state": PointState.OPEN,
-                    "attempt": 0,
-                    "losses": 0,
-                    "failures": 0,
-                    "epoch": 0,
-                }
-                for number, params in enumerate(points)
-            ],
+            [new_point(study_uuid, number, params) for number, params in enumerate(points)],
         )

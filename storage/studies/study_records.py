@@ -19,6 +19,10 @@ from storage.versions import orch_version
 
 MADE_BY = "orch"
 """The key of a study's facts that says which version of orch made it."""
+GROWTH = "growth"
+"""The key of a study's facts that lists what was added since it was made."""
+EXTENDED, GUESSED, ENQUEUED, EVIDENCE = "extended", "guess", "enqueued", "evidence"
+"""How a study grew: more of its sequence, a guess of a person, a trial enqueued in Optuna; or it was given evidence."""
 
 
 @dataclass(frozen=True)
@@ -171,3 +175,27 @@ def list_studies(database: Database) -> list[StudyRecord]:
 def only_readable(rows: Sequence[StudyRecord | UnreadableStudy]) -> list[StudyRecord]:
     """Leave out what another version of orch made."""
     return [study for study in rows if isinstance(study, StudyRecord)]
+
+
+def growth_of(study: StudyRecord) -> list[dict[str, Any]]:
+    """What was added to a study since it was made, in order: plain JSON data, each with `how`, `at` and `by`."""
+    return list(study.facts.get(GROWTH, ()))
+
+
+def planned_count(study: StudyRecord) -> int:
+    """How many points of its sequence a study has by now."""
+    return max([study.spec.point_count, *(one["to"] for one in growth_of(study) if one["how"] == EXTENDED)])
+
+
+def has_additions(study: StudyRecord) -> bool:
+    """Whether points were added beside the sequence."""
+    return any(one["how"] in (GUESSED, ENQUEUED) for one in growth_of(study))
+
+
+def origins(study: StudyRecord) -> dict[int, str]:
+    """How each point beside the sequence came to be, by its number."""
+    found = {}
+    for entry in growth_of(study):
+        first, last = entry.get("points") or (entry.get("point", 0), entry.get("point", -1))
+        found.update(dict.fromkeys(range(first, last + 1), entry["how"]))
+    return found

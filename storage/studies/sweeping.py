@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.states import AttemptEnd, AttemptState, PointState
 from storage.studies.chain import complete_chain
-from storage.studies.optuna_record import TOKEN, backend
+from storage.studies.optuna_record import ADOPTED, TOKEN, WAITING, backend
 from storage.studies.point_records import is_lease_over
 from storage.studies.points import PointRecord, expire_leases, list_points
 from storage.studies.study import StudyRecord, StudyRow
@@ -32,6 +33,9 @@ TURN_SECONDS = 1.0
 """Idle workers take turns: when something is left, hundreds of them would lock the same few trials."""
 
 _trials = sa.table("trials", sa.column("trial_id"), sa.column("study_id"), sa.column("state"))
+_attributes = sa.table(
+    "trial_user_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
+)
 _facts = tables.facts.c
 
 
@@ -53,7 +57,8 @@ def sweep_beside_others(database: Database, study: StudyRow) -> bool:
 def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) -> int:
     """Mend what killed workers left: may be run by anybody, at any time, any number of times.
 
-    A RUNNING trial whose point is done is told; one that is not its point's present attempt becomes FAIL, lost.
+    A RUNNING trial whose point is done is told; one that is not its point's present attempt becomes FAIL, lost; so does
+    one that was enqueued and whose point another trial settled.
 
     Args:
         database: where.
@@ -66,13 +71,16 @@ def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) ->
     with database.transaction() as connection:
         expire_leases(connection, study.uuid, database.now(connection), _lease_of(study))
     complete_chain(database, study.uuid)
+    mended = sum(
+        end_trial(database, trial_id, AttemptEnd.LOST) for trial_id in _list_left_over(database, study)
+    )
     left = _read_trials(database, _list_left(database, study, spare_seconds))
     if not left:
-        return 0
+        return mended
     # Points are read after the trials: a claim is made before its trial, so that a present attempt is never missed.
     numbers = {trial.user_attrs.get(POINT, -1) for trial in left}
     points = {record.point: record for record in list_points(database, study.uuid, numbers)}
-    mended, objectives = 0, len(database.optuna.get_study_directions(study.optuna_study_id))
+    objectives = len(database.optuna.get_study_directions(study.optuna_study_id))
     for trial in left:
         point = points.get(trial.user_attrs.get(POINT, -1))
         if point is None or not _is_of_orch(trial):
@@ -112,6 +120,23 @@ def _list_left(database: Database, study: StudyRow, spare_seconds: float) -> lis
         left = left.where(~is_settled_lately)
     with database.reading() as connection:
         return list(connection.execute(left.order_by(_trials.c.trial_id)).scalars())
+
+
+def _list_left_over(database: Database, study: StudyRow) -> list[int]:
+    """Enqueued trials whose point another trial settled, as an older orch does, which makes one of its own: Optuna's ids."""
+    query = (
+        sa.select(_trials.c.trial_id, _attributes.c.value_json)
+        .join(_attributes, _attributes.c.trial_id == _trials.c.trial_id)
+        .where(
+            _trials.c.study_id == study.optuna_study_id,
+            _trials.c.state == WAITING,
+            _attributes.c.key == ADOPTED,
+        )
+    )
+    with database.reading() as connection:
+        waiting = {int(json.loads(point)): int(trial_id) for trial_id, point in connection.execute(query)}
+    known = list_points(database, study.uuid, list(waiting)) if waiting else []
+    return [waiting[point.point] for point in known if point.state.is_settled]
 
 
 def _lease_of(study: StudyRow) -> float | None:

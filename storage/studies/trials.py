@@ -10,20 +10,28 @@ User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL al
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import sqlalchemy as sa
 
 from storage.database.engine import Database
 from storage.errors import LeaseLostError
 from storage.spec.distributions import to_optuna
 from storage.states import AttemptEnd, PointOutcome
 from storage.studies import optuna_record
-from storage.studies.optuna_record import TOKEN, backend
+from storage.studies.optuna_record import ADOPTED, TOKEN, WAITING, backend
+from storage.studies.point_records import ADDED_FROM
 from storage.studies.points import Claim
 from storage.studies.study import StudyRecord, StudyRow
 from storage.studies.study_records import find_row
 
+_trials = sa.table("trials", sa.column("trial_id"), sa.column("study_id"), sa.column("state"))
+_attributes = sa.table(
+    "trial_user_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
+)
 OUTCOME, ERROR, POINT, ATTEMPT = "orch_outcome", "error", "point", "attempt"
 ALSO = "also"
 """The user attribute with the further objectives of a complete trial, by name."""
@@ -37,7 +45,7 @@ def value_of(trial: Any) -> float | None:
 def start_trial(
     database: Database, study: StudyRecord, claim: Claim, distributions: dict[str, Any], worker: str
 ) -> tuple[int, int]:
-    """Create the RUNNING trial of an attempt, with its parameters where they are known.
+    """Create the RUNNING trial of an attempt, with its parameters where they are known; one that was enqueued is taken over.
 
     Returns:
         Optuna's id and number of the trial.
@@ -49,11 +57,15 @@ def start_trial(
     import optuna
 
     known = to_optuna(claim.params or {})
+    attributes = {POINT: claim.point, ATTEMPT: claim.attempt, TOKEN: claim.token, "worker": worker}
+    enqueued = _take_over(database, study, claim.point, distributions, attributes, known)
+    if enqueued is not None:
+        return enqueued, int(database.optuna.get_trial_number_from_id(enqueued))
     trial = optuna.trial.create_trial(
         state=optuna.trial.TrialState.RUNNING,
         params=known,
         distributions={name: distributions[name] for name in known},
-        user_attrs={POINT: claim.point, ATTEMPT: claim.attempt, TOKEN: claim.token, "worker": worker},
+        user_attrs=attributes,
     )
     try:
         with _lost_when_gone():
@@ -154,6 +166,58 @@ def list_running(database: Database, study: StudyRow) -> list[Any]:
         )
     except KeyError:
         return []
+
+
+def _take_over(
+    database: Database,
+    study: StudyRecord,
+    point: int,
+    distributions: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> int | None:
+    """Let the enqueued trial of a point be its attempt: from WAITING to RUNNING, with its parameters.
+
+    Args:
+        database: where.
+        study: of which study.
+        point: held by the caller.
+        distributions: of the parameters.
+        attributes: user attributes of the attempt.
+        params: of the point.
+
+    Returns:
+        Optuna's id of the trial, or None where the point has none that waits.
+    """
+    import optuna
+
+    if point < ADDED_FROM:
+        return None
+    query = (
+        sa.select(_trials.c.trial_id)
+        .join(_attributes, _attributes.c.trial_id == _trials.c.trial_id)
+        .where(
+            _trials.c.study_id == study.optuna_study_id,
+            _trials.c.state == WAITING,
+            _attributes.c.key == ADOPTED,
+            _attributes.c.value_json == json.dumps(point),
+        )
+    )
+    with database.reading() as connection:
+        trial_id = connection.execute(query).scalar()
+    if trial_id is None:
+        return None
+    storage = database.optuna
+    try:
+        for name, value in params.items():
+            kind = distributions[name]
+            storage.set_trial_param(trial_id, name, kind.to_internal_repr(value), kind)
+        for name, value in attributes.items():
+            storage.set_trial_user_attr(trial_id, name, value)
+        started = storage.set_trial_state_values(trial_id, optuna.trial.TrialState.RUNNING)
+    except (KeyError, optuna.exceptions.UpdateFinishedTrialError):
+        return None  # another tool ended or deleted it
+    return int(trial_id) if started else None
 
 
 @contextmanager

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from storage.database.engine import Database
 from storage.errors import LeaseLostError, SpecError
+from storage.growth.evidence import Evidence, read_evidence
 from storage.spec import acts, has_conditions
-from storage.spec.distributions import distributions, from_optuna
+from storage.spec.distributions import distributions, from_optuna, to_optuna
+from storage.studies.optuna_record import TOKEN
 from storage.studies.study import StudyRecord
 from workers.device.contract import Parameters
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, CategoricalChoiceType
     from optuna.samplers import BaseSampler
-    from optuna.trial import Trial
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial, TrialState
 
 
 GENERATIONS = 5
@@ -50,9 +54,12 @@ def draw_params(database: Database, study: StudyRecord, point: int, trial_id: in
     sampler = make_sampler(
         study.spec.sampler.name, seed, study.spec.study.trials, has_conditions=has_conditions(search)
     )
+    evidence = read_evidence(database, study) if study.spec.sampler.name == "tpe" else []
     # Loaded anew each time: a Study keeps the finished trials it has seen, and would not learn from later ones.
     try:
-        loaded = optuna.load_study(study_name=study.name, storage=database.optuna, sampler=sampler)
+        loaded = _load_study(
+            database, study, sampler, [start for one in evidence for start in rank_starts(one)]
+        )
         database.optuna.get_trial(trial_id)
         trial = optuna.trial.Trial(loaded, trial_id)
         params: Parameters = {}
@@ -63,6 +70,57 @@ def draw_params(database: Database, study: StudyRecord, point: int, trial_id: in
         return dict(sorted(params.items()))
     except (KeyError, optuna.exceptions.UpdateFinishedTrialError) as error:
         raise LeaseLostError("The trial was ended by another process, or its study was deleted.") from error
+
+
+def rank_starts(evidence: Evidence) -> list[tuple[Parameters, float]]:
+    """The trials of a study made elsewhere that TPE can start from, and where each stood in it, from 0 (worst) to 1 (best)."""
+    starts = evidence.starts
+    return [(start["params"], place / max(len(starts) - 1, 1)) for place, start in enumerate(starts)]
+
+
+def _load_study(
+    database: Database, study: StudyRecord, sampler: BaseSampler, starts: list[tuple[Parameters, float]]
+) -> Study:
+    """The study as its sampler may see it: orch's own trials, and evidence; not what other tools told.
+
+    Values of another study are of another metric or other data, so only their order counts: each stands for the value of this
+    study that has its rank.
+    """
+    import numpy as np
+    import optuna
+    from optuna.trial import TrialState
+
+    kinds = distributions(study.spec)
+
+    class OwnStudy(optuna.study.Study):
+        def _get_trials(
+            self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+        ) -> list[FrozenTrial]:
+            found = super()._get_trials(deepcopy, states, use_cache)
+            own = [trial for trial in found if TOKEN in trial.user_attrs]
+            if states is not None and TrialState.COMPLETE not in states:
+                return own
+            return [*self._make_evidence(own), *own]
+
+        def _make_evidence(self, own: list[FrozenTrial]) -> list[FrozenTrial]:
+            if not starts or len(self.directions) > 1:
+                return []  # evidence has one objective
+            values = [trial.value for trial in own if trial.state == TrialState.COMPLETE]
+            known = [value for value in values if value is not None]
+            made = []
+            for place, (params, rank) in enumerate(starts):
+                value = float(np.quantile(known, rank)) if known else rank
+                trial = optuna.trial.create_trial(
+                    params=to_optuna(params),
+                    distributions={name: kinds[name] for name in params},
+                    value=value,
+                )
+                # Older than every trial of the study, and none of them.
+                trial.number = trial._trial_id = place - len(starts)
+                made.append(trial)
+            return made
+
+    return OwnStudy(study_name=study.name, storage=database.optuna, sampler=sampler)
 
 
 def make_sampler(name: str, seed: int, trials: int, *, has_conditions: bool = False) -> BaseSampler:

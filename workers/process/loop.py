@@ -21,6 +21,7 @@ from storage.errors import (
     SickProcessError,
     SpentProcessError,
 )
+from storage.growth.adoption import adopt_enqueued, find_with_enqueued
 from storage.results.peers import EpochMeans
 from storage.settings import scheduler_job
 from storage.states import StudyState, WorkerState
@@ -28,6 +29,7 @@ from storage.studies import points
 from storage.studies import workers as fleet
 from storage.studies.points import Claim
 from storage.studies.study import StudyRecord
+from storage.studies.study_records import growth_of
 from storage.studies.sweeping import sweep_beside_others
 from workers.attempts.lease import Drained
 from workers.device.versions import library_versions
@@ -49,6 +51,8 @@ log = logging.getLogger(__name__)
 FIRST_IDLE_SECONDS = 0.5
 LONGEST_IDLE_SECONDS = 10.0
 LONGEST_IDLE_FOREVER_SECONDS = 30.0
+ADOPTION_SECONDS = 5.0
+"""A worker looks so often for trials that somebody enqueued in Optuna."""
 CLAIM_TRIES_PER_SECOND = 20.0
 """How often a worker without work looks: less and less often, and the fewer times the more of them do, so that a thousand
 leave the database alone and the fleet still sees what there is within a moment."""
@@ -86,7 +90,8 @@ class Worker:
     here: Circumstances
     find_objective: FindObjective
     forget_objective: Callable[[], None] = lambda: None
-    _settled: set[str] = field(default_factory=set)
+    _settled: dict[str, int] = field(default_factory=dict)
+    _adopted_at: list[float] = field(default_factory=lambda: [0.0])
     _runs: list[TrialRun] = field(default_factory=list)
     _peers: dict[str, EpochMeans] = field(default_factory=dict)
     _record: TrackRecord = field(default_factory=TrackRecord)
@@ -115,13 +120,13 @@ class Worker:
                     lambda: fleet.note_the_dead(self.here.database, socket.gethostname(), is_alive)
                 )
                 while not self.here.stop.is_set():
-                    served = self.here.patience.wait(studies)
+                    served = self._take_note_of_additions(self.here.patience.wait(studies), studies)
                     if self._serve_one(served, summary, grace):
                         idle = FIRST_IDLE_SECONDS
                         continue
                     all_settled = self._settle(served)
                     if not forever:
-                        if all_settled:
+                        if all_settled and not self._adopt(served):
                             break
                         refuse_what_does_not_fit(self._record, self._unsettled(served))
                     self.here.patience.wait(lambda: self._note(WorkerState.IDLE))
@@ -142,6 +147,26 @@ class Worker:
             summary.seconds = time.monotonic() - began
             self._say_goodbye()
         return summary
+
+    def _take_note_of_additions(
+        self, served: Sequence[StudyRecord], studies: Callable[[], Sequence[StudyRecord]]
+    ) -> Sequence[StudyRecord]:
+        """Adopt what was enqueued in Optuna, now and then, and look again at finished studies that have grown."""
+        if time.monotonic() >= self._adopted_at[0] and self._adopt(served):
+            served = self.here.patience.wait(studies)
+        for study in served:
+            if self._settled.get(study.uuid, 0) < len(growth_of(study)):
+                self._settled.pop(study.uuid, None)
+        return served
+
+    def _adopt(self, served: Sequence[StudyRecord]) -> bool:
+        """Make points of the trials that somebody enqueued; whether there were any."""
+        self._adopted_at[0] = time.monotonic() + ADOPTION_SECONDS
+        waiting = self.here.patience.wait(partial(find_with_enqueued, self.here.database, served))
+        adopted = [
+            self.here.patience.wait(partial(adopt_enqueued, self.here.database, study)) for study in waiting
+        ]
+        return any(adopted)
 
     def _serve_one(
         self, studies: Sequence[StudyRecord], summary: WorkerSummary, grace: Grace | None = None
@@ -232,7 +257,7 @@ class Worker:
             counts = self.here.patience.wait(partial(points.count_points, self.here.database, study.uuid))
             nothing_left = self.here.patience.wait(partial(sweep_beside_others, self.here.database, study))
             if counts.is_settled and nothing_left:
-                self._settled.add(study.uuid)
+                self._settled[study.uuid] = len(growth_of(study))
                 self.here.notify(SETTLED, study.name)
             elif study.state == StudyState.OPEN or counts.running or not nothing_left:
                 all_settled = False

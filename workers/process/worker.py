@@ -9,6 +9,7 @@ from pathlib import Path
 
 from storage.data.datasets import Dataset, load_dataset
 from storage.errors import DataError, FeaturesError, ModelError, SpecError, WeightsError
+from storage.growth.adoption import adopt_enqueued, find_with_enqueued
 from storage.studies.points import count_points
 from storage.studies.study import StudyRecord, find_study, list_studies, load_study
 from storage.studies.study_records import UnreadableStudy, list_rows, only_readable
@@ -113,11 +114,10 @@ class _StudyRegistry:
 
     def unfinished(self, studies: Sequence[StudyRecord]) -> list[StudyRecord]:
         """Those of them with points that are not settled."""
-        return [
-            study
-            for study in self.serveable(studies)
-            if not count_points(self._here.database, study.uuid).is_settled
-        ]
+        database, served = self._here.database, self.serveable(studies)
+        for study in find_with_enqueued(database, served):
+            adopt_enqueued(database, study)
+        return [study for study in served if not count_points(database, study.uuid).is_settled]
 
     def prepare(self, study: StudyRecord) -> Objective:
         """Make the objective of a study, or take the one in hand."""

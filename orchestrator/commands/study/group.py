@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from orchestrator.commands.study.challenge import challenge
 from orchestrator.commands.study.create import create
 from orchestrator.commands.study.evaluate import evaluate
 from orchestrator.commands.study.export import export
+from orchestrator.commands.study.growing import add, extend, import_optuna
 from orchestrator.commands.study.prove import check, prove
 from orchestrator.commands.study.verify import verify
 from orchestrator.commands.study.watch import watch
@@ -25,6 +27,9 @@ from storage.wording import printable, say_command, say_count, say_instant, show
 app = CommandGroup(help="Create, follow and export studies.")
 
 app.command("create")(create)
+app.command("extend", short_help="Continue a study with more trials of the same sequence.")(extend)
+app.command("add", short_help="Add one trial with hyperparameters of your choice.")(add)
+app.command("import-optuna", short_help="Take a study made elsewhere with Optuna as evidence.")(import_optuna)
 app.command("watch")(watch)
 app.command("export")(export)
 app.command("evaluate", short_help="Evaluate the best trial on what its folds did not train on.")(evaluate)
@@ -49,6 +54,7 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     """
     from orchestrator.studies.next_steps import tell_left_to_others
     from orchestrator.studies.records import study_document
+    from storage.growth.provenance import describe_foreign
     from storage.studies.study_records import list_rows
 
     with open_storage(storage) as database:
@@ -73,6 +79,9 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
         "created",
     )
     console.print_table(columns, [_row(document) for document in documents])
+    for document in documents:
+        for line in describe_foreign(Counter(document["foreign"])):
+            console.say(f"{document['study']}: {line}")
     for line in tell_left_to_others(rows):
         console.say(line)
 
@@ -230,6 +239,7 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
             ("data folder", document["data_folder"]),
             ("trials", ", ".join(f"{count} {state}" for state, count in counts.items())),
             ("plan", document["plan"]["hash"] if document["plan"] else None),
+            *(("added", sentence) for sentence in document["provenance"]),
             (f"best {document['metric']}", f"{best['value']:.4f} in trial {best['trial']}" if best else None),
         ]
     )

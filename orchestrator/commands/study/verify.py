@@ -41,12 +41,18 @@ def verify(
     from orchestrator.studies.verify import verify_study
     from storage.settings import data_folders
     from storage.studies.study import load_study
+    from storage.studies.study_records import growth_of, planned_count
 
     with open_storage(storage) as database:
         study = load_study(database, name)
-        document = verify_study(
-            database, study, plan_points(study.spec), find_dataset(study, data_folders(data)), head=head
-        )
+        dataset = find_dataset(study, data_folders(data))
+        while True:
+            planned = plan_points(study.spec, planned_count(study))
+            document = verify_study(database, study, planned, dataset, head=head)
+            again = load_study(database, name)
+            if growth_of(again) == growth_of(study):
+                break
+            study = again  # it grew while it was looked at
     if as_json:
         console.print_json(document)
     else:
@@ -55,6 +61,13 @@ def verify(
                 ("study", document["study"]),
                 ("trials", _count(document["points"])),
                 ("Optuna trials", _count(document["trials"]) or "none"),
+                ("added", _count(document["added"]) or None),
+                ("not orch's", _count(document["foreign"]) or None),
+                (
+                    "evidence",
+                    ", ".join(f"{one['trials']} trials of {one['study']!r}" for one in document["evidence"])
+                    or None,
+                ),
                 ("attempts", _count(document["attempts"])),
                 ("fold-epochs", _count(document["folds"])),
                 (

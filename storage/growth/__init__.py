@@ -1,0 +1,7 @@
+"""What came to a study after it was made: more of its sequence, guesses, enqueued trials, and evidence from elsewhere.
+
+- `adoption`: Trials that somebody enqueued in Optuna become points, each exactly once
+- `evidence`: Trials of a study made elsewhere, kept as evidence beside a study
+- `extending`: A study grows: more trials of the same sequence, and guesses of people beside it
+- `provenance`: Where the trials of a study come from, in words
+"""
