@@ -68,7 +68,7 @@ def find_impossible(evidence: Evidence, twins: dict[str, dict[str, str]]) -> lis
     Conditions are the values of columns that are no labels, and targets that come as complements (a view, a side);
     any other target excludes some targets by its nature, as grades do.
     """
-    if evidence.excludes:
+    if evidence.classes:
         # A class that a view never has is absent there, and that is no gap in the labels.
         return []
     conditions: dict[tuple[str, str], np.ndarray] = {}
