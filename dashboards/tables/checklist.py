@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboards.tables.view import StudyView
+from storage.spec import has_variants
 from storage.wording import show_params, show_value
 
 KNOWN, PARTLY, AUTHORS = "from orch", "partly", "for the authors"
@@ -40,14 +41,14 @@ def _data_items(view: StudyView) -> list[Item]:
         if grouped
         else "No group column was named: folds are disjoint by image, and images of one patient may be on both sides."
     )
-    height, width = spec.model.image_size
+    height, width = view.model.image_size
     return [
         Item("1-4", "Title, introduction", "Title, abstract, background, objectives", AUTHORS, ""),
         Item("5-6", "Source of data", "Study design and goal", AUTHORS,
              "Model development with internal cross-validation; whether data were collected prospectively is not known."),
         Item("7-8", "Source of data, participants", "Data sources and eligibility", AUTHORS, ""),
         Item("9", "Data preparation", "Pre-processing", KNOWN,
-             f"Images resized to {height} x {width} pixels, three channels, scaled as {spec.model.backbone} expects; "
+             f"Images resized to {height} x {width} pixels, three channels, scaled as {view.model.backbone} expects; "
              f"augmentation: {spec.training.augmentation}."),
         Item("10-11", "Predictors", "Data subsets and data elements", PARTLY,
              f"Targets: {', '.join(spec.data.targets or facts.get('targets') or ['all labels'])}."),
@@ -70,13 +71,15 @@ def _model_items(view: StudyView) -> list[Item]:
     spec = view.study.spec
     fixed = show_params(spec.hyperparameters)
     searched = ", ".join(f"{name} ({_range(view, name)})" for name in view.searched)
-    head = "-".join(str(width) for width in spec.model.head)
+    model = view.model
+    head = "-".join(str(width) for width in model.head)
+    chosen = " (of the best trial)" if has_variants(spec) else ""
     return [
         Item("22", "Analytical methods", "Model", KNOWN,
-             f"{spec.model.backbone}, weights {spec.model.weights}, pooling {spec.model.pooling}, dense head {head}."),
+             f"{model.backbone}, weights {model.weights}, pooling {model.pooling}, dense head {head}{chosen}."),
         Item("23", "Open science", "Software", KNOWN, "Versions are listed under How to reproduce."),
         Item("24", "Analytical methods", "Initialisation of parameters", KNOWN,
-             f"Backbone: {spec.model.weights}; head: seeded by (study seed, trial, fold)."),
+             f"Backbone: {model.weights}; head: seeded by (study seed, trial, fold)."),
         Item("25", "Analytical methods", "Training", KNOWN,
              f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {fixed}."),
         Item("26", "Analytical methods", "Selection of the final model", KNOWN,

@@ -18,6 +18,7 @@ from storage.growth.provenance import describe_provenance
 from storage.metrics.judging import find_peak
 from storage.metrics.objectives import Metric
 from storage.results.ledger import EpochMean, FoldEpoch, read_curves, read_mean_curves
+from storage.spec import ModelSection
 from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.attempts import AttemptRecord, list_attempts
 from storage.studies.point_records import PointCounts, PointRecord, count_points, list_points, rank_points
@@ -78,6 +79,11 @@ class StudyView:
     def metric(self) -> Metric:
         """What the study maximises; its values are scores of it."""
         return self.study.spec.metric
+
+    @cached_property
+    def model(self) -> ModelSection:
+        """The model of the best trial, where the search varies it; that of the spec until a trial is complete."""
+        return self.study.spec.at((self.best.params or {}) if self.best else {}).model
 
     @property
     def searched(self) -> list[str]:
@@ -276,7 +282,7 @@ def compare_studies(views: Sequence[StudyView]) -> Table:
         counts = view.counts
         rows.append(
             (
-                view.study.name, spec.study.regime, spec.model.backbone, spec.model.weights,
+                view.study.name, spec.study.regime, view.model.backbone, view.model.weights,
                 counts.complete, counts.pruned, counts.failed, counts.planned,
                 view.metric.name,
                 best.value if best else None,

@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from storage.spec import SearchRange, StudySpec, has_conditions, keep_acting, list_cells
+from storage.spec import SearchRange, StudySpec, has_conditions, keep_acting, list_cells, plain
 from storage.spec.distributions import distributions, ends, from_optuna, grid_values, to_optuna
 
 ADAPTIVE = ("tpe", "cmaes", "nsga2")
@@ -37,7 +37,8 @@ def plan_points(spec: StudySpec, count: int | None = None) -> list[dict[str, Any
     if not spec.search:
         return [{} for _ in range(count)]
     if spec.sampler.name == "listed":
-        return [dict(spec.sampler.points[n % len(spec.sampler.points)]) for n in range(count)]
+        listed = [{name: plain(value) for name, value in params.items()} for params in spec.sampler.points]
+        return [dict(listed[n % len(listed)]) for n in range(count)]
     if spec.sampler.name in ADAPTIVE:
         return [None] * count
     if spec.sampler.name == "qmc":

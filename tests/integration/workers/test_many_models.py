@@ -134,3 +134,26 @@ def test_the_winner_is_refitted_as_what_it_was(finished: Finished, tmp_path: Pat
     model = keras.models.load_model(out)
     assert model.input_shape == (None, *card["image_size"], 3)
     assert np.isfinite(model.predict(np.zeros((1, *card["image_size"], 3)), verbose=0)).all()
+
+
+def test_features_leave_the_device_when_others_need_the_room(finished: Finished) -> None:
+    from workers.inputs.kept_inputs import KeptInputs
+
+    spec = finished.study.spec
+    labels = finished.dataset.labels
+    one, other = (
+        spec.variant({"kind": "transfer", "backbone": name, "image_size": 32, "head": [8]})
+        for name in ("MobileNet", "MobileNetV2")
+    )
+    roomy = KeptInputs(finished.dataset, labels, finished.cache)
+    narrow = KeptInputs(finished.dataset, labels, finished.cache, limit=1)
+    for kept in (roomy, narrow):
+        (_, first), (_, second) = kept.features(one), kept.features(other)
+        assert kept.features(one)[1] is first
+        kept.make_room(one)
+        before = np.asarray(first.resident("float32"))
+        kept.make_room(other)
+        second.resident("float32")
+        assert bool(first.resident_bytes) == (kept is roomy)
+        kept.make_room(one)
+        assert (np.asarray(first.resident("float32")) == before).all()

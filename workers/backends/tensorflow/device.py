@@ -36,6 +36,8 @@ def import_quietly() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices("GPU")  # says so when there is no driver
+            # A study of many heads has a graph for each of them, and that is meant.
+            tf.get_logger().addFilter(lambda record: "retracing" not in record.getMessage())
         except BaseException:
             aside.seek(0)
             os.write(stderr, aside.read())

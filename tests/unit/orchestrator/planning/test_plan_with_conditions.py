@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.planning.plan import plan_points
-from orchestrator.planning.regimes import regime_one, regime_two
+from orchestrator.planning.regimes import regime_one, regime_two, repeat_finalists
 from storage.spec import StudySpec, parse
 
 WORDS: dict[str, Any] = {
@@ -160,3 +160,41 @@ def test_trials_have_what_acts_and_a_condition_changes_no_other_draw(sampler: st
 def test_an_extended_plan_begins_with_the_shorter_one() -> None:
     for sampler in ("random", "qmc"):
         assert plan_points(make(CONDITIONAL, sampler, 40))[:16] == plan_points(make(CONDITIONAL, sampler, 16))
+
+
+def test_finalists_of_a_conditional_search_are_repeated_as_they_were() -> None:
+    points = [params or {} for params in plan_points(make(CONDITIONAL, "random", 12))]
+    best = {
+        "params": points[0],
+        "selection": {"indistinguishable": [{"params": params} for params in points[1:3]]},
+        "study_uuid": "u",
+        "spec": make(CONDITIONAL).model_dump(mode="json"),
+    }
+    spec = repeat_finalists("again", best, repeats=2, finalists=3)
+    assert plan_points(spec) == points[:3] * 2
+    assert json.loads(json.dumps(plan_points(spec))) == plan_points(spec)
+
+
+def test_a_study_goes_on_from_a_winner_of_another_model() -> None:
+    spec = make(
+        {
+            **CONDITIONAL,
+            "backbone": {"type": "choice", "values": ["VGG16", "ResNet50"]},
+            "image_size": {"type": "choice", "values": [75]},
+        }
+    )
+    params = {"backbone": "VGG16", "image_size": 75, "optimizer": "sgd", "momentum": 0.7, "head": [64]}
+    best = {
+        "params": params,
+        "fixed": spec.fixed_beside(params),
+        "spec": spec.model_dump(mode="json"),
+        "schema": "orch.best/1",
+    }
+    followed = regime_two("two", best=best)
+    assert (followed.model.backbone, followed.model.image_size, followed.model.head) == (
+        "VGG16",
+        (75, 75),
+        (64,),
+    )
+    assert (followed.training.optimizer, followed.training.momentum) == ("sgd", 0.7)
+    assert sorted(followed.search) == ["epsilon", "learning_rate"]
