@@ -6,8 +6,10 @@ The experiment has the name of the study. Tags are named as in optuna-integratio
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,8 @@ class MlflowTracker:
 
     def _ready(self) -> Any:
         if self._client is None:
+            # Two lines for each run, on the standard output, where best.json goes.
+            os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
             self._client = MlflowClient(self._url, self._url)
         return self._client
 
@@ -166,7 +170,8 @@ class MlflowTracker:
     @contextmanager
     def _reached(self) -> Iterator[None]:
         try:
-            yield
+            with redirect_stdout(sys.stderr):
+                yield
         except (MlflowException, OSError) as error:
             said = printable(str(error)).splitlines()[0][:300] if str(error) else type(error).__name__
             raise TrackerAwayError(
