@@ -70,6 +70,8 @@ def read_values(database: Database, name: str) -> dict[int, float | None]:
     return {point.point: point.value for point in list_points(database, load_study(database, name).uuid)}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @needs_slurm
 def test_two_preemptions_and_a_dead_node_leave_every_trial_exactly_once(
     cluster: SlurmCluster, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
@@ -127,6 +129,8 @@ def test_two_preemptions_and_a_dead_node_leave_every_trial_exactly_once(
             assert b"not-for-slurm" not in text, path
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @needs_slurm
 def test_a_task_out_of_time_requeues_itself_and_a_cancelled_one_stays_away(
     cluster: SlurmCluster, tmp_path: Path
