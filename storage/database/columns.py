@@ -36,6 +36,17 @@ def list_missing(database: Database, table: sa.Table = tables.epochs) -> frozens
     return missing
 
 
+def select_whole(database: Database, table: sa.Table) -> sa.Select[Any]:
+    """Select every column of a table that `LATER_COLUMNS` names; one that this database does not have yet is empty."""
+    missing = list_missing(database, table)
+    return sa.select(
+        *(
+            sa.null().label(column.name) if column.name in missing else column.label(column.name)
+            for column in table.c
+        )
+    )
+
+
 def find_missing(connection: Connection, table: sa.Table) -> frozenset[str]:
     """The same, within a transaction."""
     there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}

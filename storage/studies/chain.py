@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.database import tables
+from storage.database.columns import select_whole
 from storage.database.engine import Database
 from storage.states import PointState
 
@@ -29,6 +30,9 @@ GROWTH = "growth"
 """The key of a study's facts under which its additions are noted, in order."""
 POINT_COLUMNS = ("point", "attempt", "trial_number", "outcome", "value", "params", "error")
 """What of a settled trial's row is linked."""
+
+ROWS = (tables.epochs, tables.predictions)
+"""What a trial leaves besides its own row; their digests are linked."""
 
 _facts, _points = tables.facts.c, tables.points.c
 
@@ -53,6 +57,7 @@ def link_point(database: Database, study_uuid: str, point: int) -> bool:
         study_uuid: the study; of one that was made before there were chains nothing is linked.
         point: number of the trial in the plan.
     """
+    wholes = [select_whole(database, table) for table in ROWS]
     for _ in range(ATTEMPTS):
         with database.transaction() as connection:
             last = _read_last(connection, study_uuid)
@@ -75,7 +80,7 @@ def link_point(database: Database, study_uuid: str, point: int) -> bool:
             if row is None or study is None or row.state not in (PointState.DONE, PointState.FAILED):
                 connection.rollback()
                 return False
-            content = describe_point(dict(row._mapping), *read_rows(connection, study_uuid, point))
+            content = describe_point(dict(row._mapping), *_read_rows(connection, wholes, study_uuid, point))
             link = make_link(last["n"] + 1, last["hash"], {**content, **describe_study(dict(study._mapping))})
             if _insert(connection, study_uuid, link, database):
                 return True
@@ -173,13 +178,13 @@ def digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_rows(
-    connection: Connection, study_uuid: str, point: int
+def _read_rows(
+    connection: Connection, wholes: Sequence[sa.Select[Any]], study_uuid: str, point: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of a trial's epochs and predictions, without the name of the study."""
     found = []
-    for table in (tables.epochs, tables.predictions):
-        query = sa.select(table).where(table.c.study_uuid == study_uuid, table.c.point == point)
+    for table, whole in zip(ROWS, wholes, strict=True):
+        query = whole.where(table.c.study_uuid == study_uuid, table.c.point == point)
         rows = connection.execute(query).all()
         found.append(
             [{key: value for key, value in row._mapping.items() if key != "study_uuid"} for row in rows]

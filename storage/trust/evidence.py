@@ -17,12 +17,14 @@ import numpy as np
 import sqlalchemy as sa
 
 from storage.database import tables
+from storage.database.columns import select_whole
 from storage.database.engine import Database
 from storage.metrics.judging import judge
 from storage.spec import StudySpec, from_json
 from storage.states import PointOutcome, PointState
 from storage.studies.chain import (
     GROWTH,
+    ROWS,
     START,
     describe_point,
     describe_study,
@@ -78,6 +80,7 @@ class Evidence:
 def read_evidence(database: Database, study_uuid: str) -> Evidence:
     """Read the evidence of a study from its database."""
     chain = read_chain(database, study_uuid)
+    wholes = [(table, select_whole(database, table)) for table in ROWS]
     with database.reading() as connection:
         study = connection.execute(
             sa.select(*(tables.studies.c[name] for name in STUDY_COLUMNS)).where(
@@ -90,9 +93,9 @@ def read_evidence(database: Database, study_uuid: str) -> Evidence:
             .order_by(tables.points.c.point)
         ).all()
         by_table: list[Rows] = []
-        for table in (tables.epochs, tables.predictions):
+        for table, whole in wholes:
             rows: Rows = defaultdict(list)
-            for row in connection.execute(sa.select(table).where(table.c.study_uuid == study_uuid)):
+            for row in connection.execute(whole.where(table.c.study_uuid == study_uuid)):
                 rows[row.point].append(
                     {key: value for key, value in row._mapping.items() if key != "study_uuid"}
                 )
