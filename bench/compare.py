@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--sets", type=int, default=1000, help="data sets a cell")
     parser.add_argument("--small", action="store_true", help="few sets, to see that it runs")
     chosen = parser.parse_args()
-    sets = 20 if chosen.small else chosen.sets
+    sets = 10 if chosen.small else chosen.sets
     reached = [
         report("areas (Obuchowski)", PLACES, lambda place, gap, seed: by_areas(*place, gap, seed), sets),
         report(

@@ -138,8 +138,8 @@ def mean_interval(
     if not known or math.isnan(value):
         return None
     variance = float(np.mean([values.var(ddof=1) / len(values) for values in known]))
-    half = student_quantile(level, sum(len(values) - 1 for values in known)) * math.sqrt(variance)
-    return (value - half, value + half) if half > 0 else None
+    half = float(student_quantile(level, sum(len(values) - 1 for values in known)) * math.sqrt(variance))
+    return (float(value) - half, float(value) + half) if half > 0 else None
 
 
 def find_equals(values: Array, noise: Noise, level: float = LEVEL) -> NDArray[np.int64]:

@@ -46,3 +46,15 @@ def test_a_bench_runs_small(
     with pytest.raises(SystemExit):
         importlib.import_module(f"bench.{name}").main()
     assert printed in capsys.readouterr().out
+
+
+def test_the_comparison_of_models_is_simulated_small(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bench import compare
+
+    monkeypatch.setattr(sys, "argv", ["bench.compare", "--small"])
+    assert compare.main() == 0
+    printed = capsys.readouterr().out
+    assert "areas (Obuchowski)" in printed
+    assert "folds (Nadeau and Bengio)" in printed
