@@ -219,7 +219,7 @@ def full_cache(server: PostgresServer, folder: Path, seconds: float = 400) -> di
             cwd=folder, env=clean(folder, ORCH_STORAGE=url, ORCH_CACHE=str(cache)), stderr=file,
         )  # fmt: skip
         # It prepares features first, which takes a while on a busy machine.
-        while worker.poll() is None and "full" not in log.read_text() and time.monotonic() - began < seconds:
+        while worker.poll() is None and "No space" not in log.read_text() and time.monotonic() - began < seconds:
             time.sleep(0.5)
         left_early = worker.poll() is not None
         subprocess.run(["mount", "-o", "remount,size=64m", cache], check=True)
@@ -227,7 +227,7 @@ def full_cache(server: PostgresServer, folder: Path, seconds: float = 400) -> di
     account = json.loads(orch(folder, "study", "verify", "s", "--json", check=False, ORCH_STORAGE=url).stdout)
     if left_early or code:
         account["problems"].append(f"the worker left with {code}, {'early' if left_early else 'late'}")
-    if "full" not in log.read_text():
+    if "waiting because of a disk of this machine" not in log.read_text():
         account["problems"].append("nothing was said of a full disk")
     if account["attempts"]["failed"]:
         account["problems"].append(f"{account['attempts']['failed']} attempts failed because of the disk")

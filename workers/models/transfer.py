@@ -17,6 +17,7 @@ import numpy as np
 from storage.errors import SpecError, WeightsError
 from storage.files.apart import TooMuchError
 from storage.files.hdf5 import inspect_weights
+from storage.parsing import check_regular
 from workers.models.backbones import check_backbone
 from workers.models.weights import describe_misfit
 
@@ -144,11 +145,13 @@ def _hash_weights(path: Path, expected_sha256: str) -> str:
             next_step="Save the weights with `model.save_weights('FILE.weights.h5')`.",
         )
     try:
+        # A pipe of that name would be waited for.
+        check_regular(path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise WeightsError(
-            f"The weights file {path} cannot be read: {error.strerror}.",
+            f"The weights file {path} cannot be read: {getattr(error, 'strerror', None) or error}.",
             next_step="Put it there, or give another one: --set model.weights=FILE.h5.",
         ) from error
     if expected_sha256.removeprefix("sha256:") not in ("", digest):

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from orchestrator.studies.best import read_best
 from storage.data.datasets import load_dataset
 from storage.data.images import read_image
-from storage.errors import DataError, OrchError, SpecError
+from storage.errors import DataError, OrchError, SpecError, WeightsError
 from storage.files.model_files import inspect_model, read_record, read_whole_card
 from storage.parsing import parse_json, parse_toml, read_regular
-from storage.spec import read_toml
+from storage.spec import ModelSection, read_toml
 
 CONFIG = {
     "module": "keras", "class_name": "Sequential",
@@ -286,3 +286,14 @@ def test_weights_that_are_stored_as_they_are_need_no_memory(tmp_path: Path) -> N
         for number in range(50):
             file[f"layers/{number}/0"] = np.zeros((1000, 10), np.float32)
     assert inspect_model(write_model(tmp_path / "m.keras", content=content.getvalue())).parameters == 500_000
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_weights_that_are_no_file_are_not_waited_for(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    from workers.models.transfer import identify_weights
+
+    path = tmp_path / "w.h5"
+    make(path)
+    model = ModelSection(backbone="MobileNet", weights=str(path), image_size=(32, 32))
+    with pytest.raises(WeightsError, match=r"cannot be read: it is a (folder|pipe or a device)"):
+        identify_weights(model)

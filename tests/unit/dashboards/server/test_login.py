@@ -325,6 +325,11 @@ def test_of_a_field_sent_twice_the_first_counts(browser: Browser) -> None:
     sent = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
     assert browser.request("/login", "POST", HTTP_ORIGIN="http://localhost:8080", **sent) == 303  # type: ignore[arg-type]
     assert browser.headers["Location"] == "/a"
+    told: list[str] = []
+    linked = Browser(PasswordMiddleware(behind, None, say_link=told.append))
+    linked.application.offer_link()  # type: ignore[attr-defined]
+    assert linked.request(f"/login?token={told[0]}&token=wrong") == 303
+    assert linked.request("/dashboard") == 200
 
 
 def test_a_change_without_a_login_is_told_so_and_not_sent_to_a_page(browser: Browser) -> None:
