@@ -219,7 +219,9 @@ def full_cache(server: PostgresServer, folder: Path, seconds: float = 400) -> di
             cwd=folder, env=clean(folder, ORCH_STORAGE=url, ORCH_CACHE=str(cache)), stderr=file,
         )  # fmt: skip
         # It prepares features first, which takes a while on a busy machine.
-        while worker.poll() is None and "No space" not in log.read_text() and time.monotonic() - began < seconds:
+        while (
+            worker.poll() is None and "No space" not in log.read_text() and time.monotonic() - began < seconds
+        ):
             time.sleep(0.5)
         left_early = worker.poll() is not None
         subprocess.run(["mount", "-o", "remount,size=64m", cache], check=True)
