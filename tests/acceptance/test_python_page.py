@@ -43,6 +43,7 @@ name = "none"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ten_lines_create_work_off_and_read_a_study(tmp_path: Path) -> None:
     draw_radiographs(tmp_path / "raw", patients=14, size=32)
     choices = Choices(group_columns=("patient_id",))
@@ -64,7 +65,7 @@ def test_ten_lines_create_work_off_and_read_a_study(tmp_path: Path) -> None:
         env={**kept, **environment},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=500,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -64,6 +64,7 @@ os._exit(0)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_what_a_coordinator_runs_needs_neither_keras_nor_a_backend(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "ORCH_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
@@ -72,7 +73,7 @@ def test_what_a_coordinator_runs_needs_neither_keras_nor_a_backend(tmp_path: Pat
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=500,
     )
     assert done.returncode == 0, done.stderr
     codes, loaded = json.loads((tmp_path / "told.json").read_text())
