@@ -10,7 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.commands import compare, dashboard, db, fleet, report, setup, status, trial, worker
+from orchestrator.commands import (
+    compare,
+    dashboard,
+    db,
+    features,
+    fleet,
+    report,
+    setup,
+    status,
+    trial,
+    worker,
+)
 from orchestrator.commands.data import group as data
 from orchestrator.commands.model import group as model
 from orchestrator.commands.study import group as study
@@ -55,6 +66,7 @@ app.command("dashboard")(dashboard.dashboard)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.add_typer(data.app, name="data")
+app.add_typer(features.app, name="features")
 app.add_typer(study.app, name="study")
 app.add_typer(trial.app, name="trial")
 app.add_typer(model.app, name="model")

@@ -106,7 +106,7 @@ class LabelledObjective:
         """Cross-validate by labels and noise."""
         spec, data = attempt.study.spec, self.dataset
         labels = data.labels[:, [data.targets.index(name) for name in spec.data.targets or data.targets]]
-        folds = make_folds(labels, data.groups, spec.cv.folds, spec.study.seed)
+        folds = make_folds(labels, data.groups, **spec.fold_plan)
 
         def start_fold(number: int) -> LabelledFold:
             size = int(attempt.hyperparameters["batch_size"])

@@ -183,7 +183,7 @@ def _describe_spec(view: StudyView) -> list[tuple[str, Any]]:
         (f"{section}.{key}", _without_unset(value))
         for section, values in document.items()
         for key, value in values.items()
-        if value not in ("", [], None)
+        if value not in ("", [], None) and (section, key) != ("cv", "assigned")
     ]
 
 

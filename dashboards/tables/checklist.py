@@ -61,7 +61,7 @@ def _data_items(view: StudyView) -> list[Item]:
         Item("14-18", "Outcome", "Reference standard, annotators, variability", AUTHORS, ""),
         Item("19", "Sample size", "Sample size", PARTLY, f"{size}; the reasons for this size are for the authors."),
         Item("20", "Data preparation", "How data were assigned to partitions", KNOWN,
-             f"Seeded ({spec.study.seed}) stratified folds, k = {spec.cv.folds}; hold-out sealed at import and never "
+             f"{'' if spec.cv.by else f'Seeded ({spec.study.seed}) stratified folds: '}{spec.fold_words}; hold-out sealed at import and never "
              "read by cross-validation."),
         Item("21", "Data preparation", "Level at which partitions are disjoint", KNOWN, disjoint),
     ]  # fmt: skip
@@ -83,7 +83,7 @@ def _model_items(view: StudyView) -> list[Item]:
         Item("25", "Analytical methods", "Training", KNOWN,
              f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {fixed}."),
         Item("26", "Analytical methods", "Selection of the final model", KNOWN,
-             f"Objective: {spec.study.objective} of the validation {view.metric.label} ({view.metric.name}) over {spec.cv.folds} folds; "
+             f"Objective: {spec.study.objective} of the validation {view.metric.label} ({view.metric.name}) over {spec.fold_words}; "
              f"{view.counts.planned} trials by {spec.sampler.name} search; pruner: {spec.pruner.name}."),
         Item("27", "Analytical methods", "Ensembling", AUTHORS, ""),
         Item("28", "Model performance", "Metrics", KNOWN,

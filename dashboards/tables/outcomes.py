@@ -16,7 +16,7 @@ from storage.metrics.calibration import brier_score, calibration_error, reliabil
 from storage.metrics.curves import auc, roc_curve
 from storage.metrics.tables import Table as Confusion
 from storage.metrics.tables import tabulate
-from storage.results.predictions import read_predictions
+from storage.results.predictions import pool_predictions, read_predictions
 from storage.studies.study import StudyRecord
 from storage.tasks.classes import Classes
 from storage.tasks.contract import Task
@@ -35,22 +35,30 @@ class Outcomes:
         targets: names, length t.
         folds: one (labels, values) per fold, each of shape (n, t); labels NaN where not assessed.
         task: what kind of label it is.
+        once: the same with every image once, where folds are repeated: the mean of its values.
     """
 
     targets: tuple[str, ...]
     folds: list[tuple[NDArray, NDArray]]
     task: Task = TASKS[LABELS]
+    once: tuple[NDArray, NDArray] | None = None
 
     @property
     def asked(self) -> Outcomes:
         """The same as questions of yes and no: each class against the others, each cut between grades."""
         parts = [self.task.questions(self.targets, labels, values) for labels, values in self.folds]
         folds = [(part.labels, part.values) for part in parts if part.values is not None]
-        return Outcomes(parts[0].names, folds)
+        once = None
+        if self.once is not None:
+            part = self.task.questions(self.targets, *self.once)
+            once = None if part.values is None else (part.labels, part.values)
+        return Outcomes(parts[0].names, folds, once=once)
 
     @property
     def pooled(self) -> tuple[NDArray, NDArray]:
-        """Labels and probabilities of all folds together."""
+        """Labels and probabilities of all folds together, each image once."""
+        if self.once is not None:
+            return self.once
         return (
             np.concatenate([labels for labels, _ in self.folds]),
             np.concatenate([values for _, values in self.folds]),
@@ -87,13 +95,22 @@ def read_outcomes(
         return None
     targets = tuple(study.spec.data.targets) or dataset.targets
     columns = [dataset.targets.index(target) for target in targets if target in dataset.targets]
-    folds = [
-        (dataset.labels[fold.indices][:, columns].astype(np.float64), fold.values.astype(np.float64))
+    kept = [
+        fold
         for fold in read_predictions(database, study.uuid, point)
         if fold.values.shape[1] == len(columns)
         and (not len(fold.indices) or fold.indices.max() < len(dataset.labels))
     ]
-    return Outcomes(targets, folds, study.spec.task) if folds and len(columns) == len(targets) else None
+    if not kept or len(columns) != len(targets):
+        return None
+    labels = dataset.labels[:, columns].astype(np.float64)
+    folds = [(labels[fold.indices], fold.values.astype(np.float64)) for fold in kept]
+    once = None
+    if study.spec.cv.repeats > 1:
+        pooled = pool_predictions(kept, len(labels))
+        known = ~np.isnan(pooled).any(axis=1)
+        once = labels[known], pooled[known]
+    return Outcomes(targets, folds, study.spec.task, once)
 
 
 def tabulate_classes(outcomes: Outcomes) -> tuple[tuple[str, ...], NDArray]:

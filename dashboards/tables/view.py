@@ -250,7 +250,7 @@ def count_stopping(view: StudyView) -> Stopping:
             running[epoch] += 1
         if point.outcome == PointOutcome.PRUNED:
             pruned[reached - 1] += 1
-    return Stopping(list(range(1, last + 1)), running, pruned, spent, done * spec.cv.folds * last)
+    return Stopping(list(range(1, last + 1)), running, pruned, spent, done * spec.fold_count * last)
 
 
 def compare_folds(view: StudyView) -> dict[int, list[float]]:
@@ -287,7 +287,7 @@ def compare_studies(views: Sequence[StudyView]) -> Table:
                 view.metric.name,
                 best.value if best else None,
                 fold_spread(attempt.fold_values) if attempt else None,
-                spec.cv.folds,
+                spec.fold_count,
                 attempt.best_epoch if attempt else None,
                 show_params(best.params) if best else "",
             )

@@ -32,7 +32,7 @@ def audit_for_study(
     report: Stage | None = None,
 ) -> list[Finding]:
     """Audit the targets and folds of a study, with the images where they are on this machine."""
-    evidence = from_dataset(dataset, spec.data.targets, spec.cv.folds, spec.study.seed)
+    evidence = from_dataset(dataset, spec.data.targets, spec.cv.folds, spec.study.seed, spec.cv.given)
     try:
         audit = audit_dataset(dataset, evidence, cache=cache, database=database, report=report)
     except DataError as error:

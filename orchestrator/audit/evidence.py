@@ -70,7 +70,13 @@ class Evidence:
         return several and not np.isnan(self.labels).any() and bool((self.labels.sum(axis=1) == 1).all())
 
 
-def from_dataset(dataset: Dataset, targets: Sequence[str], fold_count: int, seed: int) -> Evidence:
+def from_dataset(
+    dataset: Dataset,
+    targets: Sequence[str],
+    fold_count: int,
+    seed: int,
+    given: Sequence[int] | None = None,
+) -> Evidence:
     """Look at the development side of a data set.
 
     Raises:
@@ -99,6 +105,7 @@ def from_dataset(dataset: Dataset, targets: Sequence[str], fold_count: int, seed
         tuple(choices.get("not_patient", ())),
         task=dataset.task,
         classes=dataset.classes,
+        given=given,
     )
 
 
@@ -165,6 +172,7 @@ def _gather(
     *,
     task: Task,
     classes: tuple[str, ...],
+    given: Sequence[int] | None = None,
 ) -> Evidence:
 
     if len(labels) < fold_count:
@@ -183,7 +191,7 @@ def _gather(
         identifiers=identifiers,
         names=names,
         sides=sides,
-        folds=make_folds(task.strata(labels), groups, fold_count, seed),
+        folds=make_folds(task.strata(labels), groups, fold_count, seed, given=given),
         excludes=task.excludes,
         classes=classes,
     )

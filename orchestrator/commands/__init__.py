@@ -3,6 +3,7 @@
 - `compare`: `orch compare`
 - `dashboard`: `orch dashboard`
 - `db`: `orch db`: init, check, upgrade, grant-readonly
+- `features`: `orch features`
 - `fleet`: `orch fleet`: slurm, kubernetes, compose, ssh
 - `report`: `orch report`
 - `setup`: `orch init`, `orch doctor`, `orch demo` and `orch self-test`: the first things a new user runs

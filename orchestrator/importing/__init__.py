@@ -3,6 +3,8 @@
 - `choices`: What an import is told
 - `class_folders`: Images sorted into folders by class, `norm/` and `frac/`, read as the table that a labels file would be
 - `doubts`: What a new data set looks like in numbers, and what is doubtful in it; the warnings are kept with it
+- `feature_tables`: Tables of embeddings that another program wrote: read, and brought into the order of the images
+- `given_folds`: Folds as somebody gives them: a column, a fold for each site, or nnU-Net's splits_final.json
 - `grey_values`: How the values of image files become grey values of 0 to 255: what is written down of it, and what is doubtful
 - `guessing`: What an import would take a table for, and how sure that is; nothing is written
 - `image_files`: Image files as they come: whether they can be read, and what they are

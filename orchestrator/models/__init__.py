@@ -4,6 +4,7 @@
 - `comparing`: Model files compared on images that none of them has seen: the sealed hold-out, on record, or a data set from elsewhere
 - `evaluation`: Judge a model on images it has not seen: the sealed hold-out, on record, or a data set from elsewhere, whole
 - `evaluation_files`: Where an evaluation is kept when nobody says: beside the model, and never over an earlier one
+- `given_features`: A model that takes features from elsewhere: which table it needs, and whether that fits
 - `heat_maps`: Draw heat maps over images and name the files by score
 - `judged_images`: Which images a model is judged on: never those it was trained on
 - `out_of_fold`: `orch study evaluate`: the out-of-fold predictions of a trial as a reviewer wants to see them

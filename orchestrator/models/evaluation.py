@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.importing.feature_tables import match_features
+from orchestrator.models.given_features import check_features, read_needed_features
 from orchestrator.models.judged_images import find_images, leave_out_seen
 from orchestrator.models.scores import (
     check_subgroups,
@@ -32,7 +34,7 @@ from storage.wording import name_few, say_count
 from workers.device.preparation import prepare_or_keep
 from workers.device.versions import library_versions
 from workers.final_model.assembly import load_model
-from workers.final_model.predict import check_backend, count_outputs, image_size, predict
+from workers.final_model.predict import check_backend, count_outputs, image_size, predict, predict_features
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +63,7 @@ class EvaluationRequest:
         prevalences: at which predictive values are asked for.
         resamples: of the patients, for intervals.
         seed: of the resamples.
+        features: the table of features of a model that takes them in place of images.
     """
 
     open_holdout: bool = False
@@ -72,6 +75,7 @@ class EvaluationRequest:
     prevalences: tuple[float, ...] = ()
     resamples: int = 1000
     seed: int = 0
+    features: Path | None = None
 
 
 def evaluate(
@@ -107,8 +111,12 @@ def evaluate(
     card = read_whole_card(path) or {}
     if card:
         prepare_or_keep(int(card["spec"]["training"]["threads"]))
+    table = read_needed_features(card, request.features, repeats)
     model = load_model(path)
-    image_size(model)
+    if table is None:
+        image_size(model)
+    else:
+        check_features(model, table, dataset, opens=request.open_holdout)
     digest = hash_file(path)
     targets = find_targets(card, dataset, count_outputs(model))
     record = read_record(path)
@@ -121,9 +129,12 @@ def evaluate(
     judged = leave_out_seen(judged, record, say)
     places = [dataset.targets.index(target) for target in targets]
     labels = judged.labels[:, places].astype(np.float64)
-    predictions = predict(
-        model, judged.files, judged.sha256, repeats=repeats, scale=scale_of_card(card), report=report
-    )
+    if table is not None:
+        predictions = predict_features(model, match_features(table, judged.files)[0], report)
+    else:
+        predictions = predict(
+            model, judged.files, judged.sha256, repeats=repeats, scale=scale_of_card(card), report=report
+        )
     drawn: dict[str, Any] = {"resamples": request.resamples, "seed": request.seed}
     results = score_pools(
         dataset.task,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.importing.feature_tables import match_features
 from orchestrator.importing.matching import find_rows_of
 from orchestrator.importing.reading.tables import read_table
 from orchestrator.importing.scanning import scan_folder
@@ -22,9 +23,10 @@ from storage.tasks.kinds import LABELS
 from storage.wording import name_few, say_count
 from workers.device.preparation import import_quietly, prepare_or_keep
 from workers.final_model.assembly import load_model
-from workers.final_model.predict import check_outputs, predict
+from workers.final_model.predict import check_outputs, predict, predict_features
 
 if TYPE_CHECKING:
+    from orchestrator.importing.feature_tables import FeatureTable
     from storage.database.engine import Database
     from workers.final_model.predict import Predictions, Repeats
 
@@ -100,8 +102,9 @@ def predict_images(
     pixels: tuple[float, float],
     threads: int | None,
     report: Callable[[int, int], None] | None = None,
+    features: FeatureTable | None = None,
 ) -> Predictions:
-    """Load the model and predict.
+    """Load the model and predict; from `features` where it takes those.
 
     Raises:
         DataError: the model or an image cannot be used.
@@ -112,6 +115,8 @@ def predict_images(
         prepare_or_keep(threads)
     model = load_model(path)
     check_outputs(model, targets)
+    if features is not None:
+        return predict_features(model, match_features(features, images.files)[0], report)
     scale = scale_of_card(read_card(path))
     return predict(
         model, images.files, images.digests, repeats=repeats, pixels=pixels, scale=scale, report=report

@@ -14,7 +14,7 @@ from storage.files.documents import to_json, without_nan
 from storage.files.model_files import CARD_SCHEMA, TrainingRecord
 from storage.files.writing import check_place, hash_file, write_text
 from storage.metrics.thresholds import choose_thresholds
-from storage.results.predictions import read_predictions
+from storage.results.predictions import pool_predictions, read_predictions
 from storage.spec import parse
 from storage.studies.study import find_study
 from storage.tasks.contract import Task
@@ -95,7 +95,8 @@ def train_model(
             "task": spec.data.task,
             "classes": list(dataset.classes),
             "image_size": list(trial.model.image_size),
-            "input": "colour images as float32 of 0 to 255; grey ones have three equal channels",
+            "input": describe_input(spec),
+            "features": describe_features(spec),
             "dataset": {
                 "fingerprint": dataset.fingerprint,
                 "images": len(dataset.files),
@@ -188,12 +189,30 @@ def read_record(
             "own and no recalibration (--storage names the study's database)."
         )
     probabilities = np.full(labels.shape, np.nan, spec.task.kept_as)
-    for fold in folds:
-        probabilities[fold.indices] = fold.values
+    if folds:
+        probabilities = pool_predictions(folds, len(labels)).astype(spec.task.kept_as)
     known = ~np.isnan(probabilities).any(axis=1)
     return TrainingRecord(
         labels[known], probabilities[known], dataset.groups[known], frozenset(dataset.sha256)
     )
+
+
+def describe_input(spec: StudySpec) -> str:
+    """What the model takes, in words."""
+    if spec.model.features:
+        return (
+            f"{spec.model.features_width} features as float32, computed from the image by the program that made "
+            f"{spec.model.features!r}; not an image"
+        )
+    return "colour images as float32 of 0 to 255; grey ones have three equal channels"
+
+
+def describe_features(spec: StudySpec) -> dict[str, Any] | None:
+    """The features from elsewhere that the model needs; None where it takes images."""
+    model = spec.model
+    if not model.features:
+        return None
+    return {"name": model.features, "width": model.features_width, "sha256": model.features_sha256}
 
 
 def describe_record(

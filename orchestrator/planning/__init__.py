@@ -7,6 +7,7 @@
 - `names`: What a new study may be called: a name that is safe in a shell, as the name of a file and on a terminal
 - `own_models`: Hyperparameters that a model of the user's own declares, filled into a spec when a study is created
 - `plan`: From a spec to the ordered points that must be evaluated. Pure: the same spec gives the same points
+- `presets`: Studies by purpose: what to search first, which backbone, which head, which augmentation, and how to fine-tune
 - `protocols`: The baselines of the reference studies as specs: fixed hyperparameters, one point, k=10, 50 epochs, no pruning
 - `regimes`: The two regimes of the reference study as specs, and the ways to change one from the command line
 - `review`: What is worth knowing of a study before it runs: its data, its folds, and what will not act as it seems

@@ -143,7 +143,7 @@ def list_extractions(variants: Sequence[Variant], images: int) -> list[Extractio
     found: dict[str, Extraction] = {}
     for variant in variants:
         spec, model = variant.spec, variant.spec.model
-        if spec.uses_features and variant.inputs not in found:
+        if spec.uses_features and not model.features and variant.inputs not in found:
             views = 4 if spec.flips else 1
             found[variant.inputs] = Extraction(
                 model.backbone,
@@ -177,7 +177,7 @@ def _seconds_of_epoch(
 
 def describe_schedule(spec: StudySpec, variants: Sequence[Variant] = ()) -> str:
     """Say whether the folds will be trained side by side or one after the other, and why; the words begin with which."""
-    folds = spec.cv.folds
+    folds = spec.fold_count
     meant = {"lockstep": f"{folds} folds side by side", "sequential": f"{folds} folds one after the other"}
     if spec.cv.schedule != "auto":
         return f"{spec.cv.schedule}: {meant[spec.cv.schedule]}, as the spec says"
@@ -243,4 +243,5 @@ def _rule_of_thumb(
 
 
 def _head_weights(spec: StudySpec) -> int:
-    return count_weights(spec, FEATURE_COUNTS.get(spec.model.backbone, 2048), max(len(spec.data.targets), 1))
+    width = spec.model.features_width or FEATURE_COUNTS.get(spec.model.backbone, 2048)
+    return count_weights(spec, width, max(len(spec.data.targets), 1))

@@ -158,4 +158,4 @@ def short_last_batch(batch_size: int, fold_sizes: Sequence[int]) -> int | None:
 
 def fold_epochs(spec: StudySpec) -> int:
     """Return how many epochs of single folds the whole plan takes when nothing is pruned."""
-    return spec.point_count * spec.cv.folds * spec.training.epochs
+    return spec.point_count * spec.fold_count * spec.training.epochs

@@ -68,7 +68,7 @@ def build_protocol(
     """
     if not alone:
         raise UsageError(
-            "--protocol goes without --regime, --from, --spec, --trials, --pruner and --repeats.",
+            "--protocol goes without --regime, --preset, --from, --spec, --trials, --pruner and --repeats.",
             why="A protocol has fixed hyperparameters and one trial.",
             next_step="Change single keys with --set, such as --set training.epochs=5.",
         )

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.planning.own_models import fill_in_declared
+from orchestrator.planning.presets import PRESETS
 from orchestrator.planning.settings import parse_settings
-from storage.errors import SpecError
+from storage.errors import SpecError, UsageError
 from storage.metrics.objectives import AUC
 from storage.spec import StudySpec, parse, put_values, read_toml
 from storage.wording import say_count
@@ -58,20 +59,36 @@ def build_spec(
     seed: int | None = None,
     pruner: str | None = None,
     settings: list[str] | Mapping[str, Any] | None = None,
+    preset: str | None = None,
 ) -> StudySpec:
-    """Return a spec from what the command line names; later sources win: regime, best, file, flags, --set.
+    """Return a spec from what the command line names; later sources win: regime or preset, best, file, flags, --set.
 
     Args:
         settings: "section.key=value" as `--set` takes it, or values by dotted keys.
 
     Raises:
         SpecError: nothing says what is searched, or a value does not fit.
+        UsageError: a preset beside a regime or a spec file.
     """
-    document = read_toml(spec_file) if spec_file else {}
+    if preset is not None and (regime is not None or spec_file is not None):
+        raise UsageError(
+            "--preset goes without --regime and --spec.",
+            why="Each of them says what is searched.",
+            next_step="Change single keys of the preset with --set.",
+        )
+    document = read_toml(spec_file) if spec_file else PRESETS[preset] if preset else {}
     regime = regime or _regime_of(document)
     merged = _overlay(_document(regime or "custom", name, best), document)
     merged["study"] = {**_section(merged, "study"), "name": name}
-    source = str(spec_file) if spec_file else f"Regime {regime}" if regime else "--from"
+    source = (
+        str(spec_file)
+        if spec_file
+        else f"Regime {regime}"
+        if regime
+        else f"the preset {preset}"
+        if preset
+        else "--from"
+    )
     flags = {"study.trials": trials, "study.seed": seed, "pruner.name": pruner}
     values = {key: value for key, value in flags.items() if value is not None}
     values.update(settings if isinstance(settings, Mapping) else parse_settings(settings or []))
@@ -81,7 +98,7 @@ def build_spec(
     if not spec.search:
         raise SpecError(
             "Nothing says what this study searches.",
-            next_step="Name a regime (--regime I or --regime II) or a spec file with a [search] section "
+            next_step="Name a regime (--regime I or --regime II), a preset (--preset quick) or a spec file with a [search] section "
             "(--spec study.toml; `orch init` writes one).",
         )
     if spec.sampler.name == "grid":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.planning.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
 from storage.data.datasets import load_dataset
 from storage.data.folds import digest_folds, make_folds
+from storage.data.given_features import open_given, read_given
 from storage.errors import DataError, SpecError, UsageError
 from storage.files.hdf5 import inspect_weights
 from storage.files.writing import hash_file
@@ -99,6 +100,20 @@ def fill_in_data(spec: StudySpec, dataset: Dataset) -> StudySpec:
     return filled.with_values({"pruner.unit": unit})
 
 
+def fill_in_features(spec: StudySpec, dataset: Dataset) -> StudySpec:
+    """Return the spec with the SHA-256 of features from elsewhere, so that every worker uses the same; without flips, which they have none of.
+
+    Raises:
+        FeaturesError: the dataset folder has no such features.
+    """
+    if not spec.model.features:
+        return spec
+    known = read_given(dataset.folder, spec.model.features)
+    open_given(dataset.folder, known.name, dataset.fingerprint, "")
+    values = {"model.features_sha256": known.sha256, "model.features_width": known.width}
+    return spec.with_values({**values, "training.augmentation": "none"})
+
+
 def fill_in_weights(spec: StudySpec) -> StudySpec:
     """Return the spec with the SHA-256 of every weights file, so that every worker uses the same weights.
 
@@ -106,6 +121,8 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
         SpecError: a file or a backbone does not exist, or a file is damaged.
     """
     model = spec.model
+    if model.features:
+        return spec  # no backbone is built
     if "transfer" in spec.possible("kind", model.kind):
         for backbone in [*sorted(spec.possible("backbone", model.backbone)), *sorted(model.weights_of)]:
             check_backbone(backbone, list_backbones())
@@ -167,6 +184,9 @@ def _name_files(spec: StudySpec, paths: dict[str, str]) -> StudySpec:
 def describe_model(spec: StudySpec) -> str:
     """Say what will be trained: the network, where its weights come from, and the size of its images; "or" where it is searched."""
     model = spec.model
+    head = "as searched" if spec.searches_head else "-".join(map(str, model.head)) or "of one layer"
+    if model.features:
+        return f"features {model.features} from elsewhere ({model.features_width} for each image); head {head}, only the head is trained"
 
     def say(name: str, fixed: Any) -> str:
         values = [show_value(value) for value in spec.possible(name, fixed)]
@@ -207,9 +227,6 @@ def describe_model(spec: StudySpec) -> str:
         if fixed != "float32" or (name in spec.search and (name == "precision" or spec.uses_features))
     ]
     precision = f"; {' and '.join(coarse)}" if coarse else ""
-    head = "-".join(map(str, model.head)) or "of one layer"
-    if spec.searches_head:
-        head = "as searched"
     others = f"{' or '.join(sorted(kinds - {'transfer'}))}, or " if len(kinds) > 1 else ""
     return f"{others}{say('backbone', model.backbone)}, weights {weights}, {pixels}; head {head}, {trained}{precision}"
 
@@ -239,6 +256,17 @@ def metric_warnings(spec: StudySpec) -> list[str]:
     ]
 
 
+def count_training(spec: StudySpec, dataset: Dataset) -> list[int]:
+    """The training images of each fold of a study.
+
+    Raises:
+        DataError: fewer groups than folds.
+    """
+    columns = [dataset.targets.index(target) for target in spec.data.targets]
+    folds = make_folds(spec.task.strata(dataset.labels[:, columns]), dataset.groups, **spec.fold_plan)
+    return [len(train) for train, _ in folds]
+
+
 def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], dataset: Dataset) -> Review:
     """Look a study over before it is made.
 
@@ -250,7 +278,7 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
     columns = [dataset.targets.index(target) for target in spec.data.targets]
     labels = dataset.labels[:, columns]
     asked = spec.task.questions(spec.data.targets, labels)
-    folds = make_folds(spec.task.strata(labels), dataset.groups, spec.cv.folds, spec.study.seed)
+    folds = make_folds(spec.task.strata(labels), dataset.groups, **spec.fold_plan)
     train_images = [len(train) for train, _ in folds]
     warnings = list(dataset.warnings)
     if not dataset.grouped and not any("group" in warning for warning in warnings):

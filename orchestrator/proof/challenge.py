@@ -138,7 +138,7 @@ def _double(challenger: Challenger, batch: int) -> dict[str, Any]:
 
 
 def _plant(dataset: Dataset, spec: StudySpec) -> dict[str, Any]:
-    evidence = from_dataset(dataset, spec.data.targets, spec.cv.folds, spec.study.seed)
+    evidence = from_dataset(dataset, spec.data.targets, spec.cv.folds, spec.study.seed, spec.cv.given)
     truth = evidence.labels[:, 0]
     wrong = np.zeros(len(truth), bool)
     wrong[np.random.default_rng(0).permutation(len(truth))[: int(FLIPPED * len(truth))]] = True

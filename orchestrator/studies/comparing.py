@@ -247,9 +247,9 @@ def _warn(contenders: Sequence[Contender], dataset: Dataset | None) -> list[str]
         )
     first = contenders[0].study.spec
     for one in contenders[1:]:
-        if (one.study.spec.cv.folds, one.study.spec.study.seed) != (first.cv.folds, first.study.seed):
+        if one.study.spec.fold_plan != first.fold_plan:
             said.append(
-                f"{contenders[0].name} and {one.name} have different folds (cv.folds or study.seed), so the folds are not compared."
+                f"{contenders[0].name} and {one.name} have different folds (cv.folds, cv.repeats, cv.by or study.seed), so the folds are not compared."
             )
         if one.study.spec.metric != contenders[0].study.spec.metric:
             said.append(f"{one.name} was chosen by another metric ({one.study.spec.metric.name}).")

@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.audit.admission import audit_for_study, note_findings, refuse_errors
+from orchestrator.importing.given_folds import fill_in_folds
 from orchestrator.planning.analysis_plan import take_plan
 from orchestrator.planning.names import check_new_name
 from orchestrator.planning.own_models import fill_in_options
 from orchestrator.planning.plan import plan_points
-from orchestrator.planning.review import Review, choose_dataset, fill_in_data, fill_in_weights, review_study
+from orchestrator.planning.presets import size_to_data
+from orchestrator.planning.review import (
+    Review,
+    choose_dataset,
+    count_training,
+    fill_in_data,
+    fill_in_features,
+    fill_in_weights,
+    review_study,
+)
 from storage.settings import cache_folder
 from storage.studies.study import StudyRecord, create_study
 from storage.studies.study_records import find_row
@@ -49,6 +59,7 @@ def propose_study(
     accept: Sequence[str] = (),
     remarks: Sequence[str] = (),
     plan: Path | None = None,
+    preset: str | None = None,
     report: Callable[[str, int, int], None] | None = None,
 ) -> Proposal:
     """Choose the data of a study, audit it, and plan its trials; writes nothing but the audit's cache.
@@ -60,6 +71,7 @@ def propose_study(
         accept: findings of the audit that are accepted.
         remarks: warnings that are known already, kept with those of the review.
         plan: a file with the plan of analysis, which is kept with the study.
+        preset: a key of `orchestrator.planning.presets.PRESETS` that the spec was made of; it is sized to the data.
         report: told (what is done, how far, of how many).
 
     Raises:
@@ -69,9 +81,15 @@ def propose_study(
         UsageError: no data set is named, or several.
     """
     dataset = choose_dataset(data, spec.data.fingerprint)
-    spec = fill_in_options(fill_in_weights(fill_in_data(spec, dataset)))
+    spec = fill_in_features(fill_in_data(spec, dataset), dataset)
+    spec, given = fill_in_folds(fill_in_options(fill_in_weights(spec)), dataset)
+    if preset is not None:
+        spec = size_to_data(spec, preset, count_training(spec, dataset))
     points = plan_points(spec)
     review = review_study(spec, points, dataset)
+    if given is not None:
+        review.facts["fold_names"] = list(given.names)
+        review.warnings.extend(given.notes)
     existing = find_row(database, spec.study.name) if database is not None else None
     if existing is None:
         check_new_name(spec.study.name)

@@ -136,16 +136,18 @@ def check_predictions(
         kept: its predictions.
         dataset: the data of the study; None where it is not on this machine.
     """
-    name, folds = f"Planned trial {point.point}", spec.cv.folds
+    name, folds = f"Planned trial {point.point}", spec.fold_count
     if [fold.fold for fold in kept] != list(range(folds)):
         yield f"{name} is complete and keeps predictions of {len(kept)} of {folds} folds."
         return
     damaged = [fold.fold for fold in kept if not fold.is_whole]
     if damaged:
         yield f"{name} keeps predictions of fold {name_few(map(str, damaged))} that are not those that were written."
-    seen = np.concatenate([fold.indices for fold in kept])
-    if len(np.unique(seen)) != len(seen):
-        yield f"{name} predicts an image in more than one fold."
+    for first in range(0, folds, spec.cv.folds):
+        seen = np.concatenate([fold.indices for fold in kept[first : first + spec.cv.folds]])
+        if len(np.unique(seen)) != len(seen):
+            yield f"{name} predicts an image in more than one fold."
+            break
     curves = _tabulate(spec, rows)
     scored = {(row.fold, row.epoch): row.val_auc for row in rows}
     for fold in kept:
@@ -175,7 +177,7 @@ def is_equal(one: float | None, other: float | None) -> bool:
 
 
 def _is_planned(spec: StudySpec, row: FoldEpoch) -> bool:
-    return 0 <= row.fold < spec.cv.folds and 1 <= row.epoch <= spec.training.epochs
+    return 0 <= row.fold < spec.fold_count and 1 <= row.epoch <= spec.training.epochs
 
 
 def _tabulate(spec: StudySpec, rows: Sequence[FoldEpoch]) -> Array:
@@ -189,7 +191,7 @@ def _found(rows: Sequence[FoldEpoch]) -> set[tuple[int, int]]:
 def _wanted(spec: StudySpec, point: PointRecord, rows: Sequence[FoldEpoch]) -> set[tuple[int, int]]:
     """Every fold-epoch of a complete trial; of a pruned one the shape that it comes nearest to."""
     found = _found(rows)
-    folds, epochs = spec.cv.folds, spec.training.epochs
+    folds, epochs = spec.fold_count, spec.training.epochs
     if point.outcome == PointOutcome.COMPLETE:
         return {(fold, epoch) for fold in range(folds) for epoch in range(1, epochs + 1)}
     last = max((row.epoch for row in rows), default=0)

@@ -12,6 +12,16 @@ class Regime(StrEnum):
     II = "II"
 
 
+class Preset(StrEnum):
+    """Studies by purpose."""
+
+    QUICK = "quick"
+    BACKBONES = "backbones"
+    HEAD = "head"
+    AUGMENTATION = "augmentation"
+    FINETUNE = "finetune"
+
+
 class Protocol(StrEnum):
     """The baselines of the reference studies."""
 

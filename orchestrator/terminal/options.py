@@ -40,6 +40,15 @@ SpecChanges = Annotated[
         show_default=False,
     ),
 ]
+FeaturesTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--features",
+        metavar="TABLE",
+        help="For a model trained on features from elsewhere: the features of the images (.parquet, .npz, .csv).",
+        show_default=False,
+    ),
+]
 ModelPath = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A model file, .keras or .h5.", show_default=False)
 ]

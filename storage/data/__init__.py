@@ -4,6 +4,7 @@
 - `dicom`: DICOM radiographs as grey pictures of 0 to 255; nothing of the patient leaves this module but a salted hash
 - `folders`: How a dataset folder is written: whole or not at all, in text that a person can read and compare
 - `folds`: Which images train and which validate, the same for every trial of a study
+- `given_features`: Features from elsewhere, kept in the dataset folder that they belong to
 - `grey`: Which grey values become black and white, where a file holds more than the 8 bits of a screen
 - `headers`: What a PNG or JPEG file of 8 bits is, and that it is whole, read off its structure
 - `images`: Image files of any size and mode as uint8 RGB arrays of one size

@@ -9,11 +9,75 @@ from typing import Any
 
 import numpy as np
 
-from storage.data.splitting import check_sides, choose_most_even, draw_seeds, summarise_groups
+from storage.data.splitting import (
+    check_sides,
+    choose_most_even,
+    draw_seeds,
+    find_straddling,
+    summarise_groups,
+)
 from storage.errors import DataError
 
 
 def make_folds(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    count: int,
+    seed: int,
+    *,
+    repeats: int = 1,
+    given: Sequence[int] | None = None,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The folds of a study: drawn once, drawn several times, or as they are given.
+
+    Args:
+        labels: shape (n, t), 0 or 1, NaN where not assessed.
+        groups: shape (n,), any whole numbers; without groups, a number of its own for each image.
+        count: how many folds, at least 2.
+        seed: equal input and seed give equal folds.
+        repeats: how often they are drawn, each time otherwise; the folds of the first draw come first.
+        given: the fold that each image validates in, length n; takes the place of drawing.
+
+    Returns:
+        For each fold the int64 indices that train and those that validate, both ascending.
+
+    Raises:
+        DataError: fewer groups than folds; or given folds that are for other images, or tear a group.
+    """
+    if given is not None:
+        return _take_folds(groups, count, np.asarray(given, np.int64))
+    folds = _draw_folds(labels, groups, count, seed)
+    for repeat in range(1, repeats):
+        again = int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0])
+        folds += _draw_folds(labels, groups, count, again)
+    return folds
+
+
+def _take_folds(
+    groups: np.ndarray, count: int, fold_of_image: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    if len(fold_of_image) != len(groups) or not np.array_equal(np.unique(fold_of_image), np.arange(count)):
+        raise DataError(
+            f"The folds of the study are for {len(fold_of_image)} images in {len(np.unique(fold_of_image))} folds; "
+            f"the data set has {len(groups)}, and the spec {count} folds.",
+            why="cv.folds or cv.assigned was changed by hand, or the folds were given for another data set.",
+            next_step="Create the study again with cv.by alone.",
+        )
+    folds = [
+        (np.flatnonzero(fold_of_image != fold), np.flatnonzero(fold_of_image == fold))
+        for fold in range(count)
+    ]
+    straddling = find_straddling(groups, [validation for _, validation in folds])
+    if straddling:
+        raise DataError(
+            f"The given folds put {len(straddling)} groups (patients) into more than one fold.",
+            why="A model would be judged on patients that it has seen.",
+            next_step="Correct the folds so that all images of a patient are in one.",
+        )
+    return folds
+
+
+def _draw_folds(
     labels: np.ndarray, groups: np.ndarray, count: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Split into folds that keep every group on one side and spread the labels evenly.

@@ -18,7 +18,7 @@ from storage.spec import StudySpec
 
 def empty_curves(spec: StudySpec) -> Array:
     """A table in which nothing is recorded yet."""
-    return np.full((spec.cv.folds, spec.training.epochs), np.nan)
+    return np.full((spec.fold_count, spec.training.epochs), np.nan)
 
 
 def tabulate_rows(spec: StudySpec, rows: Iterable[FoldEpoch], metric: Metric | None = None) -> Array:

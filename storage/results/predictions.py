@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
 from storage.database import tables
@@ -207,6 +208,24 @@ def _digest(row: Mapping[str, Any]) -> str:
 
 def _kind(row: Any) -> np.dtype[Any]:
     return np.dtype("<f2" if row.target_count > 0 else "<f4")
+
+
+def pool_predictions(folds: Sequence[FoldPredictions], count: int) -> NDArray[np.float64]:
+    """The out-of-fold probabilities of each image: of repeated folds the mean over the repeats.
+
+    Args:
+        folds: of one point.
+        count: images of the data set.
+
+    Returns:
+        Shape (count, targets); NaN for images that no fold predicted.
+    """
+    targets = folds[0].values.shape[1] if folds else 0
+    total, times = np.zeros((count, targets)), np.zeros((count, 1))
+    for fold in folds:
+        total[fold.indices] += fold.values
+        times[fold.indices] += 1
+    return np.where(times > 0, total / np.maximum(times, 1), np.nan)
 
 
 def _of_point(claim: Claim) -> tuple[Any, ...]:

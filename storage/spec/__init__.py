@@ -6,6 +6,7 @@
 - `guesses`: Hyperparameters that a person chose for one trial: whether the study searches them, and what fills the gaps
 - `hyperparameters`: Which keys of a spec may be searched, in which section each stands, and how a trial's values are put there
 - `messages`: What is said of a spec that is not valid: which key, what it should be, and the nearest valid one
+- `packed_folds`: The fold of each image as a short text, so that a spec has the folds that somebody gave with it
 - `ranges`: One searched hyperparameter: a range, a grid, or a choice, and what it hangs on
 - `search_checks`: What a [search] section must be: known names, values that their sections take, conditions that can hold
 - `section`: What every section of a spec is: frozen, without unknown keys, and written so that the hash of an older spec stays
@@ -37,6 +38,7 @@ from storage.spec.hyperparameters import (
     is_whole,
     put_values,
 )
+from storage.spec.packed_folds import pack_folds, unpack_folds
 from storage.spec.ranges import SearchRange
 from storage.spec.search_checks import axis, plain
 from storage.spec.sections import (
@@ -105,11 +107,13 @@ __all__ = [
     "list_variants",
     "name_inputs",
     "name_variant",
+    "pack_folds",
     "parse",
     "plain",
     "put_values",
     "read_toml",
     "require_whole",
     "to_toml",
+    "unpack_folds",
     "valid_keys",
 ]

@@ -86,6 +86,9 @@ NOT_SEARCHED = {
     "weights_sha256": "it belongs to the file that model.weights names; search `weights`",
     "weights_hashes": "it belongs to the files that are named; search `weights`",
     "weights_of": "it names the weights of each backbone; search `backbone` or `weights`",
+    "features": "they come from one table; create a study for each table, and compare them",
+    "features_sha256": "it belongs to the features that model.features names",
+    "features_width": "it belongs to the features that model.features names",
     "options": "each option is searched by its own name, as in search.options.NAME",
 }
 """Keys of the searchable sections that a search cannot vary, and why."""

@@ -25,7 +25,12 @@ from storage.spec.hyperparameters import (
 )
 from storage.spec.ranges import SearchRange
 from storage.spec.section import Section
-from storage.spec.sections import ModelSection, SamplerSection
+from storage.spec.sections import (
+    CONTINUOUS_AUGMENTATION,
+    AugmentationSection,
+    ModelSection,
+    SamplerSection,
+)
 from storage.wording import show_value
 
 
@@ -47,7 +52,26 @@ class Searching(Protocol):
         """The fixed values of the model."""
         ...
 
+    @property
+    def augmentation(self) -> AugmentationSection:
+        """The fixed changes of training images."""
+        ...
 
+
+OF_A_BACKBONE = (
+    *(
+        "kind",
+        "trainable",
+        "backbone",
+        "weights",
+        "weights_seed",
+        "image_size",
+        "pooling",
+        "extraction_precision",
+    ),
+    *("augmentation", *CONTINUOUS_AUGMENTATION),
+)
+"""What cannot be searched where features come from elsewhere."""
 LARGEST_GRID = 100_000
 """Cells of a grid, as of trials of any other study."""
 
@@ -78,6 +102,27 @@ def check_search(spec: Searching) -> None:
         if options:
             raise ValueError(
                 f"{options[0]} is a hyperparameter of an own model, and model.kind is {spec.model.kind!r}"
+            )
+
+
+def check_features(spec: Searching) -> None:
+    """Features from elsewhere are of the images as they are, and of a backbone that orch does not have.
+
+    Raises:
+        ValueError: a key that needs images is set or searched.
+    """
+    searched = [name for name in OF_A_BACKBONE if name in spec.search]
+    changing = [name for name in CONTINUOUS_AUGMENTATION if getattr(spec.augmentation, name) > 0]
+    fixed = [
+        name
+        for name, value in (("kind", "transfer"), ("trainable", "head"))
+        if getattr(spec.model, name) != value
+    ]
+    for place, names in (("search", searched), ("augmentation", changing), ("model", fixed)):
+        if names:
+            raise ValueError(
+                f"{place}.{names[0]} has no meaning beside model.features: the features are of the images as they are, and only a "
+                "head is trained on them"
             )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from storage.metrics.objectives import AUC, find_metric
 from storage.spec.further import find_further
+from storage.spec.packed_folds import MOST_FOLDS, unpack_folds
 from storage.spec.section import Section
 from storage.tasks.kinds import LABELS, find_task
 
@@ -93,9 +94,13 @@ class ModelSection(Section):
         weights_of: weights by backbone, where a search varies the backbone; `weights` for every other.
         weights_hashes: the SHA-256 of each weights file, where several are named; filled in when a study is created.
         options: values of hyperparameters that an own model declares.
+        features: name of features from elsewhere, in the dataset folder, that take the place of the backbone's; "" for none.
+        features_sha256, features_width: of their values, and how many an image has; filled in when a study is created.
     """
 
-    later = frozenset({"weights_of", "weights_hashes", "options"})
+    later = frozenset(
+        {"weights_of", "weights_hashes", "options", "features", "features_sha256", "features_width"}
+    )
 
     kind: str = Field(default="transfer", min_length=1)
     trainable: str = Field(default="head", min_length=1)
@@ -113,6 +118,9 @@ class ModelSection(Section):
     dropout_rate: Fraction = 0.0
     weights_of: dict[str, str] = {}
     weights_hashes: dict[str, str] = {}
+    features: str = ""
+    features_sha256: str = ""
+    features_width: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     options: dict[str, int | float | str | bool | tuple[int | float | str | bool, ...]] = {}
 
     @field_validator("image_size", mode="before")
@@ -130,8 +138,9 @@ class ModelSection(Section):
 
     @property
     def standardizes(self) -> bool:
-        """Whether features are standardised on each fold's training part ("auto": for random weights)."""
-        return self.scale == "standardize" or (self.scale == "auto" and self.weights == "none")
+        """Whether features are standardised on each fold's training part ("auto": for random weights, and features from elsewhere)."""
+        is_unknown = self.weights == "none" or bool(self.features)
+        return self.scale == "standardize" or (self.scale == "auto" and is_unknown)
 
 
 class TrainingSection(Section):
@@ -183,10 +192,47 @@ class AugmentationSection(Section):
 
 
 class CrossValidationSection(Section):
-    """How many folds, and in which order they are trained."""
+    """How many folds, how they are made, and in which order they are trained.
+
+    Attributes:
+        repeats: the k folds are drawn so many times, each time otherwise.
+        by: what gives the folds instead: a column of the labels file, "site", or a file splits_final.json; "" for stratified folds.
+        assigned: what `by` gave when the study was made; written by orch.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset({"repeats", "by", "assigned"})
 
     folds: Annotated[int, Field(ge=2, le=100)] = 6
     schedule: Literal["auto", "lockstep", "sequential"] = "auto"
+    repeats: Annotated[int, Field(ge=1, le=50)] = 1
+    by: str = ""
+    assigned: str = ""
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> CrossValidationSection:
+        if self.by and self.repeats > 1:
+            raise ValueError(
+                "cv.repeats draws other folds each time, and cv.by gives the folds: leave one of them out"
+            )
+        if self.folds * self.repeats > MOST_FOLDS:
+            raise ValueError(
+                f"{self.repeats} repeats of {self.folds} folds are more than {MOST_FOLDS} models for each trial"
+            )
+        if self.assigned and not self.by:
+            raise ValueError("cv.assigned is what cv.by gave, and there is no cv.by")
+        return self
+
+    @field_validator("assigned")
+    @classmethod
+    def _can_be_read(cls, value: str) -> str:
+        if value:
+            unpack_folds(value)
+        return value
+
+    @property
+    def given(self) -> list[int] | None:
+        """The fold that each development image validates in, in the order of the data set; None where orch makes the folds."""
+        return unpack_folds(self.assigned) if self.assigned else None
 
 
 class SamplerSection(Section):

@@ -26,7 +26,7 @@ from storage.spec.hyperparameters import (
 )
 from storage.spec.messages import describe_problem, unknown_key
 from storage.spec.ranges import SearchRange
-from storage.spec.search_checks import check_search, count_cells
+from storage.spec.search_checks import check_features, check_search, count_cells
 from storage.spec.section import Section
 from storage.spec.sections import (
     AUTO,
@@ -82,6 +82,8 @@ class StudySpec(Section):
                 "training.oversampling needs training.oversampled: the labels whose images it repeats"
             )
         self._check_task()
+        if self.model.features:
+            check_features(self)
         return self
 
     def _check_task(self) -> None:
@@ -141,6 +143,29 @@ class StudySpec(Section):
     def point_count(self) -> int:
         """How many points the study plans: every cell of a grid, else `study.trials`."""
         return count_cells(self) if self.sampler.name == "grid" else self.study.trials
+
+    @property
+    def fold_count(self) -> int:
+        """How many models a trial trains: the folds of all repeats."""
+        return self.cv.folds * self.cv.repeats
+
+    @property
+    def fold_plan(self) -> dict[str, Any]:
+        """What `storage.data.folds.make_folds` needs beside labels and groups."""
+        return {
+            "count": self.cv.folds,
+            "seed": self.study.seed,
+            "repeats": self.cv.repeats,
+            "given": self.cv.given,
+        }
+
+    @property
+    def fold_words(self) -> str:
+        """How many folds there are and where they come from, for people."""
+        if self.cv.by:
+            return f"{self.cv.folds} folds as given by {self.cv.by}"
+        folds = f"{self.cv.folds} folds"
+        return folds if self.cv.repeats == 1 else f"{self.cv.repeats} repeats of {folds}"
 
     @property
     def all_hyperparameters(self) -> dict[str, float | int | str]:
@@ -207,7 +232,7 @@ class StudySpec(Section):
     @property
     def flips(self) -> bool:
         """Whether any point of the study flips its training images."""
-        return "flip" in self.possible("augmentation", self.training.augmentation)
+        return not self.model.features and "flip" in self.possible("augmentation", self.training.augmentation)
 
     @property
     def uses_features(self) -> bool:

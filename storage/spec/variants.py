@@ -82,7 +82,9 @@ def name_inputs(spec: StudySpec) -> str:
     """Name what the folds of a variant learn from."""
     model = spec.model
     kind: list[Any] = ["images", *model.image_size]
-    if spec.uses_features:
+    if model.features:
+        kind = ["given", model.features, model.features_sha256]
+    elif spec.uses_features:
         kind = [
             "features",
             *model.image_size,

@@ -87,8 +87,9 @@ def create_study(
                 if find_study(database, spec.study.name) is None:
                     raise
             existing = load_study(database, spec.study.name)
-    if existing.spec_hash != spec.spec_hash:
-        keys = differing_keys(existing.spec, spec)
+    # The hash of a spec that an earlier orch wrote is over fewer keys; those had no other values then.
+    keys = [] if existing.spec_hash == spec.spec_hash else differing_keys(existing.spec, spec)
+    if keys:
         name, trials = spec.study.name, spec.study.trials
         grow = f"`{say_command('study', 'extend', name, '--trials', trials)}` continues it; or choose another name."
         other = f"Choose another name, or `{say_command('study', 'delete', name)}` first."

@@ -163,9 +163,9 @@ def _check_values(evidence: Evidence, spec: StudySpec) -> Iterator[str]:
     for point in evidence.points:
         if point["outcome"] != PointOutcome.COMPLETE or point["state"] != PointState.DONE:
             continue
-        curves = np.full((spec.cv.folds, spec.training.epochs), np.nan)
+        curves = np.full((spec.fold_count, spec.training.epochs), np.nan)
         for row in evidence.epochs.get(point["point"], ()):
-            inside = 0 <= row["fold"] < spec.cv.folds and 1 <= row["epoch"] <= spec.training.epochs
+            inside = 0 <= row["fold"] < spec.fold_count and 1 <= row["epoch"] <= spec.training.epochs
             if inside and row.get(column) is not None:
                 curves[row["fold"], row["epoch"] - 1] = sign * row[column]
         value = judge(curves, spec.study.objective).value

@@ -39,9 +39,10 @@ class Noise:
         per_fold: standard deviation of one fold of one trial, what folds and trials have in common removed.
         per_trial: of the mean over folds; the training sets of the folds overlap, which this does not count.
         freedom: degrees of freedom of both.
-        folds: over which.
+        folds: over which, those of repeats counted too.
         trials: from which.
         wild: how many trials more were left out, because their folds differ by far more than those of the others.
+        repeats: how many times the images were divided into folds.
     """
 
     per_fold: float
@@ -50,22 +51,25 @@ class Noise:
     folds: int
     trials: int
     wild: int = 0
+    repeats: int = 1
 
     @property
     def per_difference(self) -> float:
         """Standard error of the difference of two trials, corrected for overlapping training sets.
 
-        Nadeau and Bengio (2003), "Inference for the Generalization Error", equation 9, with k folds each of 1/(k-1) the
-        size of its training set: variance of a difference * (1/k + 1/(k-1)).
+        Nadeau and Bengio (2003), "Inference for the Generalization Error", equation 9, with J folds in all, k in each
+        repeat, each of 1/(k-1) the size of its training set: variance of a difference * (1/J + 1/(k-1)).
         """
-        return self.per_fold * math.sqrt(2 * (1 / self.folds + 1 / (self.folds - 1)))
+        in_each = max(self.folds / self.repeats, 1.5)  # folds without a value may leave fewer than two
+        return self.per_fold * math.sqrt(2 * (1 / self.folds + 1 / (in_each - 1)))
 
 
-def measure_noise(fold_values: Array) -> Noise | None:
+def measure_noise(fold_values: Array, repeats: int = 1) -> Noise | None:
     """Measure the noise; None from fewer than two trials or folds.
 
     Args:
         fold_values: shape (trials, folds); folds with a NaN anywhere are left out.
+        repeats: how many times the images were divided into folds.
     """
     values = np.asarray(fold_values, np.float64)
     if values.ndim != 2 or not values.size:
@@ -79,7 +83,9 @@ def measure_noise(fold_values: Array) -> Noise | None:
     rest = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
     freedom = (len(table) - 1) * (folds - 1)
     per_fold = math.sqrt(float((rest**2).sum()) / freedom)
-    return Noise(per_fold, per_fold / math.sqrt(folds), freedom, folds, len(table), trials - len(table))
+    return Noise(
+        per_fold, per_fold / math.sqrt(folds), freedom, folds, len(table), trials - len(table), repeats
+    )
 
 
 def find_wild(values: Array) -> NDArray[np.bool_]:

@@ -68,7 +68,7 @@ def judge_selection(
         return None
     best = judged.points[0]
     pruned = [point.point for point in points if point.outcome == PointOutcome.PRUNED]
-    measured = noise.measure_noise(judged.fold_values)
+    measured = noise.measure_noise(judged.fold_values, study.spec.cv.repeats)
     places = noise.find_equals(judged.values, measured).tolist() if measured else [0]
     equals = [_describe(judged, place) for place in places]
     document: dict[str, Any] = {
@@ -203,7 +203,7 @@ def _bootstrap(database: Database, study: StudyRecord, judged: JudgedTrials) -> 
     kept: list[list[FoldPredictions]] = []
     for point in judged.points[: bias.MOST_TRIALS]:
         folds = read_predictions(database, study.uuid, point.point)
-        if len(folds) != study.spec.cv.folds:
+        if len(folds) != study.spec.fold_count:
             return None
         kept.append(folds)
     targets = study.spec.data.targets or dataset.targets

@@ -186,7 +186,9 @@ class Attempt:
     def epoch_means(self, epoch: int) -> dict[int, float]:
         """The mean over folds at one epoch of every point that got there."""
         spec = self.study.spec
-        return self.peers.read(self.database, self.study.uuid, epoch, folds=spec.cv.folds, metric=spec.metric)
+        return self.peers.read(
+            self.database, self.study.uuid, epoch, folds=spec.fold_count, metric=spec.metric
+        )
 
     def fold_means(self, folds: int) -> dict[int, float]:
         """The objective over the first folds only, of every point that finished them."""

@@ -54,7 +54,7 @@ def run_lockstep(
     """
     spec = attempt.study.spec
     epochs = spec.training.epochs
-    folds = _start(start_fold, spec.cv.folds, side_by_side=train_together is not None)
+    folds = _start(start_fold, spec.fold_count, side_by_side=train_together is not None)
     curves = empty_curves(spec)
     keeper = _PredictionKeeper(spec.study.objective, folds, spec.task.kept_as)
     begin, rows = _resume(attempt, folds, curves, keeper)

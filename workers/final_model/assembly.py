@@ -1,7 +1,8 @@
 """One ordinary Keras model from image to probabilities, and how it is saved and loaded: without code of its own.
 
 image (0 to 255) -> preprocessing -> backbone -> scaling -> head, or image -> preprocessing -> trained network. An
-ensemble has k heads (with a scaling each) or networks, whose probabilities are averaged.
+ensemble has k heads (with a scaling each) or networks, whose probabilities are averaged. Where the study's features came from
+elsewhere, its model begins with them: features -> scaling -> head.
 """
 
 from __future__ import annotations
@@ -44,12 +45,22 @@ def assemble(spec: StudySpec, parts: Sequence[Trained]) -> keras.Model:
     devices.import_quietly()
     import keras
 
+    if spec.model.features:
+        given = keras.Input((parts[0].model.input_shape[-1],), name="features")
+        return _join(spec, parts, given, given)
     images = keras.Input((*spec.model.image_size, COLOURS), name="image")
     if parts[0].scale_pixels is None:
         inputs = describe_pixels(find_preprocessing(spec.model.backbone))(images)
         inputs = build_backbone(spec.model)(inputs)
     else:
         inputs = describe_pixels(parts[0].scale_pixels)(images)
+    return _join(spec, parts, images, inputs)
+
+
+def _join(spec: StudySpec, parts: Sequence[Trained], images: Tensor, inputs: Tensor) -> keras.Model:
+    """A model from what is put in to the mean of what the parts make of `inputs`."""
+    import keras
+
     kind = find_head(spec.data.task, spec.loss)
     given = [
         part.model(_scale(part.scale, part.model.name, inputs) if part.scale else inputs) for part in parts

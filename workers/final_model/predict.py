@@ -117,6 +117,44 @@ def predict(
     return Predictions(raw, augmented)
 
 
+def predict_features(
+    model: keras.Model, values: NDArray[np.float32], report: Callable[[int, int], None] | None = None
+) -> Predictions:
+    """Predict from features that another program computed.
+
+    Args:
+        model: from features to probabilities.
+        values: shape (n, features).
+        report: told the images done and all images.
+
+    Raises:
+        DataError: the model takes another number of features.
+    """
+    width = count_features(model)
+    if width is None or values.shape[1] != width:
+        raise DataError(
+            f"The model takes {width} features, and the table has {values.shape[1]}."
+            if width is not None
+            else "The model takes images, not features.",
+            next_step="Leave --features out."
+            if width is None
+            else "Compute the features with the same foundation model.",
+        )
+    raw = np.empty((len(values), count_outputs(model)), np.float32)
+    for start in range(0, len(values), BATCH):
+        rows = values[start : start + BATCH]
+        raw[start : start + BATCH] = _run(model, rows, (1.0, 0.0))
+        if report:
+            report(min(start + BATCH, len(values)), len(values))
+    return Predictions(raw, np.empty((len(values), 0, raw.shape[1]), np.float32))
+
+
+def count_features(model: keras.Model) -> int | None:
+    """How many features a model takes; None where it takes images or anything else."""
+    shape = model.input_shape
+    return int(shape[1]) if isinstance(shape, tuple) and len(shape) == 2 and shape[1] else None
+
+
 def count_outputs(model: keras.Model) -> int:
     """How many labels a model gives a value.
 

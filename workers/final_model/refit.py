@@ -68,11 +68,9 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
     prepare_for(spec)
     targets = spec.data.targets or dataset.targets
     labels = select_targets(dataset, targets)
-    splits = {spec.cv.folds: (np.arange(len(labels)), np.array([], np.int64))}
+    splits = {spec.fold_count: (np.arange(len(labels)), np.array([], np.int64))}
     if recipe.ensemble:
-        splits = dict(
-            enumerate(make_folds(spec.task.strata(labels), dataset.groups, spec.cv.folds, spec.study.seed))
-        )
+        splits = dict(enumerate(make_folds(spec.task.strata(labels), dataset.groups, **spec.fold_plan)))
 
     def tell(done: int, total: int) -> None:
         if report:

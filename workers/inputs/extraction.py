@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.data.given_features import open_given
 from storage.data.images import RESIZE, describe_decoding, scale_of
 from storage.files.feature_writer import FeatureWriter
 from storage.files.features import FeatureKey, Features, lock_extraction, open_features
@@ -37,7 +38,8 @@ def ensure_features(
 ) -> Features:
     """Open the features of a study, extracting them first where they are not in the cache.
 
-    One process per machine extracts, the others wait for it. A stopped extraction goes on where it was.
+    One process per machine extracts, the others wait for it. A stopped extraction goes on where it was. Features from elsewhere
+    lie in the dataset folder.
 
     Args:
         spec: gives the backbone and whether images are flipped.
@@ -51,6 +53,9 @@ def ensure_features(
         WeightsError: the backbone's weights are missing or do not fit.
         FeaturesError: stored features are damaged, or the disk is full.
     """
+    if spec.model.features:
+        named = spec.model.features, dataset.fingerprint, spec.model.features_sha256
+        return open_given(dataset.folder, *named)
     key = describe_features(spec, dataset.fingerprint, describe_decoding(dataset))
     stored = open_features(cache, key)
     if stored is not None:

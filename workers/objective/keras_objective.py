@@ -89,7 +89,7 @@ class KerasObjective:
         self.study = study
         self.targets = spec.data.targets or dataset.targets
         self.labels = select_targets(dataset, self.targets)
-        self.folds = make_folds(spec.task.strata(self.labels), dataset.groups, spec.cv.folds, spec.study.seed)
+        self.folds = make_folds(spec.task.strata(self.labels), dataset.groups, **spec.fold_plan)
         check_folds(study.facts, self.folds)
         self.variants = StudyVariants(
             spec,

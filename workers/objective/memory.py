@@ -70,7 +70,7 @@ def choose_schedule(
 def lockstep_bytes(spec: StudySpec, weights: int) -> int:
     """What the models of all folds need side by side, each with so many weights that are trained."""
     is_stacked = spec.uses_features and backend.chosen() == "jax"
-    return spec.cv.folds * weights * (BYTES_PER_STACKED_WEIGHT if is_stacked else BYTES_PER_WEIGHT)
+    return spec.fold_count * weights * (BYTES_PER_STACKED_WEIGHT if is_stacked else BYTES_PER_WEIGHT)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -10,7 +10,14 @@ import typer
 from orchestrator.commands.study.evaluate import Prevalences, print_practice, print_scores, print_subgroups
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import database_if_any
-from orchestrator.terminal.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
+from orchestrator.terminal.options import (
+    AsJson,
+    FeaturesTable,
+    ModelPath,
+    Storage,
+    TestTimeBy,
+    TestTimeRepeats,
+)
 from storage.wording import say_count, say_instant, say_times
 
 Columns = Annotated[
@@ -50,6 +57,7 @@ def evaluate(
             help="Also report metrics after recalibration on out-of-fold predictions (Platt).",
         ),
     ] = False,
+    features: FeaturesTable = None,
     subgroup: Columns = None,
     visit: Annotated[
         str,
@@ -109,6 +117,7 @@ def evaluate(
         visits=tuple(name.strip() for name in visit.split(",") if name.strip()),
         prevalences=check_prevalences(prevalence),
         resamples=resamples,
+        features=features,
     )
     repeats = read_repeats(path, tta, tta_by, say=console.say)
     with database_if_any(storage) as database, show_progress("Predicting") as report:

@@ -10,7 +10,14 @@ import typer
 
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import database_if_any
-from orchestrator.terminal.options import AsJson, ModelPath, Storage, TestTimeBy, TestTimeRepeats
+from orchestrator.terminal.options import (
+    AsJson,
+    FeaturesTable,
+    ModelPath,
+    Storage,
+    TestTimeBy,
+    TestTimeRepeats,
+)
 from storage.wording import say_count
 
 Source = Annotated[
@@ -56,6 +63,7 @@ def predict(
     filename_column: Annotated[
         str, typer.Option(metavar="COLUMN", help="The column of file names.")
     ] = "filename",
+    features: FeaturesTable = None,
     targets: Targets = "",
     pixels: Pixels = "",
     storage: Storage = None,
@@ -73,6 +81,7 @@ def predict(
     """
     from orchestrator.models import prediction, prediction_tables
     from orchestrator.models.answers import answer_of
+    from orchestrator.models.given_features import read_needed_features
     from orchestrator.models.repeats import read_repeats
     from orchestrator.terminal.progress import show_progress
     from storage.files.model_files import read_whole_card
@@ -83,7 +92,9 @@ def predict(
     names, scale, threads = _describe_model(path, targets, pixels)
     repeats = read_repeats(path, tta, tta_by, say=console.say)
     check_backend(repeats)
-    answer = answer_of(read_whole_card(path))
+    card = read_whole_card(path)
+    table = read_needed_features(card, features, repeats)
+    answer = answer_of(card)
     images = prediction.find_images(source, labels, filename_column, names, answer)
     for remark in images.remarks:
         console.warn(remark)
@@ -91,7 +102,7 @@ def predict(
         prediction.notice_sealed(path, images, database, cache_folder(), console.say, agree=_agree_to_open)
     with show_progress("Predicting") as report:
         predictions = prediction.predict_images(
-            path, images, names, repeats, pixels=scale, threads=threads, report=report
+            path, images, names, repeats, pixels=scale, threads=threads, report=report, features=table
         )
     header, rows = prediction_tables.make_table(images, names, predictions, answer)
     prediction_tables.write_table(out, header, rows)
@@ -136,12 +147,18 @@ def explain(
     from orchestrator.models.heat_maps import draw_heat_maps, find_reservations
     from orchestrator.terminal.progress import show_progress
     from storage.errors import UsageError
+    from storage.files.model_files import read_card
     from storage.settings import cache_folder
     from workers.device import backend
 
     # Before anything is opened or recorded.
     backend.require_tensorflow("Grad-CAM")
     names, scale, threads = _describe_model(path, targets, pixels)
+    if (read_card(path) or {}).get("features"):
+        raise UsageError(
+            "The model takes features from elsewhere, so it sees no image that a heat map could be laid over.",
+            next_step="Explain the image in the program that computes the features.",
+        )
     if target and target not in names:
         raise UsageError(f"The model has no label {target!r}; it has {', '.join(names)}.")
     images = prediction.find_images(source, None, "filename", names)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.terminal import console
-from orchestrator.terminal.choices import Protocol, Pruner, Regime
+from orchestrator.terminal.choices import Preset, Protocol, Pruner, Regime
 from orchestrator.terminal.opening import database_if_any, open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError
@@ -40,6 +40,14 @@ def create(
             help="I: random search over batch size and dropout. II: grid over learning rate and epsilon.",
             metavar="I|II",
             case_sensitive=False,
+            show_default=False,
+        ),
+    ] = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(
+            help="A study by purpose: a quick look, backbones, the head, augmentation, or fine-tuning.",
+            metavar="|".join(Preset),
             show_default=False,
         ),
     ] = None,
@@ -143,6 +151,7 @@ def create(
     Examples:
       orch study create first --regime I --data my-data
       orch study create second --regime II --from best.json --data my-data
+      orch study create look --preset quick --data my-data
       orch study create baseline --protocol lenet --data my-data
       orch study create again --from best.json --repeats 5 --data my-data
       orch study create first --regime I --data my-data --plan plan.toml
@@ -157,11 +166,11 @@ def create(
 
     best = read_best(from_) if from_ else None
     if protocol is not None:
-        others = (regime, from_, spec_file, trials, pruner, repeats)
+        others = (regime, preset, from_, spec_file, trials, pruner, repeats)
         alone = all(other is None for other in others)
         spec = build_protocol(name, protocol.value, seed=seed, settings=settings, alone=alone)
     elif repeats is not None:
-        alone = all(other is None for other in (regime, spec_file, trials, pruner))
+        alone = all(other is None for other in (regime, preset, spec_file, trials, pruner))
         spec = _repeat(name, best, repeats, finalists, seed, settings, alone=alone)
     else:
         spec = build_spec(
@@ -173,6 +182,7 @@ def create(
             seed=seed,
             pruner=pruner.value if pruner else None,
             settings=settings,
+            preset=preset.value if preset else None,
         )
     if told := tell_metric(spec, best):
         console.say(told)
@@ -186,6 +196,7 @@ def create(
                 accept=accept or [],
                 remarks=[told] if told else [],
                 plan=plan,
+                preset=preset.value if preset else None,
                 report=progress,
             )
         spec, review = proposal.spec, proposal.review
@@ -228,7 +239,7 @@ def _repeat(
 
     if best is None or not alone:
         raise UsageError(
-            "--repeats goes with --from best.json, and without --regime, --spec, --trials and --pruner.",
+            "--repeats goes with --from best.json, and without --regime, --preset, --spec, --trials and --pruner.",
             why="It re-evaluates the best configurations of that study unchanged.",
         )
     spec = repeat_finalists(name, best, repeats=repeats, finalists=finalists)
@@ -257,7 +268,8 @@ def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[
         "model": describe_model(spec),
         "pruner": describe_pruner(spec),
         "points": spec.point_count,
-        "folds": spec.cv.folds,
+        "folds": spec.fold_count,
+        "folds_are": spec.fold_words,
         "epochs": spec.training.epochs,
         "fold_epochs": fold_epochs(spec),
         "metric": spec.metric.name,
@@ -319,7 +331,10 @@ def _print_cost(spec: StudySpec, report: dict[str, Any], review: Review) -> None
             ("fixed", show_params(report["fixed"])),
             *_features_facts(estimate),
             ("trials", report["points"]),
-            ("folds", f"{report['folds']} of {low if low == high else f'{low} to {high}'} training images"),
+            (
+                "folds",
+                f"{report['folds_are']} of {low if low == high else f'{low} to {high}'} training images",
+            ),
             ("schedule", report["schedule"]),
             ("epochs", report["epochs"]),
             ("objective", OBJECTIVES[report["objective"]].format(metric=report["metric"])),
