@@ -64,7 +64,9 @@ def compare(
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare studies, trials or model files on the same patients, with intervals and tests.
+    """Compare studies or models on the same patients.
+
+    Differences have intervals and tests; a trial is named NAME:NUMBER.
 
     Each is compared with the first one. Studies and trials are compared by their out-of-fold predictions, model files by what they predict for images
     that none of them was trained on. With --tta, pooled predictions are compared with raw ones, too.

@@ -36,7 +36,7 @@ TARGETS = ("view_antpr", "medial_cortex_1")
 def page_commands() -> dict[str, list[str]]:
     """The `orch` lines of the page, as words; by the name of the study, or what the command does."""
     page = (REPOSITORY / "docs" / "protocols.md").read_text(encoding="utf-8")
-    lines = [shlex.split(line) for line in re.findall(r"^    orch (.*)$", page, re.MULTILINE)]
+    lines = [shlex.split(line, comments=True) for line in re.findall(r"^    orch (.*)$", page, re.MULTILINE)]
     return {words[2] if words[:2] == ["study", "create"] else " ".join(words[:3]): words for words in lines}
 
 
