@@ -124,6 +124,13 @@ SCORED = (
     r"Planned trial 1 keeps predictions of fold {} with an AUC of 0\.\d+( to 0\.\d+)?, and 0\.\d+ is recorded"
 )
 
+CHAINED = re.compile(
+    r"Since the chain noted it, this was changed: |The (fold results|kept predictions) of planned trial \d+ were changed after it"
+    r"|Planned trial \d+ was finished(,| with) |The study was created with \d+ trials and has \d+"
+)
+OF_THE_CHAIN = re.compile(r"(UPDATE|INTO|DELETE FROM) orch_(points|epochs|predictions|studies)\b")
+"""What the chain of hashes says of an edited or deleted row, and of which tables it holds the rows."""
+
 WRITTEN = r"Planned trial 1 keeps predictions of fold [\d, ]+ that are not those that were written"
 
 FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -379,6 +386,11 @@ def test_a_planted_fault_is_named(finished: Finished, opened: Database, fault: s
             # And by what they mean, as in a database of an orch that kept no checksums.
             connection.execute("UPDATE orch_predictions SET digest = NULL")
             connection.commit()
+        chained = [problem for problem in verify(opened, finished.dataset)["problems"] if CHAINED.match(problem)]
+        assert not chained or any(OF_THE_CHAIN.search(statement) for statement in statements), chained
+        # And by what they mean, as in a database of an orch that kept no chain.
+        connection.execute("DELETE FROM orch_facts WHERE key LIKE 'chain:%'")
+        connection.commit()
     found = verify(opened, finished.dataset)["problems"]
     for pattern in patterns:
         assert any(re.match(pattern, problem) for problem in found), (pattern, found)
