@@ -386,7 +386,9 @@ def test_a_planted_fault_is_named(finished: Finished, opened: Database, fault: s
             # And by what they mean, as in a database of an orch that kept no checksums.
             connection.execute("UPDATE orch_predictions SET digest = NULL")
             connection.commit()
-        chained = [problem for problem in verify(opened, finished.dataset)["problems"] if CHAINED.match(problem)]
+        chained = [
+            problem for problem in verify(opened, finished.dataset)["problems"] if CHAINED.match(problem)
+        ]
         assert not chained or any(OF_THE_CHAIN.search(statement) for statement in statements), chained
         # And by what they mean, as in a database of an orch that kept no chain.
         connection.execute("DELETE FROM orch_facts WHERE key LIKE 'chain:%'")

@@ -523,7 +523,7 @@ class TestLedger:
                 "key",
                 [
                     predictions.FoldPredictions(
-                        fold, 3, np.arange(fold, 5), np.full((5 - fold, 2), 0.5 + shift)
+                        fold, 3, np.arange(fold, 5), np.full((5 - fold, 2), 0.5 + shift, np.float16)
                     )
                     for fold in range(2)
                 ],
