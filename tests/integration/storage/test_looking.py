@@ -156,7 +156,7 @@ def test_the_report_command_writes_the_page_and_the_numbers(
     assert made.returncode == 0, made.stderr
     assert "Wrote page.html" in made.stderr
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
-    assert len(list((tmp_path / "figures").glob("*.csv"))) == 14
+    assert len(list((tmp_path / "figures").glob("*.csv"))) == 15
 
 
 def test_no_link_is_printed_to_a_port_that_another_program_has(
