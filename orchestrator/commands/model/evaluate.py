@@ -153,7 +153,7 @@ def _print(document: dict[str, Any]) -> None:
                 ("", f"{say_instant(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")
                 for one in openings
             ),
-            ("threshold", document["threshold_rule"]),
+            ("threshold", document["threshold_rule"] if document["practice"] else None),
         ]
     )
     for name, scored in document["results"].items():
