@@ -1,0 +1,151 @@
+"""A worked study on drawn radiographs, from import to hold-out, report, prediction and heat map; a line of `KINDS` for each kind of label."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from orchestrator.demo.radiographs import CORTICES, GRADES, VISITS, draw_radiographs
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+DAYS = dict(zip(VISITS, (2, 42, 91, 183), strict=True))
+KINDS: dict[str, dict[str, Any]] = {
+    "view": {
+        "task": "two-classes", "import": ["--class-column", "view", "--positive", "lateral"], "targets": ["view=lateral"],
+        "metric": "val_auc", "figures": ["roc", "confusion", "calibration"], "header": ["filename", "label", "raw", "mean", "max", "min"],
+    },
+}  # fmt: skip
+SMALL = (
+    *(
+        "--set",
+        "model.backbone=MobileNet",
+        "--set",
+        "model.weights=none",
+        "--set",
+        "model.image_size=[48, 48]",
+    ),
+    *(
+        "--set",
+        "model.head=[16]",
+        "--set",
+        "cv.folds=2",
+        "--set",
+        "training.epochs=3",
+        "--set",
+        "pruner.name=none",
+    ),
+    *("--set", "training.learning_rate=0.01", "--set", 'search.batch_size={type="int", low=8, high=40}'),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, orch_program: Path) -> Path:
+    """Data sets and studies of every kind, trained by one worker."""
+    folder = tmp_path_factory.mktemp("kinds")
+    path = draw_radiographs(folder / "raw", patients=16, size=48)
+    with path.open(newline="") as file:
+        rows = [describe(row) for row in csv.DictReader(file)]
+    with (folder / "labels.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def describe(row: dict[str, str]) -> dict[str, object]:
+    """One image: its view, the cortex that healed further and its grade, and the days since the fracture."""
+    grades = {
+        cortex: grade for cortex in CORTICES for grade in GRADES if row[f"{cortex}_cortex_{grade}"] == "1"
+    }
+    cortex = max(grades, key=grades.__getitem__, default="")
+    return {
+        "filename": row["filename"],
+        "patient_id": row["patient_id"],
+        "view": row["view"],
+        "cortex": cortex,
+        "rust": grades.get(cortex, ""),
+        "days": DAYS[row["visit"]],
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_study_of_each_kind_goes_from_import_to_heat_map(
+    run_here: Run, orch_program: Path, folder: Path
+) -> None:
+    environment = {"ORCH_CACHE": str(folder / "cache"), "ORCH_STORAGE": f"sqlite:///{folder / 'orch.db'}"}
+
+    def orch(*words: object, cache: str = "cache") -> str:
+        # Each data set seals patients of its own out of the same pictures, which a cache of all of them would remember.
+        done = run_here(*words, environment={**environment, "ORCH_CACHE": str(folder / cache)}, folder=folder)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for name, kind in KINDS.items():
+        table = ("--labels", "labels.csv", "--group", "patient_id", "--holdout", "0.2")
+        words = ("data", "import", "raw/images", *table, *kind["import"], "--out", name, "--json")
+        document = json.loads(orch(*words, cache=f"cache-{name}"))
+        assert (document["task"], document["targets"]) == (kind["task"], kind["targets"]), name
+        audit = json.loads(orch("data", "audit", name, "--no-images", "--json", cache=f"cache-{name}"))
+        names = {one["name"] for one in audit["findings"]}
+        assert not names & {"complement-targets", "target-confounds", "copy-targets", "blank-advised"}, name
+    for name, kind in KINDS.items():
+        words = ("study", "create", name, "--regime", "I", "--trials", "2", "--data", name, *SMALL, "--json")
+        assert json.loads(orch(*words, cache=f"cache-{name}"))["metric"] == kind["metric"]
+    worked = subprocess.run(
+        [orch_program, "worker", *(word for name in KINDS for word in ("--data", name)), "--gpus", "none"],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
+    assert worked.returncode == 0, worked.stderr
+    for name, kind in KINDS.items():
+        check_study(orch, folder, name, kind)
+
+
+def check_study(orch: Callable[..., str], folder: Path, name: str, kind: dict[str, Any]) -> None:
+    shown = json.loads(orch("study", "show", name, "--json"))
+    assert shown["points"]["complete"] == 2
+    assert shown["selection"]["correction"] == "bootstrap", name
+    assert json.loads(orch("study", "verify", name, "--data", name, "--json"))["ok"]
+    orch("study", "export", name, "-o", f"{name}.json")
+    card = json.loads(
+        orch("model", "train", "--from", f"{name}.json", "--data", name, "-o", f"{name}.keras", "--json")
+    )
+    assert card["task"] == kind["task"]
+    evaluated = json.loads(
+        orch(
+            *("model", "evaluate", f"{name}.keras", "--data", name, "--open-holdout", "--again"),
+            *("--resamples", "40", "--tta", "2", "--json"),
+        )
+    )
+    rows = evaluated["results"]["raw"]["labels"]
+    assert all(row["metrics"] for row in rows.values())
+    orch("model", "predict", f"{name}.keras", name, "-o", f"{name}.csv", "--tta", "2")
+    with (folder / f"{name}.csv").open(newline="") as file:
+        header, *cells = list(csv.reader(file))
+    assert header == kind["header"], name
+    assert len(cells) == card["dataset"]["images"]
+    if kind["task"] in ("classes", "ordered"):
+        raw = [place for place, column in enumerate(header) if column.endswith(" raw")]
+        sums = np.array([[float(row[place]) for place in raw] for row in cells]).sum(axis=1)
+        np.testing.assert_allclose(sums, 1, atol=1e-4)
+    written = json.loads(
+        orch("model", "explain", f"{name}.keras", name, "-o", f"heat-{name}", "--limit", "2", "--json")
+    )
+    assert len(written) == 2
+    orch("report", name, "-o", f"{name}.html", "--data", name)
+    page = (folder / f"{name}.html").read_text()
+    for figure in kind["figures"]:
+        assert f'"s0-{figure}"' in page, (name, figure)
