@@ -114,7 +114,7 @@ def _shrink_means(means: Array, residuals: Array, sizes: Array) -> Array:
     trials, folds, epochs = residuals.shape
     smooth = _smoother(epochs)
     # The noise of the smoothed mean of a trial: at each epoch its share of the trial's own variance.
-    smoothed = ((residuals @ smooth) ** 2).mean(axis=(0, 1)) / (residuals**2).mean()
+    smoothed = ((residuals @ smooth) ** 2).mean(axis=(0, 1)) / max(float((residuals**2).mean()), 1e-300)
     noise = sizes[:, None] * smoothed / folds
     curves = means @ smooth
     spread = np.zeros(epochs)

@@ -167,6 +167,10 @@ def test_simulated_luck_is_that_of_equal_trials_and_none_where_one_stands_out() 
     assert alone is not None
     assert alone.both < 0.25 * equal.both
     assert simulate_luck(curves[:, :1]) is None
+    # Without any noise there is no luck.
+    exact = simulate_luck(np.add.outer(np.linspace(0.7, 0.8, 5), np.zeros((3, 4))))
+    assert exact is not None
+    assert exact.both == pytest.approx(0, abs=1e-9)
 
 
 def test_epochs_that_jump_add_luck_of_their_own() -> None:
