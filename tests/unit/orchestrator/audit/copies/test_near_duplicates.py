@@ -174,3 +174,57 @@ def test_the_frame_is_no_content() -> None:
     content = find_content(framed)
     assert not content[:18].any()
     assert content[30:-10, 10:-10].all()
+
+
+def draw_bone(seed: int, size: int = 160) -> np.ndarray:
+    """A straight bone before soft tissue of its own: its edges lie on those of any other."""
+    own = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:size, :size] / size - 0.5
+    across = np.abs(columns - 0.02 * rows - own.normal(0, 0.01))
+    bone = 90 * np.exp(-(((across - 0.1) / 0.02) ** 2)) + 60 * (across < 0.12) + 30 * (across < 0.35)
+    grain = np.asarray(
+        Image.fromarray(own.integers(0, 256, (size, size), dtype=np.uint8)).filter(
+            ImageFilter.GaussianBlur(2)
+        ),
+        float,
+    )
+    return np.clip(40 + bone + 0.4 * (grain - 128), 0, 255).astype(np.uint8)
+
+
+def test_straight_bones_of_different_patients_are_not_one() -> None:
+    assert (
+        find_duplicates([sketch(draw_bone(seed)) for seed in range(12)], lambda first, second: first >= 0)
+        == []
+    )
+
+
+def test_pictures_that_differ_in_their_finest_detail_are_not_surely_one() -> None:
+    def make(seed: int) -> np.ndarray:
+        coarse, fine = (
+            np.asarray(
+                Image.fromarray(
+                    np.random.default_rng(own).integers(0, 256, (640, 640), dtype=np.uint8)
+                ).filter(ImageFilter.GaussianBlur(width)),
+                float,
+            )
+            for own, width in ((99, 7), (seed, 1.2))
+        )
+        return np.clip(128 + 12 * (coarse - coarse.mean()) + 1.2 * (fine - fine.mean()), 0, 255).astype(
+            np.uint8
+        )
+
+    pictures = [make(1), make(2)]
+
+    def read(place: int, most: int) -> np.ndarray:
+        image = Image.fromarray(pictures[place])
+        image.thumbnail((most, most))
+        return np.asarray(image)
+
+    sketches = [sketch(read(place, 384)) for place in range(2)]
+    wanted = lambda first, second: first >= 0  # noqa: E731
+    assert [one.certain for one in find_duplicates(sketches, wanted)] == [True]
+    assert [one.certain for one in find_duplicates(sketches, wanted, read)] == [False]
+    copies = [pictures[0], encode(Image.fromarray(pictures[0]))]
+    pictures[:] = copies
+    same = [sketch(read(place, 384)) for place in range(2)]
+    assert [one.certain for one in find_duplicates(same, wanted, read)] == [True]
