@@ -36,7 +36,7 @@ from workers.objective.canary import refuse_idle, try_parameters
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
-PATIENTS = 36
+PATIENTS = 64
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +102,7 @@ def test_mistake_1_a_batch_size_that_was_never_applied(database: Database) -> No
 def test_mistake_2_the_hold_out_in_training(tmp_path: Path) -> None:
     bring_in(tmp_path)
     everything = bring_in(tmp_path, out="again", holdout=0.0)
-    with pytest.raises(DataError, match=r"holdout-in-training: \d+ of 72 development images are sealed"):
+    with pytest.raises(DataError, match=r"holdout-in-training: \d+ of 128 development images are sealed"):
         plan(everything, tmp_path)
 
 

@@ -56,7 +56,7 @@ def make_spec(dataset: Dataset, **sections: Any) -> StudySpec:
         "study": {"name": "models", "trials": TRIALS, "seed": 3},
         "data": {"fingerprint": dataset.fingerprint, "targets": list(dataset.targets)},
         "model": {"weights": "none", "image_size": [32, 32]},
-        "training": {"epochs": 2, "threads": 2, "augmentation": "none"},
+        "training": {"epochs": 2, "threads": 1, "augmentation": "none"},
         "cv": {"folds": 2},
         "search": SEARCH,
         "pruner": {"name": "none"},
