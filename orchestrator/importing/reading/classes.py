@@ -216,7 +216,7 @@ def _spell(
     several = [written for written in spellings.values() if len({one.strip() for one in written}) > 1]
     if several:
         note(
-            f"spellings of one class in {name!r} are taken as one: "
+            f"spellings of one class in {name!r} (upper and lower case, blanks, a full stop) are taken as one: "
             f"{name_few(' = '.join(map(repr, sorted(written))) for written in several)}."
         )
     _note_slips(
