@@ -251,7 +251,7 @@ CASES = [
     Case(
         "classes: one in three spellings",
         column(["Normal", "normal ", "NORMAL.", "Fracture"], "dx"),
-        WHOLE,
+        (*WHOLE, "--task", "labels"),
         taken("01 01 01 10"),
     ),
     Case(
@@ -263,7 +263,12 @@ CASES = [
         WHOLE,
         refused("hyphens"),
     ),
-    Case("classes: unknown is none", column(["a", "b", "unknown", "NA"], "dx"), WHOLE, taken("10 01 -- --")),
+    Case(
+        "classes: unknown is none",
+        column(["a", "b", "unknown", "NA"], "dx"),
+        (*WHOLE, "--task", "labels"),
+        taken("10 01 -- --"),
+    ),
     Case("lists: bars", column(["A|B", "A", "No Finding", "B"], "dx"), WHOLE, taken("11 10 00 01")),
     Case(
         "lists: of Python",
@@ -288,37 +293,37 @@ CASES = [
     Case(
         "folders: train and test",
         sided("{side}/{name}/{side}{n}.png", ("train", "test")),
-        ("--class-folders",),
+        ("--class-folders", "--task", "labels"),
         split(CLASSES, 4),
     ),
     Case(
         "folders: Training and Testing in one folder",
         sided("set/{side}/{name}/{side}{n}.png", ("Training", "Testing")),
-        ("--class-folders",),
+        ("--class-folders", "--task", "labels"),
         split(CLASSES, 4),
     ),
     Case(
         "folders: train_images and test_images",
         sided("{side}/{name}/{side}{n}.png", ("train_images", "test_images")),
-        ("--class-folders",),
+        ("--class-folders", "--task", "labels"),
         split(CLASSES, 4),
     ),
     Case(
         "folders: the split within the classes",
         sided("{name}/{side}/{side}{n}.png", ("train", "holdout")),
-        ("--class-folders",),
+        ("--class-folders", "--task", "labels"),
         split(CLASSES, 4),
     ),
     Case(
         "folders: folds",
         sided("{side}/{name}/{side}{n}.png", ("fold1", "fold2")),
-        ("--class-folders", "--holdout", "0"),
+        ("--class-folders", "--holdout", "0", "--task", "labels"),
         split(CLASSES, 0),
     ),
     Case(
         "folders: a test part without classes",
         folders(["train/NORMAL/1.png", "train/PNEUMONIA/2.png", "test/3.png"]),
-        ("--class-folders",),
+        ("--class-folders", "--task", "labels"),
         refused("sides of a split, not classes"),
     ),
     Case(
@@ -326,7 +331,7 @@ CASES = [
         folders(
             [f"{name}/{kind}/{n}.png" for name in CLASSES for kind in ("images", "masks") for n in range(3)]
         ),
-        ("--class-folders", "--holdout", "0"),
+        ("--class-folders", "--holdout", "0", "--task", "labels"),
         lambda out: out.code == 0 and out.document["images"] == 6 and "masks" in out.said,
     ),
     # pixels
