@@ -115,7 +115,7 @@ def test_a_study_is_created_once_and_shown(run_here: Run, dataset: Path, tmp_pat
     assert dry.returncode == 0, dry.stderr
     assert not (tmp_path / "orch.db").exists()
     for word in (
-        *("100", "12000", "6 of 20 training images", "rule of thumb"),
+        *("100", "12000", "6 folds of 20 training images", "rule of thumb"),
         "InceptionV3, weights none (random), 299 x 299 pixels; head 1024-512-256, only the head is trained",
         "careful (the rule 'forecast')",
     ):
