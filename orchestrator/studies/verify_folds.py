@@ -163,7 +163,12 @@ def check_predictions(
             continue
         asked = spec.task.questions(spec.data.targets, labels, fold.values.astype(np.float64))
         assert asked.values is not None
-        low, high = _bound_auc(np.asarray(asked.labels, np.float64), np.asarray(asked.values, np.float64))
+        kept_values = fold.values.astype(np.float64)
+        relative, absolute = ROUNDING if kept_values.any() else (0.0, 0.0)
+        errors = np.asarray(spec.task.spread(relative * np.abs(kept_values) + absolute), np.float64)
+        low, high = _bound_auc(
+            np.asarray(asked.labels, np.float64), np.asarray(asked.values, np.float64), errors
+        )
         if not low - VALUE_TOLERANCE <= recorded <= high + VALUE_TOLERANCE:
             found = f"{low:.4f}" if high - low < 1e-4 else f"{low:.4f} to {high:.4f}"
             yield f"{what} with an AUC of {found}, and {recorded:.4f} is recorded."
@@ -229,13 +234,12 @@ def _labels_of(spec: StudySpec, dataset: Dataset, fold: FoldPredictions) -> Arra
     return np.asarray(dataset.labels[fold.indices][:, columns], dtype=np.float64)
 
 
-def _bound_auc(labels: Array, kept: Array) -> tuple[float, float]:
-    """The least and the greatest macro AUC that the predictions can have had before they were rounded.
+def _bound_auc(labels: Array, kept: Array, errors: Array) -> tuple[float, float]:
+    """The least and the greatest macro AUC that the predictions can have had before they were rounded by at most `errors`.
 
     Rounding can only have made two predictions equal or, where another pass computed them, swapped two neighbours: every
     such pair is counted for and against. Predictions that are all zero were never a model's, and are taken as they are.
     """
-    relative, absolute = ROUNDING if kept.any() else (0.0, 0.0)
-    margin = np.where(labels == 1, relative * np.abs(kept) + absolute, 0.0)
+    margin = np.where(labels == 1, errors, 0.0)
     low, high = (mean_known(auc_per_label(labels, kept + sign * margin)) for sign in (-1, 1))
     return low, high

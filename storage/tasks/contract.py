@@ -118,6 +118,10 @@ class Task(ABC):
     ) -> Questions:
         """The labels as questions of yes and no."""
 
+    def spread(self, errors: NDArray[np.floating]) -> NDArray[np.floating]:
+        """By how much the values of the questions can be off where the values themselves are off by at most `errors`."""
+        return errors
+
     @abstractmethod
     def card(
         self,

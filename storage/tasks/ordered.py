@@ -60,6 +60,10 @@ class Ordered(Classes):
             names, class_metrics.cut(labels), None if values is None else class_metrics.cut(values)
         )
 
+    def spread(self, errors: Numbers) -> Numbers:
+        """A cut is 1 less the probabilities below it, and each of them may be off."""
+        return np.asarray(np.cumsum(errors, axis=1)[:, :-1])
+
     def unit(self, metric: str, labels: Numbers) -> float:
         """Grades for an error in grades."""
         if metric != "neg_val_grade_error":

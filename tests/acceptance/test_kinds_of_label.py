@@ -1,4 +1,4 @@
-"""A worked study on drawn radiographs, from import to hold-out, report, prediction and heat map; a line of `KINDS` for each kind of label."""
+"""A worked study of each kind of label on drawn radiographs, from import to hold-out, report, prediction and heat map."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ KINDS: dict[str, dict[str, Any]] = {
     "view": {
         "task": "two-classes", "import": ["--class-column", "view", "--positive", "lateral"], "targets": ["view=lateral"],
         "metric": "val_auc", "figures": ["roc", "confusion", "calibration"], "header": ["filename", "label", "raw", "mean", "max", "min"],
+    },
+    "cortex": {
+        "task": "classes", "import": ["--class-column", "cortex"], "targets": [f"cortex={name}" for name in sorted(CORTICES)],
+        "metric": "val_auc", "figures": ["roc", "confusion", "calibration"],
+        "header": ["filename", "label", "predicted", *(f"{name} {pool}" for name in sorted(CORTICES) for pool in ("raw", "mean", "max", "min"))],
+    },
+    "rust": {
+        "task": "ordered", "import": ["--class-column", "rust"], "targets": [f"rust={grade}" for grade in GRADES],
+        "metric": "val_quadratic_kappa", "figures": ["roc", "confusion", "calibration"],
+        "header": ["filename", "label", "predicted", *(f"{grade} {pool}" for grade in GRADES for pool in ("raw", "mean", "max", "min"))],
+    },
+    "days": {
+        "task": "number", "import": ["--task", "number", "--targets", "days"], "targets": ["days"],
+        "metric": "neg_val_mae", "figures": ["agreement", "differences"], "header": ["filename", "label", "raw", "mean", "max", "min"],
     },
 }  # fmt: skip
 SMALL = (
@@ -78,7 +92,7 @@ def describe(row: dict[str, str]) -> dict[str, object]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(600)
 def test_a_study_of_each_kind_goes_from_import_to_heat_map(
     run_here: Run, orch_program: Path, folder: Path
 ) -> None:

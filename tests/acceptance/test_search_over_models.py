@@ -1,4 +1,4 @@
-"""A search over models by two workers on PostgreSQL: killed, resumed, verified, replayed, refitted and evaluated, all with the installed command."""
+"""A search over models by two workers on PostgreSQL: killed, resumed, verified, replayed, refitted and evaluated. Workers are the installed command; what looks at them runs in this process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -27,6 +28,7 @@ extraction_batch = 16
 [training]
 epochs = 2
 augmentation = "none"
+threads = 1
 [cv]
 folds = 3
 [pruner]
@@ -67,9 +69,12 @@ log = true
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(900)
 def test_a_search_over_models_is_killed_resumed_and_taken_to_its_end(
-    orch_program: Path, postgres_url: str, tmp_path: Path
+    orch_program: Path,
+    run_here: Callable[..., subprocess.CompletedProcess[str]],
+    postgres_url: str,
+    tmp_path: Path,
 ) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ORCH_")}
     environment = {
@@ -77,9 +82,7 @@ def test_a_search_over_models_is_killed_resumed_and_taken_to_its_end(
     }  # fmt: skip
 
     def orch(*words: object) -> str:
-        done = subprocess.run(
-            [orch_program, *map(str, words)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200
-        )  # fmt: skip
+        done = run_here(*words, environment={"ORCH_STORAGE": postgres_url})
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -113,7 +116,7 @@ def test_a_search_over_models_is_killed_resumed_and_taken_to_its_end(
     features = sorted((tmp_path / "cache" / "features").glob("*/values.npy"))
     times = [path.stat().st_mtime_ns for path in features]
 
-    orch("worker", "models", "--processes", 2, "--gpus", "none")
+    subprocess.run([*worker, "--processes", "2"], cwd=tmp_path, env=environment, check=True, timeout=600)
     assert settled() == 8
     # What was extracted was kept.
     assert [path.stat().st_mtime_ns for path in features] == times

@@ -244,3 +244,19 @@ def test_a_study_counts_all_classes_or_none() -> None:
     assert TASKS["classes"].find_fault(["a", "b"], ["a", "b"]) is None
     assert TASKS["labels"].find_fault(["a"], ["a", "b"]) is None
     assert TASKS["number"].find_fault(["a"], ["a", "b"]) is None
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if name != "number"])
+def test_values_that_were_rounded_move_the_questions_by_no_more_than_is_said(name: str) -> None:
+    task = TASKS[name]
+    labels, raw, _ = draw(task)
+    exact = np.asarray(task.values(raw, UNITS), np.float64)
+    kept = exact.astype(np.float16).astype(np.float64)
+    asked = [
+        task.questions([f"t{place}" for place in range(labels.shape[1])], labels, values)
+        for values in (exact, kept)
+    ]
+    moved = np.abs(np.asarray(asked[0].values) - np.asarray(asked[1].values))
+    allowed = task.spread(np.abs(exact - kept))
+    assert (moved <= allowed + 1e-12).all()
+    assert moved.max() > 1e-5
