@@ -61,7 +61,7 @@ def main() -> None:
     ratio, work = (min(spent["import"]) / min(spent["read and hash"]) for spent in (taken, computed))
     print(f"an import takes {ratio:.2f} times as long, and {work:.2f} times the processor; at most {GOAL:g}")
     # On a machine that others use, what the processor did says more than a clock.
-    sys.exit(chosen.bits == 8 and min(ratio, work) > GOAL)
+    sys.exit(chosen.bits == 8 and ratio > GOAL)
 
 
 def draw(folder: Path, count: int, size: int, suffix: str, bits: int = 8) -> float:
