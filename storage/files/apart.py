@@ -49,12 +49,19 @@ def run_apart(function: Callable[..., Any], *arguments: Any, seconds: int = SECO
         ValueError: whatever the function raised, in its first line.
         TooMuchError: it did not end in time, needed too much memory, or ended the process.
     """
-    request = json.dumps([function.__module__, function.__name__, arguments, seconds])
+    request = json.dumps([function.__module__, function.__name__, arguments, seconds, _find_folder()])
     with _lock:
         answer = _find_reader().ask(request, seconds)
     if "refused" in answer:
         raise (TooMuchError if answer["too_much"] else ValueError)(answer["refused"])
     return answer["answer"]
+
+
+def _find_folder() -> str | None:
+    """Where this process is now, from which relative paths count; the process apart was perhaps started elsewhere."""
+    with contextlib.suppress(OSError):
+        return os.getcwd()
+    return None
 
 
 class _Reader:
@@ -139,7 +146,10 @@ def serve() -> None:
     )
     with contextlib.suppress(EOFError, OSError):
         while True:
-            module, name, arguments, seconds = json.loads(requests.recv_bytes())
+            module, name, arguments, seconds, folder = json.loads(requests.recv_bytes())
+            if folder is not None:
+                with contextlib.suppress(OSError):
+                    os.chdir(folder)
             function = getattr(importlib.import_module(module), name)
             try:
                 with _limits(seconds):

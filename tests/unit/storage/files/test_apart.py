@@ -25,6 +25,16 @@ def test_an_answer_and_an_error_come_back() -> None:
         run_apart(json.loads, "[")
 
 
+def test_relative_paths_count_from_where_this_process_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_apart(math.gcd, 4, 6) == 2
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert run_apart(os.getcwd) == str(tmp_path / name)
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "message"),
     [
