@@ -146,6 +146,8 @@ def read_log(data: bytes) -> Iterator[bytes]:
             place += room
             continue
         length, kind = struct.unpack_from("<HB", data, place + 4)
+        if place + 7 + length > len(data):
+            return  # a part that is still being written
         record += data[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (1, 4):  # whole, or the last part
@@ -167,8 +169,14 @@ def test_wandb_keeps_each_trial_in_a_run_that_its_own_reader_reads(
     rows: list[dict[str, Any]] = []
     config: dict[str, Any] = {}
     group = ""
-    for data in read_log(file.read_bytes()):
-        record = wandb_internal_pb2.Record.FromString(data)
+    # The program that writes the file is another process, and may end after the run is said to be finished.
+    until = time.monotonic() + 60
+    while True:
+        records = [wandb_internal_pb2.Record.FromString(data) for data in read_log(file.read_bytes())]
+        if any(record.HasField("exit") for record in records) or time.monotonic() > until:
+            break
+        time.sleep(0.2)
+    for record in records:
         if record.HasField("run"):
             group = record.run.run_group or group
             config |= {one.key: json.loads(one.value_json) for one in record.run.config.update}
