@@ -19,7 +19,7 @@ from dashboards.tables.view import StudyView, Table
 from storage.studies.point_records import PointRecord
 
 SHOWN_TARGETS = 4
-"""More curves than these cannot be told apart: then only their macro average is drawn, and the table has all."""
+"""Of more labels than these a figure would be unreadable: it shows the macro average alone, and the table has all."""
 
 MISSING = "the labels of the study's data set are not on this machine, or no predictions were kept"
 
@@ -92,7 +92,7 @@ def draw_roc(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> 
 
 
 def draw_confusion(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:
-    """Confusion tables at a threshold of 0.5: one per label, or all labels in one pot where they are many."""
+    """Confusion tables at a threshold of 0.5: one per label, or all labels pooled (micro-average) where they are many."""
     title = f"{view.study.name}, trial {point.trial_number}: confusion at a threshold of 0.5"
     caption = "Counts of images over all folds, each judged by the model of the fold that had not seen it."
     columns = ("target", "true_positives", "false_positives", "false_negatives", "true_negatives",

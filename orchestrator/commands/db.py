@@ -34,7 +34,7 @@ def init(storage: Storage = None) -> None:
     from storage.database.trouble import described
     from storage.settings import storage_url
 
-    # Opened without the check of the machine, which would refuse exactly what is to be mended.
+    # Opened without the check of the machine, which would refuse the very database that this command repairs.
     found = Database(parse_url(storage_url(storage)))
     if found.is_sqlite and found.file.is_file() and found.file.stat().st_size:
         try:
@@ -96,7 +96,7 @@ def upgrade(storage: Storage = None) -> None:
     from storage.errors import StorageNotFoundError
     from storage.settings import storage_url
 
-    # Opened without the check of the tables, which would refuse exactly what is to be mended.
+    # Opened without the check of the tables, which would refuse the very database that this command upgrades.
     database = Database(parse_url(storage_url(storage)))
     if database.is_sqlite and not database.file.is_file():
         raise StorageNotFoundError(
