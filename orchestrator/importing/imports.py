@@ -300,7 +300,7 @@ def _write(
 
 
 def _describe_rows(rows: Rows, places: np.ndarray, task: Task) -> list[dict[str, Any]]:
-    """The rows of one side, groups numbered anew, so that a side tells nothing of the other."""
+    """The rows of one side, groups numbered from 0, so that a side tells nothing of the other."""
     groups = number_groups(rows.groups[places].tolist())
     return [
         {

@@ -91,7 +91,7 @@ def find_images(
         development.sha256 + opened.sha256,
         development.files + opened.files,
         np.concatenate([development.labels, opened.labels]),
-        # Groups are numbered anew on each side, and none is on both.
+        # Groups are numbered from 0 on each side, and none is on both.
         np.concatenate([development.groups, opened.groups + development.groups.max() + 1]),
         {name: development.columns[name] + opened.columns[name] for name in development.columns},
     )

@@ -176,7 +176,7 @@ class SearchRange(Section):
 
 
 def _name(value: Any) -> tuple[bool, str]:
-    """Tells values apart as they are told apart in Optuna's record, where a list is a text."""
+    """Distinguishes values as Optuna's record does, where a list is a text."""
     return isinstance(value, bool), json.dumps(value) if isinstance(value, list | tuple) else str(value)
 
 

@@ -10,7 +10,7 @@
 - `publishing`: One publisher at a time per study, and not all the time: a lease in one column of the study's row
 - `study`: Create, load, stop and delete a study together with its spec and its points
 - `study_records`: Studies as the database remembers them: those that this orch can read, and those that another version made
-- `sweeping`: Mend what killed workers left in Optuna's record. Anybody may do it; of many idle workers, one at a time does
+- `sweeping`: Tidy up what killed workers left in Optuna's record. Anybody may do it; of many idle workers, one at a time does
 - `tracking`: One process at a time tells a tracker of a study's trials: a turn in the table of facts, by the clock of the database
 - `trials`: Attempts at points as trials in Optuna's record: start, report, settle, end
 - `workers`: Who is at work: one row per worker process, refreshed while it lives. For people; no guarantee rests on it

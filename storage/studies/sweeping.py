@@ -1,4 +1,4 @@
-"""Mend what killed workers left in Optuna's record. Anybody may do it; of many idle workers, one at a time does."""
+"""Tidy up what killed workers left in Optuna's record. Anybody may do it; of many idle workers, one at a time does."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _facts = tables.facts.c
 
 
 def sweep_beside_others(database: Database, study: StudyRow) -> bool:
-    """Mend what is left, unless another idle worker just did; leave live workers the telling of what they settled.
+    """Tidy up what is left, unless another idle worker just did; leave live workers the telling of what they settled.
 
     Returns:
         Whether a sweep finds nothing more to do: False while a settled point waits for its worker, or for its turn.
@@ -55,7 +55,7 @@ def sweep_beside_others(database: Database, study: StudyRow) -> bool:
 
 
 def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) -> int:
-    """Mend what killed workers left: may be run by anybody, at any time, any number of times.
+    """Tidy up what killed workers left: may be run by anybody, at any time, any number of times.
 
     A RUNNING trial whose point is done is told; one that is not its point's present attempt becomes FAIL, lost; so does
     one that was enqueued and whose point another trial settled.
@@ -66,17 +66,17 @@ def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) ->
         spare_seconds: leave points that were settled so lately to their workers.
 
     Returns:
-        How many trials were mended.
+        How many trials were settled.
     """
     with database.transaction() as connection:
         expire_leases(connection, study.uuid, database.now(connection), _lease_of(study))
     complete_chain(database, study.uuid)
-    mended = sum(
+    settled = sum(
         end_trial(database, trial_id, AttemptEnd.LOST) for trial_id in _list_left_over(database, study)
     )
     left = _read_trials(database, _list_left(database, study, spare_seconds))
     if not left:
-        return mended
+        return settled
     # Points are read after the trials: a claim is made before its trial, so that a present attempt is never missed.
     numbers = {trial.user_attrs.get(POINT, -1) for trial in left}
     points = {record.point: record for record in list_points(database, study.uuid, numbers)}
@@ -89,13 +89,13 @@ def sweep(database: Database, study: StudyRow, *, spare_seconds: float = 0.0) ->
             # The objectives of a pruned trial of several are not known: it has none.
             further = list(trial.user_attrs.get(ALSO, {}).values())
             value = point.value if len(further) + 1 == objectives else None
-            mended += settle_trial(database, trial._trial_id, point.outcome, value, further)
+            settled += settle_trial(database, trial._trial_id, point.outcome, value, further)
         elif not _is_present_attempt(point, trial):
             attributes = {ERROR: point.error} if point.state == PointState.FAILED and point.error else None
             # An attempt that was ended on purpose said so before it gave its point back.
             outcome = AttemptEnd(trial.user_attrs.get(OUTCOME, AttemptEnd.LOST))
-            mended += end_trial(database, trial._trial_id, outcome, attributes=attributes)
-    return mended
+            settled += end_trial(database, trial._trial_id, outcome, attributes=attributes)
+    return settled
 
 
 def _list_left(database: Database, study: StudyRow, spare_seconds: float) -> list[int]:

@@ -18,13 +18,17 @@ REFUSED = re.compile(
     re.IGNORECASE,
 )
 """Words that cost a reader time; CONTRIBUTING.md names what to write instead."""
+OLD = re.compile(r"\b(mend(s|ed|ing)?|pots?|told apart|hurry|hopeful|anew)\b", re.IGNORECASE)
+"""Those of them that no comment and no docstring needs either."""
 KEYS = re.compile(r"[a-z_.]+")
 """A JSON key, a column or an option: `told_apart`, `expected_luck`. Programs read these, and they stay."""
 PAGES = [
     REPOSITORY / "README.md",
     REPOSITORY / "CONTRIBUTING.md",
     *sorted((REPOSITORY / "docs").rglob("*.md")),
+    *sorted((REPOSITORY / "orchestrator").glob("*.toml")),
 ]
+"""What people read, the specs that `orch init` writes among it."""
 SOURCES = [
     path
     for folder in ("storage", "workers", "dashboards", "orchestrator")
@@ -76,6 +80,18 @@ def test_messages_use_the_words_of_the_field(folder: str) -> None:
         if path.relative_to(REPOSITORY).parts[0] == folder
         for line, text in sentences_of(path.read_text(encoding="utf-8"))
         if (words := refused_in(text))
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("folder", ["storage", "workers", "dashboards", "orchestrator"])
+def test_comments_and_docstrings_use_no_old_words(folder: str) -> None:
+    found = {
+        f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()}"
+        for path in SOURCES
+        if path.relative_to(REPOSITORY).parts[0] == folder
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if OLD.search(line)
     }
     assert found == set()
 

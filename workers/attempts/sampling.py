@@ -55,7 +55,7 @@ def draw_params(database: Database, study: StudyRecord, point: int, trial_id: in
         study.spec.sampler.name, seed, study.spec.study.trials, has_conditions=has_conditions(search)
     )
     evidence = read_evidence(database, study) if study.spec.sampler.name == "tpe" else []
-    # Loaded anew each time: a Study keeps the finished trials it has seen, and would not learn from later ones.
+    # Loaded again each time: a Study keeps the finished trials it has seen, and would not learn from later ones.
     try:
         loaded = _load_study(
             database, study, sampler, [start for one in evidence for start in rank_starts(one)]

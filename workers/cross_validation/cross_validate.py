@@ -26,7 +26,7 @@ def cross_validate(
 
     Args:
         attempt: where to record and report.
-        start_fold: starts a fold anew, by its number; in lockstep all of them are in use at once.
+        start_fold: starts a fold from its beginning, by its number; in lockstep all of them are in use at once.
         schedule: "lockstep": all folds advance together, the mean is reported per epoch; "sequential": fold after
             fold, the mean over the finished ones is reported per fold. The value is the same.
         at_once: how many folds of a lockstep compute at the same time; decides no value.

@@ -67,7 +67,7 @@ class Fold(Protocol[Facts]):
 AnyFold: TypeAlias = Fold[EpochFacts]
 
 StartFold = Callable[[int], AnyFold]
-"""Starts a fold anew, by its number from 0. A later start may end an earlier fold, unless all are needed at once."""
+"""Starts a fold from its beginning, by its number from 0. A later start may end an earlier fold, unless all are needed at once."""
 
 
 TrainTogether = Callable[[Sequence[AnyFold], int], None]

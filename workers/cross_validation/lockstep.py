@@ -38,7 +38,7 @@ def run_lockstep(
 
     Args:
         attempt: where to record and report.
-        start_fold: starts a fold anew, by its number; all of them are in use at once.
+        start_fold: starts a fold from its beginning, by its number; all of them are in use at once.
         at_once: how many of them compute at the same time; decides no value.
         train_together: as of `workers.cross_validation.cross_validate.cross_validate`.
 

@@ -94,7 +94,7 @@ class Slots(Protocol):
         ...
 
     def start(self, weights: Sequence[np.ndarray], statistics: Sequence[np.ndarray] = ()) -> None:
-        """Begin anew from these weights and statistics, with empty moments."""
+        """Begin again from these weights and statistics, with empty moments."""
         ...
 
     def settle(self) -> None:

@@ -27,7 +27,7 @@ Trained: TypeAlias = tuple[tuple[int, ...], tuple[float, ...], str, int]
 Value: TypeAlias = float | str | bool | list[float | str | bool]
 
 StartFold = Callable[[Settings], AnyFold]
-"""Starts the same fold anew, with equal seeds, from all hyperparameters."""
+"""Starts the same fold from its beginning, with equal seeds, from all hyperparameters."""
 
 EPOCHS = 2
 ACTS_LATER = frozenset({"patience", "cycle_epochs", "cycle_growth", "cycles"})

@@ -13,7 +13,7 @@ from workers.cross_validation.fold import AnyFold, TrainTogether
 from workers.device.contract import Settings
 
 StartFold = Callable[[Settings, int, int], AnyFold]
-"""Starts a fold anew from hyperparameters, point and fold."""
+"""Starts a fold from its beginning from hyperparameters, point and fold."""
 
 NOT_COMPARED = frozenset({"point", "fold", "epoch", "seconds"})
 

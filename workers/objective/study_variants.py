@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workers.cross_validation.cross_validate import Schedule
 
 KEPT_BYTES = 1024**3
-"""What the models of variants that are not in use may take; those that were used longest ago are built anew. Decides no value."""
+"""What the models of variants that are not in use may take; those that were used longest ago are built again. Decides no value."""
 
 USUAL_FEATURES = 2048
 

@@ -246,7 +246,7 @@ class Worker:
             self._runs.clear()
 
     def _settle(self, studies: Sequence[StudyRecord]) -> bool:
-        """Mend what killed workers left, and find out whether anything is left to do.
+        """Tidy up what killed workers left, and find out whether anything is left to do.
 
         A study is counted before it is swept: what is settled then and swept afterwards needs nobody any more.
         """

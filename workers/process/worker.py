@@ -99,7 +99,7 @@ class _StudyRegistry:
         return dataset
 
     def serveable(self, studies: Sequence[StudyRecord]) -> list[StudyRecord]:
-        """The studies that this machine can serve, oldest first; finished ones too, which may need mending."""
+        """The studies that this machine can serve, oldest first; finished ones too, which may need tidying up."""
         return [
             study for study in studies if study.uuid not in self._refused and self._find(study) is not None
         ]
@@ -139,7 +139,7 @@ class _StudyRegistry:
         return self._current[1]
 
     def forget(self) -> None:
-        """Let go of the objective in hand, so that its memory can be freed; the next claim makes it anew."""
+        """Let go of the objective in hand, so that its memory can be freed; the next claim makes it again."""
         self._current = None
 
     def find_objective(self, study: StudyRecord) -> Objective:

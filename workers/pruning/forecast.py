@@ -80,7 +80,7 @@ class ForecastPruner:
     where `forecast_lag` behind the best of this step stays above z of its standard deviations.
 
     z is `confidence * (step / last_step) ** confidence_growth`. A mistake costs the same early and late, but an early stop
-    saves more: so a rule in a hurry grows surer as it goes.
+    saves more: so a rule that prunes early asks for less certainty at first and for more later.
     """
 
     def __init__(

@@ -71,7 +71,7 @@ class SharedNetwork:
         self._owner = fold
 
     def begin(self, fold: ImageFoldTrainer, settings: Settings, seed: tuple[int, ...]) -> None:
-        """Let a fold begin anew: new weights, empty optimizer memory."""
+        """Let a fold begin again: new weights, empty optimizer memory."""
         self.take(fold)
         rate = float(settings["dropout_rate"])
         if not self.network.dropout_acts_in_tail_only and rate != self._dropout_rate:

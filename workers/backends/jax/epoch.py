@@ -95,7 +95,7 @@ class OptimizerSlots(Slots):
         self.put({**arrays, "steps": jnp.int32(state["steps"])})
 
     def start(self, weights: Sequence[NDArray[Any]], statistics: Sequence[NDArray[Any]] = ()) -> None:
-        """Begin anew from these weights and statistics, with empty moments."""
+        """Begin again from these weights and statistics, with empty moments."""
         own = (*self._weights, *self._statistics)
         for variable, value in zip(own, (*weights, *statistics), strict=True):
             variable.assign(jnp.array(value))

@@ -121,7 +121,7 @@ class StackedEpoch:
 
         Args:
             folds: of one trial; their slots share one stacked state afterwards.
-            is_kept: whether the fold changes; one that does not is computed for nothing, because XLA would compile anew
+            is_kept: whether the fold changes; one that does not is computed for nothing, because XLA would compile again
                 for fewer folds.
         """
         shared = self._share([fold.slots for fold in folds])

@@ -72,7 +72,7 @@ class OptimizerSlots(Slots):
         self.steps.assign(state["steps"])
 
     def start(self, weights: Sequence[NDArray[Any]], statistics: Sequence[NDArray[Any]] = ()) -> None:
-        """Begin anew from these weights and statistics, with empty moments."""
+        """Begin again from these weights and statistics, with empty moments."""
         for variable, value in zip((*self.weights, *self.statistics), (*weights, *statistics), strict=True):
             variable.assign(value)
         for variable in (*self.first_moments, *self.second_moments):

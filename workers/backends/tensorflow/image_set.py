@@ -38,7 +38,7 @@ class ImageSet:
         self.labels = np.asarray(labels, np.float32)
         self._scale = scale
         self._shape = [None, *pixels.shape[1:]]
-        # Traced once: a data set made anew for each epoch only calls them.
+        # Traced once: a data set made again for each epoch only calls them.
         order = tf.TensorSpec([None], tf.int32)
         flips = tf.TensorSpec([None, 2], tf.bool)
         matrices = tf.TensorSpec([None, 8], tf.float32)
