@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.terminal import console
+from orchestrator.terminal.documents import check_places, hand_out
 from orchestrator.terminal.opening import database_if_any, open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage, TestTimeBy, TestTimeRepeats
 
@@ -78,12 +79,8 @@ def compare(
       orch compare a.keras b.keras --data other-hospital --tta 4 -o compared.json
     """
     from storage.errors import UsageError
-    from storage.files.documents import to_json, without_nan
-    from storage.files.writing import check_place, write_text
 
-    for path in (out, html):
-        if path is not None:
-            check_place(path)
+    check_places(out, html)
     if margin is not None and not math.isfinite(margin):
         raise UsageError("--margin needs a number, such as 0.02.")
     are_files = [Path(name).suffix in MODEL_FILES for name in names]
@@ -101,23 +98,15 @@ def compare(
         document = _compare_studies(
             names, data, storage, margin, resamples, is_too_much=bool(tta or tta_by or open_holdout or again)
         )
-    if out is not None:
-        write_text(out, to_json(without_nan(document)))
-    if html is not None:
+
+    def draw() -> str:
         from dashboards.figures.differences import draw_differences
         from dashboards.pages.html import show_pictures
 
         said = " ".join([*map(say_claim, document["comparisons"]), *document["warnings"]])
-        write_text(html, show_pictures(f"Compared: {', '.join(names)}", said, [draw_differences(document)]))
-    if as_json:
-        console.print_json(document)
-    else:
-        _print(document)
-    for path in (out, html):
-        if path is not None:
-            console.say(f"Wrote {path}.")
-    for warning in document["warnings"]:
-        console.warn(warning)
+        return show_pictures(f"Compared: {', '.join(names)}", said, [draw_differences(document)])
+
+    hand_out(document, out=out, html=html, draw=draw, as_json=as_json, show=_print)
 
 
 def _compare_studies(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.terminal import console
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
+
+if TYPE_CHECKING:
+    from orchestrator.machine.doctor import Check
 
 TEMPLATES = ("orch.toml", "study.toml")
 
@@ -49,20 +53,9 @@ def doctor(data: DataFolders = None, storage: Storage = None, as_json: AsJson = 
     Example:
       orch doctor --data my-data
     """
-    from dataclasses import asdict
+    from orchestrator.machine.doctor import check_machine
 
-    from orchestrator.machine.doctor import FAIL, check_machine
-
-    checks = []
-    for check in check_machine(storage, data):
-        checks.append(check)
-        if not as_json:
-            # Each line as soon as it is known: TensorFlow alone takes seconds.
-            console.print_line(f"{check.status:<4}  {check.name:<10}  {check.text}")
-    if as_json:
-        console.print_json([asdict(check) for check in checks])
-    if any(check.status == FAIL for check in checks):
-        raise typer.Exit(1)
+    _show_checks(check_machine(storage, data), as_json=as_json)
 
 
 def demo(
@@ -102,19 +95,25 @@ def self_test(
     Example:
       orch self-test
     """
+    from orchestrator.demo.self_test import run_self_test
+
+    _show_checks(run_self_test(gpus=gpus), as_json=as_json)
+    if not as_json:
+        console.print_line("This installation works.")
+
+
+def _show_checks(checks: Iterable[Check], *, as_json: bool) -> None:
+    """Print each check as soon as it is made, since some take seconds; exit code 1 if one of them fails."""
     from dataclasses import asdict
 
-    from orchestrator.demo.self_test import run_self_test
     from orchestrator.machine.doctor import FAIL
 
-    checks = []
-    for check in run_self_test(gpus=gpus):
-        checks.append(check)
+    made = []
+    for check in checks:
+        made.append(check)
         if not as_json:
             console.print_line(f"{check.status:<4}  {check.name:<10}  {check.text}")
     if as_json:
-        console.print_json([asdict(check) for check in checks])
-    if any(check.status == FAIL for check in checks):
+        console.print_json([asdict(check) for check in made])
+    if any(check.status == FAIL for check in made):
         raise typer.Exit(1)
-    if not as_json:
-        console.print_line("This installation works.")

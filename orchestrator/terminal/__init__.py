@@ -2,6 +2,7 @@
 
 - `choices`: What `orch study create` lets one choose from by a word
 - `console`: How commands speak: results on stdout, progress and remarks on stderr, plain text off a terminal
+- `documents`: Hand out a result: as a JSON file, as a page of figures, and on the terminal
 - `failures`: Every failure as one clear message and an exit code: the one error boundary
 - `help`: How the help of a command shows what it takes: NAME, [NAME], NAME.., as manuals do
 - `opening`: Open the study database that the command line means, and close it again

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.terminal import console
+from orchestrator.terminal.documents import check_places, hand_out
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
 
@@ -70,13 +71,9 @@ def evaluate(
     """
     from orchestrator.models.out_of_fold import StudyQuestions, evaluate_study
     from orchestrator.models.prevalences import check_prevalences
-    from storage.files.documents import to_json, without_nan
-    from storage.files.writing import check_place, write_text
     from storage.settings import data_folders
 
-    for path in (out, html):
-        if path is not None:
-            check_place(path)
+    check_places(out, html)
     asked = StudyQuestions(
         threshold=threshold,
         subgroups=tuple(subgroup or ()),
@@ -86,25 +83,15 @@ def evaluate(
     )
     with open_storage(storage) as database:
         document = evaluate_study(database, name, data_folders(data), asked)
-    if out is not None:
-        write_text(out, to_json(without_nan(document)))
-    if html is not None:
+
+    def draw() -> str:
         from dashboards.figures.practice import draw_abstention, draw_decisions
         from dashboards.pages.html import show_pictures
 
         pictures = [draw_decisions(document["practice"]), draw_abstention(document["practice"])]
-        write_text(
-            html, show_pictures(f"{name}: out-of-fold predictions", " ".join(document["warnings"]), pictures)
-        )
-    if as_json:
-        console.print_json(document)
-    else:
-        _print(document)
-    for path in (out, html):
-        if path is not None:
-            console.say(f"Wrote {path}.")
-    for warning in document["warnings"]:
-        console.warn(warning)
+        return show_pictures(f"{name}: out-of-fold predictions", " ".join(document["warnings"]), pictures)
+
+    hand_out(document, out=out, html=html, draw=draw, as_json=as_json, show=_print)
 
 
 def _print(document: dict[str, Any]) -> None:
