@@ -16,6 +16,7 @@ from PIL import Image
 
 from storage.errors import DeviceSettledError, UsageError
 from storage.spec import Precision
+from tests.loss_contract import CrossEntropy, LossContract
 from tests.small_heads import make_trainer
 from workers.backends.jax import device
 from workers.backends.jax.epoch import drop_units
@@ -105,48 +106,6 @@ def test_ten_steps_are_those_of_keras(name: str) -> None:
     assert np.abs(np.asarray(weights[0]) - begin).max() > 0.01
 
 
-def test_smoothed_labels_are_those_of_keras() -> None:
-    generator = np.random.default_rng(0)
-    logits = generator.normal(size=(20, 3)).astype(np.float32)
-    labels = generator.integers(2, size=(20, 3)).astype(np.float32)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)
-    assert float(masked_cross_entropy(labels, logits, 1.0, 0.1)) == pytest.approx(
-        float(loss(labels, logits)), abs=1e-6
-    )
-
-
-def test_a_positive_weight_counts_positives_so_often_and_blanks_never() -> None:
-    labels = np.array([[1.0], [0.0], [np.nan]], np.float32)
-    logits = np.array([[0.0], [0.0], [9.0]], np.float32)
-    weighted = masked_cross_entropy(labels, logits, np.array([3.0], np.float32))
-    assert float(weighted) == pytest.approx((3 + 1) * np.log(2) / 2, rel=1e-6)
-
-
-def test_a_positive_weight_leaves_smoothed_negatives_alone() -> None:
-    generator = np.random.default_rng(3)
-    logits = generator.normal(size=(200, 1)).astype(np.float32)
-    labels = generator.integers(2, size=(200, 1)).astype(np.float32)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2)
-    weight = np.where(labels[:, 0] == 1, 5.0, 1.0)
-    assert float(masked_cross_entropy(labels, logits, np.array([5.0], np.float32), 0.2)) == pytest.approx(
-        float(loss(labels, logits, sample_weight=weight)), rel=1e-6
-    )
-    # The probability at which a sure negative costs least is s / 2, whatever the weight of positives is.
-    places = np.linspace(0.02, 0.5, 481)
-    costs = [
-        float(
-            masked_cross_entropy(
-                np.zeros((1, 1), np.float32),
-                np.array([[logit]], np.float32),
-                np.array([5.0], np.float32),
-                0.2,
-            )
-        )
-        for logit in np.log(places / (1 - places))
-    ]
-    assert places[np.argmin(costs)] == pytest.approx(0.1, abs=0.01)
-
-
 def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean() -> None:
     ones, key = jnp.ones((2000, 50)), jax.random.key(7)
     dropped = np.asarray(drop_units(jnp.float32(0.3), key, ones, 0))
@@ -230,3 +189,11 @@ def test_products_are_traced_in_the_precision_that_is_named_on_a_gpu_only(
     assert "HIGHEST" in precision_of("float32")
     assert "TF32" in precision_of("tf32").upper() or "HIGH" in precision_of("tf32")
     assert precision_of("bfloat16") == "None"
+
+
+class TestLoss(LossContract):
+    """Of JAX."""
+
+    @pytest.fixture
+    def cross_entropy(self) -> CrossEntropy:
+        return masked_cross_entropy

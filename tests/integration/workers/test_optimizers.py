@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.loss_contract import CrossEntropy, LossContract
 from workers.device import preparation as devices
 
 SETTINGS = {
@@ -86,54 +87,11 @@ def test_rounding_leaves_other_optimizers_and_strange_betas_alone() -> None:
     assert round_as_keras(strange) == strange
 
 
-def test_smoothed_labels_are_those_of_keras() -> None:
-    import keras
+class TestLoss(LossContract):
+    """Of TensorFlow."""
 
-    from workers.backends.tensorflow.optimizers import masked_cross_entropy
+    @pytest.fixture
+    def cross_entropy(self) -> CrossEntropy:
+        from workers.backends.tensorflow.optimizers import masked_cross_entropy
 
-    generator = np.random.default_rng(0)
-    logits = generator.normal(size=(20, 3)).astype(np.float32)
-    labels = generator.integers(2, size=(20, 3)).astype(np.float32)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)
-    assert float(masked_cross_entropy(labels, logits, 1.0, 0.1)) == pytest.approx(
-        float(loss(labels, logits)), abs=1e-6
-    )
-
-
-def test_a_positive_weight_counts_positives_so_often_and_blanks_never() -> None:
-    from workers.backends.tensorflow.optimizers import masked_cross_entropy
-
-    labels = np.array([[1.0], [0.0], [np.nan]], np.float32)
-    logits = np.array([[0.0], [0.0], [9.0]], np.float32)
-    # Both assessed losses are log 2; the positive one counts three times; two entries are assessed.
-    weighted = masked_cross_entropy(labels, logits, np.array([3.0], np.float32))
-    assert float(weighted) == pytest.approx((3 + 1) * np.log(2) / 2, rel=1e-6)
-
-
-def test_a_positive_weight_leaves_smoothed_negatives_alone() -> None:
-    import keras
-
-    from workers.backends.tensorflow.optimizers import masked_cross_entropy
-
-    generator = np.random.default_rng(3)
-    logits = generator.normal(size=(200, 1)).astype(np.float32)
-    labels = generator.integers(2, size=(200, 1)).astype(np.float32)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2)
-    weight = np.where(labels[:, 0] == 1, 5.0, 1.0)
-    assert float(masked_cross_entropy(labels, logits, np.array([5.0], np.float32), 0.2)) == pytest.approx(
-        float(loss(labels, logits, sample_weight=weight)), rel=1e-6
-    )
-    # The probability at which a sure negative costs least is s / 2, whatever the weight of positives is.
-    places = np.linspace(0.02, 0.5, 481)
-    costs = [
-        float(
-            masked_cross_entropy(
-                np.zeros((1, 1), np.float32),
-                np.array([[logit]], np.float32),
-                np.array([5.0], np.float32),
-                0.2,
-            )
-        )
-        for logit in np.log(places / (1 - places))
-    ]
-    assert places[np.argmin(costs)] == pytest.approx(0.1, abs=0.01)
+        return masked_cross_entropy
