@@ -264,7 +264,7 @@ def _print_results(places: Places) -> None:
     console.say("")
     columns = (
         "study",
-        "points",
+        "trials",
         "complete",
         "pruned",
         "failed",

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.metrics.intervals import describe_ends, share_interval
+
 LEVELS = (0.8, 0.9, 0.95)
 FEWEST = 20
 """Images of a class to be held against: 19 of them are the fewest with which 95 % can be said."""
@@ -47,17 +49,21 @@ def describe_sets(
     labels: NDArray,
     probabilities: NDArray,
     folds: NDArray[np.integer],
+    groups: NDArray,
     levels: Sequence[float] = LEVELS,
 ) -> list[dict[str, Any]]:
-    """How often the sets hold the truth, of all and of each class, and how many images get one label, both or none.
+    """How often the sets hold the truth, of all (with an interval between patients) and of each class, and how many images get what.
 
     Args:
         labels: shape (n,): 0, 1 or NaN.
         probabilities, folds: as of `find_sets`.
+        groups: the patient of each image, shape (n,).
         levels: what is promised.
     """
     known = ~np.isnan(labels)
     truth, guesses, number = labels[known].astype(np.int64), probabilities[known], folds[known]
+    _, members = np.unique(groups[known], return_inverse=True)
+    totals = np.bincount(members)
     rows: list[dict[str, Any]] = []
     if min(int((truth == side).sum()) for side in (0, 1)) < FEWEST:
         return rows
@@ -67,7 +73,10 @@ def describe_sets(
         rows.append(
             {
                 "level": level,
-                "held": float(held.mean()),
+                "held": {
+                    "value": float(held.mean()),
+                    **describe_ends(share_interval(np.bincount(members, held), totals)),
+                },
                 "held_absent": float(held[truth == 0].mean()),
                 "held_present": float(held[truth == 1].mean()),
                 "one": float((sizes == 1).mean()),

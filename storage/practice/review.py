@@ -57,7 +57,7 @@ def review(
             ],
         }
         if folds is not None:
-            document[target]["sets"] = describe_sets(truth, guesses, folds)
+            document[target]["sets"] = describe_sets(truth, guesses, folds, groups)
     return document
 
 

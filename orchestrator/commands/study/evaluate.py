@@ -151,32 +151,64 @@ def print_scores(title: str, scored: dict[str, Any]) -> None:
     )
 
 
+KEPT = (0.9, 0.8, 0.5)
+"""Of the shares of images that a model keeps when it may abstain, those that the terminal shows; the document has all."""
+
+
 def print_practice(practice: dict[str, Any]) -> None:
-    """Predictive values at other prevalences, sets of labels and abstention of each label."""
-    for label, found in practice.items():
-        for row in found["at_prevalence"]:
-            ppv, npv = console.show_interval(row["ppv"]), console.show_interval(row["npv"])
-            console.print_line(f"{label} at a prevalence of {row['prevalence']:g}: PPV {ppv}, NPV {npv}")
-        best = [
-            row
-            for row in found["decision_curve"]
-            if row["gain"]["low"] == row["gain"]["low"] and row["gain"]["low"] > 0
-        ]
-        where = (
-            f"acting on the model is better than acting on all or on none at thresholds from {best[0]['threshold']:g} to {best[-1]['threshold']:g}"
-            if best
-            else "at no threshold was acting on the model shown to be better than acting on all or on none"
-        )
-        console.print_line(f"{label}: {where}")
-        for row in found.get("sets", ()):
-            console.print_line(
-                f"{label}: sets at {row['level']:.0%} hold the truth in {row['held']:.1%}; one label in {row['one']:.0%}, both in "
-                f"{row['both']:.0%}, none in {row['none']:.0%} of the images"
-            )
-        for row in found["abstention"]:
-            console.print_line(
-                f"{label}: keeping {row['kept']:.0%} of the images, accuracy {console.show_interval(row['accuracy'])}"
-            )
+    """Each label's predictive values elsewhere, where acting on the model pays, what abstention gains, and what its sets hold."""
+    _print_prevalences(practice)
+    shown = {label: found for label, found in practice.items() if found["decision_curve"]}
+    if not shown:
+        return
+    kept = [(1.0, "accuracy of all"), *((share, f"of the surest {share:.0%}") for share in KEPT)]
+    levels = [row["level"] for row in max((found.get("sets", ()) for found in shown.values()), key=len)]
+    console.print_line()
+    console.print_table(
+        ["label", "acting on it pays at", *(name for _, name in kept), *(f"sets at {level:.0%} hold" for level in levels)],
+        [
+            [
+                label,
+                _say_thresholds(found["decision_curve"]),
+                *(console.show_interval(_kept(found["abstention"], share)) for share, _ in kept),
+                *(console.show_interval(row["held"]) for row in found.get("sets", ())),
+                *([None] * (len(levels) - len(found.get("sets", ())))),
+            ]
+            for label, found in shown.items()
+        ],
+        title="In practice: thresholds at which acting on the model was shown to be better than acting on all or on none",
+    )  # fmt: skip
+
+
+def _print_prevalences(practice: dict[str, Any]) -> None:
+    rows = [
+        [label, row["prevalence"], console.show_interval(row["ppv"]), console.show_interval(row["npv"])]
+        for label, found in practice.items()
+        for row in found["at_prevalence"]
+    ]
+    if rows:
+        console.print_line()
+        console.print_table(["label", "prevalence", "PPV", "NPV"], rows)
+
+
+def _say_thresholds(curve: list[dict[str, Any]]) -> str:
+    """Runs of thresholds at which the model is better, as in "0.15 to 0.4, 0.5"."""
+    runs: list[list[float]] = []
+    for place, row in enumerate(curve):
+        if not row["is_better"]:
+            continue
+        if runs and place and curve[place - 1]["is_better"]:
+            runs[-1][1] = row["threshold"]
+        else:
+            runs.append([row["threshold"], row["threshold"]])
+    return ", ".join(f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in runs) or "none"
+
+
+def _kept(curve: list[dict[str, Any]], share: float) -> dict[str, Any]:
+    """The accuracy where at least a share of the images is kept, and as few beyond it as there can be."""
+    return min(
+        (row for row in curve if row["kept"] >= share - 1e-9), key=lambda row: row["kept"], default={"accuracy": {}}
+    )["accuracy"]  # fmt: skip
 
 
 def print_subgroups(subgroups: dict[str, Any]) -> None:

@@ -70,7 +70,7 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
         "study",
         "regime",
         "state",
-        "points",
+        "trials",
         "complete",
         "pruned",
         "failed",

@@ -49,7 +49,24 @@ def test_a_decision_curve_has_intervals_about_its_values() -> None:
         )
         assert row["gain"]["value"] == pytest.approx(row["net_benefit"]["value"] - max(row["act_on_all"], 0))
     assert rows[1]["gain"]["low"] > 0
+    assert rows[1]["is_better"]
     assert decision_curve(np.full(3, np.nan), np.zeros(3), np.arange(3)) == []
+
+
+def test_a_useless_model_is_seldom_called_better_at_any_threshold_and_a_good_one_often() -> None:
+    called = [0, 0]
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        labels = (generator.random(200) < 0.3).astype(float)
+        useless = generator.beta(2, 4.7, 200)
+        useful = 1 / (1 + np.exp(-(2 * labels - 1.5 + generator.standard_normal(200))))
+        for place, values in enumerate((useless, useful)):
+            rows = decision_curve(labels, values, np.arange(200), resamples=150, seed=seed)
+            called[place] += any(row["is_better"] for row in rows)
+    # One threshold at a time, with its own 95 % interval, a fifth of the useless ones were called better somewhere.
+    assert called[0] <= 6
+    assert called[1] >= 55
+    assert not any(row["is_better"] for row in decision_curve(labels, useful, np.arange(200), resamples=0))
 
 
 def test_predictive_values_at_another_prevalence_by_bayes() -> None:
@@ -116,11 +133,12 @@ def test_conformal_sets_by_hand_and_from_too_few() -> None:
     folds = np.array([0, 1, 1, 1, 1])
     assert find_sets(labels, values, folds, 0.55)[0, 1] == (0.4 > 0.45)
     assert find_sets(labels, values, folds, 0.65)[0, 1]
-    assert describe_sets(labels.astype(float), values, folds) == []
+    assert describe_sets(labels.astype(float), values, folds, folds) == []
     groups, truth, guesses = draw(3)
-    rows = describe_sets(truth, guesses, groups % 5)
+    rows = describe_sets(truth, guesses, groups % 5, groups)
     assert [row["level"] for row in rows] == [0.8, 0.9, 0.95]
     assert all(row["one"] + row["both"] + row["none"] == pytest.approx(1) for row in rows)
+    assert all(row["held"]["low"] < row["held"]["value"] < row["held"]["high"] for row in rows)
 
 
 def test_what_is_kept_is_surer_and_more_often_right() -> None:
