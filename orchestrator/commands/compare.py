@@ -177,6 +177,7 @@ def _compare_files(
 
 def _print(document: dict[str, Any]) -> None:
     from storage.metrics.objectives import METRICS
+    from storage.wording import show_value
 
     models = document["models"]
     shown = list(models[0]["metrics"])
@@ -184,7 +185,7 @@ def _print(document: dict[str, Any]) -> None:
         console.print_table(
             ["metric", *(model["name"] for model in models)],
             [[METRICS[name].label, *(model["metrics"][name] for model in models)] for name in shown],
-            title=f"{document['images']:,} images of {document['groups']:,} groups",
+            title=f"{document['images']:,} images of {document['groups']:,} groups; `orch study evaluate` and `orch model evaluate` give intervals",
         )
     for comparison in document["comparisons"]:
         console.print_line()
@@ -201,13 +202,20 @@ def _print(document: dict[str, Any]) -> None:
             label = f"{METRICS[claim['metric']].label}, over folds"
             rows.append([label, console.show_interval(comparison["folds"]), comparison["folds"]["p"]])
         console.print_table(
-            ["difference", f"{document['level']:.0%} interval", "p"],
+            ["difference", f"{document['level']:.0%} interval", "p, uncorrected"],
             rows,
             title=f"{comparison['second']} less {comparison['first']}",
         )
         console.print_line(say_claim(comparison))
-        for row in comparison.get("specs", ()):
-            console.print_line(f"  {row['key']}: {row['first']} and {row['second']}")
+        if comparison.get("specs"):
+            console.print_line()
+            console.print_table(
+                ["what differs", comparison["first"], comparison["second"]],
+                [
+                    [row["key"], *(None if row[one] is None else show_value(row[one]) for one in ("first", "second"))]
+                    for row in comparison["specs"]
+                ],
+            )  # fmt: skip
 
 
 def say_claim(comparison: dict[str, Any]) -> str:

@@ -212,17 +212,22 @@ def _in_order(model: Judged, shape: tuple[int, ...]) -> Judged:
 
 
 def _differences(first: Contender, second: Contender) -> list[dict[str, Any]]:
-    """What differs in the specs and hyperparameters of two trials."""
-    keys = [key for key in differing_keys(first.study.spec, second.study.spec) if key not in OWN_KEYS]
-    specs = [one.study.spec.model_dump(mode="json") for one in (first, second)]
+    """What differs between two trials as they were trained, and in how they were searched for: rows of key, first and second."""
+    trained = [one.study.spec.at(one.point.params or {}) for one in (first, second)]
+    specs = [spec.model_dump(mode="json") for spec in trained]
+    keys = [key for key in differing_keys(*trained) if key not in OWN_KEYS and not key.startswith("search.")]
     rows = [{"key": key, "first": _look_up(specs[0], key), "second": _look_up(specs[1], key)} for key in keys]
-    params = [one.point.params or {} for one in (first, second)]
-    rows += [
-        {"key": name, "first": params[0].get(name), "second": params[1].get(name)}
-        for name in sorted(params[0].keys() | params[1].keys())
-        if params[0].get(name) != params[1].get(name)
+    searched = [
+        {name: how.describe() for name, how in one.study.spec.search.items()} for one in (first, second)
     ]
-    return rows
+    samplers = [one.study.spec.sampler.name for one in (first, second)]
+    if samplers[0] != samplers[1]:
+        rows.append({"key": "sampler.name", "first": samplers[0], "second": samplers[1]})
+    return rows + [
+        {"key": f"search.{name}", "first": searched[0].get(name), "second": searched[1].get(name)}
+        for name in sorted(searched[0].keys() | searched[1].keys())
+        if searched[0].get(name) != searched[1].get(name)
+    ]
 
 
 def _look_up(document: dict[str, Any], key: str) -> Any:

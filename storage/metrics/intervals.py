@@ -193,7 +193,7 @@ def normal_quantile(level: float) -> float:
     return _normal_inverse((1 + level) / 2)
 
 
-def student_quantile(level: float, freedom: int) -> float:
+def student_quantile(level: float, freedom: float) -> float:
     """The two-sided quantile of Student's t distribution.
 
     By halving the density's integral (Abramowitz and Stegun 1964, 26.7.1) until the tail is met, so that SciPy is not needed here.

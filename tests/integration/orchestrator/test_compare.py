@@ -18,7 +18,10 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DataError, NothingToExportError, UsageError
 from storage.results.predictions import read_predictions
+from storage.spec import parse
+from storage.studies.study import create_study
 from tests.labelled_studies import LabelledObjective, make_dataset, make_labelled_study
+from tests.studies import make_spec
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
@@ -75,6 +78,22 @@ def test_two_studies_on_the_same_folds(place: tuple[Database, str, Dataset]) -> 
     assert {"key": "training.epochs", "first": 4, "second": 5} in comparison["specs"]
     picture = draw_differences(found)
     assert len(picture.table.rows) == len(found["models"][0]["metrics"]) + 1
+
+
+def test_what_differs_is_what_was_trained_wherever_it_was_set(place: tuple[Database, str, Dataset]) -> None:
+    database, _, dataset = place
+    # Trial 1 of "plain" has drawn the batch size 17; here it is set, and the dropout rate is drawn.
+    search = {"dropout_rate": {"type": "float", "low": 0.0, "high": 0.5}}
+    spec = make_spec("set", points=1, **{"data.fingerprint": dataset.fingerprint, "training.batch_size": 17})
+    spec = parse({**spec.model_dump(mode="json", exclude_unset=True), "search": search}, source="a test")
+    study = create_study(database, spec, [{"dropout_rate": 0.0}], data_folder=str(dataset.folder), facts={})
+    Worker(Circumstances(database), lambda _: Better(dataset, 0.0)).run(lambda: [study])
+    (comparison,) = compare_studies(database, ["plain:1", "set"], [], resamples=50)["comparisons"]
+    assert {row["key"]: (row["first"], row["second"]) for row in comparison["specs"]} == {
+        "study.trials": (3, 1),
+        "search.batch_size": ("[16, 2048]", None),
+        "search.dropout_rate": (None, "[0, 0.5]"),
+    }
 
 
 def test_other_folds_are_compared_by_patients(place: tuple[Database, str, Dataset]) -> None:

@@ -13,6 +13,7 @@ from storage.metrics.objectives import AUC, find_metric
 from storage.trust.comparison import Judged, compare, compare_folds
 from storage.trust.differences import (
     adjust_holm,
+    effective_freedom,
     fold_difference,
     paired_areas,
     patient_difference,
@@ -149,3 +150,13 @@ def test_folds_are_compared_only_where_they_are_the_same() -> None:
     assert found["comparisons"][0]["claim"]["test"] == "folds"
     other = Judged("c", halves[::-1], values, np.array([0.7, 0.8, 0.9]))
     assert compare_folds([first, other], find_metric("neg_val_loss")) is None
+
+
+def test_freedom_counts_the_patients_who_decide() -> None:
+    generator = np.random.default_rng(0)
+    assert effective_freedom(generator.standard_normal(4000)) == pytest.approx(4000, rel=0.15)
+    # Twenty of two hundred decide, by equal parts either way: kurtosis 10, so 2 x 200 / 9.
+    few = np.zeros(200)
+    few[:20] = [1, -1] * 10
+    assert effective_freedom(few) == pytest.approx(2 * 200 / 9)
+    assert effective_freedom(np.zeros(5)) == 4
