@@ -173,7 +173,7 @@ class Study:
         """Name and progress on one line."""
         counts = self._view.counts
         best = f", best {self._view.best.value:.4f}" if self._view.best else ""
-        return f"<Study {self.name!r}: {counts.complete} of {counts.planned} points complete{best}>"
+        return f"<Study {self.name!r}: {counts.complete} of {counts.planned} trials complete{best}>"
 
     @property
     def _view(self) -> StudyView:

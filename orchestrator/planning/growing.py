@@ -38,7 +38,7 @@ def extend(database: Database, study: StudyRecord, total: int) -> dict[str, Any]
         raise SpecError(
             f"The study {study.name!r} is a grid, and a grid has an end: all its {say_count(before, 'cell')} are planned.",
             why="Every cell is evaluated once, so there is no next one.",
-            next_step=f"`{say_command('study', 'add', study.name)} --set ...` tries a point between its cells; a finer grid is a new study.",
+            next_step=f"`{say_command('study', 'add', study.name)} --set ...` tries a combination between its cells; a finer grid is a new study.",
         )
     if not spec.search:
         raise SpecError(
