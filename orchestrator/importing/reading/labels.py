@@ -7,6 +7,7 @@ A label column says yes, no or nothing (not assessed). One column of classes may
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -240,14 +241,25 @@ def _choose_columns(
         raise DataError(
             f"{table.path} has no label column: none holds only 0, 1 and blank.",
             why=f"Its columns are {', '.join(name + reasons.get(name, '') for name in table.columns)}.",
-            next_step=f"If {coded[0]!r} is a label, say which value means yes: --targets {coded[0]} --positive VALUE."
-            if coded
-            else "Name 0/1 columns with --targets a,b or a column of classes with --class-column NAME.",
+            next_step=_advise(coded, [column.name for column in columns if column.kind == "numbers"]),
         )
     left = [f"{one.name} ({one.reason})" for one in columns if one.name not in chosen and one.kind != "text"]
     if left:
         note(f"not taken as labels: {', '.join(left)}. --targets names the labels instead.")
     return chosen
+
+
+def _advise(coded: Sequence[str], numbers: Sequence[str]) -> str:
+    """What to name where no column is a label by itself."""
+    if coded:
+        return f"If {coded[0]!r} is a label, say which value means yes: --targets {shlex.quote(coded[0])} --positive VALUE."
+    if numbers:
+        name = shlex.quote(numbers[0])
+        return (
+            f"If {numbers[0]!r} is what to predict: --task number --targets {name}; if its numbers are grades or classes: "
+            f"--class-column {name}."
+        )
+    return "Name 0/1 columns with --targets a,b or a column of classes with --class-column NAME."
 
 
 def _say_code(cells: Sequence[str], reading: Reading) -> str:

@@ -67,8 +67,9 @@ def test_lines_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 def test_a_table_without_labels_says_what_it_has(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no label column.*filename, age"):
+    with pytest.raises(DataError, match=r"no label column.*filename, age") as caught:
         labels_of(tmp_path, "filename,age\nx,50\ny,61\n")
+    assert "--task number --targets age" in str(caught.value.next_step)
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "filename,a\n", "filename,a\n\n ,\n"])
