@@ -3,6 +3,7 @@
     python -m bench.mutants                    a sample of every room, and the score of each
     python -m bench.mutants queue splits       these rooms
     python -m bench.mutants --each 40 queue    more mutants of each file (0: all of them)
+    python -m bench.mutants --seed 2 queue     another sample
 
 A mutant is a file with one change: a comparison turned, a condition dropped, a number moved, a statement or a lock removed. It is never
 written to the disk: a forked process imports it in place of the file and runs the tests of its room. A mutant that no test fails on
@@ -62,6 +63,22 @@ ROOMS = {
     "verify": Room(
         ("orchestrator/studies/verify.py", "orchestrator/studies/verify_folds.py"),
         (f"{INTEGRATION}/orchestrator/test_planted_faults.py",),
+    ),
+    "tasks": Room(
+        tuple(f"storage/tasks/{name}.py" for name in ("class_metrics", "classes", "labels", "number_metrics", "numbers", "ordered")),
+        (f"{UNIT}/storage/tasks",),
+    ),
+    "practice": Room(
+        tuple(f"storage/practice/{name}.py" for name in ("abstention", "conformal", "decisions", "prevalence", "subgroups", "units")),
+        (f"{UNIT}/storage/practice",),
+    ),
+    "comparison": Room(
+        ("storage/trust/differences.py", "storage/trust/comparison.py"),
+        (f"{UNIT}/storage/trust/test_differences.py",),
+    ),
+    "search": Room(
+        ("storage/spec/conditions.py", "storage/spec/ranges.py", "storage/spec/hyperparameters.py"),
+        (f"{UNIT}/storage/spec", f"{UNIT}/orchestrator/planning/test_plan_with_conditions.py"),
     ),
 }  # fmt: skip
 
@@ -307,8 +324,10 @@ def _wait(child: int, end: float) -> int:
     return -1
 
 
-def measure(name: str, room: Room, each: int, say: Callable[[str], None] = print) -> tuple[int, int]:
-    """Run a sample of the mutants of a room. Returns how many were killed, and of how many."""
+def measure(
+    name: str, room: Room, each: int, seed: int, say: Callable[[str], None] = print
+) -> tuple[int, int]:
+    """Run a sample of the mutants of a room, drawn with a seed. Returns how many were killed, and of how many."""
     killed = total = 0
     for file in room.files:
         whole = ast.unparse(ast.parse((ROOT / file).read_text(encoding="utf-8")))
@@ -316,7 +335,7 @@ def measure(name: str, room: Room, each: int, say: Callable[[str], None] = print
         if not passed:
             raise SystemExit(f"The tests of {file} fail without any change:\n{tail}")
         mutants = mutate(file)
-        chosen = mutants if not each else random.Random(1).sample(mutants, min(each, len(mutants)))
+        chosen = mutants if not each else random.Random(seed).sample(mutants, min(each, len(mutants)))
         survivors = [m for m in chosen if run_tests(room, file, m.source, max(30.0, 8 * seconds))[0]]
         for mutant in survivors:
             say(f"    survived: {file}:{mutant.line} {mutant.what}")
@@ -335,6 +354,7 @@ def main() -> None:
     )
     parser.add_argument("rooms", nargs="*", choices=[[], *ROOMS], default=[], metavar="ROOM")
     parser.add_argument("--each", type=int, default=12, help="mutants of each file; 0: all")
+    parser.add_argument("--seed", type=int, default=1, help="another seed draws another sample")
     chosen = parser.parse_args()
     # What the tests import of others is loaded once; of orch nothing, so that each process imports the mutant.
     import hypothesis.stateful  # noqa: F401
@@ -346,7 +366,7 @@ def main() -> None:
     import sklearn.model_selection  # noqa: F401
 
     sums = [
-        measure(name, ROOMS[name], chosen.each, lambda text: print(text, flush=True))
+        measure(name, ROOMS[name], chosen.each, chosen.seed, lambda text: print(text, flush=True))
         for name in chosen.rooms or ROOMS
     ]
     killed, total = (sum(part) for part in zip(*sums, strict=True))
