@@ -17,7 +17,7 @@ from storage.data.datasets import read_columns
 from storage.errors import DataError
 from storage.practice.review import review, review_units
 from storage.practice.units import name_visits
-from storage.results.predictions import read_predictions
+from storage.results.predictions import pool_predictions, read_predictions
 from storage.wording import say_command
 
 if TYPE_CHECKING:
@@ -92,10 +92,13 @@ def evaluate_study(
     columns = read_columns(dataset)
     check_columns(dataset.folder, asked.subgroups, asked.visits, list(columns))
     check_subgroups({column: columns[column] for column in asked.subgroups})
-    rows = np.concatenate([fold.indices.astype(np.int64) for fold in folds])
+    predicted = np.concatenate([fold.indices.astype(np.int64) for fold in folds])
     numbers = np.concatenate([np.full(len(fold.indices), fold.fold) for fold in folds])
+    # Of repeated folds each image once: in the fold of the first repeat, with the mean of its probabilities.
+    first = np.sort(np.unique(predicted, return_index=True)[1])
+    rows, numbers = predicted[first], numbers[first]
     labels = dataset.labels[rows][:, places].astype(np.float64)
-    probabilities = np.concatenate([fold.values for fold in folds]).astype(np.float64)
+    probabilities = pool_predictions(folds, len(dataset.labels))[rows]
     groups, thresholds = dataset.groups[rows], [asked.threshold] * len(targets)
     drawn: dict[str, Any] = {"resamples": asked.resamples, "seed": asked.seed}
     task = dataset.task

@@ -18,7 +18,7 @@ from orchestrator.studies.comparing import find_contender
 from orchestrator.studies.replay import find_dataset
 from storage.data.datasets import COLUMNS, MANIFEST, PLACES, load_dataset
 from storage.errors import DataError
-from storage.trust.noise import mean_interval
+from storage.trust.noise import mean_interval, split_runs
 from storage.trust.selection import read_judged
 from workers.objective.challenge import Challenger
 
@@ -73,7 +73,7 @@ def challenge_study(
     challenger = Challenger(trial.study, dataset, params, cache)
     batch = int({**spec.fixed_beside(params), **params}["batch_size"])
     steps: list[tuple[str, Callable[[], dict[str, Any]]]] = [
-        ("labels shuffled", lambda: _shuffle(challenger, length)),
+        ("labels shuffled", lambda: _shuffle(challenger, length, spec.cv.repeats)),
         ("trained again", lambda: _repeat(challenger)),
         ("batch doubled", lambda: _double(challenger, batch)),
         ("leak planted", lambda: _plant(dataset, spec)),
@@ -96,7 +96,7 @@ def challenge_study(
     }
 
 
-def _shuffle(challenger: Challenger, epochs: int) -> dict[str, Any]:
+def _shuffle(challenger: Challenger, epochs: int, repeats: int) -> dict[str, Any]:
     values = challenger.train_on_shuffled_labels(epochs, seed=0)
     name, expected = challenger.measured
     words = {"auc": "AUC", "pearson": "correlation"}[name]
@@ -105,7 +105,7 @@ def _shuffle(challenger: Challenger, epochs: int) -> dict[str, Any]:
         why = f"fewer than two folds have a value, so no {words} could be computed"
         return {"passed": False, "said": why, name: None}
     mean = float(known.mean())
-    interval = mean_interval(mean, [known], SURE)
+    interval = mean_interval(mean, split_runs(values, repeats), SURE)
     passed = interval is not None and interval[0] <= expected <= interval[1]
     said = (
         f"mean {words} {mean:.3f} over {len(known)} folds after {epochs} epochs, and it must be {expected:g}"

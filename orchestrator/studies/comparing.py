@@ -189,6 +189,7 @@ def _read(database: Database, one: Contender, *, metric_of: StudyRecord) -> Judg
         [fold.values for fold in folds],
         judged.fold_values[0] if judged is not None and is_same else None,
         facts,
+        one.study.spec.cv.repeats,
     )
 
 

@@ -46,6 +46,7 @@ class Judged:
         predictions: probabilities of each fold, shape (n of the fold, targets).
         fold_values: of the study's metric, shape (folds,), as they were recorded; None for a model file.
         facts: what else is said of it.
+        repeats: how many times the images were divided into folds; the folds of the first time come first.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Judged:
     predictions: Sequence[NDArray[np.floating]]
     fold_values: NDArray[np.floating] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    repeats: int = 1
 
 
 def compare(
@@ -165,7 +167,7 @@ def _compare_folds(first: Judged, second: Judged) -> Difference | None:
         return None
     if not all(np.array_equal(a, b) for a, b in zip(first.folds, second.folds, strict=True)):
         return None
-    return fold_difference(one, other)
+    return fold_difference(one, other, repeats=first.repeats)
 
 
 def _compare_areas(

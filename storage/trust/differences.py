@@ -67,15 +67,16 @@ class Difference:
         return {"value": self.value, **describe_ends(self.interval), "p": self.p}
 
 
-def fold_difference(first: NDArray, second: NDArray, level: float = LEVEL) -> Difference:
+def fold_difference(first: NDArray, second: NDArray, level: float = LEVEL, repeats: int = 1) -> Difference:
     """The corrected resampled t-test (Nadeau and Bengio 2003, equation 9; Bouckaert and Frank 2004).
 
-    With d the differences of k folds and s^2 their variance: t = mean(d) / sqrt(s^2 (1/k + 1/(k - 1))) on k - 1 degrees of
-    freedom; 1/(k - 1) is the ratio of validation to training images.
+    With d the differences of r repeats of k folds and s^2 their variance: t = mean(d) / sqrt(s^2 (1/(r k) + 1/(k - 1))) on r k - 1
+    degrees of freedom; 1/(k - 1) is the ratio of validation to training images.
 
     Args:
         first, second: values of the same folds, shape (folds,), NaN where a fold has none.
         level: of the interval.
+        repeats: how many times the images were divided into folds.
     """
     differences = np.asarray(second, np.float64) - np.asarray(first, np.float64)
     differences = differences[~np.isnan(differences)]
@@ -85,7 +86,7 @@ def fold_difference(first: NDArray, second: NDArray, level: float = LEVEL) -> Di
             float(differences.mean()) if count else math.nan, Interval.none(FEW_FOLDS), math.nan, math.nan
         )
     value = float(differences.mean())
-    error = math.sqrt(float(differences.var(ddof=1)) * (1 / count + 1 / (count - 1)))
+    error = math.sqrt(float(differences.var(ddof=1)) * (1 / count + 1 / max(count / repeats - 1, 0.5)))
     return _from_student(value, error, count - 1, level)
 
 

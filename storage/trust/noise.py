@@ -124,6 +124,16 @@ def find_wild(values: Array) -> NDArray[np.bool_]:
     return ~kept
 
 
+def split_runs(fold_values: Array, repeats: int = 1) -> list[Array]:
+    """The fold values of a trial by repeat, each with all patients once.
+
+    Args:
+        fold_values: shape (folds,), the folds of the first repeat first.
+        repeats: how many times the images were divided into folds.
+    """
+    return np.split(np.asarray(fold_values, np.float64), repeats)
+
+
 def mean_interval(
     value: float, runs: Sequence[NDArray[np.floating]], level: float = LEVEL
 ) -> tuple[float, float] | None:

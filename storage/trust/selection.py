@@ -138,10 +138,12 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
     }
     repeats = read_repeats(database, study, judged.points[0].params or {}, judged.epochs[0])
     if len(repeats) > 1:
-        mean = float(np.mean([mean_known(folds) for folds in repeats]))
+        mean = float(np.mean([mean_known(folds) for folds, _ in repeats]))
         return found | {
             "corrected_value": mean,
-            **_describe_interval(mean, repeats),
+            **_describe_interval(
+                mean, [run for folds, count in repeats for run in noise.split_runs(folds, count)]
+            ),
             "correction": "repeats",
             "repeats": len(repeats),
         }
@@ -169,7 +171,7 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
         return found | {"corrected_at_most": value}
     return found | {
         "corrected_value": value,
-        **_describe_interval(value, [judged.fold_values[0]]),
+        **_describe_interval(value, noise.split_runs(judged.fold_values[0], study.spec.cv.repeats)),
         "correction": method,
     }
 
@@ -180,9 +182,15 @@ def _describe_interval(value: float, runs: Sequence[Array]) -> dict[str, Any]:
     return {"corrected_low": low, "corrected_high": high}
 
 
-def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any], epoch: int) -> list[Array]:
-    """What fresh repeats of these parameters scored at an epoch, from studies made with `--repeats`: fold values of each."""
-    found: list[Array] = []
+def read_repeats(
+    database: Database, study: StudyRecord, params: dict[str, Any], epoch: int
+) -> list[tuple[Array, int]]:
+    """What fresh repeats of these parameters scored at an epoch, from studies made with `--repeats`.
+
+    Returns:
+        Of each its fold values, and how many times its images were divided into folds.
+    """
+    found: list[tuple[Array, int]] = []
     # The ledger holds every metric: what repeats were themselves judged by does not matter.
     metric = study.spec.metric
     for other in list_studies(database):
@@ -192,8 +200,9 @@ def read_repeats(database: Database, study: StudyRecord, params: dict[str, Any],
             if point.is_complete and point.params == params:
                 rows = read_curves(database, other.uuid, point.point, run_key(other.spec_hash, params))
                 if rows and other.spec.training.epochs >= epoch:
-                    found.append(tabulate_rows(other.spec, rows, metric)[:, epoch - 1])
-    return [values for values in found if not np.isnan(values).all()]
+                    scores = tabulate_rows(other.spec, rows, metric)[:, epoch - 1]
+                    found.append((scores, other.spec.cv.repeats))
+    return [one for one in found if not np.isnan(one[0]).all()]
 
 
 def _bootstrap(database: Database, study: StudyRecord, judged: JudgedTrials) -> bias.Corrected | None:

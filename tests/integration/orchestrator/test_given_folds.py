@@ -5,15 +5,25 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from dashboards.tables.outcomes import read_outcomes
 from orchestrator.importing.given_folds import fill_in_folds
+from orchestrator.models.out_of_fold import StudyQuestions, evaluate_study
 from orchestrator.studies.best import best_document
+from orchestrator.studies.comparing import compare_studies
 from orchestrator.studies.verify import verify_study
-from storage.data.datasets import COLUMNS
+from storage.data.datasets import COLUMNS, Dataset
+from storage.database.engine import Database
 from storage.database.opening import open_database
-from storage.studies.study import create_study
+from storage.metrics.curves import auc
+from storage.results.predictions import read_predictions
+from storage.studies.attempts import list_attempts
+from storage.studies.points import list_points
+from storage.studies.study import StudyRecord, create_study
+from storage.trust.selection import judge_selection
 from tests.labelled_studies import LabelledObjective, make_dataset
 from tests.studies import make_spec
 from workers.process.circumstances import Circumstances
@@ -49,4 +59,40 @@ def test_given_and_repeated_folds_hold_from_the_training_to_the_report(
     assert outcomes is not None
     assert len(outcomes.folds) == folds
     assert len(outcomes.pooled[0]) == len(dataset.files), "each image once"
+    check_that_each_image_counts_once(database, study, best["point"], dataset)
     database.close()
+
+
+def check_that_each_image_counts_once(
+    database: Database, study: StudyRecord, point: int, dataset: Dataset
+) -> None:
+    """Hold evaluation and comparison against the mean of an image's probabilities, worked by hand from the kept rows."""
+    by_hand: dict[int, list[float]] = {}
+    for fold in read_predictions(database, study.uuid, point):
+        for row, values in zip(fold.indices.tolist(), fold.values, strict=True):
+            by_hand.setdefault(row, []).append(float(values[0]))
+    repeats = study.spec.cv.repeats
+    assert {len(values) for values in by_hand.values()} == {repeats}
+    rows = [row for row in sorted(by_hand) if not np.isnan(dataset.labels[row, 0])]
+    means = [sum(by_hand[row]) / repeats for row in rows]
+    number = next(one.trial_number for one in list_points(database, study.uuid) if one.point == point)
+    document = evaluate_study(database, f"labelled:{number}", [dataset.folder], StudyQuestions(resamples=100))
+    assert document["data"]["images"] == len(dataset.files)
+    scored = document["results"]["labels"]["label_0"]
+    assert scored["metrics"]["auc"]["value"] == pytest.approx(
+        float(auc(dataset.labels[rows, 0], np.array(means)))
+    )
+    compared = compare_studies(database, ["labelled:0", "labelled:1"], [dataset.folder], resamples=100)
+    values = [np.array(one.fold_values) for one in list_attempts(database, study) if one.point in (0, 1)]
+    gaps = values[1] - values[0]
+    error = np.sqrt(gaps.var(ddof=1) * (1 / len(gaps) + 1 / (study.spec.cv.folds - 1)))
+    claim = compared["comparisons"][0]["claim"]
+    assert claim["p"] == pytest.approx(2 * stats.t.sf(abs(gaps.mean()) / error, len(gaps) - 1), abs=1e-6)
+    # Each repeat has all patients, so that its folds alone say how far other patients would be from these.
+    selection = judge_selection(database, study)
+    assert selection is not None
+    best = next(np.array(one.fold_values) for one in list_attempts(database, study) if one.point == point)
+    runs = np.split(best, repeats)
+    error = np.sqrt(np.mean([stats.sem(run) ** 2 for run in runs]))
+    half = stats.t.ppf(0.975, sum(len(run) - 1 for run in runs)) * error
+    assert (selection["corrected_high"] - selection["corrected_low"]) / 2 == pytest.approx(half, rel=1e-3)
