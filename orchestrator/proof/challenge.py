@@ -96,7 +96,7 @@ def challenge_study(
     }
 
 
-def _shuffle(challenger: Challenger, epochs: int, repeats: int) -> dict[str, Any]:
+def _shuffle(challenger: Challenger, epochs: int, repeats: int = 1) -> dict[str, Any]:
     values = challenger.train_on_shuffled_labels(epochs, seed=0)
     name, expected = challenger.measured
     words = {"auc": "AUC", "pearson": "correlation"}[name]
