@@ -8,7 +8,7 @@
 - `messages`: What is said of a spec that is not valid: which key, what it should be, and the nearest valid one
 - `packed_folds`: The fold of each image as a short text, so that a spec has the folds that somebody gave with it
 - `ranges`: One searched hyperparameter: a range, a grid, or a choice, and what it hangs on
-- `search_checks`: What a [search] section must be: known names, values that their sections take, conditions that can hold
+- `search_checks`: What a [search] section must be: known names, values that their sections take, conditions that can hold; and keys that act
 - `section`: What every section of a spec is: frozen, without unknown keys, and written so that the hash of an older spec stays
 - `sections`: The sections of a study spec: each hyperparameter and setting, its type, its limits and its default
 - `study`: A study as data: what is searched, on which data, with which model, and how it is judged

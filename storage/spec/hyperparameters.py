@@ -25,6 +25,11 @@ SETTINGS: dict[str, str] = {
     "patience": "training",
     "label_smoothing": "training",
     "positive_weight": "training",
+    "focal_gamma": "training",
+    "focal_alpha": "training",
+    "gamma_positive": "training",
+    "gamma_negative": "training",
+    "probability_margin": "training",
     "oversampling": "training",
     "augmentation": "training",
     "rotation": "augmentation",
@@ -57,6 +62,15 @@ BUILDING: dict[str, str] = {
 
 SEARCHABLE: dict[str, str] = {**SETTINGS, **BUILDING}
 """Names that a search may vary, and the section of each."""
+
+ACTS_WITH: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "focal_gamma": ("loss", ("focal",)),
+    "focal_alpha": ("loss", ("focal",)),
+    "gamma_positive": ("loss", ("asymmetric",)),
+    "gamma_negative": ("loss", ("asymmetric",)),
+    "probability_margin": ("loss", ("asymmetric",)),
+}
+"""Keys of [training] that are refused where another key of it has none of these values in any trial."""
 
 ALWAYS_ACTING = ("batch_size", "learning_rate", "epsilon", "beta_1", "beta_2", "dropout_rate")
 """Hyperparameters that are part of every record; the others are options, recorded where they are not the default."""

@@ -1,4 +1,4 @@
-"""What a [search] section must be: known names, values that their sections take, conditions that can hold."""
+"""What a [search] section must be: known names, values that their sections take, conditions that can hold; and keys that act."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from storage.spec.conditions import acts, check_conditions, has_conditions, keep_acting, list_cells
 from storage.spec.hyperparameters import (
+    ACTS_WITH,
     COUNTED,
     LISTS,
     NOT_SEARCHED,
@@ -30,6 +31,7 @@ from storage.spec.sections import (
     AugmentationSection,
     ModelSection,
     SamplerSection,
+    TrainingSection,
 )
 from storage.wording import show_value
 
@@ -55,6 +57,15 @@ class Searching(Protocol):
     @property
     def augmentation(self) -> AugmentationSection:
         """The fixed changes of training images."""
+        ...
+
+    @property
+    def training(self) -> TrainingSection:
+        """The fixed values of the training."""
+        ...
+
+    def possible(self, name: str, fixed: Any) -> set[Any]:
+        """The values that a key may have in a trial."""
         ...
 
 
@@ -102,6 +113,24 @@ def check_search(spec: Searching) -> None:
         if options:
             raise ValueError(
                 f"{options[0]} is a hyperparameter of an own model, and model.kind is {spec.model.kind!r}"
+            )
+
+
+def check_acting(spec: Searching) -> None:
+    """Refuse keys of [training] that no trial obeys, because another key says so.
+
+    Raises:
+        ValueError: names both.
+    """
+    for name, (other, wanted) in ACTS_WITH.items():
+        default = TrainingSection.model_fields[name].default
+        key = f"search.{name}" if name in spec.search else f"training.{name}"
+        if name not in spec.search and getattr(spec.training, name) == default:
+            continue
+        if not spec.possible(other, getattr(spec.training, other)) & set(wanted):
+            values = " or ".join(show_value(value) for value in wanted)
+            raise ValueError(
+                f"{key} acts only where training.{other} is {values}: set or search that, too, or leave {name} out"
             )
 
 

@@ -17,6 +17,7 @@ Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Exponent = Annotated[float, Field(ge=0.0, le=20.0)]
 Precision = Literal["float32", "tf32", "bfloat16"]
 """Of products: "tf32" is float32 with 10 bits of mantissa inside of products, as NVIDIA's tensor cores compute them."""
 
@@ -144,11 +145,23 @@ class ModelSection(Section):
 
 
 class TrainingSection(Section):
-    """How one fold is trained: optimizer, loss, batches, rate schedule and early stopping."""
+    """How one fold is trained: optimizer, loss, batches, rate schedule and early stopping.
 
-    later = frozenset({"loss"})
+    Attributes:
+        focal_gamma, focal_alpha: of the loss "focal" (Lin et al. 2017); an alpha of 0 weighs no side.
+        gamma_positive, gamma_negative, probability_margin: of the loss "asymmetric" (Ridnik et al. 2021).
+    """
 
-    loss: Literal["auto", "squared", "absolute", "huber"] = "auto"
+    later = frozenset(
+        {"loss", "focal_gamma", "focal_alpha", "gamma_positive", "gamma_negative", "probability_margin"}
+    )
+
+    loss: Literal["auto", "cross_entropy", "focal", "asymmetric", "squared", "absolute", "huber"] = "auto"
+    focal_gamma: Exponent = 2.0
+    focal_alpha: Fraction = 0.0
+    gamma_positive: Exponent = 1.0
+    gamma_negative: Exponent = 4.0
+    probability_margin: Fraction = 0.05
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     batch_size: Count = 128

@@ -26,7 +26,7 @@ from storage.spec.hyperparameters import (
 )
 from storage.spec.messages import describe_problem, unknown_key
 from storage.spec.ranges import SearchRange
-from storage.spec.search_checks import check_features, check_search, count_cells
+from storage.spec.search_checks import check_acting, check_features, check_search, count_cells
 from storage.spec.section import Section
 from storage.spec.sections import (
     AUTO,
@@ -82,6 +82,7 @@ class StudySpec(Section):
                 "training.oversampling needs training.oversampled: the labels whose images it repeats"
             )
         self._check_task()
+        check_acting(self)
         if self.model.features:
             check_features(self)
         return self
@@ -103,8 +104,13 @@ class StudySpec(Section):
         if loss not in (AUTO, *task.losses) and self.data.fingerprint:
             valid = ", ".join((AUTO, *task.losses))
             raise ValueError(f"training.loss = {loss} is no loss of {task.title} ({valid})")
-        if "loss" in self.search and not task.losses and self.data.fingerprint:
-            raise ValueError(f"search.loss means nothing for {task.title}: there is one loss")
+        if "loss" in self.search and self.data.fingerprint:
+            if len(task.losses) < 2:
+                raise ValueError(f"search.loss means nothing for {task.title}: there is one loss")
+            for value in sorted(self.possible("loss", AUTO) - {AUTO, *task.losses}):
+                raise ValueError(
+                    f"search.loss holds {value}, which is no loss of {task.title} ({', '.join(task.losses)})"
+                )
         for key in task.unheeded:
             default = TrainingSection.model_fields[key].default
             if getattr(self.training, key) != default or key in self.search:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ class Classes(Task):
     metrics = of_kind(
         "auc", "accuracy", "balanced_accuracy", "f1", "kappa", "loss", "brier", "calibration_error"
     )
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
+    unheeded: ClassVar[tuple[str, ...]] = ("focal_alpha",)
     excludes = True
 
     call: Callable[[Numbers], NDArray[np.int64]] = staticmethod(class_metrics.call_likeliest)

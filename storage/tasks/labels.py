@@ -31,6 +31,7 @@ class Labels(Task):
     name = "labels"
     title = "labels side by side"
     metrics = OF_LABELS
+    losses = ("cross_entropy", "focal", "asymmetric")
     is_called = True
 
     def default_metric(self, targets: int) -> str:

@@ -29,6 +29,9 @@ class Ordered(Classes):
         "calibration_error",
     )  # fmt: skip
 
+    losses = ()
+    unheeded = ()
+
     call = staticmethod(class_metrics.call_median)
 
     def default_metric(self, targets: int) -> str:

@@ -116,7 +116,7 @@ class FoldTask:
         labels: float32 on the device, shape (n images, targets); NaN is not assessed.
         order: the images, in the order of their batches.
         rows: the row of `features` that stands for each of them.
-        settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, the vectors of the head, and those of
+        settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, the numbers and vectors of the head, and those of
             `workers.device.backend.SETTINGS`; others are not looked at.
         validation_images: the images that the fold is validated on.
         validation_rows: the row of `features` that stands for each of them.

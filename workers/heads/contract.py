@@ -29,10 +29,12 @@ class Head(ABC):
 
     Attributes:
         vectors: the settings of a fold that are one number for each target, in the order of `prepare`.
+        numbers: the hyperparameters of its loss that are one number, beside label_smoothing.
         is_counted: whether a GPU may count what the scores of labels side by side are read from.
     """
 
     vectors: ClassVar[tuple[str, ...]]
+    numbers: tuple[str, ...] = ()
     is_counted: ClassVar[bool] = False
 
     def outputs(self, targets: int) -> int:
@@ -50,7 +52,7 @@ class Head(ABC):
         Args:
             labels: float32, shape (n, targets), as of `storage.tasks.contract`; NaN is not assessed.
             outputs: float32, shape (n, outputs).
-            settings: of the fold: `vectors` and label_smoothing count here.
+            settings: of the fold: `vectors`, `numbers` and label_smoothing count here.
             binary: the backend's own cross-entropy.
         """
 

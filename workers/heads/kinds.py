@@ -14,9 +14,9 @@ from workers.heads.sigmoid import Sigmoid
 from workers.heads.softmax import Softmax
 
 MAKE: dict[str, Callable[[str], Head]] = {
-    "labels": lambda loss: Sigmoid(),
-    "two-classes": lambda loss: Sigmoid(),
-    "classes": lambda loss: Softmax(),
+    "labels": Sigmoid,
+    "two-classes": Sigmoid,
+    "classes": Softmax,
     "ordered": lambda loss: Conditional(),
     "number": Linear,
 }

@@ -1,4 +1,4 @@
-"""Labels side by side, or two classes: a sigmoid each, and the cross-entropy of those that were assessed."""
+"""Labels side by side, or two classes: a sigmoid each, and cross-entropy, focal or asymmetric loss of those that were assessed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.heads.contract import CrossEntropy, Head, Settings, Tensor, Vectors
+from workers.heads.losses import BINARY, NUMBERS
 
 if TYPE_CHECKING:
     import keras
@@ -19,6 +20,10 @@ class Sigmoid(Head):
     vectors = ("positive_weights",)
     is_counted = True
 
+    def __init__(self, loss: str = "") -> None:
+        self.numbers = NUMBERS.get(loss, ())
+        self._weighed = BINARY.get(loss)
+
     def finish(self, targets: int) -> list[keras.Layer]:
         """The sigmoid."""
         import keras
@@ -26,7 +31,9 @@ class Sigmoid(Head):
         return [keras.layers.Activation("sigmoid", dtype="float32", name="probabilities")]
 
     def loss(self, labels: Tensor, outputs: Tensor, settings: Settings, binary: CrossEntropy) -> Tensor:
-        """The backend's own cross-entropy: the same bits as ever."""
+        """Focal or asymmetric loss where the study says so; else the backend's own cross-entropy, the same bits as ever."""
+        if self._weighed is not None:
+            return self._weighed(labels, outputs, settings)
         return binary(labels, outputs, settings["positive_weights"], settings["label_smoothing"])
 
     def prepare(self, labels: NDArray[np.float32], train: NDArray[np.int64], settings: Settings) -> Vectors:

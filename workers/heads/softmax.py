@@ -1,4 +1,4 @@
-"""Classes of which an image has one: softmax and the cross-entropy of it."""
+"""Classes of which an image has one: softmax, and the cross-entropy or focal loss of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.heads.contract import CrossEntropy, Head, Settings, Tensor, Vectors
+from workers.heads.losses import FOCAL, power
 
 if TYPE_CHECKING:
     import keras
@@ -17,6 +18,9 @@ class Softmax(Head):
     """One logit for each class."""
 
     vectors = ("positive_weights",)
+
+    def __init__(self, loss: str = "") -> None:
+        self.numbers = ("focal_gamma",) if loss == FOCAL else ()
 
     def finish(self, targets: int) -> list[keras.Layer]:
         """The softmax."""
@@ -33,6 +37,7 @@ class Softmax(Head):
     def loss(self, labels: Tensor, outputs: Tensor, settings: Settings, binary: CrossEntropy) -> Tensor:
         """The mean over the images that have a class of -w log p, w being the weight of their class.
 
+        Focal loss is -w (1 - p)^gamma log p (Lin et al. 2017), as Keras's CategoricalFocalCrossentropy has it with an alpha of 1.
         With smoothing s the class counts 1 - s and each of the k classes s / k beside it (Szegedy et al. 2016).
         """
         from keras import ops
@@ -44,7 +49,10 @@ class Softmax(Head):
         present = ops.sum(truth, axis=-1)
         smoothing = settings["label_smoothing"]
         wanted = truth * (1 - smoothing) + present[:, None] * smoothing / truth.shape[-1]
-        losses = -ops.sum(wanted * self.log_probabilities(outputs), axis=-1)
+        found = self.log_probabilities(outputs)
+        if self.numbers:
+            wanted = wanted * power(-ops.expm1(found), settings["focal_gamma"])
+        losses = -ops.sum(wanted * found, axis=-1)
         return ops.sum(losses * weights) / ops.maximum(ops.sum(present), 1.0)
 
     def prepare(self, labels: NDArray[np.float32], train: NDArray[np.int64], settings: Settings) -> Vectors:

@@ -28,7 +28,17 @@ KINDS = [
     ("classes", ""),
     ("ordered", ""),
     *(("number", loss) for loss in TASKS["number"].losses),
+    *(("labels", loss) for loss in TASKS["labels"].losses[1:]),
+    ("classes", "focal"),
 ]
+FOCUS = {
+    "focal_gamma": 1.5,
+    "focal_alpha": 0.3,
+    "gamma_positive": 0.5,
+    "gamma_negative": 3.0,
+    "probability_margin": 0.1,
+}
+"""Of focal and asymmetric loss."""
 CENTRE, SPREAD = np.array([50, -3, 0, 1e4], np.float32), np.array([20, 0.5, 1, 300], np.float32)
 
 
@@ -100,6 +110,18 @@ def differentiate(compute: Callable[[Any], Any], outputs: np.ndarray) -> tuple[f
     return float(value), np.asarray(tape.gradient(value, variable))
 
 
+def weigh_by_hand(loss: str, truth: float, x: float, smoothing: float) -> float:
+    """Focal or asymmetric loss of one label."""
+    p, known = 1 / (1 + np.exp(-x)), truth * (1 - smoothing) + smoothing / 2
+    if loss == "focal":
+        entropy = -known * np.log(p) - (1 - known) * np.log(1 - p)
+        alpha = known * FOCUS["focal_alpha"] + (1 - known) * (1 - FOCUS["focal_alpha"])
+        return alpha * (known * (1 - p) + (1 - known) * p) ** FOCUS["focal_gamma"] * entropy
+    shifted = max(p - FOCUS["probability_margin"], 0)
+    positive = -((1 - p) ** FOCUS["gamma_positive"]) * np.log(p)
+    return known * positive - (1 - known) * shifted ** FOCUS["gamma_negative"] * np.log(1 - shifted)
+
+
 def by_hand(kind: str, loss: str, labels: np.ndarray, outputs: np.ndarray, settings: dict[str, Any]) -> float:
     """The same loss, image by image in double precision."""
     losses, counted = [], 0
@@ -112,6 +134,14 @@ def by_hand(kind: str, loss: str, labels: np.ndarray, outputs: np.ndarray, setti
                     losses.append({"squared": away**2, "absolute": away, "huber": huber}[loss])
                     counted += 1
             continue
+        if kind == "labels":
+            for place in np.flatnonzero(~np.isnan(truth)):
+                weight = settings["positive_weights"][place] if truth[place] == 1 else 1
+                losses.append(
+                    weight * weigh_by_hand(loss, truth[place], x[place], settings["label_smoothing"])
+                )
+                counted += 1
+            continue
         if np.isnan(truth).any():
             continue
         if kind == "classes":
@@ -121,7 +151,8 @@ def by_hand(kind: str, loss: str, labels: np.ndarray, outputs: np.ndarray, setti
             p = above[:-1] - above[1:]
         s = settings["label_smoothing"]
         wanted = (1 - s) * truth + s / TARGETS
-        losses.append(-settings["positive_weights"][truth.argmax()] * (wanted * np.log(p)).sum())
+        focus = (1 - p) ** FOCUS["focal_gamma"] if loss == "focal" else 1
+        losses.append(-settings["positive_weights"][truth.argmax()] * (focus * wanted * np.log(p)).sum())
         counted += 1
     return float(np.sum(losses) / counted)
 
@@ -132,7 +163,7 @@ def test_a_loss_is_the_one_worked_by_hand_and_its_gradient_the_slope(kind: str, 
     labels = make_labels(kind, 12, blanks=True)
     outputs = np.random.default_rng(2).normal(0, 1.5, (12, head.outputs(TARGETS))).astype(np.float32)
     settings = {"label_smoothing": np.float32(0.1), "positive_weights": np.array([1, 2, 0.5, 3], np.float32)}
-    settings |= {"centre": CENTRE, "spread": SPREAD}
+    settings |= {"centre": CENTRE, "spread": SPREAD, **FOCUS}
 
     def compute(x: Any) -> Any:
         return head.loss(labels, x, settings, epoch_backend().masked_cross_entropy)
@@ -155,6 +186,53 @@ def test_a_loss_is_the_one_worked_by_hand_and_its_gradient_the_slope(kind: str, 
     assert (empty, slope.any()) == (0, False)
 
 
+def asymmetric_of_probabilities(labels: Any, probabilities: Any) -> Any:
+    """As Ridnik et al. 2021 write it, with the defaults of orch."""
+    from keras import ops
+
+    shifted = ops.maximum(probabilities - 0.05, 0)
+    negative = shifted**4 * ops.log(1 - shifted)
+    return -ops.mean(labels * (1 - probabilities) * ops.log(probabilities) + (1 - labels) * negative, axis=-1)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(("kind", "loss"), [("labels", "focal"), ("classes", "focal")])
+def test_focal_loss_and_its_gradient_are_those_of_keras(kind: str, loss: str, smoothing: float) -> None:
+    import keras
+
+    gamma, alpha = FOCUS["focal_gamma"], FOCUS["focal_alpha"]
+    options = {"gamma": gamma, "from_logits": True, "label_smoothing": smoothing}
+    reference = (
+        keras.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=alpha, **options)
+        if kind == "labels"
+        else keras.losses.CategoricalFocalCrossentropy(alpha=1.0, **options)
+    )
+    labels = make_labels(kind, 12, blanks=False)
+    outputs = np.random.default_rng(2).normal(0, 1.5, (12, TARGETS)).astype(np.float32)
+    settings = {"label_smoothing": np.float32(smoothing), "positive_weights": np.ones(TARGETS, np.float32)}
+    settings |= FOCUS
+    head = find_head(kind, loss)
+    mine = differentiate(lambda x: head.loss(labels, x, settings, None), outputs)  # type: ignore[arg-type]
+    theirs = differentiate(lambda x: reference(labels, x), outputs)
+    assert mine[0] == pytest.approx(theirs[0], rel=1e-5)
+    np.testing.assert_allclose(mine[1], theirs[1], atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "loss"), KINDS[-3:])
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 4.0])
+def test_a_weighed_loss_has_a_slope_wherever_an_answer_is_sure(kind: str, loss: str, exponent: float) -> None:
+    head = find_head(kind, loss)
+    outputs = np.array([[-200, 200, 0, 1], [200, -200, 90, -90], [0, 0, 0, 0]], np.float32)
+    labels = np.eye(TARGETS, dtype=np.float32)[[0, 1, 2]]
+    powers = dict.fromkeys(("focal_gamma", "gamma_positive", "gamma_negative"), exponent)
+    for margin in (0.0, 0.05):
+        settings = {**FOCUS, **powers, "probability_margin": margin, "label_smoothing": 0.0}
+        settings |= {"positive_weights": np.ones(TARGETS, np.float32)}
+        value, slope = differentiate(lambda x, s=settings: head.loss(labels, x, s, None), outputs)  # type: ignore[arg-type]
+        assert np.isfinite(value)
+        assert np.isfinite(slope).all()
+
+
 @pytest.mark.parametrize(("kind", "loss"), KINDS[1:])
 def test_an_epoch_is_the_one_that_keras_trains(kind: str, loss: str) -> None:
     import keras
@@ -162,8 +240,16 @@ def test_an_epoch_is_the_one_that_keras_trains(kind: str, loss: str) -> None:
     trainer, labels = make_trainer(kind, loss)
     model = keras.models.clone_model(trainer.model)
     model.set_weights(trainer.model.get_weights())
-    reference = {"squared": "mean_squared_error", "absolute": "mean_absolute_error", "huber": "huber"}
-    model.compile(keras.optimizers.Adam(0.01, epsilon=1e-7), reference.get(loss, "categorical_crossentropy"))
+    reference: dict[Any, Any] = {
+        "squared": "mean_squared_error",
+        "absolute": "mean_absolute_error",
+        "huber": "huber",
+        "asymmetric": asymmetric_of_probabilities,
+        ("labels", "focal"): keras.losses.BinaryFocalCrossentropy(),
+        ("classes", "focal"): keras.losses.CategoricalFocalCrossentropy(alpha=1.0),
+    }
+    wanted_loss = reference.get((kind, loss), reference.get(loss, "categorical_crossentropy"))
+    model.compile(keras.optimizers.Adam(0.01, epsilon=1e-7), wanted_loss)
     centre, spread = labels[TRAIN].mean(axis=0), labels[TRAIN].std(axis=0)
     wanted = (labels - centre) / spread if kind == "number" else labels
     order = np.random.default_rng([1, 2, 3, 1]).permutation(TRAIN)
@@ -193,7 +279,7 @@ def test_folds_together_are_folds_one_by_one_with_blanks(kind: str, loss: str) -
     assert np.isfinite(getattr(mine, name))
 
 
-@pytest.mark.parametrize(("kind", "loss"), KINDS[1:4])
+@pytest.mark.parametrize(("kind", "loss"), [*KINDS[1:4], *KINDS[-2:]])
 def test_bfloat16_learns_the_same_roughly(kind: str, loss: str) -> None:
     exact, rough = make_trainer(kind, loss)[0], make_trainer(kind, loss, precision="bfloat16")[0]
     losses = [trainer.run_epoch(1).train_loss for trainer in (exact, rough)]

@@ -151,6 +151,8 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         self.feature_precision = self._pass.input_precision(standardized=standardized)
         self._optimizer = optimizer
         self._width = self._pass.width
+        self._numbers = (*NUMBERS, *kind.numbers)
+        self._read_settings = functools.partial(read_settings, names=self._numbers, vectors=kind.vectors)
         train, predict = (products_of(precision, each) for each in (self.run, self.run_forward))
         # The old state and the logits so far are given away, so that they are overwritten where they lie.
         self._train = jax.jit(train, static_argnames="padded", donate_argnames=("state", "collected"))
@@ -158,8 +160,8 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         self.stacked = StackedEpoch(
             train,
             predict,
-            functools.partial(read_settings, vectors=kind.vectors),
-            names=NUMBERS,
+            self._read_settings,
+            names=self._numbers,
             vectors=kind.vectors,
             targets=head.output_shape[-1],
             width=self._width,
@@ -175,7 +177,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         batch_size = min(int(fold.settings["batch_size"]), count)
         length = 2 * padded_size(count)
         order, rows = (pad(indices, length) for indices in (fold.order, fold.rows))
-        numbers, seed = read_settings(fold.settings, self._kind.vectors)
+        numbers, seed = self._read_settings(fold.settings)
         full, rest = divmod(count, batch_size)
         state, collected = slots.take(), jnp.zeros((length, self._width), jnp.float32)
         # Two loops: padded to the size of a full batch, the short last one would cost as much as a full one.
@@ -299,10 +301,10 @@ def products_of(precision: Precision, compute: Callable[..., Any]) -> Callable[.
 
 
 def read_settings(
-    settings: Mapping[str, Any], vectors: Sequence[str]
+    settings: Mapping[str, Any], names: Sequence[str], vectors: Sequence[str]
 ) -> tuple[dict[str, Any], NDArray[np.uint32]]:
     """Every hyperparameter of a step and every vector of the head as an array, and the two halves of the seed of dropout."""
-    numbers: dict[str, Any] = {name: np.float32(settings[name]) for name in NUMBERS}
+    numbers: dict[str, Any] = {name: np.float32(settings[name]) for name in names}
     numbers |= {name: np.asarray(settings[name], np.float32) for name in vectors}
     return numbers, np.array(divmod(int(settings["seed"]), 2**32), np.uint32)
 

@@ -120,7 +120,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         statistics = [handle] * len(self._statistic_shapes)
         settings = {
             "batch_size": tf.TensorSpec([], tf.int32),
-            **dict.fromkeys((*SETTINGS, "dropout_rate", "label_smoothing"), number),
+            **dict.fromkeys((*SETTINGS, "dropout_rate", "label_smoothing", *kind.numbers), number),
             **dict.fromkeys(kind.vectors, tf.TensorSpec([head.output_shape[-1]], tf.float32)),
         }
         self._setting_names = tuple(settings)

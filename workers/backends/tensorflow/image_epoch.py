@@ -38,13 +38,14 @@ class ImageEpoch:
 
         Args:
             batches: tf.data.Dataset of (scaled images, labels).
-            settings: `SCALARS`, the vectors of the head, and seed (of dropout).
+            settings: `SCALARS`, the numbers and vectors of the head, and seed (of dropout).
 
         Returns:
             The logits that training saw, shape (n, targets), in the order of the batches.
         """
         tensors = {
-            name: tf.constant(settings[name], tf.float32) for name in (*SCALARS, *self._network.kind.vectors)
+            name: tf.constant(settings[name], tf.float32)
+            for name in (*SCALARS, *self._network.kind.numbers, *self._network.kind.vectors)
         }
         seed = tf.constant(settings["seed"], tf.int64)
         return self._train(batches, tensors, seed).numpy()
