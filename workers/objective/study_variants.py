@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 KEPT_BYTES = 1024**3
 """What the models of variants that are not in use may take; those that were used longest ago are built again. Decides no value."""
 
+KEPT_MODELS = 32
+"""So many variants are kept built at most: what Keras has around a small head is larger than its weights. Decides no value."""
+
 USUAL_FEATURES = 2048
 
 Report = Callable[..., None]
@@ -125,7 +128,9 @@ class StudyVariants:
         ]
         total = sum(size for key, size in sizes.items() if key not in leaving)
         for key, size in sizes.items():
-            if total > KEPT_BYTES and key not in leaving:
+            if key in leaving:
+                continue
+            if total > KEPT_BYTES or len(sizes) - len(leaving) >= KEPT_MODELS:
                 leaving.append(key)
                 total -= size
         for key in leaving:

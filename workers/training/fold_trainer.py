@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 INITIAL_WEIGHTS = 0
 """Stands in the place of the (1-based) epoch where a seed draws the weights before the first epoch."""
 
+KEPT_PROGRAMS = 32
+"""Compiled epochs that a process keeps, some 5 MiB each: a search over head widths would otherwise fill the memory with its shapes."""
+
 
 @dataclass(frozen=True)
 class EpochPlan:
@@ -249,7 +252,7 @@ def train_together(trainers: Sequence[FoldTrainer], epoch: int, is_going: Sequen
             trainer.take_over(plan, result)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=KEPT_PROGRAMS)
 def _compile(
     widths: tuple[int, ...],
     normalizes: bool,
@@ -260,7 +263,10 @@ def _compile(
     feature_count: int,
     target_count: int,
 ) -> AnyEpoch:
-    """One compiled epoch per kind of head and process: tracing it costs about as much as an epoch."""
+    """One compiled epoch per kind of head and process: tracing it costs about as much as an epoch.
+
+    Those that were used longest ago are let go, and traced again when a trial asks for them: that decides no value.
+    """
     spec = StudySpec(
         study=StudySection(name="compiled"),
         data=DataSection(task=kind[0]),

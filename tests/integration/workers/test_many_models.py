@@ -18,12 +18,15 @@ from orchestrator.studies.best import best_document
 from orchestrator.studies.replay import replay_recorded
 from orchestrator.studies.verify import verify_study
 from storage.data.datasets import Dataset
+from storage.data.folds import make_folds
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.spec import StudySpec, list_variants, parse
 from storage.studies.points import list_points
 from storage.studies.study import StudyRecord, create_study, read_canary
 from tests.pictures import make_data
+from workers.objective import study_variants
+from workers.objective.study_variants import StudyVariants
 from workers.process.circumstances import Circumstances
 from workers.process.worker import run_worker
 
@@ -134,6 +137,25 @@ def test_the_winner_is_refitted_as_what_it_was(finished: Finished, tmp_path: Pat
     model = keras.models.load_model(out)
     assert model.input_shape == (None, *card["image_size"], 3)
     assert np.isfinite(model.predict(np.zeros((1, *card["image_size"], 3)), verbose=0)).all()
+
+
+def test_models_of_many_shapes_are_built_again_when_they_are_asked_for(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_variants, "KEPT_MODELS", 2)
+    spec = finished.study.spec
+    folds = dict(enumerate(make_folds(finished.dataset.labels, finished.dataset.groups, **spec.fold_plan)))
+    one = {"kind": "transfer", "backbone": "MobileNet", "image_size": 32}
+    variants = StudyVariants(
+        spec, finished.dataset, finished.dataset.labels, finished.dataset.targets, folds, finished.cache,
+        points=[{**one, "head": [8]}, {**one, "head": [6, 4]}],
+    )  # fmt: skip
+    first = variants.of({**one, "head": [8]})
+    variants.of({**one, "head": [6, 4]})
+    assert variants.of({**one, "head": [8]}) is first
+    variants.of({**one, "head": [8], "backbone": "MobileNetV2"})
+    assert len(variants._built) == 2
+    assert variants.of({**one, "head": [8]}) is first, "the one that was not asked for the longest goes first"
 
 
 def test_features_leave_the_device_when_others_need_the_room(finished: Finished) -> None:

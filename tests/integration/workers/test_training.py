@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import hashlib
 import math
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -15,6 +18,7 @@ import pytest
 from storage.metrics import epoch as metrics
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from workers.device import preparation as devices
+from workers.training import fold_trainer
 from workers.training.fold_trainer import FeatureSet, FoldTrainer
 
 IMAGES, VIEWS, FEATURES, TARGETS = 60, 4, 12, 3
@@ -225,6 +229,22 @@ def test_trials_and_folds_do_not_trace_again() -> None:
             trainer.run_epoch(1)
     assert trainers[0]._compiled is trainers[1]._compiled
     assert trainers[0]._compiled._train.experimental_get_tracing_count() == 1
+
+
+def test_heads_of_many_shapes_are_let_go_and_compute_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fold_trainer._compile.cache_info().maxsize == fold_trainer.KEPT_PROGRAMS
+    two = functools.lru_cache(maxsize=2)(fold_trainer._compile.__wrapped__)
+    monkeypatch.setattr(fold_trainer, "_compile", two)
+    losses, alive = [], []
+    for width in (4, 5, 6, 4):
+        trainer = start(make_spec(model={"head": (width,)}), make_features(), batch_size=16)
+        losses.append(trainer.run_epoch(1).val_loss)
+        alive.append(weakref.ref(trainer.compiled))
+    del trainer
+    gc.collect()
+    assert two.cache_info().currsize == 2
+    assert [one() is not None for one in alive] == [False, False, True, True]
+    assert losses[0] == losses[3]
 
 
 @pytest.mark.parametrize("drawn_in", ["numpy", "graph"])
