@@ -21,7 +21,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 SETS = ("cpu", "gpu", "jax", "look")
 PACKAGES = "python3,python3-venv,ca-certificates"
