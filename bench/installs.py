@@ -5,7 +5,7 @@
 Makes a bare Debian in a folder (`debootstrap`; Python with venv is all that is added), and in it, for each lock file of requirements/, an
 environment: the locked packages with their hashes, and the wheel built from this commit. Then `orch self-test` runs there, or,
 where nothing is there to train with, a study is created, listed and looked at. Needs root, Debian's debootstrap, and the package index.
-Printed for each: seconds to install, MiB of the environment, seconds of the self-test and what it said. Leaves with 1 when one failed,
+Printed for each: seconds to install, MiB of the environment after that, seconds of the self-test and what it said. Leaves with 1 when one failed,
 or when the environment that only looks is larger than its goal.
 """
 
@@ -54,7 +54,7 @@ class Install:
     Attributes:
         name: the lock file, without .txt.
         seconds: to install.
-        mebibytes: of the environment.
+        mebibytes: of the environment after it was used.
         tested: seconds of what was run in it.
         failed: the command that failed; None: none did.
         said: last line of what it printed.
@@ -118,19 +118,21 @@ def install(system: Path, name: str, wheel: Path) -> Install:
     shutil.copy(REPOSITORY / "requirements" / f"{name}.txt", place / "lock.txt")
     shutil.copy(wheel, place)
     inside = f"/root/{name}"
+    # What is not compiled at once is compiled at its first use: a third of the files are never used to look.
+    options = "--no-compile " if name == "look" else ""
     commands = [
         f"python3 -m venv {inside}/env",
-        f"{inside}/env/bin/pip install --quiet --no-cache-dir --require-hashes -r {inside}/lock.txt",
-        f"{inside}/env/bin/pip install --quiet --no-deps {inside}/{wheel.name}",
+        f"{inside}/env/bin/pip install --quiet --no-cache-dir {options}--require-hashes -r {inside}/lock.txt",
+        f"{inside}/env/bin/pip install --quiet {options}--no-deps {inside}/{wheel.name}",
     ]
     began = time.perf_counter()
     failed, said = run(system, commands, place)
     seconds = time.perf_counter() - began
-    mebibytes = size_mib(place / "env")
     began = time.perf_counter()
     if failed is None:
         failed, said = run(system, LOOKING.split("\n") if name == "look" else ["orch self-test"], place)
-    done = Install(name, seconds, mebibytes, time.perf_counter() - began, failed, said)
+    tested = time.perf_counter() - began
+    done = Install(name, seconds, size_mib(place / "env"), tested, failed, said)
     print(
         f"{name:5} installed in {done.seconds:4.0f} s, {done.mebibytes:5.0f} MiB, tested in {done.tested:3.0f} s: "
         + (f"FAILED {done.failed}: {done.said}" if done.failed else done.said),
