@@ -30,5 +30,7 @@ USER orch
 WORKDIR /studies
 # A worker gives its point back on SIGTERM; that is what stopping a container sends.
 STOPSIGNAL SIGTERM
+# Whether the database can be reached and its tables are right; the dashboard's container asks its own page instead.
+HEALTHCHECK --interval=60s --timeout=30s --start-period=30s --retries=3 CMD ["orch", "db", "check"]
 ENTRYPOINT ["orch"]
 CMD ["--help"]
