@@ -121,12 +121,12 @@ def build_wheel(folder: Path) -> Path:
 
 def install(system: Path, name: str, wheel: Path) -> Install:
     """Install one set into the system, test it, print its line and remove it."""
-    place = system / "root" / name
+    place = system / "opt" / name
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     shutil.copy(REPOSITORY / "requirements" / f"{name}.txt", place / "lock.txt")
     shutil.copy(wheel, place)
-    inside = f"/root/{name}"
+    inside = f"/opt/{name}"
     # What is not compiled at once is compiled at its first use: a third of the files are never used to look.
     options = "--no-compile " if name == "look" else ""
     commands = [
@@ -163,7 +163,7 @@ def run(system: Path, commands: Sequence[str], place: Path) -> tuple[str | None,
     Returns:
         The command that failed, or None; the last line that was printed.
     """
-    inside = f"/root/{place.name}"
+    inside = f"/opt/{place.name}"
     environment = {name: os.environ[name] for name in GIVEN if name in os.environ}
     environment |= {
         "PATH": f"{inside}/env/bin:/usr/bin:/bin",
