@@ -8,6 +8,7 @@ one is not recorded. An older orch leaves a column that it does not know empty.
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,6 +23,9 @@ LATER_COLUMNS: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {
     tables.predictions.name: {tables.predictions.c.digest.name: tables.predictions.c.digest.type},
 }
 """Table -> columns that came after it, and their types; each may be empty."""
+
+_whole: WeakKeyDictionary[sa.Engine, set[str]] = WeakKeyDictionary()
+"""The tables of a database that lack nothing: asking again would cost every trial a look into the catalogue."""
 
 
 def list_missing(database: Database, table: sa.Table = tables.epochs) -> frozenset[str]:
@@ -49,8 +53,14 @@ def select_whole(database: Database, table: sa.Table) -> sa.Select[Any]:
 
 def find_missing(connection: Connection, table: sa.Table) -> frozenset[str]:
     """The same, within a transaction."""
+    whole = _whole.setdefault(connection.engine, set())
+    if table.name in whole:
+        return frozenset()
     there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
-    return frozenset(LATER_COLUMNS[table.name]) - there
+    missing = frozenset(LATER_COLUMNS[table.name]) - there
+    if not missing:
+        whole.add(table.name)
+    return missing
 
 
 def add_missing(connection: Connection) -> None:

@@ -89,11 +89,19 @@ def record_epochs(
     with database.transaction() as connection:
         note_progress(connection, claim, epoch=epoch, expires_at=database.clock + lease_seconds)
         if values:
-            written = database.insert(tables.epochs)
-            replaced = {name: written.excluded[name] for name in values[0] if name not in _KEY}
-            connection.execute(written.on_conflict_do_update(index_elements=_KEY, set_=replaced), values)
+            connection.execute(_statement(database, tuple(values[0])), values)
         if together_with is not None:
             together_with(connection)
+
+
+def _statement(database: Database, names: tuple[str, ...]) -> sa.Insert:
+    """The statement of `record_epochs`, made once for a database: making it for every epoch would cost a millisecond each."""
+    made: dict[tuple[str, ...], sa.Insert] = database.__dict__.setdefault("epoch_statements", {})
+    if names not in made:
+        written = database.insert(tables.epochs)
+        replaced = {name: written.excluded[name] for name in names if name not in _KEY}
+        made[names] = written.on_conflict_do_update(index_elements=_KEY, set_=replaced)
+    return made[names]
 
 
 def read_curves(

@@ -166,7 +166,7 @@ def digest_rows(rows: Iterable[Mapping[str, Any]]) -> str:
     """The SHA-256 of rows of a table, whatever their order and whatever columns without a value were added later."""
     lines = [
         json.dumps(
-            {key: _plain(value) for key, value in row.items() if _plain(value) is not None}, sort_keys=True
+            {key: plain for key, value in row.items() if (plain := _plain(value)) is not None}, sort_keys=True
         )
         for row in rows
     ]
