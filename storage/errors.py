@@ -7,6 +7,7 @@
     │   └── StorageNotFoundError    the SQLite file does not exist, the URL is wrong
     ├── StorageError                the database answered, and the answer is no
     │   ├── SchemaError             tables missing, older or newer than this orch
+    │   │   └── SchemaVersionError  they are there, older or newer
     │   ├── StudyNotFoundError      no such study (or not yet complete)
     │   ├── RecordGoneError         another tool deleted what Optuna kept of the study
     │   ├── StudyUnreadableError    another version of orch made the study
@@ -77,6 +78,10 @@ class StorageError(OrchError):
 
 class SchemaError(StorageError):
     """The tables in the database do not fit this version of orch."""
+
+
+class SchemaVersionError(SchemaError):
+    """The tables in the database are those of another version of orch."""
 
 
 class StudyNotFoundError(StorageError):

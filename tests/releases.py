@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from storage.database.address import parse_url
+from storage.database.columns import add_missing
 from storage.database.engine import Database
 from storage.database.schema import alembic_config
 
@@ -47,6 +48,9 @@ def _copy(kept: sqlite3.Connection, database: Database, version: str) -> None:
     _ = database.optuna
     with database.transaction() as connection:
         command.upgrade(alembic_config(connection), version)
+        if version != RELEASES[0]:
+            # The first release had only the columns of its migration.
+            add_missing(connection)
         tables = sa.MetaData()
         tables.reflect(bind=connection)
         for table in tables.sorted_tables:

@@ -15,6 +15,7 @@ from storage.errors import NothingToExportError, SpecError
 from storage.files.documents import without_nan
 from storage.metrics.judging import Array, mean_known
 from storage.parsing import LARGEST_DOCUMENT, parse_json, read_regular
+from storage.results.evaluations import describe_evaluation, list_evaluations
 from storage.results.further import read_front
 from storage.spec import is_known
 from storage.studies.chain import read_chain
@@ -72,6 +73,9 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
             "params": point.params or {},
         }
         for point, also in read_front(database, study, points)
+    ]
+    document["evaluations"] = [
+        describe_evaluation(one, study.spec.metric) for one in list_evaluations(database, study.uuid)
     ]
     chain = read_chain(database, study.uuid)
     document["chain"] = {"links": len(chain), "head": chain[-1]["hash"] if chain else None}

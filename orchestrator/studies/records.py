@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from storage.errors import StorageError
 from storage.growth.evidence import read_evidence, summarize_evidence
 from storage.growth.provenance import describe_provenance
+from storage.results.evaluations import describe_evaluation, list_evaluations
 from storage.results.fold_summary import summarize_folds
 from storage.results.further import read_front
 from storage.results.ledger import read_curves
@@ -72,6 +73,10 @@ def study_document(
         document["selection"] = judge_selection(database, readable)
         document["pareto"] = [
             {**point_document(point), "also": also} for point, also in read_front(database, readable, points)
+        ]
+        document["evaluations"] = [
+            describe_evaluation(one, readable.spec.metric)
+            for one in list_evaluations(database, readable.uuid)
         ]
         document["canary"] = read_canary(database, readable)
         document["spec"] = readable.spec.model_dump(mode="json")

@@ -36,15 +36,21 @@ def open_storage(flag: str | None, *, create: bool = False) -> Iterator[Database
 
 @contextmanager
 def database_if_any(flag: str | None = None) -> Iterator[Database | None]:
-    """The study database where there is one: data can be imported before the first study is made."""
+    """The study database where there is one: data can be imported before the first study is made.
+
+    Raises:
+        SchemaVersionError: it is there, with tables of another version, so what it knows of sealed images cannot be read or added to.
+    """
     from orchestrator.terminal import console
     from storage.database.opening import open_database
-    from storage.errors import DatabaseAwayError, SchemaError, StorageNotFoundError
+    from storage.errors import DatabaseAwayError, SchemaError, SchemaVersionError, StorageNotFoundError
     from storage.settings import storage_url
 
     url = storage_url(flag)
     try:
         database = open_database(url)
+    except SchemaVersionError:
+        raise
     except (StorageNotFoundError, SchemaError, DatabaseAwayError) as error:
         if not url.startswith("sqlite"):
             console.warn(f"{error.what} Sealed images are looked up on this machine only.")

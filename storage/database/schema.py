@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from storage.database.access import require_utf8
 from storage.database.columns import add_missing
 from storage.database.tables import READABLE_FROM, READABLE_KEY, SCHEMA_VERSION, VERSION_TABLE
-from storage.errors import SchemaError
+from storage.errors import SchemaError, SchemaVersionError
 from storage.files.writing import PRIVATE
 from storage.wording import say_count, say_duration
 
@@ -55,7 +55,7 @@ def check(database: Database) -> None:
             next_step="`orch study create` or `orch db init` makes them.",
         )
     if found < SCHEMA_VERSION:
-        raise SchemaError(
+        raise SchemaVersionError(
             f"The database {database.url_text} has tables of an older orch (version {found}, "
             f"this orch needs {SCHEMA_VERSION}).",
             next_step="Stop the workers, back the database up, and run `orch db upgrade`.",
@@ -63,9 +63,9 @@ def check(database: Database) -> None:
     raise too_new(f"The database {database.url_text}", found)
 
 
-def too_new(what: str, found: str) -> SchemaError:
+def too_new(what: str, found: str) -> SchemaVersionError:
     """What is said of tables, or of a backup of them, that this orch cannot work with."""
-    return SchemaError(
+    return SchemaVersionError(
         f"{what} has tables of a newer orch (version {found}, this orch knows {SCHEMA_VERSION}).",
         next_step="Update orch on this machine.",
     )

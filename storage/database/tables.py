@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from storage.metrics.recorded import LATER, SCORED
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 READABLE_FROM = "0001"
 """The oldest version whose orch may go on working with these tables. A migration that only adds (tables, columns that may be
 null) leaves it; one that changes what older workers read or write raises it to its own version."""
@@ -127,6 +127,21 @@ sealed_images = sa.Table(
     metadata,
     sa.Column("fingerprint", sa.String(80), primary_key=True),
     sa.Column("sha256", sa.String(80), primary_key=True, index=True),
+)
+
+evaluations = sa.Table(
+    "orch_evaluations",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("study_uuid", sa.String(36), nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("evaluated_at", sa.Double, nullable=False),
+    sa.Column("evaluated_by", sa.String(200), nullable=False),
+    sa.Column("orch", sa.String(64), nullable=False),
+    sa.Column("trial_number", sa.Integer),
+    sa.Column("model_sha256", sa.String(80)),
+    sa.Column("fingerprint", sa.String(80), nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
 )
 
 facts = sa.Table(

@@ -1,6 +1,7 @@
 """What came out of training: the ledger, predictions, and what pruners look at.
 
 - `curves`: The validation curves of a trial as one table of shape (folds, epochs), from the rows of the ledger
+- `evaluations`: Evaluations of a study's models, kept with the study: what was judged, on which images, and every metric
 - `fold_summary`: What a trial really did, from its recorded epochs
 - `further`: The further objectives of a trial, from its fold-epochs; and the trials that no other one beats in all of them
 - `ledger`: Fold results, epoch by epoch: what pruning looks at, what figures are drawn from, what survives a crash

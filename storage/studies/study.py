@@ -111,13 +111,13 @@ def resume_study(database: Database, study: StudyRow) -> None:
 
 
 def delete_study(database: Database, study: StudyRow) -> None:
-    """Delete the study, its points, fold results and predictions, and Optuna's study.
+    """Delete the study, its points, fold results, predictions and evaluations, and Optuna's study.
 
     A worker that still holds a point loses its lease with the row, and drops the result.
     """
     with described():
         with database.transaction() as connection:
-            for table in (tables.points, tables.epochs, tables.predictions):
+            for table in (tables.points, tables.epochs, tables.predictions, tables.evaluations):
                 connection.execute(sa.delete(table).where(table.c.study_uuid == study.uuid))
         optuna_record.remove(database, study.optuna_study_id)
         with database.transaction() as connection:

@@ -87,7 +87,8 @@ def evaluate(
 ) -> None:
     """Evaluate a model on its sealed hold-out (once, recorded), or on another data set.
 
-    The results on a hold-out are always saved: to -o, or beside the model as MODEL.evaluation.json (then
+    The study that the model comes from remembers the results, where the database has it (`orch study show`, `orch report`).
+    Those on a hold-out are also always saved as a file: to -o, or beside the model as MODEL.evaluation.json (then
     MODEL.evaluation.2.json and so on; no file is overwritten).
 
     \b
@@ -96,7 +97,7 @@ def evaluate(
     """
     from orchestrator.models.evaluation import EvaluationRequest, check_rule
     from orchestrator.models.evaluation import evaluate as judge
-    from orchestrator.models.evaluation_files import SUFFIX, write_beside
+    from orchestrator.models.evaluation_files import SUFFIX, remember_model, write_beside
     from orchestrator.models.prevalences import check_prevalences
     from orchestrator.models.repeats import read_repeats
     from orchestrator.terminal.progress import show_progress
@@ -122,6 +123,7 @@ def evaluate(
     repeats = read_repeats(path, tta, tta_by, say=console.say)
     with database_if_any(storage) as database, show_progress("Predicting") as report:
         document = judge(path, load_dataset(data), database, request, repeats, say=console.say, report=report)
+        remember_model(database, path, document, warn=console.warn)
     try:
         text = to_json(without_nan(document))
         if out is not None:

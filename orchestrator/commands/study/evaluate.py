@@ -63,15 +63,17 @@ def evaluate(
     """Evaluate the best trial on the images that its folds did not train on.
 
     Every metric by image, by patient and by visit, with intervals; decision curves; subgroups and their differences; predictive values at
-    another prevalence; sets of labels that hold the truth as often as promised; and the errors that are left when the model may abstain.
+    another prevalence; sets of labels that hold the truth as often as promised; and the errors that are left when the model may abstain. The study remembers the results for `orch report`.
 
     \b
     Example:
       orch study evaluate first --subgroup site --prevalence 0.05 -o first.evaluation.json
     """
+    from orchestrator.models.evaluation_files import remember
     from orchestrator.models.out_of_fold import StudyQuestions, evaluate_study
     from orchestrator.models.prevalences import check_prevalences
     from storage.settings import data_folders
+    from storage.studies.study import load_study
 
     check_places(out, html)
     asked = StudyQuestions(
@@ -83,6 +85,7 @@ def evaluate(
     )
     with open_storage(storage) as database:
         document = evaluate_study(database, name, data_folders(data), asked)
+        remember(database, load_study(database, document["study"]).uuid, document, warn=console.warn)
 
     def draw() -> str:
         from dashboards.figures.practice import draw_abstention, draw_decisions

@@ -245,6 +245,7 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     )
     if document["selection"]:
         console.print_line(f"\nHow sure is the best value? {document['selection']['sentence']}.")
+    _print_evaluations(document["evaluations"])
     for point in document["pareto"]:
         point |= point["also"]
     also = list(document["pareto"][0]["also"]) if document["pareto"] else []
@@ -269,6 +270,27 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     warnings = facts.get("warnings", [])
     for warning in warnings if in_full else tell_warnings(document["study"], warnings):
         console.warn(warning)
+
+
+def _print_evaluations(evaluations: list[dict[str, Any]]) -> None:
+    if evaluations:
+        console.print_line()
+        console.print_table(
+            ["judged on", "images", "groups", "metric", "value", "model", "when"],
+            [
+                [
+                    one["kind"],
+                    one["data"]["images"],
+                    one["data"]["groups"],
+                    one["headline"]["metric"],
+                    console.show_interval(one["headline"]),
+                    one["model"]["file"] if one["model"] else f"folds of trial {one['trial']}",
+                    say_instant(one["evaluated_at"]),
+                ]
+                for one in evaluations
+            ],
+            title="Evaluations",
+        )
 
 
 def _print_points(title: str, points: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from storage.data.datasets import COLUMNS, Dataset
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DataError, NothingToExportError, UsageError
+from storage.results.evaluations import list_evaluations
 from storage.results.predictions import read_predictions
 from storage.spec import parse
-from storage.studies.study import create_study
+from storage.studies.study import create_study, load_study
 from tests.labelled_studies import LabelledObjective, make_dataset, make_labelled_study
 from tests.studies import make_spec
 from workers.process.circumstances import Circumstances
@@ -182,6 +185,15 @@ def _studies(database: Database) -> list[Any]:
     return list_studies(database)
 
 
+def list_kept(url: str) -> list[dict[str, Any]]:
+    """What the study 'better' remembers of its evaluations."""
+    database = open_database(url)
+    try:
+        return [one.document for one in list_evaluations(database, load_study(database, "better").uuid)]
+    finally:
+        database.close()
+
+
 def test_a_study_is_evaluated_on_what_its_folds_did_not_see(
     place: tuple[Database, str, Dataset], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -211,9 +223,22 @@ def test_a_study_is_evaluated_on_what_its_folds_did_not_see(
         assert found["at_prevalence"][0]["prevalence"] == 0.05
     assert any("optimistic" in warning for warning in document["warnings"])
     assert "Decision curve" in page.read_text()
+    assert list_kept(url) == [document]
     assert run([*said, "--subgroup", "colour"]) == 2
     assert run([*said, "--prevalence", "5"]) == 2
     assert run(said) == 0
     told = capsys.readouterr().out
     assert "by patient, mean of the images" in told
+    assert len(list_kept(url)) == 2
+    assert run(["study", "show", "better", "--storage", url]) == 0
+    assert "folds of trial" in capsys.readouterr().out
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        connection.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON orch_evaluations BEGIN SELECT RAISE(ABORT, 'only reads'); END"
+        )
+    assert run(said) == 0
+    heard = capsys.readouterr()
+    assert "by patient, mean of the images" in heard.out
+    assert "could not be recorded in" in heard.err
+    assert "only reads" in heard.err
     assert "acting on the model" in told

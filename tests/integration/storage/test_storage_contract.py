@@ -21,7 +21,7 @@ from storage.database.opening import open_database
 from storage.errors import LeaseLostError, StudyExistsError, StudyNotFoundError
 from storage.metrics.judging import judge
 from storage.metrics.objectives import AUC, METRICS
-from storage.results import ledger, predictions
+from storage.results import evaluations, ledger, predictions
 from storage.results.peers import EpochMeans, read_fold_means
 from storage.states import AttemptEnd, PointOutcome
 from storage.studies import points, sweeping, trials
@@ -30,6 +30,10 @@ from storage.studies import workers as fleet
 from storage.studies.points import MAX_LOSSES
 from tests.studies import claim, expire, make_row, make_spec, make_study, processes
 
+EVALUATION = {
+    "data": {"fingerprint": "sha256:1", "part": "development, out of fold", "images": 1, "groups": 1},
+    "trial": 0,
+}
 BATCH = {"batch_size": optuna.distributions.IntDistribution(16, 2048)}
 
 
@@ -93,7 +97,10 @@ class TestStudies:
         study = make_study(database)
         held = claim(database, study)
         trial_id, number = start(database, study, held)
+        evaluations.record_evaluation(database, study.uuid, EVALUATION)
+        assert [one.document for one in evaluations.list_evaluations(database, study.uuid)] == [EVALUATION]
         studies.delete_study(database, study)
+        assert evaluations.list_evaluations(database, study.uuid) == []
         again = make_study(database)
         assert again.uuid != study.uuid
         with pytest.raises(LeaseLostError):

@@ -185,7 +185,7 @@ def test_an_older_orch_goes_on_with_tables_that_a_newer_one_only_added_to(databa
     Worker(Circumstances(older), lambda _: PretendObjective()).run(lambda: [load_study(older, "small")])
     assert points.count_points(older, study.uuid).complete == 3
     with older.transaction() as connection:
-        _note_readable(connection, "0002")
+        _note_readable(connection, "9998")
     older.close()
     with pytest.raises(SchemaError, match="Update orch on this machine"):
         open_database(database_url)

@@ -293,6 +293,12 @@ def test_the_holdout_is_opened_once_on_record_with_intervals(place: Place, model
         assert f"Wrote the evaluation to {path}." in said.err
         assert json.loads(path.read_text()) == json.loads(said.out)
         assert len(json.loads(said.out)["openings"]) == number
+    assert place.orch("study", "show", "small", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)["evaluations"]
+    assert [(one["kind"], one["model"]["sha256"]) for one in shown] == [
+        ("hold-out", opening["model_sha256"])
+    ] * 3
+    assert shown[0]["results"]["labels"]["bright"]["auc"] == auc
     # The first is still the first: nothing was written over.
     assert len(json.loads(kept[0].read_text())["openings"]) == 2
 
