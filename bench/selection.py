@@ -1,17 +1,21 @@
 """How honest is what orch says of a winner? Simulated studies whose truth is known, and the reference study's curves.
 
-200 studies of 100 trials, 6 folds, 20 epochs; with and without the default pruner. Printed: the mean error of the naive
+200 studies of 100 trials, 6 folds, 20 epochs; with and without the default pruner, and then with repeats of the winner as the plan has
+them (`cv.repeats_of_winner`). Printed: the mean error of the naive
 value and of the corrected one (with its standard error over studies), how often its interval holds the truth, how often the
 trials that "cannot be told from the best" hold the truly best, and how many they are, beside an uncorrected test. Then studies
 drawn from the reference study's curves and from a grid with wild trials, each trial with a noise of its own.
-Run: python -m bench.selection [studies]
+Run: python -m bench.selection [studies] [--keep FILE --minutes M]: what was simulated is kept in FILE, and the next call goes on there.
 """
 
+import argparse
 import csv
 import gzip
+import json
 import math
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +28,9 @@ from storage.trust.luck import simulate_luck
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 DRAWS = 60
-REPEATS = 5
+REPEATS = (1, 2, 3, 5)
+PLANNED = 3
+"""How often the winner is repeated by default, of those that are tried."""
 COVERED = (0.93, 0.97)
 NAIVE_IS_OFF_BY, CORRECTED_WITHIN, HOLDS, TIMES_AS_MANY = 0.010, 0.003, 0.95, 2.5
 """The goals; the last bounds the median size of the equivalence set by that of the uncorrected test."""
@@ -57,24 +63,35 @@ def judge_whole(study: simulated.Simulated, seed: int) -> dict[str, float]:
 
 def judge_pruned(study: simulated.Simulated, generator: np.random.Generator) -> dict[str, float]:
     """The default pruner stops trials; the winner is corrected by fresh repeats, with new seeds and new folds."""
-    _, complete = simulated.prune(study.curves, PrunerSection())
+    ran, complete = simulated.prune(study.curves, PrunerSection())
     kept = np.flatnonzero(complete)
     means = study.curves[kept].mean(axis=1)
     epochs, values = means.argmax(axis=1), means.max(axis=1)
     winner, epoch = kept[values.argmax()], epochs[values.argmax()]
-    again = simulated.train(
-        generator,
-        np.repeat(study.power[[winner]], REPEATS, axis=0),
-        study.labels,
-        study.groups,
-        study.shared,
-    )
+    # Each repeat has folds of its own, as in the plan.
+    again = [
+        simulated.train(generator, study.power[[winner]], study.labels, study.groups, study.shared).curves[
+            0, :, epoch
+        ]
+        for _ in range(max(REPEATS))
+    ]
     truth = study.truth[winner, epoch]
     best_of_all = study.truth.max(axis=1).argmax()
+    found = {}
+    for count in REPEATS:
+        mean = float(np.mean(again[:count]))
+        low, high = noise.mean_interval(mean, again[:count]) or (math.nan, math.nan)
+        found |= {
+            f"repeats_{count}": mean - truth,
+            f"covered_{count}": float(low <= truth <= high),
+            f"half_{count}": (high - low) / 2,
+        }
     return {
         "naive": values.max() - truth,
-        "repeats": again.curves[:, :, epoch].mean() - truth,
-        "covered": is_held(truth, again.curves[:, :, epoch].mean(), list(again.curves[:, :, epoch])),
+        **found,
+        "repeats": found[f"repeats_{PLANNED}"],
+        "covered": found[f"covered_{PLANNED}"],
+        "trained": float(ran.sum() / (ran.size * study.curves.shape[2])),
         "complete": len(kept),
         "lost": float(best_of_all not in kept),
         **compare(study, kept, epochs, values),
@@ -120,6 +137,15 @@ def report(title: str, rows: list[dict[str, float]], errors: dict[str, str]) -> 
         )
     low, high = COVERED
     print(f"  the interval holds the truth in {table['covered'].mean():.1%} (goal {low:.0%} to {high:.0%})")
+    if "trained" in table:
+        share = table["trained"].mean()
+        print(f"  of its epochs {share:.1%} were trained; of 100 trials, so much is")
+        for repeats in REPEATS:
+            print(
+                f"    the winner repeated {repeats} x  {repeats / (simulated.TRIALS * share):5.1%} of the study; mean error "
+                f"{table[f'repeats_{repeats}'].mean():+.4f}, its spread {table[f'repeats_{repeats}'].std(ddof=1):.4f}; the interval "
+                f"+- {table[f'half_{repeats}'].mean():.4f} holds the truth in {table[f'covered_{repeats}'].mean():.1%}"
+            )
     if "complete" in table:
         print(f"  trials judged to the end: median {np.median(table['complete']):g}")
         print(f"  the truly best of all was pruned, hence not judged: {table['lost'].mean():.1%}")
@@ -216,15 +242,40 @@ def draw_grid() -> tuple[np.ndarray, np.ndarray]:
     return curves, sizes
 
 
+def simulate_all(count: int, keep: Path | None, minutes: float) -> list[dict[str, dict[str, float]]]:
+    """What was found in each study, as far as the time goes; what is kept is not simulated again.
+
+    Args:
+        count: of the studies.
+        keep: a file with one line for each study; None to keep nothing.
+        minutes: after so many no further study is begun.
+    """
+    rows = [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []
+    end = time.monotonic() + 60 * minutes
+    for seed in range(len(rows), count):
+        if time.monotonic() > end:
+            break
+        generator = np.random.default_rng([2024, seed])
+        study = simulated.simulate(generator)
+        rows.append({"whole": judge_whole(study, seed), "pruned": judge_pruned(study, generator)})
+        if keep:
+            with keep.open("a") as file:
+                file.write(json.dumps(rows[-1], default=float) + "\n")
+    return rows[:count]
+
+
 def main() -> None:
     """Print the tables; exit code 1 when a goal is missed."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    generator = np.random.default_rng(2024)
-    whole, pruned = [], []
-    for seed in range(count):
-        study = simulated.simulate(generator)
-        whole.append(judge_whole(study, seed))
-        pruned.append(judge_pruned(study, generator))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("studies", type=int, nargs="?", default=200)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--minutes", type=float, default=math.inf)
+    asked = parser.parse_args()
+    rows = simulate_all(asked.studies, asked.keep, asked.minutes)
+    if len(rows) < asked.studies:
+        print(f"{len(rows)} of {asked.studies} studies are done; the same command goes on.")
+        sys.exit(0)
+    count, whole, pruned = asked.studies, [row["whole"] for row in rows], [row["pruned"] for row in rows]
     first = report(
         "Without a pruner",
         whole,
@@ -237,7 +288,7 @@ def main() -> None:
     second = report(
         "With the default pruner",
         pruned,
-        {"naive": "naive", "repeats": f"corrected by {REPEATS} fresh repeats"},
+        {"naive": "naive", "repeats": f"corrected by {PLANNED} repeats of the winner"},
     )
     judge_reference(count)
     goals = {

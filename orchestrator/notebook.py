@@ -22,6 +22,7 @@ from dashboards.tables.view import StudyView, list_trials, read_view
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import UsageError
+from storage.growth.parts import leave_out_parts
 from storage.results.ledger import read_curves
 from storage.settings import data_folders, storage_url
 from storage.studies.attempts import list_attempts
@@ -54,14 +55,14 @@ def open_study(name: str, *, storage: str | None = None, data: str | Path | None
 
 
 def list_study_names(*, storage: str | None = None) -> list[str]:
-    """The names of all studies, oldest first.
+    """The names of all studies, oldest first; the repeats of a winner that orch made belong to their study.
 
     Raises:
         StorageNotFoundError: there is no database.
     """
     database = open_database(storage_url(storage))
     try:
-        return [study.name for study in list_studies(database)]
+        return [study.name for study in leave_out_parts(list_studies(database))]
     finally:
         database.close()
 

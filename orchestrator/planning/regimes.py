@@ -159,6 +159,7 @@ def repeat_finalists(name: str, best: dict[str, Any], *, repeats: int, finalists
     }
     document["sampler"] = {"name": "listed", "points": listed}
     document["pruner"] = {"name": "none"}
+    _forget_parts(document)
     return parse(document, source="--repeats")
 
 
@@ -227,9 +228,16 @@ def _fixed_from(best: dict[str, Any]) -> dict[str, Any]:
     study = document.setdefault("study", {})
     study["regime"] = "custom"
     study["repeats_of"] = ""
+    _forget_parts(document)
     if document.get("sampler", {}).get("name") == "listed":
         document["sampler"] = {}
     return document
+
+
+def _forget_parts(document: dict[str, Any]) -> None:
+    """The parts of a study are its own: another one that goes on from it plans its own."""
+    document.get("study", {}).pop("part_of", None)
+    document.get("cv", {}).pop("repeats_of_winner", None)
 
 
 def _regime_of(document: dict[str, Any]) -> str | None:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +15,30 @@ from orchestrator.studies.best import best_document
 from storage.errors import DataError, NothingToExportError
 from storage.files.archives import check_archive, read_member
 from storage.files.documents import to_json, without_nan
+from storage.growth.parts import check_parts, list_parts
 from storage.holdout.openings import find_openings
 from storage.parsing import parse_json
 from storage.spec import from_json
-from storage.trust.evidence import PACKED, check_evidence, pack_evidence, read_evidence, unpack_evidence
+from storage.states import StudyState
+from storage.studies.study_records import StudyRecord
+from storage.trust.evidence import (
+    PACKED,
+    Evidence,
+    check_evidence,
+    pack_evidence,
+    read_evidence,
+    unpack_evidence,
+)
 from storage.trust.plan import check_plan, describe_deviations, find_plan
 from workers.device.versions import library_versions
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
-    from storage.studies.study import StudyRecord
 
 SCHEMA = "orch.proof/1"
 MANIFEST = "manifest.json"
+PARTS = "parts.json"
+"""The evidence of the study's parts, in a bundle of a study that has some."""
 MORE = ("openings.json", "versions.json", "best.json", "replays.json")
 LARGEST = 512 * 2**20
 """Bytes of a bundle, unpacked."""
@@ -66,6 +77,9 @@ def write_bundle(
         "best.json": json.dumps(without_nan(best)),
         "replays.json": json.dumps(without_nan(replays)),
     }
+    parts = [read_evidence(database, part.uuid) for part in list_parts(database, study)]
+    if parts:
+        texts[PARTS] = json.dumps([pack_evidence(part) for part in parts])
     manifest = {
         "schema": SCHEMA,
         "study": study.name,
@@ -84,7 +98,8 @@ def write_bundle(
         "trials": len(evidence.points),
         "replayed": len(replays),
         "replays_differ": sum(one.get("different", 0) > 0 for one in replays),
-        "problems": check_evidence(evidence),
+        "problems": [*check_evidence(evidence), *_check_parts(evidence, parts)],
+        "parts": [part.study["name"] for part in parts],
     }
 
 
@@ -105,6 +120,7 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
         check_archive(path, LARGEST)
         with zipfile.ZipFile(path) as archive:
             names = [MANIFEST, *PACKED, *MORE]
+            names += [PARTS] if PARTS in archive.namelist() else []
             strange = sorted(set(archive.namelist()) - set(names))
             texts = {name: read_member(archive, name, LARGEST).decode() for name in names}
         manifest = dict(parse_json(texts.pop(MANIFEST)))
@@ -114,6 +130,9 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
         openings, replays = list(parse_json(texts["openings.json"])), list(parse_json(texts["replays.json"]))
         best = parse_json(texts["best.json"])
         spec = from_json(evidence.study["spec"])
+        parts = [unpack_evidence(dict(one), parse_json) for one in list(parse_json(texts.get(PARTS, "[]")))]
+        for part in parts:
+            from_json(part.study["spec"])
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
@@ -133,7 +152,7 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
         problems.append("The bundle names another last link than its chain has.")
     if not evidence.chain:
         problems.append("The study has no chain: it was made by an older orch, so that edits cannot be told.")
-    problems += check_evidence(evidence, head=head)
+    problems += [*check_evidence(evidence, head=head), *_check_parts(evidence, parts)]
     sealed = find_plan(evidence.study["facts"])
     problems += check_plan(sealed) if sealed else []
     problems += [
@@ -160,6 +179,37 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
         "plan": sealed,
         "deviations": describe_deviations(sealed, spec, openings, len(evidence.points)) if sealed else [],
         "openings": len(openings),
+        "parts": [part.study["name"] for part in parts],
         "replayed": [one.get("trial") for one in replays],
         "versions": json.loads(texts["versions.json"]),
     }
+
+
+def _check_parts(evidence: Evidence, parts: Sequence[Evidence]) -> list[str]:
+    """Hold the parts of a study against their own chains, and against the study that they follow from."""
+    complete = {
+        one["point"]: json.loads(one["params"]) for one in evidence.points if one["outcome"] == "COMPLETE"
+    }
+    found = check_parts(_as_record(evidence), [_as_record(part) for part in parts], complete)
+    return [
+        *found,
+        *(f"{part.study['name']}: {problem}" for part in parts for problem in check_evidence(part)),
+    ]
+
+
+def _as_record(evidence: Evidence) -> StudyRecord:
+    """The row of a study, as far as a bundle has it."""
+    row = evidence.study
+    return StudyRecord(
+        uuid=row["uuid"],
+        optuna_study_id=0,
+        name=row["name"],
+        fingerprint=row["fingerprint"],
+        data_folder="",
+        state=StudyState.OPEN,
+        created_at=row["created_at"],
+        made_by=None,
+        spec=from_json(row["spec"]),
+        spec_hash=row["spec_hash"],
+        facts=json.loads(row["facts"]),
+    )

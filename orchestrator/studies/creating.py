@@ -12,6 +12,7 @@ from orchestrator.importing.given_folds import fill_in_folds
 from orchestrator.planning.analysis_plan import take_plan
 from orchestrator.planning.names import check_new_name
 from orchestrator.planning.own_models import fill_in_options
+from orchestrator.planning.parts import plan_repeats_of_winner
 from orchestrator.planning.plan import plan_points
 from orchestrator.planning.presets import size_to_data
 from orchestrator.planning.review import (
@@ -85,12 +86,13 @@ def propose_study(
     spec, given = fill_in_folds(fill_in_options(fill_in_weights(spec)), dataset)
     if preset is not None:
         spec = size_to_data(spec, preset, count_training(spec, dataset))
+    existing = find_row(database, spec.study.name) if database is not None else None
+    spec = plan_repeats_of_winner(spec, existing)
     points = plan_points(spec)
     review = review_study(spec, points, dataset)
     if given is not None:
         review.facts["fold_names"] = list(given.names)
         review.warnings.extend(given.notes)
-    existing = find_row(database, spec.study.name) if database is not None else None
     if existing is None:
         check_new_name(spec.study.name)
     if plan is not None:

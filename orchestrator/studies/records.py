@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from storage.errors import StorageError
 from storage.growth.evidence import read_evidence, summarize_evidence
+from storage.growth.parts import describe_parts, has_parts, is_left
 from storage.growth.provenance import describe_provenance
 from storage.results.evaluations import describe_evaluation, list_evaluations
 from storage.results.fold_summary import summarize_folds
@@ -51,6 +52,9 @@ def study_document(
         "made_by": study.made_by,
         "left_to_others": None if isinstance(study, StudyRecord) else study.problem,
         "is_settled": counts.is_settled,
+        "parts_left": is_left(database, readable)
+        if readable and counts.is_settled
+        else bool(readable and has_parts(readable.spec)),
         "created_at": study.created_at,
         "fingerprint": study.fingerprint,
         "data_folder": study.data_folder,
@@ -63,6 +67,7 @@ def study_document(
         "best": point_document(best) if best else None,
     }
     if whole and readable:
+        document["parts"] = describe_parts(database, readable)
         document["facts"] = readable.facts
         document["plan"] = readable.facts.get(FACT)
         document["provenance"] = describe_provenance(database, readable)

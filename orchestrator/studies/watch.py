@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from storage.database.trouble import may_only_read
 from storage.database.waiting import wait_for
 from storage.growth.adoption import adopt_enqueued
+from storage.growth.parts import is_left
 from storage.states import PointState, StudyState
 from storage.studies.point_records import best_point, rank_points
 from storage.studies.points import count_points, list_points
@@ -144,7 +145,9 @@ def _follow(
         while now - history[0][0] > MEMORY_SECONDS:
             history.popleft()
         show(points, counts, _time_left(history, counts.open + counts.running))
-        if counts.is_settled or (is_stopped and not counts.running):
+        if (counts.is_settled and not wait_for(lambda _: is_left(database, study), sleep=sleep)) or (
+            is_stopped and not counts.running
+        ):
             return counts
         sleep(interval)
 

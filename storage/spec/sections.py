@@ -31,9 +31,10 @@ class StudySection(Section):
 
     Attributes:
         also: further objectives, of which `metric` is the first: see `storage.spec.further`.
+        part_of: the uuid of the study that this one is a part of; written by orch (`storage.growth.parts`).
     """
 
-    later = frozenset({"also"})
+    later = frozenset({"also", "part_of"})
 
     name: str = Field(min_length=1, max_length=200)
     regime: Literal["I", "II", "custom"] = "custom"
@@ -44,6 +45,7 @@ class StudySection(Section):
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     lease_seconds: Annotated[int, Field(ge=5, le=86_400)] = 60
     repeats_of: str = ""
+    part_of: str = ""
     also: tuple[str, ...] = ()
 
     @field_validator("metric")
@@ -211,15 +213,18 @@ class CrossValidationSection(Section):
         repeats: the k folds are drawn so many times, each time otherwise.
         by: what gives the folds instead: a column of the labels file, "site", or a file splits_final.json; "" for stratified folds.
         assigned: what `by` gave when the study was made; written by orch.
+        repeats_of_winner: the winner is evaluated again so many times when the last trial is finished, each time with other folds and
+            seeds; None where nobody said, which for a study that is there means not at all.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"repeats", "by", "assigned"})
+    later: ClassVar[frozenset[str]] = frozenset({"repeats", "by", "assigned", "repeats_of_winner"})
 
     folds: Annotated[int, Field(ge=2, le=100)] = 6
     schedule: Literal["auto", "lockstep", "sequential"] = "auto"
     repeats: Annotated[int, Field(ge=1, le=50)] = 1
     by: str = ""
     assigned: str = ""
+    repeats_of_winner: Annotated[int, Field(ge=0, le=20)] | None = None
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> CrossValidationSection:
@@ -230,6 +235,12 @@ class CrossValidationSection(Section):
         if self.folds * self.repeats > MOST_FOLDS:
             raise ValueError(
                 f"{self.repeats} repeats of {self.folds} folds are more than {MOST_FOLDS} models for each trial"
+            )
+        again = self.repeats_of_winner or 0
+        if not self.by and self.folds * self.repeats * again > MOST_FOLDS:
+            raise ValueError(
+                f"cv.repeats_of_winner = {again} trains {self.folds * self.repeats * again} models for the winner, and the "
+                f"most is {MOST_FOLDS}: choose fewer"
             )
         if self.assigned and not self.by:
             raise ValueError("cv.assigned is what cv.by gave, and there is no cv.by")

@@ -21,8 +21,8 @@ MADE_BY = "orch"
 """The key of a study's facts that says which version of orch made it."""
 GROWTH = "growth"
 """The key of a study's facts that lists what was added since it was made."""
-EXTENDED, GUESSED, ENQUEUED, EVIDENCE = "extended", "guess", "enqueued", "evidence"
-"""How a study grew: more of its sequence, a guess of a person, a trial enqueued in Optuna; or it was given evidence."""
+EXTENDED, GUESSED, ENQUEUED, EVIDENCE, PART = "extended", "guess", "enqueued", "evidence", "part"
+"""How a study grew: more of its sequence, a guess of a person, a trial enqueued in Optuna; or it was given evidence, or a part was made of it."""
 
 
 @dataclass(frozen=True)

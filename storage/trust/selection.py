@@ -60,7 +60,7 @@ def judge_selection(
     and seeds, `storage.trust.noise.mean_interval`), `repeats` and `correction_reason` (why
     there is none, where the metric is why); `noise_per_fold`,
     `noise_per_trial`, `expected_luck` of the best of `candidates`; `indistinguishable` (point, trial, value, params,
-    seconds; the best first), `cheapest` of them; `told_apart`; `not_judged` (pruned points); `rule`; `sentence`.
+    seconds; the best first), `cheapest` of them; `told_apart`; `repeats_planned` (of the winner, `cv.repeats_of_winner`); `not_judged` (pruned points); `rule`; `sentence`.
     """
     points = list_points(database, study.uuid)
     judged = judged or read_judged(database, study, points)
@@ -88,6 +88,7 @@ def judge_selection(
         "rule": "corrected resampled test (Nadeau and Bengio 2003) on fold values, variance pooled over trials; subset "
         f"selection with the best at {LEVEL:.0%} (Gupta 1965)",
         "indistinguishable": equals,
+        "repeats_planned": study.spec.cv.repeats_of_winner,
         "told_apart": len(judged.points) - len(equals),
         "cheapest": min(equals, key=lambda one: one["seconds"]),
     }
@@ -137,15 +138,16 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
         "correction_reason": None,
     }
     repeats = read_repeats(database, study, judged.points[0].params or {}, judged.epochs[0])
-    if len(repeats) > 1:
-        mean = float(np.mean([mean_known(folds) for folds, _ in repeats]))
+    # A trial of the winner's repeats has the folds of several.
+    count = sum(among for _, among in repeats) // study.spec.cv.repeats
+    if count >= min(study.spec.cv.repeats_of_winner or 2, 2):
+        runs = [run for folds, among in repeats for run in noise.split_runs(folds, among)]
+        mean = float(np.mean([mean_known(run) for run in runs if not np.isnan(run).all()]))
         return found | {
             "corrected_value": mean,
-            **_describe_interval(
-                mean, [run for folds, count in repeats for run in noise.split_runs(folds, count)]
-            ),
+            **_describe_interval(mean, runs),
             "correction": "repeats",
-            "repeats": len(repeats),
+            "repeats": count,
         }
     metric = study.spec.metric
     if not metric.is_bounded and not metric.is_bounded_by_data:
@@ -185,7 +187,7 @@ def _describe_interval(value: float, runs: Sequence[Array]) -> dict[str, Any]:
 def read_repeats(
     database: Database, study: StudyRecord, params: dict[str, Any], epoch: int
 ) -> list[tuple[Array, int]]:
-    """What fresh repeats of these parameters scored at an epoch, from studies made with `--repeats`.
+    """What fresh repeats of these parameters scored at an epoch: the winner's in the study's own plan, and studies made with `--repeats`.
 
     Returns:
         Of each its fold values, and how many times its images were divided into folds.

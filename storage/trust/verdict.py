@@ -21,7 +21,9 @@ def describe_selection(document: dict[str, Any]) -> str:
         document: as `storage.trust.selection.judge_selection` gives it.
     """
     repeats = (
-        f"`{say_command('study', 'create', 'NAME', '--from')} {best_file(document['study'])} --repeats 5` "
+        f"its repeats are planned: `{say_command('worker', document['study'])}` evaluates them, for an unbiased estimate"
+        if document.get("repeats_planned")
+        else f"`{say_command('study', 'create', 'NAME', '--from')} {best_file(document['study'])} --repeats 5` "
         "gives an unbiased estimate"
     )
     tried, value, corrected = document["candidates"], document["value"], document["corrected_value"]

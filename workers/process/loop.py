@@ -22,6 +22,7 @@ from storage.errors import (
     SpentProcessError,
 )
 from storage.growth.adoption import adopt_enqueued, find_with_enqueued
+from storage.growth.parts import FindDataset, has_parts, is_left, make_missing_part
 from storage.results.peers import EpochMeans
 from storage.settings import scheduler_job
 from storage.states import StudyState, WorkerState
@@ -85,11 +86,13 @@ class Worker:
         find_objective: makes or finds the objective of a study; StudyRefused leaves it to other workers,
             any other error ends this one before it claims.
         forget_objective: frees what `find_objective` made, after it ran out of memory.
+        find_dataset: the data of a study on this machine, by which the folds of its parts are noted.
     """
 
     here: Circumstances
     find_objective: FindObjective
     forget_objective: Callable[[], None] = lambda: None
+    find_dataset: FindDataset = lambda _: None
     _settled: dict[str, int] = field(default_factory=dict)
     _adopted_at: list[float] = field(default_factory=lambda: [0.0])
     _runs: list[TrialRun] = field(default_factory=list)
@@ -195,24 +198,25 @@ class Worker:
             failed_on = self._record.failed_on.get(study.uuid, set())
             claim = claim_next(self.here, study, failed_on)
             if claim is not None:
-                if study.name not in summary.studies:
-                    summary.studies.append(study.name)
-                self.here.notify(CLAIMED, study.name)
+                whole = self._name_whole(study, studies)
+                if whole not in summary.studies:
+                    summary.studies.append(whole)
+                self.here.notify(CLAIMED, whole)
                 self.here.patience.wait(partial(self._note, WorkerState.WORKING, study.uuid, claim.point))
-                self._learn(study, claim, self._work(study, claim, objective, summary, grace))
+                self._learn(study, claim, self._work(study, claim, objective, summary, grace), whole)
                 if self.here.after_trial is not None and not self.here.stop.is_set():
                     self.here.after_trial(study)
                 return True
         return False
 
-    def _learn(self, study: StudyRecord, claim: Claim, end: End) -> None:
+    def _learn(self, study: StudyRecord, claim: Claim, end: End, whole: str) -> None:
         """Draw the conclusions from what became of a trial.
 
         Raises:
             SickProcessError: too many different trials failed in a row.
         """
         if end in (End.DONE, End.FAILED_FOR_GOOD, End.LOST):
-            self.here.notify(PROGRESS, study.name)
+            self.here.notify(PROGRESS, whole)
         if end is End.DONE:
             self._record.note_success()
         elif end in (End.FAILED, End.FAILED_FOR_GOOD, End.OUT_OF_MEMORY):
@@ -248,7 +252,8 @@ class Worker:
     def _settle(self, studies: Sequence[StudyRecord]) -> bool:
         """Tidy up what killed workers left, and find out whether anything is left to do.
 
-        A study is counted before it is swept: what is settled then and swept afterwards needs nobody any more.
+        A study is counted before it is swept: what is settled then and swept afterwards needs nobody any more. One whose parts are not
+        made or not worked off is not settled.
         """
         all_settled = True
         for study in studies:
@@ -257,11 +262,28 @@ class Worker:
             counts = self.here.patience.wait(partial(points.count_points, self.here.database, study.uuid))
             nothing_left = self.here.patience.wait(partial(sweep_beside_others, self.here.database, study))
             if counts.is_settled and nothing_left:
+                if self._continue(study):
+                    all_settled = False
+                    continue
                 self._settled[study.uuid] = len(growth_of(study))
-                self.here.notify(SETTLED, study.name)
+                if not study.spec.study.part_of:
+                    self.here.notify(SETTLED, study.name)
             elif study.state == StudyState.OPEN or counts.running or not nothing_left:
                 all_settled = False
         return all_settled
+
+    def _continue(self, study: StudyRecord) -> bool:
+        """Make the part that follows from a finished study; whether a part is left to work off, as long as the study is not stopped."""
+        if not has_parts(study.spec) or study.state != StudyState.OPEN:
+            return False
+        self.here.patience.wait(
+            partial(make_missing_part, self.here.database, study, self.find_dataset(study))
+        )
+        return self.here.patience.wait(partial(is_left, self.here.database, study))
+
+    def _name_whole(self, study: StudyRecord, studies: Sequence[StudyRecord]) -> str:
+        """The study's own name; of a part, that of the study which it is a part of."""
+        return next((one.name for one in studies if one.uuid == study.spec.study.part_of), study.name)
 
     def _unsettled(self, studies: Sequence[StudyRecord]) -> list[StudyRecord]:
         return [

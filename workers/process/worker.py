@@ -10,6 +10,7 @@ from pathlib import Path
 from storage.data.datasets import Dataset, load_dataset
 from storage.errors import DataError, FeaturesError, ModelError, SpecError, WeightsError
 from storage.growth.adoption import adopt_enqueued, find_with_enqueued
+from storage.growth.parts import is_left, with_parts
 from storage.studies.points import count_points
 from storage.studies.study import StudyRecord, find_study, list_studies, load_study
 from storage.studies.study_records import UnreadableStudy, list_rows, only_readable
@@ -63,11 +64,11 @@ def run_worker(
     def studies() -> list[StudyRecord]:
         if study_names:
             found = [find_study(database, name) for name in study_names]
-            return [study for study in found if study is not None]
+            return with_parts(database, [study for study in found if study is not None])
         return registry.serveable(registry.readable(list_rows(database)))
 
     find_objective = registry.find_objective if not study_names else registry.prepare
-    worker = Worker(here, find_objective, registry.forget)
+    worker = Worker(here, find_objective, registry.forget, registry.find)
     return worker.run(studies, forever=forever)
 
 
@@ -87,7 +88,7 @@ class _StudyRegistry:
 
     def require(self, study: StudyRecord) -> Dataset:
         """The study's data set, or an error that says where it was looked for."""
-        dataset = self._find(study)
+        dataset = self.find(study)
         if dataset is None:
             looked = [str(folder) for folder in (*self._folders, study.data_folder) if str(folder)]
             raise DataError(
@@ -101,7 +102,7 @@ class _StudyRegistry:
     def serveable(self, studies: Sequence[StudyRecord]) -> list[StudyRecord]:
         """The studies that this machine can serve, oldest first; finished ones too, which may need tidying up."""
         return [
-            study for study in studies if study.uuid not in self._refused and self._find(study) is not None
+            study for study in studies if study.uuid not in self._refused and self.find(study) is not None
         ]
 
     def readable(self, rows: Sequence[StudyRecord | UnreadableStudy]) -> list[StudyRecord]:
@@ -117,7 +118,11 @@ class _StudyRegistry:
         database, served = self._here.database, self.serveable(studies)
         for study in find_with_enqueued(database, served):
             adopt_enqueued(database, study)
-        return [study for study in served if not count_points(database, study.uuid).is_settled]
+        return [
+            study
+            for study in served
+            if not count_points(database, study.uuid).is_settled or is_left(database, study)
+        ]
 
     def prepare(self, study: StudyRecord) -> Objective:
         """Make the objective of a study, or take the one in hand."""
@@ -153,7 +158,8 @@ class _StudyRegistry:
             self._here.tell(f"{study.name}: this machine cannot serve it. {error}")
             raise StudyRefused from error
 
-    def _find(self, study: StudyRecord) -> Dataset | None:
+    def find(self, study: StudyRecord) -> Dataset | None:
+        """The data of a study on this machine."""
         if study.fingerprint not in self._datasets and study.data_folder:
             noted = Path(study.data_folder)
             try:

@@ -14,7 +14,7 @@ from orchestrator.terminal.choices import Preset, Protocol, Pruner, Regime
 from orchestrator.terminal.opening import database_if_any, open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError
-from storage.wording import say_command, say_count, say_duration, show_params
+from storage.wording import say_command, say_count, say_duration, say_times, show_params
 
 if TYPE_CHECKING:
     from orchestrator.planning.estimate import Estimate
@@ -259,6 +259,7 @@ def _measure(database: Database | None, spec: StudySpec) -> float | None:
 
 
 def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[str, Any]:
+    from orchestrator.planning.parts import describe_cost
     from orchestrator.planning.plan import fold_epochs
     from orchestrator.planning.review import describe_model, describe_pruner
 
@@ -272,6 +273,7 @@ def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[
         "folds_are": spec.fold_words,
         "epochs": spec.training.epochs,
         "fold_epochs": fold_epochs(spec),
+        "repeats_of_winner": describe_cost(spec),
         "metric": spec.metric.name,
         "objective": spec.study.objective,
         "also": list(spec.study.also),
@@ -313,6 +315,15 @@ def _features_facts(estimate: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _tell_repeats(cost: dict[str, Any] | None) -> str | None:
+    if cost is None:
+        return None
+    return (
+        f"evaluated again {say_times(cost['repeats'])} when the last trial is finished, with other folds and seeds: "
+        f"{cost['fold_epochs']} fold-epochs more, at most {cost['share_at_most']:.0%} of those of the study"
+    )
+
+
 def _print_cost(spec: StudySpec, report: dict[str, Any], review: Review) -> None:
     low, high = min(report["train_images"]), max(report["train_images"])
     estimate = report["estimate"]
@@ -341,6 +352,7 @@ def _print_cost(spec: StudySpec, report: dict[str, Any], review: Review) -> None
             ("also", ", ".join(one.label for one in spec.further) or None),
             ("pruner", report["pruner"]),
             ("fold-epochs", f"{report['fold_epochs']} (trials x folds x epochs) if no trial is pruned"),
+            ("winner", _tell_repeats(report["repeats_of_winner"])),
             (
                 "time",
                 f"about {say_duration(estimate['total_seconds'])} for one worker if no trial is pruned; "

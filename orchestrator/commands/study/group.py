@@ -54,11 +54,12 @@ def list_studies(storage: Storage = None, as_json: AsJson = False) -> None:
     """
     from orchestrator.studies.next_steps import tell_left_to_others
     from orchestrator.studies.records import study_document
+    from storage.growth.parts import leave_out_parts
     from storage.growth.provenance import describe_foreign
     from storage.studies.study_records import list_rows
 
     with open_storage(storage) as database:
-        rows = list_rows(database)
+        rows = leave_out_parts(list_rows(database))
         documents = [study_document(database, study) for study in rows]
     if as_json:
         console.print_json(documents)
@@ -120,11 +121,14 @@ def stop(name: StudyName, storage: Storage = None) -> None:
     Example:
       orch study stop first
     """
+    from storage.growth.parts import list_parts_of_row
     from storage.studies.study import stop_study
     from storage.studies.study_records import load_row
 
     with open_storage(storage) as database:
-        stop_study(database, load_row(database, name))
+        study = load_row(database, name)
+        for one in (study, *list_parts_of_row(database, study)):
+            stop_study(database, one)
     console.say(
         f"Stopped. Running trials finish; `{say_command('study', 'resume', name)}` opens the study again."
     )
@@ -138,11 +142,14 @@ def resume(name: StudyName, storage: Storage = None) -> None:
     Example:
       orch study resume first
     """
+    from storage.growth.parts import list_parts_of_row
     from storage.studies.study import resume_study
     from storage.studies.study_records import load_row
 
     with open_storage(storage) as database:
-        resume_study(database, load_row(database, name))
+        study = load_row(database, name)
+        for one in (*list_parts_of_row(database, study), study):
+            resume_study(database, one)
     console.say(f"Open. Next: {say_command('worker', name)}")
 
 
@@ -154,15 +161,18 @@ def delete(
 ) -> None:
     """Delete a study with all its results.
 
-    Running workers are stopped first. Its trials, fold results and predictions are deleted, too.
+    Running workers are stopped first. Its trials, fold results and predictions are deleted, too, and so are the repeats of its winner
+    that orch made.
 
     \b
     Example:
       orch study delete first --yes
     """
+    from storage.growth.parts import list_parts_of_row
     from storage.studies.deletion import stop_and_delete
     from storage.studies.optuna_record import find_leftover, remove
     from storage.studies.points import count_points
+    from storage.studies.study import stop_study
     from storage.studies.study_records import StudyRecord, find_row, load_row
 
     with open_storage(storage) as database:
@@ -184,6 +194,10 @@ def delete(
         if counts.running:
             console.say(f"Stopping {say_count(counts.running, 'running trial')} first.")
         lease = study.spec.study.lease_seconds if isinstance(study, StudyRecord) else UNKNOWN_LEASE_SECONDS
+        # Stopped first, so that no worker makes a part of it meanwhile.
+        stop_study(database, study)
+        for part in list_parts_of_row(database, study):
+            stop_and_delete(database, part, patience=lease / 2)
         stop_and_delete(database, study, patience=lease / 2)
     console.say(f"Deleted the study {name!r}.")
 
@@ -204,6 +218,8 @@ def _ask(question: str, name: str) -> None:
 def _state(document: dict[str, Any]) -> str:
     if document["left_to_others"]:
         return f"{document['state']}, left to others"
+    if document["is_settled"] and document["parts_left"]:
+        return "repeating the winner"
     return "finished" if document["is_settled"] else str(document["state"])
 
 
@@ -240,6 +256,7 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
             ("trials", ", ".join(f"{count} {state}" for state, count in counts.items())),
             ("plan", document["plan"]["hash"] if document["plan"] else None),
             *(("added", sentence) for sentence in document["provenance"]),
+            *(("winner's repeats", _tell_part(part)) for part in document["parts"]),
             (f"best {document['metric']}", f"{best['value']:.4f} in trial {best['trial']}" if best else None),
         ]
     )
@@ -291,6 +308,19 @@ def _print_evaluations(evaluations: list[dict[str, Any]]) -> None:
             ],
             title="Evaluations",
         )
+
+
+def _tell_part(part: dict[str, Any]) -> str:
+    """What a part of the study is, how far it is, and what it costs."""
+    state = (
+        f"failed, see `{say_command('study', 'show', part['study'])}`"
+        if part["failed"]
+        else "finished"
+        if part["is_settled"]
+        else "under way"
+    )
+    price = "" if not part["share"] else f": {part['share']:.1%} of the fold-epochs of the study"
+    return f"{part['repeats']} of trial {part['trial']} with other folds and seeds, {state}{price}"
 
 
 def _print_points(title: str, points: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

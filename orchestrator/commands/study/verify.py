@@ -37,18 +37,16 @@ def verify(
       orch study verify first
     """
     from dashboards.tables.outcomes import find_dataset
-    from orchestrator.planning.plan import plan_points
-    from orchestrator.studies.verify import verify_study
+    from orchestrator.studies.verify_parts import verify_whole
     from storage.settings import data_folders
     from storage.studies.study import load_study
-    from storage.studies.study_records import growth_of, planned_count
+    from storage.studies.study_records import growth_of
 
     with open_storage(storage) as database:
         study = load_study(database, name)
         dataset = find_dataset(study, data_folders(data))
         while True:
-            planned = plan_points(study.spec, planned_count(study))
-            document = verify_study(database, study, planned, dataset, head=head)
+            document = verify_whole(database, study, dataset, head=head)
             again = load_study(database, name)
             if growth_of(again) == growth_of(study):
                 break
@@ -83,6 +81,11 @@ def verify(
                     else "none: made by an older orch",
                 ),
                 ("plan", document["plan"]["hash"] if document["plan"] else "none"),
+                *(("part", f"{part['study']}: {_count(part['points'])}") for part in document["parts"]),
+                (
+                    "not there yet",
+                    "the winner's repeats; the next worker makes them" if document["part_missing"] else None,
+                ),
                 ("verdict", "all records are consistent" if document["ok"] else "records are inconsistent"),
             ]
         )
