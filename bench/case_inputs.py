@@ -67,7 +67,8 @@ def table(
     def make(folder: Path) -> None:
         for seed, name in enumerate(images):
             draw(folder / "images" / name, seed)
-        text = end.join([header, *(row(number) for number in range(COUNT)), ""])
+        lines = [header] if header else []
+        text = end.join([*lines, *(row(number) for number in range(COUNT)), ""])
         (folder / "labels.csv").write_bytes(text.encode(encoding))
 
     return make

@@ -188,11 +188,49 @@ CASES = [
         WHOLE,
         refused("2 images"),
     ),
+    Case(
+        "names: of web addresses",
+        table(
+            "filename,fx",
+            lambda n: f"my%20picture%20{n}.png,{n % 2}",
+            [f"my picture {n}.png" for n in range(COUNT)],
+        ),
+        WHOLE,
+        taken("0 1 0 1", "web addresses"),
+    ),
+    Case(
+        "names: two slashes, marks that are not seen",
+        table(
+            "filename,fx", lambda n: f"\u202aa//{n}.png\u200e,{n % 2}", [f"a/{n}.png" for n in range(COUNT)]
+        ),
+        WHOLE,
+        taken("0 1 0 1"),
+    ),
+    Case(
+        "names: no header and no suffix",
+        table(
+            "", lambda n: f"IMG_{n},{('benign', 'malignant')[n % 2]}", [f"IMG_{n}.png" for n in range(COUNT)]
+        ),
+        WHOLE,
+        taken("0 1 0 1"),
+    ),
     # patients
     Case("patients: 17, 17.0, 017", patients(["17", "17.0", "017", "18", "18,0", "018"]), BY_PID, grouped(2)),
     Case("patients: case, width, hyphens", patients(["P-7", "p7", "Ｐ７", "P 007"]), BY_PID, grouped(1)),
     Case("patients: marks of spreadsheets", patients(["'0017", '="0017"', "17", "17"]), BY_PID, grouped(1)),
     Case("patients: digits of another script", patients(["١٧", "17", "18", "18"]), BY_PID, grouped(2)),
+    Case(
+        "patients: exponents, dashes, letters",
+        patients(["17", "1.7E+01", "A–3", "a-03", "4 b", "04B"]),
+        BY_PID,
+        grouped(3),
+    ),
+    Case(
+        "patients: a column that is not there is declined",
+        table("filename,study_id,fx", two_row(",")),
+        ("--holdout", "0", "--not-patient", "studyid"),
+        refused("Did you mean 'study_id'?"),
+    ),
     Case("patients: NA", patients(["1", "NA", "2", "3"]), BY_PID, refused("names no patient", "NA")),
     Case(
         "patients: k.A. and sin dato",
@@ -246,6 +284,12 @@ CASES = [
         column(["1", "0", "-1", ""]),
         ("--uncertain", "positive", "--blank", "negative", *WHOLE),
         taken("1 0 1 0"),
+    ),
+    Case(
+        "labels: 1,200 as a number",
+        table("filename;los", lambda n: f"{n}.png;1,{200 + n}"),
+        ("--task", "number", "--targets", "los", *WHOLE),
+        refused("1200 or 1.200"),
     ),
     # classes and lists
     Case(
@@ -313,6 +357,24 @@ CASES = [
         sided("{name}/{side}/{side}{n}.png", ("train", "holdout")),
         ("--class-folders", "--task", "labels"),
         split(CLASSES, 4),
+    ),
+    Case(
+        "folders: a second copy beside train and test",
+        sided("{side}/{name}/{side}{n}.png", ("train", "test", "chest_xray")),
+        ("--class-folders", "--task", "labels"),
+        refused("train are sides of a split", "Move chest_xray"),
+    ),
+    Case(
+        "folders: auto_test beside train, val and test",
+        sided("{side}/{name}/{side}{n}.png", ("train", "val", "test", "auto_test")),
+        ("--class-folders", "--task", "labels"),
+        split(CLASSES, 8),
+    ),
+    Case(
+        "folders: a class that is called test",
+        folders([f"{name}/{n}.png" for name in ("test", "control") for n in range(6)]),
+        ("--class-folders", "--holdout", "0", "--task", "labels"),
+        split(("control", "test"), 0),
     ),
     Case(
         "folders: folds",

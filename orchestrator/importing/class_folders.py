@@ -92,6 +92,7 @@ def _find_levels(
         )
     if deep and all(find_side(some[1]) for some in parts):
         return 1, 0
+    _refuse_sides_among_classes(folder, sorted(tops), parts)
     if deep and len(tops) > 1 and all(NUMBERED.fullmatch(clean(top)) for top in tops):
         return None, 1
     if len(tops) > 1 and all(clean(top) in (*IMAGE_FOLDERS, *MASK_FOLDERS) for top in tops):
@@ -100,6 +101,32 @@ def _find_levels(
             next_step="Give a labels file with --labels CSV, or the folder above the class folders.",
         )
     return None, 0
+
+
+def _refuse_sides_among_classes(folder: Path, tops: Sequence[str], parts: Sequence[Sequence[str]]) -> None:
+    """Refuse train and test beside a folder that is neither: as classes they would teach the split itself.
+
+    One such word alone may be the name of a class, unless the folders in it are those in another.
+    """
+    sides = [top for top in tops if find_side(top)]
+    others = [top for top in tops if top not in sides]
+    within = {
+        place: {some[1] for some in parts if len(some) > 1 and (some[0] in sides) == place}
+        for place in (True, False)
+    }
+    if (
+        not sides
+        or not others
+        or (len({find_side(top) for top in sides}) < 2 and not within[True] & within[False])
+    ):
+        return
+    raise DataError(
+        f"In {folder}, {name_few(sides)} {'is a side' if len(sides) == 1 else 'are sides'} of a split, and {name_few(others)} "
+        f"{'is' if len(others) == 1 else 'are'} neither a side nor a class beside {'it' if len(sides) == 1 else 'them'}.",
+        why="Archives often hold a second copy of all images, or a part that was made from another one.",
+        next_step=f"Move {name_few(others)} out of the folder; or, if {'it is' if len(others) == 1 else 'one of them is'} the data set, "
+        f"give {folder / others[0]} instead. Classes that are really called so: --class-pattern '^([^/]+)/'.",
+    )
 
 
 def read_folder(scan: Scan) -> Table:

@@ -16,6 +16,8 @@ from storage.errors import DataError, OrchError
 from storage.parsing import read_regular
 from storage.wording import name_few
 
+LARGE_FILE_POINTER = b"version https://git-lfs"
+
 AT_ONCE = 64
 """Images that a thread takes at a time: handing over one by one costs as much as reading a small file."""
 
@@ -103,5 +105,7 @@ def _inspect(path: str) -> ImageFacts:
     status = os.stat(path)
     if not content:
         raise ValueError("the file is empty")
+    if content.startswith(LARGE_FILE_POINTER):
+        raise ValueError("only a Git LFS pointer to the file; fetch it with `git lfs pull`")
     form = inspect_image(content, path)
     return ImageFacts(hashlib.sha256(content).hexdigest(), len(content), status.st_mtime_ns, form)

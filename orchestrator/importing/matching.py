@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PureWindowsPath
+from urllib.parse import unquote
 
 from orchestrator.importing.reading.labels import ignore
 from orchestrator.importing.reading.tables import Table
 from storage.data.images import FORMAT_NAMES, SUFFIXES
 from storage.errors import DataError
-from storage.wording import name_few
+from storage.wording import name_few, say_count
 
 LOOKED_AT, FEWEST_FOUND = 200, 0.5
 SUFFIX = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
@@ -60,14 +62,19 @@ class Finder:
     def _as_listed(self, name: str) -> str:
         """A name of the table with forward slashes, relative to the folder where it can be."""
         path = unicodedata.normalize("NFC", name)
+        if path in self.images:
+            return path
         if path.startswith("/") or path[1:2] == ":":
             for above in self._above:
                 if path.startswith(f"{above}/"):
                     return path.removeprefix(f"{above}/")
             return path
-        path = PureWindowsPath(path).as_posix() if "\\" in path else path
-        while path.startswith("./"):
-            path = path[2:]
+        if "/" not in path and "\\" not in path:
+            return path
+        path = posixpath.normpath(PureWindowsPath(path).as_posix() if "\\" in path else path)
+        # What lies beside the folder of the table begins above it.
+        while path.startswith("../"):
+            path = path[3:]
         return path
 
 
@@ -159,7 +166,8 @@ def match_rows(
     unlabelled = [image for image in images if image not in rows_of]
     if unlabelled and not only_labelled:
         raise DataError(
-            f"{len(unlabelled)} images in {folder} have no row in {table.path}: {name_few(unlabelled)}.",
+            f"{say_count(len(unlabelled), 'image')} in {folder} {'has' if len(unlabelled) == 1 else 'have'} no row in {table.path}: "
+            f"{name_few(unlabelled)}.",
             next_step="Add their rows (blank labels mean not assessed), leave these images out with --only-labelled, or take "
             "them out of the folder.",
         )
@@ -173,6 +181,14 @@ def _rewrite(names: list[str], finder: Finder, note: Callable[[str], None]) -> l
     format; and spreadsheets take the zeros off a name that is a number. What is done is done to all names, and only where
     each of them then means one image and no two of them the same.
     """
+    plain = [_unquote(name) for name in names]
+    if plain != names:
+        if all(len(finder.find(name)) == 1 for name in plain[:20]):
+            note(
+                f"names in the table are written as in web addresses: {names[0]!r} is taken for {plain[0]!r}."
+            )
+            return plain
+        names = plain
     roots = shared_roots(names)
     for root in roots:
         below = [name.replace("\\", "/").removeprefix(root) for name in names]
@@ -193,6 +209,11 @@ def _rewrite(names: list[str], finder: Finder, note: Callable[[str], None]) -> l
             )
             return [known[_loosen(name)][0] for name in below]
     return names
+
+
+def _unquote(name: str) -> str:
+    """A name as web addresses write it, with %20 for a blank and a query at its end, as files are called."""
+    return unquote(name.partition("?")[0] if "://" in name else name)
 
 
 def _loosen(name: str) -> str:
@@ -252,10 +273,14 @@ def _no_image(
             f"{len(missing)} rows of {table.path} name folders, not images: {first} (line {table.lines[missing[0]]}).",
             next_step="Give a table with a row for each image; with --preset mura leave --labels out, as the paths say everything.",
         )
-    near = difflib.get_close_matches(first, list(images), n=1, cutoff=0.8)
+    # Of names that are alike, one that differs in its suffix alone is the likeliest.
+    stem = _loosen(first).rpartition("/")[2]
+    near = [image for image in images if _loosen(image).rpartition("/")[2] == stem][
+        :1
+    ] or difflib.get_close_matches(first, list(images), n=1, cutoff=0.8)
     listed = name_few(f"{names[row]} (line {table.lines[row]})" for row in missing)
     return DataError(
-        f"{len(missing)} rows of {table.path} have no image in {folder}: {listed}.",
+        f"{say_count(len(missing), 'row')} of {table.path} {'has' if len(missing) == 1 else 'have'} no image in {folder}: {listed}.",
         why=f"Is {near[0]} meant?"
         if near
         else f"The file is missing, has another suffix, or is no {FORMAT_NAMES} file.",

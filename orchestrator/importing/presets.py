@@ -10,11 +10,12 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.reading.cells import Rules
-from orchestrator.importing.reading.tables import Table
+from orchestrator.importing.reading.tables import UNNAMED, Table
 from storage.errors import DataError
 
 
@@ -26,7 +27,7 @@ class Preset:
         title: what the collection is called.
         filename, group, classes, split, reader: names of columns, the likeliest first.
         tables: files beside the labels file that go on with it.
-        joins: files beside the labels file to join: a pattern of their name, and the column.
+        joins: files beside the labels file to join: a pattern of their name, and the column; "" for that of the file names.
         lists: files of a published split beside the labels file or the images: side, name.
         class_folders: whether classes are folders.
         choices, rules: fields of `Choices` and of its `Rules` that are the same for every table of the collection.
@@ -52,11 +53,21 @@ class Preset:
     number: tuple[str, ...] = ()
     note: str = ""
 
+    @property
+    def has_classes_in_paths(self) -> bool:
+        """Whether the path of an image says its class, so that no table is needed."""
+        return "class_pattern" in dict(self.choices)
+
 
 LOOKED_AT = 200
 
 VALID_IS_TEST = (("valid", "test"),)
 UNCERTAIN_NOTE = "-1 (uncertain) and blank (not mentioned) are taken as not assessed; --uncertain and --blank say otherwise."
+
+KERMANY_PERSON = (
+    r"(person\d+_(?:virus|bacteria))|((?:NORMAL2-)?IM-\d+)|((?:NORMAL|BACTERIA|VIRUS|CNV|DME|DRUSEN)-\d+)"
+)
+"""Persons in the names of the first edition, and of the later ones, which have the scans of eyes beside the chests."""
 
 PRESETS: dict[str, Preset] = {
     "nih": Preset(
@@ -85,8 +96,9 @@ PRESETS: dict[str, Preset] = {
         group=("subject_id",),
         split=("split",),
         joins=(("*-metadata.csv*", "study_id"), ("*-split.csv*", "dicom_id")),
+        choices=(("only_labelled", True),),
         rules=(("uncertain", "blank"),),
-        note=UNCERTAIN_NOTE,
+        note=UNCERTAIN_NOTE + " Images of the few studies without labels are left out.",
     ),
     "vindr": Preset(
         title="VinDr-CXR, VinDr-PCXR",
@@ -137,13 +149,13 @@ PRESETS: dict[str, Preset] = {
         filename=("image", "image_name", "isic_id", "image_id"),
         targets=("target",),
         group=("patient_id", "lesion_id"),
-        joins=(("*[Mm]etadata*.csv", "image"),),
+        joins=(("*[Mm]etadata*.csv", ""), ("*LesionGroupings*.csv", "")),
         choices=(("unknown_is_own", True),),
     ),
     "kermany": Preset(
         title="Chest X-rays of Kermany et al.",
         class_folders=True,
-        choices=(("group_pattern", r"(person\d+_(?:virus|bacteria))|((?:NORMAL2-)?IM-\d+)"),),
+        choices=(("group_pattern", KERMANY_PERSON),),
         note="Persons with a virus and with bacteria are numbered apart in this collection, and are treated as different persons.",
     ),
     "boneage": Preset(
@@ -180,7 +192,7 @@ def _score(preset: Preset, table: Table, tables: Sequence[Path], images: Sequenc
         return float(any(name in table.columns for name in names))
 
     if not tables:
-        if not patterns or (preset.filename and "class_pattern" not in dict(preset.choices)):
+        if not patterns or (preset.filename and not preset.has_classes_in_paths):
             return 0.0
         return _share(patterns, images[:LOOKED_AT])
     if preset.class_folders:
@@ -194,7 +206,7 @@ def _score(preset: Preset, table: Table, tables: Sequence[Path], images: Sequenc
     if preset.names:
         # Less sure than columns of its own would be.
         return 0.9 * _share([preset.names], names)
-    if "class_pattern" in dict(preset.choices):
+    if preset.has_classes_in_paths:
         return _share(patterns, names)
     wanted = [preset.classes or preset.targets, preset.group, preset.split, preset.number, preset.reader]
     evidence = [has(some) for some in wanted if some] + [_share([one], names) for one in patterns]
@@ -220,8 +232,21 @@ def find_joins(preset: Preset, labels: Sequence[Path]) -> tuple[tuple[Path, str]
         beside = (
             sorted(path for path in labels[0].parent.glob(pattern) if path not in labels) if labels else []
         )
-        found += [(path, on) for path in beside[:1]]
+        # Where the tables of training and test lie together, the one whose name is most like that of the labels.
+        alike = max(
+            beside, key=lambda path: SequenceMatcher(None, path.name, labels[0].name).ratio(), default=None
+        )
+        found += [(alike, on)] if alike else []
     return tuple(found)
+
+
+def name_key(preset: Preset, table: Table, other: Table) -> str:
+    """The column of file names by which a table of the collection is joined to another: `here=there`."""
+    here, there = (
+        next((name for name in preset.filename if name in one.columns), preset.filename[0])
+        for one in (table, other)
+    )
+    return f"{here}={there}"
 
 
 def apply_preset(
@@ -254,7 +279,7 @@ def apply_preset(
         filled |= {"targets": (number,), "task": "number"}
         note(f"{number!r} is a number to predict (--task number).")
     filename = first(preset.filename)
-    if filename is None and preset.filename and len(columns) > 1:
+    if filename is None and preset.filename and len(columns) > 1 and columns[0] != UNNAMED.format(1):
         raise DataError(
             f"The labels file has no column {' or '.join(map(repr, preset.filename))}, so it is no table of {preset.title}.",
             why=f"Its columns are {', '.join(columns)}.",
@@ -267,9 +292,7 @@ def apply_preset(
     if not choices.targets and not choices.class_column and "targets" not in filled:
         if classes := first(preset.classes):
             filled["class_column"] = classes
-        elif (target := first(preset.targets)) or (
-            preset.targets and "class_pattern" in dict(preset.choices)
-        ):
+        elif (target := first(preset.targets)) or (preset.targets and preset.has_classes_in_paths):
             filled["targets"] = (target or preset.targets[0],)
     lists = _find_lists(preset, places)
     if not choices.splits and choices.holdout == default.holdout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from orchestrator.importing.presets import (
     find_joins,
     find_preset,
     find_tables,
+    name_key,
     recognise,
 )
 from orchestrator.importing.reading.cells import read_cells
@@ -81,6 +83,8 @@ def read_rows(
         if text:
             note(text)
     choices = _find_filename(table, scan, choices, note)
+    for name in choices.not_patient:
+        table.column(name, option="--not-patient")
     if choices.must_group and not choices.grouped:
         _ask_for_group(table, choices)
     paths = match_rows(
@@ -112,8 +116,8 @@ def read_rows(
     )
     labels = read_kind(table, asked, choices.task)
     groups = _read_groups(table, folder, paths, choices, note)
-    sides = _read_sides(table, scan, paths, choices)
-    if sides is not None and "test" not in sides and not said.splits:
+    sides = _read_sides(table, scan, paths, choices, by_preset=not said.splits)
+    if choices.splits and "test" not in (sides or ()) and not said.splits:
         note("no image of the published test part is here: orch splits off its own hold-out.")
         sides = None
     rows_of = find_rows(paths)
@@ -146,10 +150,13 @@ def open_table(
         raise DataError(f"--merge-rows {choices.merge_rows} is not {', '.join(WAYS[:-1])} or {WAYS[-1]}.")
     known = find_preset(preset) if preset else None
     scan = scan_folder(folder)
-    if known:
+    if known and known.has_classes_in_paths and tables and _name_folders(tables[0], choices.header):
+        note(f"{tables[0]} names folders, not images; the paths of the images say the same.")
+        tables = []
+    elif known:
         tables = find_tables(known, tables)
     if tables:
-        table = append_tables([read_table(path, header=choices.header) for path in tables])
+        table = append_tables([_read_labels(path, choices.header, scan) for path in tables])
     elif (known and not known.class_folders) or (choices.class_pattern and not known):
         table = read_folder(scan)
     else:
@@ -166,12 +173,29 @@ def open_table(
         if sure >= CERTAIN:
             note(f"this looks like {PRESETS[name].title}: --preset {name} knows its conventions.")
     for path, on in choices.joins or (find_joins(known, tables) if known else ()):
-        table = join_table(table, read_table(path), on, note)
+        other = read_table(path)
+        table = join_table(table, other, on or (name_key(known, table, other) if known else ""), note)
     if known:
         choices = apply_preset(known, choices, table.columns, _places(tables, folder), note)
     if choices.filename_column not in table.columns and UNNAMED.format(1) in table.columns:
         choices = replace(choices, filename_column=UNNAMED.format(1))
     return table, scan, choices
+
+
+def _read_labels(path: Path, header: bool | None, scan: Scan) -> Table:
+    """A labels file; where nobody said whether it has a header, it has none if its first line names an image as the next one does."""
+    table = read_table(path, header=header)
+    first, second = table.columns[0], table.rows[0][0]
+    if header is None and not first.startswith(UNNAMED.format("")):
+        ends = {f"/{name}" for image in scan.images for name in (image, image.rpartition(".")[0])}
+        if all(any(end.endswith(f"/{cell}") for end in ends) for cell in (first, second)):
+            return read_table(path, header=False)
+    return table
+
+
+def _name_folders(path: Path, header: bool | None) -> bool:
+    table = read_table(path, header=header)
+    return all(row[0].endswith("/") for row in table.rows)
 
 
 def _find_filename(table: Table, scan: Scan, choices: Choices, note: Callable[[str], None]) -> Choices:
@@ -246,13 +270,19 @@ def _read_groups(
     return None
 
 
-def _read_sides(table: Table, scan: Scan, paths: Sequence[str], choices: Choices) -> list[str] | None:
+def _read_sides(
+    table: Table, scan: Scan, paths: Sequence[str], choices: Choices, *, by_preset: bool
+) -> list[str] | None:
     if choices.split_column:
         sides = read_split(table, choices.split_column)
     elif choices.split_pattern:
         written = table.column(choices.filename_column, option="--filename-column")
         # The collection's own path says the side; the folder may begin below it.
         names = [[cell, path] for path, cell in zip(paths, written, strict=True)]
+        pattern = re.compile(choices.split_pattern) if by_preset else None
+        if pattern and not any(pattern.search(name) for some in names for name in some):
+            # A part of the collection, given by a folder below those of the split.
+            return None
         found = find_in_names(choices.split_pattern, "--split-pattern", names)
         sides = read_split(Table(table.path, ("split",), [[cell] for cell in found], table.lines), "split")
     elif choices.split_lists:

@@ -29,6 +29,9 @@ SUFFIXES = (".dcm", ".dicom", ".ima")
 GREY = ("MONOCHROME1", "MONOCHROME2")
 PREAMBLE = 128
 MAGIC = b"DICM"
+LAST_FIRST_TAG = 0x18
+"""The highest element of group 8 with which a file without a head may begin: its instance UID."""
+
 FIRST_TYPES = (b"UL", b"OB", b"UI", b"CS", b"DA", b"TM", b"SH", b"LO")
 
 
@@ -62,7 +65,7 @@ def is_dicom(source: Path | bytes) -> bool:
     if isinstance(source, bytes):
         # Older archives left preamble and mark out: then the first tag is of group 2 or 8, and its type is spelled out.
         return source[PREAMBLE : PREAMBLE + len(MAGIC)] == MAGIC or (
-            source[:2] in (b"\x02\0", b"\x08\0") and source[4:6] in FIRST_TYPES
+            source[:2] in (b"\x02\0", b"\x08\0") and (source[4:6] in FIRST_TYPES or _begins_implicit(source))
         )
     if source.suffix.lower() in SUFFIXES:
         return True
@@ -71,6 +74,17 @@ def is_dicom(source: Path | bytes) -> bool:
             return is_dicom(file.read(PREAMBLE + len(MAGIC)))
     except OSError:
         return False
+
+
+def _begins_implicit(content: bytes) -> bool:
+    """Whether two tags of group 8 without types follow each other, as in the oldest archives."""
+    length = int.from_bytes(content[4:8], "little")
+    return (
+        length < PREAMBLE
+        and length % 2 == 0
+        and int.from_bytes(content[2:4], "little") <= LAST_FIRST_TAG
+        and content[8 + length : 10 + length] == b"\x08\0"
+    )
 
 
 def read_dicom(source: Path | bytes) -> NDArray[np.uint8]:
@@ -180,6 +194,7 @@ def _read(source: Path | bytes, *, pixels: bool = True) -> FileDataset:
             file = read(force=True)
             if "Rows" not in file or "Columns" not in file:
                 raise
+            _say_syntax(file)
     except OSError:
         raise
     # pydicom raises InvalidDicomError, KeyError, ValueError, .. for damaged files.
@@ -192,13 +207,23 @@ def _read(source: Path | bytes, *, pixels: bool = True) -> FileDataset:
     return file
 
 
+def _say_syntax(file: FileDataset) -> None:
+    """Note how the pixels of a file without a head are stored: as the tags before them, never compressed."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    if "TransferSyntaxUID" not in file.file_meta:
+        implicit, little = file.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        file.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+
+
 def _render(file: FileDataset) -> tuple[NDArray[np.uint8], Shades]:
     name = _name(file.filename if isinstance(file.filename, str | Path) else b"")
     if not any(tag in file for tag in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise DataError(
             f"{name} holds no pixels.",
-            why="It is a report, a presentation state, a directory (DICOMDIR) or another object without a picture.",
-            next_step="Leave it out.",
+            why="It is a report, a presentation state, a directory (DICOMDIR) or another object without a picture, or it was cut off.",
+            next_step="Leave it out, or export it again.",
         )
     sides = [int((read_numbers(file, side) or [0])[0]) for side in ("Rows", "Columns")]
     if sides[0] * sides[1] > MOST_PIXELS:

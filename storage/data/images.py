@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 RESIZE = "pillow bilinear with antialiasing"
 """What `read_image` does to sizes; part of the key of features."""
 
-GREY_RULE = "grey range 2"
+GREY_RULE = "grey range 3"
 """The rule by which more than 8 bits become 8; part of the key of features where a data set has such files."""
 
 LARGEST_FILE = 512 * 2**20
@@ -47,7 +47,8 @@ EIGHT_BIT_MODES = frozenset(
 """Modes whose pictures are as they always were, whatever the rule for more bits."""
 
 DEEP_COLOUR = re.compile(r"(RGB|RGBA|RGBX|RGBa|LA);16([BLN])")
-ORIENTATION = 0x0112
+ORIENTATION, PHOTOMETRIC = 0x0112, 0x0106
+WHITE_IS_ZERO = 0
 LOW_BYTES = {"B": "L", "L": "B", "N": "B" if np.little_endian else "L"}
 
 
@@ -200,6 +201,7 @@ class _Deep:
     mode: str
     opacity: NDArray[np.float64] | None = None
     orientation: int = 1
+    zero_is_white: bool = False
 
 
 def scale_of_card(card: dict[str, Any] | None) -> Scale:
@@ -222,6 +224,8 @@ def _open(path: Path, scale: Scale | None, draft: int = 0) -> Image:
             if deep is None:
                 return _convert(ImageOps.exif_transpose(opened))
             shades = to_shades(deep.values, *find_range(measure(deep.values), scale))
+            if deep.zero_is_white:
+                shades = 255 - shades
             if deep.opacity is not None:
                 opacity = deep.opacity[..., None] if shades.ndim == 3 else deep.opacity
                 shades = np.rint(shades * opacity).astype(np.uint8)
@@ -296,7 +300,9 @@ def _read_deep(image: Image, reopen: Callable[[], Image]) -> _Deep | None:
         values = np.asarray(image)
         hidden = image.info.get("transparency")
         opacity = (values != hidden).astype(np.float64) if isinstance(hidden, int) else None
-        return _Deep(values, image.mode, opacity, image.getexif().get(ORIENTATION, 1))
+        # Pillow turns such TIFF files round where they have 8 bits, and only there.
+        white = image.format == "TIFF" and image.getexif().get(PHOTOMETRIC) == WHITE_IS_ZERO
+        return _Deep(values, image.mode, opacity, image.getexif().get(ORIENTATION, 1), white)
     raw = [tile.args if isinstance(tile.args, str) else tile.args[0] for tile in _tiles(image) if tile.args]
     found = DEEP_COLOUR.fullmatch(str(raw[0])) if raw else None
     if found is None:

@@ -247,11 +247,33 @@ def patient_key(cell: str) -> str:
     """
     # Spreadsheets mark text by an apostrophe.
     text = _write_digits(clean(cell).strip("'`’"))
+    if not text.isascii():
+        # A dash of any length, the minus, and the dot that a Turkish capital I leaves behind.
+        text = re.sub(r"[‐-―−]", "-", text).replace("i\u0307", "i")
+    # Names in DICOM end with a mark for each part that was left out.
+    text = text.rstrip("^ ") or text
+    if exact := _read_exponent(text):
+        return exact
     if number := re.fullmatch(r"\+?(\d+)(?:[.,]0*)?", text):
         return number[1].lstrip("0") or "0"
     if named := re.fullmatch(r"([^\W\d_]+(?:[\s_-]+[^\W\d_]+)*)[\s_-]*(\d+)(?:[.,]0+)?", text):
         return re.sub(r"[\s_-]+", " ", named[1]) + (named[2].lstrip("0") or "0")
+    if lettered := re.fullmatch(r"(\d+)[\s_-]*([^\W\d_]{1,2})", text):
+        return (lettered[1].lstrip("0") or "0") + lettered[2]
+    if re.fullmatch(r"\d+(?:[\s_/-]+\d+)+", text):
+        return "-".join(number.lstrip("0") or "0" for number in re.split(r"[\s_/-]+", text))
     return text
+
+
+def _read_exponent(text: str) -> str | None:
+    """The whole number that a spreadsheet wrote as 1.7E+01, where all its digits are there; None otherwise.
+
+    Without a point or a sign it is no such number, but a name such as 12E3.
+    """
+    found = re.fullmatch(r"(\d)[.,](\d+)e\+?(\d{1,2})", text)
+    if found is None or len(digits := found[2].rstrip("0")) > int(found[3]) or len(found[2]) < int(found[3]):
+        return None
+    return (found[1] + digits.ljust(int(found[3]), "0")).lstrip("0") or "0"
 
 
 def _write_digits(text: str) -> str:
@@ -270,7 +292,8 @@ def is_no_patient(cell: str) -> bool:
 
 def is_rounded(cell: str) -> bool:
     """Whether a spreadsheet rounded an identifier: `1.23457E+11` was many patients once."""
-    return bool(re.fullmatch(r"\d([.,]\d+)?e\+\d+", unicodedata.normalize("NFKC", cell).strip().casefold()))
+    text = clean(cell)
+    return bool(re.fullmatch(r"\d([.,]\d+)?e\+\d+", text)) and _read_exponent(text) is None
 
 
 def names_patients(column: str) -> bool:

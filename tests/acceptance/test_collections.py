@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.guessing import guess_import
 from orchestrator.importing.imports import import_dataset
+from orchestrator.importing.reading.cells import Rules
 from storage.data.datasets import Dataset, read_columns
+from storage.errors import DataError
 from tests import published
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -67,8 +70,6 @@ def test_nih(tmp_path: Path) -> None:
 def test_chexpert(tmp_path: Path, uncertain: str | None, blank: str | None) -> None:
     choices = Choices()
     if uncertain and blank:
-        from orchestrator.importing.reading.cells import Rules
-
         choices = Choices(rules=Rules(uncertain=uncertain, blank=blank))
     dataset = load(tmp_path, *published.chexpert(tmp_path), "chexpert", choices)
     assert dataset.targets == published.CHEXPERT
@@ -92,6 +93,12 @@ def test_mimic(tmp_path: Path) -> None:
     edema = labels_of(dataset, "Edema")
     path = "files/p10/p10000032/s50414267/00000000-1a2b-4c5d.jpg"
     assert edema[str(tmp_path / path)] == 1
+    # As published, a few studies have images and no labels.
+    published.draw(tmp_path / "files", ["p10/p10000099/s1/0-1.jpg"])
+    again = load(
+        tmp_path, tmp_path / "files", tmp_path / "mimic-cxr-2.0.0-chexpert.csv.gz", "mimic", out="again"
+    )
+    assert sides(again) == (20, 4)
 
 
 def test_vindr(tmp_path: Path) -> None:
@@ -139,6 +146,21 @@ def test_mura(tmp_path: Path, listed: bool) -> None:
         assert value == ("positive" in path)
 
 
+def test_mura_by_its_list_of_studies_and_in_part(tmp_path: Path) -> None:
+    images, _ = published.mura(tmp_path)
+    studies = sorted(
+        {f"MURA-v1.1/{path.parent.relative_to(images)}/" for path in images.rglob("train/**/*.png")}
+    )
+    table = published.write(
+        tmp_path / "train_labeled_studies.csv", None, [[study, int("positive" in study)] for study in studies]
+    )
+    assert sides(load(tmp_path, images, table, "mura")) == (24, 8)
+    part = next(path for path in sorted((images / "train").iterdir()) if path.is_dir())
+    dataset = load(tmp_path, part, None, "mura", out="part")
+    assert dataset.summary["images"] == len(list(part.rglob("*.png")))
+    assert dataset.summary["holdout"]["images"] > 0
+
+
 def test_ham10000(tmp_path: Path) -> None:
     dataset = load(tmp_path, *published.ham10000(tmp_path), "ham10000", Choices(holdout=0))
     assert dataset.targets == ("dx=bcc", "dx=bkl", "dx=mel", "dx=nv")
@@ -151,6 +173,62 @@ def test_isic(tmp_path: Path) -> None:
     assert dataset.targets == ("MEL", "NV", "BCC")
     # Four images of unknown lesions are each their own; the other twenty are of ten lesions.
     assert dataset.summary["groups"] == 14
+
+
+@pytest.mark.parametrize("year", [2016, 2017, 2018])
+def test_earlier_isic_challenges(tmp_path: Path, year: int) -> None:
+    names = [f"ISIC_{number:07d}" for number in range(24)]
+    published.draw(tmp_path / "input", [f"{name}.jpg" for name in names])
+    table = tmp_path / "Training_GroundTruth.csv"
+    if year == 2016:
+        published.write(
+            table, None, [[name, ("benign", "malignant")[place % 2]] for place, name in enumerate(names)]
+        )
+        target = "column 2=malignant"
+    elif year == 2017:
+        published.write(
+            table, ["image_id", "melanoma"], [[name, f"{place % 2:.1f}"] for place, name in enumerate(names)]
+        )
+        published.write(tmp_path / "Test_metadata.csv", ["image_id", "sex"], [["ISIC_9999999", "male"]])
+        published.write(
+            tmp_path / "Training_metadata.csv", ["image_id", "sex"], [[name, "male"] for name in names]
+        )
+        target = "melanoma"
+    else:
+        rows = [[name, f"{place % 2:.1f}", f"{1 - place % 2:.1f}"] for place, name in enumerate(names)]
+        published.write(table, ["image", "MEL", "NV"], rows)
+        lesions = [[name, f"HAM_{place // 4}"] for place, name in enumerate(names)]
+        published.write(tmp_path / "Training_LesionGroupings.csv", ["image", "lesion_id"], lesions)
+        target = "MEL"
+    dataset = load(
+        tmp_path,
+        tmp_path / "input",
+        table,
+        "isic",
+        Choices(holdout=0, task="labels" if year == 2018 else None),
+    )
+    assert labels_of(dataset, target) == {
+        str(tmp_path / f"input/{name}.jpg"): place % 2 for place, name in enumerate(names)
+    }
+    assert dataset.summary["groups"] == (6 if year == 2018 else 24)
+
+
+def test_later_editions_of_kermany(tmp_path: Path) -> None:
+    names = [
+        f"{side}/{folder}/{kind}-{number}-000{n}.jpeg"
+        for side, first in (("train", 100), ("test", 200))
+        for folder, kind in (("NORMAL", "NORMAL"), ("PNEUMONIA", "BACTERIA"), ("PNEUMONIA", "VIRUS"))
+        for number in range(first, first + 3)
+        for n in (1, 2)
+    ]
+    published.draw(tmp_path / "chest_xray", names)
+    dataset = load(tmp_path, tmp_path / "chest_xray", None, "kermany")
+    assert sides(dataset) == (18, 18)
+    assert dataset.summary["groups"] == 18
+    # The archive of one mirror holds everything twice.
+    published.draw(tmp_path / "chest_xray", [f"chest_xray/{name}" for name in names])
+    with pytest.raises(DataError, match="neither a side nor a class"):
+        load(tmp_path, tmp_path / "chest_xray", None, "kermany", out="again")
 
 
 def test_kermany(tmp_path: Path) -> None:
@@ -223,6 +301,12 @@ def test_a_guess_knows_the_collection(tmp_path: Path, name: str) -> None:
     assert document["preset"]["name"] == name
     assert document["preset"]["sure"] > 0.6
     assert f"--preset {name}" in document["command"]
+    # What the command would make is found out by reading as it would read.
+    assert document["open"] is None
+    dataset = load(tmp_path, images, table, name)
+    assert document["becomes"]["targets"] == list(dataset.targets)
+    assert document["becomes"]["images"] == dataset.summary["images"]
+    assert document["becomes"]["groups"] in (dataset.summary["groups"], None)
 
 
 def test_the_installed_command_takes_a_collection(run_orch: Run, tmp_path: Path) -> None:
@@ -248,3 +332,21 @@ def test_the_installed_command_takes_a_collection(run_orch: Run, tmp_path: Path)
     guessed = run_orch("data", "import", "images", "--labels", "Data_Entry_2017.csv", "--guess")
     assert guessed.returncode == 0, guessed.stderr
     assert "nih (sure: 100%)" in guessed.stdout
+
+
+def test_a_guess_keeps_what_was_said_and_names_what_is_open(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    names = [f"{n}.png" for n in range(8)]
+    published.draw(images, names)
+    rows = [[name, f"p{n // 2}", ("1", "0", "-1", "")[n % 4]] for n, name in enumerate(names)]
+    table = published.write(tmp_path / "labels.csv", ["image", "patient", "fx"], rows)
+    open_question = guess_import(images, [table], Choices())
+    assert open_question["becomes"] is None
+    assert "--uncertain blank" in open_question["open"]
+    document = guess_import(images, [table], Choices(rules=Rules(uncertain="positive"), holdout=0.25))
+    assert document["open"] is None
+    assert document["becomes"]["targets"] == ["fx"]
+    words = shlex.split(document["command"])
+    assert words[words.index("--uncertain") + 1] == "positive"
+    assert words[words.index("--holdout") + 1] == "0.25"
+    assert words[words.index("--group") + 1] == "patient"

@@ -282,7 +282,7 @@ def import_(
     if guess:
         from orchestrator.importing.guessing import guess_import
 
-        print_guess(guess_import(images, tables, choices), as_json)
+        print_guess(guess_import(images, tables, choices, preset), as_json)
         return
     if out is None:
         raise UsageError(

@@ -110,6 +110,8 @@ def print_guess(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         console.print_json(document)
         return
+    from orchestrator.importing.guessing import say_what_becomes
+
     preset, filename = document["preset"], document["filename"]
     console.print_facts(
         [
@@ -129,6 +131,8 @@ def print_guess(document: dict[str, Any], as_json: bool) -> None:
             ),
             *(("patients", f"{one['column']} (sure: {one['sure']:.0%})") for one in document["groups"][:3]),
             ("split", document["split"]),
+            ("becomes", say_what_becomes(document)),
+            ("to decide", document["open"]),
         ]
     )
     console.print_line()

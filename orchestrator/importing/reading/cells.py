@@ -60,6 +60,8 @@ NO = frozenset(
 )
 DOUBT = frozenset(["uncertain", "equivocal", "indeterminate", "unsicher"])
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}((?P<mark>[.,'’ ])\d{3}(?:(?P=mark)\d{3})*)(?P<rest>[.,]\d*)?")
+"""A number whose thousands are set apart."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,32 @@ def as_number(cell: str) -> float | None:
     """The number in a cell, with a decimal point or comma; None where it is none."""
     # Spreadsheets mark text by an apostrophe, and some programs put quotation marks twice.
     text = clean(cell).strip("'\"").replace("−", "-")
-    return float(text.replace(",", ".")) if NUMBER.fullmatch(text) else None
+    if NUMBER.fullmatch(text):
+        return float(text.replace(",", "."))
+    grouped = GROUPED.fullmatch(text)
+    if grouped is None or (grouped["rest"] or "")[:1] == grouped["mark"]:
+        return None
+    rest = grouped["rest"] or ""
+    whole = re.sub(r"[.,'’ ]", "", text.removesuffix(rest))
+    return float(whole + rest.replace(",", "."))
+
+
+def find_doubtful_number(cells: Sequence[str]) -> int | None:
+    """A row whose number may be read in two ways, as 1,200 may be 1200 or 1.2; None where the column says which.
+
+    A comma with any other number of digits behind it is a decimal one, and so are commas beside numbers below 1.
+    """
+    doubtful = None
+    for row, cell in enumerate(cells):
+        if "," not in cell:
+            continue
+        text = clean(cell).strip("'\"")
+        if not re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", text):
+            if NUMBER.fullmatch(text) or "." in text.rpartition(",")[0]:
+                return None
+            continue
+        doubtful = row if doubtful is None else doubtful
+    return doubtful
 
 
 def read_cells(cells: Sequence[str], rules: Rules) -> Reading:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from orchestrator.importing.reading.cells import Rules, as_number
+from orchestrator.importing.reading.cells import Rules, as_number, find_doubtful_number
 from orchestrator.importing.reading.classes import Labels
 from orchestrator.importing.reading.labels import read_labels
 from orchestrator.importing.reading.tables import Table
@@ -121,6 +121,14 @@ def read_numbers(table: Table, asked: Asked) -> Labels:
                 values[row, place] = number
             elif clean(cell) and not is_no_patient(cell):
                 wrong.append(row)
+        doubtful = find_doubtful_number(cells)
+        if doubtful is not None:
+            raise DataError(
+                f"{table.path} line {table.lines[doubtful]}: {name!r} is {cells[doubtful]!r}, which may be "
+                f"{cells[doubtful].replace(',', '')} or {cells[doubtful].replace(',', '.')}.",
+                why="In all cells of that column with a comma three digits follow it.",
+                next_step="Write these numbers without marks between thousands, and with a decimal point.",
+            )
         if wrong:
             raise DataError(
                 f"{table.path} {table.name_lines(wrong)}: {name!r} is {cells[wrong[0]]!r}, which is no number.",

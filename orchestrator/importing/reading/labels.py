@@ -43,7 +43,7 @@ SIDES = {
 """Words for the sides of a split."""
 
 NAMED_AFTER = re.compile(
-    r"(image|img|pic|picture|data|daten|set|split|folder|dir|part|dataset|subset|jpg|jpeg|png|dicom)s?"
+    r"(image|img|pic|picture|data|daten|set|split|folder|dir|part|dataset|subset|jpg|jpeg|png|dicom|auto)s?"
 )
 """What may stand beside them in the name of a folder or in a cell: `train_images`, `Test Set`."""
 
@@ -241,7 +241,7 @@ def _choose_columns(
         raise DataError(
             f"{table.path} has no label column: none holds only 0, 1 and blank.",
             why=f"Its columns are {', '.join(name + reasons.get(name, '') for name in table.columns)}.",
-            next_step=_advise(coded, [column.name for column in columns if column.kind == "numbers"]),
+            next_step=_advise(coded, words, [column.name for column in columns if column.kind == "numbers"]),
         )
     left = [f"{one.name} ({one.reason})" for one in columns if one.name not in chosen and one.kind != "text"]
     if left:
@@ -249,10 +249,12 @@ def _choose_columns(
     return chosen
 
 
-def _advise(coded: Sequence[str], numbers: Sequence[str]) -> str:
+def _advise(coded: Sequence[str], words: Sequence[str], numbers: Sequence[str]) -> str:
     """What to name where no column is a label by itself."""
     if coded:
         return f"If {coded[0]!r} is a label, say which value means yes: --targets {shlex.quote(coded[0])} --positive VALUE."
+    if words:
+        return f"If one of {name_few(map(repr, words))} is what to predict, name it: --class-column {shlex.quote(words[0])}."
     if numbers:
         name = shlex.quote(numbers[0])
         return (

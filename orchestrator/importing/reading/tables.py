@@ -7,6 +7,7 @@ import difflib
 import gzip
 import io
 import re
+import string
 import unicodedata
 import zlib
 from collections import Counter
@@ -21,6 +22,9 @@ from storage.wording import name_few
 
 SEPARATORS = ("\t", ";", ",", "|")
 """What may stand between cells; of two that fit equally the earlier counts, as decimal commas stand in tables with semicolons."""
+
+QUOTED_LINE = re.compile(r"\s*'[^']*'(\s*[\t;,|]\s*'[^']*')+\s*")
+LONGEST_HEADER = 2**16
 
 TRIED = 300
 UNNAMED = "column {}"
@@ -37,6 +41,12 @@ PACKED = (b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd")
 """How files begin that bzip2, xz, 7-Zip, RAR and Zstandard made."""
 
 IMAGE_NAME = re.compile(r"\.(jpe?g|png|dcm|dicom|tiff?|bmp|webp)$", re.IGNORECASE)
+
+INVISIBLE = (
+    "\u200b\u200c\u200d\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\u00ad"
+    + string.whitespace
+    + "\u00a0"
+)
 
 csv.field_size_limit(2**24)
 
@@ -285,7 +295,11 @@ def find_separator(text: str) -> str:
     for separator in SEPARATORS:
         widths = set()
         reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+            io.StringIO(text, newline=""),
+            delimiter=separator,
+            strict=True,
+            skipinitialspace=True,
+            quotechar=_find_quote(text),
         )
         try:
             for number, cells in enumerate(reader):
@@ -303,9 +317,19 @@ def find_separator(text: str) -> str:
     return max((",", ";", "\t"), key=header.count)
 
 
+def _find_quote(text: str) -> str:
+    """The quotation mark of a table: some programs put single ones around every cell."""
+    header = next(iter(text[:LONGEST_HEADER].splitlines()), "")
+    return "'" if QUOTED_LINE.fullmatch(header) else '"'
+
+
 def _read_records(path: Path, text: str, separator: str, begin: int) -> Records:
     reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+        io.StringIO(text, newline=""),
+        delimiter=separator,
+        strict=True,
+        skipinitialspace=True,
+        quotechar=_find_quote(text),
     )
     first = begin - 1
     records = []
@@ -327,4 +351,7 @@ def _read_records(path: Path, text: str, separator: str, begin: int) -> Records:
 def _strip(cell: str) -> str:
     """A cell without surrounding space, and without the formula by which spreadsheets keep text: ="0017"."""
     bare = cell.strip()
+    if not bare.isascii():
+        # Marks that are not seen come along when text is copied: of direction, of byte order, of width zero.
+        bare = bare.strip(INVISIBLE).strip()
     return bare[2:-1].strip() if bare[:2] == '="' and bare[-1] == '"' and len(bare) > 2 else bare

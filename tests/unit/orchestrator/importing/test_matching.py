@@ -28,6 +28,11 @@ def table(names: list[str], column: str = "filename") -> Table:
         ("a/1.png", "a/1.png"),
         ("./a/1.png", "a/1.png"),
         ("a\\1.png", "a/1.png"),
+        ("a//1.png", "a/1.png"),
+        ("a/./1.png", "a/1.png"),
+        (".\\a\\1.png", "a/1.png"),
+        ("../CheXpert-v1.0-small/a/1.png", "a/1.png"),
+        ("odd\\name.png", "odd\\name.png"),
         ("2.png", "a/2.png"),
         ("2", "a/2.png"),
         ("a/1", "a/1.png"),
@@ -42,7 +47,7 @@ def table(names: list[str], column: str = "filename") -> Table:
     ],
 )
 def test_names_as_tables_write_them(name: str, image: str) -> None:
-    images = ["a/1.png", "b/1.png", "a/2.png", "b/1.2.840.7.dcm", "b/1.2.840.8", "c/é.png"]
+    images = ["a/1.png", "b/1.png", "a/2.png", "b/1.2.840.7.dcm", "b/1.2.840.8", "c/é.png", "odd\\name.png"]
     assert Finder(images, FOLDER).find(name) == [image]
 
 
@@ -230,3 +235,29 @@ def test_masks_beside_images_are_left_out_and_said(tmp_path: Path) -> None:
     scan = scan_folder(tmp_path)
     assert sorted(scan.images) == ["COVID/images/1.png", "masks/9.png"]
     assert "COVID/masks/1.png" in scan.say_left_out()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "my%20picture%20{}.png",
+        "https://host/files/my%20picture%20{}.png?download=1",
+        "/files/my%20picture%20{}.png",
+    ],
+)
+def test_names_as_web_addresses_write_them(form: str) -> None:
+    images = {f"my picture {n}.png": f"my picture {n}.png" for n in range(3)}
+    notes: list[str] = []
+    found = match_rows(
+        table([form.format(n) for n in range(3)]), "filename", images, FOLDER, note=notes.append
+    )
+    assert found == list(images)
+    assert notes
+    literal = {"a%20b.png": "a%20b.png"}
+    assert match_rows(table(["a%20b.png"]), "filename", literal, FOLDER) == ["a%20b.png"]
+
+
+def test_the_name_that_is_advised_is_the_same_one_with_another_suffix() -> None:
+    images = {name: name for name in ("s/9.png", "s/12.JpG", "s/2.JpG")}
+    with pytest.raises(DataError, match=r"1 row of .* has no image .*s/2\.JpG meant"):
+        match_rows(table(["s/2.png", "s/9.png"]), "filename", images, FOLDER)

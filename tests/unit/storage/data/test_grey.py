@@ -276,3 +276,11 @@ def test_a_poor_picture_of_a_set_stays_comparable() -> None:
     poor, rich = Extent(3000, 3100, True), Extent(0, 4095, True)
     assert find_range(poor, choose_scale([rich, rich, poor])) == (0, 4095)
     assert find_range(Extent(3000, 3000, True)) == (0, 4095)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_a_tiff_whose_zero_is_white_is_turned_round(tmp_path, kind) -> None:
+    path = tmp_path / "a.tif"
+    Image.fromarray(RAMP.astype(kind)).save(path, tiffinfo={262: 0})
+    assert Image.open(path).tag_v2[262] == 0
+    assert np.array_equal(read_picture(path)[..., 0], 255 - np.rint(RAMP * 255.0 / 4095))

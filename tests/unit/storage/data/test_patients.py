@@ -25,6 +25,12 @@ from storage.data.patients import (
         ["1.2.840.1", "1.2.840.1 "],
         ["patient00001", "Patient 1"],
         ["17", "'0017", "١٧"],
+        ["17", "1.7E1", "1,7E+01", "1.70e+1"],
+        ["A-17", "A–17", "A—17", "A−17", "a17"],
+        ["Smith^John", "SMITH^JOHN^^", "smith^john"],
+        ["17a", "017A", "17 a", "17-A"],
+        ["1-2", "01-02", "1/2", "001_0002"],
+        ["İzmir 1", "izmir1", "IZMIR 1"],
     ],
 )
 def test_spellings_of_one_patient_are_one(spellings: list[str]) -> None:
@@ -41,6 +47,10 @@ def test_spellings_of_one_patient_are_one(spellings: list[str]) -> None:
         ["01a1", "1a01"],
         ["1.2.840.1", "1.2.840.01"],
         ["a", "ä"],
+        ["1E5", "1E6", "12E3", "12000"],
+        ["17a", "17b", "17"],
+        ["1-2", "2-1", "12"],
+        ["1.7E+02", "1.71E+02"],
     ],
 )
 def test_different_patients_stay_different(different: list[str]) -> None:
@@ -63,6 +73,8 @@ def test_names_are_names(cell: str) -> None:
 def test_what_a_spreadsheet_rounded_is_known() -> None:
     assert is_rounded("1.23457E+11")
     assert is_rounded("1,23457e+11")
+    assert is_rounded("1.2E+05")
+    assert not is_rounded("1.7E+01")
     assert not is_rounded("1E5")
     assert not is_rounded("123457000000")
 

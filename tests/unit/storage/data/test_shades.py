@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing
 from pydicom.sequence import Sequence
@@ -310,3 +311,13 @@ def test_a_file_without_pixels_or_cut_off_needs_no_decoder(tmp_path) -> None:
 def test_a_file_without_mark_and_suffix_is_known_by_its_first_tag(start: bytes) -> None:
     assert is_dicom(start + bytes(200))
     assert not is_dicom(b"\x08\0\x05\0\x0a\0" + bytes(200))
+
+
+def test_a_file_without_any_head_is_read_by_its_tags(tmp_path) -> None:
+    file = make()
+    shown = read_dicom(write(file, tmp_path))
+    bare = Dataset({element.tag: element for element in file})
+    path = tmp_path / "IM0001"
+    dcmwrite(path, bare, implicit_vr=True, little_endian=True, enforce_file_format=False)
+    assert is_dicom(path)
+    assert np.array_equal(read_dicom(path), shown)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.importing.reading.cells import Rules, read_cells
 from orchestrator.importing.reading.labels import read_labels
-from orchestrator.importing.reading.tables import read_table
+from orchestrator.importing.reading.tables import INVISIBLE, read_table
 from storage.errors import DataError
 
 QUICK = settings(max_examples=80, deadline=None, derandomize=True)
@@ -99,8 +99,8 @@ def test_cells_are_read_as_they_were_written(
 
 
 def plain(cell: str) -> str:
-    """A cell without blanks around it and with one kind of line end."""
-    return cell.replace("\r\n", "\n").replace("\r", "\n").strip()
+    """A cell without blanks and marks that are not seen around it, and with one kind of line end."""
+    return cell.replace("\r\n", "\n").replace("\r", "\n").strip().strip(INVISIBLE).strip()
 
 
 @QUICK

@@ -148,3 +148,31 @@ def test_numbers_are_read_however_they_are_written() -> None:
     assert raised.value.next_step == "Name it: --targets age"
     with pytest.raises(DataError, match="no number"):
         read(table(age=["1", "1e60"]), "number", ("age",))
+
+
+@pytest.mark.parametrize(
+    ("cells", "number"),
+    [
+        (("1.200,5", "3,5"), 1200.5),
+        (("1,200.5", "3"), 1200.5),
+        (("1 200", "3"), 1200),
+        (("1'200", "3"), 1200),
+        (("1,234,567", "3"), 1234567),
+        (("1\u00a0200,5", "3,5"), 1200.5),
+        (("1,200", "0,5"), 1.2),
+        (("1.200", "0.5"), 1.2),
+    ],
+)
+def test_thousands_that_are_set_apart(cells: tuple[str, ...], number: float) -> None:
+    labels, _ = read(table(los=cycle(*cells)), "number", ("los",))
+    assert labels.values[0, 0] == np.float32(number)
+
+
+def test_a_number_that_may_be_read_in_two_ways_is_refused() -> None:
+    with pytest.raises(DataError, match=r"line 2: 'los' is '1,200', which may be 1200 or 1\.200"):
+        read(table(los=cycle("1,200", "3")), "number", ("los",))
+
+
+def test_columns_of_words_are_named_before_columns_of_numbers() -> None:
+    with pytest.raises(DataError, match="--class-column side"):
+        read(table(height=cycle("3", "4", "7"), side=cycle("L", "R"), birads=cycle("a", "b", "c")))

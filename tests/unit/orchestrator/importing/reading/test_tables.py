@@ -51,6 +51,8 @@ PLAIN = "filename,a\nx.png,1\ny.png,0\n"
         b"\xef\xbb\xbf" + b'"sep=,"\n' + PLAIN.encode(),
         PLAIN.replace("\n", "\r\n").encode(),
         PLAIN.replace("\n", "\r").encode(),
+        "\u202afilename\u200b,a\nx.png\u200e,1\ufeff\n\u200by.png\u2060,0\n".encode(),
+        b"'filename','a'\n'x.png','1'\n'y.png', '0'\n",
     ],
 )
 def test_one_table_in_many_forms(tmp_path: Path, content: bytes) -> None:
