@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cases import CASES, Case, run_case
+from bench.case_list import CASES, Case
+from bench.cases import run_case
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
