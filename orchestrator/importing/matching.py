@@ -166,7 +166,7 @@ def match_rows(
     unlabelled = [image for image in images if image not in rows_of]
     if unlabelled and not only_labelled:
         raise DataError(
-            f"{say_count(len(unlabelled), 'image')} in {folder} {'has' if len(unlabelled) == 1 else 'have'} no row in {table.path}: "
+            f"{say_count(len(unlabelled), 'image')} in {folder} {'has no row in' if len(unlabelled) == 1 else 'have no row in'} {table.path}: "
             f"{name_few(unlabelled)}.",
             next_step="Add their rows (blank labels mean not assessed), leave these images out with --only-labelled, or take "
             "them out of the folder.",
@@ -280,7 +280,7 @@ def _no_image(
     ] or difflib.get_close_matches(first, list(images), n=1, cutoff=0.8)
     listed = name_few(f"{names[row]} (line {table.lines[row]})" for row in missing)
     return DataError(
-        f"{say_count(len(missing), 'row')} of {table.path} {'has' if len(missing) == 1 else 'have'} no image in {folder}: {listed}.",
+        f"{say_count(len(missing), 'row')} of {table.path} {'has no image in' if len(missing) == 1 else 'have no image in'} {folder}: {listed}.",
         why=f"Is {near[0]} meant?"
         if near
         else f"The file is missing, has another suffix, or is no {FORMAT_NAMES} file.",
