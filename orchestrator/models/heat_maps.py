@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +171,11 @@ class Names:
         """
         whole = re.sub(r"[^\w.=-]+", "_", str(Path(image).with_suffix("")).lstrip("./\\"))
         stem = whole[-LONGEST:]
-        candidates = [stem] if stem == whole else []
-        candidates += [f"{stem}-{digest[:8]}", *(f"{stem}-{digest[:8]}-{copy}" for copy in range(2, 10**6))]
+        candidates = chain(
+            [stem] if stem == whole else [],
+            [f"{stem}-{digest[:8]}"],
+            (f"{stem}-{digest[:8]}-{copy}" for copy in count(2)),
+        )
         # Some file systems take capital and small letters for one.
         chosen = next(one for one in candidates if f"{begin}-{one}".casefold() not in self._given)
         self._given.add(f"{begin}-{chosen}".casefold())

@@ -98,14 +98,15 @@ def test_a_wrong_password_fails_and_the_right_one_shows_the_studies(browser: Any
         assert wrong == []
 
 
-@pytest.mark.parametrize(("theme", "size"), [("light", DESK), ("dark", PHONE)], ids=["desk", "phone"])
-def test_a_study_shows_its_figures_and_its_note(browser: Any, address: str, theme: str, size: dict) -> None:
-    with open_tab(browser, color_scheme=theme, viewport=size) as (page, wrong):
+def test_a_study_shows_its_figures_and_its_note(browser: Any, address: str) -> None:
+    with open_tab(browser, color_scheme="light", viewport=DESK) as (page, wrong):
         log_in(page, address)
         page.goto(f"{address}/dashboard/studies/1")
         for text in ("how much folds differ", "importance of hyperparameters", "pruning saved", "worker timeline",
                      "folds of the best trial", "batch size (images) x dropout rate"):  # fmt: skip
             page.wait_for_selector(f".js-plotly-plot >> text={text}")
+        page.set_viewport_size(PHONE)
+        page.emulate_media(color_scheme="dark")
         page.goto(f"{address}/dashboard/studies/1/note")
         page.wait_for_selector("text=trials finished")
         assert "val_auc" in page.content()
@@ -144,8 +145,8 @@ def test_what_would_change_something_is_refused(browser: Any, address: str) -> N
         page.wait_for_selector("text=regime-1")
 
 
-def write_report(run_orch: Callable[..., Any], storage: str, names: list[str], output: Path) -> None:
-    made = run_orch("report", *names, "-o", output, "--storage", storage)
+def write_report(run: Callable[..., Any], storage: str, names: list[str], output: Path) -> None:
+    made = run("report", *names, "-o", output, "--storage", storage)
     assert made.returncode == 0, made.stderr
 
 
@@ -155,7 +156,6 @@ def sized(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> st
     (folder / "orch.db").write_bytes(sqlite_template.read_bytes())
     url = f"sqlite:///{folder / 'orch.db'}"
     database = open_database(url)
-    sized_study(database, "hundred", 100, pruned=False)
     sized_study(database, "five-hundred", 500, pruned=False)
     database.close()
     return url
@@ -176,18 +176,16 @@ def check_report(browser: Any, file: Path, **options: Any) -> None:
         assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["hundred", "five-hundred"])
-def test_a_report_opens_from_a_file_without_a_network(
-    browser: Any, run_orch: Callable[..., Any], sized: str, tmp_path: Path, name: str
+def test_a_report_of_five_hundred_trials_opens_from_a_file_without_a_network(
+    browser: Any, run_here: Callable[..., Any], sized: str, tmp_path: Path
 ) -> None:
-    write_report(run_orch, sized, [name], tmp_path / "report.html")
+    write_report(run_here, sized, ["five-hundred"], tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_size < 6_000_000
     check_report(browser, tmp_path / "report.html")
 
 
-@pytest.mark.parametrize(("theme", "size"), [("dark", DESK), ("light", PHONE)], ids=["dark", "phone"])
 def test_a_report_of_several_studies_suits_a_dark_screen_and_a_phone(
-    browser: Any, run_orch: Callable[..., Any], storage: str, tmp_path: Path, theme: str, size: dict
+    browser: Any, run_orch: Callable[..., Any], storage: str, tmp_path: Path
 ) -> None:
     write_report(run_orch, storage, ["regime-1", "regime-2", "failures"], tmp_path / "report.html")
-    check_report(browser, tmp_path / "report.html", color_scheme=theme, viewport=size)
+    check_report(browser, tmp_path / "report.html", color_scheme="dark", viewport=PHONE)
