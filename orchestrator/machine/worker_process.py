@@ -216,7 +216,7 @@ def _find_code_of_trouble(error: BaseException, code: int) -> int:
     """What ends a worker that is at work is its last word only where neither time nor another process can change it."""
     from storage.database.trouble import find_database_error, is_passing, may_only_read
     from storage.errors import DatabaseRefusedError
-    from workers.process.blame import Fault, find_fault
+    from workers.process.blame import passes
     from workers.process.messages import AWAY, CRASHED
 
     found = find_database_error(error)
@@ -224,7 +224,7 @@ def _find_code_of_trouble(error: BaseException, code: int) -> int:
         return code
     if found is not None:
         return AWAY if is_passing(found) else code if may_only_read(found) else CRASHED
-    return AWAY if find_fault(error) is Fault.DISK else code
+    return AWAY if passes(error) else code
 
 
 def _notify(pipe: int, kind: str, name: str) -> None:

@@ -141,6 +141,10 @@ REFUSALS = (
 Still waited for in the middle of a study, where somebody may be changing the password; not at the start of `orch worker`."""
 
 
+DRIVERS = ("psycopg2", "sqlite3")
+"""The modules whose errors reach orch as they are where SQLAlchemy had no hand in it, as while a connection is set up."""
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether this error says that the database is away, full or busy, rather than that the request is wrong."""
     if isinstance(error, DatabaseAwayError | sqlalchemy.exc.TimeoutError):
@@ -158,23 +162,42 @@ def is_passing(error: BaseException) -> bool:
             and getattr(error.orig, "pgcode", None) is None
             and not is_sqlite
         )
+    if is_of_a_driver(error):
+        has_no_answer = type(error).__name__ in ("OperationalError", "InterfaceError") and hasattr(
+            error, "pgcode"
+        )
+        return _find_trouble(error) is not None or (has_no_answer and error.pgcode is None)
     cause = _unwrap(error)
     return cause is not error and is_passing(cause)
 
 
 def find_database_error(error: BaseException) -> BaseException | None:
-    """The error of the database that an error is, or was raised from, or raised while one was handled; None for any other.
+    """The error of the database that an error is or wraps (`links_of`); None for any other."""
+    ours = (DatabaseAwayError, sqlalchemy.exc.SQLAlchemyError)
+    return next((link for link in links_of(error) if isinstance(link, ours) or is_of_a_driver(link)), None)
 
-    What a training raises is of the database when anything in its chain is, whoever wrapped it.
+
+def links_of(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it was raised from or while what was handled, and the members of groups, each with theirs.
+
+    Followed where the context is suppressed, too: Keras raises what a layer raised again as a new error `from None`.
     """
-    seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        if isinstance(found, DatabaseAwayError | sqlalchemy.exc.SQLAlchemyError):
-            return found
-        seen.add(id(found))
-        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
-    return None
+    waiting, seen = [error], set[int]()
+    while waiting:
+        link = waiting.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        members = link.exceptions if isinstance(link, BaseExceptionGroup) else ()
+        waiting += [other for other in (link.__cause__, link.__context__, *members) if other is not None]
+
+
+def is_of_a_driver(error: BaseException) -> bool:
+    """Whether this is an error of a database driver as the driver raised it."""
+    return any(
+        kind.__name__ == "Error" and kind.__module__.startswith(DRIVERS) for kind in type(error).__mro__
+    )
 
 
 def away(error: BaseException) -> DatabaseAwayError:

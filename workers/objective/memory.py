@@ -22,8 +22,20 @@ LOCKSTEP_BYTES = 8 * 1024**3
 """What k models may take side by side. A constant, not this machine's memory: all workers of a study must choose alike,
 or their trials would be reported and pruned at different steps."""
 OUT_OF_MEMORY_NAMES = ("ResourceExhaustedError", "MemoryError", "OutOfMemoryError")
-DISK_FULL = "no space left on device"
-"""TensorFlow raises its ResourceExhaustedError for a full disk, too."""
+DISK_WORDS = (
+    *(
+        "no space left on device",
+        "disk quota exceeded",
+        "input/output error",
+        "read-only file system",
+        "stale file handle",
+    ),
+    *("remote i/o error", "transport endpoint is not connected"),
+)
+"""What is said of a disk that is full, over quota, failing, read-only or gone: TensorFlow, h5py and Keras pass on the words without
+their number, and TensorFlow raises its ResourceExhaustedError for several of them."""
+LIMIT_WORDS = ("too many open files", "can't start new thread", "too many links")
+"""What is said where a limit of the machine, other than its memory, is reached."""
 OUT_OF_MEMORY_TEXTS = (
     "oom when allocating",
     "out of memory",
@@ -76,7 +88,8 @@ def lockstep_bytes(spec: StudySpec, weights: int) -> int:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the memory of the GPU or of the host was not enough."""
     if any(kind.__name__ in OUT_OF_MEMORY_NAMES for kind in type(error).__mro__):
-        return DISK_FULL not in str(error).lower()
+        text = str(error)[:5000].lower()
+        return not any(words in text for words in (*DISK_WORDS, *LIMIT_WORDS))
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     text = str(error)[:5000].lower()

@@ -8,27 +8,41 @@ from __future__ import annotations
 import enum
 import errno
 import re
-from collections.abc import Iterator
 
 from storage.database.engine import Database
-from storage.database.trouble import find_database_error
-from storage.errors import LeaseLostError, OrchError, SickProcessError, StorageError, UnpreparedError
+from storage.database.trouble import find_database_error, is_passing, links_of
+from storage.errors import (
+    DataError,
+    FeaturesError,
+    LeaseLostError,
+    OrchError,
+    SickProcessError,
+    StorageError,
+    UnpreparedError,
+    WeightsError,
+)
 from storage.states import WorkerState
 from storage.studies.attempts import list_failed_on
 from storage.studies.study import StudyRecord
 from storage.studies.workers import WorkerRecord, list_workers
-from workers.objective.memory import DISK_FULL, is_out_of_memory
+from workers.objective.memory import DISK_WORDS, LIMIT_WORDS, is_out_of_memory
 
 DISK_ERRORS = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EIO,
-    errno.EROFS,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ESTALE,
+    *(
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EROFS,
+        errno.ENXIO,
+        errno.ENODEV,
+        errno.ENOLCK,
+    ),
+    *(errno.ESTALE, errno.EREMOTEIO, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH),
 )
-"""The disk is full, over quota, failing or read-only, no file can be opened, or a network folder went away."""
+"""The disk is full, over quota, failing or read-only, or a network folder went away."""
+LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOBUFS)
+"""No further file, process or thread may be opened."""
 
 DEVICE_WORDS = re.compile(
     "cuda_error_|cuda error|illegal memory access|illegal instruction|unspecified launch failure|launch timed out|misaligned"
@@ -43,6 +57,10 @@ LIVELY_SECONDS = 120.0
 """A worker that was heard of so lately, or within its lease, is at work."""
 
 
+OF_THE_MACHINE = (UnpreparedError, DataError, FeaturesError, WeightsError)
+"""The images, features or weights of this machine were changed or damaged, maybe while they were in use."""
+
+
 class Fault(enum.Enum):
     """Where an error comes from."""
 
@@ -50,6 +68,7 @@ class Fault(enum.Enum):
     MEMORY = "the memory of the device or of the machine"
     DEVICE = "the device"
     DISK = "a disk of this machine"
+    LIMIT = "a limit of this machine"
     DATABASE = "the database"
     MACHINE = "what this machine has"
 
@@ -58,17 +77,24 @@ def find_fault(error: BaseException) -> Fault:
     """Say whose fault an error is; whatever wraps an error of the world is of the world."""
     if find_database_error(error) is not None:
         return Fault.DATABASE
-    chain = list(_chain(error))
+    chain = list(links_of(error))
     if any(isinstance(link, StorageError) and not isinstance(link, LeaseLostError) for link in chain):
         return Fault.DATABASE
     # Before the words of a device: CUDA_ERROR_OUT_OF_MEMORY.
     if any(is_out_of_memory(link) for link in chain):
         return Fault.MEMORY
-    if any(_is_of_disk(link) for link in chain):
+    if any(_is_worded(link, DISK_ERRORS, DISK_WORDS) for link in chain):
         return Fault.DISK
+    if any(_is_worded(link, LIMITS, LIMIT_WORDS) for link in chain):
+        return Fault.LIMIT
     if any(_is_of_device(link) for link in chain):
         return Fault.DEVICE
-    return Fault.MACHINE if isinstance(error, UnpreparedError) else Fault.TRIAL
+    return Fault.MACHINE if any(isinstance(link, OF_THE_MACHINE) for link in chain) else Fault.TRIAL
+
+
+def passes(error: BaseException) -> bool:
+    """Whether an error of the world passes by itself, or as soon as somebody helps, so that a worker waits for that."""
+    return find_fault(error) in (Fault.DISK, Fault.LIMIT) or is_passing(find_database_error(error) or error)
 
 
 def describe(error: BaseException) -> str:
@@ -121,10 +147,12 @@ def _place(record: WorkerRecord | None, name: str) -> tuple[str, str]:
     return (record.host, record.device) if record is not None else (name, "")
 
 
-def _is_of_disk(error: BaseException) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in DISK_ERRORS
-    return not isinstance(error, OrchError) and DISK_FULL in str(error)[:5000].lower()
+def _is_worded(error: BaseException, numbers: tuple[int, ...], words: tuple[str, ...]) -> bool:
+    """Whether an error is of the operating system with one of these numbers, or passes on its words without a number."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in numbers
+    text = "" if isinstance(error, OrchError) else str(error)[:5000].lower()
+    return any(part in text for part in words)
 
 
 def _is_of_device(error: BaseException) -> bool:
@@ -134,13 +162,3 @@ def _is_of_device(error: BaseException) -> bool:
         return False
     text = str(error)[:5000]
     return DEVICE_WORDS.search(text.lower()) is not None or ECC.search(text) is not None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and those that it was raised from, or while they were handled."""
-    seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        yield found
-        seen.add(id(found))
-        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)

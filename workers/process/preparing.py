@@ -7,12 +7,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from storage.database.trouble import find_database_error, is_passing
 from storage.errors import DeviceError, NotEnoughMemoryError, SickProcessError
 from storage.studies.study import StudyRecord
 from storage.wording import say_duration
 from workers.objective.memory import describe_models_too_large, free_memory
-from workers.process.blame import Fault, describe, find_fault
+from workers.process.blame import Fault, describe, find_fault, passes
 from workers.process.circumstances import Circumstances
 from workers.process.track_record import NO_ROOM_SECONDS, TrackRecord
 
@@ -73,7 +72,7 @@ def set_aside(
         free_memory()
         record.set_aside(study.uuid, NO_ROOM_SECONDS, told)
         here.tell(str(told))
-    elif fault is Fault.DISK or is_passing(find_database_error(error) or error):
+    elif passes(error):
         pause = record.pause()
         record.set_aside(study.uuid, pause, error)
         here.tell(

@@ -14,9 +14,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from storage.database.trouble import described, find_database_error, is_passing
+from storage.database.trouble import described
 from storage.database.waiting import wait_for
-from storage.errors import DatabaseAwayError, DeviceError, LeaseLostError, RecordGoneError, SpentProcessError
+from storage.errors import (
+    DatabaseAwayError,
+    DeviceError,
+    LeaseLostError,
+    RecordGoneError,
+    SpentProcessError,
+    UnpreparedError,
+)
 from storage.results.peers import EpochMeans
 from storage.spec.distributions import distributions
 from storage.states import AttemptEnd, PointOutcome
@@ -29,7 +36,7 @@ from workers.attempts.attempt import Attempt, Outcome, Pruned
 from workers.attempts.lease import Drained, Lease
 from workers.attempts.sampling import draw_params
 from workers.objective.memory import describe_out_of_memory, free_memory
-from workers.process.blame import Fault, describe, find_fault, is_proven
+from workers.process.blame import Fault, describe, find_fault, is_proven, passes
 from workers.process.circumstances import Circumstances
 from workers.pruning.named import make_pruner
 
@@ -206,7 +213,11 @@ class TrialRun:
                 why="After such an error every further computation of the process fails as well.",
                 next_step="If it comes again: `nvidia-smi -q` shows the state of the GPU; restart its driver or the machine.",
             ) from error
-        if fault is Fault.DISK or is_passing(find_database_error(error) or error):
+        if passes(error):
+            return End.GIVEN_BACK
+        if fault is Fault.MACHINE and not isinstance(error, UnpreparedError):
+            # What was damaged while it was in use was put aside: preparing the study again makes it again, or says what is wrong.
+            self.forget_objective()
             return End.GIVEN_BACK
         with described():
             raise error

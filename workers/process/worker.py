@@ -152,7 +152,7 @@ class _StudyRegistry:
         try:
             return self.prepare(study)
         except (DataError, FeaturesError, ModelError, SpecError, WeightsError) as error:
-            if find_fault(error) is not Fault.TRIAL:
+            if find_fault(error) not in (Fault.TRIAL, Fault.MACHINE):
                 raise  # a full disk, for instance: it passes
             self._refused.add(study.uuid)
             self._here.tell(f"{study.name}: this machine cannot serve it. {error}")

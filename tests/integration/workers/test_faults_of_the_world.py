@@ -149,20 +149,31 @@ def test_without_memory_the_trial_fails_and_a_new_process_takes_over(database: D
     assert (counts.complete, counts.failed) == (1, 1)
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
-def test_a_full_disk_gives_the_point_back_and_the_worker_goes_on(database: Database, number: int) -> None:
+@pytest.mark.parametrize(
+    ("error", "whose"),
+    [
+        (OSError(errno.ENOSPC, "the disk"), "a disk of this machine"),
+        (OSError(errno.EIO, "the disk"), "a disk of this machine"),
+        (OSError("[Errno 116] Stale file handle"), "a disk of this machine"),
+        (OSError(errno.EMFILE, "Too many open files"), "a limit of this machine"),
+        (FeaturesError("Features were damaged while they were in use."), "what this machine has"),
+    ],
+)
+def test_a_fault_of_the_machine_gives_the_point_back_and_the_worker_goes_on(
+    database: Database, error: Exception, whose: str
+) -> None:
     study = make_study(database, points=2)
     met: list[int] = []
 
     def fill(attempt: Attempt) -> None:
         if len(met) < 3:
             met.append(attempt.point)
-            raise OSError(number, "the disk")
+            raise error
 
     told: list[str] = []
     summary = work(database, study, fill, told=told)
     assert (summary.complete, summary.failed, summary.stopped) == (2, 0, 3)
-    assert sum("given back, because of a disk of this machine" in line for line in told) == 3
+    assert sum(f"given back, because of {whose}" in line for line in told) == 3
 
 
 def prepare_with(

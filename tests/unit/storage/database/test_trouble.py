@@ -105,7 +105,32 @@ def test_an_error_of_the_database_is_found_whoever_wrapped_it() -> None:
     original = of_server("53100")
     assert find_database_error(raised(original, as_cause=True)) is original
     assert find_database_error(raised(original, as_cause=False)) is original
-    assert find_database_error(raised(original, as_cause=False, hidden=True)) is None
+    hidden = raised(original, as_cause=False, hidden=True)
+    assert find_database_error(hidden) is original, "as Keras does with what a layer raises"
+    assert find_database_error(ExceptionGroup("two", [ValueError(), RuntimeError(), original])) is original
+    circle = ValueError()
+    circle.__cause__ = KeyError()
+    circle.__cause__.__context__ = circle
+    assert find_database_error(circle) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (sqlite3.OperationalError("disk I/O error"), True),
+        (sqlite3.OperationalError("no such column: x"), False),
+        (sqlite3.IntegrityError("UNIQUE constraint failed"), False),
+        (psycopg2.OperationalError("server closed the connection unexpectedly"), True),
+        (psycopg2.InterfaceError("connection already closed"), True),
+        (psycopg2.ProgrammingError("no results to fetch"), False),
+    ],
+)
+def test_what_a_driver_raised_without_sqlalchemy_is_of_the_database_too(
+    error: Exception, passes: bool
+) -> None:
+    assert find_database_error(error) is error
+    assert is_passing(error) is passes
+    assert "secret" not in str(away(error))
 
 
 def test_a_lost_lease_is_not_waited_for_because_the_database_was_away_before() -> None:

@@ -3,16 +3,19 @@
 import errno
 import sqlite3
 
+import psycopg2
 import pytest
 import sqlalchemy.exc
 
 from storage.errors import (
     DatabaseAwayError,
+    DataError,
     DeviceError,
     FeaturesError,
     SickProcessError,
     StorageError,
     TrainingError,
+    WeightsError,
 )
 from workers.process.blame import Fault, describe, find_fault
 from workers.process.track_record import FAILURES_IN_A_ROW, LONGEST_PAUSE, TrackRecord
@@ -26,6 +29,12 @@ class ResourceExhaustedError(Exception):
 
 def caused(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
+    return error
+
+
+def hiding(error: Exception, hidden: Exception) -> Exception:
+    """As Keras raises what a layer raised: `from None`, in a class that takes one text."""
+    error.__context__, error.__suppress_context__ = hidden, True
     return error
 
 
@@ -65,6 +74,26 @@ def caused(error: Exception, cause: Exception) -> Exception:
             caused(FeaturesError("Features cannot be written."), OSError(errno.ENOSPC, "No space left")),
             Fault.DISK,
         ),
+        (OSError(errno.ESTALE, "Stale file handle"), Fault.DISK),
+        (OSError(errno.ENOTCONN, "Transport endpoint is not connected"), Fault.DISK),
+        (OSError("[Errno 28] No space left on device, as Keras passes it on"), Fault.DISK),
+        (OSError("file write failed: errno = 5, error message = 'Input/output error'"), Fault.DISK),
+        (ResourceExhaustedError("/cache/x; Disk quota exceeded"), Fault.DISK),
+        (RuntimeError("/cache/x; Read-only file system"), Fault.DISK),
+        (
+            hiding(RuntimeError("Exception encountered when calling Dense.call()"), OSError(errno.EIO, "x")),
+            Fault.DISK,
+        ),
+        (ExceptionGroup("two folds", [ValueError("one"), OSError(errno.ENOSPC, "full")]), Fault.DISK),
+        (OSError(errno.EMFILE, "Too many open files"), Fault.LIMIT),
+        (ResourceExhaustedError("/data/1.png; Too many open files"), Fault.LIMIT),
+        (RuntimeError("can't start new thread"), Fault.LIMIT),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), Fault.LIMIT),
+        (FeaturesError("Features were damaged while they were in use."), Fault.MACHINE),
+        (DataError("The image x.png changed since the import."), Fault.MACHINE),
+        (caused(ValueError("fold 1"), WeightsError("no weights")), Fault.MACHINE),
+        (hiding(RuntimeError("Exception encountered when calling Dense.call()"), FULL), Fault.DATABASE),
+        (psycopg2.OperationalError("server closed the connection unexpectedly"), Fault.DATABASE),
         (FULL, Fault.DATABASE),
         (caused(RuntimeError("the callback failed"), FULL), Fault.DATABASE),
         (caused(MemoryError(), FULL), Fault.DATABASE),
