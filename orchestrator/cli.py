@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import sys
@@ -162,7 +163,8 @@ def _report_usage(error: Any) -> int:
     # What was typed, or came out of a file name by the shell, is shown and does nothing.
     text = printable(error.format_message())
     error.format_message = lambda: text
-    error.show()
+    with contextlib.suppress(OSError):
+        error.show()
     return int(error.exit_code)
 
 

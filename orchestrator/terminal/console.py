@@ -19,8 +19,8 @@ def print_line(text: str = "") -> None:
 
 def say(text: str) -> None:
     """Print one line of progress or advice, which is no part of the result."""
-    # Who reads it may have left (`2>&1 | head`); no work is lost for that.
-    with contextlib.suppress(BrokenPipeError):
+    # Who reads it may have left (`2>&1 | head`), and a log file's disk may be full; no work is lost for that.
+    with contextlib.suppress(OSError):
         sys.stderr.write(printable(text) + "\n")
         sys.stderr.flush()
 

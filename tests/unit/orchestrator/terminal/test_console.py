@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -39,16 +40,17 @@ def test_tables_have_one_line_for_a_row(capsys: pytest.CaptureFixture[str]) -> N
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_who_stops_reading_remarks_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC, errno.EIO])
+def test_remarks_that_cannot_be_written_stop_no_work(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     class Left(io.StringIO):
         def write(self, _: str) -> int:
-            raise BrokenPipeError
+            raise OSError(number, "the reader left, or the disk of the log is full")
 
     monkeypatch.setattr(sys, "stderr", Left())
     console.say("nobody hears it")
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-", "2>/dev/full"])
 @pytest.mark.parametrize(("words", "code"), [("--version", 0), ("study list", 2)])
 def test_a_command_without_standard_streams_ends_as_it_would(closed: str, words: str, code: int) -> None:
     line = f'"$0" -c "$1" {words} {closed}'
