@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from orchestrator.importing.matching import Finder, shared_roots
 from storage.errors import DataError, OrchError
+from storage.files.archives import check_unpacked
+from storage.parsing import check_regular
 from storage.wording import name_few, say_count
 
 NAME_COLUMNS = (
@@ -70,7 +72,10 @@ def read_feature_table(path: Path, filename_column: str = "") -> FeatureTable:
             f"{path} is none of {', '.join(FORMATS)}.", next_step="Save the embeddings as one of them."
         )
     try:
+        check_regular(path)
         names, values = reader(path, filename_column)
+    except ValueError as error:
+        raise DataError(f"{path} is no table of features: {error}.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not names or values.ndim != 2 or not values.shape[1] or len(names) != len(values):
@@ -199,6 +204,7 @@ def _read_csv(path: Path, filename_column: str) -> tuple[list[str], NDArray[Any]
 
 def _read_npz(path: Path, filename_column: str) -> tuple[list[str], NDArray[Any]]:
     try:
+        check_unpacked(path)
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except OSError:

@@ -143,13 +143,13 @@ def _check_sqlite(source: sqlite3.Connection, path: Path) -> None:
     try:
         found = source.execute("PRAGMA integrity_check(1)").fetchone()[0]
         has_tables = source.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name = ?", (tables.VERSION_TABLE,)
+            "SELECT count(*) FROM sqlite_master WHERE name IN (?, 'orch_facts')", (tables.VERSION_TABLE,)
         ).fetchone()[0]
     except sqlite3.DatabaseError as error:
         found, has_tables = str(error), 0
     if found != "ok":
         raise UsageError(f"The backup {path} is damaged: {found}.", next_step="Take another backup.")
-    if not has_tables:
+    if has_tables < 2:
         raise UsageError(f"{path} has no orch tables.", next_step="Name a file that `orch db backup` wrote.")
     (version,) = source.execute(f"SELECT version_num FROM {tables.VERSION_TABLE}").fetchone() or ("",)
     note = source.execute("SELECT value FROM orch_facts WHERE key = ?", (tables.READABLE_KEY,)).fetchone()

@@ -16,6 +16,7 @@ from storage.database.hosts import check_host
 from storage.database.trouble import away, is_forbidden, is_passing, refusal, say_reason
 from storage.errors import StorageNotFoundError
 from storage.files.writing import PRIVATE
+from storage.parsing import check_regular
 
 
 def open_database(url: str, *, create: bool = False) -> Database:
@@ -56,8 +57,11 @@ def _check_file(path: Path, create: bool) -> None:
         raise StorageNotFoundError(f"The study database {path.absolute()} is a folder, not a file.")
     if path.exists():
         try:
+            check_regular(path)
             with path.open("rb") as file:
                 begin = file.read(16)
+        except ValueError as error:
+            raise StorageNotFoundError(f"{path.absolute()} is not a SQLite database: {error}.") from error
         except PermissionError as error:
             raise StorageNotFoundError(
                 f"You may not read the study database {path.absolute()}.",

@@ -10,11 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from storage.parsing import check_regular
+
 LARGEST_TEXT = 16 * 2**20
 LARGEST_RECORD = 128 * 2**20
 LARGEST_COMPRESSED = 128 * 2**20
 """Bytes of a compressed member after it is unpacked into memory."""
 MOST_MEMBERS = 10_000
+LEAST_UNPACKED = 128 * 2**20
+MOST_TIMES = 50
+"""How many times larger than the archive its members may be together, above so many bytes: numbers shrink a few times, bombs a thousand."""
 DIRECTORY_END = b"PK\x05\x06"
 LONGEST_END = 22 + 65_535
 LOCAL_HEADER = 30
@@ -31,6 +36,7 @@ def check_archive(source: Path | IO[bytes], most: int | None) -> None:
         ValueError: it is no archive, or has too many or too large members.
     """
     if isinstance(source, Path):
+        check_regular(source)
         with source.open("rb") as file:
             check_archive(file, most)
         return
@@ -50,6 +56,16 @@ def check_archive(source: Path | IO[bytes], most: int | None) -> None:
         if sum(member.file_size for member in archive.infolist()) > most:
             raise ValueError(f"unpacked it is larger than {most / 2**20:.0f} MiB")
     source.seek(0)
+
+
+def check_unpacked(path: Path) -> None:
+    """Make sure that an archive of any size holds about as much as its size promises.
+
+    Raises:
+        ValueError: it is no archive, or is much larger unpacked.
+        OSError: it cannot be read.
+    """
+    check_archive(path, max(LEAST_UNPACKED, MOST_TIMES * path.stat().st_size))
 
 
 def read_member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from storage.errors import SpecError
 
+MOST_PROBLEMS = 20
+LONGEST_NAME = 100
+"""Comparing names takes the square of their length."""
 KINDS = {
     "a valid integer": "a whole number",
     "a valid number": "a number",
@@ -27,14 +30,26 @@ def describe_problem(problem: Mapping[str, Any], valid: Iterable[str]) -> str:
         valid: every dotted key that there is.
     """
     key = ".".join(str(part) for part in problem["loc"])
+    key = key if len(key) <= LONGEST_NAME else f"{key[:LONGEST_NAME]}.."
     if problem["type"] == "extra_forbidden":
         return f"{key} is not a key{name_nearest(key, valid)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     if message.startswith("Input should be ") and isinstance(problem["input"], str | int | float):
         wanted = message.removeprefix("Input should be ")
         kind = KINDS.get(wanted.partition(",")[0].partition(" or instance")[0], wanted)
-        return f"{key} should be {kind}, not {problem['input']!r}"
+        given = repr(
+            problem["input"][:LONGEST_NAME] if isinstance(problem["input"], str) else problem["input"]
+        )
+        return f"{key} should be {kind}, not {given}"
     return f"{key}: {message[:1].lower()}{message[1:]}" if key else message
+
+
+def describe_problems(problems: Sequence[Mapping[str, Any]], valid: Iterable[str]) -> str:
+    """The first `MOST_PROBLEMS` problems, and how many more there are."""
+    valid = list(valid)
+    told = [describe_problem(problem, valid) for problem in problems[:MOST_PROBLEMS]]
+    more = len(problems) - len(told)
+    return "; ".join([*told, *([f"and {more} more"] if more else [])])
 
 
 def unknown_key(key: str, valid: Iterable[str]) -> SpecError:
@@ -48,5 +63,5 @@ def unknown_key(key: str, valid: Iterable[str]) -> SpecError:
 def name_nearest(name: str, valid: Iterable[str]) -> str:
     """The valid name that was probably meant, in brackets; where none is near, all of them."""
     valid = list(valid)
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(name[:LONGEST_NAME], valid, n=1, cutoff=0.4)
     return f" (did you mean {near[0]}?)" if near else f" (valid: {', '.join(sorted(valid))})"

@@ -24,7 +24,7 @@ from storage.spec.hyperparameters import (
     WIDTH,
     put_values,
 )
-from storage.spec.messages import describe_problem, unknown_key
+from storage.spec.messages import describe_problems, unknown_key
 from storage.spec.ranges import SearchRange
 from storage.spec.search_checks import check_acting, check_features, check_search, count_cells
 from storage.spec.section import Section
@@ -319,8 +319,7 @@ def parse(document: dict[str, Any], *, source: str) -> StudySpec:
     try:
         return StudySpec.model_validate(document)
     except ValidationError as error:
-        valid = valid_keys()
-        problems = "; ".join(describe_problem(problem, valid) for problem in error.errors())
+        problems = describe_problems(error.errors(), valid_keys())
         raise SpecError(
             f"The spec in {source} is not valid: {problems}.",
             next_step="`orch init` writes a spec with every key explained.",

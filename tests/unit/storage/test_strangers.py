@@ -19,13 +19,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.importing.feature_tables import read_feature_table
+from orchestrator.proof.bundle import check_bundle
 from orchestrator.studies.best import read_best
 from storage.data.datasets import load_dataset
 from storage.data.images import read_image
+from storage.database.opening import open_database
 from storage.errors import DataError, OrchError, SpecError, WeightsError
+from storage.files import archives
 from storage.files.model_files import inspect_model, read_record, read_whole_card
 from storage.parsing import parse_json, parse_toml, read_regular
-from storage.spec import ModelSection, read_toml
+from storage.spec import ModelSection, parse, read_toml
 
 CONFIG = {
     "module": "keras", "class_name": "Sequential",
@@ -249,9 +253,9 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 @settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_parsers_raise_what_they_say(content: bytes) -> None:
-    for parse in (parse_json, parse_toml):
+    for parser in (parse_json, parse_toml):
         try:
-            parse(content)
+            parser(content)
         except ValueError:
             continue
 
@@ -297,3 +301,41 @@ def test_weights_that_are_no_file_are_not_waited_for(tmp_path: Path, make: Calla
     model = ModelSection(backbone="MobileNet", weights=str(path), image_size=(32, 32))
     with pytest.raises(WeightsError, match=r"cannot be read: it is a (folder|pipe or a device)"):
         identify_weights(model)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/full"), Path.mkdir])
+@pytest.mark.parametrize(
+    ("ending", "read"),
+    [
+        (".zip", check_bundle),
+        (".csv", read_feature_table),
+        (".npz", read_feature_table),
+        (".db", lambda path: open_database(f"sqlite:///{path}")),
+    ],
+)
+def test_no_reader_waits_for_what_is_no_file(
+    tmp_path: Path, ending: str, read: Callable[[Path], object], make: Callable[[Path], object]
+) -> None:
+    make(tmp_path / f"x{ending}")
+    with pytest.raises(OrchError, match=r"folder|pipe|device"):
+        read(tmp_path / f"x{ending}")
+
+
+def test_features_that_are_huge_unpacked_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "LEAST_UNPACKED", 2**16)
+    names = np.array([f"{n}.png" for n in range(64)])
+    np.savez_compressed(tmp_path / "bomb.npz", filename=names, features=np.zeros((64, 2**12), np.float32))
+    with pytest.raises(DataError, match="unpacked it is larger than"):
+        read_feature_table(tmp_path / "bomb.npz")
+    np.savez_compressed(tmp_path / "real.npz", filename=names, features=np.random.rand(64, 2**12))
+    assert read_feature_table(tmp_path / "real.npz").values.shape == (64, 2**12)
+
+
+def test_a_spec_of_nothing_but_mistakes_names_the_first_ones_soon() -> None:
+    began = time.process_time()
+    with pytest.raises(SpecError, match=r"t0 is not a key.*and \d+ more") as raised:
+        parse({f"t{number}": {} for number in range(20_000)} | {"a" * 10**6: 1}, source="x")
+    with pytest.raises(SpecError) as long:
+        parse({"study": {"name": "x"}, "training": {"epochs": "9" * 10**6}}, source="x")
+    assert time.process_time() - began < 5
+    assert max(len(str(raised.value)), len(str(long.value))) < 50_000
