@@ -7,7 +7,8 @@
 
 A mutant is a file with one change: a comparison turned, a condition dropped, a number moved, a statement or a lock removed. It is never
 written to the disk: a forked process imports it in place of the file and runs the tests of its room. A mutant that no test fails on
-is a survivor; some survivors are equivalent (nothing observable changes), the others are tests to write.
+is a survivor: a test to write, or a change after which nothing can be observed. Those that were read and found to be of the second
+kind stand in bench/data/equivalent_mutants.toml with the reason, and are not drawn.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +113,11 @@ REMOVED_CALLS = {
     "strip",
     "lower",
 }
+EQUIVALENT = ROOT / "bench" / "data" / "equivalent_mutants.toml"
 NOT_MUTATED = (ast.JoinedStr, ast.Import, ast.ImportFrom, ast.arg, ast.Assert)
+
+UNSEEN = ("strict", "encoding", "why", "next_step", "dtype")
+"""Keywords that guard against mistakes, hold words, or narrow what is stored anyway."""
 
 Change = tuple[str, ast.AST | None]
 """What is changed, in words, and the node that takes the place; None removes a statement."""
@@ -182,7 +188,7 @@ def _calls(node: ast.Call) -> Iterator[Change]:
             if isinstance(called, ast.Attribute) and getattr(called.value, "id", "") != "np":
                 yield "where dropped", ast.Call(called, rest, node.keywords)
     for place, keyword in enumerate(node.keywords):
-        if keyword.arg not in (None, "strict", "encoding", "why", "next_step"):
+        if keyword.arg is not None and keyword.arg not in UNSEEN:
             yield (
                 f"{keyword.arg}= removed",
                 ast.Call(called, node.args, node.keywords[:place] + node.keywords[place + 1 :]),
@@ -199,8 +205,15 @@ class Mutant:
 
     file: str
     line: int
+    code: str
     what: str
     source: str
+
+
+def _read_equivalent(file: str) -> set[tuple[str, str]]:
+    """The line and the change of each mutant of a file that is known to change nothing."""
+    listed = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["mutant"]
+    return {(one["line"], one["change"]) for one in listed if one["file"] == file}
 
 
 def mutate(file: str) -> list[Mutant]:
@@ -215,7 +228,9 @@ def mutate(file: str) -> list[Mutant]:
             what = f"{what}: {_show(node)} -> {_show(replacement)}"
             mutated = _Replacement(victim, replacement).visit(tree)
             source = ast.unparse(ast.fix_missing_locations(mutated))
-            found.append(Mutant(file, getattr(node, "lineno", 0), what, source))
+            line = getattr(node, "lineno", 0)
+            code = text.splitlines()[line - 1].strip() if line else ""
+            found.append(Mutant(file, line, code, what, source))
     return found
 
 
@@ -237,6 +252,8 @@ def _mutable(tree: ast.AST) -> list[ast.AST]:
         found.append(node)
         for name, value in ast.iter_fields(node):
             if name in ("annotation", "returns", "decorator_list", "bases", "exc"):
+                continue
+            if isinstance(node, ast.keyword) and node.arg in UNSEEN:
                 continue
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST):
@@ -334,11 +351,12 @@ def measure(
         passed, seconds, tail = run_tests(room, file, whole, 900)
         if not passed:
             raise SystemExit(f"The tests of {file} fail without any change:\n{tail}")
-        mutants = mutate(file)
+        known = _read_equivalent(file)
+        mutants = [m for m in mutate(file) if (m.code, m.what) not in known]
         chosen = mutants if not each else random.Random(seed).sample(mutants, min(each, len(mutants)))
         survivors = [m for m in chosen if run_tests(room, file, m.source, max(30.0, 8 * seconds))[0]]
         for mutant in survivors:
-            say(f"    survived: {file}:{mutant.line} {mutant.what}")
+            say(f"    survived: {file}:{mutant.line} {mutant.what}    [{mutant.code}]")
         say(
             f"  {file}: {len(chosen) - len(survivors)} of {len(chosen)} killed ({len(mutants)} there are, {seconds:.1f} s each)"
         )
@@ -371,7 +389,7 @@ def main() -> None:
     ]
     killed, total = (sum(part) for part in zip(*sums, strict=True))
     print(
-        f"all: {killed} of {total} killed, {killed / max(total, 1):.1%}; survivors that change nothing are among them"
+        f"all: {killed} of {total} killed, {killed / max(total, 1):.1%}; survivors that were not read yet are among them"
     )
 
 

@@ -144,6 +144,9 @@ Still waited for in the middle of a study, where somebody may be changing the pa
 DRIVERS = ("psycopg2", "sqlite3")
 """The modules whose errors reach orch as they are where SQLAlchemy had no hand in it, as while a connection is set up."""
 
+NO_ANSWER = ("OperationalError", "InterfaceError", "DatabaseError")
+"""What psycopg2 raises without a SQLSTATE of a connection that failed, of one with encryption the last; SQLAlchemy calls them so, too."""
+
 
 def is_passing(error: BaseException) -> bool:
     """Whether this error says that the database is away, full or busy, rather than that the request is wrong."""
@@ -158,15 +161,13 @@ def is_passing(error: BaseException) -> bool:
         # Without a SQLSTATE, psycopg2 never reached the server; SQLite's other operational errors are final.
         is_sqlite = type(error.orig).__module__.startswith("sqlite3")
         return (
-            isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
+            type(error).__name__ in NO_ANSWER
             and getattr(error.orig, "pgcode", None) is None
             and not is_sqlite
         )
     if is_of_a_driver(error):
-        has_no_answer = type(error).__name__ in ("OperationalError", "InterfaceError") and hasattr(
-            error, "pgcode"
-        )
-        return _find_trouble(error) is not None or (has_no_answer and error.pgcode is None)
+        is_answer = type(error).__name__ not in NO_ANSWER or getattr(error, "pgcode", "") is not None
+        return _find_trouble(error) is not None or not is_answer
     cause = _unwrap(error)
     return cause is not error and is_passing(cause)
 

@@ -45,14 +45,11 @@ def abstention_curve(
         (threshold - guesses) / max(threshold, 1e-12),
     )
     falling = -np.sort(-sure)
-    count = int(members.max()) + 1
     rows = []
     for share in shares:
         kept = sure >= falling[max(int(np.ceil(share * len(sure))), 1) - 1]
         right = (guesses > threshold) == (truth == 1)
-        interval = share_interval(
-            np.bincount(members, right & kept, count), np.bincount(members, kept, count)
-        )
+        interval = share_interval(np.bincount(members, right & kept), np.bincount(members, kept))
         table = tabulate(truth[kept], guesses[kept], threshold)
         rows.append(
             {

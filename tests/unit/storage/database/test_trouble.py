@@ -122,6 +122,7 @@ def test_an_error_of_the_database_is_found_whoever_wrapped_it() -> None:
         (sqlite3.IntegrityError("UNIQUE constraint failed"), False),
         (psycopg2.OperationalError("server closed the connection unexpectedly"), True),
         (psycopg2.InterfaceError("connection already closed"), True),
+        (psycopg2.DatabaseError("SSL SYSCALL error: Connection timed out"), True),
         (psycopg2.ProgrammingError("no results to fetch"), False),
     ],
 )

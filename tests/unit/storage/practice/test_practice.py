@@ -133,11 +133,24 @@ def test_conformal_sets_by_hand_and_from_too_few() -> None:
     folds = np.array([0, 1, 1, 1, 1])
     assert find_sets(labels, values, folds, 0.55)[0, 1] == (0.4 > 0.45)
     assert find_sets(labels, values, folds, 0.65)[0, 1]
+    assert not find_sets(labels, values, folds, 0.6)[0, 1], "more than alpha, not as much"
+    # Class 0 is strange by the probability itself: .35 among .1, .2, .3, .4 as before.
+    assert [find_sets(1 - labels, 1 - values, folds, at)[0, 0] for at in (0.55, 0.6, 0.65)] == [
+        False,
+        False,
+        True,
+    ]
     assert describe_sets(labels.astype(float), values, folds, folds) == []
     groups, truth, guesses = draw(3)
     rows = describe_sets(truth, guesses, groups % 5, groups)
     assert [row["level"] for row in rows] == [0.8, 0.9, 0.95]
     assert all(row["one"] + row["both"] + row["none"] == pytest.approx(1) for row in rows)
+    for row in rows:
+        sets = find_sets(truth.astype(int), guesses, groups % 5, row["level"])
+        for side, name in ((0, "held_absent"), (1, "held_present")):
+            assert row[name] == pytest.approx(sets[truth == side, side].mean())
+        assert row["both"] == pytest.approx(sets.all(axis=1).mean())
+        assert row["none"] == pytest.approx((~sets).all(axis=1).mean())
     assert all(row["held"]["low"] < row["held"]["value"] < row["held"]["high"] for row in rows)
 
 
@@ -149,6 +162,36 @@ def test_what_is_kept_is_surer_and_more_often_right() -> None:
     assert rows[-1]["accuracy"]["value"] > rows[0]["accuracy"]["value"] + 0.03
     assert all(row["accuracy"]["low"] <= row["accuracy"]["value"] <= row["accuracy"]["high"] for row in rows)
     assert abstention_curve(np.full(4, np.nan), np.zeros(4), np.arange(4)) == []
+
+
+def test_sure_is_how_far_a_probability_lies_from_the_threshold_by_hand() -> None:
+    # At .3: (.9 - .3) / .7 = .86, (.3 - .1) / .3 = .67, .17 and (.4 - .3) / .7 = .14; the two surest are the first two.
+    values, patients = np.array([0.9, 0.1, 0.25, 0.4]), np.array([4, 3, 2, 1])
+    (half,) = abstention_curve(np.array([1.0, 1.0, 0.0, 0.0]), values, patients, 0.3, shares=(0.5,))
+    assert (half["kept"], half["accuracy"]["value"], half["sensitivity"]) == (0.5, 0.5, 0.5)
+    # Just above no threshold at all: (.004 - .001) / .004 = .75, and (.5 - .004) / .996 = .498.
+    (half,) = abstention_curve(
+        np.array([1.0, 1.0]), np.array([0.001, 0.5]), patients[:2], 0.004, shares=(0.5,)
+    )
+    assert (half["kept"], half["accuracy"]["value"]) == (0.5, 0.0)
+
+
+def test_a_gain_is_judged_by_how_far_the_gain_itself_spreads() -> None:
+    # All are acted on but 40 of 100 without the finding: certainly better at .2, though the worth of acting on all varies more.
+    labels = np.repeat([1.0, 0.0], 100)
+    values = np.r_[np.ones(160), np.zeros(40)]
+    (row,) = decision_curve(labels, values, np.arange(200), thresholds=(0.2,), resamples=300)
+    assert row["gain"]["value"] == pytest.approx(0.2 * 0.25)
+    assert row["is_better"]
+
+
+def test_a_share_of_nothing_has_the_other_end_of_its_interval() -> None:
+    none_found = predictive_values((0.0, Interval(0.0, 0.2)), (0.9, Interval(0.8, 0.95)), 0.25)["ppv"]
+    odds = 0.25 / 0.75
+    assert (none_found["value"], none_found["low"]) == (0.0, 0.0)
+    assert none_found["high"] == pytest.approx(odds * 0.2 / (odds * 0.2 + 0.05))
+    all_right = predictive_values((0.9, Interval(0.8, 0.95)), (1.0, Interval(0.8, 1.0)), 0.25)["ppv"]
+    assert all_right["low"] == pytest.approx(odds * 0.8 / (odds * 0.8 + 0.2))
 
 
 def test_a_subgroup_that_is_served_worse_is_named_and_equal_ones_are_not() -> None:
