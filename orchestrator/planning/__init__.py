@@ -6,7 +6,7 @@
 - `growing`: Let a study grow: continue its sequence, add a guess
 - `names`: What a new study may be called: a name that is safe in a shell, as the name of a file and on a terminal
 - `own_models`: Hyperparameters that a model of the user's own declares, filled into a spec when a study is created
-- `parts`: What a new study does with its winner: how often it is evaluated again where nobody says, and what that costs
+- `parts`: What a new study does besides its trials: how often its winner is evaluated again, nested cross-validation, and what they cost
 - `plan`: From a spec to the ordered points that must be evaluated. Pure: the same spec gives the same points
 - `presets`: Studies by purpose: what to search first, which backbone, which head, which augmentation, and how to fine-tune
 - `protocols`: The baselines of the reference studies as specs: fixed hyperparameters, one point, k=10, 50 epochs, no pruning

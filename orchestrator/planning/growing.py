@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.planning.plan import plan_points
 from storage.errors import SpecError
 from storage.growth.extending import add_guess, extend_study
+from storage.growth.part_specs import Role, role_of
+from storage.growth.parts import list_parts
 from storage.spec import check_values, describe_when, find_missing, keep_acting, require_whole
 from storage.studies.point_records import best_point, list_points
 from storage.studies.study_records import planned_count
@@ -52,6 +54,10 @@ def extend(database: Database, study: StudyRecord, total: int) -> dict[str, Any]
             next_step=f"`{say_command('study', 'stop', study.name)}` ends it early.",
         )
     added = extend_study(database, study, plan_points(spec, total))
+    for part in list_parts(database, study):
+        if role_of(part.spec) is Role.SEARCH:
+            # Nested cross-validation judges the whole procedure: each outer fold makes the same search.
+            extend_study(database, part, plan_points(part.spec, total))
     return {
         "study": study.name,
         "before": total - added if added else before,

@@ -1,4 +1,4 @@
-"""What a new study does with its winner: how often it is evaluated again where nobody says, and what that costs."""
+"""What a new study does besides its trials: how often its winner is evaluated again, nested cross-validation, and what they cost."""
 
 from __future__ import annotations
 
@@ -56,6 +56,15 @@ def describe_cost(spec: StudySpec) -> dict[str, Any] | None:
         "fold_epochs": repeats * spec.fold_count * spec.training.epochs,
         "share_at_most": estimate_share(spec, repeats),
     }
+
+
+def describe_nested(spec: StudySpec) -> dict[str, Any] | None:
+    """What a nested cross-validation will cost: `folds` and `fold_epochs` if no trial is pruned; None where there is none."""
+    if not spec.cv.nested:
+        return None
+    search = spec.point_count * spec.fold_count * spec.training.epochs
+    # Each test trains one model, for the epochs at which the winner of its search was best.
+    return {"folds": spec.cv.nested, "fold_epochs": spec.cv.nested * (search + spec.training.epochs)}
 
 
 def _with_repeats(spec: StudySpec, repeats: int) -> StudySpec:

@@ -237,7 +237,8 @@ def _fixed_from(best: dict[str, Any]) -> dict[str, Any]:
 def _forget_parts(document: dict[str, Any]) -> None:
     """The parts of a study are its own: another one that goes on from it plans its own."""
     document.get("study", {}).pop("part_of", None)
-    document.get("cv", {}).pop("repeats_of_winner", None)
+    for key in ("repeats_of_winner", "nested", "outer", "is_test"):
+        document.get("cv", {}).pop(key, None)
 
 
 def _regime_of(document: dict[str, Any]) -> str | None:

@@ -15,7 +15,8 @@ from orchestrator.studies.best import best_document
 from storage.errors import DataError, NothingToExportError
 from storage.files.archives import check_archive, read_member
 from storage.files.documents import to_json, without_nan
-from storage.growth.parts import check_parts, list_parts
+from storage.growth.part_specs import check_parts
+from storage.growth.parts import list_parts
 from storage.holdout.openings import find_openings
 from storage.parsing import parse_json
 from storage.spec import from_json
@@ -188,9 +189,16 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
 def _check_parts(evidence: Evidence, parts: Sequence[Evidence]) -> list[str]:
     """Hold the parts of a study against their own chains, and against the study that they follow from."""
     complete = {
-        one["point"]: json.loads(one["params"]) for one in evidence.points if one["outcome"] == "COMPLETE"
+        one.study["uuid"]: {
+            point["point"]: json.loads(point["params"])
+            for point in one.points
+            if point["outcome"] == "COMPLETE"
+        }
+        for one in (evidence, *parts)
     }
-    found = check_parts(_as_record(evidence), [_as_record(part) for part in parts], complete)
+    found = check_parts(
+        _as_record(evidence), [_as_record(part) for part in parts], lambda study: complete[study.uuid]
+    )
     return [
         *found,
         *(f"{part.study['name']}: {problem}" for part in parts for problem in check_evidence(part)),

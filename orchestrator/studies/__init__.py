@@ -12,6 +12,6 @@
 - `tables`: A study as CSV: its trials, and what every fold did in every epoch
 - `verify`: Account for every planned point of a study, every attempt, every fold and every opening of its hold-out
 - `verify_folds`: What a settled trial must have left of its folds: every epoch, agreeing reports, and predictions that score the same
-- `verify_parts`: Account for a study and for its parts together: the winner's repeats are verified as the studies that they are
+- `verify_parts`: Account for a study and for its parts together: repeats, searches and tests are verified as the studies that they are
 - `watch`: Live progress of a study: one table on a terminal, plain lines elsewhere, until nothing more happens to it
 """

@@ -24,6 +24,7 @@ from orchestrator.planning.review import (
     fill_in_weights,
     review_study,
 )
+from storage.growth.parts import make_searches
 from storage.settings import cache_folder
 from storage.studies.study import StudyRecord, create_study
 from storage.studies.study_records import find_row
@@ -105,15 +106,17 @@ def propose_study(
 
 
 def create_proposed(database: Database, proposal: Proposal) -> StudyRecord:
-    """Write a proposed study with all its trials; one that is there with the same spec stays as it is.
+    """Write a proposed study with all its trials, and the searches of its outer folds; one that is there with the same spec stays as it is.
 
     Raises:
         StudyExistsError: a study of that name has another spec; the differing keys are named.
     """
-    return create_study(
+    study = create_study(
         database,
         proposal.spec,
         proposal.points,
         data_folder=str(proposal.dataset.folder.resolve()),
         facts=proposal.review.facts,
     )
+    make_searches(database, study, proposal.dataset, plan_points)
+    return study

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from storage.errors import StorageError
 from storage.growth.evidence import read_evidence, summarize_evidence
-from storage.growth.parts import describe_parts, has_parts, is_left
+from storage.growth.part_specs import has_parts
+from storage.growth.parts import describe_parts, is_left
 from storage.growth.provenance import describe_provenance
 from storage.results.evaluations import describe_evaluation, list_evaluations
 from storage.results.fold_summary import summarize_folds

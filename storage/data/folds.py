@@ -27,6 +27,8 @@ def make_folds(
     *,
     repeats: int = 1,
     given: Sequence[int] | None = None,
+    outer: tuple[int, int] | None = None,
+    is_test: bool = False,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """The folds of a study: drawn once, drawn several times, or as they are given.
 
@@ -37,6 +39,8 @@ def make_folds(
         seed: equal input and seed give equal folds.
         repeats: how often they are drawn, each time otherwise; the folds of the first draw come first.
         given: the fold that each image validates in, length n; takes the place of drawing.
+        outer: the number of an outer fold, from 1, and how many there are: the folds are drawn of the other images.
+        is_test: one fold, in which those other images train and the outer fold validates.
 
     Returns:
         For each fold the int64 indices that train and those that validate, both ascending.
@@ -44,6 +48,12 @@ def make_folds(
     Raises:
         DataError: fewer groups than folds; or given folds that are for other images, or tear a group.
     """
+    if outer is not None:
+        train, held = draw_outer_folds(labels, groups, outer[1], seed)[outer[0] - 1]
+        if is_test:
+            return [(train, held)]
+        inner = make_folds(labels[train], groups[train], count, seed, repeats=repeats)
+        return [(train[first], train[second]) for first, second in inner]
     if given is not None:
         return _take_folds(groups, count, np.asarray(given, np.int64))
     folds = _draw_folds(labels, groups, count, seed)
@@ -51,6 +61,22 @@ def make_folds(
         again = int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0])
         folds += _draw_folds(labels, groups, count, again)
     return folds
+
+
+def draw_outer_folds(
+    labels: np.ndarray, groups: np.ndarray, count: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The outer folds of a nested cross-validation, drawn otherwise than those of the study itself.
+
+    Args:
+        labels, groups, count, seed: as of `make_folds`.
+
+    Raises:
+        DataError: fewer groups than folds.
+    """
+    return _draw_folds(
+        labels, groups, count, int(np.random.SeedSequence([seed, 0, count]).generate_state(1)[0])
+    )
 
 
 def _take_folds(

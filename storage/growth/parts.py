@@ -1,7 +1,6 @@
-"""The parts of a study: studies that orch makes by itself when a study's last trial is finished, and that are shown and deleted with it.
+"""The parts of a study: studies that orch makes by itself, works off with it, and lists, stops, deletes and verifies with it.
 
-The winner's repeats: `cv.repeats_of_winner` new draws of the folds, as one trial with those folds, unpruned, with seeds from (seed of
-the study, trial in its plan, repeat). A part follows from its study and from the winner alone, name and all: whoever makes it first, and
+What a part is follows from its study, and from a winner, alone (`storage.growth.part_specs`), name and all: whoever makes it first, and
 however many do at the same moment, it is the same one. A study that grows and has another winner afterwards gets another part.
 """
 
@@ -10,49 +9,46 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 
 from storage.data.datasets import Dataset
 from storage.data.folds import digest_folds, make_folds
 from storage.database import tables
 from storage.database.engine import Database
-from storage.errors import SpecError
 from storage.growth.extending import lock_facts, note_growth
-from storage.spec import StudySpec, parse, plain
+from storage.growth.part_specs import (
+    Role,
+    chosen_params,
+    has_parts,
+    plan_repeats,
+    plan_search,
+    plan_test,
+    role_of,
+)
+from storage.spec import StudySpec
 from storage.states import StudyState
 from storage.studies.point_records import PointRecord, best_point, count_points, list_points
 from storage.studies.study import create_study, read_canary, register_canary
-from storage.studies.study_records import GROWTH, PART, StudyRecord, StudyRow, find_row, growth_of
+from storage.studies.study_records import GROWTH, PART, StudyRecord, StudyRow, find_row
 
-REPEATS = "repeats"
-"""The role of a part that repeats a winner."""
 KEPT_FACTS = ("images", "groups", "grouped", "targets", "task", "classes", "findings", "accepted")
 """What was noted of the data when the study was made, and is as true of its parts."""
-LONGEST = 180
+LONGEST = 160
 """Letters of a study's name that the name of a part begins with."""
 
 FindDataset = Callable[[StudyRecord], Dataset | None]
-
-
-def has_parts(spec: StudySpec) -> bool:
-    """Whether a study gets parts when its last trial is finished."""
-    return bool(spec.cv.repeats_of_winner and spec.search and not spec.study.part_of)
+FindEpoch = Callable[[Database, StudyRecord, PointRecord], int]
+"""The epoch at which a complete trial is judged, from 1: `storage.results.judged.judged_epoch`."""
 
 
 def list_parts(database: Database, study: StudyRecord) -> list[StudyRecord]:
-    """The parts that were made of a study, oldest first."""
-    if not has_parts(study.spec):
-        return []
-    columns = tables.studies.c
-    query = (
-        sa.select(tables.studies)
-        .where(columns.spec.contains(f'"part_of":"{study.uuid}"', autoescape=True))
-        .order_by(columns.created_at, columns.name)
-    )
-    with database.reading() as connection:
-        rows = connection.execute(query).all()
-    return [StudyRecord.from_row(row) for row in rows]
+    """The parts that were made of a study, oldest first; a part has none itself."""
+    return _list_parts_of(database, study.uuid) if has_parts(study.spec) else []
+
+
+def list_parts_of_row(database: Database, study: StudyRow) -> list[StudyRecord]:
+    """The parts of a study, whichever orch made it: of one that this orch cannot read, none are known."""
+    return list_parts(database, study) if isinstance(study, StudyRecord) else []
 
 
 def with_parts(database: Database, studies: list[StudyRecord]) -> list[StudyRecord]:
@@ -70,31 +66,42 @@ def leave_out_parts(studies: list[Any]) -> list[Any]:
     ]
 
 
-def repeated_params(part: StudyRecord) -> dict[str, Any]:
-    """The hyperparameters that a part repeats."""
-    return {name: plain(value) for name, value in part.spec.sampler.points[0].items()}
+def makes_parts(spec: StudySpec) -> bool:
+    """Whether a part follows from the winner of a study: its repeats, or of a search its test."""
+    return bool(has_parts(spec) and spec.cv.repeats_of_winner) or role_of(spec) is Role.SEARCH
 
 
 def find_missing_part(database: Database, study: StudyRecord) -> PointRecord | None:
-    """The winner of a finished study whose repeats are planned and were not made yet; None where nothing is missing."""
-    if not has_parts(study.spec) or study.state != StudyState.OPEN:
+    """The winner of a finished study whose part is planned and was not made yet; None where nothing is missing."""
+    if not makes_parts(study.spec) or study.state != StudyState.OPEN:
         return None
     if not count_points(database, study.uuid).is_settled:
         return None
     winner = best_point(list_points(database, study.uuid))
-    if winner is None or any(repeated_params(part) == winner.params for part in list_parts(database, study)):
+    if winner is None or find_follower(database, study, winner) is not None:
         return None
     return winner
 
 
+def find_follower(database: Database, study: StudyRecord, winner: PointRecord) -> StudyRecord | None:
+    """The part that was made of a trial: its repeats, or of a search its test; None before it was made."""
+    wanted = Role.TEST if role_of(study.spec) is Role.SEARCH else Role.REPEATS
+    for part in _list_parts_of(database, study.spec.study.part_of or study.uuid):
+        is_wanted = role_of(part.spec) is wanted and part.spec.cv.outer == study.spec.cv.outer
+        if is_wanted and chosen_params(part.spec) == _without_patience(winner.params or {}, wanted):
+            return part
+    return None
+
+
 def make_missing_part(
-    database: Database, study: StudyRecord, dataset: Dataset | None = None
+    database: Database, study: StudyRecord, find_epoch: FindEpoch, dataset: Dataset | None = None
 ) -> StudyRecord | None:
-    """Make the winner's repeats of a finished study, if they are planned and not there yet; may be called by several at once.
+    """Make the part that a finished study plans, if it is not there yet; may be called by several at once.
 
     Args:
         database: where.
         study: which.
+        find_epoch: the epoch of its winner.
         dataset: its data, so that the folds are noted; None where they are not at hand.
 
     Returns:
@@ -103,83 +110,69 @@ def make_missing_part(
     winner = find_missing_part(database, study)
     if winner is None:
         return None
-    name = name_part(database, study, winner)
-    spec = plan_repeats(study, winner.point, winner.params or {}, name)
-    facts = {key: study.facts[key] for key in KEPT_FACTS if key in study.facts}
-    if dataset is not None:
-        facts |= _note_folds(spec, dataset)
-    points: list[dict[str, Any] | None] = [dict(winner.params or {}) for _ in range(spec.study.trials)]
-    part = create_study(database, spec, points, data_folder=study.data_folder, facts=facts)
-    _note_part(database, study, part)
+    params = winner.params or {}
+    number = winner.point if winner.trial_number is None else winner.trial_number
+    if role_of(study.spec) is Role.SEARCH:
+        name = _free_name(database, study, f"{study.name[:LONGEST]}-{Role.TEST}-{number}")
+        spec = plan_test(study, params, find_epoch(database, study, winner), name)
+    else:
+        name = _free_name(database, study, f"{study.name[:LONGEST]}-{Role.REPEATS}-{number}")
+        spec = plan_repeats(study, winner.point, params, name)
+    points: list[dict[str, Any] | None] = [chosen_params(spec) for _ in range(spec.study.trials)]
+    part = make_part(database, study, spec, points, dataset)
     tried = read_canary(database, study)
     if tried is not None:
         register_canary(database, part, tried)
     return part
 
 
-def plan_repeats(study: StudyRecord, point: int, params: dict[str, Any], name: str) -> StudySpec:
-    """The spec of a winner's repeats.
+def make_searches(
+    database: Database,
+    study: StudyRecord,
+    dataset: Dataset,
+    plan: Callable[[StudySpec], list[dict[str, Any] | None]],
+) -> list[StudyRecord]:
+    """Make the searches of a nested cross-validation, those that are not there yet.
 
     Args:
-        study: whose winner it is.
-        point: the winner's number in the plan.
-        params: its hyperparameters.
-        name: of the part.
-    """
-    spec, repeats = study.spec, study.spec.cv.repeats_of_winner or 0
-    document = spec.model_dump(mode="json")
-    document["study"] |= {
-        "name": name,
-        "regime": "custom",
-        "seed": int(np.random.SeedSequence([spec.study.seed, point, 1]).generate_state(1)[0]),
-        # Given folds cannot be drawn otherwise: there the repeats are trials with other seeds.
-        "trials": repeats if spec.cv.by else 1,
-        "repeats_of": study.uuid,
-        "part_of": study.uuid,
-    }
-    document["cv"].pop("repeats_of_winner", None)
-    if not spec.cv.by:
-        document["cv"]["repeats"] = spec.cv.repeats * repeats
-    document["sampler"] = {"name": "listed", "points": [params]}
-    document["pruner"] = {"name": "none"}
-    return parse(document, source="the winner's repeats")
-
-
-def name_part(database: Database, study: StudyRecord, winner: PointRecord) -> str:
-    """The name of a winner's repeats: the same whoever asks, unless another study has it already."""
-    number = winner.point if winner.trial_number is None else winner.trial_number
-    name = f"{study.name[:LONGEST]}-{REPEATS}-{number}"
-    taken = find_row(database, name)
-    is_ours = isinstance(taken, StudyRecord) and taken.spec.study.part_of == study.uuid
-    return name if taken is None or is_ours else f"{name}-{study.uuid[:8]}"
-
-
-def check_parts(study: StudyRecord, parts: list[StudyRecord], complete: dict[int, Any]) -> list[str]:
-    """What of the parts of a study does not fit, one sentence each: those that were made and are gone, and those that do not follow from it.
-
-    Args:
+        database: where.
         study: the whole.
-        parts: of it.
-        complete: the hyperparameters of its complete trials, by their number in the plan.
+        dataset: its data.
+        plan: the trials of a spec.
     """
-    known = {part.uuid for part in parts}
-    gone = [one["name"] for one in growth_of(study) if one["how"] == PART and one["part"] not in known]
-    return [
-        *(f"The part {name!r} was made of {study.name!r} and is gone." for name in gone),
-        *(problem for part in parts for problem in _check_part(study, part, complete)),
-    ]
+    specs = [plan_search(study, outer) for outer in range(1, study.spec.cv.nested + 1)]
+    return [make_part(database, study, spec, plan(spec), dataset) for spec in specs]
 
 
-def list_parts_of_row(database: Database, study: StudyRow) -> list[StudyRecord]:
-    """The parts of a study, whichever orch made it: of one that this orch cannot read, none are known."""
-    return list_parts(database, study) if isinstance(study, StudyRecord) else []
+def make_part(
+    database: Database,
+    study: StudyRecord,
+    spec: StudySpec,
+    points: list[dict[str, Any] | None],
+    dataset: Dataset | None,
+) -> StudyRecord:
+    """Create a part with its trials; one that is there stays as it is.
+
+    Args:
+        database: where.
+        study: the whole, or the search that is tested.
+        spec: of the part.
+        points: its trials.
+        dataset: the data; None where they are not at hand.
+    """
+    facts = {key: study.facts[key] for key in KEPT_FACTS if key in study.facts}
+    if dataset is not None:
+        facts |= _note_folds(spec, dataset)
+    part = create_study(database, spec, points, data_folder=study.data_folder, facts=facts)
+    _note_part(database, study, part)
+    return part
 
 
 def describe_parts(database: Database, study: StudyRecord) -> list[dict[str, Any]]:
-    """The parts as plain documents: name, role, what it repeats, how far it is, and its price beside that of the whole study.
+    """The parts as plain documents: what each is for, how far it is, and its price beside that of the study itself.
 
-    Keys: `study`, `uuid`, `role`, `trial` and `point` (what is repeated), `repeats`, `is_settled`, `points` (counts),
-    `fold_epochs` (trained for it so far), `share` (of those of the study itself).
+    Keys: `study`, `uuid`, `role`, `outer` (the outer fold, from 1), `trial` and `point` (of the study's own trials what is repeated),
+    `repeats`, `is_settled`, `planned`, `complete`, `failed`, `fold_epochs` (trained for it so far), `share` (of those of the study itself).
     """
     parts = list_parts(database, study)
     if not parts:
@@ -188,19 +181,23 @@ def describe_parts(database: Database, study: StudyRecord) -> list[dict[str, Any
     whole = count_fold_epochs(database, study.uuid)
     documents = []
     for part in parts:
-        counts = count_points(database, part.uuid)
-        of = next((point for point in points if point.params == repeated_params(part)), None)
+        counts, role = count_points(database, part.uuid), role_of(part.spec)
+        params = chosen_params(part.spec) if role is Role.REPEATS else None
+        of = next((point for point in points if point.params == params), None) if params else None
         spent = count_fold_epochs(database, part.uuid)
         documents.append(
             {
                 "study": part.name,
                 "uuid": part.uuid,
-                "role": REPEATS,
+                "role": role,
+                "outer": part.spec.cv.outer or None,
                 "trial": of.trial_number if of else None,
                 "point": of.point if of else None,
-                "repeats": study.spec.cv.repeats_of_winner,
+                "repeats": study.spec.cv.repeats_of_winner if role is Role.REPEATS else None,
                 "is_settled": counts.is_settled,
+                "planned": counts.planned,
                 "complete": counts.complete,
+                "pruned": counts.pruned,
                 "failed": counts.failed,
                 "fold_epochs": spent,
                 "share": spent / whole if whole else None,
@@ -221,13 +218,41 @@ def is_left(database: Database, study: StudyRecord) -> bool:
     if find_missing_part(database, study) is not None:
         return True
     return any(
-        part.state == StudyState.OPEN and not count_points(database, part.uuid).is_settled
+        part.state == StudyState.OPEN
+        and (
+            not count_points(database, part.uuid).is_settled or find_missing_part(database, part) is not None
+        )
         for part in list_parts(database, study)
     )
 
 
+def _list_parts_of(database: Database, uuid: str) -> list[StudyRecord]:
+    columns = tables.studies.c
+    query = (
+        sa.select(tables.studies)
+        .where(columns.spec.contains(f'"part_of":"{uuid}"', autoescape=True))
+        .order_by(columns.created_at, columns.name)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+    return [StudyRecord.from_row(row) for row in rows]
+
+
+def _without_patience(params: dict[str, Any], role: Role) -> dict[str, Any]:
+    """A test is never stopped early, so that it has no patience."""
+    return {name: value for name, value in params.items() if role is not Role.TEST or name != "patience"}
+
+
+def _free_name(database: Database, study: StudyRecord, name: str) -> str:
+    """The name of a part: the same whoever asks, unless another study has it already."""
+    whole = study.spec.study.part_of or study.uuid
+    taken = find_row(database, name)
+    is_ours = isinstance(taken, StudyRecord) and taken.spec.study.part_of == whole
+    return name if taken is None or is_ours else f"{name}-{whole[:8]}"
+
+
 def _note_part(database: Database, study: StudyRecord, part: StudyRecord) -> None:
-    """Note once that the part was made, so that its deletion shows."""
+    """Note once that the part was made, so that its deletion shows: with the study, or of a test with its search."""
     with database.transaction() as connection:
         facts = lock_facts(connection, study)
         if all(one.get("part") != part.uuid for one in facts.get(GROWTH, ())):
@@ -243,18 +268,3 @@ def _note_folds(spec: StudySpec, dataset: Dataset) -> dict[str, Any]:
         "validation_images": [len(held) for _, held in folds],
         "folds_digest": digest_folds(folds),
     }
-
-
-def _check_part(study: StudyRecord, part: StudyRecord, complete: dict[int, Any]) -> list[str]:
-    params = repeated_params(part) if part.spec.sampler.points else {}
-    for point, known in complete.items():
-        if known == params:
-            try:
-                planned = plan_repeats(study, point, params, part.name)
-            except SpecError:
-                break
-            if planned.spec_hash == part.spec_hash:
-                return []
-    return [
-        f"The part {part.name!r} is not what the plan of {study.name!r} makes of one of its complete trials."
-    ]

@@ -215,9 +215,14 @@ class CrossValidationSection(Section):
         assigned: what `by` gave when the study was made; written by orch.
         repeats_of_winner: the winner is evaluated again so many times when the last trial is finished, each time with other folds and
             seeds; None where nobody said, which for a study that is there means not at all.
+        nested: how many outer folds a nested cross-validation has: the whole search is made in each; 0 is none.
+        outer: the outer fold, from 1, whose images a search leaves out; 0 for a study of all images. Written by orch.
+        is_test: train on all images of the search, and judge on the outer fold. Written by orch.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"repeats", "by", "assigned", "repeats_of_winner"})
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"repeats", "by", "assigned", "repeats_of_winner", "nested", "outer", "is_test"}
+    )
 
     folds: Annotated[int, Field(ge=2, le=100)] = 6
     schedule: Literal["auto", "lockstep", "sequential"] = "auto"
@@ -225,6 +230,9 @@ class CrossValidationSection(Section):
     by: str = ""
     assigned: str = ""
     repeats_of_winner: Annotated[int, Field(ge=0, le=20)] | None = None
+    nested: Annotated[int, Field(ge=0, le=20)] = 0
+    outer: Annotated[int, Field(ge=0, le=20)] = 0
+    is_test: bool = False
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> CrossValidationSection:
@@ -242,6 +250,14 @@ class CrossValidationSection(Section):
                 f"cv.repeats_of_winner = {again} trains {self.folds * self.repeats * again} models for the winner, and the "
                 f"most is {MOST_FOLDS}: choose fewer"
             )
+        if self.nested == 1:
+            raise ValueError("cv.nested needs at least 2 outer folds; 0 is none")
+        if self.nested and self.by:
+            raise ValueError(
+                "cv.nested draws folds within each outer fold, and cv.by gives the folds: leave one of them out"
+            )
+        if self.outer > self.nested or (self.is_test and not self.outer):
+            raise ValueError("cv.outer and cv.is_test are written by orch; leave them out")
         if self.assigned and not self.by:
             raise ValueError("cv.assigned is what cv.by gave, and there is no cv.by")
         return self

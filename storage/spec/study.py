@@ -153,7 +153,7 @@ class StudySpec(Section):
     @property
     def fold_count(self) -> int:
         """How many models a trial trains: the folds of all repeats."""
-        return self.cv.folds * self.cv.repeats
+        return 1 if self.cv.is_test else self.cv.folds * self.cv.repeats
 
     @property
     def fold_plan(self) -> dict[str, Any]:
@@ -163,6 +163,11 @@ class StudySpec(Section):
             "seed": self.study.seed,
             "repeats": self.cv.repeats,
             "given": self.cv.given,
+            **(
+                {"outer": (self.cv.outer, self.cv.nested), "is_test": self.cv.is_test}
+                if self.cv.outer
+                else {}
+            ),
         }
 
     @property
@@ -170,6 +175,8 @@ class StudySpec(Section):
         """How many folds there are and where they come from, for people."""
         if self.cv.by:
             return f"{self.cv.folds} folds as given by {self.cv.by}"
+        if self.cv.is_test:
+            return f"outer fold {self.cv.outer} of {self.cv.nested}"
         folds = f"{self.cv.folds} folds"
         return folds if self.cv.repeats == 1 else f"{self.cv.repeats} repeats of {folds}"
 

@@ -5,6 +5,7 @@
 - `differences`: Whether two models differ, and by how much: paired on the same patients, and on the same folds
 - `evidence`: What a study leaves as evidence, and whether it holds together: rows, chain and plan. From a database or from a bundle without one
 - `luck`: How much of the best value is luck, from fold curves alone: the study is simulated again around its shrunk means
+- `nested`: Nested cross-validation: what the whole procedure, search and choice included, scores on patients that it never saw
 - `noise`: How sure the choice among trials is: noise, trials that cannot be told from the best, luck of the best of many
 - `plan`: A plan of analysis that is fixed before the first trial: read from TOML, hashed, kept with the study, and held against what was done
 - `selection`: How sure a study's choice is, from its database: noise, equals of the best, the value corrected for having been chosen

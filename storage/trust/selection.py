@@ -21,6 +21,7 @@ from storage.studies.point_records import PointRecord, list_points, rank_points
 from storage.studies.study import StudyRecord, list_studies
 from storage.trust import bias, noise
 from storage.trust.luck import simulate_luck
+from storage.trust.nested import judge_nested
 from storage.trust.verdict import describe_selection
 
 LEVEL = noise.LEVEL
@@ -60,7 +61,7 @@ def judge_selection(
     and seeds, `storage.trust.noise.mean_interval`), `repeats` and `correction_reason` (why
     there is none, where the metric is why); `noise_per_fold`,
     `noise_per_trial`, `expected_luck` of the best of `candidates`; `indistinguishable` (point, trial, value, params,
-    seconds; the best first), `cheapest` of them; `told_apart`; `repeats_planned` (of the winner, `cv.repeats_of_winner`); `not_judged` (pruned points); `rule`; `sentence`.
+    seconds; the best first), `cheapest` of them; `told_apart`; `repeats_planned` (of the winner, `cv.repeats_of_winner`); `not_judged` (pruned points); `nested` (`storage.trust.nested`); `rule`; `sentence`.
     """
     points = list_points(database, study.uuid)
     judged = judged or read_judged(database, study, points)
@@ -93,6 +94,7 @@ def judge_selection(
         "cheapest": min(equals, key=lambda one: one["seconds"]),
     }
     document |= _correct(database, study, judged, bool(pruned))
+    document["nested"] = judge_nested(database, study)
     document["sentence"] = describe_selection(document)
     return document
 

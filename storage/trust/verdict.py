@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from storage.metrics.objectives import METRICS
+from storage.trust.nested import describe_nested
 from storage.wording import best_file, say_command, say_count
 
 HOW_CORRECTED = {
@@ -63,6 +64,8 @@ def describe_selection(document: dict[str, Any]) -> str:
         )
     elif document["correction_reason"] is not None and tried > 1:
         said.append(f"By how much is unknown: {document['correction_reason']} ({repeats})")
+    if nested := describe_nested(document.get("nested"), places):
+        said.append(nested)
     said.append(_describe_equals(document))
     if document["not_judged"]:
         pruned = len(document["not_judged"])

@@ -22,7 +22,9 @@ from storage.errors import (
     SpentProcessError,
 )
 from storage.growth.adoption import adopt_enqueued, find_with_enqueued
-from storage.growth.parts import FindDataset, has_parts, is_left, make_missing_part
+from storage.growth.part_specs import has_parts
+from storage.growth.parts import FindDataset, is_left, make_missing_part, makes_parts
+from storage.results.judged import judged_epoch
 from storage.results.peers import EpochMeans
 from storage.settings import scheduler_job
 from storage.states import StudyState, WorkerState
@@ -274,11 +276,13 @@ class Worker:
 
     def _continue(self, study: StudyRecord) -> bool:
         """Make the part that follows from a finished study; whether a part is left to work off, as long as the study is not stopped."""
-        if not has_parts(study.spec) or study.state != StudyState.OPEN:
+        makes = makes_parts(study.spec)
+        if study.state != StudyState.OPEN or not (makes or has_parts(study.spec)):
             return False
-        self.here.patience.wait(
-            partial(make_missing_part, self.here.database, study, self.find_dataset(study))
-        )
+        if makes:
+            self.here.patience.wait(
+                partial(make_missing_part, self.here.database, study, judged_epoch, self.find_dataset(study))
+            )
         return self.here.patience.wait(partial(is_left, self.here.database, study))
 
     def _name_whole(self, study: StudyRecord, studies: Sequence[StudyRecord]) -> str:

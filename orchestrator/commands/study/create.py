@@ -103,6 +103,16 @@ def create(
             metavar="N",
         ),
     ] = 3,
+    nested: Annotated[
+        int | None,
+        typer.Option(
+            help="Nested cross-validation with K outer folds: the whole search is made in each, which gives an unbiased value.",
+            min=2,
+            max=20,
+            metavar="K",
+            show_default=False,
+        ),
+    ] = None,
     spec_file: Annotated[
         Path | None,
         typer.Option(
@@ -155,6 +165,7 @@ def create(
       orch study create baseline --protocol lenet --data my-data
       orch study create again --from best.json --repeats 5 --data my-data
       orch study create first --regime I --data my-data --plan plan.toml
+      orch study create first --regime I --data my-data --nested 5
       orch study create small --regime I --trials 10 --set model.weights=none --data my-data --dry-run
     """
     from orchestrator.planning.estimate import estimate_time
@@ -163,8 +174,16 @@ def create(
     from orchestrator.studies.best import read_best
     from orchestrator.studies.creating import create_proposed, propose_study
     from orchestrator.terminal.stages import show_stages
+    from storage.errors import UsageError
 
     best = read_best(from_) if from_ else None
+    if nested is not None:
+        if repeats is not None or protocol is not None:
+            raise UsageError(
+                "--nested goes without --repeats and --protocol.",
+                why="It makes a search in each outer fold, and these search nothing.",
+            )
+        settings = [*(settings or []), f"cv.nested={nested}"]
     if protocol is not None:
         others = (regime, preset, from_, spec_file, trials, pruner, repeats)
         alone = all(other is None for other in others)
@@ -259,7 +278,7 @@ def _measure(database: Database | None, spec: StudySpec) -> float | None:
 
 
 def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[str, Any]:
-    from orchestrator.planning.parts import describe_cost
+    from orchestrator.planning.parts import describe_cost, describe_nested
     from orchestrator.planning.plan import fold_epochs
     from orchestrator.planning.review import describe_model, describe_pruner
 
@@ -274,6 +293,7 @@ def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[
         "epochs": spec.training.epochs,
         "fold_epochs": fold_epochs(spec),
         "repeats_of_winner": describe_cost(spec),
+        "nested": describe_nested(spec),
         "metric": spec.metric.name,
         "objective": spec.study.objective,
         "also": list(spec.study.also),
@@ -324,6 +344,15 @@ def _tell_repeats(cost: dict[str, Any] | None) -> str | None:
     )
 
 
+def _tell_nested(cost: dict[str, Any] | None, own: int) -> str | None:
+    if cost is None:
+        return None
+    return (
+        f"the whole search in each of {cost['folds']} outer folds: {cost['fold_epochs']} fold-epochs more if no trial is pruned, "
+        f"{cost['fold_epochs'] / own:.1f} times those of the study"
+    )
+
+
 def _print_cost(spec: StudySpec, report: dict[str, Any], review: Review) -> None:
     low, high = min(report["train_images"]), max(report["train_images"])
     estimate = report["estimate"]
@@ -353,6 +382,7 @@ def _print_cost(spec: StudySpec, report: dict[str, Any], review: Review) -> None
             ("pruner", report["pruner"]),
             ("fold-epochs", f"{report['fold_epochs']} (trials x folds x epochs) if no trial is pruned"),
             ("winner", _tell_repeats(report["repeats_of_winner"])),
+            ("nested", _tell_nested(report["nested"], report["fold_epochs"])),
             (
                 "time",
                 f"about {say_duration(estimate['total_seconds'])} for one worker if no trial is pruned; "

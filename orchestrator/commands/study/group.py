@@ -40,6 +40,8 @@ app.command("verify", short_help="Check that every trial, attempt and fold is ac
 
 UNKNOWN_LEASE_SECONDS = 60.0
 """The default lease: what is assumed of a study whose spec this orch cannot read."""
+PARTS = {"repeats": "winner's repeats", "search": "search in outer fold", "test": "test on outer fold"}
+"""What the parts of a study are called in its table."""
 SHOWN_POINTS = 10
 """How many of the best points `orch study show` lists."""
 
@@ -161,8 +163,8 @@ def delete(
 ) -> None:
     """Delete a study with all its results.
 
-    Running workers are stopped first. Its trials, fold results and predictions are deleted, too, and so are the repeats of its winner
-    that orch made.
+    Running workers are stopped first. Its trials, fold results and predictions are deleted, too, and so are its
+    parts: the repeats of its winner, and the searches of a nested cross-validation.
 
     \b
     Example:
@@ -219,7 +221,7 @@ def _state(document: dict[str, Any]) -> str:
     if document["left_to_others"]:
         return f"{document['state']}, left to others"
     if document["is_settled"] and document["parts_left"]:
-        return "repeating the winner"
+        return "winners under test"
     return "finished" if document["is_settled"] else str(document["state"])
 
 
@@ -256,7 +258,7 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
             ("trials", ", ".join(f"{count} {state}" for state, count in counts.items())),
             ("plan", document["plan"]["hash"] if document["plan"] else None),
             *(("added", sentence) for sentence in document["provenance"]),
-            *(("winner's repeats", _tell_part(part)) for part in document["parts"]),
+            *((PARTS[part["role"]], _tell_part(part)) for part in document["parts"]),
             (f"best {document['metric']}", f"{best['value']:.4f} in trial {best['trial']}" if best else None),
         ]
     )
@@ -320,7 +322,10 @@ def _tell_part(part: dict[str, Any]) -> str:
         else "under way"
     )
     price = "" if not part["share"] else f": {part['share']:.1%} of the fold-epochs of the study"
-    return f"{part['repeats']} of trial {part['trial']} with other folds and seeds, {state}{price}"
+    if part["role"] == "repeats":
+        return f"{part['repeats']} of trial {part['trial']} with other folds and seeds, {state}{price}"
+    done = part["complete"] + part["pruned"]
+    return f"{part['outer']}: {done} of {say_count(part['planned'], 'trial')}, {state}{price}"
 
 
 def _print_points(title: str, points: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

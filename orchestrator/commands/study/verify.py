@@ -84,7 +84,9 @@ def verify(
                 *(("part", f"{part['study']}: {_count(part['points'])}") for part in document["parts"]),
                 (
                     "not there yet",
-                    "the winner's repeats; the next worker makes them" if document["part_missing"] else None,
+                    "repeats or tests of winners; the next worker makes them"
+                    if document["part_missing"]
+                    else None,
                 ),
                 ("verdict", "all records are consistent" if document["ok"] else "records are inconsistent"),
             ]
