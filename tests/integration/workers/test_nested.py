@@ -39,7 +39,9 @@ def database(tmp_path: Path, sqlite_template: Path) -> Iterator[Database]:
     opened.close()
 
 
-def test_each_outer_fold_makes_the_whole_search_and_is_judged_once(database: Database, tmp_path: Path) -> None:
+def test_each_outer_fold_makes_the_whole_search_and_is_judged_once(
+    database: Database, tmp_path: Path
+) -> None:
     dataset = make_dataset(tmp_path / "data")
     spec = make_spec(
         "whole",
@@ -76,7 +78,11 @@ def test_each_outer_fold_makes_the_whole_search_and_is_judged_once(database: Dat
     assert [one.name for one in leave_out_parts(list_studies(database))] == ["whole"]
     work(3)
     parts = list_parts(database, study)
-    assert sorted(str(role_of(part.spec)) for part in parts) == ["repeats", *["search"] * OUTER, *["test"] * OUTER]
+    assert sorted(str(role_of(part.spec)) for part in parts) == [
+        "repeats",
+        *["search"] * OUTER,
+        *["test"] * OUTER,
+    ]
 
     labels, groups = dataset.labels, dataset.groups
     outer = draw_outer_folds(labels, groups, OUTER, spec.study.seed)
