@@ -23,6 +23,35 @@ def draw(folder: Path, names: Sequence[str]) -> None:
         Image.fromarray(pixels).save(path)
 
 
+def draw_deep(folder: Path, names: Sequence[str]) -> None:
+    """Write a picture of 12 bits under each name: in a PNG of 16, or as DICOM without a window, as archives write it."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(list(name.encode())).integers(0, 4096, (8, 8), dtype=np.uint16)
+        pixels[0, :2] = 0, 4095
+        if path.suffix == ".png":
+            Image.fromarray(pixels).save(path)
+        else:
+            write_dicom(path, pixels)
+
+
+def write_dicom(path: Path, pixels: np.ndarray) -> None:
+    """Write one radiograph of 12 bits."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    file = Dataset()
+    file.file_meta = FileMetaDataset()
+    file.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    file.SOPClassUID, file.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.3"
+    file.Rows, file.Columns = pixels.shape
+    file.SamplesPerPixel, file.BitsAllocated, file.BitsStored, file.HighBit = 1, 16, 12, 11
+    file.PixelRepresentation, file.PhotometricInterpretation, file.Modality = 0, "MONOCHROME2", "DX"
+    file.PixelData = pixels.tobytes()
+    file.save_as(path, enforce_file_format=True)
+
+
 def write(path: Path, header: Sequence[object] | None, rows: Sequence[Sequence[object]]) -> Path:
     """Write a CSV file, packed where its name ends in .gz."""
     text = io.StringIO()
@@ -124,7 +153,7 @@ def vindr(folder: Path) -> tuple[Path, Path]:
     rows, names = [], []
     for number in range(24):
         image = f"{number:032x}"
-        names.append(f"{image}.png")
+        names.append(f"{image}.dicom")
         for reader in range(3):
             agree = number % 2 == 0 or (number % 4 == 1 and reader == 0)
             if not agree:
@@ -132,30 +161,30 @@ def vindr(folder: Path) -> tuple[Path, Path]:
             for box in range(2 if agree else 0):
                 rows.append([image, "Cardiomegaly", 3, f"R{reader + 8}", 10 + box, 20, 30, 40])
     header = ["image_id", "class_name", "class_id", "rad_id", "x_min", "y_min", "x_max", "y_max"]
-    draw(folder / "train", names)
+    draw_deep(folder / "train", names)
     return folder / "train", write(folder / "train.csv", header, rows)
 
 
 def rsna(folder: Path) -> tuple[Path, Path]:
-    """Rows for boxes, DICOM's names without a suffix (drawn as PNG)."""
+    """Rows for boxes, names of DICOM files without their suffix."""
     rows, names = [], []
     for number in range(20):
         patient = f"0004cfab-14fd-4e49-80ba-{number:012d}"
-        names.append(f"{patient}.png")
+        names.append(f"{patient}.dcm")
         boxes = (
             [[264.0, 152.0, 213.0, 379.0, 1], [562.0, 152.0, 256.0, 453.0, 1]]
             if number % 3 == 0
             else [["", "", "", "", 0]]
         )
         rows += [[patient, *box] for box in boxes]
-    draw(folder / "images", names)
-    return folder / "images", write(
+    draw_deep(folder / "stage_2_train_images", names)
+    return folder / "stage_2_train_images", write(
         folder / "stage_2_train_labels.csv", ["patientId", "x", "y", "width", "height", "Target"], rows
     )
 
 
 def padchest(folder: Path) -> tuple[Path, Path]:
-    """Lists as text, a row index, blanks within lists; the images in folders that the table names in a column."""
+    """Lists as text, a row index, blanks within lists, 12 bits in 16; the images in folders that the table names in a column."""
     lists = [
         "['normal']",
         "['pneumonia', ' infiltrates']",
@@ -170,10 +199,10 @@ def padchest(folder: Path) -> tuple[Path, Path]:
         rows.append(
             [number, name, number % 3, 20_150_101, f"S{number}", f"P{number // 2}", lists[number % 5]]
         )
-    draw(folder / "images", names)
+    draw_deep(folder / "images", names)
     header = ["", "ImageID", "ImageDir", "StudyDate_DICOM", "StudyID", "PatientID", "Labels"]
     return folder / "images", write(
-        folder / "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv", header, rows
+        folder / "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz", header, rows
     )
 
 
@@ -207,9 +236,12 @@ def ham10000(folder: Path) -> tuple[Path, Path]:
         ]
         for number in range(32)
     ]
-    draw(folder, [f"HAM10000_images_part_{place % 2 + 1}/{row[1]}.jpg" for place, row in enumerate(rows)])
+    draw(
+        folder / "HAM10000",
+        [f"HAM10000_images_part_{place % 2 + 1}/{row[1]}.jpg" for place, row in enumerate(rows)],
+    )
     header = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
-    return folder, write(folder / "HAM10000_metadata.csv", header, rows)
+    return folder / "HAM10000", write(folder / "HAM10000_metadata.csv", header, rows)
 
 
 def isic(folder: Path) -> tuple[Path, Path]:

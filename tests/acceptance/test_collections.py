@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from pydicom import dcmread
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.guessing import guess_import
 from orchestrator.importing.imports import import_dataset
 from orchestrator.importing.reading.cells import Rules
 from storage.data.datasets import Dataset, read_columns
+from storage.data.images import read_picture, scale_of
 from storage.errors import DataError
 from tests import published
 
@@ -46,6 +50,13 @@ def labels_of(dataset: Dataset, target: str) -> dict[str, float]:
 def sides(dataset: Dataset) -> tuple[int, int]:
     held = dataset.summary["holdout"]
     return dataset.summary["development"]["images"], held["images"] if held else 0
+
+
+def assert_12_bits(dataset: Dataset, read: Callable[[Path], np.ndarray]) -> None:
+    """Black is 0 and white 4095 in every picture, as training sees it."""
+    for file in dataset.files:
+        seen = read_picture(file, scale_of(dataset))
+        assert np.array_equal(seen[..., 0], np.rint(read(file) * 255.0 / 4095))
 
 
 def test_nih(tmp_path: Path) -> None:
@@ -106,14 +117,14 @@ def test_vindr(tmp_path: Path) -> None:
     assert dataset.targets == ("Cardiomegaly",)
     labels = labels_of(dataset, "Cardiomegaly")
     # Images 0, 2, 4.. are named by all readers, 1, 5, 9.. by one of three.
-    assert [labels[str(tmp_path / f"train/{number:032x}.png")] for number in range(4)] == [1, 0, 1, 0]
+    assert [labels[str(tmp_path / f"train/{number:032x}.dicom")] for number in range(4)] == [1, 0, 1, 0]
     assert set(read_columns(dataset)["rad_id"]) == {"R8|R9|R10"}
     choices = Choices(holdout=0, merge_rows="any")
     either = import_dataset(
         tmp_path / "train", tmp_path / "train.csv", tmp_path / "any", choices, preset="vindr"
     )
     labels = labels_of(either, "Cardiomegaly")
-    assert [labels[str(tmp_path / f"train/{number:032x}.png")] for number in range(4)] == [1, 1, 1, 0]
+    assert [labels[str(tmp_path / f"train/{number:032x}.dicom")] for number in range(4)] == [1, 1, 1, 0]
 
 
 def test_rsna(tmp_path: Path) -> None:
@@ -121,6 +132,7 @@ def test_rsna(tmp_path: Path) -> None:
     assert dataset.targets == ("Target",)
     assert (dataset.summary["images"], dataset.summary["groups"]) == (20, 20)
     assert sum(labels_of(dataset, "Target").values()) == 7
+    assert_12_bits(dataset, lambda file: dcmread(file).pixel_array)
 
 
 def test_padchest(tmp_path: Path) -> None:
@@ -133,6 +145,7 @@ def test_padchest(tmp_path: Path) -> None:
     ]
     nan = [np.nan] * 3
     np.testing.assert_array_equal(labels, [[0, 0, 0], [0, 1, 1], [1, 0, 0], nan, [0, 0, 1]])
+    assert_12_bits(dataset, lambda file: np.asarray(Image.open(file)))
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -165,7 +178,9 @@ def test_ham10000(tmp_path: Path) -> None:
     dataset = load(tmp_path, *published.ham10000(tmp_path), "ham10000", Choices(holdout=0))
     assert dataset.targets == ("dx=bcc", "dx=bkl", "dx=mel", "dx=nv")
     assert dataset.summary["groups"] == 16
-    assert labels_of(dataset, "dx=nv")[str(tmp_path / "HAM10000_images_part_1/ISIC_0024000.jpg")] == 1
+    assert (
+        labels_of(dataset, "dx=nv")[str(tmp_path / "HAM10000/HAM10000_images_part_1/ISIC_0024000.jpg")] == 1
+    )
 
 
 def test_isic(tmp_path: Path) -> None:
@@ -350,3 +365,55 @@ def test_a_guess_keeps_what_was_said_and_names_what_is_open(tmp_path: Path) -> N
     assert words[words.index("--uncertain") + 1] == "positive"
     assert words[words.index("--holdout") + 1] == "0.25"
     assert words[words.index("--group") + 1] == "patient"
+
+
+RECIPES = re.findall(
+    r"(?m)(?:^    |`)(orch data import .*? --out \S+?)`?(?: \||$)",
+    (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8"),
+)
+
+
+def draw_own(folder: Path) -> None:
+    """A collection of somebody's own, to which every further recipe of the page can be applied."""
+    names = [
+        f"{kind}/person{number}_{kind}_{number}.png"
+        for number in range(12)
+        for kind in ("fracture", "normal")
+    ]
+    for where in ("images", "radiographs"):
+        published.draw(folder / where, names)
+    header = ["filename", "image_id", "study_id", "patient_id", "rad_id", "fx"]
+    rows = [
+        [name, name, place // 2, place // 2, "R1", int("fracture/" in name)]
+        for place, name in enumerate(names)
+    ]
+    published.write(folder / "labels.csv", header, rows)
+    published.write(
+        folder / "patients.csv", ["study_id", "patient"], [[row[2], f"P{row[3]}"] for row in rows[::2]]
+    )
+    published.write(folder / "test_list.txt", None, [[name] for name in names[:4]])
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_each_recipe_of_the_page_can_be_pasted(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from orchestrator.cli import run
+
+    words = shlex.split(recipe)[1:]
+    preset = words[words.index("--preset") + 1] if "--preset" in words else None
+    if preset:
+        getattr(published, preset)(tmp_path)
+    else:
+        draw_own(tmp_path)
+        if "--group" in words and words[words.index("--group") + 1] == "patient" and "--join" not in words:
+            text = (tmp_path / "labels.csv").read_text().replace("patient_id", "patient", 1)
+            (tmp_path / "labels.csv").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORCH_CACHE", str(tmp_path / "cache"))
+    assert run(words) == 0, capsys.readouterr().err
+    assert (tmp_path / words[words.index("--out") + 1] / "manifest.json").exists()
+
+
+def test_the_page_has_its_recipes() -> None:
+    assert len(RECIPES) >= 16
