@@ -8,6 +8,8 @@ from typing import Any
 
 from storage.errors import UsageError
 from storage.files.model_files import read_whole_card
+from storage.pictures.changes import OF_ONE_IMAGE
+from storage.pictures.views import FLIPS
 from storage.spec import AugmentationSection
 from workers.final_model.predict import NO_CHANGE, Repeats
 
@@ -46,7 +48,7 @@ def _parse(text: str, known: Mapping[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for part in (part.strip() for part in text.split(",")):
         name, _, value = part.partition("=")
-        if part in ("flip", "none"):
+        if part in FLIPS:
             changes["augmentation"] = part
             continue
         try:
@@ -57,8 +59,8 @@ def _parse(text: str, known: Mapping[str, Any]) -> dict[str, Any]:
         except (ValueError, ValidationError) as error:
             raise UsageError(
                 f"--tta-by {part!r} is no change.",
-                why="It is flip, or NAME=NUMBER with rotation and shear in degrees, zoom and shift as shares below 1, "
-                "channel_shift in grey values of 255.",
+                why=f"It is flip, horizontal or vertical, or NAME=NUMBER with a name of {', '.join(OF_ONE_IMAGE)}; "
+                "docs/augmentation.md has their units.",
                 next_step="For instance --tta-by rotation=20,zoom=0.1",
             ) from error
     return changes

@@ -144,7 +144,7 @@ def list_extractions(variants: Sequence[Variant], images: int) -> list[Extractio
     for variant in variants:
         spec, model = variant.spec, variant.spec.model
         if spec.uses_features and not model.features and variant.inputs not in found:
-            views = 4 if spec.flips else 1
+            views = len(spec.views)
             found[variant.inputs] = Extraction(
                 model.backbone,
                 model.weights,

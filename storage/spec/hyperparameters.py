@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from storage.pictures.changes import CHANGES
+
 SETTINGS: dict[str, str] = {
     "batch_size": "training",
     "learning_rate": "training",
@@ -32,11 +34,7 @@ SETTINGS: dict[str, str] = {
     "probability_margin": "training",
     "oversampling": "training",
     "augmentation": "training",
-    "rotation": "augmentation",
-    "zoom": "augmentation",
-    "shift": "augmentation",
-    "shear": "augmentation",
-    "channel_shift": "augmentation",
+    **dict.fromkeys(CHANGES, "augmentation"),
 }
 """Settings of a training, and the section that holds the fixed value of each."""
 

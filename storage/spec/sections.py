@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from storage.metrics.objectives import AUC, find_metric
+from storage.pictures.changes import CHANGES, YOUNG
 from storage.spec.further import find_further
 from storage.spec.packed_folds import MOST_FOLDS, unpack_folds
 from storage.spec.section import Section
@@ -183,27 +184,35 @@ class TrainingSection(Section):
     positive_weight: Literal["none", "balanced"] = "none"
     oversampling: Annotated[float, Field(ge=1.0, le=1000.0)] = 1.0
     oversampled: tuple[str, ...] = ()
-    augmentation: Literal["none", "flip"] = "flip"
+    augmentation: Literal["none", "flip", "horizontal", "vertical"] = "flip"
     precision: Precision = "float32"
     threads: Count = 2
 
 
+def _limits(name: str) -> Any:
+    change = CHANGES[name]
+    return Field(ge=0.0, lt=change.highest) if change.is_open else Field(ge=0.0, le=change.highest)
+
+
 class AugmentationSection(Section):
-    """Random changes of training images beside flips, each drawn uniformly; 0 is none.
+    """Random changes of training images beside flips; 0 is none. `storage.pictures.changes.CHANGES` says what each of them is."""
 
-    Attributes:
-        rotation: up to so many degrees, either way.
-        zoom: height and width are each scaled by 1 - zoom to 1 + zoom.
-        shift: up to this share of the height, and of the width, either way.
-        shear: up to so many degrees, either way.
-        channel_shift: up to so many grey values of 0 to 255, either way, before pixels are scaled.
-    """
+    later = YOUNG
 
-    rotation: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
-    zoom: Fraction = 0.0
-    shift: Fraction = 0.0
-    shear: Annotated[float, Field(ge=0.0, lt=90.0)] = 0.0
-    channel_shift: Annotated[float, Field(ge=0.0, le=255.0)] = 0.0
+    rotation: Annotated[float, _limits("rotation")] = 0.0
+    zoom: Annotated[float, _limits("zoom")] = 0.0
+    shift: Annotated[float, _limits("shift")] = 0.0
+    shear: Annotated[float, _limits("shear")] = 0.0
+    channel_shift: Annotated[float, _limits("channel_shift")] = 0.0
+    crop: Annotated[float, _limits("crop")] = 0.0
+    brightness: Annotated[float, _limits("brightness")] = 0.0
+    contrast: Annotated[float, _limits("contrast")] = 0.0
+    gamma: Annotated[float, _limits("gamma")] = 0.0
+    blur: Annotated[float, _limits("blur")] = 0.0
+    noise: Annotated[float, _limits("noise")] = 0.0
+    cutout: Annotated[float, _limits("cutout")] = 0.0
+    mixup: Annotated[float, _limits("mixup")] = 0.0
+    cutmix: Annotated[float, _limits("cutmix")] = 0.0
 
 
 class CrossValidationSection(Section):
@@ -359,5 +368,5 @@ class PrunerSection(Section):
         return value
 
 
-CONTINUOUS_AUGMENTATION = tuple(AugmentationSection.model_fields)
+CONTINUOUS_AUGMENTATION = tuple(CHANGES)
 """Changes with more outcomes than can be computed once and kept."""

@@ -15,6 +15,8 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from storage.errors import SpecError
 from storage.metrics.objectives import METRICS, Metric
+from storage.pictures.changes import MIXING
+from storage.pictures.views import collect_views
 from storage.spec.further import Further, find_further
 from storage.spec.hyperparameters import (
     ALWAYS_ACTING,
@@ -115,6 +117,10 @@ class StudySpec(Section):
             default = TrainingSection.model_fields[key].default
             if getattr(self.training, key) != default or key in self.search:
                 raise ValueError(f"training.{key} means nothing for {task.title}: leave it at {default}")
+        for key in MIXING:
+            used = getattr(self.augmentation, key) > 0 or key in self.search
+            if used and key not in task.mixes and self.data.fingerprint:
+                raise ValueError(f"augmentation.{key} does not go with {task.title}: {task.unmixed_because}")
         if metric == AUTO and self.data.fingerprint:
             study = self.study.model_copy(update={"metric": self._default_metric})
             object.__setattr__(self, "study", study)
@@ -243,9 +249,10 @@ class StudySpec(Section):
         return getattr(self.augmentation, name) == 0
 
     @property
-    def flips(self) -> bool:
-        """Whether any point of the study flips its training images."""
-        return not self.model.features and "flip" in self.possible("augmentation", self.training.augmentation)
+    def views(self) -> tuple[str, ...]:
+        """The flips of each image that trials of the study learn from, the identity first."""
+        words = self.possible("augmentation", self.training.augmentation)
+        return collect_views(() if self.model.features else words)
 
     @property
     def uses_features(self) -> bool:

@@ -92,7 +92,7 @@ def name_inputs(spec: StudySpec) -> str:
             model.weights_sha256 or model.weights,
             model.pooling,
         ]
-        kind += [model.weights_seed if model.weights == "none" else 0, spec.flips]
+        kind += [model.weights_seed if model.weights == "none" else 0, spec.views]
         kind += [model.extraction_batch, model.extraction_precision]
     return hashlib.sha256(json.dumps(kind).encode()).hexdigest()[:16]
 

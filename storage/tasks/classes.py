@@ -30,6 +30,7 @@ class Classes(Task):
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
     unheeded: ClassVar[tuple[str, ...]] = ("focal_alpha",)
     excludes = True
+    mixes: ClassVar[tuple[str, ...]] = ("mixup", "cutmix")
 
     call: Callable[[Numbers], NDArray[np.int64]] = staticmethod(class_metrics.call_likeliest)
     """The class that is called, by number, from probabilities of shape (n, classes)."""

@@ -47,6 +47,7 @@ class Task(ABC):
         is_called: whether a threshold turns each value into yes or no.
         has_probabilities: whether values are probabilities, which have curves and calibration.
         unheeded: keys of [training] that mean nothing for it.
+        mixes: keys of [augmentation] that mix two images, of those that make sense for it; and `unmixed_because`, why others do not.
         kept_as: in what numbers out-of-fold values are kept.
     """
 
@@ -58,6 +59,8 @@ class Task(ABC):
     is_called: ClassVar[bool] = False
     has_probabilities: ClassVar[bool] = True
     unheeded: ClassVar[tuple[str, ...]] = ()
+    mixes: ClassVar[tuple[str, ...]] = ()
+    unmixed_because: ClassVar[str] = "nothing says what two images mixed are"
     kept_as: ClassVar[DTypeLike] = np.float16
 
     @abstractmethod

@@ -33,6 +33,7 @@ class Labels(Task):
     metrics = OF_LABELS
     losses = ("cross_entropy", "focal", "asymmetric")
     is_called = True
+    mixes = ("mixup", "cutmix")
 
     def default_metric(self, targets: int) -> str:
         """The AUC, mean of labels."""

@@ -36,6 +36,8 @@ class Numbers(Task):
     losses = ("squared", "absolute", "huber")
     has_probabilities = False
     unheeded = ("label_smoothing", "positive_weight", "oversampling")
+    mixes = ("mixup",)
+    unmixed_because = "a part of a picture does not bring its share of a number; leave it at 0, or use mixup, which mixes whole pictures"
     kept_as = np.float32
 
     def default_metric(self, targets: int) -> str:

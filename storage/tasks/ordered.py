@@ -31,7 +31,8 @@ class Ordered(Classes):
 
     losses = ()
     unheeded = ()
-
+    mixes = ()
+    unmixed_because = "an image mixed of the lowest and the highest grade is neither of them, nor one between; leave it at 0"
     call = staticmethod(class_metrics.call_median)
 
     def default_metric(self, targets: int) -> str:

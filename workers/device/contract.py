@@ -202,7 +202,7 @@ class ImageBatch:
     Attributes:
         images: uint8, shape (at most so many images, height, width, 3).
         places: the image that each row is a view of, shape (rows,); -1 for a black one, which fills the batch up.
-        views: its place in `workers.inputs.decoding.VIEWS`, shape (rows,).
+        views: its place in `storage.pictures.views.VIEWS`, shape (rows,).
         count: rows that count.
     """
 

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DataError
+from storage.pictures.changes import OF_ONE_IMAGE
+from storage.pictures.views import FLIPS, VIEWS
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import Settings
-from workers.inputs.augmentation import draw_changes
-from workers.inputs.decoding import VIEWS, flip, read_batches
+from workers.inputs.augmentation import draw_changes, join_changes
+from workers.inputs.decoding import flip, read_batches
 
 if TYPE_CHECKING:
     import keras
@@ -24,14 +26,7 @@ if TYPE_CHECKING:
 
 BATCH = 16
 
-NO_CHANGE: Settings = {
-    "augmentation": "none",
-    "rotation": 0.0,
-    "zoom": 0.0,
-    "shift": 0.0,
-    "shear": 0.0,
-    "channel_shift": 0.0,
-}
+NO_CHANGE: Settings = {"augmentation": "none", **dict.fromkeys(OF_ONE_IMAGE, 0.0)}
 POOLS: dict[str, Callable[..., NDArray]] = {"mean": np.mean, "max": np.max, "min": np.min}
 
 
@@ -39,7 +34,7 @@ POOLS: dict[str, Callable[..., NDArray]] = {"mean": np.mean, "max": np.max, "min
 class Repeats:
     """How often each image is changed and predicted again, and how; names and units as in a spec's augmentation.
 
-    Flips alone are not drawn: each of the four views is used once, so more than four repeats change nothing.
+    Flips alone are not drawn: each view is used once, so more repeats than there are views change nothing.
     """
 
     count: int = 0
@@ -54,12 +49,18 @@ class Repeats:
     @property
     def are_views(self) -> bool:
         """Whether flips are all that changes."""
-        return self.settings == {**NO_CHANGE, "augmentation": "flip"}
+        flips = self.settings["augmentation"]
+        return flips != "none" and self.settings == {**NO_CHANGE, "augmentation": flips}
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The flips of each image that are used where they are all that changes."""
+        return FLIPS[self.settings["augmentation"]][: self.count]
 
     @property
     def effective(self) -> int:
         """How many repeats there are."""
-        return min(self.count, len(VIEWS)) if self.are_views else self.count
+        return len(self.views) if self.are_views else self.count
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,7 @@ def predict(
     raw = np.empty((len(files), targets), np.float32)
     augmented = np.empty((len(files), repeats.effective, targets), np.float32)
     done = 0
-    for batch in read_batches(files, size, views=1, batch=BATCH, scale=scale):
+    for batch in read_batches(files, size, views=VIEWS[:1], batch=BATCH, scale=scale):
         rows = slice(done, done + len(batch))
         raw[rows] = _run(model, batch.astype(np.float32), pixels)
         for place, changed in enumerate(_change(batch, digests[rows], repeats)):
@@ -236,19 +237,22 @@ def _change(
     images: NDArray[np.uint8], digests: Sequence[str], repeats: Repeats
 ) -> Iterator[NDArray[np.float32]]:
     if repeats.are_views:
-        for view in range(repeats.effective):
+        for view in repeats.views:
             yield np.stack([flip(image, view) for image in images]).astype(np.float32)
         return
     from workers.backends.tensorflow.augmentation import change
 
     size = (images.shape[1], images.shape[2])
     for number in range(repeats.effective):
-        drawn = [
-            draw_changes(
-                np.random.default_rng([repeats.seed, number, int(digest[:15], 16)]), 1, size, repeats.settings
-            )
-            for digest in digests
-        ]
-        matrices = np.concatenate([one.matrices for one in drawn])
-        shifts = np.concatenate([one.shifts for one in drawn])
-        yield np.asarray(change(images, matrices, shifts), np.float32)
+        drawn = join_changes(
+            [
+                draw_changes(
+                    np.random.default_rng([repeats.seed, number, int(digest[:15], 16)]),
+                    1,
+                    size,
+                    repeats.settings,
+                )
+                for digest in digests
+            ]
+        )
+        yield np.asarray(change(images, drawn.matrices, drawn.shifts, drawn.drawn), np.float32)

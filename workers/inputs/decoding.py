@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 
 from storage.data.grey import Scale
 from storage.data.images import read_image
+from storage.pictures.views import VIEWS, is_mirrored, is_upside_down
 from workers.device.contract import ImageBatch
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
-
-VIEWS = ("identity", "horizontal", "vertical", "both")
-"""The four flips of an image, in the order in which features are stored."""
 
 AHEAD = 64
 """Images that are decoded before the backbone asks for them."""
@@ -43,7 +41,7 @@ def map_ahead(
 def read_batches(
     files: Sequence[Path],
     size: tuple[int, int],
-    views: int,
+    views: Sequence[str],
     batch: int,
     first_row: int = 0,
     scale: Scale | None = None,
@@ -53,15 +51,15 @@ def read_batches(
     Args:
         files: the images.
         size: height and width in pixels.
-        views: how many of `VIEWS`.
+        views: which of `VIEWS`.
         batch: rows per batch; the last may be shorter.
         first_row: where to begin, counted in rows.
         scale: the data set's rule for files of more than 8 bits.
     """
     waiting: list[NDArray[np.uint8]] = []
-    skip = first_row % views
-    for image in decode_ahead(files[first_row // views :], size, scale):
-        waiting.extend(flip(image, view) for view in range(skip, views))
+    skip = first_row % len(views)
+    for image in decode_ahead(files[first_row // len(views) :], size, scale):
+        waiting.extend(flip(image, view) for view in views[skip:])
         skip = 0
         while len(waiting) >= batch:
             yield np.stack(waiting[:batch])
@@ -73,7 +71,7 @@ def read_batches(
 def read_image_batches(
     files: Sequence[Path],
     size: tuple[int, int],
-    views: int,
+    views: Sequence[str],
     batch: int,
     first_row: int = 0,
     scale: Scale | None = None,
@@ -83,15 +81,17 @@ def read_image_batches(
     Args:
         files, size, views, batch, first_row, scale: as of `read_batches`.
     """
-    decoded = decode_ahead(files[first_row // views :], size, scale)
+    each = len(views)
+    decoded = decode_ahead(files[first_row // each :], size, scale)
     # So many images at most have a view among the rows of a batch, wherever it begins.
-    room = (batch + 2 * views - 2) // views
-    total = len(files) * views
+    room = (batch + 2 * each - 2) // each
+    total = len(files) * each
+    numbers = np.array([VIEWS.index(view) for view in views], np.int32)
     kept: list[tuple[int, NDArray[np.uint8]]] = []
-    next_image = first_row // views
+    next_image = first_row // each
     for begin in range(first_row, total, batch):
         rows = np.arange(begin, min(begin + batch, total), dtype=np.int32)
-        first, last = int(rows[0]) // views, int(rows[-1]) // views
+        first, last = int(rows[0]) // each, int(rows[-1]) // each
         kept = [(number, image) for number, image in kept if number >= first]
         while next_image <= last:
             kept.append((next_image, next(decoded)))
@@ -100,14 +100,14 @@ def read_image_batches(
         for place, (_, image) in enumerate(kept):
             images[place] = image
         places, shown = np.full(batch, -1, np.int32), np.zeros(batch, np.int32)
-        places[: len(rows)], shown[: len(rows)] = rows // views - first, rows % views
+        places[: len(rows)], shown[: len(rows)] = rows // each - first, numbers[rows % each]
         yield ImageBatch(images, places, shown, len(rows))
 
 
-def flip(image: NDArray[np.uint8], view: int) -> NDArray[np.uint8]:
+def flip(image: NDArray[np.uint8], view: str) -> NDArray[np.uint8]:
     """One of `VIEWS` of an image, shape (height, width, channels)."""
-    flipped = image[:, ::-1] if VIEWS[view] in ("horizontal", "both") else image
-    return flipped[::-1] if VIEWS[view] in ("vertical", "both") else flipped
+    flipped = image[:, ::-1] if is_mirrored(view) else image
+    return flipped[::-1] if is_upside_down(view) else flipped
 
 
 def decode_ahead(

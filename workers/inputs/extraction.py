@@ -17,7 +17,7 @@ from storage.files.feature_writer import FeatureWriter
 from storage.files.features import FeatureKey, Features, lock_extraction, open_features
 from workers.device import backend
 from workers.device import preparation as devices
-from workers.inputs.decoding import VIEWS, map_ahead, read_batches, read_image_batches
+from workers.inputs.decoding import map_ahead, read_batches, read_image_batches
 from workers.models.folding import fold_normalization
 from workers.models.precision import built_for
 from workers.models.transfer import build_backbone, find_preprocessing, identify_weights
@@ -92,7 +92,7 @@ def describe_features(spec: StudySpec, fingerprint: str, decoding: str = RESIZE)
         resize=decoding,
         preprocessing=find_preprocessing(spec.model.backbone).__module__,
         pooling=spec.model.pooling,
-        views=VIEWS if spec.flips else VIEWS[:1],
+        views=spec.views,
         batch=spec.model.extraction_batch,
         precision=spec.model.extraction_precision,
         versions=tuple(
@@ -117,7 +117,8 @@ def extract(
     scale = find_preprocessing(spec.model.backbone)
     views, images = len(key.views), len(dataset.files)
     with FeatureWriter(cache, key, (images, views, backbone.output_shape[-1])) as writer:
-        source = list(dataset.files), spec.model.image_size, views, key.batch, writer.done, scale_of(dataset)
+        size, grey = spec.model.image_size, scale_of(dataset)
+        source = list(dataset.files), size, key.views, key.batch, writer.done, grey
 
         def extract_batch(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
             padded = np.zeros((key.batch, *batch.shape[1:]), np.float32)

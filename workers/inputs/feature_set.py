@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.pictures.views import FLIPS, VIEWS
 from workers.device.contract import Scale, Tensor
 
 SMALLEST_SHARE = 1e-3
@@ -22,14 +24,18 @@ class FeatureSet:
     Args:
         values: float32, shape (n images, views, features); a memory map is fine.
         labels: shape (n images, targets); 0, 1 or NaN (not assessed).
+        views: their names; the first of `storage.pictures.views.VIEWS` when left out.
     """
 
-    def __init__(self, values: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
+    def __init__(
+        self, values: NDArray[np.float32], labels: NDArray[np.float32], views: Sequence[str] = VIEWS
+    ) -> None:
         from keras import ops
 
         self.values = values
         self.labels = np.asarray(labels, np.float32)
         self.image_count, self.view_count, self.feature_count = values.shape
+        self.views = tuple(views[: self.view_count])
         self._resident: dict[str, Tensor] = {}
         self._guard = threading.Lock()
         self.resident_labels: Tensor = ops.convert_to_tensor(self.labels)
@@ -63,6 +69,13 @@ class FeatureSet:
         """Let go of the device's memory; `resident` puts the features there again."""
         with self._guard:
             self._resident.clear()
+
+    def draw_views(self, generator: np.random.Generator, word: str, count: int) -> NDArray[np.int64] | int:
+        """A view for each of so many images: of those that `training.augmentation` names, each with equal probability."""
+        if word == "none":
+            return 0
+        places = np.array([place for place, view in enumerate(self.views) if view in FLIPS[word]])
+        return places[generator.integers(len(places), size=count)]
 
     def locate(self, images: NDArray[np.int64], views: NDArray[np.int64] | int = 0) -> NDArray[np.int32]:
         """Rows of `resident` that hold these images in these views (0 is the identity)."""

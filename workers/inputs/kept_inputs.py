@@ -77,7 +77,7 @@ class KeptInputs:
         key = name_inputs(spec)
         if key not in self._sets:
             stored = ensure_features(spec, self._dataset, self._cache, report=self._report)
-            self._sets[key] = stored, FeatureSet(stored.values, self._labels)
+            self._sets[key] = stored, FeatureSet(stored.values, self._labels, spec.views)
         return self._sets[key]
 
     def pixels(self, spec: StudySpec) -> Pixels:

@@ -54,7 +54,7 @@ def draw_preview(
         image = read_image(file, size, scale)
         changes = draw_changes(generator, columns, size, settings)
         copies = np.repeat(image[None], columns, axis=0)
-        changed = np.asarray(change(copies, changes.matrices, changes.shifts))
+        changed = np.asarray(change(copies, changes.matrices, changes.shifts, changes.drawn))
         rows.append([image, *np.rint(changed).astype(np.uint8)])
     return tile(rows)
 

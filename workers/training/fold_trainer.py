@@ -177,9 +177,7 @@ class FoldTrainer:
         """Draw order, views and seed of an epoch, counted from 1."""
         generator = np.random.default_rng([*self._seed, epoch])
         order = generator.permutation(self.train_index)
-        views: NDArray[np.int64] | int = 0
-        if self._settings["augmentation"] == "flip":
-            views = generator.integers(self._features.view_count, size=len(order))
+        views = self._features.draw_views(generator, self._settings["augmentation"], len(order))
         rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
         settings = round_as_keras(
             {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}

@@ -17,6 +17,7 @@ from workers.device import preparation as devices
 from workers.device.contract import Settings, State
 from workers.heads.contract import Vectors
 from workers.inputs.augmentation import draw_changes
+from workers.inputs.mixing import draw_mixture
 from workers.models.network import Network
 from workers.training.fold_trainer import INITIAL_WEIGHTS
 from workers.training.keras_adam import round_as_keras
@@ -151,21 +152,23 @@ class ImageFoldTrainer:
         generator = np.random.default_rng([*self._seed, epoch])
         order = generator.permutation(self.train_index)
         changes = draw_changes(generator, len(order), self._images.size, self._settings)
+        batch_size = min(int(self._settings["batch_size"]), len(order))
+        mixture = draw_mixture(generator, len(order), batch_size, self._images.size, self._settings)
         rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
         settings = round_as_keras(
             {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
         )
         slots = self._shared.slots
         steps_before = slots.steps_taken
-        batch_size = min(int(self._settings["batch_size"]), len(order))
         with devices.products_in(self._spec.training.precision):
             train_logits = self._shared.epoch(self._settings["optimizer"]).train(
-                self._images.batches(order, batch_size, changes), settings
+                self._images.batches(order, batch_size, changes, mixture), settings
             )
         steps = slots.steps_taken - steps_before
         self._validation_logits = None
         task, labels = self._spec.task, self._images.labels
-        train = task.score(labels[order], train_logits, self._settings)
+        seen = order if mixture is None else order[mixture.leading]
+        train = task.score(labels[seen], train_logits, self._settings)
         val = task.score(labels[self.val_index], self._validate(), self._settings, medical=True)
         seconds = time.perf_counter() - began
         return summarize_epoch(train, val, steps, len(train_logits), seconds, rate)

@@ -11,6 +11,8 @@ import pytest
 from storage.spec import StudySpec, parse
 from workers.backends.tensorflow.image_set import ImageSet
 from workers.device import preparation as devices
+from workers.inputs.augmentation import draw_changes
+from workers.inputs.mixing import draw_mixture
 from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
 IMAGES, SIZE, TARGETS = 30, (20, 24), 2
@@ -99,6 +101,60 @@ def test_an_epoch_is_the_one_of_plain_keras(lenet: tuple[SharedNetwork, ImageSet
     assert np.abs(trainer.predict_validation() - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_mixed_images_learn_the_labels_of_both_by_their_shares(
+    lenet: tuple[SharedNetwork, ImageSet], name: str
+) -> None:
+    """By hand, blanks and all: the loss of the one with its share, and of the other with the rest."""
+    import keras
+    import tensorflow as tf
+
+    shared, images = lenet
+    trainer = start(
+        shared, images, make_spec(), optimizer="sgd", momentum=0.0, learning_rate=0.1, **{name: 0.5}
+    )
+    model = keras.models.clone_model(trainer.model)
+    model.set_weights(trainer.model.get_weights())
+    generator = np.random.default_rng([*SEED, 1])
+    order = generator.permutation(TRAIN)
+    draw_changes(generator, len(order), SIZE, {"augmentation": "none"})
+    mixture = draw_mixture(generator, len(order), 8, SIZE, {name: 0.5})
+    assert mixture is not None
+    pixels = images.pixels[order].astype(np.float32)
+    own = mixture.weights[:, None, None, None] * pixels
+    own += (1 - mixture.weights[:, None, None, None]) * pixels[mixture.partners]
+    for place, (top, left, bottom, right) in enumerate(mixture.boxes):
+        own[place, top:bottom, left:right] = pixels[mixture.partners[place], top:bottom, left:right]
+    scaled = own / np.float32(127.5) - 1
+
+    def lose(labels: np.ndarray, probabilities: Any) -> Any:
+        known = ~np.isnan(labels)
+        truth = np.nan_to_num(labels)
+        p = tf.clip_by_value(probabilities, 1e-7, 1 - 1e-7)
+        losses = -(truth * tf.math.log(p) + (1 - truth) * tf.math.log(1 - p))
+        return tf.reduce_sum(losses * known) / known.sum()
+
+    result = trainer.run_epoch(1)
+    seen = []
+    for first in range(0, len(order), 8):
+        rows = slice(first, first + 8)
+        share = float(mixture.shares[first])
+        with tf.GradientTape() as tape:
+            found = model(scaled[rows], training=True)
+            seen.append(found.numpy())
+            labels, others = images.labels[order[rows]], images.labels[order[mixture.partners[rows]]]
+            loss = share * lose(labels, found) + (1 - share) * lose(others, found)
+        for weight, gradient in zip(
+            model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+        ):
+            weight.assign_sub(0.1 * gradient)
+    for ours, theirs in zip(trainer.model.get_weights(), model.get_weights(), strict=True):
+        assert np.abs(ours - theirs).max() < 1e-5
+    # What the ledger says of the training part is of the image with the larger share.
+    leading = images.labels[order[mixture.leading]]
+    assert result.train_loss == pytest.approx(float(lose(leading, np.concatenate(seen))), abs=1e-4)
+
+
 def test_folds_that_share_a_network_do_not_disturb_each_other(lenet: tuple[SharedNetwork, ImageSet]) -> None:
     shared, images = lenet
     spec = make_spec()
@@ -139,6 +195,9 @@ def test_what_is_asked_for_arrives(lenet: tuple[SharedNetwork, ImageSet]) -> Non
         "positive_weight": "balanced",
         "augmentation": "flip",
         "rotation": 20.0,
+        **dict.fromkeys(("crop", "brightness", "contrast", "gamma", "cutout", "mixup", "cutmix"), 0.5),
+        "blur": 2.0,
+        "noise": 30.0,
     }
     losses = {name: lose(**{name: value}) for name, value in changed.items()}
     assert len({plain, *losses.values()}) == len(changed) + 1

@@ -31,13 +31,14 @@ class ImageEpoch:
         self._network, self._optimizer, self._slots = network, optimizer, slots
         # Without a body that learns there is nothing to remember of its pass, which is most of the memory.
         self._train = tf.function(self._train_graph)
+        self._train_mixed = tf.function(self._train_mixed_graph)
         self._predict = tf.function(self._predict_graph)
 
     def train(self, batches: Any, settings: Mapping[str, Any]) -> NDArray[np.float32]:
         """Take one optimizer step per batch, and count each in `slots.steps`.
 
         Args:
-            batches: tf.data.Dataset of (scaled images, labels).
+            batches: tf.data.Dataset as `workers.backends.tensorflow.image_set.ImageSet.batches` makes it.
             settings: `SCALARS`, the numbers and vectors of the head, and seed (of dropout).
 
         Returns:
@@ -48,7 +49,8 @@ class ImageEpoch:
             for name in (*SCALARS, *self._network.kind.numbers, *self._network.kind.vectors)
         }
         seed = tf.constant(settings["seed"], tf.int64)
-        return self._train(batches, tensors, seed).numpy()
+        is_mixed = len(batches.element_spec) > 2
+        return (self._train_mixed if is_mixed else self._train)(batches, tensors, seed).numpy()
 
     def predict(self, batches: Any) -> NDArray[np.float32]:
         """Logits outside training, shape (n, targets)."""
@@ -65,8 +67,36 @@ class ImageEpoch:
             number += 1
         return collected.concat()
 
-    def _step(self, images: Any, labels: Any, number: Any, settings: dict[str, Any], seed: Any) -> Any:
+    def _train_mixed_graph(self, batches: Any, settings: dict[str, Any], seed: Any) -> Any:
+        targets = self._network.width
+        collected = tf.TensorArray(
+            tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, targets]
+        )
+        number = tf.constant(0)
+        for images, labels, others, shares in batches:
+            logits = self._step(images, labels, number, settings, seed, (others, shares[0]))
+            collected = collected.write(number, logits)
+            number += 1
+        return collected.concat()
+
+    def _step(
+        self,
+        images: Any,
+        labels: Any,
+        number: Any,
+        settings: dict[str, Any],
+        seed: Any,
+        mixed: tuple[Any, Any] | None = None,
+    ) -> Any:
         slots, network = self._slots, self._network
+
+        def lose(logits: Any) -> Any:
+            loss = network.kind.loss(labels, logits, settings, masked_cross_entropy)
+            if mixed is None:
+                return loss
+            others, share = mixed
+            other_loss = network.kind.loss(others, logits, settings, masked_cross_entropy)
+            return share * loss + (1 - share) * other_loss
 
         def drop_units(inputs: Any, place: int) -> Any:
             bits = draw_bits_in_graph(tf.shape(inputs), seed, number * (len(network.tail) + 1) + place)
@@ -75,7 +105,7 @@ class ImageEpoch:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(slots.weights)
             logits = network.logits(images, training=True, drop=drop_units)
-            loss = network.kind.loss(labels, logits, settings, masked_cross_entropy)
+            loss = lose(logits)
         gradients = tape.gradient(loss, slots.weights)
         # Waiting for every gradient spares a copy: a weight still in use is not updated in place.
         with tf.control_dependencies(gradients):

@@ -10,8 +10,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from workers.attempts.watchdog import training_lives
-from workers.backends.tensorflow.augmentation import change, flip
+from workers.backends.tensorflow.augmentation import change, flip, mix
 from workers.inputs.augmentation import Changes
+from workers.inputs.mixing import Mixture
 
 VALIDATION_BATCH = 64
 """Images per forward pass outside training: a constant, as it may decide the last digits."""
@@ -46,6 +47,9 @@ class ImageSet:
         self._read_plain = tf.function(self._plain, input_signature=[order])
         self._read_flipped = tf.function(self._flipped, input_signature=[order, flips])
         self._read_changed = tf.function(self._changed, input_signature=[order, matrices, shifts])
+        # Its last argument has as many parts as there are kinds of changes.
+        self._read_changed_grey = tf.function(self._changed, reduce_retracing=True)
+        self._read_mixed = tf.function(self._mixed, reduce_retracing=True)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -53,25 +57,42 @@ class ImageSet:
         return self.pixels.shape[1], self.pixels.shape[2]
 
     def batches(
-        self, order: NDArray[np.int64], batch_size: int = VALIDATION_BATCH, changes: Changes | None = None
+        self,
+        order: NDArray[np.int64],
+        batch_size: int = VALIDATION_BATCH,
+        changes: Changes | None = None,
+        mixture: Mixture | None = None,
     ) -> Any:
         """A tf.data.Dataset of (scaled images, labels) in the given order; the last batch may be short.
+
+        Of mixed images it is of (scaled images, labels, labels of the other image, share of the image's own labels).
 
         Args:
             order: indices of images.
             batch_size: images per batch.
             changes: what is done to each of them; None for nothing.
+            mixture: with what each of them is mixed after that; None for nothing.
         """
-        columns: tuple[NDArray[Any], ...] = (np.asarray(order, np.int32),)
+        columns: tuple[Any, ...] = (np.asarray(order, np.int32),)
         read = self._read_plain
         if changes is not None and changes.are_only_flips:
             columns, read = (*columns, changes.flips), self._read_flipped
         elif changes is not None:
             columns, read = (*columns, changes.matrices, changes.shifts), self._read_changed
-        labels = self.labels[order]
+            if changes.drawn:
+                columns, read = (*columns, changes.drawn), self._read_changed_grey
+        if changes is not None and mixture is not None:
+            parts = (mixture.others, mixture.weights, mixture.boxes)
+            columns, read = (
+                (columns[0], changes.matrices, changes.shifts, changes.drawn, parts),
+                self._read_mixed,
+            )
+        labels: Any = self.labels[order]
+        if mixture is not None:
+            labels = (labels, labels[mixture.partners], mixture.shares)
         rows = tf.data.Dataset.from_tensor_slices((columns, labels)).batch(batch_size)
         ready = rows.map(
-            lambda parts, known: (read(*parts), known),
+            lambda parts, known: (read(*parts), *(known if isinstance(known, tuple) else (known,))),
             num_parallel_calls=PARALLEL_BATCHES,
             deterministic=True,
         )
@@ -83,8 +104,11 @@ class ImageSet:
     def _flipped(self, order: Any, flips: Any) -> Any:
         return self._scale(tf.cast(flip(self._gather(order), flips), tf.float32))
 
-    def _changed(self, order: Any, matrices: Any, shifts: Any) -> Any:
-        return self._scale(change(self._gather(order), matrices, shifts))
+    def _changed(self, order: Any, matrices: Any, shifts: Any, drawn: Any = None) -> Any:
+        return self._scale(change(self._gather(order), matrices, shifts, drawn))
+
+    def _mixed(self, order: Any, matrices: Any, shifts: Any, drawn: Any, parts: Any) -> Any:
+        return self._scale(mix(change(self._gather(order), matrices, shifts, drawn), *parts))
 
     def _gather(self, order: Any) -> Any:
         gathered = tf.numpy_function(self._take, [order], tf.uint8, stateful=False)

@@ -149,7 +149,7 @@ def test_features_are_kept_with_the_data_set_and_known_by_their_hash(tmp_path: P
     assert (spec.model.features_sha256, spec.model.features_width) == (kept.sha256, 5)
     assert spec.model.standardizes
     assert spec.uses_features
-    assert not spec.flips
+    assert spec.views == ("identity",)
     file = dataset.folder / "features" / "dino" / "values.npy"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1

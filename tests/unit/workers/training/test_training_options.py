@@ -5,6 +5,7 @@ import pytest
 from orchestrator.planning.plan import plan_points
 from orchestrator.planning.protocols import PROTOCOLS, build_protocol
 from storage.errors import SpecError, UsageError
+from storage.pictures.views import VIEWS
 from storage.spec import StudySpec, parse
 from storage.spec.distributions import distributions
 
@@ -52,9 +53,12 @@ def test_what_cannot_be_kept_takes_the_image_path() -> None:
 
 
 def test_flips_are_extracted_when_any_point_flips() -> None:
-    assert make().flips
-    assert not make(training={"augmentation": "none"}).flips
-    assert make({"augmentation": {"type": "grid", "values": ["none", "flip"]}}).flips
+    assert make().views == VIEWS
+    assert make(training={"augmentation": "none"}).views == VIEWS[:1]
+    assert make({"augmentation": {"type": "grid", "values": ["none", "flip"]}}).views == VIEWS
+    assert make(training={"augmentation": "vertical"}).views == ("identity", "vertical")
+    both = {"augmentation": {"type": "choice", "values": ["vertical", "horizontal"]}}
+    assert make(both).views == ("identity", "horizontal", "vertical")
 
 
 def test_options_are_recorded_where_they_act() -> None:
@@ -110,3 +114,25 @@ def test_radimagenet_needs_its_file() -> None:
 def test_a_protocol_stands_alone() -> None:
     with pytest.raises(UsageError, match="--protocol goes without"):
         build_protocol("x", "lenet", alone=False)
+
+
+@pytest.mark.parametrize(
+    ("task", "refused"),
+    [
+        ("labels", ()),
+        ("two-classes", ()),
+        ("classes", ()),
+        ("ordered", ("mixup", "cutmix")),
+        ("number", ("cutmix",)),
+    ],
+)
+def test_images_are_mixed_where_the_kind_of_label_allows_it(task: str, refused: tuple[str, ...]) -> None:
+    data = {"task": task, "fingerprint": "sha256:1", "targets": ["a", "b"]}
+    for name in ("mixup", "cutmix"):
+        searched = {name: {"type": "float", "low": 0.0, "high": 1.0}}
+        for sections in ({"augmentation": {name: 0.2}}, {"search": searched}):
+            if name in refused:
+                with pytest.raises(SpecError, match=f"augmentation.{name} does not go with"):
+                    make(data=data, **sections)
+            else:
+                assert not make(data=data, **sections).uses_features
