@@ -14,6 +14,7 @@ from storage.data.images import scale_of_card
 from storage.errors import DataError, UsageError
 from storage.files.model_files import read_record, read_whole_card
 from storage.files.writing import hash_file
+from storage.pictures.fitting import resize_of_card
 from storage.trust.comparison import Judged, compare
 from workers.device.preparation import prepare_or_keep
 from workers.final_model.assembly import load_model
@@ -96,7 +97,15 @@ def compare_models(
     for (path, card, model, digest, _), one in zip(loaded, repeats, strict=True):
         kept[path.name] = kept.get(path.name, 0) + 1
         name = path.name if kept[path.name] == 1 else f"{path.name} ({kept[path.name]})"
-        found = predict(model, files, digests, repeats=one, scale=scale_of_card(card), report=report)
+        found = predict(
+            model,
+            files,
+            digests,
+            repeats=one,
+            scale=scale_of_card(card),
+            resize=resize_of_card(card),
+            report=report,
+        )
         for pool, values in found.pooled.items():
             models.append(
                 Judged(

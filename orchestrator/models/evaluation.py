@@ -26,6 +26,7 @@ from storage.files.model_files import read_record, read_whole_card
 from storage.files.writing import hash_file
 from storage.holdout.openings import list_openings
 from storage.metrics.thresholds import RULES, choose_thresholds, read_rule
+from storage.pictures.fitting import resize_of_card
 from storage.practice.review import review, review_units
 from storage.practice.units import name_visits
 from storage.tasks.contract import Task
@@ -133,7 +134,13 @@ def evaluate(
         predictions = predict_features(model, match_features(table, judged.files)[0], report)
     else:
         predictions = predict(
-            model, judged.files, judged.sha256, repeats=repeats, scale=scale_of_card(card), report=report
+            model,
+            judged.files,
+            judged.sha256,
+            repeats=repeats,
+            scale=scale_of_card(card),
+            resize=resize_of_card(card),
+            report=report,
         )
     drawn: dict[str, Any] = {"resamples": request.resamples, "seed": request.seed}
     results = score_pools(

@@ -14,6 +14,7 @@ from storage.data.images import read_image, read_picture, scale_of_card
 from storage.errors import UsageError
 from storage.files.model_files import read_card
 from storage.files.writing import make_exclusively
+from storage.pictures.fitting import resize_of_card
 from storage.wording import say_count
 from workers.device import backend
 from workers.device.preparation import import_quietly, prepare_or_keep
@@ -76,6 +77,7 @@ def draw_heat_maps(
     check_outputs(model, targets)
     card = read_card(path)
     scale, answer, kind = scale_of_card(card), answer_of(card), head_of(card)
+    resize = resize_of_card(card)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -88,7 +90,7 @@ def draw_heat_maps(
     chosen = list(targets).index(target) if target else None
     for begin in range(0, len(images.files), BATCH):
         files = images.files[begin : begin + BATCH]
-        prepared = np.stack([read_image(file, size, scale) for file in files]).astype(np.float32)
+        prepared = np.stack([read_image(file, size, scale, resize) for file in files]).astype(np.float32)
         prepared = prepared * np.float32(pixels[0]) + np.float32(pixels[1])
         heats, scores = compute_heat(
             model, prepared, answer.likeliest if chosen is None else lambda row: chosen, kind
@@ -102,7 +104,7 @@ def draw_heat_maps(
             strict=True,
         ):
             place = answer.likeliest(row) if chosen is None else chosen
-            content = to_png(overlay(read_picture(file, scale), heat, alpha))
+            content = to_png(overlay(read_picture(file, scale), heat, alpha, size=size, resize=resize))
             picture = names.keep(out, f"{row[place]:.4f}-{_plain(targets[place])}", name, digest, content)
             written.append(
                 {

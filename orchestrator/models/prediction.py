@@ -19,6 +19,7 @@ from storage.files.model_files import read_card, read_record
 from storage.files.writing import hash_file
 from storage.holdout.sealed import find_unsealed
 from storage.holdout.sealed_predictions import record_sealed_predictions
+from storage.pictures.fitting import resize_of_card
 from storage.tasks.kinds import LABELS
 from storage.wording import name_few, say_count
 from workers.device.preparation import import_quietly, prepare_or_keep
@@ -117,9 +118,16 @@ def predict_images(
     check_outputs(model, targets)
     if features is not None:
         return predict_features(model, match_features(features, images.files)[0], report)
-    scale = scale_of_card(read_card(path))
+    card = read_card(path)
     return predict(
-        model, images.files, images.digests, repeats=repeats, pixels=pixels, scale=scale, report=report
+        model,
+        images.files,
+        images.digests,
+        repeats=repeats,
+        pixels=pixels,
+        scale=scale_of_card(card),
+        resize=resize_of_card(card),
+        report=report,
     )
 
 

@@ -95,6 +95,7 @@ def train_model(
             "task": spec.data.task,
             "classes": list(dataset.classes),
             "image_size": list(trial.model.image_size),
+            "resize": trial.model.resize,
             "input": describe_input(spec),
             "features": describe_features(spec),
             "dataset": {

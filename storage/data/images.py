@@ -20,6 +20,7 @@ from storage.data.grey import Extent, Scale, find_depth, find_range, measure, to
 from storage.data.headers import read_structure
 from storage.errors import DataError, OrchError
 from storage.parsing import check_regular
+from storage.pictures.fitting import STRETCH, fit_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from storage.data.datasets import Dataset
 
 RESIZE = "pillow bilinear with antialiasing"
-"""What `read_image` does to sizes; part of the key of features."""
+"""What `read_image` does to sizes where it stretches; part of the key of features."""
 
 GREY_RULE = "grey range 3"
 """The rule by which more than 8 bits become 8; part of the key of features where a data set has such files."""
@@ -75,7 +76,9 @@ class ImageForm:
     notes: tuple[str, ...] = ()
 
 
-def read_image(path: Path, size: tuple[int, int], scale: Scale | None = None) -> NDArray[np.uint8]:
+def read_image(
+    path: Path, size: tuple[int, int], scale: Scale | None = None, resize: str = STRETCH
+) -> NDArray[np.uint8]:
     """Read an image as uint8 RGB, shape (height, width, 3).
 
     Grey becomes three equal channels. More than 8 bits are scaled as `storage.data.grey` says; transparency is laid over
@@ -83,19 +86,30 @@ def read_image(path: Path, size: tuple[int, int], scale: Scale | None = None) ->
 
     Args:
         path: a JPEG, PNG, TIFF, WebP, BMP or DICOM file.
-        size: height and width in pixels; the aspect ratio is not kept.
+        size: height and width in pixels.
         scale: the rule of its data set for more than 8 bits; by the file alone when left out.
+        resize: of `storage.pictures.fitting.RESIZES`; only "stretch" does not keep the aspect ratio.
 
     Raises:
         DataError: the file is missing, damaged or no image.
     """
+    return np.asarray(_fit(_open(path, scale), size, resize), np.uint8)
+
+
+def _fit(picture: Image, size: tuple[int, int], resize: str) -> Image:
     from PIL import Image
 
-    coloured = _open(path, scale)
     height, width = size
-    if coloured.size != (width, height):
-        coloured = coloured.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(coloured, np.uint8)
+    if picture.size == (width, height):
+        return picture
+    fit = fit_picture((picture.height, picture.width), size, resize)
+    left, top, right, bottom = fit.place
+    placed = picture.resize((right - left, bottom - top), Image.Resampling.BILINEAR, box=fit.part)
+    if placed.size == (width, height):
+        return placed
+    canvas = Image.new("RGB", (width, height))
+    canvas.paste(placed, (left, top))
+    return canvas
 
 
 def read_picture(path: Path, scale: Scale | None = None) -> NDArray[np.uint8]:
@@ -177,15 +191,16 @@ def inspect_image(content: bytes, name: str = "") -> ImageForm:
     return ImageForm(deep.mode, (width, height), "own range", 0, extent)
 
 
-def describe_decoding(dataset: Dataset) -> str:
+def describe_decoding(dataset: Dataset, resize: str = STRETCH) -> str:
     """How the images of a data set become pixels, for the key of what is computed from them.
 
-    It is `RESIZE` alone where all files have 8 bits, as it always was.
+    It is `RESIZE` alone where all files have 8 bits and are stretched, as it always was.
     """
+    how = RESIZE if resize == STRETCH else f"{RESIZE}, {resize}"
     if set(dataset.summary.get("modes", {})) <= EIGHT_BIT_MODES:
-        return RESIZE
+        return how
     rule = json.dumps(scale_of(dataset).to_document(), sort_keys=True)
-    return f"{RESIZE}; {GREY_RULE} {hashlib.sha256(rule.encode()).hexdigest()[:16]}"
+    return f"{how}; {GREY_RULE} {hashlib.sha256(rule.encode()).hexdigest()[:16]}"
 
 
 def scale_of(dataset: Dataset) -> Scale:

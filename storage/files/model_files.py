@@ -26,6 +26,7 @@ from storage.files import archives, model_configs
 from storage.files.hdf5 import inspect_weights
 from storage.files.writing import hash_file
 from storage.parsing import check_regular, parse_json
+from storage.pictures.fitting import RESIZES
 
 CARD = "orch-card.json"
 RECORD = "orch-record.npz"
@@ -267,6 +268,8 @@ def _check_card(card: Any) -> None:
         if not isinstance(part(card, "dataset", key), (str, int)):
             raise ValueError(f"dataset.{key} is neither a text nor a number")
     place: Any = card
+    if card.get("resize", RESIZES[0]) not in RESIZES:
+        raise ValueError(f"resize is none of {', '.join(RESIZES)}")
     if not isinstance(card.get("task", ""), str):
         raise ValueError("task is no name of a kind of label")
     for key in ("out_of_fold", "macro", "metrics", "auc"):

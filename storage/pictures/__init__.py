@@ -1,5 +1,6 @@
-"""What may be done to pictures: flips that are kept as views, and random changes of training images.
+"""What may be done to pictures: how they are brought to a size, flips that are kept as views, and random changes of training images.
 
 - `changes`: Random changes of training images: the name, the range and the place of each
+- `fitting`: How a picture of any shape becomes the input of a model: where which part of it lies there
 - `views`: The flips of an image that can be kept: which of them a kind of augmentation needs
 """

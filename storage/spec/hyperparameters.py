@@ -45,6 +45,7 @@ BUILDING: dict[str, str] = {
     "weights": "model",
     "weights_seed": "model",
     "image_size": "model",
+    "resize": "model",
     "pooling": "model",
     "scale": "model",
     "extraction_precision": "model",
@@ -75,7 +76,7 @@ ALWAYS_ACTING = ("batch_size", "learning_rate", "epsilon", "beta_1", "beta_2", "
 
 TEXTS = frozenset(
     {"optimizer", "rate_schedule", "positive_weight", "augmentation", "kind", "trainable", "backbone", "weights", "pooling"}
-    | {"scale", "extraction_precision", "precision", "loss"}
+    | {"scale", "extraction_precision", "precision", "loss", "resize"}
 )  # fmt: skip
 """Hyperparameters whose values are words."""
 

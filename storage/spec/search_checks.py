@@ -77,6 +77,7 @@ OF_A_BACKBONE = (
         "weights",
         "weights_seed",
         "image_size",
+        "resize",
         "pooling",
         "extraction_precision",
     ),

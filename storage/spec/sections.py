@@ -9,6 +9,7 @@ from pydantic import Field, field_serializer, field_validator, model_validator
 
 from storage.metrics.objectives import AUC, find_metric
 from storage.pictures.changes import CHANGES, YOUNG
+from storage.pictures.fitting import STRETCH, Resize
 from storage.spec.further import find_further
 from storage.spec.packed_folds import MOST_FOLDS, unpack_folds
 from storage.spec.section import Section
@@ -103,7 +104,7 @@ class ModelSection(Section):
     """
 
     later = frozenset(
-        {"weights_of", "weights_hashes", "options", "features", "features_sha256", "features_width"}
+        {"weights_of", "weights_hashes", "options", "features", "features_sha256", "features_width", "resize"}
     )
 
     kind: str = Field(default="transfer", min_length=1)
@@ -113,6 +114,7 @@ class ModelSection(Section):
     weights_sha256: str = ""
     weights_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     image_size: tuple[Count, Count] = (299, 299)
+    resize: Resize = STRETCH
     pooling: Literal["max", "avg"] = "max"
     scale: Literal["auto", "none", "standardize"] = "auto"
     extraction_batch: Count = 32

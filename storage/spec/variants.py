@@ -81,13 +81,14 @@ def name_variant(spec: StudySpec) -> str:
 def name_inputs(spec: StudySpec) -> str:
     """Name what the folds of a variant learn from."""
     model = spec.model
-    kind: list[Any] = ["images", *model.image_size]
+    kind: list[Any] = ["images", *model.image_size, model.resize]
     if model.features:
         kind = ["given", model.features, model.features_sha256]
     elif spec.uses_features:
         kind = [
             "features",
             *model.image_size,
+            model.resize,
             model.backbone,
             model.weights_sha256 or model.weights,
             model.pooling,

@@ -7,23 +7,46 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.pictures.fitting import STRETCH, fit_picture
+
 ALPHA = 0.3
 """How much of the colour is laid over the image, as in the second reference study."""
 
 
-def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32], alpha: float = ALPHA) -> NDArray[np.uint8]:
+def overlay(
+    image: NDArray[np.uint8],
+    heat: NDArray[np.float32],
+    alpha: float = ALPHA,
+    *,
+    size: tuple[int, int] = (1, 1),
+    resize: str = STRETCH,
+) -> NDArray[np.uint8]:
     """Lay heat over an image in the colours of JET, from blue (0) to red (1).
+
+    What the model did not see, because it was cut off, stays without colour; heat on the black beside a picture is left out.
 
     Args:
         image: shape (height, width, 3).
-        heat: in [0, 1], of any size; scaled to the image.
+        heat: in [0, 1], of any size, over the whole input of the model.
         alpha: 0 leaves the image, 1 leaves the colours.
+        size: height and width of the input; means nothing where the image was stretched.
+        resize: how the image was brought to that size, of `storage.pictures.fitting.RESIZES`.
     """
     from PIL import Image
 
-    size = (image.shape[1], image.shape[0])
-    scaled = np.asarray(Image.fromarray(heat).resize(size, Image.Resampling.BILINEAR))
-    blended = (1 - alpha) * image + alpha * 255 * colour(np.clip(scaled, 0, 1))
+    fit = fit_picture((image.shape[0], image.shape[1]), size, resize)
+    left, top, right, bottom = (round(end) for end in fit.part)
+    rows, columns = heat.shape
+    shares = (columns / size[1], rows / size[0]) * 2
+    covered = tuple(end * share for end, share in zip(fit.place, shares, strict=True))
+    scaled = Image.fromarray(heat).resize(
+        (right - left, bottom - top), Image.Resampling.BILINEAR, box=covered
+    )
+    blended = image.astype(np.float64)
+    seen = blended[top:bottom, left:right]
+    blended[top:bottom, left:right] = (1 - alpha) * seen + alpha * 255 * colour(
+        np.clip(np.asarray(scaled), 0, 1)
+    )
     return np.rint(blended).astype(np.uint8)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from storage.errors import DataError
 from storage.pictures.changes import OF_ONE_IMAGE
+from storage.pictures.fitting import STRETCH
 from storage.pictures.views import FLIPS, VIEWS
 from workers.device import backend
 from workers.device import preparation as devices
@@ -85,6 +86,7 @@ def predict(
     repeats: Repeats | None = None,
     pixels: tuple[float, float] = (1.0, 0.0),
     scale: Scale | None = None,
+    resize: str = STRETCH,
     report: Callable[[int, int], None] | None = None,
 ) -> Predictions:
     """Predict images; what is drawn for an image depends on its digest alone, not on the others or their order.
@@ -96,6 +98,7 @@ def predict(
         repeats: test-time augmentation; none when left out.
         pixels: factor and offset from 0..255 to what the model wants.
         scale: the rule for files of more than 8 bits of the data set that the model was trained on.
+        resize: how images were brought to its size in training, of `storage.pictures.fitting.RESIZES`.
         report: told the images done and all images.
 
     Raises:
@@ -107,7 +110,7 @@ def predict(
     raw = np.empty((len(files), targets), np.float32)
     augmented = np.empty((len(files), repeats.effective, targets), np.float32)
     done = 0
-    for batch in read_batches(files, size, views=VIEWS[:1], batch=BATCH, scale=scale):
+    for batch in read_batches(files, size, views=VIEWS[:1], batch=BATCH, scale=scale, resize=resize):
         rows = slice(done, done + len(batch))
         raw[rows] = _run(model, batch.astype(np.float32), pixels)
         for place, changed in enumerate(_change(batch, digests[rows], repeats)):

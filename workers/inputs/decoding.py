@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from storage.data.grey import Scale
 from storage.data.images import read_image
+from storage.pictures.fitting import STRETCH
 from storage.pictures.views import VIEWS, is_mirrored, is_upside_down
 from workers.device.contract import ImageBatch
 
@@ -45,6 +46,7 @@ def read_batches(
     batch: int,
     first_row: int = 0,
     scale: Scale | None = None,
+    resize: str = STRETCH,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the rows (image after image, each in all its views) in batches, decoded ahead on threads.
 
@@ -55,10 +57,11 @@ def read_batches(
         batch: rows per batch; the last may be shorter.
         first_row: where to begin, counted in rows.
         scale: the data set's rule for files of more than 8 bits.
+        resize: of `storage.pictures.fitting.RESIZES`.
     """
     waiting: list[NDArray[np.uint8]] = []
     skip = first_row % len(views)
-    for image in decode_ahead(files[first_row // len(views) :], size, scale):
+    for image in decode_ahead(files[first_row // len(views) :], size, scale, resize):
         waiting.extend(flip(image, view) for view in views[skip:])
         skip = 0
         while len(waiting) >= batch:
@@ -75,14 +78,15 @@ def read_image_batches(
     batch: int,
     first_row: int = 0,
     scale: Scale | None = None,
+    resize: str = STRETCH,
 ) -> Iterator[ImageBatch]:
     """Yield the rows of `read_batches`, for a device that flips the images itself; all batches have the same shapes.
 
     Args:
-        files, size, views, batch, first_row, scale: as of `read_batches`.
+        files, size, views, batch, first_row, scale, resize: as of `read_batches`.
     """
     each = len(views)
-    decoded = decode_ahead(files[first_row // each :], size, scale)
+    decoded = decode_ahead(files[first_row // each :], size, scale, resize)
     # So many images at most have a view among the rows of a batch, wherever it begins.
     room = (batch + 2 * each - 2) // each
     total = len(files) * each
@@ -111,11 +115,11 @@ def flip(image: NDArray[np.uint8], view: str) -> NDArray[np.uint8]:
 
 
 def decode_ahead(
-    files: Sequence[Path], size: tuple[int, int], scale: Scale | None = None
+    files: Sequence[Path], size: tuple[int, int], scale: Scale | None = None, resize: str = STRETCH
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield the images, uint8 of shape (height, width, 3), in order, decoded on threads before they are asked for."""
     return _run_ahead(
-        lambda file: read_image(file, size, scale), files, threads=count_processors(), ahead=AHEAD
+        lambda file: read_image(file, size, scale, resize), files, threads=count_processors(), ahead=AHEAD
     )
 
 

@@ -56,7 +56,7 @@ def ensure_features(
     if spec.model.features:
         named = spec.model.features, dataset.fingerprint, spec.model.features_sha256
         return open_given(dataset.folder, *named)
-    key = describe_features(spec, dataset.fingerprint, describe_decoding(dataset))
+    key = describe_features(spec, dataset.fingerprint, describe_decoding(dataset, spec.model.resize))
     stored = open_features(cache, key)
     if stored is not None:
         return stored
@@ -118,7 +118,7 @@ def extract(
     views, images = len(key.views), len(dataset.files)
     with FeatureWriter(cache, key, (images, views, backbone.output_shape[-1])) as writer:
         size, grey = spec.model.image_size, scale_of(dataset)
-        source = list(dataset.files), size, key.views, key.batch, writer.done, grey
+        source = list(dataset.files), size, key.views, key.batch, writer.done, grey, spec.model.resize
 
         def extract_batch(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
             padded = np.zeros((key.batch, *batch.shape[1:]), np.float32)

@@ -89,7 +89,11 @@ class KeptInputs:
         key = name_inputs(spec)
         if key not in self._pixels:
             self._pixels[key] = ensure_pixels(
-                self._dataset, spec.model.image_size, self._cache, report=self._report
+                self._dataset,
+                spec.model.image_size,
+                self._cache,
+                resize=spec.model.resize,
+                report=self._report,
             )
         return self._pixels[key]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from storage.data.grey import Scale
 from storage.data.images import read_image
+from storage.pictures.fitting import STRETCH
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import Settings
@@ -26,6 +27,7 @@ def draw_preview(
     seed: int,
     columns: int,
     scale: Scale | None = None,
+    resize: str = STRETCH,
 ) -> NDArray[np.uint8]:
     """Draw images as training would see them.
 
@@ -36,6 +38,7 @@ def draw_preview(
         seed: of what is drawn.
         columns: changed copies of each image.
         scale: the data set's rule for files of more than 8 bits.
+        resize: of `storage.pictures.fitting.RESIZES`.
 
     Returns:
         The picture: uint8, shape (height, width, 3).
@@ -51,7 +54,7 @@ def draw_preview(
     generator = np.random.default_rng(seed)
     rows = []
     for file in files:
-        image = read_image(file, size, scale)
+        image = read_image(file, size, scale, resize)
         changes = draw_changes(generator, columns, size, settings)
         copies = np.repeat(image[None], columns, axis=0)
         changed = np.asarray(change(copies, changes.matrices, changes.shifts, changes.drawn))

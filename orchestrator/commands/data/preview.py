@@ -26,7 +26,7 @@ def preview(
 ) -> None:
     """Show some of your images as training sees them.
 
-    Each row is one development image: the original resized to `model.image_size`, then augmented copies as the spec describes.
+    Each row is one development image: the original brought to `model.image_size` as `model.resize` says, then augmented copies as the spec describes.
 
     \b
     Example:
@@ -55,6 +55,7 @@ def preview(
         seed,
         copies,
         scale_of(dataset),
+        spec.model.resize,
     )
     _write_picture(picture, out)
     console.say(f"Wrote {out}.")
