@@ -37,6 +37,7 @@ from storage.data.folders import write_columns, write_lines, write_whole
 from storage.data.splitting import check_sides, split_holdout
 from storage.errors import DataError
 from storage.holdout import sealed as holdout
+from storage.pictures.sides import find_sides
 from storage.tasks.contract import Task
 from storage.tasks.kinds import LABELS, TASKS
 from storage.wording import name_few
@@ -99,6 +100,7 @@ def import_dataset(
     facts = inspect_images(images, read.paths, report)
     rows = _order_rows(read.table, read.paths, facts, read.labels, read.groups)
     held = _choose_holdout(rows, read.sides, read.choices, TASKS[read.labels.task])
+    _note_sides(rows, read.labels, note)
     check_sides(rows.groups, [np.flatnonzero(held), np.flatnonzero(~held)])
     return _write(
         images, out, rows, read.labels, held, read.choices, read.sides, read.left_out, cache, database
@@ -176,6 +178,18 @@ def _order_rows(
         labels=labels.values[order],
         groups=np.array(number_groups(keys[row] for row in order), dtype=np.int64),
     )
+
+
+def _note_sides(rows: Rows, labels: Labels, note: Callable[[str], None]) -> None:
+    """Say what a mirrored image would contradict."""
+    names = rows.others[0] if rows.others else {}
+    columns = {name: [row[name] for row in rows.others] for name in names}
+    found = find_sides([*labels.targets, *labels.classes], columns)
+    if found.said:
+        note(
+            f"{found.said} {found.verb} left or right, and studies mirror images by default: where the side matters, give "
+            "`orch study create` --set training.augmentation=none (or vertical)."
+        )
 
 
 def _choose_holdout(rows: Rows, sides: Sequence[str] | None, choices: Choices, task: Task) -> np.ndarray:

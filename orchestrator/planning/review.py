@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
-from storage.data.datasets import load_dataset
+from storage.data.datasets import load_dataset, read_columns
 from storage.data.folds import digest_folds, make_folds
 from storage.data.given_features import open_given, read_given
 from storage.errors import DataError, SpecError, UsageError
 from storage.files.hdf5 import inspect_weights
 from storage.files.writing import hash_file
+from storage.pictures.sides import find_sides
+from storage.pictures.views import mirrors
 from storage.settings import data_folders
 from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec, parse
 from storage.wording import say_count, show_value
@@ -256,6 +258,25 @@ def metric_warnings(spec: StudySpec) -> list[str]:
     ]
 
 
+def side_warnings(spec: StudySpec, dataset: Dataset) -> list[str]:
+    """Warn of labels and columns that say left or right where images are mirrored."""
+    words = spec.possible("augmentation", spec.training.augmentation)
+    if spec.model.features or not any(map(mirrors, words)):
+        return []
+    classes = dataset.classes if dataset.task.excludes or len(dataset.classes) == 2 else ()
+    try:
+        columns = read_columns(dataset)
+    except DataError:
+        columns = {}  # Whoever needs them says so.
+    found = find_sides([*spec.data.targets, *classes], columns)
+    if not found.said:
+        return []
+    return [
+        f"training.augmentation mirrors images, which exchanges left and right, and {found.said} {found.verb} left or right. Where the "
+        "side matters to what is predicted: --set training.augmentation=none, or vertical."
+    ]
+
+
 def count_training(spec: StudySpec, dataset: Dataset) -> list[int]:
     """The training images of each fold of a study.
 
@@ -286,7 +307,11 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
             "The data set names no groups: images of one patient may be in both training and validation, "
             "which makes every value too optimistic."
         )
-    warnings += [*batch_warnings(spec, points, train_images), *metric_warnings(spec)]
+    warnings += [
+        *batch_warnings(spec, points, train_images),
+        *metric_warnings(spec),
+        *side_warnings(spec, dataset),
+    ]
     facts = {
         "images": len(dataset.sha256),
         "groups": len(numpy.unique(dataset.groups)),

@@ -15,10 +15,12 @@ from PIL import Image
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
+from orchestrator.planning.review import fill_in_data, side_warnings
 from storage.data.datasets import Dataset, load_dataset, read_columns
 from storage.data.grey import Scale
 from storage.data.images import RESIZE, describe_decoding, read_image, scale_of
 from storage.errors import DataError
+from storage.spec import parse
 from tests.pictures import MODES, make_data, write_image, write_table
 
 GROUPED = Choices(group_columns=("patient",), holdout=0.25)
@@ -299,3 +301,43 @@ def test_labels_with_one_value_are_warned_of(tmp_path: Path) -> None:
         rows = list(csv.reader(file))
     write_table(tmp_path / "labels.csv", [*rows[0], "c"], [[*row, "1"] for row in rows[1:]])
     assert any("one value only" in warning and "c" in warning for warning in import_from(tmp_path).warnings)
+
+
+def test_a_side_in_columns_or_labels_is_said_where_images_are_mirrored_and_not_elsewhere(
+    tmp_path: Path,
+) -> None:
+    rows = []
+    for number in range(12):
+        write_image(tmp_path / "images" / f"{number}.png", seed=number, mode="L", size=(20, 20))
+        rows.append([f"{number}.png", number % 2, number // 2 % 2, "LR"[number % 3 % 2], f"p{number}", "AP"])
+    names = ["filename", "hip_left", "hip_right", "side", "patient", "view"]
+    write_table(tmp_path / "labels.csv", names, rows)
+    notes: list[str] = []
+    choices = Choices(targets=("hip_left", "hip_right"), group_columns=("patient",), holdout=0)
+    place = tmp_path / "images", tmp_path / "labels.csv", tmp_path / "data"
+    dataset = import_dataset(*place, choices, note=notes.append)
+    (said,) = [note for note in notes if "left or right" in note]
+    assert said.startswith("the labels 'hip_left', 'hip_right' and the column 'side' say left or right")
+
+    def warn(**sections: dict) -> list[str]:
+        spec = parse({"study": {"name": "x"}, "cv": {"folds": 2}, **sections}, source="a test")
+        return [
+            text for text in side_warnings(fill_in_data(spec, dataset), dataset) if "exchanges left" in text
+        ]
+
+    (warned,) = warn()
+    assert "'hip_left', 'hip_right' and the column 'side'" in warned
+    for word in ("none", "vertical"):
+        assert warn(training={"augmentation": word}) == []
+    assert len(warn(search={"augmentation": {"type": "choice", "values": ["none", "horizontal"]}})) == 1
+    # Of another label in the same data set the column is what is left to say.
+    write_table(
+        tmp_path / "labels.csv",
+        ["filename", "fracture", "patient", "view"],
+        [[*row[:2], *row[4:]] for row in rows],
+    )
+    notes.clear()
+    choices = Choices(group_columns=("patient",), holdout=0)
+    dataset = import_dataset(*place[:2], tmp_path / "other", choices, note=notes.append)
+    assert not [note for note in notes if "left or right" in note]
+    assert warn() == []
