@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from storage.pictures.changes import CHANGES
 from storage.pictures.views import FLIPS, is_mirrored, is_upside_down
 from workers.device.contract import Settings
 
-Drawn = dict[str, tuple[NDArray[Any], ...]]
+Drawn = dict[str, tuple[np.ndarray, ...]]
 """What is done to grey values, by the name of the change, in the order in which it is done; each array has a row per image."""
 
 
@@ -169,22 +168,26 @@ def _draw_parts(generator: np.random.Generator, count: int, reach: float) -> NDA
 
 
 def _draw_brightness(
-    generator: np.random.Generator, count: int, size: Any, reach: float
-) -> tuple[NDArray[Any]]:
+    generator: np.random.Generator, count: int, size: tuple[int, int], reach: float
+) -> tuple[np.ndarray]:
     return (np.float32(255) * generator.uniform(-reach, reach, count).astype(np.float32),)
 
 
 def _draw_contrast(
-    generator: np.random.Generator, count: int, size: Any, reach: float
-) -> tuple[NDArray[Any]]:
+    generator: np.random.Generator, count: int, size: tuple[int, int], reach: float
+) -> tuple[np.ndarray]:
     return (generator.uniform(1 - reach, 1 + reach, count).astype(np.float32),)
 
 
-def _draw_gamma(generator: np.random.Generator, count: int, size: Any, reach: float) -> tuple[NDArray[Any]]:
+def _draw_gamma(
+    generator: np.random.Generator, count: int, size: tuple[int, int], reach: float
+) -> tuple[np.ndarray]:
     return (np.exp(generator.uniform(-reach, reach, count)).astype(np.float32),)
 
 
-def _draw_blur(generator: np.random.Generator, count: int, size: Any, reach: float) -> tuple[NDArray[Any]]:
+def _draw_blur(
+    generator: np.random.Generator, count: int, size: tuple[int, int], reach: float
+) -> tuple[np.ndarray]:
     return (make_kernels(generator.uniform(0, reach, count), reach),)
 
 
@@ -198,15 +201,15 @@ def make_kernels(spreads: NDArray[np.float64], widest: float) -> NDArray[np.floa
 
 
 def _draw_noise(
-    generator: np.random.Generator, count: int, size: Any, reach: float
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    generator: np.random.Generator, count: int, size: tuple[int, int], reach: float
+) -> tuple[np.ndarray, np.ndarray]:
     spreads = generator.uniform(0, reach, count).astype(np.float32)
     return spreads, generator.integers(2**31, size=(count, 2), dtype=np.int32)
 
 
 def _draw_cutout(
     generator: np.random.Generator, count: int, size: tuple[int, int], reach: float
-) -> tuple[NDArray[Any]]:
+) -> tuple[np.ndarray]:
     return (draw_boxes(generator, count, size, np.full(count, reach)),)
 
 
@@ -227,7 +230,7 @@ def draw_boxes(
     return np.stack([top, left, bottom, right], axis=1).astype(np.int32)
 
 
-DRAW: dict[str, Callable[..., tuple[NDArray[Any], ...]]] = {
+DRAW: dict[str, Callable[..., tuple[np.ndarray, ...]]] = {
     "brightness": _draw_brightness,
     "contrast": _draw_contrast,
     "gamma": _draw_gamma,
