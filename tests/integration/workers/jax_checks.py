@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from storage.errors import DeviceSettledError, UsageError
+from storage.pictures.views import FLIPS, VIEWS
 from storage.spec import Precision
 from tests.loss_contract import CrossEntropy, LossContract
 from tests.small_heads import make_trainer
@@ -147,9 +148,11 @@ def small_backbone() -> keras.Model:
 
 
 @pytest.mark.parametrize("name", ["InceptionV3", "ResNet50", "DenseNet121"])
-@pytest.mark.parametrize(("views", "first_row"), [(4, 0), (4, 3), (1, 2)])
+@pytest.mark.parametrize(
+    ("views", "first_row"), [(VIEWS, 0), (VIEWS, 3), (VIEWS[:1], 2), (FLIPS["vertical"], 3)]
+)
 def test_images_that_are_flipped_and_scaled_on_the_device_have_the_features_of_the_host(
-    tmp_path: Path, name: str, views: int, first_row: int
+    tmp_path: Path, name: str, views: tuple[str, ...], first_row: int
 ) -> None:
     files = []
     for number in range(5):
@@ -169,7 +172,7 @@ def test_images_that_are_flipped_and_scaled_on_the_device_have_the_features_of_t
         padded[: len(batch)] = batch
         theirs.append(backbone.predict_on_batch(scale(padded))[: len(batch)])
     assert np.array_equal(mine, np.concatenate(theirs))
-    assert len(mine) == 5 * views - first_row
+    assert len(mine) == 5 * len(views) - first_row
 
 
 def test_a_scaling_that_looks_at_more_than_one_pixel_is_left_to_the_host() -> None:

@@ -8,7 +8,8 @@ from PIL import Image
 
 from storage.data.images import read_image
 from storage.errors import DataError
-from workers.inputs.decoding import VIEWS, flip, read_batches
+from storage.pictures.views import VIEWS
+from workers.inputs.decoding import flip, read_batches
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
@@ -76,16 +77,16 @@ def test_the_four_views_are_all_flips() -> None:
     image = GREY[..., None]
     flips = [image, np.fliplr(image), np.flipud(image), np.flipud(np.fliplr(image))]
     assert len(VIEWS) == 4
-    for view, expected in enumerate(flips):
+    for view, expected in zip(VIEWS, flips, strict=True):
         assert np.array_equal(flip(image, view), expected)
 
 
 @pytest.mark.parametrize("first", [0, 5, 10])
 def test_batches_go_on_in_the_middle_of_an_image(tmp_path, first) -> None:
     files = [save(tmp_path / f"{n}.png", GREY + n) for n in range(5)]
-    rows = np.concatenate(list(read_batches(files, (6, 8), views=4, batch=5)))
+    rows = np.concatenate(list(read_batches(files, (6, 8), views=VIEWS, batch=5)))
     assert len(rows) == 20
     assert np.array_equal(rows[4][..., 0], GREY + 1)
-    batches = list(read_batches(files, (6, 8), views=4, batch=5, first_row=first))
+    batches = list(read_batches(files, (6, 8), views=VIEWS, batch=5, first_row=first))
     assert np.array_equal(np.concatenate(batches), rows[first:])
     assert {len(batch) for batch in batches} == {5}
