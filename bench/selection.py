@@ -8,18 +8,16 @@ drawn from the reference study's curves and from a grid with wild trials, each t
 Run: python -m bench.selection [studies] [--keep FILE --minutes M]: what was simulated is kept in FILE, and the next call goes on there.
 """
 
-import argparse
 import csv
 import gzip
-import json
 import math
 import os
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
+from bench import kept_rows
 from bench import simulated_studies as simulated
 from storage.spec import PrunerSection
 from storage.trust import bias, noise
@@ -242,40 +240,17 @@ def draw_grid() -> tuple[np.ndarray, np.ndarray]:
     return curves, sizes
 
 
-def simulate_all(count: int, keep: Path | None, minutes: float) -> list[dict[str, dict[str, float]]]:
-    """What was found in each study, as far as the time goes; what is kept is not simulated again.
-
-    Args:
-        count: of the studies.
-        keep: a file with one line for each study; None to keep nothing.
-        minutes: after so many no further study is begun.
-    """
-    rows = [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []
-    end = time.monotonic() + 60 * minutes
-    for seed in range(len(rows), count):
-        if time.monotonic() > end:
-            break
-        generator = np.random.default_rng([2024, seed])
-        study = simulated.simulate(generator)
-        rows.append({"whole": judge_whole(study, seed), "pruned": judge_pruned(study, generator)})
-        if keep:
-            with keep.open("a") as file:
-                file.write(json.dumps(rows[-1], default=float) + "\n")
-    return rows[:count]
+def judge(seed: int) -> dict[str, dict[str, float]]:
+    """What is found in one study, with and without the pruner."""
+    generator = np.random.default_rng([2024, seed])
+    study = simulated.simulate(generator)
+    return {"whole": judge_whole(study, seed), "pruned": judge_pruned(study, generator)}
 
 
 def main() -> None:
     """Print the tables; exit code 1 when a goal is missed."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("studies", type=int, nargs="?", default=200)
-    parser.add_argument("--keep", type=Path)
-    parser.add_argument("--minutes", type=float, default=math.inf)
-    asked = parser.parse_args()
-    rows = simulate_all(asked.studies, asked.keep, asked.minutes)
-    if len(rows) < asked.studies:
-        print(f"{len(rows)} of {asked.studies} studies are done; the same command goes on.")
-        sys.exit(0)
-    count, whole, pruned = asked.studies, [row["whole"] for row in rows], [row["pruned"] for row in rows]
+    rows = kept_rows.collect(judge, studies=200)
+    count, whole, pruned = len(rows), [row["whole"] for row in rows], [row["pruned"] for row in rows]
     first = report(
         "Without a pruner",
         whole,

@@ -89,6 +89,15 @@ def train(
     return Simulated(truth_of(power), curves, scores, labels, groups, folds, power, shared)
 
 
+def score_once(
+    generator: np.random.Generator, power: float, labels: NDArray[np.float32], shared: Array
+) -> NDArray[np.float32]:
+    """Scores of one more training of a known power on images that it did not learn from: shape (images, targets)."""
+    drawn = power + SEED_POWER * generator.standard_normal()
+    own = OWN * generator.standard_normal(labels.shape) + EPOCH * generator.standard_normal(labels.shape)
+    return (drawn * labels + SHARED * shared + own).astype(np.float32)
+
+
 def make_folds(generator: np.random.Generator, groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Folds by group."""
     fold_of_group = generator.permutation(GROUPS) % FOLDS

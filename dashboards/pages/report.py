@@ -214,7 +214,29 @@ def _choice(selection: Mapping[str, Any] | None) -> str:
     if selection is None:
         return ""
     sentence = f"<p><b>How sure is the best value?</b> {show_prose(selection['sentence'])}.</p>"
-    return f"{sentence}<p class='soft'>Rule: {escape(selection['rule'])}.</p>"
+    rule = f"<p class='soft'>Rule: {escape(selection['rule'])}.</p>"
+    return sentence + _estimates(selection) + rule
+
+
+def _estimates(selection: Mapping[str, Any]) -> str:
+    """The estimates side by side where parts of the study gave some, and what was chosen within each outer fold."""
+    estimates, nested = selection.get("estimates") or [], selection.get("nested")
+    text = ""
+    if any(one["fold_epochs"] for one in estimates[1:]):
+        columns = ("estimate", "value", "low", "high", "fold_epochs")
+        text += "<p>Estimates, their 95 % intervals, and the fold-epochs that were trained for each:</p>"
+        text += show_table(Table(columns, [tuple(one[name] for name in columns) for one in estimates]))
+    if nested and nested["finished"]:
+        columns = ("fold", "value", "inner_value", "epochs", "params")
+        rows = [
+            tuple(show_params(one[name] or {}) if name == "params" else one[name] for name in columns)
+            for one in nested["outer"]
+        ]
+        text += "<p>What the search within each outer fold chose, and what it scored on the fold:</p>"
+        text += show_table(
+            Table(("outer fold", "value", "value in its search", "epochs", "hyperparameters"), rows)
+        )
+    return text
 
 
 def _reproduction(view: StudyView, versions: Mapping[str, str | None]) -> str:

@@ -3,6 +3,7 @@
 - `bias`: What a winner is worth, corrected for having been chosen: bootstrap bias corrected cross-validation
 - `comparison`: Several models on the same patients: each metric of each, the differences to the first, and what may be claimed of them
 - `differences`: Whether two models differ, and by how much: paired on the same patients, and on the same folds
+- `estimates`: The estimates of what a study's winner is worth, side by side, with what each of them cost
 - `evidence`: What a study leaves as evidence, and whether it holds together: rows, chain and plan. From a database or from a bundle without one
 - `luck`: How much of the best value is luck, from fold curves alone: the study is simulated again around its shrunk means
 - `nested`: Nested cross-validation: what the whole procedure, search and choice included, scores on patients that it never saw

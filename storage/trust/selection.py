@@ -20,6 +20,7 @@ from storage.states import PointOutcome
 from storage.studies.point_records import PointRecord, list_points, rank_points
 from storage.studies.study import StudyRecord, list_studies
 from storage.trust import bias, noise
+from storage.trust.estimates import list_estimates
 from storage.trust.luck import simulate_luck
 from storage.trust.nested import judge_nested
 from storage.trust.verdict import describe_selection
@@ -61,7 +62,7 @@ def judge_selection(
     and seeds, `storage.trust.noise.mean_interval`), `repeats` and `correction_reason` (why
     there is none, where the metric is why); `noise_per_fold`,
     `noise_per_trial`, `expected_luck` of the best of `candidates`; `indistinguishable` (point, trial, value, params,
-    seconds; the best first), `cheapest` of them; `told_apart`; `repeats_planned` (of the winner, `cv.repeats_of_winner`); `not_judged` (pruned points); `nested` (`storage.trust.nested`); `rule`; `sentence`.
+    seconds; the best first), `cheapest` of them; `told_apart`; `repeats_planned` (of the winner, `cv.repeats_of_winner`); `not_judged` (pruned points); `nested` (`storage.trust.nested`) and `estimates` (`storage.trust.estimates`); `rule`; `sentence`.
     """
     points = list_points(database, study.uuid)
     judged = judged or read_judged(database, study, points)
@@ -95,6 +96,7 @@ def judge_selection(
     }
     document |= _correct(database, study, judged, bool(pruned))
     document["nested"] = judge_nested(database, study)
+    document["estimates"] = list_estimates(database, study, document)
     document["sentence"] = describe_selection(document)
     return document
 

@@ -264,6 +264,7 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     )
     if document["selection"]:
         console.print_line(f"\nHow sure is the best value? {document['selection']['sentence']}.")
+        _print_estimates(document["selection"])
     _print_evaluations(document["evaluations"])
     for point in document["pareto"]:
         point |= point["also"]
@@ -310,6 +311,26 @@ def _print_evaluations(evaluations: list[dict[str, Any]]) -> None:
             ],
             title="Evaluations",
         )
+
+
+def _print_estimates(selection: dict[str, Any]) -> None:
+    """The estimates side by side where parts of the study gave some, and what was chosen within each outer fold."""
+    estimates, nested = selection["estimates"], selection["nested"]
+    if any(one["fold_epochs"] for one in estimates[1:]):
+        console.print_line()
+        columns = ("estimate", "value", "low", "high", "fold_epochs")
+        rows = [[one[name] for name in columns] for one in estimates]
+        console.print_table(
+            ("estimate", "value", "95 % from", "to", "fold-epochs"), rows, title="Estimates and their price"
+        )
+    if nested and nested["finished"]:
+        console.print_line()
+        rows = [
+            [one["fold"], one["value"], one["inner_value"], one["epochs"], show_params(one["params"] or {})]
+            for one in nested["outer"]
+        ]
+        columns = ("outer fold", "value", "value in its search", "epochs", "hyperparameters")
+        console.print_table(columns, rows, title="Nested cross-validation: what each search chose")
 
 
 def _tell_part(part: dict[str, Any]) -> str:
