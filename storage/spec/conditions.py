@@ -25,14 +25,24 @@ class Range(Protocol):
         """Whether it can have this value."""
         ...
 
+    @property
+    def is_continuous(self) -> bool:
+        """Whether it has endless values between two ends, so that none of them ever occurs twice."""
+        ...
+
 
 Search: TypeAlias = Mapping[str, Range]
 
 
 def frozen(value: Any) -> Any:
-    """A value that can be compared and hashed: a list as a tuple, and true apart from 1."""
+    """A value that can be compared and hashed: a list as a tuple, true apart from 1, and 0.1 + 2 * 0.1 as 0.3.
+
+    The third step of 0.1 is 0.30000000000000004 as samplers compute it.
+    """
     if isinstance(value, list | tuple):
         return tuple(frozen(item) for item in value)
+    if isinstance(value, float):
+        return float(f"{value:.12g}")
     return ("switch", value) if isinstance(value, bool) else value
 
 
@@ -111,7 +121,7 @@ def check_conditions(search: Search) -> None:
     """Make sure that every condition can hold.
 
     Raises:
-        ValueError: a name that is not searched, a value that it never has, or a circle.
+        ValueError: a name that is not searched, a value that it never has, a range without steps, or a circle.
     """
     for name, searched in search.items():
         for parent, allowed in (searched.when or {}).items():
@@ -123,6 +133,11 @@ def check_conditions(search: Search) -> None:
                     f"did you mean {near[0]}?" if near else "add it to [search], or leave the condition out"
                 )
                 raise ValueError(f"search.{name}.when names {parent}, which is not searched ({hint})")
+            if search[parent].is_continuous:
+                raise ValueError(
+                    f"search.{name}.when asks for single values of search.{parent}, a range without steps, which hardly ever has exactly "
+                    f"these; give search.{parent} a `step`, or list its values"
+                )
             for value in allowed:
                 if not search[parent].may_be(value):
                     raise ValueError(

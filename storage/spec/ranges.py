@@ -147,6 +147,11 @@ class SearchRange(Section):
         return steps == int(steps)
 
     @property
+    def is_continuous(self) -> bool:
+        """Whether it has endless values between two ends, so that none of them ever occurs twice."""
+        return self.type == "float" and self.step is None and self.low != self.high
+
+    @property
     def steps(self) -> list[float] | None:
         """Every value of a range with a `step`; None where they cannot be listed."""
         if self.step is None or self.low is None or self.high is None:

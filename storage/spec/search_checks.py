@@ -222,6 +222,9 @@ def _check_kind(name: str, searched: SearchRange) -> None:
             raise ValueError(f'search.{name} must be of type "choice" with true and false')
         return
     if name == "image_size":
+        sizes = [value if isinstance(value, tuple) else (value, value) for value in values]
+        if len(set(sizes)) < len(sizes):
+            raise ValueError("search.image_size has one size twice: 224 and [224, 224] are the same")
         values = [side for value in values for side in (value if isinstance(value, tuple) else (value,))]
     if any(isinstance(value, str | bool | tuple) for value in values):
         raise ValueError(f"search.{name} must hold numbers")

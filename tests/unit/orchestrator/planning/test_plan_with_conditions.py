@@ -157,6 +157,17 @@ def test_trials_have_what_acts_and_a_condition_changes_no_other_draw(sampler: st
     assert len({json.dumps(params) for params in points}) > 40
 
 
+@pytest.mark.parametrize("sampler", ["random", "qmc"])
+def test_a_condition_on_steps_holds_for_each_of_them(sampler: str) -> None:
+    rates = {"type": "float", "low": 0.0, "high": 0.5, "step": 0.1}
+    momentum = {"type": "float", "low": 0.5, "high": 0.9, "when": {"dropout_rate": [0.1, 0.2, 0.3, 0.4, 0.5]}}
+    points = plan_points(make({"dropout_rate": rates, "momentum": momentum}, sampler, 64))
+    assert {(round(params["dropout_rate"], 6) > 0, "momentum" in params) for params in points if params} == {
+        (False, False),
+        (True, True),
+    }
+
+
 def test_an_extended_plan_begins_with_the_shorter_one() -> None:
     for sampler in ("random", "qmc"):
         assert plan_points(make(CONDITIONAL, sampler, 40))[:16] == plan_points(make(CONDITIONAL, sampler, 16))

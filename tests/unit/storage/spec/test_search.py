@@ -103,6 +103,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**SGD, "momentum": {"type": "float", "low": 0, "high": 0.9, "when": {"optimizer": []}}}, "gives no value"),
     ({**SGD, "momentum": {"type": "float", "low": 0, "high": 0.9, "when": ["sgd"]}}, "names hyperparameters"),
     ({"momentum": {"type": "choice", "values": [0.1], "when": {"momentum": [0.1]}}}, "momentum -> momentum"),
+    ({"dropout_rate": {"type": "float", "low": 0, "high": 0.5}, "momentum": {"type": "float", "low": 0, "high": 0.9, "when": {"dropout_rate": [0.25]}}}, "a range without steps, which hardly ever"),
+    ({**SGD, "momentum": {"type": "float", "low": 0, "high": 0.9, "whn": {"optimizer": ["sgd"]}}}, "did you mean search.momentum.when"),
+    ({"image_size": {"type": "choice", "values": [224, [224, 224]]}}, "has one size twice"),
     (
         {
             "beta_1": {"type": "choice", "values": [0.1], "when": {"beta_2": [0.2]}},
