@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from storage.errors import SpecError
+from storage.spec.ranges import SearchRange
 
 MOST_PROBLEMS = 20
 LONGEST_NAME = 100
@@ -32,6 +33,9 @@ def describe_problem(problem: Mapping[str, Any], valid: Iterable[str]) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     key = key if len(key) <= LONGEST_NAME else f"{key[:LONGEST_NAME]}.."
     if problem["type"] == "extra_forbidden":
+        if problem["loc"][0] == "search" and len(problem["loc"]) > 2:
+            of_the_range = key.rpartition(".")[0]
+            valid = [f"{of_the_range}.{name}" for name in SearchRange.model_fields]
         return f"{key} is not a key{name_nearest(key, valid)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     if message.startswith("Input should be ") and isinstance(problem["input"], str | int | float):

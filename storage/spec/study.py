@@ -333,13 +333,7 @@ def parse(document: dict[str, Any], *, source: str) -> StudySpec:
     try:
         return StudySpec.model_validate(document)
     except ValidationError as error:
-        # Of a range with a key that is none, its own keys are the nearest.
-        odd = [problem["loc"] for problem in error.errors()[:10]]
-        ranges = [
-            f"search.{loc[1]}.{key}" for loc in odd if loc[:1] == ("search",) for key in SearchRange.model_fields
-            if len(loc) > 2
-        ]  # fmt: skip
-        problems = describe_problems(error.errors(), [*ranges, *valid_keys()])
+        problems = describe_problems(error.errors(), valid_keys())
         raise SpecError(
             f"The spec in {source} is not valid: {problems}.",
             next_step="`orch init` writes a spec with every key explained.",
