@@ -2,9 +2,8 @@
 
 Of each study: the search with cross-validation on all patients, whose winner's own value is optimistic; and the same search within each of
 5 outer folds, whose winner is judged once on the patients of that fold. Printed: the mean error of both, against what the winner of the
-search on all patients would score on endless data, and how often the interval of the nested value holds that: by the differences between
-the outer folds (Student's t, what orch reports), and by drawing the patients of the outer folds again (which knows nothing of the
-noise of training and of the choice).
+search on all patients would score on endless data, and how often the interval of the nested value holds that: by drawing the patients of the outer
+folds again, and by the differences between the outer folds (Student's t), which is reported where the data are not at hand.
 Run: python -m bench.nested [studies] [--keep FILE --minutes M]
 """
 
@@ -17,7 +16,7 @@ from bench import kept_rows
 from bench import simulated_studies as simulated
 from storage.metrics.objectives import AUC
 from storage.trust import noise
-from storage.trust.bias import draw_weights, score_draws
+from storage.trust.nested import patients_interval
 
 OUTER, TRIALS, DRAWS = 5, 40, 200
 COVERED, WITHIN = (0.93, 0.97), 0.003
@@ -54,16 +53,15 @@ def judge(number: int) -> dict[str, float]:
         folds.append(held)
     value = float(np.mean(values))
     low, high = noise.mean_interval(value, [np.array(values)]) or (math.nan, math.nan)
-    drawn = score_draws(AUC, scores, study.labels, folds, draw_weights(study.groups, DRAWS, number))
-    half = 1.96 * float(np.nanstd(drawn, ddof=1))
+    drawn = patients_interval(value, AUC, scores, study.labels, study.groups, folds, draws=DRAWS, seed=number)
     return {
         "naive": float(study.curves[trial, :, epoch].mean()) - truth,
         "nested": value - truth,
         "procedure": value - float(np.mean(chosen)),
-        "covered": float(low <= truth <= high),
-        "half": (high - low) / 2,
-        "covered_drawn": float(abs(value - truth) <= half),
-        "half_drawn": half,
+        "covered": float(drawn.low <= truth <= drawn.high),
+        "half": (drawn.high - drawn.low) / 2,
+        "covered_folds": float(low <= truth <= high),
+        "half_folds": (high - low) / 2,
     }
 
 
@@ -81,8 +79,8 @@ def main() -> None:
         error = table[name].std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
         print(f"  mean error, {words:<52} {table[name].mean():+.4f} (standard error {error:.4f})")
     for name, words in (
-        ("", "between outer folds (Student's t), as reported"),
-        ("_drawn", "patients drawn again"),
+        ("", "by patients, as reported"),
+        ("_folds", "by outer folds (Student's t), without the data"),
     ):
         print(
             f"  interval {words:<48} +- {table['half' + name].mean():.4f} holds the truth in "

@@ -95,7 +95,7 @@ def judge_selection(
         "cheapest": min(equals, key=lambda one: one["seconds"]),
     }
     document |= _correct(database, study, judged, bool(pruned))
-    document["nested"] = judge_nested(database, study)
+    document["nested"] = judge_nested(database, study, _find_dataset(study) if study.spec.cv.nested else None)
     document["estimates"] = list_estimates(database, study, document)
     document["sentence"] = describe_selection(document)
     return document

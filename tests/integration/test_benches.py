@@ -33,6 +33,7 @@ def test_there_is_one_way_to_name_and_to_run_a_bench() -> None:
     ("name", "printed"),
     [
         ("selection", "the truly best"),
+        ("importance", "two equal effects"),
         ("nested", "as reported"),
         ("startup", "heavy imports        none"),
         ("import_rate", "an import takes"),

@@ -109,6 +109,7 @@ def test_each_outer_fold_makes_the_whole_search_and_is_judged_once(
     assert (nested["finished"], len(set(values))) == (OUTER, OUTER)
     assert nested["value"] == pytest.approx(np.mean(values))
     assert nested["low"] < nested["value"] < nested["high"]
+    assert nested["interval"] == "patients"
     assert "Nested cross-validation (3 outer folds" in selection["sentence"]
     assert selection["correction"] == "repeats"
 
