@@ -6,8 +6,7 @@ import json
 import os
 import re
 import shlex
-import subprocess
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,11 @@ import pytest
 from PIL import Image
 
 from orchestrator.cli import run
+from storage.database.opening import open_database
 from tests.conftest import REPOSITORY
 from tests.pictures import write_table
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
+from workers.process.circumstances import Circumstances
+from workers.process.worker import run_worker
 
 SMALL = {
     "model.image_size": "[32, 32]",
@@ -92,17 +92,16 @@ def shrink(words: list[str]) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_every_row_can_be_made_and_trained(
-    workplace: Path, run_orch: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_row_can_be_made_and_trained(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_weights(workplace / "RadImageNet-InceptionV3_notop.h5")
     commands = {name: words for name, words in page_commands().items() if words[:2] == ["study", "create"]}
     assert len(commands) == 12
     for name, words in commands.items():
         if name != "regime-2":
             call(*shrink(words), *([] if name in TRAINED else ["--dry-run"]))
-    done = run_orch("worker", "--data", "rust", "--data", "vertebral", "--gpus", "none", timeout=500)
-    assert done.returncode == 0, done.stderr
+    with closing(open_database(f"sqlite:///{workplace / 'orch.db'}")) as database:
+        data = [workplace / "rust", workplace / "vertebral"]
+        run_worker(Circumstances(database), None, data, workplace / "cache")
     for name in TRAINED:
         call("study", "export", name, "-o", f"{name}.json")
         best = json.loads((workplace / f"{name}.json").read_text())

@@ -110,8 +110,6 @@ def test_a_wheel_that_is_built_again_is_the_same_to_the_last_bit(wheel: Path) ->
 @pytest.mark.timeout(600)
 def test_an_installed_wheel_tests_itself(environment: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as place:
-        # JAX starts in half the time of TensorFlow.
-        place.setenv("KERAS_BACKEND", "jax")
         place.setenv("CUDA_VISIBLE_DEVICES", "-1")
         shown = run(environment / "bin" / "orch", "self-test", folder=tmp_path)
     lines = shown.splitlines()
