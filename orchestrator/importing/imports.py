@@ -40,7 +40,7 @@ from storage.holdout import sealed as holdout
 from storage.pictures.sides import find_sides
 from storage.tasks.contract import Task
 from storage.tasks.kinds import LABELS, TASKS
-from storage.wording import name_few
+from storage.wording import name_few, say_count
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -207,7 +207,7 @@ def _choose_holdout(rows: Rows, sides: Sequence[str] | None, choices: Choices, t
             for group in torn
         ]
         raise DataError(
-            f"{_name_split(choices)} puts {len(torn)} groups on both sides, test and train/valid; "
+            f"{_name_split(choices)} puts {say_count(len(torn), 'group')} on both sides, test and train/valid; "
             f"images of one group: {name_few(named)}.",
             why="Patients of the hold-out would be trained on.",
             next_step="Correct the split, or let orch split with --holdout 0.15.",

@@ -135,7 +135,7 @@ def match_rows(
         )
     finder = Finder(images, folder)
     if not any(finder.find(name) for name in names[:20]):
-        names = _rewrite(names, finder, note)
+        names = rewrite_names(names, finder, note)
     found: dict[str, list[str]] = {}
     rows_of: dict[str, list[int]] = defaultdict(list)
     missing = []
@@ -174,7 +174,7 @@ def match_rows(
     return [images[found[name][0]] for name in names]
 
 
-def _rewrite(names: list[str], finder: Finder, note: Callable[[str], None]) -> list[str]:
+def rewrite_names(names: list[str], finder: Finder, note: Callable[[str], None]) -> list[str]:
     """The names of a table none of which is that of an image, as the images here are called.
 
     The images may have come from another machine, where they lay in another folder; they may have been converted to another
@@ -234,7 +234,7 @@ def find_rows_of(table: Table, filename_column: str, images: Sequence[str], fold
     listed = {unicodedata.normalize("NFC", image): place for place, image in enumerate(images)}
     finder = Finder(listed, folder)
     if names and not any(finder.find(name) for name in names if name):
-        names = _rewrite(names, finder, ignore)
+        names = rewrite_names(names, finder, ignore)
     rows: list[int | None] = [None] * len(images)
     for row, name in enumerate(names):
         found = finder.find(name) if name else []

@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.class_folders import CLASS, SIDE, read_class_folders, read_folder
 from orchestrator.importing.doubts import likely_groups
-from orchestrator.importing.matching import Finder, find_filename_column, match_rows
+from orchestrator.importing.matching import Finder, find_filename_column, match_rows, rewrite_names
 from orchestrator.importing.presets import (
     PRESETS,
     apply_preset,
@@ -116,7 +116,7 @@ def read_rows(
     )
     labels = read_kind(table, asked, choices.task)
     groups = _read_groups(table, folder, paths, choices, note)
-    sides = _read_sides(table, scan, paths, choices, by_preset=not said.splits)
+    sides = _read_sides(table, scan, paths, choices, note, by_preset=not said.splits)
     if choices.splits and "test" not in (sides or ()) and not said.splits:
         note("no image of the published test part is here: orch splits off its own hold-out.")
         sides = None
@@ -271,7 +271,13 @@ def _read_groups(
 
 
 def _read_sides(
-    table: Table, scan: Scan, paths: Sequence[str], choices: Choices, *, by_preset: bool
+    table: Table,
+    scan: Scan,
+    paths: Sequence[str],
+    choices: Choices,
+    note: Callable[[str], None],
+    *,
+    by_preset: bool,
 ) -> list[str] | None:
     if choices.split_column:
         sides = read_split(table, choices.split_column)
@@ -286,26 +292,47 @@ def _read_sides(
         found = find_in_names(choices.split_pattern, "--split-pattern", names)
         sides = read_split(Table(table.path, ("split",), [[cell] for cell in found], table.lines), "split")
     elif choices.split_lists:
-        sides = _read_lists(scan, paths, choices.split_lists)
+        sides = _read_lists(scan, paths, choices.split_lists, note, by_preset=by_preset)
     else:
         return None
     words = dict(choices.split_words)
     return [words.get(side, side) for side in sides]
 
 
-def _read_lists(scan: Scan, paths: Sequence[str], lists: Sequence[tuple[str, Path]]) -> list[str]:
+def _read_lists(
+    scan: Scan,
+    paths: Sequence[str],
+    lists: Sequence[tuple[str, Path]],
+    note: Callable[[str], None],
+    *,
+    by_preset: bool,
+) -> list[str]:
     """The side of each image by lists of names; without a list for train, what no list names is train."""
     finder = Finder(scan.images, scan.folder)
     side_of: dict[str, str] = {}
     for side, path in lists:
-        listed = read_table(path, header=False)
-        for row in listed.rows:
-            for image in finder.find(row[0]):
-                if side_of.setdefault(image, side) != side:
-                    raise DataError(
-                        f"{image} is in the list of {side_of[image]} and in that of {side} ({path}).",
-                        next_step="Correct the lists, or let orch split with --holdout 0.15.",
-                    )
+        found = [finder.find(name) for name in _read_list(path, scan, finder, note)]
+        absent = sum(not images for images in found)
+        if absent == len(found) and not by_preset:
+            raise DataError(
+                f"No line of {path} (--split-list {side}) names an image in {scan.folder}.",
+                why="Without it no image would be of that side.",
+                next_step="Give the list of these images, one file name on each line.",
+            )
+        if absent:
+            note(f"{say_count(absent, 'line')} of {path} {'names' if absent == 1 else 'name'} no image here.")
+        several = next((images for images in found if len(images) > 1), None)
+        if several:
+            raise DataError(
+                f"A line of {path} may mean {len(several)} images: {name_few(several)}.",
+                next_step="Write the subfolder before the name.",
+            )
+        for image in (image for images in found for image in images):
+            if side_of.setdefault(image, side) != side:
+                raise DataError(
+                    f"{image} is in the list of {side_of[image]} and in that of {side} ({path}).",
+                    next_step="Correct the lists, or let orch split with --holdout 0.15.",
+                )
     named = [unicodedata.normalize("NFC", path) for path in paths]
     alone = [name for name in named if name not in side_of]
     if alone and any(side == "train" for side, _ in lists):
@@ -314,3 +341,11 @@ def _read_lists(scan: Scan, paths: Sequence[str], lists: Sequence[tuple[str, Pat
             next_step="Add them to a list, or give the list of test only: the others are then for development.",
         )
     return [side_of.get(name, "train") for name in named]
+
+
+def _read_list(path: Path, scan: Scan, finder: Finder, note: Callable[[str], None]) -> list[str]:
+    """The names in a list: its column that names images, the first where none does."""
+    listed = read_table(path, header=False)
+    column, _ = find_filename_column(listed, scan.images, scan.folder)
+    names = listed.column(column or listed.columns[0], option="--split-list")
+    return names if any(map(finder.find, names)) else rewrite_names(names, finder, note)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
-from orchestrator.importing.reading.tables import Table
+from orchestrator.importing.reading.tables import IMAGE_NAME, Table
+from storage.data.patients import patient_key
 from storage.errors import DataError
 from storage.wording import name_few, say_count
 
@@ -13,7 +14,7 @@ from storage.wording import name_few, say_count
 def join_table(table: Table, other: Table, on: str, note: Callable[[str], None]) -> Table:
     """Join two tables.
 
-    Each row of `table` takes the row of `other` with the same key. Where several rows of `other` have a key (the images of
+    Keys are compared as `patient_key` compares: 17 is 17.0. Rows of `other` that say the same twice count once. Each row of `table` takes the row of `other` with the same key. Where several rows of `other` have a key (the images of
     a study), each makes a row of its own; then a key names one row of `table` only. Rows of `other` without a partner are
     left out; rows of `table` without one are left out where `other` has several rows for a key, and else stay with blank cells.
 
@@ -30,8 +31,13 @@ def join_table(table: Table, other: Table, on: str, note: Callable[[str], None])
         (here.strip(), (there or here).strip())
         for here, _, there in (one.partition("=") for one in on.split(","))
     ]
-    left = list(zip(*(table.column(here, option="--on") for here, _ in pairs), strict=True))
-    right = list(zip(*(other.column(there, option="--on") for _, there in pairs), strict=True))
+    other = _drop_repeated(other, note)
+    written = list(zip(*(table.column(here, option="--on") for here, _ in pairs), strict=True))
+    looked_up = list(zip(*(other.column(there, option="--on") for _, there in pairs), strict=True))
+    left, right = ([tuple(map(patient_key, key)) for key in keys] for keys in (written, looked_up))
+    if not set(left) & set(right):
+        # One table may write the name of a file, the other its stem.
+        left, right = ([tuple(map(_stem, key)) for key in keys] for keys in (written, looked_up))
     rows_of: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for row, key in enumerate(right):
         rows_of[key].append(row)
@@ -55,7 +61,7 @@ def join_table(table: Table, other: Table, on: str, note: Callable[[str], None])
     for row, key in enumerate(left):
         partners = rows_of.get(key, [])
         if not partners:
-            alone.append("/".join(key))
+            alone.append("/".join(written[row]))
         for partner in partners:
             rows.append([*table.rows[row], *(other.rows[partner][place] for place in places)])
             lines.append(table.lines[row])
@@ -65,7 +71,7 @@ def join_table(table: Table, other: Table, on: str, note: Callable[[str], None])
     if len(alone) == len(left):
         raise DataError(
             f"No row of {table.path} has a row with the same {on} in {other.path}.",
-            why=f"{on} is {name_few(alone, 2)} here and {name_few(('/'.join(key) for key in right), 2)} there.",
+            why=f"{on} is {name_few(alone, 2)} here and {name_few(('/'.join(key) for key in looked_up), 2)} there.",
             next_step="Is another column meant? --on HERE=THERE names it in both tables.",
         )
     if alone:
@@ -74,3 +80,19 @@ def join_table(table: Table, other: Table, on: str, note: Callable[[str], None])
             f"{' and are left out' if several else ''}: {name_few(alone, 3)}."
         )
     return Table(table.path, (*table.columns, *new), rows, lines)
+
+
+def _drop_repeated(table: Table, note: Callable[[str], None]) -> Table:
+    """A table without rows that repeat another one in every cell."""
+    first = list({tuple(row): place for place, row in reversed(list(enumerate(table.rows)))}.values())
+    if len(first) == len(table.rows):
+        return table
+    note(
+        f"{say_count(len(table.rows) - len(first), 'row')} of {table.path} repeat another one and count once."
+    )
+    return table.choose(sorted(first))
+
+
+def _stem(cell: str) -> str:
+    """The name of a file without folders and suffix."""
+    return patient_key(IMAGE_NAME.sub("", cell.replace("\\", "/").rpartition("/")[2]))

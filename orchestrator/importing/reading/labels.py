@@ -56,7 +56,7 @@ def ignore(note: str) -> None:
 class Column:
     """What one column of a table would be taken for.
 
-    `kind` is "labels", "coded" (a label in an unknown code), "classes", "numbers", "text" or "blank"; `taken` says
+    `kind` is "labels", "coded" (a label in an unknown code), "classes", "mixed" (words and numbers), "numbers", "text" or "blank"; `taken` says
     whether it is a label without being named; `reason` is for people.
     """
 
@@ -121,7 +121,7 @@ def read_labels(
         raise DataError("--targets names no column, or one twice.", next_step="Give --targets a,b,..")
     if len(chosen) == 1:
         column = describe_column(chosen[0], table.column(chosen[0], option="--targets"), rules)
-        if column.kind in ("classes", "text"):
+        if column.kind in ("classes", "mixed", "text"):
             return read_classes(table, chosen[0], option="--targets", rules=rules, note=note)
     values = np.empty((len(table.rows), len(chosen)), dtype=np.float32)
     for place, name in enumerate(chosen):
@@ -215,7 +215,8 @@ def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
     if numbers == {None} and 2 <= len(different) <= min(MOST_CLASSES, (len(given) + 1) // 2):
         return say("classes", f"{len(different)} different words")
     if numbers != {None}:
-        return say("text", "numbers and words")
+        few = len(different) <= min(MOST_CLASSES, (len(given) + 1) // 2)
+        return say("mixed" if few else "text", f"numbers and words, {len(different)} different ones")
     return say("text", f"{len(different)} different texts" if len(different) > 1 else "one text throughout")
 
 
@@ -233,6 +234,7 @@ def _choose_columns(
     ]
     chosen = [column.name for column in columns if column.taken]
     words = [column.name for column in columns if column.kind == "classes"]
+    words = words or [column.name for column in columns if column.kind == "mixed"]
     if not chosen and len(words) == 1:
         chosen = words
     if not chosen:

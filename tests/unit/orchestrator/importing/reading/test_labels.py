@@ -146,3 +146,13 @@ def test_a_side_is_read_in_many_words(tmp_path: Path, words: list[str], sides: l
 @pytest.mark.parametrize("word", ["trainee", "attest", "bus", "1", "testis", "contest images", "train test"])
 def test_another_word_is_no_side(word: str) -> None:
     assert find_side(word) is None
+
+
+def test_a_column_of_numbers_and_words_is_not_dropped_in_silence(tmp_path: Path) -> None:
+    rows = [f"{place},{place % 3 % 2},{('0', '1+', '2+', '3+')[place % 4]}" for place in range(24)]
+    notes: list[str] = []
+    text = "\n".join(["filename,fx,her2", *rows])
+    assert labels_of(tmp_path, text, note=notes.append).targets == ("fx",)
+    assert "her2 (numbers and words, 4 different ones)" in notes[0]
+    alone = labels_of(tmp_path, text, excluded=["filename", "fx"])
+    assert alone.targets == ("her2=0", "her2=1+", "her2=2+", "her2=3+")

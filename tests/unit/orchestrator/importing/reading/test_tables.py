@@ -130,6 +130,15 @@ def test_joining_looks_up_and_expands() -> None:
     assert "left out" in notes[1]
     other = table("name side", "s1,train", "s2,test", "s3,test")
     assert join_table(labels, other, "study=name", notes.append).columns == ("study", "fx", "side")
+    # Keys are compared as patients are, and rows that say the same twice count once.
+    floats = table("study side", "1.0,train", "02,test", "1.0,train")
+    numbers = join_table(table("study fx", "1,1", "2,0"), floats, "study", notes.append)
+    assert numbers.rows == [["1", "1", "train"], ["2", "0", "test"]]
+    assert "1 row of l.csv repeat" in notes[-1]
+    stems = join_table(
+        table("image fx", "a/x.png,1"), table("name side", "x,test"), "image=name", notes.append
+    )
+    assert stems.rows == [["a/x.png", "1", "test"]]
     with pytest.raises(DataError, match="both have several rows"):
         join_table(table("study fx", "s1,1", "s1,0"), images, "study", notes.append)
     with pytest.raises(DataError, match="No row of"):
