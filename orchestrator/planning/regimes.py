@@ -237,7 +237,7 @@ def _fixed_from(best: dict[str, Any]) -> dict[str, Any]:
 def _forget_parts(document: dict[str, Any]) -> None:
     """The parts of a study are its own: another one that goes on from it plans its own."""
     document.get("study", {}).pop("part_of", None)
-    for key in ("repeats_of_winner", "nested", "outer", "is_test"):
+    for key in ("repeats_of_winner", "nested", "outer", "is_test", "train_percent"):
         document.get("cv", {}).pop(key, None)
 
 

@@ -29,6 +29,7 @@ def make_folds(
     given: Sequence[int] | None = None,
     outer: tuple[int, int] | None = None,
     is_test: bool = False,
+    train_percent: int = 100,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """The folds of a study: drawn once, drawn several times, or as they are given.
 
@@ -40,6 +41,7 @@ def make_folds(
         repeats: how often they are drawn, each time otherwise; the folds of the first draw come first.
         given: the fold that each image validates in, length n; takes the place of drawing.
         outer: the number of an outer fold, from 1, and how many there are: the folds are drawn of the other images.
+        train_percent: the percentage of the groups of each training part that train; fewer are always among more.
         is_test: one fold, in which those other images train and the outer fold validates.
 
     Returns:
@@ -48,6 +50,14 @@ def make_folds(
     Raises:
         DataError: fewer groups than folds; or given folds that are for other images, or tear a group.
     """
+    if train_percent < 100:
+        whole = make_folds(
+            labels, groups, count, seed, repeats=repeats, given=given, outer=outer, is_test=is_test
+        )
+        return [
+            (_take_groups(groups, train, train_percent, [seed, 3, number]), held)
+            for number, (train, held) in enumerate(whole)
+        ]
     if outer is not None:
         train, held = draw_outer_folds(labels, groups, outer[1], seed)[outer[0] - 1]
         if is_test:
@@ -77,6 +87,14 @@ def draw_outer_folds(
     return _draw_folds(
         labels, groups, count, int(np.random.SeedSequence([seed, 0, count]).generate_state(1)[0])
     )
+
+
+def _take_groups(groups: np.ndarray, images: np.ndarray, percent: int, seed: Sequence[int]) -> np.ndarray:
+    """The images of a percentage of their groups, at least of one; ascending."""
+    present = np.unique(groups[images])
+    drawn = np.random.default_rng(list(seed)).permutation(present)
+    kept = drawn[: max(1, round(len(present) * percent / 100))]
+    return np.asarray(images[np.isin(groups[images], kept)])
 
 
 def _take_folds(

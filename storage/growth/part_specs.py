@@ -1,6 +1,7 @@
 """What the parts of a study are: specs that follow from the study, and from a winner, alone.
 
 - The winner's repeats (`cv.repeats_of_winner`): other draws of the folds, unpruned, seeds from (seed of the study, trial in its plan, repeat).
+- The learning curve (`orch study learning-curve`): the winner again, trained on some of the patients.
 - Nested cross-validation (`cv.nested`): for each outer fold a search, which is the study itself on the images outside of that fold, with folds
   of its own; and a test, which is the winner of that search, trained on all images of the search for the epochs at which it was best,
   and judged once, on the outer fold. So no choice was made on what judges it (Varma and Simon 2006).
@@ -25,6 +26,7 @@ class Role(StrEnum):
     REPEATS = "repeats"
     SEARCH = "search"
     TEST = "test"
+    PATIENTS = "patients"
 
 
 FindComplete = Callable[[StudyRecord], Mapping[int, Any]]
@@ -35,11 +37,18 @@ def role_of(spec: StudySpec) -> Role | None:
     """What a part is for; None of a study that stands for itself."""
     if not spec.study.part_of:
         return None
-    return Role.TEST if spec.cv.is_test else Role.SEARCH if spec.cv.outer else Role.REPEATS
+    if spec.cv.outer:
+        return Role.TEST if spec.cv.is_test else Role.SEARCH
+    return Role.REPEATS if spec.study.repeats_of else Role.PATIENTS
+
+
+def may_have_parts(study: StudyRecord) -> bool:
+    """Whether parts of a study may be there: its spec asks for them, or somebody asked for its learning curve."""
+    return has_parts(study.spec) or any(one["how"] == PART for one in growth_of(study))
 
 
 def has_parts(spec: StudySpec) -> bool:
-    """Whether parts are made of a study."""
+    """Whether the spec of a study asks for parts."""
     return bool((spec.cv.repeats_of_winner or spec.cv.nested) and spec.search and not spec.study.part_of)
 
 
@@ -105,6 +114,33 @@ def plan_test(search: StudyRecord, params: Mapping[str, Any], epochs: int, name:
     return _train_again(document, kept, "nested cross-validation")
 
 
+def plan_patients(
+    study: StudyRecord, point: int, params: Mapping[str, Any], percent: int, repeats: int, name: str
+) -> StudySpec:
+    """The spec of a point of the learning curve: a trial again, trained on some of the patients.
+
+    Args:
+        study: whose trial it is.
+        point: its number in the plan.
+        params: its hyperparameters.
+        percent: of the patients of each training part that are trained on.
+        repeats: how many times the folds are drawn.
+        name: of the part.
+    """
+    spec = study.spec
+    document = _begin(spec, name, study.uuid)
+    document["study"] |= {
+        "regime": "custom",
+        "seed": int(np.random.SeedSequence([spec.study.seed, point, 2]).generate_state(1)[0]),
+        "trials": repeats if spec.cv.by else 1,
+    }
+    document["cv"].pop("nested", None)
+    document["cv"]["train_percent"] = percent
+    if not spec.cv.by:
+        document["cv"]["repeats"] = repeats
+    return _train_again(document, params, "the learning curve")
+
+
 def check_parts(study: StudyRecord, parts: list[StudyRecord], find_complete: FindComplete) -> list[str]:
     """What of the parts of a study does not fit, one sentence each: those that are gone, and those that do not follow from it.
 
@@ -134,6 +170,14 @@ def _follows(
     try:
         if role is Role.SEARCH:
             return plan_search(study, part.spec.cv.outer).spec_hash == part.spec_hash
+        if role is Role.PATIENTS:
+            cv, repeats = part.spec.cv, part.spec.study.trials if part.spec.cv.by else part.spec.cv.repeats
+            return any(
+                known == params
+                and plan_patients(study, point, params, cv.train_percent, repeats, part.name).spec_hash
+                == part.spec_hash
+                for point, known in find_complete(study).items()
+            )
         if role is Role.REPEATS:
             return any(
                 known == params and plan_repeats(study, point, params, part.name).spec_hash == part.spec_hash

@@ -6,20 +6,24 @@ however many do at the same moment, it is the same one. A study that grows and h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from storage.data.datasets import Dataset
 from storage.data.folds import digest_folds, make_folds
 from storage.database import tables
 from storage.database.engine import Database
+from storage.errors import StorageError
 from storage.growth.extending import lock_facts, note_growth
 from storage.growth.part_specs import (
     Role,
     chosen_params,
     has_parts,
+    may_have_parts,
+    plan_patients,
     plan_repeats,
     plan_search,
     plan_test,
@@ -30,6 +34,7 @@ from storage.states import StudyState
 from storage.studies.point_records import PointRecord, best_point, count_points, list_points
 from storage.studies.study import create_study, read_canary, register_canary
 from storage.studies.study_records import GROWTH, PART, StudyRecord, StudyRow, find_row
+from storage.wording import say_command
 
 KEPT_FACTS = ("images", "groups", "grouped", "targets", "task", "classes", "findings", "accepted")
 """What was noted of the data when the study was made, and is as true of its parts."""
@@ -43,7 +48,7 @@ FindEpoch = Callable[[Database, StudyRecord, PointRecord], int]
 
 def list_parts(database: Database, study: StudyRecord) -> list[StudyRecord]:
     """The parts that were made of a study, oldest first; a part has none itself."""
-    return _list_parts_of(database, study.uuid) if has_parts(study.spec) else []
+    return _list_parts_of(database, study.uuid) if may_have_parts(study) else []
 
 
 def list_parts_of_row(database: Database, study: StudyRow) -> list[StudyRecord]:
@@ -144,6 +149,37 @@ def make_searches(
     return [make_part(database, study, spec, plan(spec), dataset) for spec in specs]
 
 
+def make_learning_curve(
+    database: Database, study: StudyRecord, dataset: Dataset, percents: Sequence[int], repeats: int
+) -> list[StudyRecord]:
+    """Make the points of the learning curve of a study's best trial, those that are not there yet; all of them, few patients first.
+
+    Args:
+        database: where.
+        study: which.
+        dataset: its data.
+        percents: of the patients, for each point.
+        repeats: how many times the folds are drawn for each.
+
+    Raises:
+        StorageError: no trial is complete.
+    """
+    winner = best_point(list_points(database, study.uuid))
+    if winner is None:
+        raise StorageError(
+            f"No trial of {study.name!r} is complete, so there is nothing to train on fewer patients.",
+            next_step=f"`{say_command('worker', study.name)}` evaluates its trials.",
+        )
+    number = winner.point if winner.trial_number is None else winner.trial_number
+    made = []
+    for percent in sorted(percents):
+        name = _free_name(database, study, f"{study.name[:LONGEST]}-{Role.PATIENTS}-{percent}-{number}")
+        spec = plan_patients(study, winner.point, winner.params or {}, percent, repeats, name)
+        points: list[dict[str, Any] | None] = [chosen_params(spec) for _ in range(spec.study.trials)]
+        made.append(make_part(database, study, spec, points, dataset))
+    return made
+
+
 def make_part(
     database: Database,
     study: StudyRecord,
@@ -171,7 +207,7 @@ def make_part(
 def describe_parts(database: Database, study: StudyRecord) -> list[dict[str, Any]]:
     """The parts as plain documents: what each is for, how far it is, and its price beside that of the study itself.
 
-    Keys: `study`, `uuid`, `role`, `outer` (the outer fold, from 1), `trial` and `point` (of the study's own trials what is repeated),
+    Keys: `study`, `uuid`, `role`, `outer` (the outer fold, from 1), `percent` (of the patients that a point of the learning curve trains on), `trial` and `point` (of the study's own trials what is repeated),
     `repeats`, `is_settled`, `planned`, `complete`, `failed`, `fold_epochs` (trained for it so far), `share` (of those of the study itself).
     """
     parts = list_parts(database, study)
@@ -182,7 +218,7 @@ def describe_parts(database: Database, study: StudyRecord) -> list[dict[str, Any
     documents = []
     for part in parts:
         counts, role = count_points(database, part.uuid), role_of(part.spec)
-        params = chosen_params(part.spec) if role is Role.REPEATS else None
+        params = chosen_params(part.spec) if role in (Role.REPEATS, Role.PATIENTS) else None
         of = next((point for point in points if point.params == params), None) if params else None
         spent = count_fold_epochs(database, part.uuid)
         documents.append(
@@ -191,6 +227,7 @@ def describe_parts(database: Database, study: StudyRecord) -> list[dict[str, Any
                 "uuid": part.uuid,
                 "role": role,
                 "outer": part.spec.cv.outer or None,
+                "percent": part.spec.cv.train_percent if role is Role.PATIENTS else None,
                 "trial": of.trial_number if of else None,
                 "point": of.point if of else None,
                 "repeats": study.spec.cv.repeats_of_winner if role is Role.REPEATS else None,
@@ -265,6 +302,7 @@ def _note_folds(spec: StudySpec, dataset: Dataset) -> dict[str, Any]:
     folds = make_folds(spec.task.strata(dataset.labels[:, columns]), dataset.groups, **spec.fold_plan)
     return {
         "train_images": [len(train) for train, _ in folds],
+        "train_groups": [len(np.unique(dataset.groups[train])) for train, _ in folds],
         "validation_images": [len(held) for _, held in folds],
         "folds_digest": digest_folds(folds),
     }

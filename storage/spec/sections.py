@@ -228,11 +228,12 @@ class CrossValidationSection(Section):
             seeds; None where nobody said, which for a study that is there means not at all.
         nested: how many outer folds a nested cross-validation has: the whole search is made in each; 0 is none.
         outer: the outer fold, from 1, whose images a search leaves out; 0 for a study of all images. Written by orch.
+        train_percent: the percentage of the patients of each training part that are trained on. Written by orch.
         is_test: train on all images of the search, and judge on the outer fold. Written by orch.
     """
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"repeats", "by", "assigned", "repeats_of_winner", "nested", "outer", "is_test"}
+        {"repeats", "by", "assigned", "repeats_of_winner", "nested", "outer", "is_test", "train_percent"}
     )
 
     folds: Annotated[int, Field(ge=2, le=100)] = 6
@@ -244,6 +245,7 @@ class CrossValidationSection(Section):
     nested: Annotated[int, Field(ge=0, le=20)] = 0
     outer: Annotated[int, Field(ge=0, le=20)] = 0
     is_test: bool = False
+    train_percent: Annotated[int, Field(ge=1, le=100)] = 100
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> CrossValidationSection:

@@ -174,6 +174,7 @@ class StudySpec(Section):
                 if self.cv.outer
                 else {}
             ),
+            **({"train_percent": self.cv.train_percent} if self.cv.train_percent < 100 else {}),
         }
 
     @property

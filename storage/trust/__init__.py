@@ -5,6 +5,7 @@
 - `differences`: Whether two models differ, and by how much: paired on the same patients, and on the same folds
 - `estimates`: The estimates of what a study's winner is worth, side by side, with what each of them cost
 - `evidence`: What a study leaves as evidence, and whether it holds together: rows, chain and plan. From a database or from a bundle without one
+- `learning_curve`: What more patients would bring: the winner trained on some of them, an inverse power law through that, and where it leads
 - `luck`: How much of the best value is luck, from fold curves alone: the study is simulated again around its shrunk means
 - `nested`: Nested cross-validation: what the whole procedure, search and choice included, scores on patients that it never saw
 - `noise`: How sure the choice among trials is: noise, trials that cannot be told from the best, luck of the best of many

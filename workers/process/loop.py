@@ -22,7 +22,7 @@ from storage.errors import (
     SpentProcessError,
 )
 from storage.growth.adoption import adopt_enqueued, find_with_enqueued
-from storage.growth.part_specs import has_parts
+from storage.growth.part_specs import may_have_parts
 from storage.growth.parts import FindDataset, is_left, make_missing_part, makes_parts
 from storage.results.judged import judged_epoch
 from storage.results.peers import EpochMeans
@@ -277,7 +277,7 @@ class Worker:
     def _continue(self, study: StudyRecord) -> bool:
         """Make the part that follows from a finished study; whether a part is left to work off, as long as the study is not stopped."""
         makes = makes_parts(study.spec)
-        if study.state != StudyState.OPEN or not (makes or has_parts(study.spec)):
+        if study.state != StudyState.OPEN or not (makes or may_have_parts(study)):
             return False
         if makes:
             self.here.patience.wait(

@@ -13,6 +13,7 @@ from orchestrator.commands.study.create import create
 from orchestrator.commands.study.evaluate import evaluate
 from orchestrator.commands.study.export import export
 from orchestrator.commands.study.growing import add, extend, import_optuna
+from orchestrator.commands.study.learning_curve import learning_curve
 from orchestrator.commands.study.prove import check, prove
 from orchestrator.commands.study.verify import verify
 from orchestrator.commands.study.watch import watch
@@ -33,6 +34,7 @@ app.command("import-optuna", short_help="Take a study made elsewhere with Optuna
 app.command("watch")(watch)
 app.command("export")(export)
 app.command("evaluate", short_help="Evaluate the best trial on what its folds did not train on.")(evaluate)
+app.command("learning-curve", short_help="Estimate what more patients would bring.")(learning_curve)
 app.command("challenge", short_help="Plant faults on purpose, and see whether each shows.")(challenge)
 app.command("prove", short_help="Write all evidence of a study to one file.")(prove)
 app.command("check", short_help="Check such a file, without database and images.")(check)
@@ -40,7 +42,12 @@ app.command("verify", short_help="Check that every trial, attempt and fold is ac
 
 UNKNOWN_LEASE_SECONDS = 60.0
 """The default lease: what is assumed of a study whose spec this orch cannot read."""
-PARTS = {"repeats": "winner's repeats", "search": "search in outer fold", "test": "test on outer fold"}
+PARTS = {
+    "repeats": "winner's repeats",
+    "search": "search in outer fold",
+    "test": "test on outer fold",
+    "patients": "learning curve",
+}
 """What the parts of a study are called in its table."""
 SHOWN_POINTS = 10
 """How many of the best points `orch study show` lists."""
@@ -345,6 +352,8 @@ def _tell_part(part: dict[str, Any]) -> str:
     price = "" if not part["share"] else f": {part['share']:.1%} of the fold-epochs of the study"
     if part["role"] == "repeats":
         return f"{part['repeats']} of trial {part['trial']} with other folds and seeds, {state}{price}"
+    if part["role"] == "patients":
+        return f"trial {part['trial']} on {part['percent']} % of the patients, {state}{price}"
     done = part["complete"] + part["pruned"]
     return f"{part['outer']}: {done} of {say_count(part['planned'], 'trial')}, {state}{price}"
 

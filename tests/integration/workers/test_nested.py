@@ -16,11 +16,19 @@ from storage.data.folds import draw_outer_folds, make_folds
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.growth.part_specs import Role, role_of
-from storage.growth.parts import is_left, leave_out_parts, list_parts, make_searches, with_parts
+from storage.growth.parts import (
+    is_left,
+    leave_out_parts,
+    list_parts,
+    make_learning_curve,
+    make_searches,
+    with_parts,
+)
 from storage.results.judged import judged_epoch
 from storage.results.predictions import read_predictions
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.study import create_study, list_studies, load_study
+from storage.trust.learning_curve import judge_learning_curve
 from storage.trust.selection import judge_selection
 from tests.labelled_studies import LabelledObjective, make_dataset
 from tests.studies import make_spec
@@ -119,9 +127,40 @@ def test_each_outer_fold_makes_the_whole_search_and_is_judged_once(
     (tmp_path / "bundle.zip").write_bytes(write_bundle(database, study, None, 0)[0])
     assert check_bundle(tmp_path / "bundle.zip")["problems"] == []
 
+    sizes = [25, 50, 75, 100]
+    made = make_learning_curve(database, study, dataset, sizes, 2)
+    assert [part.uuid for part in make_learning_curve(database, study, dataset, sizes, 2)] == [
+        part.uuid for part in made
+    ], "the command again makes nothing new"
+    work(3)
+    curve = judge_learning_curve(database, load_study(database, "whole"), [0.5, 0.99999])
+    assert [one["percent"] for one in curve["sizes"]] == sizes
+    patients = [one["patients"] for one in curve["sizes"]]
+    assert patients == sorted(patients)
+    assert patients[0] == pytest.approx(patients[-1] / 4, rel=0.1)
+    assert len(curve["targets"]) == 2
+    assert all(one["is_settled"] and one["low"] < one["value"] < one["high"] for one in curve["sizes"])
+    assert verify_whole(database, load_study(database, "whole"), dataset)["problems"] == []
+
     assert extend(database, study, 5)["added"] == 2
     work(5)
     assert verify_whole(database, load_study(database, "whole"), dataset)["problems"] == []
+
+
+def test_fewer_patients_are_always_among_more_and_judge_the_same() -> None:
+    chance = np.random.default_rng(1)
+    groups = np.repeat(np.arange(40), 2)
+    labels = (chance.random((80, 1)) < 0.4).astype(np.float64)
+    whole = make_folds(labels, groups, 4, 7)
+    before: list[set[int]] = [set()] * 4
+    for percent in (20, 50, 90):
+        folds = make_folds(labels, groups, 4, 7, train_percent=percent)
+        for (train, held), (all_of_them, judged), fewer in zip(folds, whole, before, strict=True):
+            assert held.tolist() == judged.tolist()
+            assert fewer <= set(train) <= set(all_of_them)
+            present = len(np.unique(groups[all_of_them]))
+            assert len(np.unique(groups[train])) == round(present * percent / 100)
+        before = [set(train) for train, _ in folds]
 
 
 def test_the_folds_of_a_search_are_made_of_its_own_patients() -> None:
