@@ -44,10 +44,9 @@ def guess_import(
     Raises:
         DataError: the folder or a table cannot be read.
     """
-    table, scan, _ = _open(folder, tables, choices, preset)
+    table, scan, read = _open(folder, tables, choices, preset)
     best, sure = (preset, 1.0) if preset else recognise(table, tables, list(scan.images))
     known = best if sure >= LIKELY else None
-    read = choices
     if known:
         table, scan, read = _open(folder, tables, choices, known)
     filename, share = find_filename_column(table, scan.images, folder)
@@ -60,9 +59,14 @@ def guess_import(
     if read.class_column or read.targets:
         named = [name for name in (read.class_column or "", *(read.targets or ())) if name in reasons]
         labels = [{"column": name, "sure": 1.0} for name in named]
-        reasons |= {
-            name: reasons[name] + (", by the collection" if known else ", as you said") for name in named
-        }
+        source = (
+            "by the collection"
+            if known
+            else "as you said"
+            if choices.targets or choices.class_column
+            else "by the folders"
+        )
+        reasons |= {name: f"{reasons[name]}, {source}" for name in named}
     else:
         labels = [
             {"column": one.name, "sure": 1.0 if one.reading.fits else 0.5} for one in columns if one.taken

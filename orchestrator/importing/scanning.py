@@ -65,7 +65,7 @@ class Scan:
         kinds = ", ".join(f"{len(paths)} {kind}" for kind, paths in lost.items())
         return (
             f"{say_count(sum(map(len, lost.values())), 'picture file')} of kinds that orch does not read lay in the image "
-            f"folder and are not in this data set: {kinds}."
+            f"folder and not in this data set: {kinds}."
         )
 
     def say_others(self) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,14 @@ from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
 from orchestrator.models.prediction import find_images
 from storage.data.datasets import load_dataset
+from storage.database.address import parse_url
 from storage.database.opening import open_database
 from storage.errors import DataError, OrchError
 from storage.holdout.sealed import find_unsealed, registered
 from tests.pictures import make_data, write_image, write_table
+from tests.postgres import PostgresServer
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 REFUSING = {
     "sqlite": [
@@ -64,6 +70,27 @@ def test_an_import_that_the_database_refuses_leaves_nothing(tmp_path: Path, data
         database.close()
     assert not (tmp_path / "out").exists()
     assert not list((tmp_path / "cache" / "sealed").glob("*.txt"))
+
+
+def test_a_role_that_only_looks_seals_nothing(
+    tmp_path: Path, postgres_server: PostgresServer, postgres_url: str, run_here: Run
+) -> None:
+    make_data(tmp_path)
+    open_database(postgres_url).close()
+    postgres_server.execute("DROP ROLE IF EXISTS importer")
+    postgres_server.execute("CREATE ROLE importer LOGIN PASSWORD 'looks'")
+    assert run_here("db", "grant-readonly", "importer", "--storage", postgres_url).returncode == 0
+    looks = parse_url(postgres_url).set(username="importer", password="looks")
+    words = ("data", "import", "images", "--labels", "labels.csv", "--group", "patient", "--out", "out")
+    for _ in range(2):
+        refused = run_here(*words, environment={"ORCH_STORAGE": looks.render_as_string(hide_password=False)})
+        assert (refused.returncode, "permission denied" in refused.stderr) == (1, True), refused.stderr
+        assert "looks" not in refused.stderr
+        assert not list(tmp_path.glob("*out*"))
+        assert not list((tmp_path / "cache" / "sealed").glob("*.txt"))
+    done = run_here(*words, environment={"ORCH_STORAGE": postgres_url})
+    assert done.returncode == 0, done.stderr
+    assert "hold-out of another data set" not in done.stderr
 
 
 def test_a_seal_is_taken_back_where_its_folder_cannot_be_made(tmp_path: Path, database_url: str) -> None:
