@@ -26,7 +26,10 @@ TRAIN_IMAGES = 100
 processes = multiprocessing.get_context("forkserver")
 """Real processes that import the libraries once for all of them."""
 processes.set_forkserver_preload(
-    ["optuna", "alembic.command", "psycopg2", "storage.database.schema", "tests.studies"]
+    [
+        *("optuna.storages._rdb.storage", "alembic.command", "alembic.config", "psycopg2", "sqlalchemy.orm"),
+        *("sqlalchemy.dialects.sqlite", "storage.database.opening", "tests.studies", "tests.light_worker"),
+    ]
 )
 
 

@@ -22,6 +22,7 @@ from storage.studies import points
 from storage.studies.points import MAX_LOSSES
 from storage.studies.study import StudyRecord, load_study
 from tests.integration.workers.test_objectives import EPOCHS, FOLDS, KerasTrials, make
+from tests.keras_processes import begun_with_keras
 from tests.light_worker import die_at
 from tests.studies import expire, make_study, processes
 from workers.attempts.attempt import Attempt, Outcome
@@ -87,6 +88,12 @@ def everything(database: Database, study: StudyRecord) -> list[Any]:
 @pytest.fixture(scope="module")
 def trials() -> DoomedTrials:
     return DoomedTrials()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _processes_with_keras() -> Iterator[None]:
+    with begun_with_keras():
+        yield
 
 
 @pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
