@@ -55,16 +55,18 @@ def init(storage: Storage = None) -> None:
 
 @app.command()
 def check(storage: Storage = None, as_json: AsJson = False) -> None:
-    """Check the connection to the database and its tables.
+    """Check the connection to the database and its tables, and a SQLite file for damage.
 
     \b
     Example:
       orch db check
     """
+    from storage.database.access import require_whole
     from storage.database.schema import schema_version
     from storage.studies.study import list_studies
 
     with open_storage(storage) as database:
+        require_whole(database)
         document = {
             "storage": database.url_text,
             "schema": schema_version(database),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from storage.database.sqlite_file import find_damage
 from storage.database.tables import facts
-from storage.database.trouble import away, is_passing, may_only_read, say_reason
+from storage.database.trouble import away, damaged, is_passing, may_only_read, say_reason
 from storage.errors import SchemaError, StorageError
 
 if TYPE_CHECKING:
@@ -59,6 +61,20 @@ def find_obstacle(database: Database) -> str | None:
             raise away(error) from error
         return say_reason(error.orig)
     return None
+
+
+def require_whole(database: Database) -> None:
+    """Read a whole SQLite file and compare what its pages say of each other; a PostgreSQL server looks after its own.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    if not database.is_sqlite:
+        return
+    with closing(database.sqlite_file.connect()) as connection:
+        damage = find_damage(connection)
+    if damage:
+        raise damaged(f"The database {database.url_text} is damaged: {damage}.")
 
 
 def grant_readonly(database: Database, role: str) -> str:

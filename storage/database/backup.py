@@ -18,7 +18,8 @@ from storage.database.deadlines import answering_within
 from storage.database.engine import Database
 from storage.database.hosts import take_over
 from storage.database.schema import check, is_readable, schema_version, too_new
-from storage.database.trouble import described
+from storage.database.sqlite_file import find_damage
+from storage.database.trouble import damaged, described
 from storage.errors import OrchError, StorageError, UsageError
 from storage.files.writing import replacing
 from storage.settings import environment_with
@@ -103,6 +104,8 @@ def _copy(source: sqlite3.Connection, path: Path) -> None:
         source.backup(target)
         # One file that is whole by itself, without a log beside it.
         target.execute("PRAGMA journal_mode = DELETE")
+        if damage := find_damage(target):
+            raise damaged(f"No copy was made, because the database is damaged: {damage}.")
 
 
 def _check_backup(database: Database, path: Path) -> None:
@@ -141,13 +144,13 @@ def _check_backup(database: Database, path: Path) -> None:
 
 def _check_sqlite(source: sqlite3.Connection, path: Path) -> None:
     try:
-        found = source.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        found = find_damage(source)
         has_tables = source.execute(
             "SELECT count(*) FROM sqlite_master WHERE name IN (?, 'orch_facts')", (tables.VERSION_TABLE,)
         ).fetchone()[0]
     except sqlite3.DatabaseError as error:
         found, has_tables = str(error), 0
-    if found != "ok":
+    if found:
         raise UsageError(f"The backup {path} is damaged: {found}.", next_step="Take another backup.")
     if has_tables < 2:
         raise UsageError(f"{path} has no orch tables.", next_step="Name a file that `orch db backup` wrote.")

@@ -13,7 +13,7 @@ from storage.database import schema
 from storage.database.address import parse_url
 from storage.database.engine import Database
 from storage.database.hosts import check_host
-from storage.database.trouble import away, is_forbidden, is_passing, refusal, say_reason
+from storage.database.trouble import away, is_damaged, is_forbidden, is_passing, refusal, say_reason
 from storage.errors import StorageNotFoundError
 from storage.files.writing import PRIVATE
 from storage.parsing import check_regular
@@ -45,7 +45,9 @@ def open_database(url: str, *, create: bool = False) -> Database:
         if is_passing(error) and not (database.is_sqlite and "readonly" in str(error.orig)):
             raise away(error) from error
         what = f"The database at {database.url_text} cannot be used: {say_reason(error.orig)}."
-        raise (refusal(what, error) if is_forbidden(error) else StorageNotFoundError(what)) from error
+        raise (
+            refusal(what, error) if is_forbidden(error) or is_damaged(error) else StorageNotFoundError(what)
+        ) from error
     except BaseException:
         database.close()
         raise

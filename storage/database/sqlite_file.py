@@ -120,6 +120,16 @@ class SqliteFile:
         return self.path.with_name(self.path.name + ending)
 
 
+def find_damage(connection: sqlite3.Connection) -> str:
+    """The first thing that SQLite finds wrong with a whole file; "" where there is none."""
+    try:
+        found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    # Some findings begin with a line of stars that names the table.
+    return "" if found == "ok" else " ".join(found.strip("* \n").split())
+
+
 def _owner(path: Path) -> str:
     try:
         return path.owner()

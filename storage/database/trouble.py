@@ -112,6 +112,9 @@ TURNED_AWAY = Trouble(
 
 FORBIDDEN = "42501"
 """PostgreSQL's SQLSTATE of a missing privilege."""
+DAMAGED = ("XX001", "XX002")
+DAMAGED_WORDS = ("malformed", "file is not a database")
+"""PostgreSQL's SQLSTATEs and SQLite's words for bytes that are not what was written."""
 LOST_IN_TRANSACTION = "8s2b"
 """SQLAlchemy's code of a transaction whose connection is gone; a failed flush has another one, and does not pass."""
 
@@ -254,7 +257,9 @@ def described() -> Iterator[None]:
 
 
 def refusal(what: str, error: BaseException) -> StorageError:
-    """What the database refused, with what to do where a privilege is missing."""
+    """What the database refused, with what to do where a privilege is missing or its file is damaged."""
+    if is_damaged(error):
+        return damaged(what)
     if not is_forbidden(error):
         return StorageError(what)
     return StorageError(
@@ -262,6 +267,25 @@ def refusal(what: str, error: BaseException) -> StorageError:
         why="The role of the address may not do this: it may only read (`orch db grant-readonly`), or does not own the database.",
         next_step="Use the role that made the tables; a new database gets its role by `createdb --owner ROLE DATABASE`.",
     )
+
+
+def damaged(what: str) -> StorageError:
+    """What to do about a database whose own file is damaged."""
+    return StorageError(
+        what,
+        why="The file of the database is damaged: its disk failed, or another program wrote into it.",
+        next_step="Stop the workers and keep the file; `orch db restore` makes a database of the last backup (docs/backup.md). "
+        "Without one, `sqlite3 FILE .recover` saves what can still be read of a SQLite file.",
+    )
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether the database says that its own bytes are damaged."""
+    refused = _as_refused(error)
+    original = refused.orig if refused is not None else error
+    if state := getattr(original, "pgcode", None):
+        return state in DAMAGED
+    return is_of_a_driver(original) and any(words in str(original) for words in DAMAGED_WORDS)
 
 
 def is_forbidden(error: BaseException) -> bool:

@@ -15,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from storage.database.access import require_whole
+from storage.database.backup import back_up
 from storage.database.opening import open_database
-from storage.errors import StorageNotFoundError
-from storage.studies.points import count_points
+from storage.database.trouble import described
+from storage.errors import StorageError, StorageNotFoundError
+from storage.studies.points import count_points, list_points
 from storage.studies.study import list_studies, load_study, stop_study
 from storage.studies.trials import list_running
 from tests.studies import claim, make_study, processes
@@ -140,3 +143,25 @@ def test_a_file_that_is_deleted_is_missed_and_not_made_again(sqlite_url: str, tm
         kept.rename(tmp_path / "orch.db")
         assert load_study(database, "small").state == "open"
         claim(database, study)
+
+
+def test_a_damaged_page_is_named_and_gets_into_no_backup(sqlite_url: str, tmp_path: Path) -> None:
+    with closing(open_database(sqlite_url)) as database:
+        make_study(database, "first", points=50)
+        file = database.file
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'orch_points'").fetchone()[
+            0
+        ]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    with file.open("r+b") as opened:
+        opened.seek((page - 1) * size)
+        opened.write(b"\xa5" * size)
+    with closing(open_database(sqlite_url)) as database:
+        for ask in (require_whole, lambda opened: back_up(opened, tmp_path / "backup.db")):
+            with pytest.raises(StorageError, match=r"damaged: .*orch db restore"):
+                ask(database)
+        assert not (tmp_path / "backup.db").exists()
+        with pytest.raises(StorageError, match=r"malformed.*orch db restore"), described():
+            list_points(database, load_study(database, "first").uuid)
