@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.database.address import parse_url, show_url
-from storage.errors import SpecError, StorageError, StorageNotFoundError
+from storage.errors import OrchError, SpecError, StorageError, StorageNotFoundError
 from storage.growth.evidence import Evidence
 from storage.spec import require_whole
 from storage.spec.distributions import from_optuna
@@ -35,9 +35,9 @@ def read_foreign_study(url: str, name: str | None, spec: StudySpec) -> Evidence:
         SpecError: there is no study of that name, several to choose from, or none of its trials says anything of this search.
     """
     import optuna
-    from sqlalchemy.exc import SQLAlchemyError
 
     storage, shown = _open(url)
+    # Optuna raises anything for rows and log lines that it did not write so: KeyError, AssertionError, UnicodeDecodeError.
     try:
         names = optuna.get_all_study_names(storage)
         chosen = _choose(names, name, shown)
@@ -48,9 +48,12 @@ def read_foreign_study(url: str, name: str | None, spec: StudySpec) -> Evidence:
             )
         trials = study.get_trials(deepcopy=False)
         minimizes = study.direction == optuna.study.StudyDirection.MINIMIZE
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError) as error:
+    except OrchError:
+        raise
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise StorageError(
-            f"The studies in {shown} cannot be read: {str(error).splitlines()[0][:200]}",
+            f"The studies in {shown} cannot be read: {first}.",
             why="It is no database of Optuna, or one of another version.",
             next_step="`optuna storage upgrade` of the program that made it brings it up to date.",
         ) from error

@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from orchestrator.importing.reading.workbooks import read_parquet, read_workbook
@@ -32,6 +33,9 @@ UNNAMED = "column {}"
 
 LARGEST_TABLE = 64 * 2**20
 """Bytes of a labels file; one of a million rows has as many."""
+
+MOST_COLUMNS = 16_384
+"""As many as a sheet of Excel has."""
 
 Records = list[tuple[int, list[str]]]
 """Lines of a table: number and cells."""
@@ -60,20 +64,24 @@ class Table:
     rows: list[list[str]]
     lines: list[int]
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.columns)}
+
     def column(self, name: str, *, option: str) -> list[str]:
         """The cells of one column, without surrounding space; `option` says who asked for it.
 
         Raises:
             DataError: there is no such column; names the nearest.
         """
-        if name not in self.columns:
+        place = self._places.get(name)
+        if place is None:
             near = difflib.get_close_matches(name, self.columns, n=1, cutoff=0.4)
             raise DataError(
                 f"{self.path} has no column {name!r} (asked for by {option}).",
-                why=f"Its columns are {', '.join(self.columns)}.",
+                why=f"Its columns are {name_few(self.columns, 50)}.",
                 next_step=f"Did you mean {near[0]!r}?" if near else f"Name one of them with {option}.",
             )
-        place = self.columns.index(name)
         return [row[place] for row in self.rows]
 
     def name_lines(self, rows: Sequence[int]) -> str:
@@ -129,6 +137,11 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
         and all(sum(map(bool, cells)) > 1 for _, cells in body)
     ):
         raise _title_above(path, body[0][0], body[0][1], names)
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"The labels file {path} has {len(names):,} columns, and orch reads at most {MOST_COLUMNS:,}.",
+            next_step="Keep the columns that name images, patients, labels and what else you need; features have `orch features import`.",
+        )
     names = _name_unnamed(names, [cells for _, cells in body])
     kept = [place for place, name in enumerate(names) if name]
     columns = tuple(names[place] for place in kept)
