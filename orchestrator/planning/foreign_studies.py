@@ -51,12 +51,7 @@ def read_foreign_study(url: str, name: str | None, spec: StudySpec) -> Evidence:
     except OrchError:
         raise
     except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise StorageError(
-            f"The studies in {shown} cannot be read: {first}.",
-            why="It is no database of Optuna, or one of another version.",
-            next_step="`optuna storage upgrade` of the program that made it brings it up to date.",
-        ) from error
+        raise _unreadable(shown, error) from error
     kept, left_out = _select(trials, spec)
     if not kept:
         raise SpecError(
@@ -75,7 +70,10 @@ def _open(url: str) -> tuple[Any, str]:
     if path.suffix in JOURNAL_SUFFIXES and "://" not in url:
         if not path.is_file():
             raise StorageNotFoundError(f"There is no file {path}.")
-        return optuna.storages.JournalStorage(JournalFileBackend(str(path))), path.name
+        try:
+            return optuna.storages.JournalStorage(JournalFileBackend(str(path))), path.name
+        except Exception as error:
+            raise _unreadable(path.name, error) from error
     address = parse_url(url if "://" in url else f"sqlite:///{path}")
     if address.drivername == "sqlite":
         file = Path(address.database or "").expanduser()
@@ -105,6 +103,15 @@ def _open(url: str) -> tuple[Any, str]:
             address.render_as_string(hide_password=False), engine_kwargs={"poolclass": sa.pool.NullPool}
         ),
         shown,
+    )
+
+
+def _unreadable(shown: str, error: Exception) -> StorageError:
+    first = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return StorageError(
+        f"The studies in {shown} cannot be read: {first}.",
+        why="It is no database of Optuna, or one of another version.",
+        next_step="`optuna storage upgrade` of the program that made it brings it up to date.",
     )
 
 
