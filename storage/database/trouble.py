@@ -282,7 +282,7 @@ def damaged(what: str) -> StorageError:
 def is_damaged(error: BaseException) -> bool:
     """Whether the database says that its own bytes are damaged."""
     refused = _as_refused(error)
-    original = refused.orig if refused is not None else error
+    original = (refused.orig if refused is not None else None) or error
     if state := getattr(original, "pgcode", None):
         return state in DAMAGED
     return is_of_a_driver(original) and any(words in str(original) for words in DAMAGED_WORDS)

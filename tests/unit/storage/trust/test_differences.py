@@ -10,6 +10,7 @@ from scipy import stats
 
 from storage.metrics.curves import auc
 from storage.metrics.objectives import AUC, find_metric
+from storage.tasks.kinds import TASKS
 from storage.trust.comparison import Judged, compare, compare_folds
 from storage.trust.differences import (
     adjust_holm,
@@ -110,6 +111,33 @@ def test_the_p_value_is_where_the_interval_reaches_zero() -> None:
     assert found.interval.low < 0.02 < found.interval.high
     assert found.exceeds(0.0) == pytest.approx(found.p / 2, abs=0.02)
     assert patient_difference(0.0, (drawn[0], drawn[0]), (left[0], left[0])).p == 1.0
+
+
+def test_a_p_value_of_draws_that_tie_by_hand() -> None:
+    # The share below the value, ties by half: 1,500 + 1,000 of 4,000; what reaches 0: 250 of 4,000.
+    drawn = np.repeat([-0.01, 0.0, 0.01, 0.02, 0.03], [0, 500, 1000, 2000, 500])
+    jackknife = 0.02 + 0.001 * np.repeat([1.0, -1.0], 1000)
+    found = patient_difference(0.02, (np.zeros(4000), drawn), (np.zeros(2000), jackknife))
+    bias, reached = stats.norm.ppf(2500 / 4000), stats.norm.ppf(250 / 4000)
+    assert found.p == pytest.approx(2 * stats.norm.cdf(reached - 2 * bias), rel=0.02)
+
+
+def test_each_model_is_compared_with_the_first_and_numbers_have_no_areas() -> None:
+    groups, labels, one, other = draw_scores(5, patients=40, gap=1.0)
+    values = [np.clip(0.5 + 0.2 * scores[:, None], 0, 1) for scores in (one, other, 0.5 * (one + other))]
+    models = [Judged(name, [np.arange(len(labels))], [values[n]]) for n, name in enumerate("abc")]
+    found = compare(models, ["x"], labels[:, None], groups, resamples=50)
+    for place, comparison in enumerate(found["comparisons"], start=1):
+        for metric, gap in comparison["metrics"].items():
+            mine, first = (found["models"][number]["metrics"][metric] for number in (place, 0))
+            assert gap["value"] == pytest.approx(mine - first, abs=1e-9)
+        assert set(comparison["areas"]) == {"x"}
+    age = 40 + 20 * labels[:, None] + groups[:, None] % 7
+    guesses = [age + 5 * value for value in values]
+    models = [Judged(name, [np.arange(len(age))], [guesses[n]]) for n, name in enumerate("ab")]
+    (of_numbers,) = compare(models, ["age"], age, groups, resamples=50, task=TASKS["number"])["comparisons"]
+    assert of_numbers["areas"] == {}
+    assert of_numbers["claim"]["test"] == "patients"
 
 
 def test_models_of_the_same_images_are_compared_with_the_first() -> None:
