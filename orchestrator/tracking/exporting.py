@@ -13,16 +13,33 @@ from storage.files.documents import to_json
 from storage.wording import say_count
 
 if TYPE_CHECKING:
+    from orchestrator.tracking.targets import Tracker
     from storage.database.engine import Database
     from storage.studies.study import StudyRecord
 
 SHOWN_WITH = {"tensorboard": "tensorboard --logdir {}", "wandb": "wandb sync {}/wandb/offline-run-*"}
 
 
+Opened = tuple[str, str, "Tracker"]
+"""Kind, URL or folder, and the tracker itself."""
+
+
+def open_trackers(places: Sequence[tuple[str, str]]) -> list[Opened]:
+    """Open trackers, without a word to any of them.
+
+    Args:
+        places: (kind, URL or folder) of each.
+
+    Raises:
+        UsageError: what a tracker needs is not installed.
+    """
+    return [(kind, place, open_tracker(f"{kind}:{place}")) for kind, place in places]
+
+
 def tell_trackers(
     database: Database,
     study: StudyRecord,
-    places: Sequence[tuple[str, str]],
+    opened: Sequence[Opened],
     *,
     document: dict[str, Any],
     model: Path | None,
@@ -33,17 +50,15 @@ def tell_trackers(
     Args:
         database: where the study is.
         study: whose trials.
-        places: (kind, URL or folder) of each tracker.
+        opened: what `open_trackers` gave.
         document: best.json, which MLflow keeps with the best trial.
         model: the final model for MLflow's registry, if any.
         say: told what was done.
 
     Raises:
         TrackerAwayError: a tracker does not answer.
-        UsageError: what a tracker needs is not installed.
         OrchError: another process is telling this tracker.
     """
-    opened = [(kind, place, open_tracker(f"{kind}:{place}")) for kind, place in places]
     for kind, place, tracker in opened:
         told = push_study(database, study, tracker, f"{kind}:{place}")
         left = count_missing(database, study, tracker)

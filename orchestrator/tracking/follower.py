@@ -22,7 +22,7 @@ from orchestrator.tracking.targets import open_tracker
 from storage.database.opening import open_database
 from storage.database.trouble import find_database_error
 from storage.database.waiting import wait_for
-from storage.errors import TrackerAwayError
+from storage.errors import OrchError, TrackerAwayError
 from storage.settings import environment_with, storage_url
 from storage.studies.study import find_study, list_studies
 from storage.wording import say_command
@@ -153,16 +153,25 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     _leave_with(parent, ended)
-    tracker = open_tracker(target)
-    database = wait_for(lambda _: open_database(storage_url()), stopped=ended.is_set, sleep=ended.wait)
-    with closing(database):
-        left = follow(database, tracker, target, study, ended=ended, say=console.say)
+    try:
+        left = _follow_until(ended, target, study)
+    except OrchError as error:
+        # The workers meet the same and say what to do; without words here nobody would know that the tracker is not told.
+        sys.exit(f"orch: {target.partition(':')[0]} is not told of trials: {error}")
     if left:
         kind, _, place = target.partition(":")
         console.say(
             f"Some trials were not told to {kind}. Nothing is lost: they are in the ledger, and "
             f"`{say_command('study', 'export', study or 'NAME', f'--{kind}', place)}` tells them."
         )
+
+
+def _follow_until(ended: threading.Event, target: str, study: str | None) -> int:
+    """Follow the studies until `ended` is set; returns 1 when some trials are left untold, else 0."""
+    tracker = open_tracker(target)
+    database = wait_for(lambda _: open_database(storage_url()), stopped=ended.is_set, sleep=ended.wait)
+    with closing(database):
+        return follow(database, tracker, target, study, ended=ended, say=console.say)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,9 @@ class MlflowTracker:
         if self._client is None:
             # Two lines for each run, on the standard output, where best.json goes.
             os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+            # Its own seven tries of two minutes each keep a command for minutes that only has to say that nobody answers.
+            os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+            os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
             self._client = MlflowClient(self._url, self._url)
         return self._client
 

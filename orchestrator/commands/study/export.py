@@ -70,7 +70,7 @@ def export(
     """
     from orchestrator.studies import best as exporting
     from orchestrator.studies import tables
-    from orchestrator.tracking.exporting import tell_trackers
+    from orchestrator.tracking.exporting import open_trackers, tell_trackers
     from storage.errors import UsageError
     from storage.files.documents import to_json
     from storage.files.writing import check_place, write_text
@@ -90,6 +90,7 @@ def export(
             f"--model {model} goes with --mlflow, and names a model file.",
             next_step="`orch model train --from best.json` makes one.",
         )
+    opened = open_trackers([(kind, str(place)) for kind, place in trackers.items() if place is not None])
     with open_storage(storage) as database:
         study = load_study(database, name)
         document = exporting.best_document(database, study)
@@ -103,28 +104,22 @@ def export(
             files.append((folds_csv, tables.folds_csv(list_points(database, study.uuid), curves)))
         if spec_toml:
             files.append((spec_toml, to_toml(study.spec)))
-        tell_trackers(
-            database,
-            study,
-            [(kind, str(place)) for kind, place in trackers.items() if place is not None],
-            document=document,
-            model=model,
-            say=console.say,
-        )
-    if output:
-        files.append((output, to_json(document)))
-    replaced = _winner_of_another(output, name) if output else None
-    for path, text in files:
-        write_text(path, text)
-        console.say(f"Wrote {path}.")
-    if replaced is not None:
-        console.warn(
-            f"{output} held the winner of the study {replaced!r} and was replaced. "
-            f"`{say_command('study', 'export', replaced, '-o')} {best_file(replaced)}` writes that one again."
-        )
-    if output is None:
-        console.print_json(document)
-    _say_what_to_know(document)
+        if output:
+            files.append((output, to_json(document)))
+        replaced = _winner_of_another(output, name) if output else None
+        for path, text in files:
+            write_text(path, text)
+            console.say(f"Wrote {path}.")
+        if replaced is not None:
+            console.warn(
+                f"{output} held the winner of the study {replaced!r} and was replaced. "
+                f"`{say_command('study', 'export', replaced, '-o')} {best_file(replaced)}` writes that one again."
+            )
+        if output is None:
+            console.print_json(document)
+        _say_what_to_know(document)
+        # Last: the files are there whatever a tracker answers.
+        tell_trackers(database, study, opened, document=document, model=model, say=console.say)
 
 
 def _winner_of_another(path: Path, study: str) -> str | None:

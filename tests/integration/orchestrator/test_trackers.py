@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +19,7 @@ from typing import Any
 import pytest
 
 from orchestrator.studies.best import best_document
-from orchestrator.tracking.exporting import tell_trackers
+from orchestrator.tracking.exporting import open_trackers, tell_trackers
 from orchestrator.tracking.follower import follow
 from orchestrator.tracking.pushing import push_study
 from orchestrator.tracking.runs import list_finished, read_runs
@@ -25,6 +29,7 @@ from storage.database.opening import open_database
 from storage.errors import TrackerAwayError, UsageError
 from storage.studies.study import StudyRecord, load_study
 from storage.studies.tracking import give_back, take_turn
+from tests.conftest import REPOSITORY
 from tests.studies import PretendObjective, make_study
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
@@ -56,7 +61,8 @@ def export(
 ) -> list[str]:
     said: list[str] = []
     document = best_document(database, study)
-    tell_trackers(database, study, [(kind, place)], document=document, model=model, say=said.append)
+    opened = open_trackers([(kind, place)])
+    tell_trackers(database, study, opened, document=document, model=model, say=said.append)
     return said
 
 
@@ -283,6 +289,32 @@ def test_a_tracker_that_stays_away_is_left_and_nothing_is_lost(
     tracker.is_away = False
     assert push_study(database, study, tracker, "x:z") == POINTS
     assert not [value for value in tracker.kept.values() if math.isnan(value)]
+
+
+def test_an_export_is_written_though_its_tracker_does_not_answer(
+    database: Database, tmp_path: Path, run_here: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        words = ["study", "export", "tracked", "-o", str(tmp_path / "best.json"), "--mlflow", address]
+        done = run_here(*words, "--storage", f"sqlite:///{database.file}")
+    assert done.returncode == 1
+    assert "Nothing is lost" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "best.json").read_text())["study"] == "tracked"
+
+
+def test_a_follower_without_a_database_says_so_in_a_line(tmp_path: Path) -> None:
+    target = f"tensorboard:{tmp_path / 'logs'}"
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator.tracking.follower", json.dumps([target, None, os.getpid()])],
+        env={**os.environ, "ORCH_STORAGE": f"sqlite:///{tmp_path / 'none.db'}"},
+        input="", capture_output=True, text=True, cwd=REPOSITORY, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "tensorboard is not told of trials: There is no study database" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_one_process_at_a_time_tells_a_tracker(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
