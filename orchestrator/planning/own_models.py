@@ -34,6 +34,15 @@ def fill_in_options(spec: StudySpec) -> StudySpec:
     return spec.with_values({"model.options": options}) if options else spec
 
 
+def missing_models(spec: StudySpec) -> list[str]:
+    """Warn of models of the user's own that are not installed on this machine: they may be misspelt."""
+    missing = sorted(spec.possible("kind", spec.model.kind) - {*BUILT_IN, *list_own_models()})
+    return [
+        f"No model {kind!r} is installed on this machine (entry points orch.models), so it could not be looked at. Workers need it."
+        for kind in missing
+    ]
+
+
 def fill_in_declared(
     document: dict[str, Any], values: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.planning.own_models import missing_models
 from orchestrator.planning.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
 from storage.data.datasets import load_dataset, read_columns
 from storage.data.folds import digest_folds, make_folds
@@ -18,7 +19,7 @@ from storage.files.writing import hash_file
 from storage.pictures.sides import find_sides
 from storage.pictures.views import mirrors
 from storage.settings import data_folders
-from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec, parse
+from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec, describe_idle, find_unknown_label, parse
 from storage.wording import say_count, show_value
 from workers.models.backbones import check_backbone, list_backbones
 
@@ -84,6 +85,9 @@ def fill_in_data(spec: StudySpec, dataset: Dataset) -> StudySpec:
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(dataset.targets)}"
             raise DataError(f"{dataset.folder} has no label {target!r} ({hint}).")
     targets = list(spec.data.targets or dataset.targets)
+    unknown = find_unknown_label(spec, targets)
+    if unknown is not None:
+        raise SpecError(f"training.oversampled names {unknown!r}, and the labels are {', '.join(targets)}.")
     if fault := dataset.task.find_fault(targets, dataset.targets):
         raise DataError(
             f"The study cannot count {', '.join(targets)} alone: {fault}.",
@@ -310,6 +314,8 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
     warnings += [
         *batch_warnings(spec, points, train_images),
         *metric_warnings(spec),
+        *describe_idle(spec),
+        *missing_models(spec),
         *side_warnings(spec, dataset),
     ]
     facts = {

@@ -40,7 +40,7 @@ from storage.spec.hyperparameters import (
 )
 from storage.spec.packed_folds import pack_folds, unpack_folds
 from storage.spec.ranges import SearchRange
-from storage.spec.search_checks import axis, plain
+from storage.spec.search_checks import axis, describe_idle, find_unknown_label, plain
 from storage.spec.sections import (
     CONTINUOUS_AUGMENTATION,
     PRUNER_PRESETS,
@@ -88,12 +88,14 @@ __all__ = [
     "axis",
     "check_values",
     "complete_values",
+    "describe_idle",
     "describe_range",
     "describe_when",
     "differing_keys",
     "find_front",
     "find_further",
     "find_missing",
+    "find_unknown_label",
     "from_json",
     "from_toml",
     "frozen",

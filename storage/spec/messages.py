@@ -17,6 +17,7 @@ KINDS = {
     "a valid number": "a number",
     "a valid boolean": "true or false",
     "a valid string": "a text",
+    "a valid tuple": "a list",
     "a finite number": "a number that is not infinite",
     "a valid dictionary": "a section with keys of its own",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from storage.spec.conditions import acts, check_conditions, has_conditions, keep
 from storage.spec.hyperparameters import (
     ACTS_WITH,
     COUNTED,
+    IDLE_WITHOUT,
     LISTS,
     NOT_SEARCHED,
     SEARCHABLE,
@@ -133,6 +134,39 @@ def check_acting(spec: Searching) -> None:
             raise ValueError(
                 f"{key} acts only where training.{other} is {values}: set or search that, too, or leave {name} out"
             )
+
+
+def describe_idle(spec: Searching) -> list[str]:
+    """What is searched and changes nothing, in all trials or in some: one sentence each."""
+    said = []
+    for name, (other, wanted) in IDLE_WITHOUT.items():
+        if name not in spec.search:
+            continue
+        possible = spec.possible(other, getattr(spec.training, other))
+        values = " or ".join(show_value(value) for value in wanted)
+        if not possible & set(wanted):
+            said.append(
+                f"search.{name} changes nothing: it acts only where training.{other} is {values}, and no trial has that."
+            )
+        elif possible - set(wanted) and other not in (spec.search[name].when or {}):
+            condition = ", ".join(f'"{value}"' for value in wanted)
+            said.append(
+                f"search.{name} acts only where {other} is {values}. So that other trials go without it: when = {{ {other} = [{condition}] }}."
+            )
+    words = sorted(name for name, searched in spec.search.items() if searched.type == "choice")
+    if spec.sampler.name == "cmaes" and words:
+        said.append(
+            f"The sampler cmaes draws {', '.join(words)} at random, since it learns of numbers only; tpe learns of them, too."
+        )
+    return said
+
+
+def find_unknown_label(spec: Searching, targets: Sequence[str]) -> str | None:
+    """A label that is to be oversampled and that the data set does not have."""
+    searched = spec.search["oversampled"].values or () if "oversampled" in spec.search else ()
+    listed: Iterable[Any] = searched
+    named = [*spec.training.oversampled, *(label for labels in listed for label in labels)]
+    return next((str(label) for label in named if label not in targets), None)
 
 
 def check_features(spec: Searching) -> None:
@@ -301,5 +335,11 @@ def _check_head(spec: Searching) -> None:
             "search.head gives all widths, so search.head_depth and search.head_width_N do not go with it"
         )
     known = len(spec.model.head)
+    depths = spec.search.get("head_depth")
+    deepest = int(max(depths.values or (depths.high or 0,), key=float)) if depths else 0
+    if depths and max(widths, default=0) > deepest:
+        raise ValueError(
+            f"search.head_width_{max(widths)} acts in no trial: search.head_depth ends at {deepest} layers"
+        )
     if not known and (widths or "head_depth" in spec.search) and 1 not in widths:
         raise ValueError("model.head is empty, so search.head_width_1 must say how wide its first layer is")

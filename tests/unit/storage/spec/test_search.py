@@ -17,6 +17,8 @@ from storage.spec import (
     ModelSection,
     StudySpec,
     TrainingSection,
+    describe_idle,
+    find_unknown_label,
     from_json,
     from_toml,
     parse,
@@ -91,6 +93,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"head_width_1": {"type": "float", "low": 1, "high": 2}}, 'of type "int"'),
     ({"head_width_1": {"type": "int", "low": 0, "high": 2}}, "between 1 and"),
     ({"head_depth": {"type": "int", "low": 1, "high": 99}}, "20 layers"),
+    ({"head_depth": {"type": "int", "low": 1, "high": 2}, "head_width_3": {"type": "int", "low": 4, "high": 8}}, "head_width_3 acts in no trial"),
     ({"head": {"type": "choice", "values": [[1]]}, "head_depth": {"type": "int", "low": 1, "high": 2}}, "do not go with it"),
     ({"batch_size": {"type": "int", "low": 16, "high": 100, "step": 32}}, "the last one below it is 80"),
     ({"batch_size": {"type": "int", "low": 16, "high": 64, "step": 1.5}}, "whole number"),
@@ -122,6 +125,35 @@ def test_what_cannot_be_searched_is_refused_in_words(search: dict[str, Any], wor
     with pytest.raises(SpecError, match=words) as refused:
         make(search)
     assert "validation error" not in str(refused.value)
+
+
+MOMENTUM = {"momentum": {"type": "float", "low": 0.5, "high": 0.9}}
+WHEN_SGD = {"momentum": {**MOMENTUM["momentum"], "when": {"optimizer": ["sgd"]}}}
+
+
+@pytest.mark.parametrize(
+    ("search", "sampler", "words"),
+    [
+        (MOMENTUM, "random", ["search.momentum changes nothing"]),
+        ({**SGD, **MOMENTUM}, "random", ['when = { optimizer = ["sgd"] }']),
+        ({**SGD, **WHEN_SGD}, "random", []),
+        ({"cycles": {"type": "int", "low": 0, "high": 3}}, "random", ["training.rate_schedule is sgdr"]),
+        (SGD, "cmaes", ["draws optimizer at random"]),
+        (EVERYTHING, "tpe", []),
+    ],
+)
+def test_what_is_searched_and_changes_nothing_is_warned_of(
+    search: dict[str, Any], sampler: str, words: list[str]
+) -> None:
+    said = describe_idle(make(search, sampler))
+    assert len(said) == len(words)
+    assert all(part in sentence for part, sentence in zip(words, said, strict=True))
+
+
+def test_labels_to_be_oversampled_must_be_there() -> None:
+    searched = {"oversampled": {"type": "choice", "values": [["a"], ["a", "c"]]}}
+    assert find_unknown_label(make(searched), ["a", "b"]) == "c"
+    assert find_unknown_label(make({}, training={"oversampled": ["b"]}), ["a", "b"]) is None
 
 
 def test_cmaes_refuses_conditions_and_the_grid_what_cannot_be_listed() -> None:
