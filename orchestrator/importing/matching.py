@@ -289,10 +289,15 @@ def _no_image(
 
 
 def find_filename_column(table: Table, images: Iterable[str], folder: Path) -> tuple[str | None, float]:
-    """The column whose cells name images of a folder, and the share of its cells that do; by some rows of the table."""
+    """The column whose cells name images of a folder, and the share of its cells that do; by some rows of the table.
+
+    Numbers of patients may be stems of files, too: of columns that name images equally well the one counts whose cells have suffixes,
+    then the one with more different cells.
+    """
     finder = Finder(images, folder)
-    best: tuple[str | None, float] = (None, 0.0)
     step = max(len(table.rows) // LOOKED_AT, 1)
+    best: tuple[float, float, int] = (0.0, 0.0, 1)
+    chosen = None
     for name in table.columns:
         cells = table.column(name, option="--filename-column")[::step]
         found = max(
@@ -300,6 +305,7 @@ def find_filename_column(table: Table, images: Iterable[str], folder: Path) -> t
             / len(cells)
             for root in ("", *shared_roots(cells))
         )
-        if found > best[1] and len(set(cells)) > 1:
-            best = (name, min(found, 1.0))
-    return best if best[1] >= FEWEST_FOUND else (None, 0.0)
+        rank = (min(found, 1.0), sum(map(bool, map(SUFFIX.search, cells))) / len(cells), len(set(cells)))
+        if rank > best and rank[2] > 1:
+            best, chosen = rank, name
+    return (chosen, best[0]) if best[0] >= FEWEST_FOUND else (None, 0.0)

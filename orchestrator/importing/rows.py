@@ -177,8 +177,6 @@ def open_table(
         table = join_table(table, other, on or (name_key(known, table, other) if known else ""), note)
     if known:
         choices = apply_preset(known, choices, table.columns, _places(tables, folder), note)
-    if choices.filename_column not in table.columns and UNNAMED.format(1) in table.columns:
-        choices = replace(choices, filename_column=UNNAMED.format(1))
     return table, scan, choices
 
 
@@ -204,7 +202,8 @@ def _find_filename(table: Table, scan: Scan, choices: Choices, note: Callable[[s
         return choices
     name, share = find_filename_column(table, scan.images, scan.folder)
     if name is None or share < 1:
-        return choices
+        unnamed = UNNAMED.format(1) in table.columns
+        return replace(choices, filename_column=UNNAMED.format(1)) if unnamed else choices
     note(f"the column {name!r} names the images (--filename-column).")
     return replace(choices, filename_column=name)
 

@@ -192,10 +192,12 @@ def _title_above(path: Path, line: int, cells: Sequence[str], names: Sequence[st
 
 
 def _names_an_image(records: Sequence[tuple[int, list[str]]]) -> bool:
-    """Whether the first cell is the name of a file, or a path like that below it: then there is no header."""
+    """Whether a cell of the first line is the name of an image, or the first one a path like that below it: then there is no header."""
     first, second = (cells[0] if cells else "" for _, cells in (records[0], records[-1]))
     depth = len(re.findall(r"[\\/]", first))
-    return bool(IMAGE_NAME.search(first)) or (depth > 0 and depth == len(re.findall(r"[\\/]", second)))
+    return any(map(IMAGE_NAME.search, records[0][1])) or (
+        depth > 0 and depth == len(re.findall(r"[\\/]", second))
+    )
 
 
 def append_tables(tables: Sequence[Table]) -> Table:
@@ -326,8 +328,24 @@ def find_separator(text: str) -> str:
             fitting[separator] = max(widths)
     if fitting:
         return max(fitting, key=lambda separator: fitting[separator])
+    if _stands_in_blanks(text):
+        return " "
     header = re.sub(r'"[^"]*"', "", text.lstrip().split("\n", 1)[0])
     return max((",", ";", "\t"), key=header.count)
+
+
+def _stands_in_blanks(text: str) -> bool:
+    """Whether blanks separate: in each line the name of an image, and something behind it, in one place of equally many."""
+    places = set()
+    for line in text.splitlines()[:TRIED]:
+        parts = line.split()
+        names = [place for place, part in enumerate(parts) if IMAGE_NAME.search(part)]
+        if parts:
+            places.add((len(parts), names[0] if len(names) == 1 else None))
+    if len(places) != 1:
+        return False
+    count, place = places.pop()
+    return place is not None and place < count - 1
 
 
 def _find_quote(text: str) -> str:

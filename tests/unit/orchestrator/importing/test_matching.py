@@ -261,3 +261,12 @@ def test_the_name_that_is_advised_is_the_same_one_with_another_suffix() -> None:
     images = {name: name for name in ("s/9.png", "s/12.JpG", "s/2.JpG")}
     with pytest.raises(DataError, match=r"1 row of .* has no image .*s/2\.JpG meant"):
         match_rows(table(["s/2.png", "s/9.png"]), "filename", images, FOLDER)
+
+
+def test_numbers_of_patients_are_not_taken_for_names_of_images() -> None:
+    rows = [[f"{n // 2}", f"{n}.png", f"{n}"] for n in range(8)]
+    found = Table(Path("l.csv"), ("patient", "file", "row"), rows, list(range(2, 10)))
+    images = [f"{n}.png" for n in range(8)]
+    assert find_filename_column(found, images, FOLDER) == ("file", 1.0)
+    without = Table(Path("l.csv"), ("patient", "row"), [[row[0], row[2]] for row in rows], list(range(2, 10)))
+    assert find_filename_column(without, images, FOLDER) == ("row", 1.0)

@@ -280,3 +280,13 @@ def test_a_column_of_reports_is_no_class_column_and_says_so_soon(tmp_path: Path)
     with pytest.raises(DataError, match="different values"):
         read_classes(read_table(path), "report", option="--class-column", rules=Rules(), note=lambda _: None)
     assert time.process_time() - began < 10
+
+
+def test_lists_whose_cells_are_separated_by_blanks(tmp_path: Path) -> None:
+    found = read(tmp_path, "1 0.png positive ricord\n2  1.png negative  rsna\n")
+    assert found.columns == ("column 1", "column 2", "column 3", "column 4")
+    assert found.rows[1] == ["2", "1.png", "negative", "rsna"]
+    # Blanks may be part of a name.
+    assert read(tmp_path, "left 0.png\nleft 1.png\n").columns == ("column 1",)
+    assert read(tmp_path, "filename\nleft 0.png\n").columns == ("filename",)
+    assert read(tmp_path, "17,0.png,1\n18,1.png,0\n").rows == [["17", "0.png", "1"], ["18", "1.png", "0"]]
