@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from orchestrator.importing.feature_tables import match_features
 from orchestrator.importing.matching import find_rows_of
 from orchestrator.importing.reading.tables import read_table
@@ -15,16 +17,17 @@ from orchestrator.models.answers import ANSWERS, Answer
 from storage.data.datasets import MANIFEST, load_dataset, read_columns
 from storage.data.images import scale_of_card
 from storage.errors import DataError, OrchError
-from storage.files.model_files import read_card, read_record
+from storage.files.model_files import read_card, read_record, read_reference
 from storage.files.writing import hash_file
 from storage.holdout.sealed import find_unsealed
 from storage.holdout.sealed_predictions import record_sealed_predictions
 from storage.pictures.fitting import resize_of_card
+from storage.practice.unlike import Reference
 from storage.tasks.kinds import LABELS
 from storage.wording import name_few, say_count
 from workers.device.preparation import import_quietly, prepare_or_keep
 from workers.final_model.assembly import load_model
-from workers.final_model.predict import check_outputs, predict, predict_features
+from workers.final_model.predict import check_outputs, has_features, predict, predict_features
 
 if TYPE_CHECKING:
     from orchestrator.importing.feature_tables import FeatureTable
@@ -128,7 +131,31 @@ def predict_images(
         scale=scale_of_card(card),
         resize=resize_of_card(card),
         report=report,
+        with_features=has_features(model) and read_reference(path) is not None,
     )
+
+
+def find_unlike(path: Path, predictions: Predictions) -> list[float] | None:
+    """How far each picture is from those that the model was trained on, in units of the flag's threshold; None where the model cannot say.
+
+    Args:
+        path: the model.
+        predictions: of the pictures, with what its head read.
+
+    Raises:
+        DataError: what the model keeps for it is damaged.
+    """
+    arrays = read_reference(path) if predictions.features is not None else None
+    if arrays is None or predictions.features is None:
+        return None
+    try:
+        scores = Reference.from_arrays(arrays).score(predictions.features)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"What {path} keeps of its training pictures is damaged: {error}.",
+            next_step="Train the model again: orch model train",
+        ) from error
+    return [float(value) for value in np.round(scores, 4)]
 
 
 def notice_sealed(

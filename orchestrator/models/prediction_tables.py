@@ -21,10 +21,24 @@ SHEET_ROWS = 1_048_575
 
 
 def make_table(
-    images: Images, targets: Sequence[str], predictions: Predictions, answer: Answer | None = None
+    images: Images,
+    targets: Sequence[str],
+    predictions: Predictions,
+    answer: Answer | None = None,
+    unlike: Sequence[float] | None = None,
 ) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows: file, and what a prediction says (`orchestrator.models.answers`); left out, that of labels side by side."""
+    """Header and rows: file, what a prediction says (`orchestrator.models.answers`), and whether the picture is unlike the training.
+
+    Args:
+        images: the pictures.
+        targets: names of the model's outputs.
+        predictions: of the pictures.
+        answer: of the model's kind of label; left out, that of labels side by side.
+        unlike: distances in units of the flag's threshold, or None.
+    """
     found = (answer or ANSWERS[LABELS]).columns(targets, images.labels, predictions)
+    if unlike is not None:
+        found += [("unlike training", [int(one > 1) for one in unlike]), ("distance", list(unlike))]
     header = ["filename", *(name for name, _ in found)]
     columns = [list(images.names), *(column for _, column in found)]
     return header, [list(row) for row in zip(*columns, strict=True)]

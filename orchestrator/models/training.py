@@ -14,6 +14,7 @@ from storage.files.documents import to_json, without_nan
 from storage.files.model_files import CARD_SCHEMA, TrainingRecord
 from storage.files.writing import check_place, hash_file, write_text
 from storage.metrics.thresholds import choose_thresholds
+from storage.practice.unlike import fit_reference
 from storage.results.predictions import pool_predictions, read_predictions
 from storage.spec import parse
 from storage.studies.study import find_study
@@ -80,6 +81,7 @@ def train_model(
     record = read_record(best, recipe.spec, dataset, database, say)
     trained = refit(recipe, dataset, cache, report)
     spec, trial = recipe.spec, recipe.spec.at(recipe.params)
+    reference = None if trained.features is None else fit_reference(trained.features, dataset.groups)
     card = without_nan(
         {
             "schema": CARD_SCHEMA,
@@ -111,6 +113,9 @@ def train_model(
             "selection": best.get("selection"),
             "out_of_fold": describe_record(record, spec.data.targets or dataset.targets, spec.task),
             "training_loss": list(trained.losses),
+            "unlike": None
+            if reference is None
+            else {"false_alarm_rate": reference.rate, "images": len(reference.kept)},
             "spec": spec.model_dump(mode="json"),
             "spec_hash": spec.spec_hash,
             "intended_use": " ".join(part for part in (request.intended_use, INTENDED_USE) if part),
@@ -118,7 +123,7 @@ def train_model(
             "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
     )
-    save_model(trained.model, out, card, record)
+    save_model(trained.model, out, card, record, None if reference is None else reference.to_arrays())
     return write_card(out, card)
 
 

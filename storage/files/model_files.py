@@ -1,10 +1,11 @@
 """Model files as files: what is in them, read without running anything of them.
 
-A `.keras` file of orch is an ordinary Keras archive with two members more:
+A `.keras` file of orch is an ordinary Keras archive with two or three members more:
 
     orch-card.json       what the model is: parameters, data set, metrics, versions, intended use
     orch-record.npz      out-of-fold labels and predictions (for thresholds and recalibration), and the SHA-256 of the
                          images it was trained on (so that they are recognised where it is judged)
+    orch-reference.npz   what pictures are held against that may be unlike the training (`storage.practice.unlike`), where there is one
 
 Keras reads such a file as any other.
 """
@@ -15,6 +16,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from storage.pictures.fitting import RESIZES
 
 CARD = "orch-card.json"
 RECORD = "orch-record.npz"
+REFERENCE = "orch-reference.npz"
 CARD_SCHEMA = "orch.model/1"
 SUFFIXES = (".keras", ".h5", ".hdf5")
 MOST_THREADS = 1024
@@ -179,8 +182,30 @@ def read_record(path: Path) -> TrainingRecord | None:
     return record
 
 
-def attach(path: Path, card: dict[str, Any], record: TrainingRecord) -> None:
-    """Add card and record to a `.keras` file that Keras has just written."""
+def read_reference(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays that pictures are held against; None where the file has none.
+
+    Raises:
+        DataError: they are damaged.
+    """
+    content = _read_member(path, REFERENCE, archives.LARGEST_RECORD)
+    if content is None:
+        return None
+    try:
+        archives.check_archive(io.BytesIO(content), archives.LARGEST_RECORD)
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, DataError) as error:
+        raise _unreadable(path, error if isinstance(error, Exception) else ValueError()) from error
+
+
+def attach(
+    path: Path,
+    card: dict[str, Any],
+    record: TrainingRecord,
+    reference: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Add card, record and the reference, if there is one, to a `.keras` file that Keras has just written."""
     arrays = io.BytesIO()
     np.savez_compressed(
         arrays,
@@ -192,6 +217,10 @@ def attach(path: Path, card: dict[str, Any], record: TrainingRecord) -> None:
     with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as archive:
         archive.writestr(CARD, json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False))
         archive.writestr(RECORD, arrays.getvalue())
+        if reference is not None:
+            held = io.BytesIO()
+            np.savez_compressed(held, **dict(reference))  # type: ignore[arg-type]
+            archive.writestr(REFERENCE, held.getvalue())
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

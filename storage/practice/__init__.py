@@ -7,4 +7,5 @@
 - `review`: All of it for the labels of a study or of a model, as plain data
 - `subgroups`: Every metric within subgroups, and how far each subgroup lies from all others
 - `units`: Results by patient or by visit, beside those by image
+- `unlike`: Which pictures are unlike those that a model was trained on: by their distance to the nearest of these in feature space
 """

@@ -7,7 +7,7 @@ elsewhere, its model begins with them: features -> scaling -> head.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from storage.spec import StudySpec
 
 COLOURS = 3
+FEATURES = "features_of_the_head"
+"""The layer whose output the head reads, by name."""
 
 
 def assemble(spec: StudySpec, parts: Sequence[Trained]) -> keras.Model:
@@ -47,11 +49,11 @@ def assemble(spec: StudySpec, parts: Sequence[Trained]) -> keras.Model:
 
     if spec.model.features:
         given = keras.Input((parts[0].model.input_shape[-1],), name="features")
-        return _join(spec, parts, given, given)
+        return _join(spec, parts, given, keras.layers.Identity(name=FEATURES)(given))
     images = keras.Input((*spec.model.image_size, COLOURS), name="image")
     if parts[0].scale_pixels is None:
         inputs = describe_pixels(find_preprocessing(spec.model.backbone))(images)
-        inputs = build_backbone(spec.model)(inputs)
+        inputs = keras.layers.Identity(name=FEATURES)(build_backbone(spec.model)(inputs))
     else:
         inputs = describe_pixels(parts[0].scale_pixels)(images)
     return _join(spec, parts, images, inputs)
@@ -97,7 +99,13 @@ def describe_pixels(preprocess: Callable[[Tensor], Tensor]) -> keras.layers.Laye
     return layer
 
 
-def save_model(model: keras.Model, path: Path, card: dict[str, object], record: TrainingRecord) -> None:
+def save_model(
+    model: keras.Model,
+    path: Path,
+    card: dict[str, object],
+    record: TrainingRecord,
+    reference: Mapping[str, NDArray] | None = None,
+) -> None:
     """Save a model with its card and record, whole or not at all.
 
     Args:
@@ -105,6 +113,7 @@ def save_model(model: keras.Model, path: Path, card: dict[str, object], record: 
         path: where; must end in `.keras`.
         card: plain data without NaN.
         record: see `storage.files.model_files`.
+        reference: arrays of `storage.practice.unlike`, or None.
 
     Raises:
         UsageError: the folder does not exist or is not writable.
@@ -113,7 +122,7 @@ def save_model(model: keras.Model, path: Path, card: dict[str, object], record: 
     with replacing(path) as partial:
         model.save(partial)
         _check_reading(partial, model)
-        attach(partial, card, record)
+        attach(partial, card, record, reference)
 
 
 def _check_reading(path: Path, model: keras.Model) -> None:

@@ -17,6 +17,7 @@ from storage.pictures.views import FLIPS, VIEWS
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import Settings
+from workers.final_model.assembly import FEATURES
 from workers.inputs.augmentation import draw_changes, join_changes
 from workers.inputs.decoding import flip, read_batches
 
@@ -66,10 +67,17 @@ class Repeats:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Probabilities: `raw` of shape (n, targets), `augmented` of shape (n, repeats, targets)."""
+    """What a model says of images.
+
+    Attributes:
+        raw: probabilities, shape (n, targets).
+        augmented: shape (n, repeats, targets).
+        features: what its head read, shape (n, features); None where they were not asked for.
+    """
 
     raw: NDArray[np.float32]
     augmented: NDArray[np.float32]
+    features: NDArray[np.float32] | None = None
 
     @property
     def pooled(self) -> dict[str, NDArray[np.float32]]:
@@ -88,6 +96,7 @@ def predict(
     scale: Scale | None = None,
     resize: str = STRETCH,
     report: Callable[[int, int], None] | None = None,
+    with_features: bool = False,
 ) -> Predictions:
     """Predict images; what is drawn for an image depends on its digest alone, not on the others or their order.
 
@@ -100,6 +109,7 @@ def predict(
         scale: the rule for files of more than 8 bits of the data set that the model was trained on.
         resize: how images were brought to its size in training, of `storage.pictures.fitting.RESIZES`.
         report: told the images done and all images.
+        with_features: keep what the head reads of each image as it is; of a model that has such a layer (`assembly.FEATURES`).
 
     Raises:
         DataError: an image cannot be read.
@@ -109,16 +119,33 @@ def predict(
     targets = count_outputs(model)
     raw = np.empty((len(files), targets), np.float32)
     augmented = np.empty((len(files), repeats.effective, targets), np.float32)
+    looking = _join_features(model) if with_features else model
+    features: list[NDArray[np.float32]] = []
     done = 0
     for batch in read_batches(files, size, views=VIEWS[:1], batch=BATCH, scale=scale, resize=resize):
         rows = slice(done, done + len(batch))
-        raw[rows] = _run(model, batch.astype(np.float32), pixels)
+        found = _run(looking, batch.astype(np.float32), pixels)
+        raw[rows] = found[:, :targets]
+        features.append(found[:, targets:])
         for place, changed in enumerate(_change(batch, digests[rows], repeats)):
             augmented[rows, place] = _run(model, changed, pixels)
         done += len(batch)
         if report:
             report(done, len(files))
-    return Predictions(raw, augmented)
+    return Predictions(raw, augmented, np.concatenate(features) if with_features and features else None)
+
+
+def _join_features(model: keras.Model) -> keras.Model:
+    """The model with what its head reads behind its probabilities, from one pass through the network."""
+    import keras
+
+    outputs = [keras.layers.Flatten()(part) for part in (model.output, model.get_layer(FEATURES).output)]
+    return keras.Model(model.input, keras.layers.Concatenate()(outputs))
+
+
+def has_features(model: keras.Model) -> bool:
+    """Whether a model has the layer that its head reads, by name."""
+    return any(layer.name == FEATURES for layer in model.layers)
 
 
 def predict_features(
@@ -150,7 +177,7 @@ def predict_features(
         raw[start : start + BATCH] = _run(model, rows, (1.0, 0.0))
         if report:
             report(min(start + BATCH, len(values)), len(values))
-    return Predictions(raw, np.empty((len(values), 0, raw.shape[1]), np.float32))
+    return Predictions(raw, np.empty((len(values), 0, raw.shape[1]), np.float32), values)
 
 
 def count_features(model: keras.Model) -> int | None:

@@ -46,10 +46,17 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """A trained model from image to probabilities, and the training loss of its last epoch, one per training."""
+    """A trained model from image to probabilities.
+
+    Attributes:
+        model: the model.
+        losses: the training loss of its last epoch, one per training.
+        features: what its head read of each training image, unchanged: shape (n, features); None of a network that is trained as a whole.
+    """
 
     model: keras.Model
     losses: tuple[float, ...]
+    features: np.ndarray | None = None
 
 
 def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None = None) -> Refit:
@@ -80,9 +87,8 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
     one_by_one = not (recipe.ensemble and stacks_folds())
     variant = spec.variant(recipe.params)
     schedule: Schedule | None = "sequential" if one_by_one else None
-    study_data = StudyData(
-        variant, KeptInputs(dataset, labels, cache, tell), labels, targets, splits, schedule
-    )
+    kept = KeptInputs(dataset, labels, cache, tell)
+    study_data = StudyData(variant, kept, labels, targets, splits, schedule)
     together = study_data.train_together
     parts: list[Trained] = []
     losses: list[float] = []
@@ -108,4 +114,5 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
             # Copied, because its trainer goes on with the next fold.
             copied = copy_model(trained.model, f"fold_{len(parts)}" if recipe.ensemble else "trained")
             parts.append(replace(trained, model=copied))
-    return Refit(assemble(variant, parts), tuple(losses))
+    features = kept.features(variant)[0].values[:, 0] if variant.uses_features else None
+    return Refit(assemble(variant, parts), tuple(losses), features)

@@ -71,7 +71,8 @@ def predict(
 ) -> None:
     """Predict images and write a table: file, label if known, raw value, and mean, max and min over augmented copies.
 
-    A value is the probability of a label or a class, or a number; of classes the most probable one is named, too.
+    A value is the probability of a label or a class, or a number; of classes the most probable one is named, too. Pictures unlike those that
+    the model was trained on are flagged, where the model has a frozen backbone or features from elsewhere.
 
     Predicting images of a sealed hold-out opens it: the command warns first, asks on a terminal, and records the opening.
 
@@ -104,12 +105,20 @@ def predict(
         predictions = prediction.predict_images(
             path, images, names, repeats, pixels=scale, threads=threads, report=report, features=table
         )
-    header, rows = prediction_tables.make_table(images, names, predictions, answer)
+    unlike = prediction.find_unlike(path, predictions)
+    header, rows = prediction_tables.make_table(images, names, predictions, answer, unlike)
     prediction_tables.write_table(out, header, rows)
     if as_json:
         console.print_json([dict(zip(header, row, strict=True)) for row in rows])
     else:
         console.print_line(f"{say_count(len(rows), 'prediction')} in {out}")
+    flagged = sum(one > 1 for one in unlike or ())
+    if flagged:
+        rate = ((card or {}).get("unlike") or {}).get("false_alarm_rate", 0.05)
+        console.warn(
+            f"{flagged} of {say_count(len(rows), 'picture')} {'is' if flagged == 1 else 'are'} unlike those that the model was trained on (column "
+            f"'unlike training'): of pictures like them about {rate:.0%} would be. Do not rely on its predictions there without a look."
+        )
 
 
 def explain(
