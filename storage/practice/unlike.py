@@ -1,8 +1,9 @@
 """Which pictures are unlike those that a model was trained on: by their distance to the nearest of these in feature space.
 
 Deep nearest neighbours (Sun, Ming, Zhu and Li 2022, "Out-of-distribution detection with deep nearest neighbors"): the score of a picture is its
-mean distance to the nearest training pictures, in the features that the model's head reads, each in units of its standard deviation. A random
-projection keeps distances to within some percent (Johnson and Lindenstrauss 1984), so that little has to be kept. The threshold is the conformal quantile of
+mean distance to the nearest training pictures, in the features that the model's head reads. These are projected at random, which keeps
+distances to within some percent (Johnson and Lindenstrauss 1984), and whitened by the covariance of the training pictures (Lee, Lee, Lee and Shin 2018, "A
+simple unified framework for detecting out-of-distribution samples"), so that what hardly varies in training counts most. The threshold is the conformal quantile of
 the scores of training pictures whose patients were left out (Vovk 2015): of new pictures of the same kind, the share that is flagged is about the rate.
 """
 
@@ -19,7 +20,11 @@ from numpy.typing import NDArray
 RATE = 0.05
 NEIGHBOURS = 5
 DIMENSIONS = 128
-PARTS = 5
+IMAGES_PER_DIMENSION = 8
+"""A covariance from fewer pictures says little."""
+LEAST_VARIANCE = 1e-3
+"""Of the mean variance: what varies less in training counts as if it varied so much."""
+PARTS = 20
 FEWEST = 100
 """Training pictures: with fewer there is no flag."""
 CHUNK = 512
@@ -33,7 +38,7 @@ class Reference:
 
     Attributes:
         mean, scale: of each feature in training, shape (features,).
-        axes: the projection, shape (features, dimensions).
+        axes: projection and whitening, shape (features, dimensions).
         kept: the training pictures, shape (n, dimensions).
         threshold: a score above it is flagged.
         rate: the share of training pictures whose patients were left out that is flagged.
@@ -104,19 +109,21 @@ def fit_reference(
         return None
     # A feature that does not vary in training would make any picture infinitely strange.
     scale = np.where(usable, scale, scale[usable].max()).astype(np.float32)
-    width = values.shape[1]
-    axes = np.eye(width, dtype=np.float32)
-    if width > DIMENSIONS:
-        axes = (generator.standard_normal((width, DIMENSIONS)) / math.sqrt(DIMENSIONS)).astype(np.float32)
-    # As it is kept in a file.
-    axes = axes.astype(np.float16).astype(np.float32)
-    kept = project(values, mean, scale, axes).astype(np.float16).astype(np.float32)
+    width, dimensions = values.shape[1], min(DIMENSIONS, len(values) // IMAGES_PER_DIMENSION)
+    plain = np.eye(width, dtype=np.float32)
+    if width > dimensions:
+        plain = (generator.standard_normal((width, dimensions)) / math.sqrt(dimensions)).astype(np.float32)
+    placed = project(values, mean, scale, plain)
     members = np.unique(groups, return_inverse=True)[1]
     part = (generator.permutation(int(members.max()) + 1) % PARTS)[members]
-    scores = np.empty(len(kept))
+    scores = np.empty(len(placed))
     for number in range(PARTS):
         held = part == number
-        scores[held] = nearest(kept[held], kept[~held])
+        white = whiten(placed[~held])
+        scores[held] = nearest(placed[held] @ white, placed[~held] @ white)
+    # As it is kept in a file.
+    axes = (plain @ whiten(placed)).astype(np.float16).astype(np.float32)
+    kept = project(values, mean, scale, axes).astype(np.float16).astype(np.float32)
     place = min(math.ceil((1 - rate) * (len(scores) + 1)), len(scores)) - 1
     threshold = float(np.sort(scores)[place])
     return Reference(mean, scale, axes, kept, threshold, rate) if threshold > 0 else None
@@ -125,6 +132,14 @@ def fit_reference(
 def project(features: NDArray[np.floating], mean: Array, scale: Array, axes: Array) -> Array:
     """Features in units of their standard deviation, projected: shape (n, dimensions)."""
     return np.asarray(((np.asarray(features, np.float32) - mean) / scale) @ axes, np.float32)
+
+
+def whiten(placed: Array) -> Array:
+    """What rows are multiplied by so that their covariance becomes the identity, shape (dimensions, dimensions)."""
+    covariance = np.cov(placed, rowvar=False).reshape(placed.shape[1], -1)
+    variances, directions = np.linalg.eigh(covariance)
+    floor = max(LEAST_VARIANCE * float(variances.mean()), 1e-12)
+    return np.asarray(directions / np.sqrt(np.maximum(variances, floor)), np.float32)
 
 
 def nearest(placed: Array, kept: Array) -> NDArray[np.float64]:
