@@ -103,8 +103,10 @@ def fit_reference(
     if len(values) < FEWEST or len(np.unique(groups)) < PARTS:
         return None
     generator = np.random.default_rng(seed)
-    mean, scale = values.mean(axis=0), values.std(axis=0)
-    usable = scale > 1e-6 * max(float(np.abs(mean).max()), 1e-12)
+    # In double precision: features of random weights may be so small that their squares are none in single precision.
+    exact = values.astype(np.float64)
+    mean, scale = exact.mean(axis=0).astype(np.float32), exact.std(axis=0).astype(np.float32)
+    usable = scale > 1e-6 * float(np.abs(mean).max())
     if not usable.any():
         return None
     # A feature that does not vary in training would make any picture infinitely strange.

@@ -33,6 +33,11 @@ def test_of_pictures_of_the_same_kind_about_the_rate_is_flagged_and_others_are()
         found.append((reference.score(others) > 1).mean())
     assert np.mean(shares) == pytest.approx(RATE, abs=0.02)
     assert min(found) > 0.95
+    tiny = fit_reference(features * np.float32(1e-21), groups)
+    assert tiny is not None
+    assert (tiny.score(features * np.float32(1e-21)) > 1).mean() < RATE, (
+        "what was trained on is its own neighbour"
+    )
 
 
 def test_distances_are_those_of_scikit_learn() -> None:
