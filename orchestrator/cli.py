@@ -26,9 +26,14 @@ from orchestrator.commands import (
 from orchestrator.commands.data import group as data
 from orchestrator.commands.model import group as model
 from orchestrator.commands.study import group as study
+from orchestrator.terminal import console
 from orchestrator.terminal.failures import FAILED, report_error, report_os_error
 from orchestrator.terminal.help import CommandGroup
-from orchestrator.terminal.streams import fill_missing_streams, keep_control_characters_off
+from orchestrator.terminal.streams import (
+    fill_missing_streams,
+    find_narrow_names,
+    keep_control_characters_off,
+)
 from orchestrator.terminal.streams import forget_stdout as _forget_stdout
 from storage.wording import printable
 
@@ -102,6 +107,10 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a character shows "?", and the command goes on.
             stream.reconfigure(errors="replace")
+    if encoding := find_narrow_names():
+        console.warn(
+            f"Names of files are read in {encoding} here, as the locale says, and other machines read others: set LC_ALL=C.UTF-8 or PYTHONUTF8=1."
+        )
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

@@ -32,6 +32,12 @@ def forget_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def find_narrow_names() -> str:
+    """The encoding in which this process reads file names, where it is not UTF-8; "" where it is."""
+    encoding = sys.getfilesystemencoding()
+    return "" if encoding.lower().replace("-", "") == "utf8" else encoding
+
+
 class _PlainLines(logging.Formatter):
     """The message alone, as logging shows it where nothing is set up; names in it come from anywhere."""
 

@@ -18,6 +18,9 @@ from storage.errors import StorageNotFoundError
 from storage.files.writing import PRIVATE
 from storage.parsing import check_regular
 
+OF_THE_FILE = ("readonly", "unable to open")
+"""What SQLite says of a file that this user may not use so; to somebody who has just named it, that is no trouble that passes."""
+
 
 def open_database(url: str, *, create: bool = False) -> Database:
     """Open the study database and check that its tables fit this orch.
@@ -42,7 +45,9 @@ def open_database(url: str, *, create: bool = False) -> Database:
         check_host(database)
     except sa.exc.DBAPIError as error:
         database.close()
-        if is_passing(error) and not (database.is_sqlite and "readonly" in str(error.orig)):
+        if is_passing(error) and not (
+            database.is_sqlite and any(words in str(error.orig) for words in OF_THE_FILE)
+        ):
             raise away(error) from error
         what = f"The database at {database.url_text} cannot be used: {say_reason(error.orig)}."
         raise (

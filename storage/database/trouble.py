@@ -36,7 +36,10 @@ class Trouble:
 
 READ_ONLY = Trouble(
     ("25006",),
-    ("attempt to write a readonly database", "read-only transaction"),
+    (
+        *("attempt to write a readonly database", "read-only transaction"),
+        *("session is read-only", "server is in hot standby mode"),
+    ),
     "The database can only be read at the moment",
     "A PostgreSQL server that is a standby or set to read-only, or a SQLite file that you may not write to.",
     "Use the address of the primary server or make it writable; a SQLite file and its folder must be yours to write.",
@@ -58,7 +61,12 @@ TROUBLES = (
     ),
     Trouble(
         ("53300",),
-        ("too many clients", "remaining connection slots", "too many connections"),
+        (
+            "too many clients",
+            "remaining connection slots",
+            "too many connections",
+            "no more connections allowed",
+        ),
         "The database has no free connection",
         "Workers, dashboards or other programs use all that the server allows.",
         "Close some of them, or raise max_connections on the server (docs/scaling.md).",
@@ -73,7 +81,13 @@ TROUBLES = (
     READ_ONLY,
     Trouble(
         ("57P03",),
-        ("system is starting up", "system is shutting down", "in recovery mode", "not yet accepting"),
+        (
+            "system is starting up",
+            "system is shutting down",
+            "in recovery mode",
+            "not yet accepting",
+            "not accepting",
+        ),
         "The database server is starting or stopping",
         "The server answers, but takes no connections yet or no longer.",
         "Wait a moment; if it stays so, look into the server's log.",
@@ -84,6 +98,13 @@ TROUBLES = (
         "The database cannot read or write its files",
         "A disk or network folder of the database's machine fails, or is not there.",
         "Check that disk; the server's log and the system's log say more.",
+    ),
+    Trouble(
+        (),
+        ("unable to open database file",),
+        "The SQLite file cannot be opened at the moment",
+        "Its folder or network share is gone or may not be read, or this process may open no further file.",
+        "Check the folder; `ulimit -n` says how many files a process may open.",
     ),
     Trouble(
         ("40", "55P03", "57014", "25P03", "25P04"),
@@ -120,12 +141,22 @@ LOST_IN_TRANSACTION = "8s2b"
 
 REFUSALS = (
     (
-        ("password authentication failed", "no password supplied"),
+        ("authentication failed", "no password supplied"),
         "The password is missing or wrong, or another user is meant.",
         "Set PGPASSWORD, or write a line for this server into ~/.pgpass (mode 600).",
     ),
     (
-        ("does not support SSL", "certificate"),
+        (
+            *(
+                "does not support SSL",
+                "certificate",
+                "SSL negotiation",
+                "invalid sslmode",
+                "sslmode value",
+                "alert",
+            ),
+            *("wrong version number", "unsupported protocol", "no protocols available"),
+        ),
         "Server and address do not agree about encryption.",
         "Give the server a certificate that this machine trusts, or change sslmode in the address.",
     ),

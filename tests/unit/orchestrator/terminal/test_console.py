@@ -64,3 +64,21 @@ def test_a_command_without_standard_streams_ends_as_it_would(closed: str, words:
     assert (done.returncode, "Traceback" in done.stderr, "defect" in done.stderr) == (code, False, False), (
         done.stderr
     )
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [({"LC_ALL": "C"}, False), ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, True)],
+)
+def test_a_locale_that_reads_other_names_is_said(locale: dict[str, str], said: bool) -> None:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "--version"],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={**kept, **locale},
+    )
+    assert (done.returncode, "LC_ALL=C.UTF-8" in done.stderr) == (0, said)

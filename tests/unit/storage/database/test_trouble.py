@@ -47,6 +47,29 @@ NAMED = [
     (of_server("58030"), "cannot read or write its files", "Check that disk"),
     (of_server("25006"), "can only be read", "primary"),
     (of_server("57P01"), "does not answer", "Start the server"),
+    (of_connecting("session is read-only"), "can only be read", "primary"),
+    (of_connecting("server is in hot standby mode"), "can only be read", "primary"),
+    (
+        of_connecting(FATAL + "no more connections allowed (max_client_conn)"),
+        "no free connection",
+        "Close some",
+    ),
+    (
+        of_connecting(FATAL + "the database system is not accepting connections"),
+        "starting or stopping",
+        "Wait",
+    ),
+    (
+        of_connecting('could not translate host name "db" to address: Try again'),
+        "cannot be found",
+        "look it up",
+    ),
+    (of_connecting("SSL SYSCALL error: EOF detected"), "does not answer", "Start the server"),
+    (of_connecting("timeout expired"), "does not answer", "Start the server"),
+    (of_server("08P01"), "does not answer", "Start the server"),
+    (of_server("57P05"), "does not answer", "Start the server"),
+    (of_server("55P03"), "busy and ended the request", "lock"),
+    (of_sqlite("unable to open database file"), "SQLite file cannot be opened", "Check the folder"),
     (of_sqlite("database or disk is full"), "disk of the database is full", "Make room"),
     (of_sqlite("disk I/O error"), "cannot read or write its files", "Check that disk"),
     (of_sqlite("attempt to write a readonly database"), "can only be read", "yours to write"),
@@ -82,9 +105,26 @@ def test_what_a_second_try_cannot_change_is_not_waited_for(error: sqlalchemy.exc
     assert find_database_error(error) is error, "and is of the database all the same"
 
 
-def test_a_refused_login_stays_a_refusal() -> None:
-    told = away(of_connecting(FATAL + 'password authentication failed for user "orch"'))
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (FATAL + 'password authentication failed for user "orch"', "password"),
+        (FATAL + "SASL authentication failed", "password"),
+        ("fe_sendauth: no password supplied", "password"),
+        ("SSL error: certificate verify failed", "encryption"),
+        ('root certificate file "/nowhere/root.crt" does not exist', "encryption"),
+        ("SSL error: tlsv1 alert protocol version", "encryption"),
+        ("SSL error: wrong version number", "encryption"),
+        ("received invalid response to SSL negotiation: H", "encryption"),
+        ('invalid sslmode value: "on"', "encryption"),
+        (FATAL + 'database "studies" does not exist', "not made on this server"),
+    ],
+)
+def test_a_refused_login_stays_a_refusal_and_is_waited_for_at_work(words: str, cause: str) -> None:
+    assert is_passing(of_connecting(words))
+    told = away(of_connecting(words))
     assert isinstance(told, DatabaseRefusedError)
+    assert cause in str(told)
 
 
 def raised(original: Exception, *, as_cause: bool, hidden: bool = False) -> BaseException:
