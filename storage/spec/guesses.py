@@ -148,4 +148,11 @@ def _check_value(spec: StudySpec, name: str, value: Any, kind: BaseDistribution)
         )
     if isinstance(kind, CategoricalDistribution):
         return from_optuna(spec, {name: kind.to_external_repr(kind.to_internal_repr(kept))})[name]
-    return int(kept) if isinstance(kind, IntDistribution) else float(kept)
+    if isinstance(kind, IntDistribution):
+        return int(kept)
+    step = spec.search[name].step
+    if step is None or spec.sampler.name == "grid":
+        return float(kept)
+    # As samplers compute it, 0.1 + 2 * 0.1 and not 0.3, so that the same trial is known as the same.
+    low, high = ends(spec.search[name])
+    return min(low + round((float(kept) - low) / step) * step, high)

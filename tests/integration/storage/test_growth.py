@@ -13,14 +13,19 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from dashboards.tables.view import read_view
+from orchestrator.planning.foreign_studies import read_foreign_study
+from orchestrator.planning.growing import add
 from orchestrator.planning.plan import plan_points
 from orchestrator.studies.best import best_document
 from orchestrator.studies.records import study_document
 from orchestrator.studies.verify import verify_study
 from storage.database.engine import Database
 from storage.database.opening import open_database
+from storage.errors import SpecError
 from storage.growth.adoption import adopt_enqueued
 from storage.growth.evidence import Evidence, read_evidence
 from storage.growth.extending import extend_study
@@ -85,7 +90,7 @@ def in_optuna(database: Database) -> optuna.Study:
 @pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "listed"])
 def test_a_longer_plan_begins_with_the_shorter(sampler: str) -> None:
     listed = {"points": [{"batch_size": 16, "dropout_rate": 0.0}, {"batch_size": 32, "dropout_rate": 0.1}]}
-    document = make_spec(points=10).model_dump(mode="json")
+    document = make_spec(points=100).model_dump(mode="json")
     short = parse(
         {
             **document,
@@ -94,9 +99,9 @@ def test_a_longer_plan_begins_with_the_shorter(sampler: str) -> None:
         },
         source="a test",
     )
-    long: StudySpec = short.with_values({"study.trials": 20})
-    assert plan_points(short, 20) == plan_points(long)
-    assert plan_points(long)[:10] == plan_points(short)
+    long: StudySpec = short.with_values({"study.trials": 200})
+    assert plan_points(short, 200) == plan_points(long)
+    assert plan_points(long)[:100] == plan_points(short)
 
 
 def test_coordinators_that_extend_at_once_beside_a_worker_give_each_point_once(
@@ -339,6 +344,56 @@ def test_a_study_made_elsewhere_is_evidence_and_a_start_for_tpe(
     assert "Evidence from the study" in (tmp_path / "report.html").read_text()
     delete_study(database, study)
     assert read_evidence(database, study) == []
+
+
+def test_evidence_is_read_from_a_journal_and_from_the_same_server(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    study = make_real_study(database, sampler="tpe")
+    journal = JournalStorage(JournalFileBackend(str(tmp_path / "journal.log")))
+    # In the database of the study itself, which is a PostgreSQL server in one of the two runs.
+    for url, storage in ((str(tmp_path / "journal.log"), journal), (database_url, database.optuna)):
+        other = optuna.create_study(study_name="unet", storage=storage, direction="maximize")
+        other.enqueue_trial({"batch_size": 64, "units": 3})
+        kinds = {
+            "batch_size": optuna.distributions.IntDistribution(1, 4096),
+            "units": optuna.distributions.CategoricalDistribution([3, 4]),
+        }
+        done = other.ask(kinds)
+        other.tell(done, 0.7)
+        pruned = other.ask(kinds)
+        pruned.report(0.1, 1)
+        other.tell(pruned, state=optuna.trial.TrialState.PRUNED)
+        other.tell(other.ask(kinds), state=optuna.trial.TrialState.FAIL)
+        foreign = {"units": kinds["units"]}
+        other.add_trial(optuna.trial.create_trial(params={"units": 4}, distributions=foreign, value=0.9))
+        found = read_foreign_study(url, "unet", study.spec)
+        assert [trial["value"] for trial in found.trials] == [0.7]
+        assert found.left_out == {"pruned": 1, "fail": 1, "without a searched hyperparameter": 1}
+        with pytest.raises(Exception, match="has no study 'resnet'"):
+            read_foreign_study(url, "resnet", study.spec)
+
+
+def test_a_guess_on_a_step_is_the_trial_that_the_search_would_have(sqlite_url: str) -> None:
+    document = make_spec(points=1).model_dump(mode="json")
+    rates = {"dropout_rate": {"type": "float", "low": 0.0, "high": 0.5, "step": 0.1}}
+    optimizers = {
+        "optimizer": {"type": "choice", "values": ["adam", "sgd"]},
+        "momentum": {"type": "float", "low": 0.5, "high": 0.9, "when": {"optimizer": ["sgd"]}},
+    }
+    spec = parse({**document, "search": {**rates, **optimizers}}, source="a test")
+    with closing(open_database(sqlite_url)) as database:
+        tried = {"dropout_rate": 3 * 0.1, "optimizer": "sgd", "momentum": 0.75}
+        study = create_study(database, spec, [tried], data_folder="", facts={})
+        with pytest.raises(SpecError, match="has this trial already"):
+            add(database, study, {**tried, "dropout_rate": 0.3})
+        with pytest.raises(SpecError, match="momentum does not act beside the others"):
+            add(database, study, {**tried, "optimizer": "adam"})
+        with pytest.raises(SpecError, match="optimizer must be named, too"):
+            add(database, study, {"dropout_rate": 0.2, "momentum": 0.6})
+        work(database)
+        like_the_best = add(database, load_study(database, "small"), {"optimizer": "adam"})
+        assert like_the_best["params"] == {"dropout_rate": 3 * 0.1, "optimizer": "adam"}
 
 
 def test_create_with_more_trials_names_the_command_that_extends(sqlite_url: str) -> None:
