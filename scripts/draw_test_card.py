@@ -53,7 +53,62 @@ def rows() -> list[tuple[str, list[tuple[dict[str, float], float]]]]:
             [({"x": x * SIZE, "y": y * SIZE}, 0) for x, y in ((-0.2, 0), (0.2, 0), (0, -0.2), (0.2, 0.2))],
         ),
         ("shear = 20\n(degrees)", [({"shear": angle * degree}, 0) for angle in (-20, -10, 10, 20)]),
+        (
+            "crop = 0.4\n(share of the side)",
+            [
+                ({"crop": share, "x": x, "y": y}, 0)
+                for share, x, y in ((0.2, 0.5, 0.5), (0.4, 0, 0), (0.4, 1, 0), (0.4, 0.5, 1))
+            ],
+        ),
         ("channel_shift = 60\n(grey values)", [({}, grey) for grey in (-60, -30, 30, 60)]),
+    ]
+
+
+def grey_rows() -> list[tuple[str, list[tuple[str, list[NDArray]]]]]:
+    """The label of each further row, and its pictures: a change of grey values, and what is drawn for it."""
+    from workers.inputs.augmentation import make_kernels
+
+    def one(name: str, *values: object) -> tuple[str, list[NDArray]]:
+        return name, [np.asarray([value]) for value in values]
+
+    def numbers(name: str, values: tuple[float, ...]) -> list[tuple[str, list[NDArray]]]:
+        return [one(name, np.float32(value)) for value in values]
+
+    boxes = ((10, 10, 46, 46), (84, 40, 120, 76), (50, 0, 86, 30), (40, 60, 76, 96))
+    return [
+        ("brightness = 0.3\n(share of 255)", numbers("brightness", (-76.5, -38.0, 38.0, 76.5))),
+        ("contrast = 0.5\n(share)", numbers("contrast", (0.5, 0.75, 1.25, 1.5))),
+        ("gamma = 0.7\n(natural logarithm)", numbers("gamma", tuple(np.exp([-0.7, -0.35, 0.35, 0.7])))),
+        (
+            "blur = 2\n(pixels)",
+            [("blur", [make_kernels(np.array([spread]), 2.0)]) for spread in (0.5, 1.0, 1.5, 2.0)],
+        ),
+        (
+            "noise = 30\n(grey values)",
+            [
+                one("noise", np.float32(spread), np.array([1, 2], np.int32))
+                for spread in (7.5, 15.0, 22.5, 30.0)
+            ],
+        ),
+        ("cutout = 0.3\n(share of the side)", [one("cutout", np.array(box, np.int32)) for box in boxes]),
+    ]
+
+
+def mixed_rows(card: NDArray[np.uint8]) -> list[tuple[str, list[NDArray[np.uint8]]]]:
+    """The card mixed with itself upside down and in negative, by shares of 0.8 to 0.2."""
+    from workers.backends.tensorflow.augmentation import mix
+
+    pair = np.stack([card, 240 - card[::-1]]).astype(np.float32)
+    others = np.array([1, 0], np.int32)
+
+    def make(weight: float, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+        weights, boxes = np.full(2, weight, np.float32), np.tile(np.array(box, np.int32), (2, 1))
+        return np.rint(mix(pair, others, weights, boxes).numpy()[0]).astype(np.uint8)
+
+    cut = ((20, 50, 74, 104), (0, 0, 76, 76), (30, 20, 120, 110), (5, 5, 112, 112))
+    return [
+        ("mixup\n(shares 0.8 to 0.2)", [make(share, (0, 0, 0, 0)) for share in (0.8, 0.6, 0.4, 0.2)]),
+        ("cutmix\n(shares 0.8 to 0.2)", [make(1.0, box) for box in cut]),
     ]
 
 
@@ -65,6 +120,7 @@ def main() -> None:
 
     card = draw_card()
     pictures = []
+    nowhere, nothing = make_matrices((SIZE, SIZE), **_still()), np.zeros(1, np.float32)
     for _, variants in rows():
         line = []
         for named, grey in variants:
@@ -72,21 +128,35 @@ def main() -> None:
             matrices = make_matrices(
                 (SIZE, SIZE),
                 rotation=np.array([get("rotation", 0.0)]),
-                shift=np.array([[get("x", 0.0)], [get("y", 0.0)]]),
+                shift=np.array([[0.0], [0.0]] if "crop" in named else [[get("x", 0.0)], [get("y", 0.0)]]),
                 shear=np.array([get("shear", 0.0)]),
                 zoom=np.array([[get("zoom_x", 1.0)], [get("zoom_y", 1.0)]]),
                 flips=np.array([[get("across", 0), get("down", 0)]], bool),
+                crop=np.array([[1 - named["crop"]], [get("x", 0)], [get("y", 0)]])
+                if "crop" in named
+                else None,
             )
             changed = change(card[None], matrices, np.array([grey], np.float32))
             line.append(np.rint(np.asarray(changed)[0]).astype(np.uint8))
         pictures.append(line)
+    for _, changes in grey_rows():
+        made = [change(card[None], nowhere, nothing, {name: tuple(drawn)}) for name, drawn in changes]
+        pictures.append([np.rint(np.asarray(one)[0]).astype(np.uint8) for one in made])
+    mixed = mixed_rows(card)
+    pictures += [line for _, line in mixed]
+    labels = [label for label, _ in (*rows(), *grey_rows(), *mixed)]
     grid = tile(pictures)
     page = Image.new("RGB", (grid.shape[1] + LABEL_WIDTH, grid.shape[0]), "white")
     page.paste(Image.fromarray(grid), (LABEL_WIDTH, 0))
     pen = ImageDraw.Draw(page)
-    for place, (label, _) in enumerate(rows()):
+    for place, label in enumerate(labels):
         pen.multiline_text((8, place * (SIZE + 6) + SIZE // 2 - 12), label, fill="black")
     page.save(REPOSITORY / "docs" / "augmentation.png")
+
+
+def _still() -> dict[str, NDArray]:
+    none = {"rotation": np.zeros(1), "shift": np.zeros((2, 1)), "shear": np.zeros(1), "zoom": np.ones((2, 1))}
+    return {**none, "flips": np.zeros((1, 2), bool)}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboards.tables.view import StudyView
-from storage.spec import has_variants
+from storage.pictures.fitting import SAID
+from storage.spec import AugmentationSection, StudySpec, has_variants
 from storage.wording import show_params, show_value
 
 KNOWN, PARTLY, AUTHORS = "from orch", "partly", "for the authors"
@@ -48,8 +49,8 @@ def _data_items(view: StudyView) -> list[Item]:
              "Model development with internal cross-validation; whether data were collected prospectively is not known."),
         Item("7-8", "Source of data, participants", "Data sources and eligibility", AUTHORS, ""),
         Item("9", "Data preparation", "Pre-processing", KNOWN,
-             f"Images resized to {height} x {width} pixels, three channels, scaled as {view.model.backbone} expects; "
-             f"augmentation: {spec.training.augmentation}."),
+             f"Images resized to {height} x {width} pixels ({SAID[view.model.resize]}), three channels, scaled as {view.model.backbone} "
+             f"expects; augmentation: {_describe_augmentation(spec)}."),
         Item("10-11", "Predictors", "Data subsets and data elements", PARTLY,
              f"Targets: {', '.join(spec.data.targets or facts.get('targets') or ['all labels'])}."),
         Item("12", "Data preparation", "De-identification", PARTLY,
@@ -65,6 +66,18 @@ def _data_items(view: StudyView) -> list[Item]:
              "read by cross-validation."),
         Item("21", "Data preparation", "Level at which partitions are disjoint", KNOWN, disjoint),
     ]  # fmt: skip
+
+
+def _describe_augmentation(spec: StudySpec) -> str:
+    """Flips and changes of training images, and which of them are searched."""
+    values = {"flips": spec.training.augmentation} | {
+        name: value for name, value in dict(spec.augmentation).items() if value and name not in spec.search
+    }
+    searched = [
+        name for name in spec.search if name == "augmentation" or name in AugmentationSection.model_fields
+    ]
+    said = ", ".join(f"{name} {show_value(value)}" for name, value in values.items())
+    return f"{said}; searched: {', '.join(searched)}" if searched else said
 
 
 def _model_items(view: StudyView) -> list[Item]:

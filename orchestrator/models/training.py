@@ -14,6 +14,7 @@ from storage.files.documents import to_json, without_nan
 from storage.files.model_files import CARD_SCHEMA, TrainingRecord
 from storage.files.writing import check_place, hash_file, write_text
 from storage.metrics.thresholds import choose_thresholds
+from storage.pictures.fitting import SAID
 from storage.practice.unlike import fit_reference
 from storage.results.predictions import pool_predictions, read_predictions
 from storage.spec import parse
@@ -98,7 +99,7 @@ def train_model(
             "classes": list(dataset.classes),
             "image_size": list(trial.model.image_size),
             "resize": trial.model.resize,
-            "input": describe_input(spec),
+            "input": describe_input(trial),
             "features": describe_features(spec),
             "dataset": {
                 "fingerprint": dataset.fingerprint,
@@ -210,7 +211,7 @@ def describe_input(spec: StudySpec) -> str:
             f"{spec.model.features_width} features as float32, computed from the image by the program that made "
             f"{spec.model.features!r}; not an image"
         )
-    return "colour images as float32 of 0 to 255; grey ones have three equal channels"
+    return f"colour images as float32 of 0 to 255, {SAID[spec.model.resize]}; grey ones have three equal channels"
 
 
 def describe_features(spec: StudySpec) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from storage.data.given_features import open_given, read_given
 from storage.errors import DataError, SpecError, UsageError
 from storage.files.hdf5 import inspect_weights
 from storage.files.writing import hash_file
+from storage.pictures.fitting import RESIZES, SAID, STRETCH
 from storage.pictures.sides import find_sides
 from storage.pictures.views import mirrors
 from storage.settings import data_folders
@@ -207,6 +208,9 @@ def describe_model(spec: StudySpec) -> str:
     pixels = f"{' or '.join(f'{int(height)} x {int(width)}' for height, width in sizes)} pixels"
     if "image_size" in spec.search and not spec.search["image_size"].values:
         pixels = f"{spec.search['image_size'].describe()} pixels"
+    resized = spec.possible("resize", model.resize)
+    if resized != {STRETCH}:
+        pixels += f" ({' or '.join(SAID[how] for how in RESIZES if how in resized)})"
     kinds = spec.possible("kind", model.kind)
     if "transfer" not in kinds:
         named = {"lenet": "LeNet"}

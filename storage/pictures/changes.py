@@ -110,6 +110,9 @@ CHANGES: dict[str, Change] = {
 }
 """Every change by its key, in the order in which they are drawn and made; those of geometry are made as one."""
 
+MOST_COPIES = 1000
+"""Of one image that are kept: each costs as much as an image to extract and to store."""
+
 YOUNG = frozenset(name for name, change in CHANGES.items() if change.is_young)
 MIXING = tuple(name for name, change in CHANGES.items() if change.mixes)
 OF_ONE_IMAGE = tuple(name for name, change in CHANGES.items() if not change.mixes)

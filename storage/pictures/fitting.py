@@ -13,6 +13,13 @@ RESIZES: tuple[str, ...] = get_args(Resize)
 """`model.resize`: each side by itself to the size that is wanted; the whole picture in its shape, black beside it; or its middle
 in its shape, and the rest is cut off."""
 
+SAID = {
+    "stretch": "each side stretched to that size",
+    "pad": "in their own shape, with black beside it",
+    "crop": "their middle, in their own shape",
+}
+"""Of pictures, for people."""
+
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 

@@ -1,8 +1,8 @@
-"""The flips of an image that can be kept: which of them a kind of augmentation needs."""
+"""What of an image can be kept: its flips, and changed copies of it; which of them a kind of augmentation needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 VIEWS = ("identity", "horizontal", "vertical", "both")
 """The four flips of an image, in the order in which features are stored."""
@@ -35,3 +35,24 @@ def is_upside_down(view: str) -> bool:
 def mirrors(word: str) -> bool:
     """Whether a value of `training.augmentation` exchanges left and right in some images."""
     return any(map(is_mirrored, FLIPS[word]))
+
+
+COPY = "copy "
+
+
+def name_copies(count: int, seed: int, flips: str, changes: Mapping[str, float]) -> tuple[str, ...]:
+    """The image itself, and changed copies of it that are kept; their names say all that they depend on beside the image.
+
+    Args:
+        count: how many.
+        seed: of the study.
+        flips: `training.augmentation`.
+        changes: by the names of `storage.pictures.changes.CHANGES`.
+    """
+    made = ", ".join(f"{name} {value!r}" for name, value in changes.items() if value)
+    return (VIEWS[0], *(f"{COPY}{number}: seed {seed}, {flips}, {made}" for number in range(1, count + 1)))
+
+
+def has_copies(views: Sequence[str]) -> bool:
+    """Whether these are copies, and not flips."""
+    return len(views) > 1 and views[1].startswith(COPY)

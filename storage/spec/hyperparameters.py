@@ -52,6 +52,7 @@ BUILDING: dict[str, str] = {
     "head": "model",
     "head_depth": "model",
     "head_normalization": "model",
+    "copies": "augmentation",
     "precision": "training",
     "cycles": "training",
     "loss": "training",
@@ -95,7 +96,7 @@ SWITCHES = frozenset({"head_normalization"})
 """Hyperparameters that are true or false."""
 
 WHOLE_NUMBERS = frozenset(
-    {"batch_size", "cycle_epochs", "patience", "cycles", "weights_seed", "image_size", "head_depth"}
+    {"batch_size", "cycle_epochs", "patience", "cycles", "weights_seed", "image_size", "head_depth", "copies"}
 )
 COUNTED = {"batch_size": "images", "image_size": "pixels", "head_depth": "layers"}
 """What some of the whole numbers count; the others count epochs, or are no count."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from storage.pictures.changes import MIXING
 from storage.spec.conditions import acts, check_conditions, has_conditions, keep_acting, list_cells
 from storage.spec.hyperparameters import (
     ACTS_WITH,
@@ -30,10 +31,12 @@ from storage.spec.section import Section
 from storage.spec.sections import (
     CONTINUOUS_AUGMENTATION,
     AugmentationSection,
+    DataSection,
     ModelSection,
     SamplerSection,
     TrainingSection,
 )
+from storage.tasks.contract import Task
 from storage.wording import show_value
 
 
@@ -61,6 +64,16 @@ class Searching(Protocol):
         ...
 
     @property
+    def data(self) -> DataSection:
+        """Which data set."""
+        ...
+
+    @property
+    def task(self) -> Task:
+        """What kind of label it has."""
+        ...
+
+    @property
     def training(self) -> TrainingSection:
         """The fixed values of the training."""
         ...
@@ -82,7 +95,7 @@ OF_A_BACKBONE = (
         "pooling",
         "extraction_precision",
     ),
-    *("augmentation", *CONTINUOUS_AUGMENTATION),
+    *("augmentation", "copies", *CONTINUOUS_AUGMENTATION),
 )
 """What cannot be searched where features come from elsewhere."""
 LARGEST_GRID = 100_000
@@ -188,6 +201,42 @@ def check_features(spec: Searching) -> None:
                 f"{place}.{names[0]} has no meaning beside model.features: the features are of the images as they are, and only a "
                 "head is trained on them"
             )
+
+
+def check_augmentation(spec: Searching) -> None:
+    """Images are mixed where the kind of label allows it, and copies are kept where a frozen backbone sees a few of them.
+
+    Raises:
+        ValueError: says which key means nothing, and why.
+    """
+    changing = [
+        name
+        for name in CONTINUOUS_AUGMENTATION
+        if getattr(spec.augmentation, name) > 0 or name in spec.search
+    ]
+    for name in MIXING:
+        if name in changing and name not in spec.task.mixes and spec.data.fingerprint:
+            raise ValueError(
+                f"augmentation.{name} does not go with {spec.task.title}: {spec.task.unmixed_because}"
+            )
+    copies = spec.possible("copies", spec.augmentation.copies)
+    if not any(copies):
+        return
+    kinds = spec.possible("kind", spec.model.kind), spec.possible("trainable", spec.model.trainable)
+    ranges = [name for name in changing if name in spec.search and spec.search[name].values is None]
+    if kinds != ({"transfer"}, {"head"}) or spec.model.features:
+        why = "keeps features of changed images, and only a frozen backbone has the same in every epoch"
+    elif not changing:
+        why = "keeps changed images, and nothing in [augmentation] changes them; flips are kept as they are"
+    elif mixed := [name for name in changing if name in MIXING]:
+        why = f"keeps single images, and {mixed[0]} mixes others in every epoch"
+    elif ranges:
+        why = (
+            f'makes a set of features for each value of search.{ranges[0]}: list a few, with type = "choice"'
+        )
+    else:
+        return
+    raise ValueError(f"augmentation.copies {why}")
 
 
 def count_cells(spec: Searching) -> int:

@@ -25,3 +25,13 @@ class Section(BaseModel):
             if getattr(self, key) == type(self).model_fields[key].get_default(call_default_factory=True):
                 written.pop(key, None)
         return written
+
+
+def flatten(document: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested tables as one, by dotted keys."""
+    if not isinstance(document, dict):
+        return {prefix: document}
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        flat.update(flatten(value, f"{prefix}.{key}" if prefix else key))
+    return flat

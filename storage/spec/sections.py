@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from storage.metrics.objectives import AUC, find_metric
-from storage.pictures.changes import CHANGES, YOUNG
+from storage.pictures.changes import CHANGES, MOST_COPIES, YOUNG
 from storage.pictures.fitting import STRETCH, Resize
 from storage.spec.further import find_further
 from storage.spec.packed_folds import MOST_FOLDS, unpack_folds
@@ -197,9 +197,14 @@ def _limits(name: str) -> Any:
 
 
 class AugmentationSection(Section):
-    """Random changes of training images beside flips; 0 is none. `storage.pictures.changes.CHANGES` says what each of them is."""
+    """Random changes of training images beside flips; 0 is none. `storage.pictures.changes.CHANGES` says what each of them is.
 
-    later = YOUNG
+    Attributes:
+        copies: with a frozen backbone, how many changed copies of each image are drawn once and kept as features, of which every
+            epoch draws one; 0 changes images in every epoch.
+    """
+
+    later = YOUNG | {"copies"}
 
     rotation: Annotated[float, _limits("rotation")] = 0.0
     zoom: Annotated[float, _limits("zoom")] = 0.0
@@ -215,6 +220,7 @@ class AugmentationSection(Section):
     cutout: Annotated[float, _limits("cutout")] = 0.0
     mixup: Annotated[float, _limits("mixup")] = 0.0
     cutmix: Annotated[float, _limits("cutmix")] = 0.0
+    copies: Annotated[int, Field(ge=0, le=MOST_COPIES)] = 0
 
 
 class CrossValidationSection(Section):
@@ -374,3 +380,6 @@ class PrunerSection(Section):
 
 CONTINUOUS_AUGMENTATION = tuple(CHANGES)
 """Changes with more outcomes than can be computed once and kept."""
+
+OF_COPIES = (*CONTINUOUS_AUGMENTATION, "augmentation")
+"""What copies that are kept are made by."""

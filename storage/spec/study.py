@@ -15,8 +15,8 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from storage.errors import SpecError
 from storage.metrics.objectives import METRICS, Metric
-from storage.pictures.changes import MIXING
-from storage.pictures.views import collect_views
+from storage.pictures.changes import OF_ONE_IMAGE
+from storage.pictures.views import collect_views, name_copies
 from storage.spec.further import Further, find_further
 from storage.spec.hyperparameters import (
     ALWAYS_ACTING,
@@ -28,11 +28,18 @@ from storage.spec.hyperparameters import (
 )
 from storage.spec.messages import describe_problems, unknown_key
 from storage.spec.ranges import SearchRange
-from storage.spec.search_checks import check_acting, check_features, check_search, count_cells
-from storage.spec.section import Section
+from storage.spec.search_checks import (
+    check_acting,
+    check_augmentation,
+    check_features,
+    check_search,
+    count_cells,
+)
+from storage.spec.section import Section, flatten
 from storage.spec.sections import (
     AUTO,
     CONTINUOUS_AUGMENTATION,
+    OF_COPIES,
     PRUNER_PRESETS,
     AugmentationSection,
     CrossValidationSection,
@@ -84,6 +91,7 @@ class StudySpec(Section):
                 "training.oversampling needs training.oversampled: the labels whose images it repeats"
             )
         self._check_task()
+        check_augmentation(self)
         check_acting(self)
         if self.model.features:
             check_features(self)
@@ -117,10 +125,6 @@ class StudySpec(Section):
             default = TrainingSection.model_fields[key].default
             if getattr(self.training, key) != default or key in self.search:
                 raise ValueError(f"training.{key} means nothing for {task.title}: leave it at {default}")
-        for key in MIXING:
-            used = getattr(self.augmentation, key) > 0 or key in self.search
-            if used and key not in task.mixes and self.data.fingerprint:
-                raise ValueError(f"augmentation.{key} does not go with {task.title}: {task.unmixed_because}")
         if metric == AUTO and self.data.fingerprint:
             study = self.study.model_copy(update={"metric": self._default_metric})
             object.__setattr__(self, "study", study)
@@ -217,13 +221,16 @@ class StudySpec(Section):
         """The spec of the model and of the inputs that a trial needs; trials with equal ones share them.
 
         Building keys have the trial's values. Settings, which a trained model takes as inputs, stay searched: but for a
-        change of images that does not act in the trial, so that the trial learns from features.
+        change of images that does not act in the trial, so that the trial learns from features, and for what kept copies are made by.
         """
-        building = {name: value for name, value in params.items() if name not in SETTINGS}
+        made = OF_COPIES if params.get("copies", self.augmentation.copies) else ()
+        building = {name: value for name, value in params.items() if name not in SETTINGS or name in made}
         kept = {
             name: searched
             for name, searched in self.search.items()
-            if name in SETTINGS and not (name in CONTINUOUS_AUGMENTATION and self._is_idle(name, params))
+            if name in SETTINGS
+            and name not in made
+            and not (name in CONTINUOUS_AUGMENTATION and self._is_idle(name, params))
         }
         return (
             self
@@ -251,8 +258,11 @@ class StudySpec(Section):
 
     @property
     def views(self) -> tuple[str, ...]:
-        """The flips of each image that trials of the study learn from, the identity first."""
+        """The flips of each image that trials of the study learn from, or its changed copies; the image itself comes first."""
         words = self.possible("augmentation", self.training.augmentation)
+        changes = {name: getattr(self.augmentation, name) for name in OF_ONE_IMAGE}
+        if self.augmentation.copies and any(changes.values()):
+            return name_copies(self.augmentation.copies, self.study.seed, self.training.augmentation, changes)
         return collect_views(() if self.model.features else words)
 
     @property
@@ -262,7 +272,8 @@ class StudySpec(Section):
             name in self.search or getattr(self.augmentation, name) > 0 for name in CONTINUOUS_AUGMENTATION
         )
         kinds = self.possible("kind", self.model.kind), self.possible("trainable", self.model.trainable)
-        return kinds == ({"transfer"}, {"head"}) and not changing
+        is_kept = all(self.possible("copies", self.augmentation.copies))
+        return kinds == ({"transfer"}, {"head"}) and (is_kept or not changing)
 
     def possible(self, name: str, fixed: Any) -> set[Any]:
         """The values that a key may have in a trial: those listed in the search, of a range its ends, and the fixed one where it may stay."""
@@ -347,7 +358,7 @@ OPEN = ("options", "weights_of", "weights_hashes")
 
 def differing_keys(one: StudySpec, other: StudySpec) -> list[str]:
     """The dotted keys in which two specs differ, sorted."""
-    left, right = _flatten(one.model_dump(mode="json")), _flatten(other.model_dump(mode="json"))
+    left, right = flatten(one.model_dump(mode="json")), flatten(other.model_dump(mode="json"))
     return sorted(key for key in left.keys() | right.keys() if left.get(key) != right.get(key))
 
 
@@ -387,12 +398,3 @@ def _find_place(document: dict[str, Any], path: list[str], last: str) -> dict[st
     for part in path:
         place = place[part]
     return place
-
-
-def _flatten(document: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(document, dict):
-        return {prefix: document}
-    flat: dict[str, Any] = {}
-    for key, value in document.items():
-        flat.update(_flatten(value, f"{prefix}.{key}" if prefix else key))
-    return flat

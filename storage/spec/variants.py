@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from storage.pictures.views import has_copies
 from storage.spec.conditions import list_cells, order_of
 from storage.spec.hyperparameters import SETTINGS
 from storage.spec.search_checks import axis
-from storage.spec.sections import CONTINUOUS_AUGMENTATION
+from storage.spec.sections import CONTINUOUS_AUGMENTATION, OF_COPIES
 from storage.spec.study import StudySpec
 
 MOST_CELLS = 4096
@@ -64,6 +65,7 @@ def has_variants(spec: StudySpec) -> bool:
     """Whether trials may differ in their model or their inputs."""
     return bool(spec.model.weights_of) or any(
         name not in SETTINGS
+        or (name == "augmentation" and _makes_copies(spec))
         or (name in CONTINUOUS_AUGMENTATION and (searched.when or searched.type == "choice"))
         for name, searched in spec.search.items()
     )
@@ -72,7 +74,12 @@ def has_variants(spec: StudySpec) -> bool:
 def name_variant(spec: StudySpec) -> str:
     """Name a variant: equal names mean one model and one kind of input."""
     text = json.dumps(
-        [spec.model.model_dump(mode="json"), spec.training.model_dump(mode="json"), spec.uses_features],
+        [
+            spec.model.model_dump(mode="json"),
+            spec.training.model_dump(mode="json"),
+            spec.uses_features,
+            spec.views if has_copies(spec.views) else "flips",
+        ],
         sort_keys=True,
     )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -101,7 +108,8 @@ def name_inputs(spec: StudySpec) -> str:
 def _imagine(spec: StudySpec) -> Iterator[dict[str, Any]]:
     """Every combination of what makes a variant, with the settings that it hangs on."""
     needed: set[str] = set()
-    waiting = [name for name in spec.search if name not in SETTINGS or name in CONTINUOUS_AUGMENTATION]
+    made = OF_COPIES if _makes_copies(spec) else CONTINUOUS_AUGMENTATION
+    waiting = [name for name in spec.search if name not in SETTINGS or name in made]
     while waiting:
         name = waiting.pop()
         if name not in needed:
@@ -109,6 +117,10 @@ def _imagine(spec: StudySpec) -> Iterator[dict[str, Any]]:
             waiting += list(spec.search[name].when or ())
     values = {name: _domain(spec, name) for name in order_of(spec.search) if name in needed}
     return itertools.islice(list_cells(spec.search, values), MOST_CELLS)
+
+
+def _makes_copies(spec: StudySpec) -> bool:
+    return any(spec.possible("copies", spec.augmentation.copies))
 
 
 def _domain(spec: StudySpec, name: str) -> list[Any]:

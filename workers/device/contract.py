@@ -221,7 +221,7 @@ class Forward(Protocol):
 
 
 class EpochBackend(Protocol):
-    """What computes: a module of three functions."""
+    """What computes: a module of four functions."""
 
     def make_forward(
         self, backbone: keras.Model, scale: Callable[[np.ndarray], np.ndarray], precision: Precision
@@ -233,6 +233,16 @@ class EpochBackend(Protocol):
             scale: how the backbone wants float32 pixels of 0 to 255 scaled.
             precision: of the products.
         """
+        ...
+
+    def change_images(
+        self,
+        images: np.ndarray,
+        matrices: np.ndarray,
+        shifts: np.ndarray,
+        drawn: Mapping[str, tuple[np.ndarray, ...]],
+    ) -> NDArray[np.float32]:
+        """Images changed as `workers.inputs.augmentation.Changes` says; UsageError where the backend cannot."""
         ...
 
     def make_slots(self, weights: Sequence[keras.Variable], statistics: Sequence[keras.Variable]) -> Slots:

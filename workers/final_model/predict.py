@@ -18,7 +18,8 @@ from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import Settings
 from workers.final_model.assembly import FEATURES
-from workers.inputs.augmentation import draw_changes, join_changes
+from workers.inputs.augmentation import join_changes
+from workers.inputs.copies import draw_of_image
 from workers.inputs.decoding import flip, read_batches
 
 if TYPE_CHECKING:
@@ -270,19 +271,10 @@ def _change(
         for view in repeats.views:
             yield np.stack([flip(image, view) for image in images]).astype(np.float32)
         return
-    from workers.backends.tensorflow.augmentation import change
-
+    change = backend.epoch_backend().change_images
     size = (images.shape[1], images.shape[2])
     for number in range(repeats.effective):
         drawn = join_changes(
-            [
-                draw_changes(
-                    np.random.default_rng([repeats.seed, number, int(digest[:15], 16)]),
-                    1,
-                    size,
-                    repeats.settings,
-                )
-                for digest in digests
-            ]
+            [draw_of_image(digest, [number], repeats.seed, size, repeats.settings) for digest in digests]
         )
-        yield np.asarray(change(images, drawn.matrices, drawn.shifts, drawn.drawn), np.float32)
+        yield change(images, drawn.matrices, drawn.shifts, drawn.drawn)

@@ -26,8 +26,8 @@ AHEAD = 64
 
 
 def map_ahead(
-    compute: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
-    batches: Iterator[NDArray[np.uint8]],
+    compute: Callable[[np.ndarray], NDArray[np.float32]],
+    batches: Iterator[np.ndarray],
     *,
     at_once: int,
 ) -> Iterator[NDArray[np.float32]]:

@@ -15,8 +15,10 @@ from storage.data.given_features import open_given
 from storage.data.images import RESIZE, describe_decoding, scale_of
 from storage.files.feature_writer import FeatureWriter
 from storage.files.features import FeatureKey, Features, lock_extraction, open_features
+from storage.pictures.views import has_copies
 from workers.device import backend
 from workers.device import preparation as devices
+from workers.inputs.copies import read_copies
 from workers.inputs.decoding import map_ahead, read_batches, read_image_batches
 from workers.models.folding import fold_normalization
 from workers.models.precision import built_for
@@ -112,6 +114,9 @@ def extract(
     Raises:
         As `ensure_features`.
     """
+    copies = has_copies(key.views)
+    if copies:
+        backend.require_tensorflow("Changing images (augmentation.copies)")
     dataset.check_images()
     backbone = build_extractor(spec.model)
     scale = find_preprocessing(spec.model.backbone)
@@ -120,18 +125,18 @@ def extract(
         size, grey = spec.model.image_size, scale_of(dataset)
         source = list(dataset.files), size, key.views, key.batch, writer.done, grey, spec.model.resize
 
-        def extract_batch(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        def extract_batch(batch: np.ndarray) -> NDArray[np.float32]:
             padded = np.zeros((key.batch, *batch.shape[1:]), np.float32)
             padded[: len(batch)] = batch
             with devices.products_in(spec.model.extraction_precision):
                 return backbone.predict_on_batch(scale(padded))[: len(batch)]
 
         forward = backend.epoch_backend().make_forward(backbone, scale, spec.model.extraction_precision)
-        extracted = (
-            map_ahead(extract_batch, read_batches(*source), at_once=devices.count_at_once())
-            if forward is None
-            else forward.run(read_image_batches(*source))
-        )
+        if forward is None or copies:
+            rows_of = read_copies(spec, dataset, key.batch, writer.done) if copies else read_batches(*source)
+            extracted = map_ahead(extract_batch, rows_of, at_once=devices.count_at_once())
+        else:
+            extracted = forward.run(read_image_batches(*source))
         for rows in extracted:
             writer.append(rows)
             if report:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.pictures.views import FLIPS, VIEWS
+from storage.pictures.views import FLIPS, VIEWS, has_copies
 from workers.device.contract import Scale, Tensor
 
 SMALLEST_SHARE = 1e-3
@@ -71,7 +71,9 @@ class FeatureSet:
             self._resident.clear()
 
     def draw_views(self, generator: np.random.Generator, word: str, count: int) -> NDArray[np.int64] | int:
-        """A view for each of so many images: of those that `training.augmentation` names, each with equal probability."""
+        """A view for each of so many images: of those that `training.augmentation` names, or of the copies, with equal probabilities."""
+        if has_copies(self.views):
+            return 1 + generator.integers(self.view_count - 1, size=count)
         if word == "none":
             return 0
         places = np.array([place for place, view in enumerate(self.views) if view in FLIPS[word]])

@@ -49,15 +49,14 @@ def draw_preview(
     """
     backend.require_tensorflow("A preview of changed images")
     devices.import_quietly()
-    from workers.backends.tensorflow.augmentation import change
-
+    change = backend.epoch_backend().change_images
     generator = np.random.default_rng(seed)
     rows = []
     for file in files:
         image = read_image(file, size, scale, resize)
         changes = draw_changes(generator, columns, size, settings)
         copies = np.repeat(image[None], columns, axis=0)
-        changed = np.asarray(change(copies, changes.matrices, changes.shifts, changes.drawn))
+        changed = change(copies, changes.matrices, changes.shifts, changes.drawn)
         rows.append([image, *np.rint(changed).astype(np.uint8)])
     return tile(rows)
 

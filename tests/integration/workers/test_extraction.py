@@ -19,9 +19,15 @@ from PIL import Image
 
 from storage.data.images import read_image
 from storage.errors import OrchError, SpecError, WeightsError
+from storage.files.writing import hash_file
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.backends.tensorflow.augmentation import change
 from workers.device import preparation as devices
 from workers.inputs import decoding, extraction
+from workers.inputs.augmentation import draw_changes
+from workers.inputs.copies import read_copies
+from workers.inputs.feature_set import FeatureSet
+from workers.models.transfer import build_backbone, find_preprocessing
 
 SIZE = (75, 80)
 IMAGES = 7
@@ -35,6 +41,10 @@ class Images:
     fingerprint: str = "sha256:1"
     checks: int = 0
     summary: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> tuple[str, ...]:
+        return tuple(hash_file(file) for file in self.files)
 
     def check_images(self) -> None:
         self.checks += 1
@@ -157,6 +167,46 @@ def test_without_augmentation_only_the_identity_is_extracted(images, stored, tmp
     one = extraction.ensure_features(make_spec(augmentation="none", extraction_batch=3), images, tmp_path)
     assert one.values.shape == (IMAGES, 1, 1024)
     assert np.allclose(one.values[:, 0], stored.values[:, 0], atol=1e-5 * np.std(stored.values))
+
+
+def test_copies_are_drawn_once_for_each_image_and_are_what_the_backbone_sees(images, tmp_path) -> None:
+    """Each copy from the study's seed, its number and the image alone; wherever an extraction is taken up again."""
+    plain = make_spec().with_values(
+        {"augmentation.copies": 3, "augmentation.brightness": 0.3, "augmentation.crop": 0.2}
+    )
+    found = extraction.ensure_features(plain, images, tmp_path)
+    assert found.values.shape[:2] == (IMAGES, 4)
+    scale, backbone = find_preprocessing("MobileNet"), build_backbone(plain.model)
+    pixels = [read_image(file, SIZE) for file in images.files]
+    changed = []
+    for image, digest in zip(pixels, images.sha256, strict=True):
+        changed.append(image.astype(np.float32))
+        for number in (1, 2, 3):
+            generator = np.random.default_rng([1337, number, int(digest[:15], 16)])
+            drawn = draw_changes(generator, 1, SIZE, {"augmentation": "flip", "brightness": 0.3, "crop": 0.2})
+            changed.append(change(image[None], drawn.matrices, drawn.shifts, drawn.drawn).numpy()[0])
+    expected = backbone.predict(scale(np.stack(changed)), batch_size=8, verbose=0)
+    rows = np.asarray(found.values).reshape(len(expected), -1)
+    assert np.abs(rows - expected).max() < 1e-4 * np.abs(expected).max()
+    assert len(np.unique(rows, axis=0)) == len(rows)
+    for first in (0, 1, 6):
+        batches = list(read_copies(plain, images, 5, first))
+        assert np.array_equal(np.concatenate(batches), np.stack(changed)[first:])
+    # The seed, the number and the changes are in the key; of a smaller set nothing is taken for another's.
+    keys = {
+        extraction.describe_features(plain.with_values(values), "sha256:1").digest
+        for values in (
+            {},
+            {"augmentation.brightness": 0.2},
+            {"augmentation.copies": 2},
+            {"study.seed": 1},
+            {"training.augmentation": "none"},
+        )
+    }
+    assert len(keys) == 5
+    features = FeatureSet(found.values, np.zeros((IMAGES, 1)), plain.views)
+    places = features.draw_views(np.random.default_rng(0), "none", 300)
+    assert set(np.unique(places)) == {1, 2, 3}
 
 
 def test_images_are_checked_before_an_extraction_and_progress_ends_at_all(tmp_path, images) -> None:

@@ -22,6 +22,7 @@ from workers.backends.jax.forward import ImageForward, tabulate
 from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
 from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_GPU, pad, padded_size
 from workers.backends.jax.stack import StackedEpoch, StackedState
+from workers.device import backend
 from workers.device.backend import SETTINGS
 from workers.device.contract import Epoch, FoldTask, Slots, TrainedFold
 from workers.heads.contract import Head
@@ -329,6 +330,12 @@ def make_forward(
     """As `workers.device.contract.EpochBackend.make_forward`: on a GPU, which would wait for the host."""
     found = tabulate(scale) if stacks_folds() else None
     return None if found is None else ImageForward(backbone, *found, precision)
+
+
+def change_images(*arrays: Any) -> NDArray[np.float32]:
+    """As `workers.device.contract.EpochBackend.change_images`: not written for JAX."""
+    backend.require_tensorflow("Changing images")
+    raise NotImplementedError
 
 
 def compile_epoch(

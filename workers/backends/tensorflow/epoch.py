@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from workers.backends.tensorflow.augmentation import change
 from workers.backends.tensorflow.device import products_in
 from workers.backends.tensorflow.dropout import BYTES_PER_UNIT, draw_bits, drop, make_generator
 from workers.backends.tensorflow.optimizers import apply_step, masked_cross_entropy
@@ -274,6 +275,16 @@ def make_forward(
     backbone: keras.Model, scale: Callable[[np.ndarray], np.ndarray], precision: Precision
 ) -> None:
     """As `workers.device.contract.EpochBackend.make_forward`: Keras's own is what there is."""
+
+
+def change_images(
+    images: np.ndarray,
+    matrices: np.ndarray,
+    shifts: np.ndarray,
+    drawn: Mapping[str, tuple[np.ndarray, ...]],
+) -> NDArray[np.float32]:
+    """As `workers.device.contract.EpochBackend.change_images`."""
+    return np.asarray(change(images, matrices, shifts, drawn), np.float32)
 
 
 def compile_epoch(

@@ -6,7 +6,7 @@ from orchestrator.planning.plan import plan_points
 from orchestrator.planning.protocols import PROTOCOLS, build_protocol
 from storage.errors import SpecError, UsageError
 from storage.pictures.views import VIEWS
-from storage.spec import StudySpec, parse
+from storage.spec import StudySpec, list_variants, parse
 from storage.spec.distributions import distributions
 
 
@@ -136,3 +136,51 @@ def test_images_are_mixed_where_the_kind_of_label_allows_it(task: str, refused: 
                     make(data=data, **sections)
             else:
                 assert not make(data=data, **sections).uses_features
+
+
+COPIES = {"copies": 5, "rotation": 10.0}
+
+
+def test_copies_that_are_kept_make_one_set_of_features_for_each_augmentation() -> None:
+    spec = make(augmentation=COPIES)
+    assert spec.uses_features
+    assert len(spec.views) == 6
+    assert spec.views[0] == "identity"
+    assert spec.views != make(augmentation={**COPIES, "rotation": 11.0}).views
+    assert spec.views != make(augmentation=COPIES, training={"augmentation": "none"}).views
+    assert not make(augmentation={"rotation": 10.0}).uses_features
+    searched = make(
+        {
+            "rotation": {"type": "choice", "values": [0.0, 10.0]},
+            "augmentation": {"type": "choice", "values": ["none", "flip"]},
+            "batch_size": {"type": "int", "low": 8, "high": 64},
+        },
+        augmentation={"copies": 5},
+    )
+    found = list_variants(searched)
+    assert len(found) == len({variant.inputs for variant in found}) == 4
+    assert sorted(len(variant.spec.views) for variant in found) == [1, 4, 6, 6]
+    assert all(
+        variant.spec.uses_features and list(variant.spec.search) == ["batch_size"] for variant in found
+    )
+    # Whether copies are kept can be searched, too: without them such a trial learns from images.
+    either = make({"copies": {"type": "choice", "values": [0, 5]}}, augmentation={"rotation": 10.0})
+    assert sorted(variant.spec.uses_features for variant in list_variants(either)) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("sections", "why"),
+    [
+        ({"augmentation": {"copies": 5}}, "nothing in .augmentation. changes them"),
+        ({"augmentation": {**COPIES, "mixup": 0.2}}, "mixup mixes others"),
+        ({"augmentation": COPIES, "model": {"trainable": "all"}}, "only a frozen backbone"),
+        ({"augmentation": COPIES, "model": {"kind": "lenet"}}, "only a frozen backbone"),
+        (
+            {"augmentation": COPIES, "search": {"zoom": {"type": "float", "low": 0.0, "high": 0.2}}},
+            "a set of features for each value of search.zoom",
+        ),
+    ],
+)
+def test_copies_are_refused_where_they_mean_nothing(sections: dict, why: str) -> None:
+    with pytest.raises(SpecError, match=f"augmentation.copies .*{why}"):
+        make(**sections)
