@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from orchestrator.cli import run
 from orchestrator.importing.choices import Choices
@@ -21,11 +21,12 @@ from orchestrator.studies.best import best_document
 from storage.data.datasets import Dataset
 from storage.database.opening import open_database
 from storage.files.documents import to_json
-from storage.files.model_files import inspect_model, read_record
+from storage.files.model_files import inspect_model, read_card, read_record
 from storage.results.predictions import read_predictions
 from storage.spec import parse
 from storage.studies.study import create_study
 from tests.pictures import write_image, write_table
+from workers.final_model.assembly import load_model
 
 TARGETS = ["bright", "striped"]
 SIZE = 32
@@ -452,3 +453,36 @@ def test_faults_that_are_planted_in_a_study_show(place: Place, capsys: Any) -> N
     assert "column" in found["leak planted"]["said"]
     assert abs(found["labels shuffled"]["auc"] - 0.5) < 0.25
     assert place.orch("study", "challenge", "none") == 1
+
+
+def test_a_model_of_padded_pictures_and_kept_copies_predicts_and_explains_what_it_was_trained_on(
+    place: Place, capsys: Any
+) -> None:
+    """Pictures that are not square, from the card of the model alone: predicted as Pillow pads them, and heat where they lie."""
+    best = json.loads((place.folder / "best.json").read_text())
+    best["spec"]["model"]["resize"] = "pad"
+    best["spec"]["augmentation"] |= {"brightness": 0.2, "copies": 2}
+    changed = parse(best["spec"], source="a test")
+    (place.folder / "padded.json").write_text(json.dumps({**best, "spec_hash": changed.spec_hash}))
+    given = ("--from", "padded.json", "--data", place.dataset.folder, "--epochs", 1)
+    assert place.orch("model", "train", *given, "-o", "padded.keras") == 0
+    card = read_card(Path("padded.keras"))
+    assert card is not None
+    assert card["resize"] == "pad"
+    assert "black beside it" in card["input"]
+    images = place.folder / "wide"
+    images.mkdir()
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (30, 90), dtype=np.uint8)
+        Image.fromarray(pixels).save(images / f"{number}.png")
+    assert place.orch("model", "predict", "padded.keras", images, "-o", "padded.csv") == 0
+    rows = list(csv.DictReader(Path("padded.csv").read_text().splitlines()))
+    model = load_model(Path("padded.keras"))
+    for number, row in enumerate(rows):
+        picture = Image.open(images / f"{number}.png").convert("RGB")
+        padded = np.asarray(ImageOps.pad(picture, (SIZE, SIZE), Image.Resampling.BILINEAR), np.float32)
+        expected = model.predict_on_batch(padded[None])[0]
+        assert float(row["bright raw"]) == pytest.approx(float(expected[0]), abs=1e-5)
+    capsys.readouterr()
+    assert place.orch("model", "explain", "padded.keras", images, "-o", "wide-heat") == 0
+    assert {Image.open(path).size for path in Path("wide-heat").iterdir()} == {(90, 30)}
