@@ -171,8 +171,6 @@ LAZY = {
     "orchestrator.studies.publishing": "a page that cannot be drawn never ends a worker",
     "orchestrator.tracking.targets": "only the tracker that is named needs its library",
     "storage.database.engine": "a watched connection opens an engine of its own",
-    "workers.final_model.predict": "a machine with JAX alone has no TensorFlow",
-    "workers.objective.preview": "a machine with JAX alone has no TensorFlow",
     "workers.training.fold_trainer": "Keras is imported when the backend has been chosen",
     "workers.training.image_trainer": "a machine with JAX alone has no TensorFlow",
 }
