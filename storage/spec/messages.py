@@ -12,6 +12,7 @@ from storage.spec.ranges import SearchRange
 MOST_PROBLEMS = 20
 LONGEST_NAME = 100
 """Comparing names takes the square of their length."""
+ALL = " (valid: "
 KINDS = {
     "a valid integer": "a whole number",
     "a valid number": "a number",
@@ -52,7 +53,12 @@ def describe_problem(problem: Mapping[str, Any], valid: Iterable[str]) -> str:
 def describe_problems(problems: Sequence[Mapping[str, Any]], valid: Iterable[str]) -> str:
     """The first `MOST_PROBLEMS` problems, and how many more there are."""
     valid = list(valid)
-    told = [describe_problem(problem, valid) for problem in problems[:MOST_PROBLEMS]]
+    told: list[str] = []
+    for problem in problems[:MOST_PROBLEMS]:
+        sentence = describe_problem(problem, valid)
+        # A list of a hundred keys is read once, if at all.
+        before, mark, _ = sentence.partition(ALL)
+        told.append(before if mark and any(ALL in earlier for earlier in told) else sentence)
     more = len(problems) - len(told)
     return "; ".join([*told, *([f"and {more} more"] if more else [])])
 
@@ -69,4 +75,4 @@ def name_nearest(name: str, valid: Iterable[str]) -> str:
     """The valid name that was probably meant, in brackets; where none is near, all of them."""
     valid = list(valid)
     near = difflib.get_close_matches(name[:LONGEST_NAME], valid, n=1, cutoff=0.4)
-    return f" (did you mean {near[0]}?)" if near else f" (valid: {', '.join(sorted(valid))})"
+    return f" (did you mean {near[0]}?)" if near else f"{ALL}{', '.join(sorted(valid))})"
