@@ -10,12 +10,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
 from storage.metrics import scorecard
 from storage.metrics.intervals import Interval, auc_interval, share_interval
+from storage.metrics.objectives import METRICS
+from storage.tasks.kinds import TASKS
+from storage.tasks.number_metrics import MEASURES
+from storage.tasks.resampled import measure_with_intervals
 
 PATIENTS, PREVALENCES, TRUTHS = (30, 60, 100, 200, 500), (0.05, 0.1, 0.2, 0.5), (0.6, 0.8, 0.9, 0.95, 0.995)
 SHARED = 0.5
@@ -27,19 +33,34 @@ def main() -> int:
     """Print a table for each kind of interval, and how many of its cells reach the goal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=2000, help="data sets a cell")
+    parser.add_argument("--kinds", action="store_true", help="only the metrics of numbers and grades")
     parser.add_argument("--small", action="store_true", help="few cells and sets, to see that it runs")
     chosen = parser.parse_args()
     sets = 40 if chosen.small else chosen.sets
     cells = [(p, q, t) for p in PATIENTS for q in PREVALENCES for t in TRUTHS]
     if chosen.small:
         cells = cells[:: len(cells) // 4]
+    few = max(20, sets // 10)
+    if not chosen.kinds:
+        report_labels(cells, sets, few, small=chosen.small)
+    # Of these there is no prevalence; the third column is the standard deviation of the error, in that of the truth.
+    spreads = [(patients, noise) for patients in (60, 200) for noise in (0.3, 1.0)][
+        : 1 if chosen.small else 4
+    ]
+    for name in MEASURES:
+        report(name, (((p, 0.0, noise), of_numbers(name, p, noise, few)) for p, noise in spreads))
+    for name in ("val_kappa", "val_quadratic_kappa"):
+        report(name, (((p, 0.0, noise), of_grades(name, p, noise, few)) for p, noise in spreads))
+    return 0
+
+
+def report_labels(cells: list[tuple[int, float, float]], sets: int, few: int, *, small: bool) -> None:
+    """The intervals of metrics of labels."""
     for name, measure in (("auc", of_area), ("sensitivity", of_sensitivity), ("ppv", of_predictive_value)):
         report(name, ((cell, measure(*cell, sets)) for cell in cells))
-    few = max(20, sets // 10)
     for name in ("brier", "pr_auc"):
-        places = ((100, 0.3, 0.8),) if chosen.small else ((60, 0.3, 0.8), (200, 0.2, 0.8), (200, 0.3, 0.95))
+        places = ((100, 0.3, 0.8),) if small else ((60, 0.3, 0.8), (200, 0.2, 0.8), (200, 0.3, 0.95))
         report(name, ((cell, of_resampled(name, *cell, few)) for cell in places))
-    return 0
 
 
 def report(name: str, rows: Iterable[tuple[tuple[int, float, float], list[tuple[Interval, float]]]]) -> None:
@@ -120,6 +141,60 @@ def of_resampled(
         metric = card["labels"]["a"]["metrics"][name]
         found.append((Interval(metric["low"], metric["high"], metric.get("note", "")), exact))
     return found
+
+
+def of_numbers(name: str, patients: int, noise: float, sets: int) -> list[tuple[Interval, float]]:
+    """Intervals of a metric of numbers: the truth of a patient is standard normal, and half of the error is the patient's own."""
+    _, truth, guess = draw_numbers(np.random.default_rng(5), 80_000, noise)
+    exact = float(MEASURES[name](truth, guess, np.ones(len(truth))))
+    cards = score_numbers(patients, noise, sets)
+    return [(read_interval(card["labels"]["a"]["metrics"][name]), exact) for card in cards]
+
+
+@cache
+def score_numbers(patients: int, noise: float, sets: int) -> list[dict[str, Any]]:
+    """What is said of numbers in each data set."""
+    generator, cards = np.random.default_rng(7), []
+    for place in range(sets):
+        groups, truth, guess = draw_numbers(generator, patients, noise)
+        cards.append(TASKS["number"].card(["a"], truth[:, None], guess[:, None], groups, seed=place))
+    return cards
+
+
+def of_grades(name: str, patients: int, noise: float, sets: int) -> list[tuple[Interval, float]]:
+    """Intervals of a metric of four grades: numbers as above, cut into grades."""
+    generator, task = np.random.default_rng(6), TASKS["classes" if name == "val_kappa" else "ordered"]
+    kind = METRICS[name].kind
+    _, labels, values = draw_grades(generator, 80_000, noise)
+    exact = float(task.measure(kind, labels, values, np.ones(len(labels))))
+    found = []
+    for place in range(sets):
+        groups, labels, values = draw_grades(generator, patients, noise)
+        measure = {kind: partial(task.measure, kind, labels, values)}
+        metric = measure_with_intervals(measure, groups, resamples=1000, seed=place)[kind]
+        found.append((read_interval(metric), exact))
+    return found
+
+
+def read_interval(metric: dict[str, Any]) -> Interval:
+    """The interval of a metric as a card has it."""
+    return Interval(metric["low"], metric["high"], metric.get("note", ""))
+
+
+def draw_numbers(generator: np.random.Generator, patients: int, noise: float) -> Drawn:
+    """Groups, truths and guesses of the images of patients; `noise` is the standard deviation of the error."""
+    groups = np.repeat(np.arange(patients), generator.integers(1, 5, patients))
+    truth = generator.standard_normal(patients)[groups] + 0.3 * generator.standard_normal(len(groups))
+    shared = np.sqrt(SHARED) * generator.standard_normal(patients)[groups]
+    error = noise * (shared + np.sqrt(1 - SHARED) * generator.standard_normal(len(groups)))
+    return groups, truth, truth + error
+
+
+def draw_grades(generator: np.random.Generator, patients: int, noise: float) -> Drawn:
+    """Groups, grades as columns of 0 and 1, and probabilities that are 1 for the grade of the guess."""
+    groups, truth, guess = draw_numbers(generator, patients, noise)
+    cuts = np.array([-0.7, 0.0, 0.7])
+    return groups, *(np.eye(4)[np.searchsorted(cuts, numbers)] for numbers in (truth, guess))
 
 
 def draw(generator: np.random.Generator, patients: int, prevalence: float, apart: float) -> Drawn:

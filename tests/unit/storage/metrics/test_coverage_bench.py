@@ -13,6 +13,6 @@ def test_the_bench_prints_a_table_for_each_kind_of_interval(
     monkeypatch.setattr(sys, "argv", ["coverage", "--small"])
     assert coverage.main() == 0
     printed = capsys.readouterr().out
-    assert [name for name in ("auc", "sensitivity", "ppv", "brier", "pr_auc") if f"\n{name}: patients" in printed] == [
-        "auc", "sensitivity", "ppv", "brier", "pr_auc",
+    assert [name for name in ("auc", "sensitivity", "ppv", "brier", "pr_auc", "mae", "val_quadratic_kappa") if f"\n{name}: patients" in printed] == [
+        "auc", "sensitivity", "ppv", "brier", "pr_auc", "mae", "val_quadratic_kappa",
     ]  # fmt: skip

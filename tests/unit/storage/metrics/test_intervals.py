@@ -76,8 +76,18 @@ def test_a_perfect_area_may_have_been_chance() -> None:
 
 def test_the_corrected_interval_is_the_percentile_interval_where_nothing_is_skew() -> None:
     values = np.linspace(-1, 1, 2001)
-    interval = intervals.corrected_interval(0.0, values, np.array([-0.1, 0.1]))
+    interval = intervals.corrected_interval(0.0, values, np.tile([-0.1, 0.1], 50_000))
     assert (interval.low, interval.high) == pytest.approx((-0.95, 0.95), abs=2e-3)
+
+
+def test_the_corrected_interval_is_wider_by_students_t_where_there_are_few_patients() -> None:
+    from scipy import stats
+
+    values = np.linspace(-1, 1, 2001)
+    interval = intervals.corrected_interval(0.0, values, np.tile([-0.1, 0.1], 5))
+    place = stats.norm.cdf(stats.t.ppf(0.975, 9) * np.sqrt(10 / 9))
+    assert interval.high == pytest.approx(2 * place - 1, abs=2e-3)
+    assert interval.low == pytest.approx(-interval.high, abs=2e-3)
 
 
 def test_the_corrected_interval_agrees_with_scipy() -> None:
