@@ -40,7 +40,7 @@ SEARCH: dict[str, Any] = {
     "batch_size": {"type": "int", "low": 4, "high": 16, "step": 4},
 }
 SEARCH["backbone"]["when"] = {"kind": ["transfer"]}
-TRIALS = 8
+TRIALS = 6
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Finished:
 
 def make_spec(dataset: Dataset, **sections: Any) -> StudySpec:
     document: dict[str, Any] = {
-        "study": {"name": "models", "trials": TRIALS, "seed": 3},
+        "study": {"name": "models", "trials": TRIALS, "seed": 1},
         "data": {"fingerprint": dataset.fingerprint, "targets": list(dataset.targets)},
         "model": {"weights": "none", "image_size": [32, 32]},
         "training": {"epochs": 2, "threads": 1, "augmentation": "none"},
@@ -115,7 +115,7 @@ def test_the_study_is_verified_and_its_trials_replayed(finished: Finished) -> No
         finished.database, finished.study, plan_points(finished.study.spec), finished.dataset
     )
     assert found["ok"], found["problems"]
-    for number in (0, 3, TRIALS - 1):
+    for number in (0, TRIALS - 1):
         replay = replay_recorded(
             finished.database, finished.study, number, [finished.dataset.folder], finished.cache
         )
