@@ -184,7 +184,12 @@ def _read_labels(path: Path, header: bool | None, scan: Scan) -> Table:
     """A labels file; where nobody said whether it has a header, it has none if its first line names an image as the next one does."""
     table = read_table(path, header=header)
     first, second = table.columns[0], table.rows[0][0]
-    if header is None and not first.startswith(UNNAMED.format("")):
+    # Most headers are no part of any name, which is quicker to see.
+    if (
+        header is None
+        and not first.startswith(UNNAMED.format(""))
+        and any(first in image for image in scan.images)
+    ):
         ends = {f"/{name}" for image in scan.images for name in (image, image.rpartition(".")[0])}
         if all(any(end.endswith(f"/{cell}") for end in ends) for cell in (first, second)):
             return read_table(path, header=False)
