@@ -40,6 +40,16 @@ class Mixture:
         return np.where(self.shares >= 0.5, np.arange(len(self.shares)), self.partners)
 
 
+def mix(pixels: NDArray[np.float32], mixture: Mixture) -> NDArray[np.float32]:
+    """Images of one batch mixed as training mixes them, for a picture of it; shape (n, height, width, channels)."""
+    partners = pixels[mixture.others]
+    weights = mixture.weights[:, None, None, None]
+    mixed = weights * pixels + (1 - weights) * partners
+    for place, (top, left, bottom, right) in enumerate(mixture.boxes):
+        mixed[place, top:bottom, left:right] = partners[place, top:bottom, left:right]
+    return mixed
+
+
 def draw_mixture(
     generator: np.random.Generator, count: int, batch_size: int, size: tuple[int, int], settings: Settings
 ) -> Mixture | None:

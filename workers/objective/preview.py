@@ -15,6 +15,7 @@ from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import Settings
 from workers.inputs.augmentation import draw_changes
+from workers.inputs.mixing import draw_mixture, mix
 
 GAP = 6
 GAP_GREY = 255
@@ -51,14 +52,19 @@ def draw_preview(
     devices.import_quietly()
     change = backend.epoch_backend().change_images
     generator = np.random.default_rng(seed)
+    images = [read_image(file, size, scale, resize) for file in files]
     rows = []
-    for file in files:
-        image = read_image(file, size, scale, resize)
+    for image in images:
         changes = draw_changes(generator, columns, size, settings)
         copies = np.repeat(image[None], columns, axis=0)
-        changed = change(copies, changes.matrices, changes.shifts, changes.drawn)
-        rows.append([image, *np.rint(changed).astype(np.uint8)])
-    return tile(rows)
+        rows.append(change(copies, changes.matrices, changes.shifts, changes.drawn))
+    changed = np.stack(rows)
+    for column in range(columns):
+        # Each column of images is a batch.
+        mixture = draw_mixture(generator, len(files), len(files), size, settings)
+        if mixture is not None:
+            changed[:, column] = mix(changed[:, column], mixture)
+    return tile([[image, *np.rint(row).astype(np.uint8)] for image, row in zip(images, changed, strict=True)])
 
 
 def tile(rows: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.uint8]:

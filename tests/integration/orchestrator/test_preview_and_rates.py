@@ -41,6 +41,21 @@ def test_a_preview_shows_images_as_they_are_and_changed(data: Path) -> None:
     assert run(["data", "preview", "data", "--set", "training.augmentation=none", *size, "-o", "q.png"]) == 0
     same = np.asarray(Image.open("q.png"))
     assert (same[:20, :30] == same[:20, 30 + GAP : 60 + GAP]).all()
+    mixing = ["--set", "training.augmentation=none", "--set", "augmentation.cutmix=1"]
+    assert run(["data", "preview", "data", *mixing, *size, "-o", "r.png"]) == 0
+    mixed = np.asarray(Image.open("r.png"))
+    tiles = [
+        [
+            mixed[row * (20 + GAP) : row * (20 + GAP) + 20, column * (30 + GAP) : column * (30 + GAP) + 30]
+            for column in range(5)
+        ]
+        for row in range(3)
+    ]
+    originals = np.stack([row[0] for row in tiles]).astype(int)
+    # Every pixel of a mixed image is one of some image at the same place, and some are another image's.
+    differences = np.stack([np.abs(originals - tile).min(axis=0).max() for row in tiles for tile in row[1:]])
+    assert differences.max() == 0
+    assert any((tile != row[0]).any() for row in tiles for tile in row[1:])
 
 
 def test_a_preview_of_a_key_that_does_not_exist(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -200,3 +200,10 @@ class TestLoss(LossContract):
     @pytest.fixture
     def cross_entropy(self) -> CrossEntropy:
         return masked_cross_entropy
+
+
+def test_changing_images_is_refused_in_words() -> None:
+    with pytest.raises(
+        UsageError, match="Changing images computes with TensorFlow only, and KERAS_BACKEND=jax"
+    ):
+        backend.epoch_backend().change_images(np.zeros((1, 4, 4, 3)), np.zeros((1, 8)), np.zeros(1), {})

@@ -18,7 +18,8 @@ from workers.backends.tensorflow.augmentation import MAKE, change, flip, mix
 from workers.device import preparation as devices
 from workers.inputs.augmentation import DRAW, Changes, draw_changes, make_matrices
 from workers.inputs.feature_set import FeatureSet
-from workers.inputs.mixing import draw_mixture
+from workers.inputs.mixing import Mixture, draw_mixture
+from workers.inputs.mixing import mix as mix_by_hand
 
 SIZE = (32, 32)
 NOTHING = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0, "channel_shift": 0.0}
@@ -358,6 +359,8 @@ def test_images_are_mixed_within_their_batch_and_their_shares_are_the_areas(name
             expected[:, top:bottom, left:right] = others[:, top:bottom, left:right]
             assert share == pytest.approx(1 - (bottom - top) * (right - left) / 480)
         assert np.abs(found - expected).max() < 1e-3
+        part = {key: value[rows] for key, value in vars(mixture).items()}
+        assert np.abs(mix_by_hand(batch, Mixture(**part)) - expected).max() < 1e-3
     assert draw_mixture(np.random.default_rng(0), 22, 8, (20, 24), {name: 0.0}) is None
     shares = [
         draw_mixture(np.random.default_rng(seed), 1, 1, (64, 64), {name: 0.4}).shares[0]  # type: ignore[union-attr]

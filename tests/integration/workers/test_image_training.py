@@ -157,7 +157,7 @@ def test_mixed_images_learn_the_labels_of_both_by_their_shares(
 
 def test_folds_that_share_a_network_do_not_disturb_each_other(lenet: tuple[SharedNetwork, ImageSet]) -> None:
     shared, images = lenet
-    spec = make_spec()
+    spec = make_spec(augmentation={"contrast": 0.3, "noise": 5, "mixup": 0.4})
     alone = []
     for fold in range(2):
         trainer = start(shared, images, spec, (1337, 5, fold))
@@ -170,7 +170,9 @@ def test_folds_that_share_a_network_do_not_disturb_each_other(lenet: tuple[Share
 
 def test_a_restored_fold_goes_on_bit_for_bit(lenet: tuple[SharedNetwork, ImageSet]) -> None:
     shared, images = lenet
-    spec = make_spec(augmentation={"rotation": 20, "zoom": 0.1, "shear": 5, "channel_shift": 9}, patience=0)
+    geometry = {"rotation": 20, "zoom": 0.1, "shear": 5, "crop": 0.1}
+    grey = {"channel_shift": 9, "brightness": 0.1, "gamma": 0.2, "blur": 1, "noise": 9, "cutout": 0.2}
+    spec = make_spec(augmentation={**geometry, **grey, "mixup": 0.3, "cutmix": 1}, patience=0)
     trainer = start(shared, images, spec)
     trainer.run_epoch(1)
     state = {name: np.array(value) for name, value in trainer.state().items()}

@@ -1,13 +1,20 @@
 """What a spec can say of training options, and what it means for the rest of a study."""
 
+import itertools
+import re
+import shlex
+
 import pytest
 
 from orchestrator.planning.plan import plan_points
 from orchestrator.planning.protocols import PROTOCOLS, build_protocol
+from orchestrator.planning.settings import read_spec
 from storage.errors import SpecError, UsageError
+from storage.pictures.changes import CHANGES
 from storage.pictures.views import VIEWS
-from storage.spec import StudySpec, list_variants, parse
+from storage.spec import AugmentationSection, StudySpec, list_variants, parse
 from storage.spec.distributions import distributions
+from tests.conftest import REPOSITORY
 
 
 def make(search: dict | None = None, **sections: dict) -> StudySpec:
@@ -184,3 +191,19 @@ def test_copies_that_are_kept_make_one_set_of_features_for_each_augmentation() -
 def test_copies_are_refused_where_they_mean_nothing(sections: dict, why: str) -> None:
     with pytest.raises(SpecError, match=f"augmentation.copies .*{why}"):
         make(**sections)
+
+
+def test_every_study_in_the_docs_of_augmentation_is_one() -> None:
+    """With the settings of each command, on a data set of labels side by side."""
+    page = (REPOSITORY / "docs" / "augmentation.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = re.findall(r"^    orch (?:study create|data preview) .*", page, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        words = shlex.split(command)
+        settings = [after for word, after in itertools.pairwise(words) if word == "--set"]
+        spec = read_spec(None, settings, name="x")
+        assert spec.augmentation != AugmentationSection() or "resize" in spec.search
+    table = re.findall(r"^\| `(\w+)` \| [^|]+\| ([^|]+) \|", page, re.MULTILINE)
+    assert [name for name, _ in table] == list(CHANGES)
+    for name, drawn in table:
+        assert drawn.startswith(CHANGES[name].drawn)
