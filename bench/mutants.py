@@ -45,7 +45,7 @@ ROOMS = {
         ("storage/studies/points.py", "storage/studies/losses.py", "storage/studies/point_records.py", "storage/studies/sweeping.py"),
         (f"{UNIT}/storage/studies", f"{INTEGRATION}/storage/test_losses.py", f"{INTEGRATION}/storage/test_storage_contract.py"),
     ),
-    "splits": Room(("storage/data/splitting.py", "storage/data/folds.py"), tuple(f"{UNIT}/storage/data/test_{name}.py" for name in ("any_split", "golden_splits", "splitting"))),
+    "splits": Room(("storage/data/splitting.py", "storage/data/folds.py"), tuple(f"{UNIT}/storage/data/test_{name}.py" for name in ("any_split", "further_folds", "golden_splits", "splitting"))),
     "hold-out": Room(
         ("storage/holdout/sealed.py", "storage/holdout/openings.py", "storage/holdout/forgetting.py"),
         (f"{INTEGRATION}/storage/test_holdout.py",),
