@@ -26,6 +26,10 @@ METRICS = (*RANKED, *CUT, *PROBABILITY)
 FEWEST_GROUPS = 10
 """With fewer groups (patients) of a class, resampling them says little about other patients of that class."""
 
+WITHOUT_NEGATIVES, WITHOUT_POSITIVES = ("pr_auc", "ppv"), ("npv",)
+"""Metrics that are 1, whatever the model says, where no assessed image is negative, or none is positive."""
+ONE_CLASS = "all assessed images are {side}, so that it is 1 whatever the model says"
+
 MOST_SUBGROUPS = 12
 
 
@@ -55,10 +59,11 @@ def score(
     Returns:
         A document: counts, `labels` by name, `macro` (mean over the labels where it is defined), `micro` (all assessed
         entries together) and `warnings`; a metric is {"value", "low", "high"}, NaN where undefined, and "note" says why an
-        interval is missing where the value is not.
+        interval is missing where the value is not, or why a value is left out that would be trivial.
     """
     labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     values = _measure(labels, probabilities, thresholds, None, metrics)
+    reasons = _leave_out_trivial(labels, values)
     found = (
         _find_intervals(labels, probabilities, groups, thresholds, values, resamples, seed)
         if resamples
@@ -67,7 +72,11 @@ def score(
 
     def describe(row: int) -> dict[str, dict[str, Any]]:
         return {
-            name: {"value": float(values[name][row]), **describe_ends(found[name][row] if found else None)}
+            name: {
+                "value": float(values[name][row]),
+                **describe_ends(found[name][row] if found else None),
+                **({"note": reasons[name, row]} if (name, row) in reasons else {}),
+            }
             for name in metrics
         }
 
@@ -102,6 +111,34 @@ def score(
             warning for name, row in zip(targets, rows, strict=True) for warning in _find_small(name, row)
         ],
     }
+
+
+def _leave_out_trivial(labels: Array, values: dict[str, Array]) -> dict[tuple[str, int], str]:
+    """Make those values undefined that say nothing of the model, and take the mean over labels without them; returns why, by metric and row.
+
+    Args:
+        labels: shape (n, t).
+        values: of `_measure`; changed.
+    """
+    count = labels.shape[1]
+    reasons = {}
+    rows = [*labels.T, labels.ravel()]
+    for row, column in enumerate(rows):
+        place = row if row < count else count + 1
+        for side, absent, names in (
+            ("positive", 0, WITHOUT_NEGATIVES),
+            ("negative", 1, WITHOUT_POSITIVES),
+        ):
+            known = column[~np.isnan(column)]
+            if not len(known) or (known == absent).any():
+                continue
+            for name in names:
+                if name in values and not np.isnan(values[name][place]):
+                    values[name][place] = np.nan
+                    reasons[name, place] = ONE_CLASS.format(side=side)
+    for name in {name for name, _ in reasons}:
+        values[name][count] = _mean(list(values[name][:count]))
+    return reasons
 
 
 def name_subgroups(column: Sequence[str]) -> list[str]:

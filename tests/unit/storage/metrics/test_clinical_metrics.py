@@ -12,7 +12,7 @@ import sklearn.linear_model
 import sklearn.metrics as reference
 from sklearn.linear_model import LogisticRegression
 
-from storage.metrics import calibration, curves, tables, thresholds
+from storage.metrics import calibration, curves, scorecard, tables, thresholds
 from storage.metrics import epoch as training_metrics
 
 EXACT = 1e-12
@@ -301,3 +301,24 @@ def test_the_smooth_curve_of_a_straight_line_is_the_line() -> None:
     logits = 0.7 * np.log(scores / (1 - scores))
     off = np.abs(1 / (1 + np.exp(-logits)) - scores).mean()
     assert calibration.integrated_calibration_index(labels, scores) == pytest.approx(off, abs=0.02)
+
+
+def test_what_is_one_whatever_the_model_says_is_left_out_with_the_reason() -> None:
+    labels = np.array([[1, 1], [1, 0], [1, 1], [1, 0]], np.float64)
+    probabilities = np.array([[0.9, 0.8], [0.2, 0.6], [0.7, 0.9], [0.6, 0.1]])
+    card = scorecard.score(
+        ["all", "both"], labels, probabilities, np.arange(4), thresholds=[0.5, 0.5], resamples=0
+    )
+    alone, both = (card["labels"][name]["metrics"] for name in ("all", "both"))
+    for name in ("pr_auc", "ppv"):
+        assert np.isnan(alone[name]["value"])
+        assert "all assessed images are positive" in alone[name]["note"]
+        assert card["macro"]["metrics"][name]["value"] == both[name]["value"], (
+            "the mean is that of the others"
+        )
+    assert alone["sensitivity"]["value"] == 0.75
+    none = scorecard.score(
+        ["none"], 1 - labels[:, :1], probabilities[:, :1], np.arange(4), thresholds=[0.5], resamples=0
+    )
+    assert "all assessed images are negative" in none["labels"]["none"]["metrics"]["npv"]["note"]
+    assert none["labels"]["none"]["metrics"]["specificity"]["value"] == 0.25
