@@ -16,6 +16,7 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.growth.extending import extend_study
 from storage.growth.parts import is_left, leave_out_parts, list_parts, make_missing_part, with_parts
+from storage.results.judged import judged_epoch
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.study import StudyRecord, create_study, delete_study, list_studies, load_study
 from storage.trust.selection import judge_selection
@@ -99,7 +100,7 @@ def test_the_winner_is_repeated_once_by_the_workers_that_are_there(
 
 def test_workers_that_finish_at_one_moment_make_one_part(database: Database) -> None:
     study = make_study(database, "again", points=2, **AGAIN)
-    assert make_missing_part(database, study) is None, "its trials are not finished"
+    assert make_missing_part(database, study, judged_epoch) is None, "its trials are not finished"
     stop = threading.Event()
 
     def finish_trials() -> None:
@@ -114,14 +115,17 @@ def test_workers_that_finish_at_one_moment_make_one_part(database: Database) -> 
 
     def make() -> object:
         barrier.wait()
-        return make_missing_part(database, study)
+        return make_missing_part(database, study, judged_epoch)
 
     with ThreadPoolExecutor(4) as pool:
         ends = [pool.submit(make) for _ in range(4)]
         assert all(end.exception() is None for end in ends)
     stop.set()
     thread.join()
-    assert len(list_parts(database, study)) == 1
+    (part,) = list_parts(database, study)
+    assert is_left(database, study), "its worker was stopped before it trained the part"
+    work(database, "again")
+    assert (count_points(database, part.uuid).complete, is_left(database, study)) == (1, False)
 
 
 @on_sqlite
