@@ -28,6 +28,9 @@ FEWEST_GROUPS = 10
 
 WITHOUT_NEGATIVES, WITHOUT_POSITIVES = ("pr_auc", "ppv"), ("npv",)
 """Metrics that are 1, whatever the model says, where no assessed image is negative, or none is positive."""
+MEAN_OF_TRIVIAL = (
+    "for {count} of {labels} labels it is 1 whatever the model says, as all their assessed images are alike"
+)
 ONE_CLASS = "all assessed images are {side}, so that it is 1 whatever the model says"
 
 MOST_SUBGROUPS = 12
@@ -114,7 +117,7 @@ def score(
 
 
 def _leave_out_trivial(labels: Array, values: dict[str, Array]) -> dict[tuple[str, int], str]:
-    """Make those values undefined that say nothing of the model, and take the mean over labels without them; returns why, by metric and row.
+    """Make those values undefined that say nothing of the model; returns why, by metric and row, and what the mean over labels counts of them.
 
     Args:
         labels: shape (n, t).
@@ -136,8 +139,10 @@ def _leave_out_trivial(labels: Array, values: dict[str, Array]) -> dict[tuple[st
                 if name in values and not np.isnan(values[name][place]):
                     values[name][place] = np.nan
                     reasons[name, place] = ONE_CLASS.format(side=side)
-    for name in {name for name, _ in reasons}:
-        values[name][count] = _mean(list(values[name][:count]))
+    for name in {name for name, place in reasons if place < count}:
+        # The mean stays the one that was recorded while training.
+        several = sum(one == name and place < count for one, place in reasons)
+        reasons.setdefault((name, count), MEAN_OF_TRIVIAL.format(count=several, labels=count))
     return reasons
 
 
