@@ -1,6 +1,6 @@
 """Figures as pages: the report, the notes in optuna-dashboard, event files.
 
-- `html`: The HTML that a page is made of: figures, tables and texts of anybody, escaped, and scripts that need no network
+- `html`: The HTML that a page is made of: templates, figures, tables and texts of anybody, escaped, and scripts that need no network
 - `notes`: The notes of a study and of its trials in optuna-dashboard, as Markdown
 - `publish`: orch's notes and figures into optuna-dashboard: a study's note and figures, and the note of each trial
 - `report`: One self-contained HTML page of one or several studies: opens from a file, asks the network for nothing

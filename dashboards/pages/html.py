@@ -1,4 +1,4 @@
-"""The HTML that a page is made of: figures, tables and texts of anybody, escaped, and scripts that need no network."""
+"""The HTML that a page is made of: templates, figures, tables and texts of anybody, escaped, and scripts that need no network."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from dashboards.figures.drawing import Picture
 from dashboards.figures.palette import list_swaps, make_template
+from dashboards.tables.methods import CITED
 from dashboards.tables.view import Table
 from storage.metrics.objectives import METRICS
 
@@ -19,50 +22,75 @@ MEASURED = frozenset({"value", "fold_sd", *METRICS})
 """Columns whose numbers are compared by eye: all with four places. A hyperparameter stands as one writes it."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+SQUARE = frozenset({"roc", "calibration", "decisions", "agreement", "differences"})
+"""Figures whose two axes are alike, or that journals print square."""
 
 
-def wrap_page(title: str, said: str, parts: Sequence[str], drawn: dict[str, Any], links: str = "") -> str:
-    """A whole page around its parts, which opens from a file and asks the network for nothing.
+@dataclass(frozen=True)
+class ShownTable:
+    """A table and which of its columns are numbers, which stand to the right."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    numeric: Sequence[bool]
+
+
+@dataclass(frozen=True)
+class ShownFigure:
+    """A figure as the page names it; `look` is "square", "broad" or empty, `height` in pixels."""
+
+    id: str
+    title: str
+    label: str
+    caption: str
+    height: int
+    look: str
+
+
+def render(name: str, **values: Any) -> str:
+    """Fill in a template of `dashboards/pages/templates`; every value is escaped."""
+    return str(_environment().get_template(name).render(**values))
+
+
+def render_page(template: str, title: str, said: str, drawn: Mapping[str, Any], **values: Any) -> str:
+    """A whole page that opens from a file and asks the network for nothing.
 
     Args:
+        template: that extends `layout.html`.
         title: of the page.
         said: a sentence below it.
-        parts: HTML.
-        drawn: Plotly figures by the id of their element, as `show_figure` leaves them.
-        links: HTML of the links to its parts.
+        drawn: Plotly figures by the id of their element, as `prepare_figure` leaves them.
+        values: what the template shows.
     """
-    templates = {theme: make_template(theme, transparent=True) for theme in ("light", "dark")}
-    return "".join(
-        [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title><style>{read_asset('report.css')}</style></head><body>",
-            f'<header><h1>{escape(title)}</h1><p class="soft">{escape(said)}</p><nav>{links}</nav>',
-            "</header><noscript><p>The figures are drawn by a script in this page, which is switched off. Tables and "
-            "texts do not need it.</p></noscript><main>",
-            *parts,
-            "</main>",
-            f'<script type="application/json" id="templates">{embed_json(templates)}</script>',
-            f'<script type="application/json" id="swaps">{embed_json(list_swaps())}</script>',
-            f'<script type="application/json" id="figures">{embed_json(drawn)}</script>',
-            f"<script>{read_plotly()}</script><script>{read_asset('report.js')}</script></body></html>",
-        ]
-    )
+    from markupsafe import Markup
+
+    themes = {theme: make_template(theme, transparent=True) for theme in ("light", "dark")}
+    # Our own files, and JSON that cannot end its element: the only texts that are not escaped.
+    trusted = {
+        "policy": POLICY,
+        "style": read_asset("report.css"),
+        "script": read_asset("report.js"),
+        "plotly": read_plotly(),
+        "templates": embed_json(themes),
+        "swaps": embed_json(list_swaps()),
+        "drawn": embed_json(dict(drawn)),
+    }
+    whole = {name: Markup(text) for name, text in trusted.items()}
+    return render(template, title=title, said=said, **whole, **values)
 
 
 def show_pictures(title: str, said: str, pictures: Sequence[Picture]) -> str:
     """A page of figures, each above its numbers."""
     drawn: dict[str, Any] = {}
-    parts = [
-        f"<section>{show_figure(picture, 'p', drawn)}{show_table(picture.table)}</section>"
+    shown = [
+        {"figure": prepare_figure(picture, "p", drawn), "table": prepare_table(picture.table)}
         for picture in pictures
     ]
-    return wrap_page(title, said, parts, drawn)
+    return render_page("pictures.html", title, said, drawn, pictures=shown)
 
 
-def show_figure(picture: Picture, place: str, drawn: dict[str, Any]) -> str:
-    """A figure with its title and caption; its drawing goes into `drawn`, for the script of the page.
+def prepare_figure(picture: Picture, place: str, drawn: dict[str, Any]) -> ShownFigure:
+    """A figure as a template shows it; its drawing goes into `drawn`, for the script of the page.
 
     Args:
         picture: the figure.
@@ -71,52 +99,48 @@ def show_figure(picture: Picture, place: str, drawn: dict[str, Any]) -> str:
     """
     name = f"{place}-{picture.name}"
     drawn[name] = picture.figure
-    height = picture.figure["layout"].get("height", 420)
-    broad = ' class="broad"' if picture.is_broad else ""
     title = picture.title.partition(": ")[2] or picture.title
-    return (
-        f"<figure{broad}><h3>{escape(title[:1].upper() + title[1:])}</h3>"
-        f'<div class="plot" id="{name}" style="height:{height}px" role="img" aria-label="{escape(picture.title)}">'
-        f"</div><figcaption>{show_prose(picture.caption)}</figcaption></figure>"
-    )
+    look = "broad" if picture.is_broad else "square" if picture.name in SQUARE else ""
+    height = int(picture.figure["layout"].get("height", 420))
+    return ShownFigure(name, title[:1].upper() + title[1:], picture.title, picture.caption, height, look)
 
 
-def show_facts(pairs: Sequence[tuple[str, Any]]) -> str:
-    """A table of two columns: what, and its value."""
-    rows = "".join(
-        f'<tr><th>{_breakable(key)}</th><td class="long">{escape(_flat(value))}</td></tr>'
-        for key, value in pairs
-    )
-    return f'<div class="wide told"><table>{rows}</table></div>'
-
-
-def _breakable(key: str) -> str:
-    """The name of a setting that a narrow screen may break after a point or an underscore."""
-    return escape(key).replace(".", ".<wbr>").replace("_", "_<wbr>")
-
-
-def show_table(table: Table, *, best: int | None = None, look: str = "wide") -> str:
-    """A table; columns of numbers stand to the right, the row whose first cell is `best` is marked."""
+def prepare_table(table: Table) -> ShownTable:
+    """A table as a template shows it."""
     numeric = [
         all(row[place] is None or isinstance(row[place], int | float) for row in table.rows)
         for place in range(len(table.columns))
     ]
-    head = "".join(
-        f"<th{' class=n' if right else ''}>{escape(name.replace('_', ' '))}</th>"
-        for name, right in zip(table.columns, numeric, strict=True)
+    return ShownTable(table.columns, table.rows, numeric)
+
+
+@cache
+def _environment() -> Any:
+    import jinja2
+
+    def load(name: str) -> str:
+        return (files("dashboards.pages") / "templates" / name).read_text(encoding="utf-8")
+
+    made = jinja2.Environment(
+        loader=jinja2.FunctionLoader(load),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    body = []
-    for row in table.rows:
-        cells = "".join(
-            f"<td{' class=n' if right else ' class=long' if len(str(cell)) > 24 else ''}>{escape(_cell(cell, name))}</td>"
-            for cell, right, name in zip(row, numeric, table.columns, strict=True)
-        )
-        body.append(f"<tr{' class=best' if best is not None and row[0] == best else ''}>{cells}</tr>")
-    return f'<div class="{look}"><table><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    made.filters |= {
+        "cell": _cell,
+        "flat": _flat,
+        "prose": _prose,
+        "cited": _cite,
+        "spaced": lambda name: str(name).replace("_", " "),
+        "breakable": _breakable,
+    }
+    return made
 
 
 def _cell(value: Any, name: str = "") -> str:
-    if value is None or value == "" or value != value:
+    if value is None or value != value:
         return "-"
     if isinstance(value, float):
         return f"{value:.4f}" if name in MEASURED else f"{value:.4g}"
@@ -131,14 +155,34 @@ def _flat(value: Any) -> str:
     return _cell(value) if isinstance(value, float) else str(value)
 
 
+def _breakable(key: str) -> Any:
+    """The name of a setting that a narrow screen may break after a point or an underscore."""
+    from markupsafe import Markup
+
+    return Markup(escape(key).replace(".", ".<wbr>").replace("_", "_<wbr>"))
+
+
+def _prose(value: str) -> Any:
+    """A text with its `commands` set as such."""
+    from markupsafe import Markup
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(value)))
+
+
+def _cite(value: str, numbers: Mapping[str, int], place: str) -> Any:
+    """A text whose [@key] lead to the list of references."""
+    from markupsafe import Markup
+
+    def link(found: re.Match[str]) -> str:
+        key = found[1]
+        return f'<a class="cite" href="#{place}-ref-{key}">[{numbers[key]}]</a>'
+
+    return Markup(CITED.sub(link, escape(value)))
+
+
 def escape(value: Any) -> str:
     """A text from anywhere, which can bring no markup with it."""
     return html.escape(str(value))
-
-
-def show_prose(value: str) -> str:
-    """A text with its `commands` set as such."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(value))
 
 
 def embed_json(value: Any) -> str:

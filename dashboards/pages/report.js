@@ -6,9 +6,13 @@
   const swaps = read("swaps");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const phone = window.matchMedia("(max-width: 600px)");
+  // Points of the paper: half a page for a figure beside another one, a page for a broad one.
+  const PAPER = { half: 338, whole: 690 };
   let printing = false;
 
   const draw = (name) => {
+    const place = document.getElementById(name);
+    const look = place.parentElement.className;
     const isDark = dark.matches && !printing;
     const template = templates[isDark ? "dark" : "light"];
     let text = JSON.stringify(figures[name]);
@@ -20,15 +24,44 @@
     const margin = layout.margin || {};
     layout.margin = { ...margin, t: Math.max((margin.t || 70) - 30, 30) };
     if (phone.matches) layout.margin = { ...layout.margin, l: 45, r: 8 };
-    // Wider than the paper, and the browser shrinks the whole page until no table can be read.
-    if (printing) Object.assign(layout, { autosize: false, width: 680 });
+    if (look === "square") layout.height = place.clientWidth;
+    if (printing) {
+      // Wider than the paper, and the browser shrinks the whole page until no table can be read.
+      const width = look === "broad" ? PAPER.whole : PAPER.half;
+      const height = look === "square" ? width : look === "broad" ? Math.min(layout.height || 420, 420) : Math.min(layout.height || 420, 280);
+      Object.assign(layout, { autosize: false, width, height });
+      layout.font = { ...(layout.font || {}), size: 10 };
+    }
+    place.style.height = look === "square" ? "" : `${layout.height || 420}px`;
     const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
-    return Plotly.react(document.getElementById(name), figure.data, layout, config);
+    return Plotly.react(place, figure.data, layout, config);
   };
-  const drawAll = () => Promise.all(Object.keys(figures).map(draw));
+  // What is folded has no width yet: it is drawn when it is unfolded.
+  const isShown = (name) => !document.getElementById(name).closest("details:not([open])");
+  const drawShown = () => Promise.all(Object.keys(figures).filter(isShown).map(draw));
 
-  drawAll().then(() => { document.documentElement.dataset.drawn = String(Object.keys(figures).length); });
-  dark.addEventListener("change", drawAll);
-  window.addEventListener("beforeprint", () => { printing = true; drawAll(); });
-  window.addEventListener("afterprint", () => { printing = false; drawAll(); });
+  const note = () => { document.documentElement.dataset.drawn = String(document.querySelectorAll(".plot.js-plotly-plot").length); };
+  drawShown().then(note);
+  for (const folded of document.querySelectorAll("main details")) folded.addEventListener("toggle", () => drawShown().then(note));
+  if (phone.matches) for (const contents of document.querySelectorAll("nav details")) contents.open = false;
+  dark.addEventListener("change", drawShown);
+  // Back from paper, what was folded is folded again.
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    printing = true;
+    opened = [...document.querySelectorAll("main details:not([open])")];
+    for (const folded of opened) folded.open = true;
+    drawShown();
+  });
+  window.addEventListener("afterprint", () => {
+    printing = false;
+    for (const folded of opened) folded.open = false;
+    drawShown();
+  });
+  // A link into what is folded unfolds it.
+  window.addEventListener("hashchange", () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = target && target.closest("details");
+    if (folded) { folded.open = true; target.scrollIntoView(); }
+  });
 })();

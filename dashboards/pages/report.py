@@ -8,25 +8,36 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dashboards.figures.differences import draw_differences
+from dashboards.figures.drawing import Picture
 from dashboards.figures.gallery import draw_studies, draw_study
-from dashboards.pages.html import (
-    escape,
-    show_facts,
-    show_figure,
-    show_prose,
-    show_table,
-    wrap_page,
-)
+from dashboards.figures.practice import draw_decisions
+from dashboards.pages.html import ShownFigure, ShownTable, prepare_figure, prepare_table, render_page
+from dashboards.tables.answer import MOST_WARNINGS, Line, answer, ask, describe_progress, rank_warnings
 from dashboards.tables.checklist import fill_checklist
+from dashboards.tables.methods import write_methods
 from dashboards.tables.outcomes import Outcomes
-from dashboards.tables.view import StudyView, Table, compare_studies, fold_spread, list_trials
-from dashboards.tables.warnings import list_warnings
-from storage.growth.provenance import reproduction_commands
+from dashboards.tables.patients import list_populations, tabulate_patients, trace_patients
+from dashboards.tables.performance import (
+    Performance,
+    measure_outcomes,
+    read_evaluation,
+    tabulate_overall,
+    tabulate_performance,
+    tabulate_subgroups,
+)
+from dashboards.tables.references import GUIDELINES, cite
+from dashboards.tables.settings import list_commands, list_settings
+from dashboards.tables.view import StudyView, Table, list_trials
+from storage.results.evaluations import Evaluation, EvaluationKind
 from storage.studies.study_records import GROWTH
-from storage.wording import say_command, say_instant, show_params
+from storage.wording import say_instant, say_times, show_params
 
-SHOWN_TRIALS = 20
-MOST_TRIALS = 1000
+TOP_TRIALS = 5
+MOST_TRIALS = 500
+PERFORMANCE = ("roc", "calibration", "decisions", "agreement", "differences", "confusion")
+LEARNING = ("choice", "best-curves", "pruning", "search")
+"""Figures of the body by name, in this order; all others are in the appendix."""
+REFERENCES_OF_TABLE_ONE = ("yang2012",)
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,9 @@ class Chapter:
         data_summary: counts of the data set by name, where it is at hand.
         selection: how sure the choice of the best is, as `storage.trust.selection.judge_selection` gives it.
         openings: of the hold-out of this data, oldest first: when, by whom and for what, one line each.
+        evaluations: that the study remembers, oldest first.
+        population: who the development patients are, as `storage.practice.population.describe_population` gives it.
+        practice: decision curves of the best trial out of fold, as `storage.practice.review.review` gives them.
     """
 
     view: StudyView
@@ -48,6 +62,35 @@ class Chapter:
     data_summary: Mapping[str, Any] | None = None
     selection: Mapping[str, Any] | None = None
     openings: Sequence[str] = ()
+    evaluations: Sequence[Evaluation] = ()
+    population: Mapping[str, Any] | None = None
+    practice: Mapping[str, Any] | None = None
+
+    @property
+    def answer(self) -> list[Line]:
+        """The lines of the first screen."""
+        has_holdout = None if self.data_summary is None else bool(self.data_summary.get("holdout"))
+        return answer(
+            self.view, self.selection, self.openings, self.evaluations, has_holdout=has_holdout
+        )  # fmt: skip
+
+    def measure(self) -> list[Performance]:
+        """The performance on every set of images that was judged; of several evaluations on one set the first counts."""
+        found = [measure_outcomes(self.outcomes)] if self.outcomes is not None else []
+        seen = set()
+        for one in self.evaluations:
+            place = (one.kind, one.fingerprint)
+            if one.kind != EvaluationKind.OUT_OF_FOLD and place not in seen:
+                seen.add(place)
+                found.append(read_evaluation(one))
+        return found
+
+    def draw(self) -> list[Picture]:
+        """All its figures."""
+        pictures = draw_study(self.view, self.outcomes, self.selection)
+        if self.practice:
+            pictures.append(draw_decisions(self.practice))
+        return pictures
 
 
 def write_page(
@@ -63,107 +106,207 @@ def write_page(
         differences: of the studies, as `storage.trust.comparison.compare` gives them; None where they cannot be compared.
     """
     drawn: dict[str, Any] = {}
-    views = [chapter.view for chapter in chapters]
-    parts = [_write_comparison(views, drawn, differences)] if len(chapters) > 1 else []
-    for place, chapter in enumerate(chapters):
-        parts.append(_write_chapter(chapter, versions, f"s{place}", drawn))
-    names = [view.study.name for view in views]
+    names = [chapter.view.study.name for chapter in chapters]
     title = f"Study {names[0]}" if len(names) == 1 else f"Studies {', '.join(names)}"
     made = say_instant(datetime.now(UTC).timestamp(), UTC)
-    links = "".join(f'<a href="#s{place}">{escape(name)}</a>' for place, name in enumerate(names))
-    said = f"Written {made} by orch {versions.get('orch')}. Everything on this page comes from the study database."
-    return wrap_page(title, said, parts, drawn, links if len(names) > 1 else "")
-
-
-def _write_comparison(
-    views: Sequence[StudyView], drawn: dict[str, Any], differences: Mapping[str, Any] | None
-) -> str:
-    shown = [show_table(compare_studies(views)), show_figure(draw_studies(views), "all", drawn)]
-    if differences is not None:
-        picture = draw_differences(differences)
-        shown += [show_figure(picture, "all", drawn), show_table(picture.table)]
-        shown += [f"<p>{escape(warning)}</p>" for warning in differences["warnings"]]
-    return f"<section><h2>Comparison</h2>{''.join(shown)}</section>"
-
-
-def _write_chapter(
-    chapter: Chapter, versions: Mapping[str, str | None], place: str, drawn: dict[str, Any]
-) -> str:
-    view = chapter.view
-    warnings = "".join(f"<li>{escape(warning)}</li>" for warning in list_warnings(view))
-    pictures = "".join(
-        show_figure(picture, place, drawn)
-        for picture in draw_study(view, chapter.outcomes, chapter.selection)
+    return render_page(
+        "report.html",
+        title,
+        f"Written {made} by orch {versions.get('orch')}. Everything on this page comes from the study database.",
+        drawn,
+        chapters=[_prepare(chapter, versions, f"s{place}", drawn) for place, chapter in enumerate(chapters)],
+        comparison=_compare(chapters, drawn, differences) if len(chapters) > 1 else None,
     )
-    checklist = Table(
-        ("CLAIM", "TRIPOD+AI", "topic", "status", "answer"),
-        [(item.claim, item.tripod, item.topic, item.status, item.answer) for item in fill_checklist(view)],
-    )
-    return "".join(
+
+
+def _compare(
+    chapters: Sequence[Chapter], drawn: dict[str, Any], differences: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    answers = [{line.name: line.value for line in chapter.answer} for chapter in chapters]
+    lines = ("corrected", "holdout", "external", "best")
+    table = Table(
+        ("study", "cross-validated, corrected", "hold-out", "external", "best trial, before correction"),
         [
-            f'<section id="{place}"><h2>{escape(view.study.name)}</h2>',
-            _cards(view),
-            f'<h3>Warnings</h3><ul class="warnings">{warnings}</ul>' if warnings else "",
-            "<h3>Data</h3>",
-            show_facts(_describe_data(chapter)),
-            "<h3>Results</h3>",
-            _choice(chapter.selection),
-            "".join(f"<p>{escape(sentence)}</p>" for sentence in view.provenance),
-            _results(view),
-            "<h3>Figures</h3>",
-            pictures,
-            "<h3>Spec</h3>",
-            show_facts([*_describe_plan(view), *_describe_spec(view)]),
-            f"<details><summary>The whole spec as TOML</summary><pre>{escape(chapter.spec_text)}</pre></details>",
-            "<h3>How to reproduce</h3>",
-            _reproduction(view, versions),
-            "<h3>Reporting checklist</h3><p class='soft'>CLAIM: Mongan, Moy, Kahn, Radiology: AI 2020. TRIPOD+AI: "
-            "Collins et al., BMJ 2024. What orch cannot know is left to the authors.</p>",
-            show_table(checklist, look="wide checklist"),
-            "</section>",
-        ]
+            (chapter.view.study.name, *(said.get(name, "-") for name in lines))
+            for chapter, said in zip(chapters, answers, strict=True)
+        ],
     )
-
-
-def _cards(view: StudyView) -> str:
-    counts, best = view.counts, view.best
-    attempt = view.attempt_of.get(best.point) if best else None
-    spread = fold_spread(attempt.fold_values) if attempt else None
-    cards = [
-        (f"{best.value:.4f}" if best else "none", f"best {view.metric.long_label}"),
-        (f"± {spread:.4f}" if spread is not None else "-", "standard deviation over folds"),
-        (show_params(best.params) if best else "-", "best hyperparameters"),
-        (f"{counts.complete:,} / {counts.planned:,}", "trials complete / planned"),
-        (f"{counts.pruned:,}", "pruned"),
-        (f"{counts.failed:,}", "failed"),
-    ]
-    drawn = "".join(
-        f'<div class="card"><b{" class=small" if len(value) > 14 else ""}>{escape(value)}</b><span>{name}</span></div>'
-        for value, name in cards
-    )
-    return f'<div class="cards">{drawn}</div>'
-
-
-def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
-    study = chapter.view.study
-    known: dict[str, Any] = {"fingerprint": study.fingerprint}
-    known |= {
-        key: value for key, value in study.facts.items() if key != "warnings" and value not in (None, [], {})
+    pictures = [draw_studies([chapter.view for chapter in chapters])]
+    pictures += [draw_differences(differences)] if differences is not None else []
+    return {
+        "answers": prepare_table(table),
+        "figures": [prepare_figure(one, "all", drawn) for one in pictures if one.figure["data"]],
+        "differences": prepare_table(pictures[1].table) if differences is not None else None,
+        "warnings": differences["warnings"] if differences is not None else [],
     }
-    known.pop("findings", None)  # they stand among the warnings
-    known.pop("plan", None)  # it stands above the spec
-    known.pop(GROWTH, None)  # it stands with the results
-    for target, folds in known.pop("class_balance", {}).items():
-        shares = ", ".join(f"{positive} of {assessed}" for *_, positive, assessed in folds)
-        known[f"{target}: positive in the validation part of each fold"] = shares
-    known |= {f"data set: {key}": value for key, value in (chapter.data_summary or {}).items()}
-    known["hold-out evaluations on record"] = (
-        {1: "once"}.get(len(chapter.openings), f"{len(chapter.openings)} times")
-        if chapter.openings
-        else "none"
+
+
+def _prepare(
+    chapter: Chapter, versions: Mapping[str, str | None], place: str, drawn: dict[str, Any]
+) -> dict[str, Any]:
+    """Everything that the template of a chapter shows."""
+    view = chapter.view
+    warnings = rank_warnings(view, chapter.openings, chapter.evaluations)
+    pictures = chapter.draw()
+    parts = list_populations(chapter.population, chapter.evaluations)
+    measured = chapter.measure()
+    methods = write_methods(
+        view, chapter.data_summary, chapter.openings, chapter.evaluations, versions
+    )  # fmt: skip
+    references = [*methods.references]
+    if len(parts) > 1:
+        references += cite(REFERENCES_OF_TABLE_ONE)
+    references += cite(GUIDELINES)
+    trials = list_trials(view)
+    table_one = tabulate_patients(parts, chapter.data_summary, with_labels=view.study.spec.task.has_probabilities) if parts else None  # fmt: skip
+    subgroups = tabulate_subgroups(_latest(chapter.evaluations))
+    performance = tabulate_performance(measured) if measured else None
+    shown: dict[str, Any] = {
+        "id": place,
+        "name": view.study.name,
+        "asked": ask(view),
+        "lines": chapter.answer,
+        "progress": describe_progress(view),
+        "warnings": warnings[:MOST_WARNINGS],
+        "more_warnings": warnings[MOST_WARNINGS:],
+        "flow": trace_patients(view, chapter.data_summary, chapter.openings, chapter.evaluations),
+        "table_one": _table(table_one),
+        "table_one_note": _note_table_one(len(parts), chapter),
+        "performance": _table(performance),
+        "performance_note": _note_performance(chapter),
+        "overall": _table(tabulate_overall(measured)),
+        "subgroups": _table(subgroups),
+        "figures": _place_figures(pictures, place, drawn),
+        "not_drawn": "; ".join(_say_missing(one) for one in pictures if not one.figure["data"]),
+        "selection": chapter.selection,
+        "estimates": _table(_list_estimates(chapter.selection or {})),
+        "nested": _table(_list_nested(chapter.selection or {})),
+        "provenance": view.provenance,
+        "top": prepare_table(_shorten(trials, TOP_TRIALS)),
+        "best_trial": view.best.trial_number if view.best else None,
+        "trials": prepare_table(Table(trials.columns, trials.rows[:MOST_TRIALS])),
+        "trial_count": len(trials.rows),
+        "best_point": view.best.point if view.best else None,
+        "methods": methods.paragraphs,
+        "references": references,
+        "numbers": {one.key: number for number, one in enumerate(references, start=1)},
+        "reproduce": _reproduce(view, versions),
+        "commands": "\n".join(list_commands(view)),
+        "settings": [*_describe_plan(view), *list_settings(view)],
+        "facts": _describe_data(chapter),
+        "spec_text": chapter.spec_text,
+        "checklists": _checklists(chapter, has_table_one=table_one is not None),
+    }
+    shown["sections"] = _list_sections(shown)
+    return shown
+
+
+def _list_sections(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Anchors and headings of a chapter, as the list of contents has them."""
+    place = shown["id"]
+    has_results = bool(shown["performance"] or shown["figures"]["performance"])
+    parts = [
+        ("answer", "Question and answer", True),
+        ("patients", "Patients", True),
+        ("results", "Results per label", has_results),
+        ("subgroups", "Subgroups", bool(shown["subgroups"])),
+        ("learning", "Learning and choice", True),
+        ("methods", "Methods", True),
+        ("reproduce", "How to reproduce", True),
+        ("appendix", "Appendix", True),
+    ]
+    return [(f"{place}-{name}", heading) for name, heading, is_there in parts if is_there]
+
+
+def _place_figures(
+    pictures: Sequence[Picture], place: str, drawn: dict[str, Any]
+) -> dict[str, list[ShownFigure]]:
+    """Figures that say something, by the section they stand in."""
+    known = {one.name: one for one in pictures if one.figure["data"]}
+    body = {
+        "performance": [known[name] for name in PERFORMANCE if name in known],
+        "learning": [known[name] for name in LEARNING if name in known],
+    }
+    used = {id(one) for part in body.values() for one in part}
+    body["appendix"] = [one for one in pictures if one.figure["data"] and id(one) not in used]
+    return {
+        name: [prepare_figure(one, place, drawn) for one in part] for name, part in body.items()
+    }  # fmt: skip
+
+
+def _say_missing(picture: Picture) -> str:
+    notes = picture.figure["layout"].get("annotations") or [{"text": "no data"}]
+    return f"{picture.title.partition(': ')[2] or picture.title} ({notes[0]['text']})"
+
+
+def _list_estimates(selection: Mapping[str, Any]) -> Table | None:
+    """The estimates side by side where parts of the study gave some, with what each cost."""
+    estimates = selection.get("estimates") or []
+    if not any(one["fold_epochs"] for one in estimates[1:]):
+        return None
+    columns = ("estimate", "value", "low", "high", "fold_epochs")
+    return Table(columns, [tuple(one[name] for name in columns) for one in estimates])
+
+
+def _list_nested(selection: Mapping[str, Any]) -> Table | None:
+    """What the search within each outer fold chose, and what that scored on the fold."""
+    nested = selection.get("nested")
+    if not nested or not nested["finished"]:
+        return None
+    columns = ("fold", "value", "inner_value", "epochs", "params")
+    rows = [
+        tuple(show_params(one[name] or {}) if name == "params" else one[name] for name in columns)
+        for one in nested["outer"]
+    ]
+    return Table(("outer fold", "value", "value in its search", "epochs", "hyperparameters"), rows)
+
+
+def _latest(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Of each set of images the last evaluation that looked at subgroups."""
+    found = {
+        (one.kind, one.fingerprint): one for one in evaluations if one.document.get("subgroups")
+    }  # fmt: skip
+    return list(found.values())
+
+
+def _table(table: Table | None) -> ShownTable | None:
+    return prepare_table(table) if table is not None and table.rows else None
+
+
+def _shorten(trials: Table, count: int) -> Table:
+    """The first trials without what a reader of results does not need."""
+    kept = [place for place, name in enumerate(trials.columns) if name not in ("point", "worker", "error")]
+    return Table(
+        tuple(trials.columns[place] for place in kept),
+        [tuple(row[place] for place in kept) for row in trials.rows[:count]],
     )
-    known |= {f"opening {number}": line for number, line in enumerate(chapter.openings, start=1)}
-    return [(key.replace("_", " "), value) for key, value in known.items()]
+
+
+def _note_table_one(parts: int, chapter: Chapter) -> str:
+    said = "Of several images of a patient the first one counts; values of fewer than 5 patients stand together as others."
+    if parts > 1:
+        said += (
+            " SMD: standardised difference from development (above 0.1 is often called an imbalance); p: Welch's t-test of means, "
+            "chi-squared test of shares."
+        )
+    held = (chapter.data_summary or {}).get("holdout")
+    if held and not any(one.kind == EvaluationKind.HOLD_OUT for one in chapter.evaluations):
+        said += " The hold-out is sealed, so its patients are not described here."
+    return said
+
+
+def _note_performance(chapter: Chapter) -> str:
+    said = []
+    if chapter.outcomes is not None:
+        said.append(
+            "Out of fold: each image is judged by the model of the fold that did not train on it, and the folds' predictions are pooled; "
+            "the best trial was chosen on these images, so these values are optimistic."
+        )
+        if chapter.view.study.spec.task.is_called:
+            said.append("Sensitivity, specificity, PPV and NPV at a probability of 0.5.")
+    if any(one.kind != EvaluationKind.OUT_OF_FOLD for one in chapter.evaluations):
+        said.append("Hold-out and external results are those of the final model, at the thresholds of its evaluation.")  # fmt: skip
+    return " ".join(said)
 
 
 def _describe_plan(view: StudyView) -> list[tuple[str, Any]]:
@@ -177,81 +320,56 @@ def _describe_plan(view: StudyView) -> list[tuple[str, Any]]:
     ]
 
 
-def _describe_spec(view: StudyView) -> list[tuple[str, Any]]:
-    document = view.study.spec.model_dump(mode="json")
-    return [
-        (f"{section}.{key}", _without_unset(value))
-        for section, values in document.items()
-        for key, value in values.items()
-        if value not in ("", [], None) and (section, key) != ("cv", "assigned")
-    ]
+HIDDEN = frozenset({"warnings", "findings", "plan", GROWTH, "class_balance", "folds_digest"})
+"""Facts that stand elsewhere on the page, or that only programs read."""
 
 
-def _without_unset(value: Any) -> Any:
-    """A range to search without the keys that say nothing of it."""
-    if not isinstance(value, Mapping):
-        return value
-    return {key: item for key, item in value.items() if item is not None and item is not False}
-
-
-def _results(view: StudyView) -> str:
-    table = list_trials(view)
-    shown = Table(table.columns, table.rows[:SHOWN_TRIALS])
-    best = view.best.point if view.best else None
-    text = show_table(shown, best=best)
-    more = table.rows[SHOWN_TRIALS:MOST_TRIALS]
-    if more:
-        left = len(table.rows) - MOST_TRIALS
-        rest = f" {left:,} more are in `orch study export --trials-csv`." if left > 0 else ""
-        summary = f"{len(more):,} more trials.{rest}"
-        text += (
-            f"<details><summary>{escape(summary)}</summary>{show_table(Table(table.columns, more))}</details>"
+def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
+    study = chapter.view.study
+    known: dict[str, Any] = {"data fingerprint": study.fingerprint, "spec hash": study.spec_hash}
+    known |= {
+        key.replace("_", " "): value
+        for key, value in study.facts.items()
+        if key not in HIDDEN and value not in (None, [], {})
+    }
+    for target, folds in study.facts.get("class_balance", {}).items():
+        known[f"{target}: positive in the validation part of each fold"] = ", ".join(
+            f"{positive} of {assessed}" for *_, positive, assessed in folds
         )
-    return text
+    known["hold-out evaluations on record"] = (
+        say_times(len(chapter.openings)) if chapter.openings else "none"
+    )  # fmt: skip
+    known |= {f"opening {number}": line for number, line in enumerate(chapter.openings, start=1)}
+    known |= {
+        f"evaluation {number}": f"{one.title}, {one.document['data']['images']} images, {say_instant(one.evaluated_at, UTC)} by "
+        f"{one.evaluated_by} with orch {one.orch}, model {(one.model_sha256 or f'folds of trial {one.trial_number}')[:19]}"
+        for number, one in enumerate(chapter.evaluations, start=1)
+    }
+    return list(known.items())
 
 
-def _choice(selection: Mapping[str, Any] | None) -> str:
-    if selection is None:
-        return ""
-    sentence = f"<p><b>How sure is the best value?</b> {show_prose(selection['sentence'])}.</p>"
-    rule = f"<p class='soft'>Rule: {escape(selection['rule'])}.</p>"
-    return sentence + _estimates(selection) + rule
-
-
-def _estimates(selection: Mapping[str, Any]) -> str:
-    """The estimates side by side where parts of the study gave some, and what was chosen within each outer fold."""
-    estimates, nested = selection.get("estimates") or [], selection.get("nested")
-    text = ""
-    if any(one["fold_epochs"] for one in estimates[1:]):
-        columns = ("estimate", "value", "low", "high", "fold_epochs")
-        text += "<p>Estimates, their 95 % intervals, and the fold-epochs that were trained for each:</p>"
-        text += show_table(Table(columns, [tuple(one[name] for name in columns) for one in estimates]))
-    if nested and nested["finished"]:
-        columns = ("fold", "value", "inner_value", "epochs", "params")
-        rows = [
-            tuple(show_params(one[name] or {}) if name == "params" else one[name] for name in columns)
-            for one in nested["outer"]
-        ]
-        text += "<p>What the search within each outer fold chose, and what it scored on the fold:</p>"
-        text += show_table(
-            Table(("outer fold", "value", "value in its search", "epochs", "hyperparameters"), rows)
-        )
-    return text
-
-
-def _reproduction(view: StudyView, versions: Mapping[str, str | None]) -> str:
+def _reproduce(view: StudyView, versions: Mapping[str, str | None]) -> str:
     study = view.study
     used = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
-    commands = (
-        f"# save the spec above as study.toml; DATA is the data set {study.fingerprint[:19]}..",
-        say_command("study", "create", study.name, "--spec", "study.toml", "--data", "DATA"),
-        *reproduction_commands(study, {point.point: point.params for point in view.points}),
-        say_command("worker", study.name, "--data", "DATA"),
-        say_command("report", study.name, "-o", "report.html"),
-    )
     return (
-        f"<p>Seed {study.spec.study.seed}; spec <code>{escape(study.spec_hash)}</code>; data "
-        f"<code>{escape(study.fingerprint)}</code>. Libraries where this page was written: {escape(used)}. Equal "
-        "hardware, versions and threads give equal values; otherwise they agree up to rounding.</p>"
-        "<pre>" + escape("\n".join(commands)) + "</pre>"
+        f"Seed {study.spec.study.seed}; spec {study.spec_hash}; data {study.fingerprint}. Libraries where this page was written: {used}. "
+        "Equal hardware, versions and threads give equal values; otherwise they agree up to rounding."
     )
+
+
+def _checklists(chapter: Chapter, *, has_table_one: bool) -> list[tuple[str, ShownTable]]:
+    filled = fill_checklist(
+        chapter.view, chapter.answer, chapter.openings, chapter.evaluations, has_table_one=has_table_one
+    )
+    return [
+        (
+            guideline,
+            prepare_table(
+                Table(
+                    ("item", "topic", "status", "answer"),
+                    [(item.number, item.topic, item.status, item.answer) for item in items],
+                )
+            ),
+        )
+        for guideline, items in filled.items()
+    ]

@@ -1,37 +1,64 @@
-"""What orch knows for the reporting guidelines CLAIM (2020, item numbers) and TRIPOD+AI (2024, sections).
+"""What orch knows for the reporting guidelines CLAIM (2024 update), TRIPOD+AI (2024) and METRICS (2024).
 
 An item is answered, partly answered, or left to the authors; nothing is claimed that the database does not hold.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboards.tables.answer import Line, ask
+from dashboards.tables.guidelines import GUIDELINES
 from dashboards.tables.view import StudyView
+from storage.results.evaluations import Evaluation, EvaluationKind
 from storage.pictures.fitting import SAID
 from storage.spec import AugmentationSection, StudySpec, has_variants
-from storage.wording import show_params, show_value
+from storage.wording import say_times, show_params, show_value
 
-KNOWN, PARTLY, AUTHORS = "from orch", "partly", "for the authors"
+KNOWN, PARTLY, AUTHORS, NOT_HERE = "from orch", "partly", "for the authors", "does not apply"
+FOR_AUTHORS = (AUTHORS, "")
 
 
 @dataclass(frozen=True)
 class Item:
-    """One item of a guideline."""
+    """One item of a guideline: its number and short name, and what orch says."""
 
-    claim: str
-    tripod: str
+    number: str
     topic: str
     status: str
     answer: str
 
 
-def fill_checklist(view: StudyView) -> list[Item]:
-    """Fill in the items that a study can answer; the others are listed for the authors."""
-    return [*_data_items(view), *_model_items(view), *_result_items(view)]
+def fill_checklist(
+    view: StudyView,
+    lines: Sequence[Line] = (),
+    openings: Sequence[str] = (),
+    evaluations: Sequence[Evaluation] = (),
+    *,
+    has_table_one: bool = False,
+) -> dict[str, list[Item]]:
+    """Fill in the items that a study can answer, by guideline; the others are listed for the authors.
+
+    Args:
+        view: the study.
+        lines: the answer of the first screen.
+        openings: of the hold-out.
+        evaluations: that the study remembers.
+        has_table_one: whether the page shows who the patients are.
+    """
+    answers = {
+        **_data_answers(view, has_table_one),
+        **_model_answers(view),
+        **_result_answers(view, lines, openings, evaluations),
+    }
+    return {
+        guideline: [Item(number, topic, *answers.get(key, FOR_AUTHORS)) for number, topic, key in items]
+        for guideline, items in GUIDELINES.items()
+    }
 
 
-def _data_items(view: StudyView) -> list[Item]:
+def _data_answers(view: StudyView, has_table_one: bool) -> dict[str, tuple[str, str]]:
     spec, facts = view.study.spec, view.study.facts
     images, groups = facts.get("images"), facts.get("groups")
     size = f"{images:,} development images" if isinstance(images, int) else "development images"
@@ -43,29 +70,47 @@ def _data_items(view: StudyView) -> list[Item]:
         else "No group column was named: folds are disjoint by image, and images of one patient may be on both sides."
     )
     height, width = view.model.image_size
-    return [
-        Item("1-4", "Title, introduction", "Title, abstract, background, objectives", AUTHORS, ""),
-        Item("5-6", "Source of data", "Study design and goal", AUTHORS,
-             "Model development with internal cross-validation; whether data were collected prospectively is not known."),
-        Item("7-8", "Source of data, participants", "Data sources and eligibility", AUTHORS, ""),
-        Item("9", "Data preparation", "Pre-processing", KNOWN,
-             f"Images resized to {height} x {width} pixels ({SAID[view.model.resize]}), three channels, scaled as {view.model.backbone} "
-             f"expects; augmentation: {_describe_augmentation(spec)}."),
-        Item("10-11", "Predictors", "Data subsets and data elements", PARTLY,
-             f"Targets: {', '.join(spec.data.targets or facts.get('targets') or ['all labels'])}."),
-        Item("12", "Data preparation", "De-identification", PARTLY,
-             "No patient identifier, hashed or not, is in the database or the fingerprint; the images themselves are "
-             "for the authors."),
-        Item("13", "Missing data", "Missing data", KNOWN,
-             "A blank label means not assessed: it is masked from loss and metrics. A label with one class in a fold "
-             "is left out of that fold's mean."),
-        Item("14-18", "Outcome", "Reference standard, annotators, variability", AUTHORS, ""),
-        Item("19", "Sample size", "Sample size", PARTLY, f"{size}; the reasons for this size are for the authors."),
-        Item("20", "Data preparation", "How data were assigned to partitions", KNOWN,
-             f"{'' if spec.cv.by else f'Seeded ({spec.study.seed}) stratified folds: '}{spec.fold_words}; hold-out sealed at import and never "
-             "read by cross-validation."),
-        Item("21", "Data preparation", "Level at which partitions are disjoint", KNOWN, disjoint),
-    ]  # fmt: skip
+    seeded = "" if spec.cv.by else f"Seeded ({spec.study.seed}) stratified folds: "
+    balanced = [f"positive weight {spec.training.positive_weight}"] if spec.training.positive_weight != "none" else []  # fmt: skip
+    balanced += [f"oversampling {spec.training.oversampling:g}"] if spec.training.oversampling != 1 else []
+    return {
+        "question": (PARTLY, ask(view)),
+        "preprocessing": (
+            KNOWN,
+            f"Images resized to {height} x {width} pixels ({SAID[view.model.resize]}), three channels, scaled as {view.model.backbone} expects; "
+            f"augmentation: {_describe_augmentation(spec)}.",
+        ),
+        "targets": (
+            PARTLY,
+            f"Targets: {', '.join(map(str, spec.data.targets or facts.get('targets') or ['all labels']))}.",
+        ),
+        "identifiers": (
+            PARTLY,
+            "No patient identifier, hashed or not, is in the database or the fingerprint; the images themselves are for the authors.",
+        ),
+        "missing": (
+            KNOWN,
+            "A blank label means not assessed: it is masked from loss and metrics. A label with one class in a fold is left out of that fold's mean.",
+        ),
+        "size": (PARTLY, f"{size}; the reasons for this size are for the authors."),
+        "partitions": (
+            KNOWN,
+            f"{seeded}{spec.fold_words}; hold-out sealed at import and never read by cross-validation.",
+        ),
+        "disjoint": (KNOWN, disjoint),
+        "imbalance": (
+            KNOWN,
+            f"{', '.join(balanced) or 'No weighting and no oversampling'}; folds are stratified by label.",
+        ),
+        "demographics": (PARTLY, "Table 1 shows the columns of the labels file.")
+        if has_table_one
+        else FOR_AUTHORS,
+        "segmentation": (NOT_HERE, "Nothing is segmented."),
+        "handcrafted": (NOT_HERE, "No hand-crafted features are used.")
+        if not view.model.features
+        else FOR_AUTHORS,
+        "baselines": (PARTLY, "`orch data audit` compares with models of metadata and of image size."),
+    }
 
 
 def _describe_augmentation(spec: StudySpec) -> str:
@@ -80,54 +125,57 @@ def _describe_augmentation(spec: StudySpec) -> str:
     return f"{said}; searched: {', '.join(searched)}" if searched else said
 
 
-def _model_items(view: StudyView) -> list[Item]:
+def _model_answers(view: StudyView) -> dict[str, tuple[str, str]]:
     spec = view.study.spec
-    fixed = show_params(spec.hyperparameters)
     searched = ", ".join(f"{name} ({_range(view, name)})" for name in view.searched)
     model = view.model
     head = "-".join(str(width) for width in model.head)
     chosen = " (of the best trial)" if has_variants(spec) else ""
-    return [
-        Item("22", "Analytical methods", "Model", KNOWN,
-             f"{model.backbone}, weights {model.weights}, pooling {model.pooling}, dense head {head}{chosen}."),
-        Item("23", "Open science", "Software", KNOWN, "Versions are listed under How to reproduce."),
-        Item("24", "Analytical methods", "Initialisation of parameters", KNOWN,
-             f"Backbone: {model.weights}; head: seeded by (study seed, trial, fold)."),
-        Item("25", "Analytical methods", "Training", KNOWN,
-             f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {fixed}."),
-        Item("26", "Analytical methods", "Selection of the final model", KNOWN,
-             f"Objective: {spec.study.objective} of the validation {view.metric.label} ({view.metric.name}) over {spec.fold_words}; "
-             f"{view.counts.planned} trials by {spec.sampler.name} search; pruner: {spec.pruner.name}."),
-        Item("27", "Analytical methods", "Ensembling", AUTHORS, ""),
-        Item("28", "Model performance", "Metrics", KNOWN,
-             f"Of {spec.task.title}: {', '.join(spec.task.metrics)}; docs/metrics.md has the formulas."),
-        Item("29", "Model performance", "Uncertainty", PARTLY,
-             "Spread over folds is given. The best of many is optimistic: its value is not an estimate for new data."),
-        Item("30-31", "Model performance", "Robustness and explanations", AUTHORS, ""),
-        Item("32", "Model evaluation", "External validation", AUTHORS,
-             "Not part of a study. `orch` keeps a sealed hold-out for one internal test."),
-    ]  # fmt: skip
+    return {
+        "model": (KNOWN, f"{model.backbone}, weights {model.weights}, pooling {model.pooling}, dense head {head}{chosen}."),
+        "software": (KNOWN, "Versions are listed under How to reproduce."),
+        "initial": (KNOWN, f"Backbone: {model.weights}; head: seeded by (study seed, trial, fold)."),
+        "training": (KNOWN, f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {show_params(spec.hyperparameters)}."),
+        "selection": (
+            KNOWN,
+            f"Objective: {spec.study.objective} of the validation {view.metric.label} ({view.metric.name}) over {spec.fold_words}; "
+            f"{view.counts.planned} trials by {spec.sampler.name} search; pruner: {spec.pruner.name}.",
+        ),
+        "metrics": (KNOWN, f"Of {spec.task.title}: {', '.join(spec.task.metrics)}; docs/metrics.md has the formulas."),
+        "output": (KNOWN, "Probabilities." if spec.task.has_probabilities else "Numbers."),
+        "checklist": (KNOWN, "CLAIM 2024, TRIPOD+AI and METRICS are filled in on this page."),
+        "available": (
+            PARTLY,
+            f"The protocol is the spec below ({view.study.spec_hash[:19]}..), fixed before the first trial; the data are known by "
+            f"{view.study.fingerprint[:19]}... Who may have them is for the authors.",
+        ),
+    }  # fmt: skip
 
 
-def _result_items(view: StudyView) -> list[Item]:
-    counts, best = view.counts, view.best
-    flow = (
-        f"{counts.planned} trials: {counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed, "
-        f"{counts.open + counts.running} not finished."
-    )
-    answer = "No trial is complete."
-    if best is not None:
-        answer = f"Best cross-validated {view.metric.label} {best.value:.4f} ({show_params(best.params)})."
-    return [
-        Item("33", "Participants", "Flow", PARTLY, f"Of trials: {flow} Of participants: for the authors."),
-        Item("34", "Participants", "Demographics", AUTHORS, ""),
-        Item("35-36", "Model performance", "Performance and its precision", PARTLY, answer),
-        Item("37", "Model performance", "Failure analysis", AUTHORS, ""),
-        Item("38-39", "Discussion", "Limitations and implications", AUTHORS, ""),
-        Item("40-42", "Open science", "Registration, protocol, data and code, funding", PARTLY,
-             f"The protocol is the spec below ({view.study.spec_hash[:19]}..), fixed before the first trial; the data "
-             f"are known by {view.study.fingerprint[:19]}.."),
-    ]  # fmt: skip
+def _result_answers(
+    view: StudyView, lines: Sequence[Line], openings: Sequence[str], evaluations: Sequence[Evaluation]
+) -> dict[str, tuple[str, str]]:
+    counts = view.counts
+    said = {line.name: f"{line.what}: {line.value}" for line in lines}
+    kinds = {one.kind for one in evaluations}
+    told = ". ".join(said[name] for name in ("corrected", "holdout", "external") if name in said)
+    is_split = any(one.document.get("subgroups") for one in evaluations)
+    plan = view.study.facts.get("plan")
+    internal = f"The hold-out was opened {say_times(len(openings))}." if openings else "Cross-validation only; the hold-out was not opened."  # fmt: skip
+    return {
+        "flow": (
+            PARTLY,
+            f"Of trials: {counts.planned} planned, {counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed, "
+            f"{counts.open + counts.running} not finished. Flow of patients: see Patients; who was not imported is for the authors.",
+        ),
+        "performance": (KNOWN if told else PARTLY, told or "See the answer."),
+        "uncertainty": (KNOWN, "95 % intervals that count patients; the value of the best trial is corrected for having been chosen."),
+        "calibration": (KNOWN, "See the figure of calibration.") if view.study.spec.task.has_probabilities else (NOT_HERE, "Numbers have no calibration."),
+        "internal": (KNOWN, internal),
+        "external": (KNOWN, said.get("external", "Evaluated.")) if EvaluationKind.EXTERNAL in kinds else (PARTLY, "No data from elsewhere were evaluated."),
+        "fairness": (PARTLY, "Results by subgroup are shown.") if is_split else (AUTHORS, "`orch study evaluate --subgroup COLUMN` shows results by subgroup."),
+        "plan": (PARTLY, f"Plan of analysis {plan['hash'][:19]}.., fixed before the first trial.") if plan else (PARTLY, "No plan was sealed with --plan."),
+    }  # fmt: skip
 
 
 def _range(view: StudyView, name: str) -> str:

@@ -36,12 +36,14 @@ class Outcomes:
         folds: one (labels, values) per fold, each of shape (n, t); labels NaN where not assessed.
         task: what kind of label it is.
         once: the same with every image once, where folds are repeated: the mean of its values.
+        groups: the patient of each image of `pooled`, shape (n,); None where it is not known.
     """
 
     targets: tuple[str, ...]
     folds: list[tuple[NDArray, NDArray]]
     task: Task = TASKS[LABELS]
     once: tuple[NDArray, NDArray] | None = None
+    groups: NDArray | None = None
 
     @property
     def asked(self) -> Outcomes:
@@ -52,7 +54,7 @@ class Outcomes:
         if self.once is not None:
             part = self.task.questions(self.targets, *self.once)
             once = None if part.values is None else (part.labels, part.values)
-        return Outcomes(parts[0].names, folds, once=once)
+        return Outcomes(parts[0].names, folds, once=once, groups=self.groups)
 
     @property
     def pooled(self) -> tuple[NDArray, NDArray]:
@@ -105,12 +107,12 @@ def read_outcomes(
         return None
     labels = dataset.labels[:, columns].astype(np.float64)
     folds = [(labels[fold.indices], fold.values.astype(np.float64)) for fold in kept]
-    once = None
+    once, groups = None, dataset.groups[np.concatenate([fold.indices for fold in kept])]
     if study.spec.cv.repeats > 1:
         pooled = pool_predictions(kept, len(labels))
         known = ~np.isnan(pooled).any(axis=1)
-        once = labels[known], pooled[known]
-    return Outcomes(targets, folds, study.spec.task, once)
+        once, groups = (labels[known], pooled[known]), dataset.groups[known]
+    return Outcomes(targets, folds, study.spec.task, once, groups)
 
 
 def tabulate_classes(outcomes: Outcomes) -> tuple[tuple[str, ...], NDArray]:

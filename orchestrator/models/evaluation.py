@@ -27,6 +27,7 @@ from storage.files.writing import hash_file
 from storage.holdout.openings import list_openings
 from storage.metrics.thresholds import RULES, choose_thresholds, read_rule
 from storage.pictures.fitting import resize_of_card
+from storage.practice.population import describe_population
 from storage.practice.review import review, review_units
 from storage.practice.units import name_visits
 from storage.tasks.contract import Task
@@ -165,6 +166,7 @@ def evaluate(
             "images": len(judged.files),
             "groups": len(np.unique(judged.groups)),
         },
+        "population": describe_population(judged.columns, judged.groups),
         "targets": list(targets),
         "task": dataset.task.name,
         "threshold_rule": request.threshold,

@@ -7,15 +7,21 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
+from dashboards.figures.gallery import draw_studies, write_pictures
+from dashboards.figures.practice import SHOWN
 from dashboards.pages.report import Chapter, write_page
-from dashboards.tables.outcomes import find_dataset, read_outcomes
+from dashboards.tables.outcomes import Outcomes, find_dataset, read_outcomes
+from dashboards.tables.performance import RESAMPLES
 from dashboards.tables.view import read_view
 from orchestrator.studies.comparing import compare_studies
 from orchestrator.terminal.progress import show_progress
-from storage.errors import NothingToExportError, UsageError
+from storage.data.datasets import read_columns
+from storage.errors import DataError, NothingToExportError, UsageError
 from storage.files.writing import write_text
 from storage.holdout.openings import find_openings
+from storage.practice.decisions import decision_curve
+from storage.practice.population import describe_population
+from storage.results.evaluations import list_evaluations
 from storage.spec import to_toml
 from storage.studies.study import load_study
 from storage.trust.selection import judge_selection
@@ -23,6 +29,7 @@ from storage.wording import say_instant
 from workers.device.versions import library_versions
 
 if TYPE_CHECKING:
+    from storage.data.datasets import Dataset
     from storage.database.engine import Database
     from storage.studies.study import StudyRecord
 
@@ -63,14 +70,43 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
     dataset = find_dataset(study, folders)
     best = view.best
     openings = find_openings(study.fingerprint, dataset.folder if dataset else None, database)
+    outcomes = read_outcomes(database, study, best.point, dataset) if best else None
     return Chapter(
         view=view,
-        outcomes=read_outcomes(database, study, best.point, dataset) if best else None,
+        outcomes=outcomes,
         spec_text=to_toml(study.spec),
         data_summary=dataset.summary if dataset else None,
         selection=judge_selection(database, study) if best else None,
         openings=[f"{say_instant(one.opened_at, UTC)} by {one.opened_by}: {one.purpose}" for one in openings],
+        evaluations=list_evaluations(database, study.uuid),
+        population=_describe_patients(dataset) if dataset else None,
+        practice=_weigh_decisions(outcomes) if outcomes else None,
     )
+
+
+def _describe_patients(dataset: Dataset) -> dict[str, Any] | None:
+    """Who the development patients are; None where the data set has no columns beside its labels."""
+    try:
+        columns = read_columns(dataset)
+    except DataError:
+        return None
+    return describe_population(columns, dataset.groups)
+
+
+def _weigh_decisions(outcomes: Outcomes) -> dict[str, Any] | None:
+    """Decision curves of the labels that a figure shows; None of what is no question of yes and no."""
+    if not outcomes.task.is_called or outcomes.groups is None:
+        return None
+    labels, values = outcomes.pooled
+    return {
+        target: {
+            "decision_curve": decision_curve(
+                labels[:, place], values[:, place], outcomes.groups, resamples=RESAMPLES, seed=0
+            ),
+            "abstention": [],
+        }
+        for place, target in enumerate(outcomes.targets[:SHOWN])
+    }
 
 
 def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[str]) -> int:
@@ -82,7 +118,7 @@ def write_figures(chapters: Sequence[Chapter], folder: Path, formats: Sequence[s
     drawn = [(folder, [draw_studies([chapter.view for chapter in chapters])])] if len(chapters) > 1 else []
     for chapter in chapters:
         place = folder / _file_name(chapter.view.study.name) if len(chapters) > 1 else folder
-        drawn.append((place, draw_study(chapter.view, chapter.outcomes, chapter.selection)))
+        drawn.append((place, chapter.draw()))
     with show_progress("Drawing") as report:
         return len(write_pictures(drawn, formats, report))
 

@@ -235,7 +235,7 @@ def _find_intervals(
     )  # fmt: skip
     found: dict[str, list[Interval]] = {name: [] for name in metrics}
     for row, column in enumerate([*columns, None, together]):
-        closed = {} if column is None else _closed_intervals(*column, metrics=metrics)
+        closed = {} if column is None else closed_intervals(*column, metrics=metrics)
         for name in metrics:
             if np.isnan(values[name][row]):
                 interval = Interval.none("")
@@ -251,7 +251,7 @@ def _find_intervals(
     return found
 
 
-def _closed_intervals(
+def closed_intervals(
     labels: Array,
     probabilities: Array,
     called: NDArray,

@@ -161,17 +161,74 @@ def sized(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> st
     return url
 
 
+WIDTHS = (390, 1280, 1920)
+LOOK = """() => {
+  const bad = [];
+  const seen = (element) => element.getClientRects().length > 0 && !element.closest("details:not([open])");
+  // Contrast as WCAG 2 computes it, of every text against the first painted ground behind it.
+  const light = (colour) => {
+    const [r, g, b] = colour.match(/[0-9.]+/g).slice(0, 3).map((part) => {
+      const share = part / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let place = element; place; place = place.parentElement) {
+      const painted = getComputedStyle(place).backgroundColor;
+      if (!/, 0\\)$|transparent/.test(painted)) return painted;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  for (const element of document.querySelectorAll("p, li, dt, dd, b, td, th, caption, figcaption, a, summary, h1, h2, h3, h4, pre")) {
+    if (!seen(element) || !element.textContent.trim() || element.closest(".plot")) continue;
+    const [one, other] = [light(getComputedStyle(element).color), light(ground(element))].sort((a, b) => b - a);
+    if ((one + 0.05) / (other + 0.05) < 4.5) bad.push(`contrast: ${element.tagName} ${element.textContent.slice(0, 30)}`);
+  }
+  let last = 0;
+  for (const heading of document.querySelectorAll("h1, h2, h3, h4")) {
+    const level = Number(heading.tagName[1]);
+    if (level > last + 1) bad.push(`heading: ${heading.tagName} after H${last}`);
+    last = level;
+  }
+  if (document.querySelectorAll("h1").length !== 1) bad.push("not one h1");
+  if (document.querySelectorAll("main").length !== 1) bad.push("not one main");
+  if (!document.documentElement.lang) bad.push("no language");
+  const ids = [...document.querySelectorAll("main [id], nav [id]")].map((element) => element.id);
+  for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) bad.push(`twice: ${id}`);
+  for (const element of document.querySelectorAll("[role=img], [role=region], nav"))
+    if (!element.getAttribute("aria-label")) bad.push(`no label: ${element.tagName} ${element.id}`);
+  for (const header of document.querySelectorAll("thead th"))
+    if (!header.textContent.trim() || header.scope !== "col") bad.push(`header: ${header.outerHTML}`);
+  for (const element of document.querySelectorAll("main *"))
+    if (seen(element) && element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX === "auto"
+        && element.tabIndex < 0 && element.tagName !== "FIGURE") bad.push(`no keyboard: ${element.className}`);
+  for (const link of document.querySelectorAll("nav a"))
+    if (!document.getElementById(link.hash.slice(1))) bad.push(`leads nowhere: ${link.hash}`);
+  return [...new Set(bad)].slice(0, 20);
+}"""
+"""What a screen reader and weak eyes stumble over: contrast, order of headings, landmarks, labels, and links of the contents list."""
+
+
 def check_report(browser: Any, file: Path, **options: Any) -> None:
-    """Every figure is drawn, nothing is asked of a network, nothing is wider than the screen."""
+    """Every figure that is not folded is drawn, nothing is asked of a network, nothing is wider than the screen, all can be read."""
     with open_tab(browser, offline=True, **options) as (page, wrong):
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
         page.goto(file.as_uri(), wait_until="commit")
         page.wait_for_selector("html[data-drawn]", state="attached")
-        figures = page.locator("figure .plot").count()
-        assert int(page.get_attribute("html", "data-drawn")) == figures >= 10
-        assert page.locator("figure .plot.js-plotly-plot").count() == figures
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+        drawn = page.locator("figure .plot.js-plotly-plot").count()
+        folded = page.locator("details:not([open]) figure .plot").count()
+        assert int(page.get_attribute("html", "data-drawn")) == drawn >= 4
+        assert drawn + folded == page.locator("figure .plot").count() >= 9
+        assert page.evaluate(LOOK) == []
+        for width in WIDTHS if "viewport" not in options else (options["viewport"]["width"],):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), width
+        page.evaluate("document.querySelector('details.more-figures').open = true")
+        page.wait_for_function(
+            "document.querySelectorAll('details.more-figures[open] .plot:not(.js-plotly-plot)').length === 0"
+        )
         assert [url for url in requests if not re.match(r"file:|data:|blob:", url)] == []
         assert wrong == []
 

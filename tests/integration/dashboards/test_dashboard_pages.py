@@ -359,8 +359,21 @@ def test_the_page_to_send_holds_everything_and_asks_the_network_for_nothing(sqli
     assert "3 of 3 trials failed" in own
     assert "OOM when allocating &lt;tensor&gt; of shape [2048,1024] &amp; type float" in own
     assert "<tensor>" not in own
-    for text in ("How to reproduce", "orch study create", "TRIPOD+AI", "[search.batch_size]", "Comparison"):
+    for text in (
+        "How to reproduce",
+        "orch study create",
+        "TRIPOD+AI",
+        "[search.batch_size]",
+        "Comparison",
+        "CLAIM 2024",
+        "METRICS",
+    ):
         assert text in own
+    assert set(re.findall(r'href="#([^"]+)"', own)) <= set(re.findall(r'id="([^"]+)"', own))
+    # Each number of the first screen has an interval, or says why not.
+    answers = re.findall(r"<dd><b>(.*?)</b>", own)
+    assert len(answers) == 11
+    assert all(" to " in one or "no interval" in one or not re.search(r"\d", one) for one in answers), answers
     figures = json.loads(re.findall(r'<script type="application/json" id="figures">(.*?)</script>', page)[0])
     assert {name.partition("-")[0] for name in figures} == {"all", "s0", "s1", "s2"}
     assert all(f'id="{name}"' in own for name in figures)

@@ -1,0 +1,107 @@
+"""The tables of the report that read like a paper: estimates, check lists, references."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboards.tables import checklist, methods
+from dashboards.tables.answer import RANKS, _rank
+from dashboards.tables.guidelines import GUIDELINES
+from dashboards.tables.outcomes import Outcomes
+from dashboards.tables.patients import Population, tabulate_patients
+from dashboards.tables.performance import measure_outcomes, read_scored, say_estimate, tabulate_performance
+from dashboards.tables.references import REFERENCES, to_bibtex
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ({"value": 0.8124, "low": 0.7641, "high": 0.8552}, "0.812 (0.764 to 0.855)"),
+        ({"value": 0.8, "low": math.nan, "high": math.nan, "note": "no interval: one patient"}, "0.800 (no interval: one patient)"),
+        ({"value": 0.8, "low": None, "high": None}, "0.800 (no interval)"),
+        ({"value": None}, "-"),
+        ({"value": math.nan}, "-"),
+        (None, "-"),
+    ],
+)  # fmt: skip
+def test_a_number_has_its_interval_or_says_why_not(metric: Any, said: str) -> None:
+    assert say_estimate(metric) == said
+
+
+def test_every_label_is_judged_on_every_set_of_images() -> None:
+    chance = np.random.default_rng(0)
+    labels = chance.integers(0, 2, (60, 2)).astype(float)
+    labels[:5, 1] = np.nan
+    values = np.clip(np.nan_to_num(labels, nan=0.5) * 0.4 + chance.random((60, 2)) * 0.6, 0, 1)
+    halves = [(labels[:30], values[:30]), (labels[30:], values[30:])]
+    found = measure_outcomes(Outcomes(("a", "b"), halves, groups=np.arange(60) // 2))
+    assert found.labels["b"]["assessed"] == 55
+    area = found.labels["a"]["metrics"]["auc"]
+    assert area["low"] < area["value"] < area["high"]
+    elsewhere = read_scored(
+        "hold-out", {"labels": {"a": {"assessed": 9, "positive": 3, "metrics": {"auc": area}}}}
+    )
+    table = tabulate_performance([found, elsewhere])
+    assert [row[:3] for row in table.rows] == [
+        ("a", "cross-validation (out of fold)", f"{int(labels[:, 0].sum())} / 60"),
+        ("a", "hold-out", "3 / 9"),
+        ("b", "cross-validation (out of fold)", f"{int(np.nansum(labels[:, 1]))} / 55"),
+    ]  # fmt: skip
+    assert table.columns[3:] == ("AUC", "sensitivity", "specificity", "PPV", "NPV")
+
+
+def test_the_first_table_compares_every_part_with_development() -> None:
+    age = {"kind": "number", "n": 40, "missing": 2, "mean": 50.0, "sd": 10.0}
+    sex = {"kind": "category", "n": 40, "missing": 0, "counts": {"F": 20, "M": 20}}
+    older = {**age, "mean": 60.0, "missing": 0}
+    parts = [
+        Population("development", {"images": 80, "groups": 42, "columns": {"age": age, "sex": sex}}),
+        Population("hold-out", {"images": 20, "groups": 40, "columns": {"age": older, "sex": sex}}),
+    ]
+    summary = {"development": {"labels": {"a": {"positive": 10, "assessed": 40}}}}
+    table = tabulate_patients(parts, summary, with_labels=True)
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert table.columns == (
+        "characteristic",
+        "development",
+        "hold-out",
+        "hold-out: SMD",
+        "hold-out: p",
+    )
+    assert rows["age (mean ± SD)"] == ("50.0 ± 10.0", "60.0 ± 10.0", "1.00", "< 0.001")
+    assert rows["sex, n (%)"][2:] == ("0.00", "1.000")
+    assert rows["\N{EN SPACE}F"][:2] == ("20 (50%)", "20 (50%)")
+    assert rows["label a, images positive"][:2] == ("10 of 40 (25%)", "-")
+
+
+def test_the_check_lists_have_every_item_once_and_ask_for_answers_that_exist() -> None:
+    for guideline, count in (("CLAIM 2024", 44), ("TRIPOD+AI", 27), ("METRICS", 30)):
+        assert [number for number, *_ in GUIDELINES[guideline]] == [str(n) for n in range(1, count + 1)]
+    source = Path(checklist.__file__).read_text(encoding="utf-8")
+    asked = {key for items in GUIDELINES.values() for *_, key in items}
+    assert {key for key in asked if f'"{key}": ' not in source} == {"authors", "ensembling", "explain"}
+
+
+def test_every_citation_leads_to_a_reference() -> None:
+    source = Path(methods.__file__).read_text(encoding="utf-8")
+    assert set(re.findall(r"\[@([a-z0-9]+)\]", source)) - {"key"} <= REFERENCES.keys()
+    text = to_bibtex(REFERENCES.values())
+    assert text.count("@") == len(REFERENCES)
+    assert text.count("{") == text.count("}")
+
+
+def test_what_makes_a_number_wrong_comes_before_what_could_be_better() -> None:
+    said = [
+        "The best of 4 completed trials was selected by this very value",
+        "The best epoch (9) of the best trial is the last one: longer training might score higher.",
+        "The data set names no groups: images of one patient may be in both training and validation",
+        "No trial is complete, so there is no best trial.",
+    ]
+    assert sorted(said, key=_rank) == said[::-1]
+    assert len(set(map(_rank, said))) == len(said) <= len(RANKS)
