@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from dashboards.tables.answer import Line, ask
 from dashboards.tables.guidelines import GUIDELINES
 from dashboards.tables.view import StudyView
-from storage.results.evaluations import Evaluation, EvaluationKind
 from storage.pictures.fitting import SAID
+from storage.results.evaluations import Evaluation, EvaluationKind
 from storage.spec import AugmentationSection, StudySpec, has_variants
 from storage.wording import say_times, show_params, show_value
 
