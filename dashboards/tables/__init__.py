@@ -10,6 +10,7 @@
 - `performance`: How well a study's models do on each set of images, with intervals
 - `references`: What a report cites: each work once, as a line and as an entry of BibTeX
 - `settings`: The settings of a study that act, and how to run it again
+- `training`: How a study trains, in one sentence a part: loss, optimizer, schedule, clipping, average of the weights; for methods and model cards
 - `view`: A study as plain tables, apart from any drawing: what figures, report, notes and notebooks are made of
 - `warnings`: Everything that a reader of a study's numbers should know before believing them, one sentence each
 """

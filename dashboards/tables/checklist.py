@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dashboards.tables.answer import Line, ask
 from dashboards.tables.guidelines import GUIDELINES
+from dashboards.tables.training import describe_training
 from dashboards.tables.view import StudyView
 from storage.pictures.fitting import SAID
 from storage.results.evaluations import Evaluation, EvaluationKind
@@ -135,7 +136,7 @@ def _model_answers(view: StudyView) -> dict[str, tuple[str, str]]:
         "model": (KNOWN, f"{model.backbone}, weights {model.weights}, pooling {model.pooling}, dense head {head}{chosen}."),
         "software": (KNOWN, "Versions are listed under How to reproduce."),
         "initial": (KNOWN, f"Backbone: {model.weights}; head: seeded by (study seed, trial, fold)."),
-        "training": (KNOWN, f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {show_params(spec.hyperparameters)}."),
+        "training": (KNOWN, f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {show_params(spec.hyperparameters)}. {describe_training(spec)}"),
         "selection": (
             KNOWN,
             f"Objective: {spec.study.objective} of the validation {view.metric.label} ({view.metric.name}) over {spec.fold_words}; "

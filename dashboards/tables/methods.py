@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboards.tables.references import Reference, cite
+from dashboards.tables.training import list_unusual
 from dashboards.tables.view import StudyView
 from storage.results.evaluations import Evaluation, EvaluationKind
 from storage.wording import say_count, say_times, show_value
@@ -100,6 +101,7 @@ def _model(view: StudyView) -> list[str]:
     if "optimizer" in searched:
         optimizer = "the optimizer named below"
     said.append(f"Training took {say_count(training.epochs, 'epoch')} with {optimizer}{' (' + ', '.join(fixed) + ')' if fixed else ''}.")  # fmt: skip
+    said += list_unusual(view.study.spec)
     moved = [f"{name.replace('_', ' ')} {value:g}" for name, value in view.study.spec.augmentation if isinstance(value, int | float) and value]  # fmt: skip
     flips = {"none": [], "flip": ["flips"]}.get(
         str(training.augmentation), [f"{training.augmentation} flips"]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dashboards.tables.training import describe_training
 from storage.data.images import scale_of
 from storage.errors import DataError, SpecError
 from storage.files.documents import to_json, without_nan
@@ -94,6 +95,7 @@ def train_model(
             "epochs": recipe.epochs,
             "params": dict(recipe.params),
             "fixed": spec.fixed_beside(recipe.params),
+            "training": describe_training(trial),
             "targets": list(spec.data.targets or dataset.targets),
             "task": spec.data.task,
             "classes": list(dataset.classes),

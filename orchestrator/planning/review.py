@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dashboards.tables.training import optimizer_warnings
 from orchestrator.planning.own_models import missing_models
 from orchestrator.planning.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
 from storage.data.datasets import load_dataset, read_columns
@@ -321,6 +322,7 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
         *describe_idle(spec),
         *missing_models(spec),
         *side_warnings(spec, dataset),
+        *optimizer_warnings(spec),
     ]
     facts = {
         "images": len(dataset.sha256),

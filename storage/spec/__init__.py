@@ -28,19 +28,23 @@ from storage.spec.guesses import (
 )
 from storage.spec.hyperparameters import (
     BUILDING,
+    CLIPS,
+    FUSED,
+    KERAS_OPTIMIZERS,
     NOT_SEARCHED,
     SEARCHABLE,
     SETTINGS,
     TEXTS,
     WHOLE_NUMBERS,
+    choose_options,
     is_known,
     is_option,
     is_whole,
     put_values,
 )
 from storage.spec.packed_folds import pack_folds, unpack_folds
-from storage.spec.ranges import SearchRange
-from storage.spec.search_checks import axis, describe_idle, find_unknown_label, plain
+from storage.spec.ranges import SearchRange, axis, plain
+from storage.spec.search_checks import describe_idle, find_unknown_label
 from storage.spec.sections import (
     CONTINUOUS_AUGMENTATION,
     PRUNER_PRESETS,
@@ -61,7 +65,10 @@ from storage.spec.variants import Variant, has_variants, list_variants, name_inp
 
 __all__ = [
     "BUILDING",
+    "CLIPS",
     "CONTINUOUS_AUGMENTATION",
+    "FUSED",
+    "KERAS_OPTIMIZERS",
     "NOT_SEARCHED",
     "PARAMETERS",
     "PRUNER_PRESETS",
@@ -87,6 +94,7 @@ __all__ = [
     "acts",
     "axis",
     "check_values",
+    "choose_options",
     "complete_values",
     "describe_idle",
     "describe_range",

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from storage.spec.conditions import order_of
 from storage.spec.hyperparameters import TEXTS, is_whole
-from storage.spec.ranges import SearchRange
-from storage.spec.search_checks import axis, plain
+from storage.spec.ranges import SearchRange, axis, plain
 from storage.spec.study import StudySpec
 
 if TYPE_CHECKING:

@@ -5,11 +5,93 @@ A setting is an input of a compiled training: one model takes any value of it. A
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from storage.pictures.changes import CHANGES
+
+FUSED = ("adam", "adamw", "sgd")
+"""Optimizers with a kernel of orch's own; every other one is Keras's, and slower."""
+
+
+OptimizerName = Literal[
+    "adam", "sgd", "adamw",
+    "adadelta", "adafactor", "adagrad", "adamax", "ftrl", "lamb", "lion", "muon", "nadam", "rmsprop",
+]  # fmt: skip
+
+
+class KerasOptimizer(NamedTuple):
+    """An optimizer of Keras: its class in keras.optimizers, and the keys of its own that are numbers or switches."""
+
+    name: str
+    keys: tuple[str, ...]
+
+
+KERAS_OPTIMIZERS: dict[str, KerasOptimizer] = {
+    "adadelta": KerasOptimizer("Adadelta", ("rho", "epsilon")),
+    "adafactor": KerasOptimizer(
+        "Adafactor", ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
+    ),
+    "adagrad": KerasOptimizer("Adagrad", ("initial_accumulator_value", "epsilon")),
+    "adamax": KerasOptimizer("Adamax", ("beta_1", "beta_2", "epsilon")),
+    "ftrl": KerasOptimizer(
+        "Ftrl",
+        (
+            *("learning_rate_power", "initial_accumulator_value", "l1_regularization_strength"),
+            *("l2_regularization_strength", "l2_shrinkage_regularization_strength", "beta"),
+        ),
+    ),
+    "lamb": KerasOptimizer("Lamb", ("beta_1", "beta_2", "epsilon")),
+    "lion": KerasOptimizer("Lion", ("beta_1", "beta_2")),
+    "muon": KerasOptimizer(
+        "Muon",
+        (
+            *("adam_beta_1", "adam_beta_2", "adam_weight_decay", "epsilon", "exclude_embeddings", "muon_a"),
+            *("muon_b", "muon_c", "adam_lr_ratio", "momentum", "ns_steps", "nesterov", "rms_rate"),
+        ),
+    ),
+    "nadam": KerasOptimizer("Nadam", ("beta_1", "beta_2", "epsilon")),
+    "rmsprop": KerasOptimizer("RMSprop", ("rho", "momentum", "epsilon", "centered")),
+}
+"""Those of Keras beside `FUSED`. Each has weight_decay, too. Not here: ScheduleFreeAdamW, whose memory begins at the weights, and
+what wraps other optimizers."""
+
+
+def choose_options(optimizer: str, options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Those of `training.optimizer_options` that an optimizer of Keras has, sorted by name."""
+    return tuple(sorted((name, value) for name, value in options.items() if has_option(optimizer, name)))
+
+
+def has_option(optimizer: str, name: str) -> bool:
+    """Whether an optimizer of Keras has this key of its own."""
+    return name in list_options(optimizer)
+
+
+def list_options(optimizer: str) -> tuple[str, ...]:
+    """The keys of its own that an optimizer of Keras has; none of those that take the keys of [training]."""
+    found = KERAS_OPTIMIZERS.get(optimizer)
+    return () if found is None else (*found.keys, "weight_decay")
+
+
+def find_unknown_option(possible: Collection[str], names: Sequence[str]) -> str | None:
+    """What is wrong with the first key of its own that none of these optimizers has; None where each is known."""
+    optimizers = sorted(possible)
+    known = sorted({key for optimizer in optimizers for key in list_options(optimizer)})
+    for name in names:
+        if name in known:
+            continue
+        if not known:
+            return (
+                f"optimizer_options.{name} is for optimizers of Keras ({', '.join(KERAS_OPTIMIZERS)}); "
+                f"{' and '.join(optimizers)} takes the keys of [training] itself"
+            )
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else ", ".join(known)
+        return f"optimizer_options.{name} is no key of {' or '.join(optimizers)} ({hint})"
+    return None
+
 
 SETTINGS: dict[str, str] = {
     "batch_size": "training",
@@ -24,6 +106,13 @@ SETTINGS: dict[str, str] = {
     "rate_schedule": "training",
     "cycle_epochs": "training",
     "cycle_growth": "training",
+    "warmup_epochs": "training",
+    "lowest_rate": "training",
+    "clipnorm": "training",
+    "global_clipnorm": "training",
+    "clipvalue": "training",
+    "use_ema": "training",
+    "ema_momentum": "training",
     "patience": "training",
     "label_smoothing": "training",
     "positive_weight": "training",
@@ -63,7 +152,12 @@ BUILDING: dict[str, str] = {
 SEARCHABLE: dict[str, str] = {**SETTINGS, **BUILDING}
 """Names that a search may vary, and the section of each."""
 
+CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
+"""Ways to clip gradients, as Keras names them and in the order in which it asks for them; one of them at most."""
+
 ACTS_WITH: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "lowest_rate": ("rate_schedule", ("cosine",)),
+    "ema_momentum": ("use_ema", (True,)),
     "focal_gamma": ("loss", ("focal",)),
     "focal_alpha": ("loss", ("focal",)),
     "gamma_positive": ("loss", ("asymmetric",)),
@@ -92,11 +186,12 @@ TEXTS = frozenset(
 LISTS = frozenset({"head", "oversampled"})
 """Hyperparameters whose values are lists."""
 
-SWITCHES = frozenset({"head_normalization"})
+SWITCHES = frozenset({"head_normalization", "use_ema"})
 """Hyperparameters that are true or false."""
 
 WHOLE_NUMBERS = frozenset(
-    {"batch_size", "cycle_epochs", "patience", "cycles", "weights_seed", "image_size", "head_depth", "copies"}
+    {"batch_size", "cycle_epochs", "warmup_epochs", "patience", "cycles", "weights_seed", "image_size"}
+    | {"head_depth", "copies"}
 )
 COUNTED = {"batch_size": "images", "image_size": "pixels", "head_depth": "layers"}
 """What some of the whole numbers count; the others count epochs, or are no count."""
@@ -112,16 +207,36 @@ NOT_SEARCHED = {
     "features_sha256": "it belongs to the features that model.features names",
     "features_width": "it belongs to the features that model.features names",
     "options": "each option is searched by its own name, as in search.options.NAME",
+    "optimizer_options": "each option is searched by its own name, as in search.optimizer_options.rho",
 }
 """Keys of the searchable sections that a search cannot vary, and why."""
 
 WIDTH = re.compile(r"head_width_([1-9]|1[0-9]|20)")
 OPTION = "options."
+OPTIMIZER_OPTION = "optimizer_options."
+NESTED = ("options", "optimizer_options")
+"""Tables of [search] that hold names of their own: of an own model, and of the optimizers of Keras."""
 
 
 def is_known(name: str) -> bool:
     """Whether a search may vary it."""
+    if name.startswith(OPTIMIZER_OPTION):
+        return any(
+            has_option(optimizer, name.removeprefix(OPTIMIZER_OPTION)) for optimizer in KERAS_OPTIMIZERS
+        )
     return name in SEARCHABLE or WIDTH.fullmatch(name) is not None or is_option(name)
+
+
+def flatten_search(search: Mapping[str, Any]) -> dict[str, Any]:
+    """`[search.options.width]` is the hyperparameter `options.width`, and `[search.optimizer_options.rho]` likewise."""
+    flat = dict(search)
+    for table in NESTED:
+        inner = flat.pop(table, None)
+        if isinstance(inner, dict):
+            flat |= {f"{table}.{name}": searched for name, searched in inner.items()}
+        elif inner is not None:
+            flat[table] = inner
+    return flat
 
 
 def is_option(name: str) -> bool:
@@ -146,7 +261,11 @@ def put_values(document: dict[str, Any], params: Mapping[str, Any]) -> None:
     """
     model = document.setdefault("model", {})
     for name, value in params.items():
-        if is_option(name):
+        if name.startswith(OPTIMIZER_OPTION):
+            training = document.setdefault("training", {})
+            key = name.removeprefix(OPTIMIZER_OPTION)
+            training["optimizer_options"] = {**training.get("optimizer_options", {}), key: value}
+        elif is_option(name):
             model["options"] = {**model.get("options", {}), name.removeprefix(OPTION): value}
         elif name in SEARCHABLE and name != "head_depth":
             document.setdefault(SEARCHABLE[name], {})[name] = value

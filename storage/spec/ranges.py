@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from storage.spec.conditions import frozen
-from storage.spec.hyperparameters import OPTION
+from storage.spec.hyperparameters import TEXTS, flatten_search, is_option, is_whole
 from storage.spec.section import Section
 from storage.wording import show_value
 
@@ -70,12 +70,8 @@ class SearchRange(Section):
             return None
         if not isinstance(value, dict):
             raise ValueError('names hyperparameters and their values, as in when = { optimizer = ["sgd"] }')
-        flat = dict(value)
-        nested = flat.pop("options", None)
-        if isinstance(nested, dict):
-            flat |= {OPTION + name: allowed for name, allowed in nested.items()}
         read = {}
-        for name, allowed in flat.items():
+        for name, allowed in flatten_search(value).items():
             listed = allowed if isinstance(allowed, list | tuple) else [allowed]
             if not listed:
                 raise ValueError(f"gives no value for {name}")
@@ -178,6 +174,27 @@ class SearchRange(Section):
             for name, allowed in (self.when or {}).items()
         ]
         return f", when {' and '.join(parts)}" if parts else ""
+
+
+def axis(name: str, searched: SearchRange) -> list[Any]:
+    """The values of one axis of a grid, as a trial has them: lists as lists, whole numbers where something is counted."""
+    values = searched.values if searched.values is not None else searched.steps or ()
+    if searched.type == "int":
+        return [int(value) for value in values]
+    return [number(name, value) if searched.type != "choice" else plain(value) for value in values]
+
+
+def number(name: str, value: Any) -> Any:
+    """A value of a grid as a trial has it."""
+    if isinstance(value, str) or name in TEXTS:
+        return value
+    whole = is_whole(name) or (is_option(name) and float(value).is_integer())
+    return int(value) if whole else float(value)
+
+
+def plain(value: Any) -> Any:
+    """A value of a choice as a trial has it, and as JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _name(value: Any) -> tuple[bool, str]:

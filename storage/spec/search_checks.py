@@ -14,19 +14,22 @@ from storage.pictures.changes import MIXING
 from storage.spec.conditions import acts, check_conditions, has_conditions, keep_acting, list_cells
 from storage.spec.hyperparameters import (
     ACTS_WITH,
+    CLIPS,
     COUNTED,
     IDLE_WITHOUT,
     LISTS,
     NOT_SEARCHED,
+    OPTIMIZER_OPTION,
     SEARCHABLE,
     SWITCHES,
     TEXTS,
     WIDTH,
+    find_unknown_option,
     is_known,
     is_option,
     is_whole,
 )
-from storage.spec.ranges import SearchRange
+from storage.spec.ranges import SearchRange, axis, number
 from storage.spec.section import Section
 from storage.spec.sections import (
     CONTINUOUS_AUGMENTATION,
@@ -131,22 +134,40 @@ def check_search(spec: Searching) -> None:
             )
 
 
-def check_acting(spec: Searching) -> None:
-    """Refuse keys of [training] that no trial obeys, because another key says so.
-
-    Raises:
-        ValueError: names both.
-    """
+def check_training(spec: Searching) -> None:
+    """Refuse keys of [training] that no trial obeys, because of another key, by a ValueError that names both."""
+    training = spec.training
+    is_given = {
+        name: name in spec.search or getattr(training, name) != TrainingSection.model_fields[name].default
+        for name in (*ACTS_WITH, *CLIPS)
+    }
     for name, (other, wanted) in ACTS_WITH.items():
-        default = TrainingSection.model_fields[name].default
-        key = f"search.{name}" if name in spec.search else f"training.{name}"
-        if name not in spec.search and getattr(spec.training, name) == default:
-            continue
-        if not spec.possible(other, getattr(spec.training, other)) & set(wanted):
+        if is_given[name] and not spec.possible(other, getattr(training, other)) & set(wanted):
+            key = f"search.{name}" if name in spec.search else f"training.{name}"
             values = " or ".join(show_value(value) for value in wanted)
             raise ValueError(
                 f"{key} acts only where training.{other} is {values}: set or search that, too, or leave {name} out"
             )
+    clips = [name for name in CLIPS if is_given[name]]
+    if len(clips) > 1:
+        raise ValueError(
+            f"training.{clips[0]} and training.{clips[1]} exclude each other: choose one way to clip gradients"
+        )
+    warm = max(spec.possible("warmup_epochs", training.warmup_epochs))
+    if warm >= training.epochs:
+        raise ValueError(
+            f"training.warmup_epochs = {warm:g} leaves nothing of training.epochs = {training.epochs} to train at the full rate"
+        )
+    _check_optimizer_options(spec)
+
+
+def _check_optimizer_options(spec: Searching) -> None:
+    searched = [
+        name.removeprefix(OPTIMIZER_OPTION) for name in spec.search if name.startswith(OPTIMIZER_OPTION)
+    ]
+    named = (*spec.training.optimizer_options, *searched)
+    if fault := find_unknown_option(spec.possible("optimizer", spec.training.optimizer), named):
+        raise ValueError(fault)
 
 
 def describe_idle(spec: Searching) -> list[str]:
@@ -257,27 +278,6 @@ def count_cells(spec: Searching) -> int:
     return count
 
 
-def axis(name: str, searched: SearchRange) -> list[Any]:
-    """The values of one axis of a grid, as a trial has them: lists as lists, whole numbers where something is counted."""
-    values = searched.values if searched.values is not None else searched.steps or ()
-    if searched.type == "int":
-        return [int(value) for value in values]
-    return [number(name, value) if searched.type != "choice" else plain(value) for value in values]
-
-
-def number(name: str, value: Any) -> Any:
-    """A value of a grid as a trial has it."""
-    if isinstance(value, str) or name in TEXTS:
-        return value
-    whole = is_whole(name) or (is_option(name) and float(value).is_integer())
-    return int(value) if whole else float(value)
-
-
-def plain(value: Any) -> Any:
-    """A value of a choice as a trial has it, and as JSON gives it back."""
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _describe_unknown(name: str) -> str:
     if name in NOT_SEARCHED:
         return f"search.{name} cannot be searched: {NOT_SEARCHED[name]}"
@@ -288,7 +288,11 @@ def _describe_unknown(name: str) -> str:
 
 def _check_kind(name: str, searched: SearchRange) -> None:
     """Make sure that a search holds what the hyperparameter is made of: numbers, whole numbers, words, switches or lists."""
-    if is_option(name):
+    if name.startswith(OPTIMIZER_OPTION) and any(
+        isinstance(value, str | tuple) for value in searched.values or ()
+    ):
+        raise ValueError(f"search.{name} must hold numbers, or true and false")
+    if is_option(name) or name.startswith(OPTIMIZER_OPTION):
         return
     values: Iterable[Any] = searched.values or (0,)
     if name in TEXTS:
@@ -323,7 +327,7 @@ def _check_kind(name: str, searched: SearchRange) -> None:
 
 def _check_values(spec: Searching, name: str, searched: SearchRange) -> None:
     """Make sure that the section takes every value: the ends of a range, or each of a list."""
-    if is_option(name):
+    if is_option(name) or name.startswith(OPTIMIZER_OPTION):
         return
     ends = searched.values if searched.values is not None else (searched.low, searched.high)
     key: str = SEARCHABLE.get(name, "")

@@ -11,6 +11,7 @@ from storage.metrics.objectives import AUC, find_metric
 from storage.pictures.changes import CHANGES, MOST_COPIES, YOUNG
 from storage.pictures.fitting import STRETCH, Resize
 from storage.spec.further import find_further
+from storage.spec.hyperparameters import OptimizerName
 from storage.spec.packed_folds import MOST_FOLDS, unpack_folds
 from storage.spec.section import Section
 from storage.tasks.kinds import LABELS, find_task
@@ -153,12 +154,17 @@ class TrainingSection(Section):
     """How one fold is trained: optimizer, loss, batches, rate schedule and early stopping.
 
     Attributes:
+        optimizer_options: keys of an optimizer of Keras; what is not named has Keras's default.
+        warmup_epochs, lowest_rate: the rate rises in the first, and "cosine" ends at this share of it.
+        clipnorm, global_clipnorm, clipvalue, use_ema, ema_momentum: as Keras names them; 0 clips nothing.
         focal_gamma, focal_alpha: of the loss "focal" (Lin et al. 2017); an alpha of 0 weighs no side.
         gamma_positive, gamma_negative, probability_margin: of the loss "asymmetric" (Ridnik et al. 2021).
     """
 
     later = frozenset(
         {"loss", "focal_gamma", "focal_alpha", "gamma_positive", "gamma_negative", "probability_margin"}
+        | {"optimizer_options", "warmup_epochs", "lowest_rate", "use_ema", "ema_momentum"}
+        | {"clipnorm", "global_clipnorm", "clipvalue"}
     )
 
     loss: Literal["auto", "cross_entropy", "focal", "asymmetric", "squared", "absolute", "huber"] = "auto"
@@ -170,14 +176,22 @@ class TrainingSection(Section):
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
     batch_size: Count = 128
-    optimizer: Literal["adam", "sgd", "adamw"] = "adam"
+    optimizer: OptimizerName = "adam"
+    optimizer_options: dict[str, float | int | bool] = {}
     learning_rate: Positive = 1e-3
     epsilon: Positive = 1e-7
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.999
     momentum: Fraction = 0.9
     weight_decay: NotNegative = 0.004
-    rate_schedule: Literal["constant", "sgdr"] = "constant"
+    clipnorm: NotNegative = 0.0
+    global_clipnorm: NotNegative = 0.0
+    clipvalue: NotNegative = 0.0
+    use_ema: bool = False
+    ema_momentum: Fraction = 0.99
+    rate_schedule: Literal["constant", "sgdr", "cosine"] = "constant"
+    warmup_epochs: Annotated[int, Field(ge=0, le=10_000)] = 0
+    lowest_rate: Fraction = 0.0
     cycle_epochs: Count = 10
     cycle_growth: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0
     cycles: Annotated[int, Field(ge=0, le=10_000)] = 0

@@ -20,19 +20,20 @@ from storage.pictures.views import collect_views, name_copies
 from storage.spec.further import Further, find_further
 from storage.spec.hyperparameters import (
     ALWAYS_ACTING,
-    OPTION,
+    NESTED,
     SEARCHABLE,
     SETTINGS,
     WIDTH,
+    flatten_search,
     put_values,
 )
 from storage.spec.messages import describe_problems, unknown_key
 from storage.spec.ranges import SearchRange
 from storage.spec.search_checks import (
-    check_acting,
     check_augmentation,
     check_features,
     check_search,
+    check_training,
     count_cells,
 )
 from storage.spec.section import Section, flatten
@@ -70,11 +71,7 @@ class StudySpec(Section):
     @field_validator("search", mode="before")
     @classmethod
     def _name_options(cls, search: Any) -> Any:
-        """`[search.options.width]` is the hyperparameter `options.width`."""
-        if not isinstance(search, dict) or not isinstance(search.get("options"), dict):
-            return search
-        own = {OPTION + str(name): searched for name, searched in search["options"].items()}
-        return {**{name: searched for name, searched in search.items() if name != "options"}, **own}
+        return flatten_search(search) if isinstance(search, dict) else search
 
     @model_validator(mode="after")
     def _makes_sense(self) -> StudySpec:
@@ -92,7 +89,7 @@ class StudySpec(Section):
             )
         self._check_task()
         check_augmentation(self)
-        check_acting(self)
+        check_training(self)
         if self.model.features:
             check_features(self)
         return self
@@ -352,8 +349,8 @@ def parse(document: dict[str, Any], *, source: str) -> StudySpec:
         ) from error
 
 
-OPEN = ("options", "weights_of", "weights_hashes")
-"""Keys of [model] that hold names of the user's own."""
+OPEN = {"model": ("options", "weights_of", "weights_hashes"), "training": ("optimizer_options",)}
+"""Keys of a section that hold names of their own."""
 
 
 def differing_keys(one: StudySpec, other: StudySpec) -> list[str]:
@@ -369,14 +366,14 @@ def valid_keys() -> list[str]:
         for name, field in StudySpec.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
         for key in field.annotation.model_fields
-    ] + [f"search.{name}" for name in (*SEARCHABLE, "head_width_1", "options.NAME")]
+    ] + [f"search.{name}" for name in (*SEARCHABLE, "head_width_1", "options.NAME", "optimizer_options.NAME")]
 
 
 def _split_key(key: str) -> tuple[list[str], str]:
     """The path of a dotted key and its last name; an option of an own model is searched under one name with a dot in it."""
     parts = key.split(".")
-    if parts[:2] == ["search", "options"] and len(parts) > 2:
-        parts[1:3] = [OPTION + parts[2]]
+    if parts[0] == "search" and parts[1:2] and parts[1] in NESTED and len(parts) > 2:
+        parts[1:3] = [f"{parts[1]}.{parts[2]}"]
     return parts[:-1], parts[-1]
 
 
@@ -390,8 +387,8 @@ def _find_place(document: dict[str, Any], path: list[str], last: str) -> dict[st
             len(path) == 2 and (path[1] not in document["search"] or last not in SearchRange.model_fields)
         ):
             return None
-    elif len(path) == 2 and path[0] == "model" and path[1] in OPEN:
-        document["model"].setdefault(path[1], {})
+    elif len(path) == 2 and path[1] in OPEN.get(path[0], ()):
+        document[path[0]].setdefault(path[1], {})
     elif len(path) > 1 or last not in fields.model_fields:
         return None
     place = document

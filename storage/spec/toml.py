@@ -9,7 +9,7 @@ from typing import Any
 
 from storage.errors import SpecError
 from storage.parsing import LARGEST_TOML, parse_toml, read_regular
-from storage.spec.hyperparameters import OPTION
+from storage.spec.hyperparameters import NESTED
 from storage.spec.study import StudySpec, parse
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -73,8 +73,8 @@ def _toml_key(key: str) -> str:
 
 def _toml_table(name: str) -> str:
     """The table of a searched hyperparameter: that of an own model's stands in `search.options`."""
-    option = name.removeprefix(OPTION)
-    return _toml_key(name) if option == name else f"{OPTION}{_toml_key(option)}"
+    table, dot, option = name.partition(".")
+    return f"{table}.{_toml_key(option)}" if dot and table in NESTED else _toml_key(name)
 
 
 def _toml_text(value: Any) -> str:

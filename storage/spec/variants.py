@@ -13,7 +13,7 @@ from typing import Any
 from storage.pictures.views import has_copies
 from storage.spec.conditions import list_cells, order_of
 from storage.spec.hyperparameters import SETTINGS
-from storage.spec.search_checks import axis
+from storage.spec.ranges import axis
 from storage.spec.sections import CONTINUOUS_AUGMENTATION, OF_COPIES
 from storage.spec.study import StudySpec
 

@@ -2,6 +2,8 @@
 
 - `backend`: Which backend of Keras computes, and the modules that speak its own language
 - `contract`: What a backend offers, and what a fold hands it: the same under TensorFlow and JAX
+- `keras_step`: The step of any optimizer of Keras, as a function of values: the same object serves every fold and trial, under every backend
 - `preparation`: The device a worker computes on: threads, GPU memory, determinism, and a quiet start of the backend
+- `steps`: What a step does beside the optimizer's own rule: the rate of each step, clipped gradients, an average of the weights
 - `versions`: Versions of orch and of what it stands on, without importing any of it
 """

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.metrics.epoch import Scores
+from workers.device.steps import MOMENTS, Memory, StepRules
 
 if TYPE_CHECKING:
     import keras
@@ -78,7 +79,7 @@ class Device(Protocol):
 
 
 class Slots(Protocol):
-    """What training changes of one model: weights, both moments of each, running statistics, steps really taken."""
+    """What training changes of one model: weights, the optimizer's memory, running statistics, steps really taken."""
 
     @property
     def steps_taken(self) -> int:
@@ -93,8 +94,10 @@ class Slots(Protocol):
         """Go back to what `read` returned."""
         ...
 
-    def start(self, weights: Sequence[np.ndarray], statistics: Sequence[np.ndarray] = ()) -> None:
-        """Begin again from these weights and statistics, with empty moments."""
+    def start(
+        self, weights: Sequence[np.ndarray], statistics: Sequence[np.ndarray] = (), memory: Memory = MOMENTS
+    ) -> None:
+        """Begin again from these weights and statistics, with the memory of an `Epoch`."""
         ...
 
     def settle(self) -> None:
@@ -116,8 +119,8 @@ class FoldTask:
         labels: float32 on the device, shape (n images, targets); NaN is not assessed.
         order: the images, in the order of their batches.
         rows: the row of `features` that stands for each of them.
-        settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, the numbers and vectors of the head, and those of
-            `workers.device.backend.SETTINGS`; others are not looked at.
+        settings: batch_size, seed (of dropout), dropout_rate, label_smoothing, the numbers and vectors of the head, the numbers
+            of the `StepRules`, and those of `workers.device.backend.SETTINGS`; others are not looked at.
         validation_images: the images that the fold is validated on.
         validation_rows: the row of `features` that stands for each of them.
     """
@@ -157,9 +160,11 @@ class Epoch(Protocol[OwnSlots]):
 
     Attributes:
         feature_precision: in what features are taken, "float32" or "bfloat16".
+        memory: what its optimizer remembers at the start of a fold.
     """
 
     feature_precision: str
+    memory: Memory
 
     def train(self, fold: FoldTask) -> Logits:
         """Take one optimizer step per batch, in the order of the task, and count each in its `slots.steps_taken`.
@@ -255,14 +260,20 @@ class EpochBackend(Protocol):
         ...
 
     def compile_epoch(
-        self, head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision, kind: Head
+        self,
+        head: keras.Sequential,
+        *,
+        standardized: bool,
+        rules: StepRules,
+        precision: Precision,
+        kind: Head,
     ) -> AnyEpoch:
         """The epoch of one kind of head.
 
         Args:
             head: gives the layers and shapes; its weights are not used.
             standardized: whether features are shifted and scaled after they were gathered.
-            optimizer: "adam", "adamw" or "sgd".
+            rules: of its steps.
             precision: of the products; the layers of `head` were built for it.
             kind: what the head learns by.
         """

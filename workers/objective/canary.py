@@ -110,7 +110,7 @@ def train_briefly(fold: AnyFold) -> Trained:
     epochs = [fold.run_epoch(epoch) for epoch in range(1, EPOCHS + 1)]
     digest = hashlib.sha256()
     for name, array in sorted(fold.state().items()):
-        if name.startswith("weight_"):
+        if name.startswith(("weight_", "average_")):
             digest.update(np.ascontiguousarray(array).tobytes())
     return (
         tuple(epoch.steps for epoch in epochs),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BYTES_PER_WEIGHT = 16
 """float32 weight, gradient and both moments of Adam."""
+BYTES_PER_MORE = 4
+"""An average of the weights, where one is kept; stacked, as often as a weight is."""
 BYTES_PER_STACKED_WEIGHT = 40
 """The same where the folds are trained as one computation: weights and moments of each fold, their stacked copy, gradients, and what
 the compiled loop keeps of a step before it is taken. It counts under JAX on a processor, too, where folds are not stacked: all workers
@@ -82,7 +84,10 @@ def choose_schedule(
 def lockstep_bytes(spec: StudySpec, weights: int) -> int:
     """What the models of all folds need side by side, each with so many weights that are trained."""
     is_stacked = spec.uses_features and backend.chosen() == "jax"
-    return spec.fold_count * weights * (BYTES_PER_STACKED_WEIGHT if is_stacked else BYTES_PER_WEIGHT)
+    bytes_each = BYTES_PER_STACKED_WEIGHT if is_stacked else BYTES_PER_WEIGHT
+    if True in spec.possible("use_ema", spec.training.use_ema):
+        bytes_each += BYTES_PER_MORE * (3 if is_stacked else 1)
+    return spec.fold_count * weights * bytes_each
 
 
 def is_out_of_memory(error: BaseException) -> bool:

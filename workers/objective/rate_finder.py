@@ -80,7 +80,7 @@ def find_rates(
     set_aside = max(1, min(images, count) // 10)
     split = (np.sort(chosen[set_aside : set_aside + images]), np.sort(chosen[:set_aside]))
     study_data = StudyData(spec.variant({}), KeptInputs(dataset, labels, cache), labels, targets, {0: split})
-    fold = study_data.start_fold({"rate_schedule": RISING, "patience": 0}, 0, 0)
+    fold = study_data.start_fold({"rate_schedule": RISING, "warmup_epochs": 0, "patience": 0}, 0, 0)
     losses: list[float] = []
     for epoch in range(1, COUNT + 1):
         losses.append(fold.run_epoch(epoch).train_loss)

@@ -7,6 +7,7 @@ same Keras model, and the compiled epoch takes every hyperparameter as an input.
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +21,14 @@ from storage.spec import DataSection, ModelSection, StudySection, StudySpec, Tra
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import AnyEpoch, FoldTask, Settings, State, TrainedFold
+from workers.device.steps import StepRules, read_rules
 from workers.heads.contract import Vectors
 from workers.heads.kinds import find_head
 from workers.inputs.feature_set import FeatureSet
 from workers.models.head import build_head
+from workers.training.averaged import put_averages
 from workers.training.keras_adam import round_as_keras
-from workers.training.learning_rates import learning_rate
+from workers.training.learning_rates import plan_rates
 from workers.training.results import EpochResult, summarize_epoch
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ KEPT_PROGRAMS = 32
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """An epoch that is to be trained: what the backend is handed, the learning rate, and the steps taken before."""
+    """An epoch that is to be trained: what the backend is handed, the rate of its last step, and the steps taken before."""
 
     epoch: int
     task: FoldTask
@@ -89,12 +92,13 @@ class FoldTrainer:
             self._model.trainable_variables, running_statistics(self._model)
         )
         self._shape = (feature_count, target_count)
+        self._averages = False
 
     @property
     def model(self) -> keras.Sequential:
-        """The Keras model with the weights of now."""
+        """The Keras model with the weights of now, or with their average where one is kept: what is validated."""
         self._slots.settle()
-        return self._model
+        return put_averages(self._model, self._slots.read()) if self._averages else self._model
 
     def reset(
         self,
@@ -120,12 +124,14 @@ class FoldTrainer:
         spec = self._spec
         self._settings = {**spec.all_hyperparameters, **hyperparameters}
         self._settings |= self._kind.prepare(features.labels, self.train_index, self._settings)
+        rules = read_rules(self._settings, spec.training.optimizer_options)
+        self._averages = rules.averages
         self._compiled = _compile(
             spec.model.head,
             spec.model.head_normalization,
             spec.training.precision,
             spec.model.standardizes,
-            self._settings["optimizer"],
+            rules,
             (spec.data.task, spec.loss),
             *self._shape,
         )
@@ -145,6 +151,7 @@ class FoldTrainer:
                 np.full(statistic.shape, statistic.path.endswith("variance"), np.float32)
                 for statistic in running_statistics(self._model)
             ],
+            self._compiled.memory,
         )
 
     def run_epoch(self, epoch: int) -> EpochResult:
@@ -178,9 +185,11 @@ class FoldTrainer:
         generator = np.random.default_rng([*self._seed, epoch])
         order = generator.permutation(self.train_index)
         views = self._features.draw_views(generator, self._settings["augmentation"], len(order))
-        rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
+        steps = math.ceil(len(order) / min(int(self._settings["batch_size"]), len(order)))
+        rates = plan_rates(self._settings, self._spec.training, epoch, steps)
+        seed = int(generator.integers(2**63))
         settings = round_as_keras(
-            {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
+            {**self._settings, "seed": seed, "learning_rate": rates.given, **rates.numbers}
         )
         task = FoldTask(
             self._slots,
@@ -193,7 +202,7 @@ class FoldTrainer:
             self.val_index.astype(np.int32),
             self._validation_rows,
         )
-        return EpochPlan(epoch, task, rate, self._slots.steps_taken)
+        return EpochPlan(epoch, task, rates.last, self._slots.steps_taken)
 
     def take_over(self, plan: EpochPlan, trained: TrainedFold) -> None:
         """Keep what the backend made of a plan of `plan_epoch`, for `run_epoch` to score."""
@@ -256,7 +265,7 @@ def _compile(
     normalizes: bool,
     precision: Precision,
     standardizes: bool,
-    optimizer: str,
+    rules: StepRules,
     kind: tuple[str, str],
     feature_count: int,
     target_count: int,
@@ -274,7 +283,7 @@ def _compile(
     return backend.epoch_backend().compile_epoch(
         build_head(spec, feature_count, target_count),
         standardized=standardizes,
-        optimizer=optimizer,
+        rules=rules,
         precision=precision,
         kind=find_head(*kind),
     )

@@ -6,6 +6,7 @@ has the network. So a device holds one model, whatever the number of folds.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.contract import Settings, State
+from workers.device.steps import StepRules, read_rules
 from workers.heads.contract import Vectors
 from workers.inputs.augmentation import draw_changes
 from workers.inputs.mixing import draw_mixture
 from workers.models.network import Network
+from workers.training.averaged import put_averages
 from workers.training.fold_trainer import INITIAL_WEIGHTS
 from workers.training.keras_adam import round_as_keras
-from workers.training.learning_rates import learning_rate
+from workers.training.learning_rates import plan_rates
 from workers.training.results import EpochResult, summarize_epoch
 
 if TYPE_CHECKING:
@@ -78,18 +81,15 @@ class SharedNetwork:
         if not self.network.dropout_acts_in_tail_only and rate != self._dropout_rate:
             # An own model has its dropout built in, so another rate is another graph.
             self._build(rate)
-        self._slots_start(seed)
+        self.slots.start(*self.network.draw(seed), self.epoch(fold.rules).memory)
 
-    def epoch(self, optimizer: str) -> ImageEpoch:
-        """The compiled epoch for an optimizer."""
+    def epoch(self, rules: StepRules) -> ImageEpoch:
+        """The compiled epoch for the rules of a step."""
         from workers.backends.tensorflow.image_epoch import ImageEpoch
 
-        if optimizer not in self._epochs:
-            self._epochs[optimizer] = ImageEpoch(self.network, optimizer, self.slots)
-        return self._epochs[optimizer]
-
-    def _slots_start(self, seed: tuple[int, ...]) -> None:
-        self.slots.start(*self.network.draw(seed))
+        if rules not in self._epochs:
+            self._epochs[rules] = ImageEpoch(self.network, rules, self.slots)
+        return self._epochs[rules]
 
     def _build(self, dropout_rate: float) -> None:
         from workers.backends.tensorflow.epoch import OptimizerSlots
@@ -97,7 +97,7 @@ class SharedNetwork:
         self._dropout_rate = dropout_rate
         self.network = Network(self._spec, self._target_count, dropout_rate)
         self.slots = OptimizerSlots(self.network.weights, self.network.statistics)
-        self._epochs: dict[str, ImageEpoch] = {}
+        self._epochs: dict[StepRules, ImageEpoch] = {}
 
 
 class ImageFoldTrainer:
@@ -109,12 +109,14 @@ class ImageFoldTrainer:
         self._spec = spec
         self._shared = shared
         self._aside: State | None = None
+        self.rules = StepRules()
 
     @property
     def model(self) -> keras.Model:
-        """The Keras model from scaled pixels to probabilities, with what this fold has learnt."""
+        """The Keras model from scaled pixels to probabilities, with what this fold has learnt: the average, where one is kept."""
         self._have_network()
-        return self._shared.network.model
+        model = self._shared.network.model
+        return put_averages(model, self._shared.slots.read()) if self.rules.averages else model
 
     def reset(
         self,
@@ -138,6 +140,7 @@ class ImageFoldTrainer:
         settings = {**self._spec.all_hyperparameters, **hyperparameters}
         settings |= self._shared.network.kind.prepare(images.labels, self.train_index, settings)
         self._settings: Settings = settings
+        self.rules = read_rules(settings, self._spec.training.optimizer_options)
         self._validation_logits: NDArray[np.float32] | None = None
         self._aside = None
         self._shared.begin(self, self._settings, (*seed, INITIAL_WEIGHTS))
@@ -154,14 +157,15 @@ class ImageFoldTrainer:
         changes = draw_changes(generator, len(order), self._images.size, self._settings)
         batch_size = min(int(self._settings["batch_size"]), len(order))
         mixture = draw_mixture(generator, len(order), batch_size, self._images.size, self._settings)
-        rate = learning_rate(self._settings, self._spec.training.cycles, epoch)
+        rates = plan_rates(self._settings, self._spec.training, epoch, math.ceil(len(order) / batch_size))
+        seed = int(generator.integers(2**63))
         settings = round_as_keras(
-            {**self._settings, "seed": int(generator.integers(2**63)), "learning_rate": rate}
+            {**self._settings, "seed": seed, "learning_rate": rates.given, **rates.numbers}
         )
         slots = self._shared.slots
         steps_before = slots.steps_taken
         with devices.products_in(self._spec.training.precision):
-            train_logits = self._shared.epoch(self._settings["optimizer"]).train(
+            train_logits = self._shared.epoch(self.rules).train(
                 self._images.batches(order, batch_size, changes, mixture), settings
             )
         steps = slots.steps_taken - steps_before
@@ -171,7 +175,7 @@ class ImageFoldTrainer:
         train = task.score(labels[seen], train_logits, self._settings)
         val = task.score(labels[self.val_index], self._validate(), self._settings, medical=True)
         seconds = time.perf_counter() - began
-        return summarize_epoch(train, val, steps, len(train_logits), seconds, rate)
+        return summarize_epoch(train, val, steps, len(train_logits), seconds, rates.last)
 
     def predict_validation(self) -> NDArray[np.float32]:
         """Probabilities or numbers of the validation images with the weights of now, shape (n validation, targets)."""
@@ -206,7 +210,7 @@ class ImageFoldTrainer:
         if self._validation_logits is None:
             self._have_network()
             with devices.products_in(self._spec.training.precision):
-                self._validation_logits = self._shared.epoch(self._settings["optimizer"]).predict(
+                self._validation_logits = self._shared.epoch(self.rules).predict(
                     self._images.batches(self.val_index)
                 )
         return self._validation_logits

@@ -1,9 +1,12 @@
-"""The learning rate of each epoch."""
+"""The learning rate of each epoch, and what a schedule by steps is told."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from storage.spec import TrainingSection
 from workers.device.contract import Settings
 
 RISING = "rising"
@@ -17,8 +20,57 @@ def rise(epoch: int) -> float:
     return LOWEST * 10 ** ((epoch - 1) / EPOCHS_PER_TENFOLD)
 
 
+@dataclass(frozen=True)
+class Rates:
+    """The learning rates of an epoch.
+
+    Attributes:
+        given: what the step is told: the rate of the epoch, or the highest of a schedule by steps.
+        last: of its last step.
+        numbers: what a schedule by steps is told beside it; empty for one rate in all steps of an epoch.
+    """
+
+    given: float
+    last: float
+    numbers: Mapping[str, float]
+
+
+def plan_rates(settings: Settings, training: TrainingSection, epoch: int, steps: int) -> Rates:
+    """The rates of an epoch: step by step during the warm-up and under "cosine", else one for the epoch.
+
+    Args:
+        settings: every hyperparameter.
+        training: gives the epochs of a whole training, and the cycles of "sgdr".
+        epoch: from 1.
+        steps: of each epoch.
+    """
+    warm = int(settings["warmup_epochs"])
+    # During the warm-up a schedule by epochs is where it begins.
+    given = learning_rate(settings, training.cycles, max(1, epoch - warm))
+    if settings["rate_schedule"] != "cosine" and not warm:
+        return Rates(given, given, {})
+    falls = settings["rate_schedule"] == "cosine"
+    numbers = {
+        "warmup_steps": float(warm * steps),
+        "decay_steps": float(training.epochs * steps) if falls else 0.0,
+        "lowest_rate": float(settings["lowest_rate"]),
+    }
+    return Rates(given, rate_of_last_step(given, numbers, epoch * steps), numbers)
+
+
+def rate_of_last_step(peak: float, numbers: Mapping[str, float], taken: int) -> float:
+    """As `workers.device.steps.rate_of_step`, as a plain number."""
+    number, warm, lowest = taken - 1, numbers["warmup_steps"], numbers["lowest_rate"]
+    if number < warm:
+        return peak * taken / (warm + 1)
+    if not numbers["decay_steps"]:
+        return peak
+    done = min((number - warm) / max(numbers["decay_steps"] - warm, 1), 1)
+    return peak * ((1 - lowest) / 2 * (1 + math.cos(math.pi * done)) + lowest)
+
+
 def learning_rate(settings: Settings, cycles: int, epoch: int) -> float:
-    """The learning rate of an epoch, counted from 1.
+    """The learning rate of an epoch, counted from 1; under "cosine" its highest.
 
     Args:
         settings: every hyperparameter; rate_schedule, learning_rate, cycle_epochs and cycle_growth count here.
@@ -28,7 +80,7 @@ def learning_rate(settings: Settings, cycles: int, epoch: int) -> float:
     if settings["rate_schedule"] == RISING:
         return rise(epoch)
     highest = float(settings["learning_rate"])
-    if settings["rate_schedule"] == "constant":
+    if settings["rate_schedule"] in ("constant", "cosine"):
         return highest
     return anneal(highest, int(settings["cycle_epochs"]), float(settings["cycle_growth"]), cycles, epoch)
 

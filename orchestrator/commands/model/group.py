@@ -152,6 +152,7 @@ def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
         ("kind", f"{card.get('kind')}, {card.get('epochs')} epochs"),
         ("searched", show_params(card.get("params"))),
         ("fixed", show_params(card.get("fixed"))),
+        ("training", card.get("training")),
         ("labels", card.get("targets")),
         ("trained on", f"{card['dataset']['images']} images of {card['dataset']['groups']} groups"),
         ("data set", card["dataset"]["fingerprint"]),

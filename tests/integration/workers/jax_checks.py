@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +20,11 @@ from storage.pictures.views import FLIPS, VIEWS
 from storage.spec import Precision
 from tests.loss_contract import CrossEntropy, LossContract
 from tests.small_heads import make_trainer
+from tests.step_contract import StepContract, Steps
 from workers.backends.jax import device
 from workers.backends.jax.epoch import drop_units
 from workers.backends.jax.forward import ImageForward, tabulate
-from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
+from workers.backends.jax.optimizers import Stepper, apply_step, masked_cross_entropy
 from workers.backends.jax.sizes import SMALLEST, padded_size
 from workers.device import backend
 from workers.device import preparation as devices
@@ -207,3 +209,23 @@ def test_changing_images_is_refused_in_words() -> None:
         UsageError, match="Changing images computes with TensorFlow only, and KERAS_BACKEND=jax"
     ):
         backend.epoch_backend().change_images(np.zeros((1, 4, 4, 3)), np.zeros((1, 8)), np.zeros(1), {})
+
+
+class TestSteps(StepContract):
+    """Of JAX."""
+
+    @pytest.fixture
+    def steps(self) -> Steps:
+        def run(rules: Any, begin: Any, gradients: Any, settings: Any) -> Any:
+            stepper = Stepper(rules, [keras.Variable(weight) for weight in begin])
+            memory: Any = {
+                name: [jnp.array(value) for value in ([w * 0 for w in begin] if values is None else values)]
+                for name, values in stepper.memory.items()
+            }
+            weights: Any = [jnp.array(weight) for weight in begin]
+            for taken, step in enumerate(gradients, start=1):
+                weights, memory = stepper.take(weights, memory, [jnp.array(g) for g in step], taken, settings)
+            kept = {name: [np.asarray(one) for one in arrays] for name, arrays in memory.items()}
+            return [np.asarray(weight) for weight in weights], kept
+
+        return run

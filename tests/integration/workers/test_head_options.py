@@ -10,7 +10,7 @@ import pytest
 from storage.spec import StudySpec, parse
 from workers.device import preparation as devices
 from workers.inputs.feature_set import FeatureSet
-from workers.training.fold_trainer import FoldTrainer
+from workers.training.fold_trainer import FoldTrainer, train_together
 
 IMAGES, FEATURES, TARGETS, BATCH = 40, 10, 3, 8
 SEED = (1337, 5, 2)
@@ -81,6 +81,42 @@ def test_a_restored_head_with_normalization_goes_on_bit_for_bit() -> None:
     assert again.run_epoch(2).val_loss == expected
 
 
+STEPS: list[dict[str, Any]] = [
+    {"optimizer": "adam", "use_ema": True, "ema_momentum": 0.5, "clipnorm": 0.05, "rate_schedule": "cosine"},
+    {"optimizer": "nadam", "use_ema": True, "ema_momentum": 0.5, "warmup_epochs": 1, "clipvalue": 0.1},
+]
+
+
+@pytest.mark.parametrize("settings", STEPS)
+def test_rules_of_a_step_hold_in_folds_together_after_a_restore_and_in_the_model(
+    settings: dict[str, Any],
+) -> None:
+    features = make_features()
+    trainer = start(features, **settings)
+    first = trainer.run_epoch(1)
+    # Step 4 of 4 in 20 epochs, or the last of the 4 of the warm-up.
+    expected_rate = 0.005 * (1 + np.cos(np.pi * 3 / 80)) if "rate_schedule" in settings else 0.01 * 4 / 5
+    assert first.learning_rate == pytest.approx(expected_rate)
+    state = {name: np.array(value) for name, value in trainer.state().items()}
+    assert any(name.startswith("average_") for name in state)
+    assert any(name.startswith("optimizer_") for name in state) == (settings["optimizer"] == "nadam")
+    second = trainer.run_epoch(2)
+    expected = trainer.predict_validation()
+    again = start(features, **settings)
+    again.restore(state)
+    assert again.run_epoch(2).val_loss == second.val_loss
+    predicted = trainer.model.predict(features.values[VAL, 0], verbose=0)
+    np.testing.assert_allclose(predicted, expected, atol=1e-5)
+    together = [start(features, **settings) for _ in range(2)]
+    for epoch, wanted in ((1, first), (2, second)):
+        train_together(together, epoch, [True, True])
+        found = [one.run_epoch(epoch) for one in together]
+        assert [one.val_loss for one in found] == pytest.approx([wanted.val_loss] * 2, rel=1e-4)
+    # The next trial, with another memory, begins as if there had been none before.
+    trainer.reset(features, TRAIN, VAL, {}, SEED)
+    assert trainer.run_epoch(1).val_loss == start(features).run_epoch(1).val_loss
+
+
 def test_each_option_changes_what_is_learnt() -> None:
     features = make_features()
     plain = start(features).run_epoch(1).val_loss
@@ -89,6 +125,10 @@ def test_each_option_changes_what_is_learnt() -> None:
         {"label_smoothing": 0.3},
         {"positive_weight": "balanced"},
         {"rate_schedule": "sgdr", "cycle_epochs": 1, "learning_rate": 0.02},
+        {"rate_schedule": "cosine"},
+        {"global_clipnorm": 0.01},
+        {"use_ema": True},
+        {"optimizer": "lion"},
     ]
     losses = [start(features, **option).run_epoch(1).val_loss for option in options]
     assert len({plain, *losses}) == len(options) + 1

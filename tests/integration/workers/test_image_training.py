@@ -200,6 +200,8 @@ def test_what_is_asked_for_arrives(lenet: tuple[SharedNetwork, ImageSet]) -> Non
         **dict.fromkeys(("crop", "brightness", "contrast", "gamma", "cutout", "mixup", "cutmix"), 0.5),
         "blur": 2.0,
         "noise": 30.0,
+        "clipvalue": 1e-4,
+        "warmup_epochs": 2,
     }
     losses = {name: lose(**{name: value}) for name, value in changed.items()}
     assert len({plain, *losses.values()}) == len(changed) + 1
@@ -210,6 +212,25 @@ def test_what_is_asked_for_arrives(lenet: tuple[SharedNetwork, ImageSet]) -> Non
         for epoch in (1, 2, 3)
     ]
     assert rates == pytest.approx([1e-3, 5e-4, 1e-3])
+
+
+def test_an_average_and_an_optimizer_of_keras_reach_images_and_are_restored(
+    lenet: tuple[SharedNetwork, ImageSet],
+) -> None:
+    shared, images = lenet
+    spec = make_spec(optimizer="nadam", optimizer_options={"beta_1": 0.8}, use_ema=True, ema_momentum=0.5)
+    trainer = start(shared, images, spec)
+    trainer.run_epoch(1)
+    state = {name: np.array(value) for name, value in trainer.state().items()}
+    expected = trainer.run_epoch(2).val_loss
+    other = start(shared, images, make_spec(), (1337, 5, 1))
+    other.run_epoch(1)
+    again = start(shared, images, spec)
+    again.restore(state)
+    assert again.run_epoch(2).val_loss == expected
+    predicted = again.model.predict(images.pixels[VAL] / np.float32(127.5) - 1, verbose=0)
+    assert np.abs(again.predict_validation() - predicted).max() < 1e-5
+    assert np.abs(shared.network.model.get_weights()[0] - again.model.get_weights()[0]).max() > 1e-6
 
 
 BACKBONE = {"kind": "transfer", "backbone": "MobileNet", "image_size": (32, 32), "head": (8,)}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tests.loss_contract import CrossEntropy, LossContract
+from tests.step_contract import StepContract, Steps
 from workers.device import preparation as devices
 
 SETTINGS = {
@@ -95,3 +98,32 @@ class TestLoss(LossContract):
         from workers.backends.tensorflow.optimizers import masked_cross_entropy
 
         return masked_cross_entropy
+
+
+class TestSteps(StepContract):
+    """Of TensorFlow."""
+
+    @pytest.fixture
+    def steps(self) -> Steps:
+        import keras
+        import tensorflow as tf
+
+        from workers.backends.tensorflow.optimizers import Stepper
+
+        def run(rules: Any, begin: Any, gradients: Any, settings: Any) -> Any:
+            weights = [keras.Variable(weight) for weight in begin]
+            stepper = Stepper(rules, weights)
+            memory = {
+                name: [tf.Variable(value) for value in ([w * 0 for w in begin] if values is None else values)]
+                for name, values in stepper.memory.items()
+            }
+            handles = {name: [one.handle for one in variables] for name, variables in memory.items()}
+            numbers = {name: tf.constant(value, tf.float32) for name, value in settings.items()}
+            for taken, step in enumerate(gradients, start=1):
+                slopes = [tf.constant(gradient) for gradient in step]
+                places = [weight.value.handle for weight in weights]
+                stepper.take(places, handles, slopes, tf.constant(taken, tf.int64), numbers)
+            kept = {name: [one.numpy() for one in variables] for name, variables in memory.items()}
+            return [weight.numpy() for weight in weights], kept
+
+        return run

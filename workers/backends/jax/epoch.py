@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from workers.backends.jax.device import products_in, stacks_folds
 from workers.backends.jax.forward import ImageForward, tabulate
-from workers.backends.jax.optimizers import apply_step, masked_cross_entropy
+from workers.backends.jax.optimizers import Stepper, masked_cross_entropy
 from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_GPU, pad, padded_size
 from workers.backends.jax.stack import StackedEpoch, StackedState
 from workers.device import backend
 from workers.device.backend import SETTINGS
 from workers.device.contract import Epoch, FoldTask, Slots, TrainedFold
+from workers.device.steps import MOMENTS, Memory, StepRules
 from workers.heads.contract import Head
 from workers.heads.sigmoid import SIGMOID
 from workers.models.head_pass import HeadPass
@@ -32,6 +33,7 @@ from workers.models.head_pass import HeadPass
 if TYPE_CHECKING:
     from storage.spec import Precision
 
+ADAM = StepRules()
 NUMBERS = (*SETTINGS, "dropout_rate", "label_smoothing")
 """Hyperparameters of a step that are one number."""
 
@@ -40,7 +42,7 @@ State = dict[str, Any]
 
 
 class OptimizerSlots(Slots):
-    """What training changes of one model: weights, both moments of each, running statistics, steps really taken.
+    """What training changes of one model: weights, the optimizer's memory, running statistics, steps really taken.
 
     Weights and statistics stay in the Keras model, which is the model of now; while they are trained with those of other folds (`shared`),
     it is so after `settle`.
@@ -51,12 +53,11 @@ class OptimizerSlots(Slots):
     """
 
     shared: tuple[StackedState, int] | None
-    _first_moments: list[Any]
-    _second_moments: list[Any]
+    _memory: dict[str, list[Any]]
 
     def __init__(self, weights: Sequence[Any], statistics: Sequence[Any] = ()) -> None:
         self._weights, self._statistics = list(weights), list(statistics)
-        self._clear_moments()
+        self._begin(MOMENTS)
 
     @property
     def steps_taken(self) -> int:
@@ -69,7 +70,7 @@ class OptimizerSlots(Slots):
     def share(self, state: StackedState, place: int) -> None:
         """From now on the arrays are those of one place of a `StackedState`; `settle` brings them back into the model."""
         self.shared = (state, place)
-        self._first_moments, self._second_moments = [], []
+        self._memory = {name: [] for name in self._memory}
 
     def settle(self) -> None:
         """Put what is shared back into the Keras model."""
@@ -88,19 +89,23 @@ class OptimizerSlots(Slots):
 
     def write(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go back to what `read` returned."""
-        count, own = len(self._weights), len(self._statistics)
-        sizes = {"weight": count, "statistic": own, "first_moment": count, "second_moment": count}
+        sizes = {"weight": len(self._weights), "statistic": len(self._statistics), **self._sizes}
         arrays: State = {
             name: [jnp.array(state[f"{name}_{n}"]) for n in range(size)] for name, size in sizes.items()
         }
         self.put({**arrays, "steps": jnp.int32(state["steps"])})
 
-    def start(self, weights: Sequence[NDArray[Any]], statistics: Sequence[NDArray[Any]] = ()) -> None:
-        """Begin again from these weights and statistics, with empty moments."""
+    def start(
+        self,
+        weights: Sequence[NDArray[Any]],
+        statistics: Sequence[NDArray[Any]] = (),
+        memory: Memory = MOMENTS,
+    ) -> None:
+        """Begin again from these weights and statistics, with the memory of an epoch."""
         own = (*self._weights, *self._statistics)
         for variable, value in zip(own, (*weights, *statistics), strict=True):
             variable.assign(jnp.array(value))
-        self._clear_moments()
+        self._begin(memory)
 
     def take(self) -> State:
         """The arrays of now."""
@@ -110,8 +115,7 @@ class OptimizerSlots(Slots):
         return {
             "weight": [variable.value for variable in self._weights],
             "statistic": [variable.value for variable in self._statistics],
-            "first_moment": self._first_moments,
-            "second_moment": self._second_moments,
+            **self._memory,
             "steps": self._steps,
         }
 
@@ -121,13 +125,18 @@ class OptimizerSlots(Slots):
         own = (*self._weights, *self._statistics)
         for variable, value in zip(own, (*state["weight"], *state["statistic"]), strict=True):
             variable.assign(value)
-        self._first_moments, self._second_moments = state["first_moment"], state["second_moment"]
+        self._memory = {name: list(state[name]) for name in self._sizes}
         self._steps = state["steps"]
 
-    def _clear_moments(self) -> None:
+    def _begin(self, memory: Memory) -> None:
         self.shared = None
-        self._first_moments = [jnp.zeros(variable.shape, jnp.float32) for variable in self._weights]
-        self._second_moments = [jnp.zeros(variable.shape, jnp.float32) for variable in self._weights]
+        self._memory = {
+            name: [jnp.zeros(variable.shape, jnp.float32) for variable in self._weights]
+            if values is None
+            else [jnp.array(value) for value in values]
+            for name, values in memory.items()
+        }
+        self._sizes = {name: len(arrays) for name, arrays in self._memory.items()}
         self._steps = jnp.int32(0)
 
 
@@ -143,16 +152,17 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         head: keras.Sequential,
         *,
         standardized: bool,
-        optimizer: str = "adam",
+        rules: StepRules = ADAM,
         precision: Precision = "float32",
         kind: Head = SIGMOID,
     ) -> None:
         self._pass, self._kind = HeadPass(head), kind
         self._standardized = standardized
         self.feature_precision = self._pass.input_precision(standardized=standardized)
-        self._optimizer = optimizer
+        self._rules, self._stepper = rules, Stepper(rules, head.trainable_variables)
+        self.memory = self._stepper.memory
         self._width = self._pass.width
-        self._numbers = (*NUMBERS, *kind.numbers)
+        self._numbers = (*NUMBERS, *rules.numbers, *kind.numbers)
         self._read_settings = functools.partial(read_settings, names=self._numbers, vectors=kind.vectors)
         train, predict = (products_of(precision, each) for each in (self.run, self.run_forward))
         # The old state and the logits so far are given away, so that they are overwritten where they lie.
@@ -168,6 +178,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             width=self._width,
             is_counted=kind.is_counted,
             standardized=standardized,
+            validated=rules.weights,
             sizes_per_octave=STEPS_PER_OCTAVE_OF_A_GPU if stacks_folds() else STEPS_PER_OCTAVE,
         )
 
@@ -208,7 +219,9 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         state = slots.take()
         padded = pad(rows, padded_size(len(rows)))
         return np.array(
-            self._predict(state["weight"], state["statistic"], features, scale, padded)[: len(rows)]
+            self._predict(state[self._rules.weights], state["statistic"], features, scale, padded)[
+                : len(rows)
+            ]
         )
 
     def train_together(self, folds: Sequence[FoldTask], is_kept: Sequence[bool]) -> list[TrainedFold]:
@@ -257,22 +270,9 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
 
             gradients, (logits, updated) = jax.grad(loss, has_aux=True)(state["weight"])
             taken = state["steps"] + 1
-            weights, first_moments, second_moments = apply_step(
-                self._optimizer,
-                state["weight"],
-                state["first_moment"],
-                state["second_moment"],
-                gradients,
-                taken,
-                settings,
-            )
-            after = {
-                "weight": weights,
-                "statistic": updated,
-                "first_moment": first_moments,
-                "second_moment": second_moments,
-                "steps": taken,
-            }
+            memory = {name: state[name] for name in self.memory}
+            weights, memory = self._stepper.take(state["weight"], memory, gradients, taken, settings)
+            after = {"weight": weights, "statistic": updated, **memory, "steps": taken}
             if uneven:
                 goes_on = plan["count"] > begin
                 after = jax.tree.map(functools.partial(jnp.where, goes_on), after, state)
@@ -339,7 +339,7 @@ def change_images(*arrays: Any) -> NDArray[np.float32]:
 
 
 def compile_epoch(
-    head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision, kind: Head
+    head: keras.Sequential, *, standardized: bool, rules: StepRules, precision: Precision, kind: Head
 ) -> CompiledEpoch:
     """As `workers.device.contract.EpochBackend.compile_epoch`."""
-    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer, precision=precision, kind=kind)
+    return CompiledEpoch(head, standardized=standardized, rules=rules, precision=precision, kind=kind)

@@ -63,6 +63,7 @@ class StackedEpoch:
         width: number of logits.
         is_counted: whether scores may be read from counts.
         standardized: whether each fold has a scale of its own.
+        validated: which arrays are validated, "weight" or another kind of weights.
         sizes_per_octave: how many sizes batches are padded to between a power of two and the next.
     """
 
@@ -78,6 +79,7 @@ class StackedEpoch:
         width: int,
         is_counted: bool,
         standardized: bool,
+        validated: str,
         sizes_per_octave: int,
     ) -> None:
         scale = 0 if standardized else None
@@ -112,6 +114,7 @@ class StackedEpoch:
         self._train = jax.jit(train, static_argnames="padded", donate_argnums=(0, 1))
         self._predict = jax.jit(jax.vmap(run_forward, in_axes=(0, 0, None, scale, 0)))
         self._read_settings, self._names, self._vectors = read_settings, tuple(names), tuple(vectors)
+        self._validated = validated
         self._targets, self._width, self._is_counted = targets, width, is_counted
         self._standardized, self._sizes_per_octave = standardized, sizes_per_octave
         self._scales: tuple[Any, Any] = ((), None)
@@ -150,7 +153,7 @@ class StackedEpoch:
         padded = self._pad(max(sizes))
         rows = np.stack([pad(fold.validation_rows, padded) for fold in folds])
         arrays = shared.arrays
-        logits = self._predict(arrays["weight"], arrays["statistic"], features, scale, rows)
+        logits = self._predict(arrays[self._validated], arrays["statistic"], features, scale, rows)
         if not self._is_counted or not can_count(max(counts), max(sizes), self._targets):
             taken, validated, seen = jax.device_get((arrays["steps"], logits, collected))
             shared.steps = taken.tolist()

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from workers.backends.tensorflow.augmentation import change
 from workers.backends.tensorflow.device import products_in
 from workers.backends.tensorflow.dropout import BYTES_PER_UNIT, draw_bits, drop, make_generator
-from workers.backends.tensorflow.optimizers import apply_step, masked_cross_entropy
+from workers.backends.tensorflow.optimizers import Stepper, masked_cross_entropy, read, write
 from workers.device.backend import SETTINGS
 from workers.device.contract import Epoch, FoldTask, Slots
+from workers.device.steps import AVERAGE, MOMENTS, Memory, StepRules
 from workers.heads.contract import Head
 from workers.heads.sigmoid import SIGMOID
 from workers.models.head_pass import HeadPass, running_statistics
@@ -28,12 +29,13 @@ from workers.models.head_pass import HeadPass, running_statistics
 if TYPE_CHECKING:
     from storage.spec import Precision
 
+ADAM = StepRules()
 RANDOM_BYTES = 2**24
 """What the random bits of one call of the graph may take; an epoch of more images is several calls."""
 
 
 class OptimizerSlots(Slots):
-    """What training changes of one model: weights, both moments of each, running statistics, steps really taken.
+    """What training changes of one model: weights, the optimizer's memory, running statistics, steps really taken.
 
     Args:
         weights: what the optimizer changes.
@@ -43,9 +45,10 @@ class OptimizerSlots(Slots):
     def __init__(self, weights: Sequence[Any], statistics: Sequence[Any] = ()) -> None:
         self.weights: list[tf.Variable] = [weight.value for weight in weights]
         self.statistics: list[tf.Variable] = [statistic.value for statistic in statistics]
-        self.first_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
-        self.second_moments = [tf.Variable(tf.zeros_like(weight)) for weight in self.weights]
+        self.memory: dict[str, list[tf.Variable]] = {}
+        self._kept: dict[Any, list[tf.Variable]] = {}
         self.steps = tf.Variable(0, dtype=tf.int64)
+        self._begin(MOMENTS)
 
     @property
     def steps_taken(self) -> int:
@@ -72,21 +75,36 @@ class OptimizerSlots(Slots):
                 variable.assign(state[f"{name}_{n}"])
         self.steps.assign(state["steps"])
 
-    def start(self, weights: Sequence[NDArray[Any]], statistics: Sequence[NDArray[Any]] = ()) -> None:
-        """Begin again from these weights and statistics, with empty moments."""
+    def start(
+        self,
+        weights: Sequence[NDArray[Any]],
+        statistics: Sequence[NDArray[Any]] = (),
+        memory: Memory = MOMENTS,
+    ) -> None:
+        """Begin again from these weights and statistics, with the memory of an epoch."""
         for variable, value in zip((*self.weights, *self.statistics), (*weights, *statistics), strict=True):
             variable.assign(value)
-        for variable in (*self.first_moments, *self.second_moments):
-            variable.assign(tf.zeros(variable.shape))
+        self._begin(memory)
         self.steps.assign(0)
 
+    def handles(self, memory: Memory) -> dict[str, list[Any]]:
+        """Resource handles of what is remembered, in the order of `memory`."""
+        return {name: [variable.handle for variable in self.memory[name]] for name in memory}
+
+    def _begin(self, memory: Memory) -> None:
+        """Remember what an optimizer does at its start, in the variables that a graph of the same kind was traced with."""
+        self.memory = {}
+        for name, values in memory.items():
+            begin = [tf.zeros_like(weight) for weight in self.weights] if values is None else list(values)
+            kind = (name, tuple((tuple(value.shape), tf.as_dtype(value.dtype)) for value in begin))
+            if kind not in self._kept:
+                self._kept[kind] = [tf.Variable(value) for value in begin]
+            for variable, value in zip(self._kept[kind], begin, strict=True):
+                variable.assign(value)
+            self.memory[name] = self._kept[kind]
+
     def _groups(self) -> dict[str, list[tf.Variable]]:
-        return {
-            "weight": self.weights,
-            "statistic": self.statistics,
-            "first_moment": self.first_moments,
-            "second_moment": self.second_moments,
-        }
+        return {"weight": self.weights, "statistic": self.statistics, **self.memory}
 
 
 class CompiledEpoch(Epoch[OptimizerSlots]):
@@ -97,15 +115,16 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         head: keras.Sequential,
         *,
         standardized: bool,
-        optimizer: str = "adam",
+        rules: StepRules = ADAM,
         precision: Precision = "float32",
         kind: Head = SIGMOID,
     ) -> None:
         self._pass, self._precision, self._kind = HeadPass(head), precision, kind
-        self._shapes = [tuple(weight.shape) for weight in head.trainable_variables]
-        self._statistic_shapes = [tuple(statistic.shape) for statistic in running_statistics(head)]
+        self._weights = [tf.TensorSpec(weight.shape) for weight in head.trainable_variables]
+        self._statistics = [tf.TensorSpec(statistic.shape) for statistic in running_statistics(head)]
         self._standardized = standardized
-        self._optimizer = optimizer
+        self._rules, self._stepper = rules, Stepper(rules, head.trainable_variables)
+        self.memory = self._stepper.memory
         self.feature_precision = self._pass.input_precision(standardized=standardized)
         self._dropout = {
             place: layer.input.shape[-1]
@@ -117,11 +136,17 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         vector = tf.TensorSpec([head.input_shape[-1]], tf.float32)
         indices, number = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)
         handle = tf.TensorSpec([], tf.resource)
-        handles = [handle] * len(self._shapes)
-        statistics = [handle] * len(self._statistic_shapes)
+        handles = [handle] * len(self._weights)
+        memory = {
+            name: handles if values is None else [handle] * len(values)
+            for name, values in self.memory.items()
+        }
+        statistics = [handle] * len(self._statistics)
         settings = {
             "batch_size": tf.TensorSpec([], tf.int32),
-            **dict.fromkeys((*SETTINGS, "dropout_rate", "label_smoothing", *kind.numbers), number),
+            **dict.fromkeys(
+                (*SETTINGS, "dropout_rate", "label_smoothing", *rules.numbers, *kind.numbers), number
+            ),
             **dict.fromkeys(kind.vectors, tf.TensorSpec([head.output_shape[-1]], tf.float32)),
         }
         self._setting_names = tuple(settings)
@@ -129,7 +154,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             self._train_graph,
             autograph=False,
             input_signature=[
-                (handles, handles, handles, statistics, handle),
+                (handles, memory, statistics, handle),
                 features,
                 (vector, vector),
                 labels,
@@ -150,8 +175,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         slots: OptimizerSlots = fold.slots
         handles = (
             [weight.handle for weight in slots.weights],
-            [moment.handle for moment in slots.first_moments],
-            [moment.handle for moment in slots.second_moments],
+            slots.handles(self.memory),
             [statistic.handle for statistic in slots.statistics],
             slots.steps.handle,
         )
@@ -183,7 +207,8 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         self, slots: OptimizerSlots, features: Any, scale: tuple[Any, Any], rows: NDArray[np.int32]
     ) -> NDArray[np.float32]:
         """Logits without dropout, shape (len(rows), targets)."""
-        handles = [weight.handle for weight in slots.weights]
+        weights = slots.memory[AVERAGE] if self._rules.averages else slots.weights
+        handles = [weight.handle for weight in weights]
         statistics = [statistic.handle for statistic in slots.statistics]
         with products_in(self._precision):
             return self._predict(handles, statistics, features, scale, tf.constant(rows)).numpy()
@@ -199,7 +224,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         bits: dict[int, Any],
         settings: dict[str, Any],
     ) -> Any:
-        weight_handles, first_handles, second_handles, statistic_handles, step_handle = handles
+        weight_handles, memory_handles, statistic_handles, step_handle = handles
         count = tf.size(order)
         # One full batch at most: it also keeps start + batch_size within int32.
         batch_size = tf.minimum(settings["batch_size"], count)
@@ -208,8 +233,8 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             end = tf.minimum(start + batch_size, count)
             inputs = self._gather(features, scale, rows[start:end])
             targets = tf.gather(labels, order[start:end])
-            weights = self._read(weight_handles, self._shapes)
-            statistics = self._read(statistic_handles, self._statistic_shapes)
+            weights = read(weight_handles, self._weights)
+            statistics = read(statistic_handles, self._statistics)
 
             def drop_units(outputs: Any, place: int) -> Any:
                 return drop(outputs, settings["dropout_rate"], bits[place][start:end])
@@ -223,17 +248,8 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             with tf.control_dependencies(gradients):
                 tf.raw_ops.AssignAddVariableOp(resource=step_handle, value=tf.constant(1, tf.int64))
                 taken = tf.raw_ops.ReadVariableOp(resource=step_handle, dtype=tf.int64)
-                apply_step(
-                    self._optimizer,
-                    weight_handles,
-                    first_handles,
-                    second_handles,
-                    gradients,
-                    taken,
-                    settings,
-                )
-                for handle, value in zip(statistic_handles, updated, strict=True):
-                    tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+                self._stepper.take(weight_handles, memory_handles, gradients, taken, settings)
+                write(statistic_handles, updated)
             return end, number + 1, collected.write(number, logits)
 
         batches = tf.TensorArray(
@@ -248,22 +264,13 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         return batches.concat()
 
     def _predict_graph(self, handles: Any, statistics: Any, features: Any, scale: Any, rows: Any) -> Any:
-        weights = self._read(handles, self._shapes)
-        read = self._read(statistics, self._statistic_shapes)
-        return self._pass.logits(weights, read, self._gather(features, scale, rows))[0]
+        weights, measured = read(handles, self._weights), read(statistics, self._statistics)
+        return self._pass.logits(weights, measured, self._gather(features, scale, rows))[0]
 
     def _gather(self, features: Any, scale: tuple[Any, Any], rows: Any) -> Any:
         gathered = tf.gather(features, rows)
         mean, inverse_sd = scale
         return (gathered - mean) * inverse_sd if self._standardized else gathered
-
-    def _read(self, handles: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> list[Any]:
-        values = []
-        for handle, shape in zip(handles, shapes, strict=True):
-            value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
-            value.set_shape(shape)
-            values.append(value)
-        return values
 
 
 def make_slots(weights: Sequence[keras.Variable], statistics: Sequence[keras.Variable]) -> OptimizerSlots:
@@ -288,7 +295,7 @@ def change_images(
 
 
 def compile_epoch(
-    head: keras.Sequential, *, standardized: bool, optimizer: str, precision: Precision, kind: Head
+    head: keras.Sequential, *, standardized: bool, rules: StepRules, precision: Precision, kind: Head
 ) -> CompiledEpoch:
     """As `workers.device.contract.EpochBackend.compile_epoch`."""
-    return CompiledEpoch(head, standardized=standardized, optimizer=optimizer, precision=precision, kind=kind)
+    return CompiledEpoch(head, standardized=standardized, rules=rules, precision=precision, kind=kind)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from workers.backends.tensorflow.dropout import draw_bits_in_graph, drop
 from workers.backends.tensorflow.epoch import OptimizerSlots
-from workers.backends.tensorflow.optimizers import apply_step, masked_cross_entropy
+from workers.backends.tensorflow.optimizers import Stepper, masked_cross_entropy
 from workers.device.backend import SETTINGS
+from workers.device.steps import AVERAGE, StepRules
 from workers.models.network import Network
 
 SCALARS = (*SETTINGS, "dropout_rate", "label_smoothing")
@@ -23,12 +24,17 @@ class ImageEpoch:
 
     Args:
         network: what is trained.
-        optimizer: "adam", "adamw" or "sgd".
+        rules: of its steps.
         slots: of `network`.
+
+    Attributes:
+        memory: what the optimizer remembers at the start of a fold.
     """
 
-    def __init__(self, network: Network, optimizer: str, slots: OptimizerSlots) -> None:
-        self._network, self._optimizer, self._slots = network, optimizer, slots
+    def __init__(self, network: Network, rules: StepRules, slots: OptimizerSlots) -> None:
+        self._network, self._rules, self._slots = network, rules, slots
+        self._stepper = Stepper(rules, network.weights)
+        self.memory = self._stepper.memory
         # Without a body that learns there is nothing to remember of its pass, which is most of the memory.
         self._train = tf.function(self._train_graph)
         self._train_mixed = tf.function(self._train_mixed_graph)
@@ -46,15 +52,30 @@ class ImageEpoch:
         """
         tensors = {
             name: tf.constant(settings[name], tf.float32)
-            for name in (*SCALARS, *self._network.kind.numbers, *self._network.kind.vectors)
+            for name in (
+                *SCALARS,
+                *self._rules.numbers,
+                *self._network.kind.numbers,
+                *self._network.kind.vectors,
+            )
         }
         seed = tf.constant(settings["seed"], tf.int64)
         is_mixed = len(batches.element_spec) > 2
         return (self._train_mixed if is_mixed else self._train)(batches, tensors, seed).numpy()
 
     def predict(self, batches: Any) -> NDArray[np.float32]:
-        """Logits outside training, shape (n, targets)."""
-        return self._predict(batches).numpy()
+        """Logits outside training, shape (n, targets): of the average of the weights, where one is kept."""
+        slots = self._slots
+        if not self._rules.averages:
+            return self._predict(batches).numpy()
+        kept = [tf.identity(weight) for weight in slots.weights]
+        for weight, average in zip(slots.weights, slots.memory[AVERAGE], strict=True):
+            weight.assign(average)
+        try:
+            return self._predict(batches).numpy()
+        finally:
+            for weight, value in zip(slots.weights, kept, strict=True):
+                weight.assign(value)
 
     def _train_graph(self, batches: Any, settings: dict[str, Any], seed: Any) -> Any:
         targets = self._network.width
@@ -110,15 +131,8 @@ class ImageEpoch:
         # Waiting for every gradient spares a copy: a weight still in use is not updated in place.
         with tf.control_dependencies(gradients):
             taken = slots.steps.assign_add(1)
-            apply_step(
-                self._optimizer,
-                [weight.handle for weight in slots.weights],
-                [moment.handle for moment in slots.first_moments],
-                [moment.handle for moment in slots.second_moments],
-                gradients,
-                taken,
-                settings,
-            )
+            weights = [weight.handle for weight in slots.weights]
+            self._stepper.take(weights, slots.handles(self.memory), gradients, taken, settings)
         return logits
 
     def _predict_graph(self, batches: Any) -> Any:

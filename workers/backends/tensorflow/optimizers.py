@@ -9,7 +9,92 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
+
+from workers.device.keras_step import KerasStep
+from workers.device.steps import (
+    AVERAGE,
+    MOMENTS,
+    OPTIMIZER,
+    Memory,
+    StepRules,
+    average_weights,
+    clip_gradients,
+    rate_of_step,
+)
+
+
+class Stepper:
+    """Takes steps by `StepRules`, on handles of weights and of what the optimizer remembers.
+
+    Args:
+        rules: of every step.
+        weights: of the model; an optimizer of Keras is built for them.
+
+    Attributes:
+        memory: what the optimizer remembers at the start.
+
+    Raises:
+        SpecError: as `workers.device.keras_step.KerasStep`.
+    """
+
+    def __init__(self, rules: StepRules, weights: Sequence[keras.Variable]) -> None:
+        self._rules = rules
+        self._keras = None if rules.is_fused else KerasStep(rules, weights)
+        self.memory: Memory = MOMENTS if self._keras is None else {OPTIMIZER: self._keras.memory}
+        if rules.averages:
+            self.memory = {**self.memory, AVERAGE: None}
+
+    def take(
+        self,
+        weights: Sequence[Any],
+        memory: Mapping[str, Sequence[Any]],
+        gradients: Sequence[Any],
+        step: Any,
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Change weights and memory in place.
+
+        Args:
+            weights: resource handles.
+            memory: resource handles, by the names of `memory`.
+            gradients: one per weight.
+            step: how many steps there have been with this one, int64.
+            settings: `workers.device.backend.SETTINGS` and the numbers of the rules.
+        """
+        # Read behind a handle it has no shape, and Keras asks for one.
+        rules, taken = self._rules, tf.reshape(tf.cast(step, tf.float32), [])
+        if rules.is_scheduled:
+            settings = {**settings, "learning_rate": rate_of_step(settings, taken)}
+        if rules.clip:
+            gradients = clip_gradients(rules.clip, gradients, settings[rules.clip])
+        if self._keras is None:
+            moments = memory["first_moment"], memory["second_moment"]
+            apply_step(rules.optimizer, weights, *moments, gradients, step, settings)
+        else:
+            before = read(weights, gradients), read(memory[OPTIMIZER], self._keras.memory)
+            after = self._keras.apply(*before, gradients, settings["learning_rate"])
+            write([*weights, *memory[OPTIMIZER]], [*after[0], *after[1]])
+        if rules.averages:
+            values = read(memory[AVERAGE], gradients), read(weights, gradients)
+            write(memory[AVERAGE], average_weights(*values, taken, settings["ema_momentum"]))
+
+
+def read(handles: Sequence[Any], like: Sequence[Any]) -> list[Any]:
+    """The values of resource handles, of the shapes and types of others."""
+    values = []
+    for handle, other in zip(handles, like, strict=True):
+        value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=other.dtype)
+        value.set_shape(other.shape)
+        values.append(value)
+    return values
+
+
+def write(handles: Sequence[Any], values: Sequence[Any]) -> None:
+    """Put values behind resource handles."""
+    for handle, value in zip(handles, values, strict=True):
+        tf.raw_ops.AssignVariableOp(resource=handle, value=value)
 
 
 def apply_step(

@@ -36,7 +36,7 @@ def test_words_are_searched_as_a_grid() -> None:
 @pytest.mark.parametrize(
     ("search", "message"),
     [
-        ({"optimizer": {"type": "grid", "values": ["adam", "adagrad"]}}, "adam.*sgd.*adamw"),
+        ({"optimizer": {"type": "grid", "values": ["adam", "adagard"]}}, "adam.*sgd.*adamw"),
         ({"optimizer": {"type": "float", "low": 0, "high": 1}}, "with texts"),
         ({"momentum": {"type": "grid", "values": ["much"]}}, "must hold numbers"),
         ({"momentum": {"type": "grid", "values": ["0.5", 0.9]}}, "all numbers or all texts"),
