@@ -237,6 +237,10 @@ def import_(
             "Either --labels CSV or --class-folders says what the images show.",
             next_step="Give one of them, or --preset NAME for a published collection.",
         )
+    if group is not None and not _names(group):
+        raise UsageError(
+            "--group names no column.", next_step="Give --group COLUMN, or --no-group, or leave it out."
+        )
     if no_group and (group or group_dicom or group_pattern):
         raise UsageError("--no-group and a group were both given.", next_step="Give one of them.")
     if class_folders and (group or class_column or split):
