@@ -308,4 +308,20 @@ def find_filename_column(table: Table, images: Iterable[str], folder: Path) -> t
         rank = (min(found, 1.0), sum(map(bool, map(SUFFIX.search, cells))) / len(cells), len(set(cells)))
         if rank > best and rank[2] > 1:
             best, chosen = rank, name
-    return (chosen, best[0]) if best[0] >= FEWEST_FOUND else (None, 0.0)
+    if best[0] >= FEWEST_FOUND:
+        return chosen, best[0]
+    loosely = _find_loosely(table, finder)
+    return (loosely, 1.0) if loosely else (None, 0.0)
+
+
+def _find_loosely(table: Table, finder: Finder) -> str | None:
+    """The only column each of whose cells is another image's name but for suffix, case and zeros; None where it is not the only one."""
+    known: dict[str, int] = defaultdict(int)
+    for image in finder.images:
+        known[_loosen(image)] += 1
+    found = []
+    for name in table.columns:
+        cells = table.column(name, option="--filename-column")
+        if len(set(cells)) == len(cells) and all(known.get(_loosen(cell)) == 1 for cell in cells):
+            found.append(name)
+    return found[0] if len(found) == 1 else None

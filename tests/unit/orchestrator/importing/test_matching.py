@@ -270,3 +270,12 @@ def test_numbers_of_patients_are_not_taken_for_names_of_images() -> None:
     assert find_filename_column(found, images, FOLDER) == ("file", 1.0)
     without = Table(Path("l.csv"), ("patient", "row"), [[row[0], row[2]] for row in rows], list(range(2, 10)))
     assert find_filename_column(without, images, FOLDER) == ("row", 1.0)
+
+
+def test_the_column_of_names_is_found_though_a_spreadsheet_took_their_zeros() -> None:
+    images = [f"{n:04d}.png" for n in range(1, 9)]
+    rows = [[f"{n}", f"{n // 2}", f"{n + 100}"] for n in range(1, 9)]
+    found = Table(Path("l.csv"), ("image id", "patient", "age"), rows, list(range(2, 10)))
+    assert find_filename_column(found, images, FOLDER) == ("image id", 1.0)
+    twice = Table(Path("l.csv"), ("image id", "row"), [[row[0], row[0]] for row in rows], list(range(2, 10)))
+    assert find_filename_column(twice, images, FOLDER) == (None, 0.0)
