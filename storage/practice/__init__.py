@@ -5,6 +5,7 @@
 - `decisions`: Decision curves: the net benefit of acting on a model at each threshold
 - `population`: Who the patients are: the columns of a labels file as counts and means, and how far two parts of a data set differ
 - `prevalence`: Predictive values where the finding is more common, or rarer, than among these images
+- `readers`: Several readers of the same images: how far they agree with each other, and how far the model agrees with each of them
 - `review`: All of it for the labels of a study or of a model, as plain data
 - `subgroups`: Every metric within subgroups, and how far each subgroup lies from all others
 - `units`: Results by patient or by visit, beside those by image

@@ -43,6 +43,15 @@ def evaluate(
         typer.Option(metavar="COLUMN[,COLUMN..]", help="Columns that name a visit: results by visit, too."),
     ] = "",
     prevalence: Prevalences = None,
+    readers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--readers",
+            metavar="LABEL=COLUMN,COLUMN,..",
+            help="Columns of the labels file with the readings of several readers: their agreement, and the model against each.",
+            show_default=False,
+        ),
+    ] = None,
     resamples: Annotated[
         int, typer.Option(min=100, metavar="N", help="Number of bootstrap resamples of the patients.")
     ] = 1000,
@@ -81,6 +90,7 @@ def evaluate(
         subgroups=tuple(subgroup or ()),
         visits=tuple(part.strip() for part in visit.split(",") if part.strip()),
         prevalences=check_prevalences(prevalence),
+        readers=tuple(readers or ()),
         resamples=resamples,
     )
     with open_storage(storage) as database:
@@ -122,6 +132,31 @@ def _print(document: dict[str, Any]) -> None:
         print_scores(title, scored)
     print_practice(document["practice"])
     print_subgroups(document.get("subgroups", {}))
+    print_readers(document.get("readers", {}))
+
+
+def print_readers(readers: dict[str, Any]) -> None:
+    """How far the readers of each label agree, and how far the model agrees with each."""
+    for label, found in readers.items():
+        rows = [
+            [f"{pair['one']} and {pair['other']}", pair["images"], console.show_interval(pair["kappa"]), None]
+            for pair in found["pairs"]
+        ]
+        rows += [
+            [
+                f"the model and {one['reader']}",
+                one["images"],
+                console.show_interval(one["kappa"]),
+                console.show_interval(one["auc"]),
+            ]
+            for one in found["model"]
+        ]
+        console.print_line()
+        console.print_table(["who", "images", "kappa", "AUC"], rows, title=f"{label}: readers and model")
+        console.print_line(
+            f"Mean kappa of model and reader less that of two readers: {console.show_interval(found['difference'])}. "
+            f"Mean squared distance of probability and share of the readers: {console.show_interval(found['brier_soft'])}."
+        )
 
 
 def print_scores(title: str, scored: dict[str, Any]) -> None:

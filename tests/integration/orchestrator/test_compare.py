@@ -200,9 +200,12 @@ def test_a_study_is_evaluated_on_what_its_folds_did_not_see(
     _, url, dataset = place
     sites = ["north" if group % 2 else "south" for group in dataset.groups.tolist()]
     visits = [str(row % 2) for row in range(len(sites))]
+    # One reader as the label has it, one who left every third image unread.
+    known = ["" if np.isnan(label) else str(int(label)) for label in dataset.labels[:, 0].tolist()]
+    fewer = ["" if row % 3 == 0 else cell for row, cell in enumerate(known)]
     lines = [
-        "sha256,site,visit",
-        *(f"{name},{site},{visit}" for name, site, visit in zip(dataset.sha256, sites, visits, strict=True)),
+        "sha256,site,visit,first,second",
+        *map(",".join, zip(dataset.sha256, sites, visits, known, fewer, strict=True)),
     ]
     (dataset.folder / COLUMNS).write_text("\n".join(lines) + "\n")
     page = tmp_path / "page.html"
@@ -224,6 +227,19 @@ def test_a_study_is_evaluated_on_what_its_folds_did_not_see(
     assert any("optimistic" in warning for warning in document["warnings"])
     assert "Decision curve" in page.read_text()
     assert list_kept(url) == [document]
+    readers = ["--readers", "label_0=first,second"]
+    assert run([*said, *readers, "--json"]) == 0
+    read = json.loads(capsys.readouterr().out)["readers"]["label_0"]
+    assert read["pairs"][0]["kappa"]["value"] == 1
+    assert read["pairs"][0]["images"] == sum(map(bool, fewer))
+    assert (
+        read["model"][0]["auc"]["value"]
+        == document["results"]["labels"]["label_0"]["metrics"]["auc"]["value"]
+    )
+    assert run([*said, *readers]) == 0
+    assert "readers and model" in capsys.readouterr().out
+    for wrong in ("label_0=first", "nothing=first,second", "label_0=first,nobody", "label_0=first,site"):
+        assert run([*said, "--readers", wrong]) == 2
     assert run([*said, "--subgroup", "colour"]) == 2
     assert run([*said, "--prevalence", "5"]) == 2
     assert run(said) == 0
