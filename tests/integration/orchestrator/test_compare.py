@@ -227,19 +227,6 @@ def test_a_study_is_evaluated_on_what_its_folds_did_not_see(
     assert any("optimistic" in warning for warning in document["warnings"])
     assert "Decision curve" in page.read_text()
     assert list_kept(url) == [document]
-    readers = ["--readers", "label_0=first,second"]
-    assert run([*said, *readers, "--json"]) == 0
-    read = json.loads(capsys.readouterr().out)["readers"]["label_0"]
-    assert read["pairs"][0]["kappa"]["value"] == 1
-    assert read["pairs"][0]["images"] == sum(map(bool, fewer))
-    assert (
-        read["model"][0]["auc"]["value"]
-        == document["results"]["labels"]["label_0"]["metrics"]["auc"]["value"]
-    )
-    assert run([*said, *readers]) == 0
-    assert "readers and model" in capsys.readouterr().out
-    for wrong in ("label_0=first", "nothing=first,second", "label_0=first,nobody", "label_0=first,site"):
-        assert run([*said, "--readers", wrong]) == 2
     assert run([*said, "--subgroup", "colour"]) == 2
     assert run([*said, "--prevalence", "5"]) == 2
     assert run(said) == 0
@@ -258,3 +245,16 @@ def test_a_study_is_evaluated_on_what_its_folds_did_not_see(
     assert "could not be recorded in" in heard.err
     assert "only reads" in heard.err
     assert "acting on the model" in told
+    readers = ["--readers", "label_0=first,second"]
+    assert run([*said, *readers, "--json"]) == 0
+    read = json.loads(capsys.readouterr().out)["readers"]["label_0"]
+    assert read["pairs"][0]["kappa"]["value"] == 1
+    assert read["pairs"][0]["images"] == sum(map(bool, fewer))
+    assert (
+        read["model"][0]["auc"]["value"]
+        == document["results"]["labels"]["label_0"]["metrics"]["auc"]["value"]
+    )
+    assert run([*said, *readers]) == 0
+    assert "readers and model" in capsys.readouterr().out
+    for wrong in ("label_0=first", "nothing=first,second", "label_0=first,nobody", "label_0=first,site"):
+        assert run([*said, "--readers", wrong]) == 2
