@@ -68,8 +68,10 @@ def learning_curve(
     if as_json:
         console.print_json(document)
         return
-    columns = ("percent", "patients", "value", "low", "high")
-    rows = [[one[key] for key in columns] for one in document["sizes"]]
+    rows = [
+        [one["percent"], round(one["patients"] or 0), one["value"], one["low"], one["high"]]
+        for one in document["sizes"]
+    ]
     console.print_table(
         ("percent", "patients trained on", f"{document['metric']}", "95 % from", "to"),
         rows,

@@ -19,6 +19,8 @@ from orchestrator import cli
 from orchestrator.planning.plan import plan_points
 from orchestrator.studies.best import best_document
 from orchestrator.studies.verify import verify_study
+from storage.database import schema
+from storage.database.address import parse_url
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.studies.point_records import count_points, list_points
@@ -48,7 +50,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    """The same, open."""
+    """The same, with the tables of today, as `orch db upgrade` leaves it, and open."""
+    with closing(Database(parse_url(url))) as older:
+        schema.upgrade(older)
     opened = open_database(url)
     yield opened
     opened.close()
