@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import shutil
 import threading
 import zipfile
@@ -26,7 +27,7 @@ from storage.errors import DataError, OrchError
 from storage.holdout import sealed
 from storage.holdout.forgetting import forget_holdout
 from storage.holdout.openings import list_openings
-from storage.holdout.sealed import find_unsealed, open_holdout, register_sealed
+from storage.holdout.sealed import find_unsealed, open_holdout, register_sealed, sketch_sealed
 from tests.pictures import make_data
 from tests.studies import make_study
 
@@ -251,6 +252,36 @@ def test_no_holdout_no_opening(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "sealed.json").exists()
     with pytest.raises(DataError, match="has no hold-out"):
         open_holdout(dataset, database=None, model_sha256="m", purpose="p")
+
+
+def test_sealed_pictures_are_looked_at_where_they_still_are(dataset: Dataset) -> None:
+    names = sketch_sealed(dataset, lambda file: file.name)
+    assert len(names) == 6
+    assert not set(names) & {file.name for file in dataset.files}
+    (gone,) = dataset.folder.parent.rglob(names[0])
+    gone.unlink()
+    assert sketch_sealed(dataset, lambda file: file.name) == names[1:]
+    (dataset.folder / "sealed.json").unlink()
+    assert sketch_sealed(dataset, lambda file: file.name) == []
+
+
+def test_each_opening_is_on_the_disk_before_a_row_is_given(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+
+    def sync(number: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{number}"))
+        fsync(number)
+
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", sync)
+    for again in (False, True):
+        open_holdout(dataset, database=None, model_sha256="ab" * 32, purpose="x", again=again)
+        # The first record is written under another name, and given its own at once.
+        assert any(name.startswith(f"{dataset.folder}/") for name in synced), again
+        assert str(dataset.folder) in synced
+        synced.clear()
 
 
 def test_once_sealed_images_are_noticed_under_another_seed(dataset: Dataset, tmp_path: Path) -> None:
