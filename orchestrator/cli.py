@@ -17,6 +17,7 @@ from orchestrator.commands import (
     db,
     features,
     fleet,
+    publish,
     report,
     setup,
     status,
@@ -70,6 +71,9 @@ app.command("status", short_help="Show the workers, and the trials that open stu
 )
 app.command("dashboard")(dashboard.dashboard)
 app.command("report")(report.report)
+app.command("publish", short_help="Write what a paper needs: page, PDF, figures, tables, methods.")(
+    publish.publish
+)
 app.command("compare")(compare.compare)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")

@@ -2,6 +2,8 @@
 
 - `html`: The HTML that a page is made of: templates, figures, tables and texts of anybody, escaped, and scripts that need no network
 - `notes`: The notes of a study and of its trials in optuna-dashboard, as Markdown
+- `paper`: What goes into a paper beside the page: tables as CSV and LaTeX, the methods section, the references
+- `printing`: Chromium as a printer: a page as a PDF, figures as SVG of a journal's width
 - `publish`: orch's notes and figures into optuna-dashboard: a study's note and figures, and the note of each trial
 - `report`: One self-contained HTML page of one or several studies: opens from a file, asks the network for nothing
 """

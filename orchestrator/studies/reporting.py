@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboards.figures.gallery import draw_studies, write_pictures
 from dashboards.figures.practice import SHOWN
+from dashboards.pages.paper import collect_references, collect_texts
+from dashboards.pages.printing import draw_vectors, find_browser, print_page
 from dashboards.pages.report import Chapter, write_page
 from dashboards.tables.outcomes import Outcomes, find_dataset, read_outcomes
 from dashboards.tables.performance import RESAMPLES
@@ -17,6 +19,8 @@ from orchestrator.studies.comparing import compare_studies
 from orchestrator.terminal.progress import show_progress
 from storage.data.datasets import read_columns
 from storage.errors import DataError, NothingToExportError, UsageError
+from storage.files.documents import to_json
+from storage.files.model_files import read_card
 from storage.files.writing import write_text
 from storage.holdout.openings import find_openings
 from storage.practice.decisions import decision_curve
@@ -52,6 +56,80 @@ def write_report(
     chapters = [read_chapter(database, study, folders) for study in studies]
     write_text(output, write_page(chapters, library_versions(), _compare(database, names, folders)))
     return chapters
+
+
+def write_paper(
+    database: Database,
+    names: Sequence[str],
+    folders: Sequence[Path],
+    output: Path,
+    *,
+    model: Path | None,
+    warn: Callable[[str], None],
+) -> list[Path]:
+    """Write page, PDF, figures, tables, methods and references into a folder; files of the same names are replaced.
+
+    Args:
+        database: where the studies are.
+        names: of the studies.
+        folders: dataset folders of this machine.
+        output: the folder.
+        model: the final model, whose card is added; of one of these studies.
+        warn: told what could not be written, and why.
+
+    Raises:
+        StudyNotFoundError: there is no study of one of the names.
+        UsageError: the model is of another study, or the folder cannot be made.
+    """
+    card = _read_card(model, names) if model is not None else None
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{output} cannot be made a folder: {error.strerror}.", next_step="Name another one with -o.") from error  # fmt: skip
+    page = output / "report.html"
+    chapters = write_report(database, names, folders, page)
+    versions = library_versions()
+    texts = {"references.bib": collect_references(chapters, versions)}
+    if card is not None:
+        texts["model-card.json"] = to_json(card)
+    pictures = {}
+    for chapter in chapters:
+        prefix = f"{_file_name(chapter.view.study.name)}-" if len(chapters) > 1 else ""
+        texts |= {prefix + name: text for name, text in collect_texts(chapter, versions).items()}
+        for picture in chapter.draw():
+            if picture.figure["data"]:
+                pictures[f"{prefix}figure-{picture.name}"] = picture
+                texts[f"{prefix}figure-{picture.name}.csv"] = picture.table.to_csv()
+    written = [page]
+    browser = find_browser()
+    if browser is None:
+        warn(
+            "No Chromium is on this machine, so there is no PDF and no SVG. Install it (Debian: apt-get install chromium), or name one in "
+            "BROWSER_PATH; or open report.html, print it, and save each figure with the camera above it."
+        )
+    else:
+        try:
+            texts |= {f"{name}.svg": text for name, text in draw_vectors(browser, pictures).items()}
+            print_page(browser, page, output / "report.pdf")
+            written.append(output / "report.pdf")
+        except UsageError as error:
+            warn(str(error))
+    for name, text in texts.items():
+        write_text(output / name, text)
+        written.append(output / name)
+    return written
+
+
+def _read_card(model: Path, names: Sequence[str]) -> dict[str, Any] | None:
+    card = read_card(model)
+    study = (card or {}).get("study")
+    if study not in names:
+        raise UsageError(
+            f"{model} is not a model of {' or '.join(map(repr, names))}.",
+            why=f"Its card names the study {study!r}." if card else "It has no card of orch.",
+            next_step="Name its study, or a model that `orch model train` made from one of these.",
+        )
+    return card
 
 
 def _compare(database: Database, names: Sequence[str], folders: Sequence[Path]) -> dict[str, Any] | None:

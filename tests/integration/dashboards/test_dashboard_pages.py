@@ -32,6 +32,7 @@ from storage.database.opening import open_database
 from storage.errors import UsageError
 from storage.studies.publishing import begin_publishing, end_publishing
 from storage.studies.study import StudyRecord
+from tests.conftest import REPOSITORY
 from tests.generated_studies import reference_study, regime_two_study, sized_study
 from tests.studies import PretendObjective, make_study
 from tests.unit.dashboards.server.test_login import Browser
@@ -370,6 +371,13 @@ def test_the_page_to_send_holds_everything_and_asks_the_network_for_nothing(sqli
     ):
         assert text in own
     assert set(re.findall(r'href="#([^"]+)"', own)) <= set(re.findall(r'id="([^"]+)"', own))
+    questions = (REPOSITORY / "docs" / "twelve-questions.md").read_text()
+    places = re.findall(r"`#([a-z0-9-]+)` \|$", questions, re.MULTILINE)
+    # Results per label need the labels, which are not here.
+    assert len(places) == 12
+    assert {
+        f'id="{place}"' for place in places if place != "s0-results" and f'id="{place}"' not in own
+    } == set()
     # Each number of the first screen has an interval, or says why not.
     answers = re.findall(r"<dd><b>(.*?)</b>", own)
     assert len(answers) == 11

@@ -1,0 +1,92 @@
+"""What goes into a paper beside the page: tables as CSV and LaTeX, the methods section, the references."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from dashboards.pages.report import Chapter
+from dashboards.tables.methods import to_markdown, write_methods
+from dashboards.tables.patients import list_populations, tabulate_patients
+from dashboards.tables.performance import tabulate_overall, tabulate_performance, tabulate_subgroups
+from dashboards.tables.references import GUIDELINES, Reference, cite, to_bibtex
+from dashboards.tables.view import Table
+
+SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$"} | {
+    sign: f"\\{sign}" for sign in "&%$#_{}"
+}  # fmt: skip
+
+
+def collect_texts(chapter: Chapter, versions: Mapping[str, str | None]) -> dict[str, str]:
+    """The files of one study by name: `table-*.csv`, `table-*.tex` and `methods.md`."""
+    files: dict[str, str] = {}
+    for name, caption, table in _list_tables(chapter):
+        files[f"table-{name}.csv"] = table.to_csv()
+        files[f"table-{name}.tex"] = to_latex(table, f"{chapter.view.study.name}: {caption}", name)
+    methods = write_methods(
+        chapter.view, chapter.data_summary, chapter.openings, chapter.evaluations, versions
+    )
+    files["methods.md"] = to_markdown(methods)
+    return files
+
+
+def collect_references(chapters: Sequence[Chapter], versions: Mapping[str, str | None]) -> str:
+    """Every work that the methods of these studies cite, and the reporting guidelines, as BibTeX."""
+    cited: list[Reference] = []
+    for chapter in chapters:
+        cited += write_methods(
+            chapter.view, chapter.data_summary, chapter.openings, chapter.evaluations, versions
+        ).references
+    return to_bibtex(cite([*(one.key for one in cited), *GUIDELINES]))
+
+
+def to_latex(table: Table, caption: str, label: str) -> str:
+    """A table for LaTeX with the package booktabs; every text is escaped."""
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escape_latex(caption)}}}",
+        rf"\label{{tab:{re.sub(r'[^a-z0-9-]', '', label.lower())}}}",
+        rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}",
+        r"\toprule",
+        " & ".join(escape_latex(name.replace("_", " ")) for name in table.columns) + r" \\",
+        r"\midrule",
+        *(" & ".join(_cell(cell) for cell in row) + r" \\" for row in table.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape_latex(text: str) -> str:
+    """A text from anywhere, which LaTeX prints as it is and obeys in nothing."""
+    return "".join(SPECIAL.get(sign, sign) for sign in " ".join(text.split()))
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:
+        return "--"
+    return f"{value:.4g}" if isinstance(value, float) else escape_latex(str(value))
+
+
+def _list_tables(chapter: Chapter) -> list[tuple[str, str, Table]]:
+    found: list[tuple[str, str, Table | None]] = []
+    parts = list_populations(chapter.population, chapter.evaluations)
+    if parts:
+        has_labels = chapter.view.study.spec.task.has_probabilities
+        found.append(
+            (
+                "patients",
+                "characteristics of patients",
+                tabulate_patients(parts, chapter.data_summary, with_labels=has_labels),
+            )
+        )
+    measured = chapter.measure()
+    if measured:
+        found.append(("results", "results per label, 95 % intervals", tabulate_performance(measured)))
+        found.append(("classes", "all classes together, 95 % intervals", tabulate_overall(measured)))
+    found.append(("subgroups", "results within subgroups", tabulate_subgroups(chapter.evaluations)))
+    answers = [(line.what, line.value, line.remark) for line in chapter.answer]
+    found.append(("answer", "the answer", Table(("number", "value", "remark"), answers)))
+    return [(name, caption, table) for name, caption, table in found if table is not None and table.rows]
