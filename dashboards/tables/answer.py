@@ -150,8 +150,9 @@ def _hold_out(
         return Line(
             "holdout",
             "Hold-out",
-            "opened, result not known here",
-            f"opened {say_times(times)}; the study remembers no result. The file beside the model (.evaluation.json) has it.",
+            "no result of this study",
+            f"the hold-out of this data was opened {say_times(times)}, for the model of another study, or without this database "
+            "(then the file .evaluation.json beside the model has the result)",
         )
     if has_holdout is False:
         return Line("holdout", "Hold-out", "none", "The data set was imported without a hold-out.")

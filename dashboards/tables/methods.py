@@ -139,7 +139,7 @@ def _search(view: StudyView) -> list[str]:
 def _statistics(view: StudyView, openings: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:
     kinds = {one.kind for one in evaluations}
     said = [
-        "Because the best configuration was chosen by its value, that value is optimistic and was corrected; configurations were compared by the corrected "
+        "Because the best configuration was chosen by its value, that value is optimistic; it is reported with a correction for having been chosen wherever one can be computed. Configurations were compared by the corrected "
         "resampled t-test [@nadeau2003]."
     ]
     if EvaluationKind.HOLD_OUT in kinds or openings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -258,3 +259,24 @@ def test_a_study_is_evaluated_on_what_its_folds_did_not_see(
     assert "readers and model" in capsys.readouterr().out
     for wrong in ("label_0=first", "nothing=first,second", "label_0=first,nobody", "label_0=first,site"):
         assert run([*said, "--readers", wrong]) == 2
+
+
+def test_a_paper_is_written_without_a_browser_and_says_what_is_missing(
+    place: tuple[Database, str, Dataset],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("BROWSER_PATH", raising=False)
+    folder = tmp_path / "paper"
+    assert run(["publish", "better", "-o", str(folder), "--storage", place[1]]) == 0
+    assert "no PDF and no SVG" in capsys.readouterr().err
+    written = {file.name for file in folder.iterdir()}
+    assert {"report.html", "methods.md", "references.bib", "table-results.csv", "table-results.tex", "figure-roc.csv"} <= written  # fmt: skip
+    cited = set(re.findall(r"\[@([a-z0-9]+)\]", (folder / "methods.md").read_text()))
+    assert cited
+    assert cited <= set(
+        re.findall(r"^@\w+{([a-z0-9]+),", (folder / "references.bib").read_text(), re.MULTILINE)
+    )
+    assert " to " in (folder / "table-results.csv").read_text()
