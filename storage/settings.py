@@ -220,3 +220,8 @@ def name_user() -> str:
     except (OSError, KeyError):
         # A container may run under a number that has no name.
         return str(os.getuid())
+
+
+def named_browser() -> str | None:
+    """The browser that draws and prints, as BROWSER_PATH names it; kaleido reads the same."""
+    return os.environ.get("BROWSER_PATH") or None

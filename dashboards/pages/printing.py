@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from dashboards.figures.drawing import Picture
 from dashboards.figures.palette import make_template
 from dashboards.pages.html import SQUARE, embed_json, read_plotly
 from storage.errors import UsageError
+from storage.settings import named_browser
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PATIENCE = 300
@@ -27,7 +27,7 @@ COLUMN, PAGE = 85.0, 174.0
 
 def find_browser() -> str | None:
     """The browser that BROWSER_PATH names, or the first of `PROGRAMS` that is here; None where there is none."""
-    named = os.environ.get("BROWSER_PATH")
+    named = named_browser()
     return named if named and Path(named).is_file() else next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 

@@ -6,8 +6,8 @@
   const swaps = read("swaps");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const phone = window.matchMedia("(max-width: 600px)");
-  // Points of the paper: half a page for a figure beside another one, a page for a broad one.
-  const PAPER = { half: 338, whole: 690 };
+  // Points of the paper: a third of a page for a figure beside others, a page for a broad one.
+  const PAPER = { part: 224, whole: 690 };
   let printing = false;
 
   const draw = (name) => {
@@ -27,10 +27,11 @@
     if (look === "square") layout.height = place.clientWidth;
     if (printing) {
       // Wider than the paper, and the browser shrinks the whole page until no table can be read.
-      const width = look === "broad" ? PAPER.whole : PAPER.half;
-      const height = look === "square" ? width : look === "broad" ? Math.min(layout.height || 420, 420) : Math.min(layout.height || 420, 280);
+      const width = look === "broad" ? PAPER.whole : PAPER.part;
+      const height = look === "square" ? width : Math.min(layout.height || 420, look === "broad" ? 300 : 240);
       Object.assign(layout, { autosize: false, width, height });
-      layout.font = { ...(layout.font || {}), size: 10 };
+      layout.font = { ...(layout.font || {}), size: 8 };
+      layout.margin = { ...layout.margin, l: 42, r: 6, b: 36 };
     }
     place.style.height = look === "square" ? "" : `${layout.height || 420}px`;
     const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
