@@ -150,7 +150,8 @@ PRESETS: dict[str, Preset] = {
         targets=("target",),
         group=("patient_id", "lesion_id"),
         joins=(("*[Mm]etadata*.csv", ""), ("*LesionGroupings*.csv", "")),
-        choices=(("unknown_is_own", True),),
+        # Some challenges have outlines (`_superpixels.png`) beside the images.
+        choices=(("unknown_is_own", True), ("only_labelled", True)),
     ),
     "kermany": Preset(
         title="Chest X-rays of Kermany et al.",

@@ -208,6 +208,7 @@ def test_earlier_isic_challenges(tmp_path: Path, year: int) -> None:
         published.write(
             tmp_path / "Training_metadata.csv", ["image_id", "sex"], [[name, "male"] for name in names]
         )
+        published.draw(tmp_path / "input", [f"{name}_superpixels.png" for name in names])
         target = "melanoma"
     else:
         rows = [[name, f"{place % 2:.1f}", f"{1 - place % 2:.1f}"] for place, name in enumerate(names)]
