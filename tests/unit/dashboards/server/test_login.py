@@ -136,6 +136,7 @@ def test_waits_double_and_are_forgotten() -> None:
 def test_the_cookie_is_for_this_site_and_for_no_script(browser: Browser) -> None:
     browser.log_in()
     cookie = browser.headers["Set-Cookie"]
+    assert len(cookie.partition(";")[0].partition("=")[2]) == 43, "256 bits"
     assert all(part in cookie for part in ("HttpOnly", "SameSite=Strict", "Path=/", "Max-Age="))
     assert "Secure" not in cookie
     secured = Browser(PasswordMiddleware(behind, PASSWORD, secure=True))
