@@ -295,11 +295,11 @@ def draw_places(trials: int, folds: int) -> Iterator[tuple[NDArray[np.int64], ND
         yield generator.integers(trials, size=STUDY_TRIALS), generator.integers(folds, size=folds)
 
 
-def read_curves(file: Path) -> Array:
-    """Validation AUC of shape (trials, folds, epochs) from columns trial, fold, epoch (0-based) and val_auc."""
+def read_curves(file: Path, column: str = "val_auc") -> Array:
+    """A metric, shape (trials, folds, epochs), from columns trial, fold, epoch (0-based) and its own."""
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         rows = [
-            (int(row["trial"]), int(row["fold"]), int(row["epoch"]), float(row["val_auc"] or "nan"))
+            (int(row["trial"]), int(row["fold"]), int(row["epoch"]), float(row[column] or "nan"))
             for row in csv.DictReader(lines)
         ]
     trials = {trial: place for place, trial in enumerate(sorted({row[0] for row in rows}))}

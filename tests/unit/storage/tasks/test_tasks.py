@@ -162,6 +162,8 @@ class TestEveryKind:
         labels, _, _ = draw(task)
         for name in task.metrics:
             assert task.unit(name, labels) > 0
+            if name in ("val_kappa", "val_quadratic_kappa", "val_r2"):
+                assert task.unit(name, labels) == 2
 
 
 def test_classes_are_scored_as_scikit_learn_scores_them() -> None:
