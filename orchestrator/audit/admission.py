@@ -41,7 +41,7 @@ def audit_for_study(
             "images-not-seen",
             "warning",
             f"The audit did not look at the images. {error.what}",
-            "Run `orch data audit` where they are: copies across patients are found only there.",
+            "Run `orch data audit` on a machine that has the images: it finds copies across patients only there.",
         )
         return [*audit.findings, unseen]
     return audit.findings

@@ -121,7 +121,7 @@ def find_groups_with_labels(evidence: Evidence) -> list[Finding]:
                 "error" if count <= 2 * len(evidence.folds) else "warning",
                 f"{say_count(len(carried), 'label never varies', 'labels never vary')} within a group and there are only {count} groups: "
                 f"{_few(carried)}. A model may learn the group instead of the label.",
-                "Name the patient as group, not the site or the class; or bring more groups.",
+                "Use the patient as group, not the site or the class; or add patients.",
                 {"targets": carried, "groups": count},
             )
         ]
@@ -130,8 +130,8 @@ def find_groups_with_labels(evidence: Evidence) -> list[Finding]:
             Finding(
                 "groups-carry-label",
                 "note",
-                f"{say_count(len(carried), 'label never varies', 'labels never vary')} within a group: {_few(carried)}. The sample is {count} groups, not "
-                f"{len(evidence.groups)} images.",
+                f"{say_count(len(carried), 'label never varies', 'labels never vary')} within a group: {_few(carried)}. The size of the sample is "
+                f"the number of groups ({count}), not of images ({len(evidence.groups)}).",
                 "Nothing to do: folds are made by group.",
                 {"targets": carried, "groups": count},
             )

@@ -46,14 +46,14 @@ def read_class_folders(folder: Path, scan: Scan | None = None) -> Table:
             rows.append([path, some[class_at], *([] if side_at is None else [some[side_at]])])
     if loose:
         raise DataError(
-            f"{len(loose)} images in {folder} are in no class folder: {name_few(loose)}.",
+            f"{say_count(len(loose), 'image')} in {folder} {'is' if len(loose) == 1 else 'are'} in no class folder: {name_few(loose)}.",
             why=f"With --class-folders each class has a folder of its own below {folder}.",
             next_step="Move them into one, or give a labels file with --labels CSV.",
         )
     classes = Counter(row[1] for row in rows)
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise DataError(
-            f"{folder} has {len(classes)} class folder(s) with images: {name_few(sorted(classes))}.",
+            f"{folder} has {say_count(len(classes), 'class folder')} with images: {name_few(sorted(classes))}.",
             why=f"There must be 2 to {MOST_CLASSES}.",
             next_step="Give the folder above the class folders.",
         )
@@ -97,7 +97,7 @@ def _find_levels(
         return None, 1
     if len(tops) > 1 and all(clean(top) in (*IMAGE_FOLDERS, *MASK_FOLDERS) for top in tops):
         raise DataError(
-            f"The folders {name_few(sorted(tops))} in {folder} seem to hold images and what was drawn on them, not two classes.",
+            f"The folders {name_few(sorted(tops))} in {folder} seem to hold images and their masks, not two classes.",
             next_step="Give a labels file with --labels CSV, or the folder above the class folders.",
         )
     return None, 0
@@ -125,7 +125,7 @@ def _refuse_sides_among_classes(folder: Path, tops: Sequence[str], parts: Sequen
         f"{'is' if len(others) == 1 else 'are'} neither a side nor a class beside {'it' if len(sides) == 1 else 'them'}.",
         why="Archives often hold a second copy of all images, or a part that was made from another one.",
         next_step=f"Move {name_few(others)} out of the folder; or, if {'it is' if len(others) == 1 else 'one of them is'} the data set, "
-        f"give {folder / others[0]} instead. Classes that are really called so: --class-pattern '^([^/]+)/'.",
+        f"give {folder / others[0]} instead. If these are the names of classes: --class-pattern '^([^/]+)/'.",
     )
 
 

@@ -187,7 +187,7 @@ def _load(path: Path) -> list[dict[str, list[str]]]:
     )
     if not whole:
         raise DataError(
-            f"{path} is no file of folds as nnU-Net writes it.",
+            f"{path} is not a file of folds as nnU-Net writes it.",
             why='It is a list with one {"train": [names], "val": [names]} for each fold.',
         )
     return list(splits)

@@ -155,7 +155,7 @@ def say_what_becomes(document: dict[str, Any]) -> str | None:
     becomes = document["becomes"]
     if not becomes:
         return None
-    groups = "each a patient of its own" if becomes["groups"] is None else f"{becomes['groups']} patients"
+    groups = "each image a separate patient" if becomes["groups"] is None else f"{becomes['groups']} patients"
     sides = "".join(f", {count} for {side}" for side, count in (becomes["sides"] or {}).items())
     return (
         f"{becomes['images']} images, {groups}{sides}; {becomes['task']}: {name_few(becomes['targets'], 20)}"

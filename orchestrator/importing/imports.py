@@ -165,7 +165,7 @@ def _order_rows(
         torn = [rows for rows in copies.values() if len({groups[row] for row in rows}) > 1]
         if torn:
             raise DataError(
-                f"{len(torn)} images are the same file in different groups: "
+                f"{say_count(len(torn), 'file has', 'files have')} copies in different groups: "
                 + name_few(
                     " = ".join(f"{paths[row]} (line {table.lines[row]})" for row in rows) for rows in torn
                 )

@@ -158,7 +158,7 @@ def match_rows(
     repeated = [(image, rows) for image, rows in rows_of.items() if len(rows) > 1]
     if repeated and not several_rows:
         raise DataError(
-            f"{table.path} has {len(repeated)} file names twice: "
+            f"{table.path} has {say_count(len(repeated), 'file name')} twice: "
             + name_few(f"{image} ({table.name_lines(rows)})" for image, rows in repeated)
             + ".",
             next_step="Keep one line for each image; or merge the rows of an image with --merge-rows any, majority or all.",
@@ -270,7 +270,7 @@ def _no_image(
     first = names[missing[0]]
     if all(names[row].endswith("/") for row in missing):
         return DataError(
-            f"{len(missing)} rows of {table.path} name folders, not images: {first} (line {table.lines[missing[0]]}).",
+            f"{say_count(len(missing), 'row')} of {table.path} {'names a folder, not an image' if len(missing) == 1 else 'name folders, not images'}: {first} (line {table.lines[missing[0]]}).",
             next_step="Give a table with a row for each image; with --preset mura leave --labels out, as the paths say everything.",
         )
     # Of names that are alike, one that differs in its suffix alone is the likeliest.
@@ -281,7 +281,7 @@ def _no_image(
     listed = name_few(f"{names[row]} (line {table.lines[row]})" for row in missing)
     return DataError(
         f"{say_count(len(missing), 'row')} of {table.path} {'has no image in' if len(missing) == 1 else 'have no image in'} {folder}: {listed}.",
-        why=f"Is {near[0]} meant?"
+        why=f"Did you mean {near[0]}?"
         if near
         else f"The file is missing, has another suffix, or is no {FORMAT_NAMES} file.",
         next_step="Bring the images, correct the names, or remove the rows.",

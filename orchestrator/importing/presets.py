@@ -62,7 +62,7 @@ class Preset:
 LOOKED_AT = 200
 
 VALID_IS_TEST = (("valid", "test"),)
-UNCERTAIN_NOTE = "-1 (uncertain) and blank (not mentioned) are taken as not assessed; --uncertain and --blank say otherwise."
+UNCERTAIN_NOTE = "-1 (uncertain) and blank (not mentioned) count as not assessed; change that with --uncertain and --blank."
 
 KERMANY_PERSON = (
     r"(person\d+_(?:virus|bacteria))|((?:NORMAL2-)?IM-\d+)|((?:NORMAL|BACTERIA|VIRUS|CNV|DME|DRUSEN)-\d+)"
@@ -107,7 +107,7 @@ PRESETS: dict[str, Preset] = {
         reader=("rad_id", "rad_ID"),
         choices=(("merge_rows", "majority"),),
         rules=(("separator", ""), ("no_finding", ("no finding",))),
-        note="A finding counts where more than half of the readers of an image named it; --merge-rows any takes each.",
+        note="A finding counts if more than half of an image's readers named it; with --merge-rows any, one reader is enough.",
     ),
     "rsna": Preset(
         title="RSNA pneumonia detection",
@@ -157,7 +157,7 @@ PRESETS: dict[str, Preset] = {
         title="Chest X-rays of Kermany et al.",
         class_folders=True,
         choices=(("group_pattern", KERMANY_PERSON),),
-        note="Persons with a virus and with bacteria are numbered apart in this collection, and are treated as different persons.",
+        note="This collection numbers persons with a viral and with a bacterial infection separately; they count as different persons.",
     ),
     "boneage": Preset(
         title="RSNA bone age",
@@ -303,7 +303,7 @@ def apply_preset(
             filled["split_lists"] = lists
     if preset.lists and not lists and not choices.splits:
         note(
-            f"the published split ({' and '.join(name for _, name in preset.lists)}) is not beside the labels file; orch splits."
+            f"the published split ({' and '.join(name for _, name in preset.lists)}) is not beside the labels file; orch makes its own split."
         )
     if (reader := first(preset.reader)) and choices.reader_column is None:
         filled["reader_column"] = reader

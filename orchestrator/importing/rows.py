@@ -118,14 +118,14 @@ def read_rows(
     groups = _read_groups(table, folder, paths, choices, note)
     sides = _read_sides(table, scan, paths, choices, note, by_preset=not said.splits)
     if choices.splits and "test" not in (sides or ()) and not said.splits:
-        note("no image of the published test part is here: orch splits off its own hold-out.")
+        note("no image of the published test part is here: orch seals a hold-out of its own.")
         sides = None
     rows_of = find_rows(paths)
     if choices.merge_rows is not None and len(rows_of) < len(paths):
         if not KINDS[labels.task].merges:
             raise DataError(
                 f"--merge-rows {choices.merge_rows} merges what is yes or no; several rows of an image have numbers here.",
-                next_step="Bring the table down to one row for each image, such as the mean of its readers.",
+                next_step="Reduce the table to one row for each image, such as the mean of its readers.",
             )
         readers = (
             table.column(choices.reader_column, option="--reader")
@@ -320,7 +320,7 @@ def _read_lists(
         if absent == len(found) and not by_preset:
             raise DataError(
                 f"No line of {path} (--split-list {side}) names an image in {scan.folder}.",
-                why="Without it no image would be of that side.",
+                why="Without it that side would have no images.",
                 next_step="Give the list of these images, one file name on each line.",
             )
         if absent:

@@ -64,8 +64,8 @@ class Scan:
             return ""
         kinds = ", ".join(f"{len(paths)} {kind}" for kind, paths in lost.items())
         return (
-            f"{say_count(sum(map(len, lost.values())), 'picture file')} of kinds that orch does not read lay in the image "
-            f"folder and not in this data set: {kinds}."
+            f"The image folder has {say_count(sum(map(len, lost.values())), 'picture file')} of kinds that orch does not "
+            f"read; they are not in this data set: {kinds}."
         )
 
     def say_others(self) -> str:
@@ -115,14 +115,14 @@ def scan_folder(folder: Path) -> Scan:
         left_out[MASKED].append(images.pop(name))
     if foreign:
         raise DataError(
-            f"{len(foreign)} file names in {folder} are not UTF-8: {name_few(map(_show, foreign))}.",
+            f"{say_count(len(foreign), 'file name')} in {folder} {'is' if len(foreign) == 1 else 'are'} not UTF-8: {name_few(map(_show, foreign))}.",
             why="They come from a system with another encoding, often through a ZIP archive; other machines would read "
             "other names.",
             next_step="Rename them, for example with convmv: convmv -f cp1252 -t utf-8 -r --notest FOLDER.",
         )
     if doubled:
         raise DataError(
-            f"{len(doubled)} file names in {folder} occur twice, in two Unicode forms (composed and decomposed): "
+            f"{say_count(len(doubled), 'file name occurs', 'file names occur')} twice in {folder}, in two Unicode forms (composed and decomposed): "
             f"{name_few(doubled)}.",
             why="The names look alike, so a table cannot say which file it means.",
             next_step="Rename or remove one of each pair.",

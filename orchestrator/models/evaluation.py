@@ -259,7 +259,7 @@ def check_rule(rule: str) -> str:
         raise DataError(
             f"--threshold {rule} is no rule.",
             why="It is a number from 0 to 1, youden, or sensitivity=S with S above 0 and at most 1.",
-            next_step=f"Is --threshold {meant} meant?"
+            next_step=f"Did you mean --threshold {meant}?"
             if meant
             else "Say --threshold 0.5, --threshold youden or --threshold sensitivity=0.9.",
         ) from error
@@ -291,7 +291,7 @@ def check_columns(
             raise DataError(
                 f"{folder} has no column {column!r} besides its labels, for {option}.",
                 why=f"There are {name_few(nearest, MOST_NAMES)}." if nearest else "There are none.",
-                next_step=f"Is {near[0]} meant?"
+                next_step=f"Did you mean {near[0]}?"
                 if near
                 else "Import the images again with a labels file that has it, or name another column.",
             )

@@ -90,12 +90,14 @@ def read_classes(
         for some, cell, nothing in zip(found, cells, empty, strict=True)
     )
     if any(empty):
-        note(f"{say_count(sum(empty), 'empty list')} in {name!r}: none of the findings.")
+        note(f"{say_count(sum(empty), 'empty list')} in {name!r}: counted as having none of the findings.")
     if unknown:
-        note(f"{say_count(unknown, 'cell')} of {name!r} say NA, unknown or the like: not assessed.")
+        note(
+            f"{say_count(unknown, 'cell')} of {name!r} say NA, unknown or the like: counted as not assessed."
+        )
     if listed and separator is not None and rules.separator is None:
         note(
-            f"the cells of {name!r} are read as lists of findings. --separator '' takes each for one class instead."
+            f"the cells of {name!r} are read as lists of findings. With --separator '' each cell is one class."
         )
     apart = none | undecided if listed else set()
     classes = sorted(
@@ -156,7 +158,7 @@ def _find_separator(table: Table, name: str, cells: Sequence[str], rules: Rules)
             raise DataError(
                 f"{table.path}: cells of the class column {name!r} seem to name several findings, with {separator!r} between "
                 f"them: {name_few(repr(cell) for cell in joined)}.",
-                why="Taken as they stand, each combination would be a class of its own.",
+                why="Without a separator each combination would be a separate class.",
                 next_step=f"Say --separator {_quote(separator)} to make each finding a target, or --separator '' if each cell is one "
                 "class.",
             )
@@ -252,7 +254,7 @@ def _note_slips(name: str, counts: dict[str, int], note: Callable[[str], None]) 
                 and difflib.SequenceMatcher(None, clean(rare), clean(usual)).ratio() >= SLIP
             ):
                 note(
-                    f"the class {rare!r} of {name!r} ({say_count(count, 'image')}) may be a slip for {usual!r}."
+                    f"the class {rare!r} of {name!r} ({say_count(count, 'image')}) may be a typing error for {usual!r}."
                 )
 
 

@@ -41,7 +41,7 @@ def read_groups(
         rounded = [row for row, cell in enumerate(cells) if is_rounded(cell)]
         if rounded:
             raise DataError(
-                f"{table.path}: the group column {name!r} holds rounded numbers in {len(rounded)} rows "
+                f"{table.path}: the group column {name!r} holds rounded numbers in {say_count(len(rounded), 'row')} "
                 f"({table.name_lines(rounded)}), such as {cells[rounded[0]]}.",
                 why="A spreadsheet rounded long identifiers: different patients can have become one.",
                 next_step="Export the table again from where it came, with this column as text.",
@@ -52,7 +52,9 @@ def read_groups(
         own = set(unknown)
         keys.append([f"\0{row}" if row in own else patient_key(cell) for row, cell in enumerate(cells)])
         if unknown:
-            note(f"{say_count(len(unknown), 'row')} without a patient in {name!r}: each is a separate group.")
+            note(
+                f"{say_count(len(unknown), 'row')} without a patient in {name!r}: each counts as a separate patient."
+            )
         _note_spellings(name, cells, note)
     return list(zip(*keys, strict=True))
 
@@ -94,16 +96,16 @@ def find_in_names(pattern: str, option: str, names: Sequence[Sequence[str]]) -> 
 def _names_nobody(table: Table, name: str, cells: Sequence[str], rows: Sequence[int]) -> DataError:
     blank = [row for row in rows if not cells[row]]
     if len(blank) == len(rows):
-        what = f"{table.path}: the group column {name!r} is blank in {len(blank)} rows ({table.name_lines(blank)})."
+        what = f"{table.path}: the group column {name!r} is blank in {say_count(len(blank), 'row')} ({table.name_lines(blank)})."
     else:
         said = sorted({cells[row] for row in rows if cells[row]})
         what = (
-            f"{table.path}: the group column {name!r} names no patient in {len(rows)} rows ({table.name_lines(rows)}): "
+            f"{table.path}: the group column {name!r} names no patient in {say_count(len(rows), 'row')} ({table.name_lines(rows)}): "
             f"{name_few(map(repr, said))}."
         )
     return DataError(
         what,
-        why="An image without a group could be on both sides of a split; taken as a name, NA would be one large patient.",
+        why="An image without a group could be on both sides of a split; if NA were a name, all these images would be of one patient.",
         next_step=OWN_ADVICE,
     )
 

@@ -70,9 +70,9 @@ def join_table(table: Table, other: Table, on: str, note: Callable[[str], None])
             lines.append(table.lines[row])
     if len(alone) == len(left):
         raise DataError(
-            f"No row of {table.path} has a row with the same {on} in {other.path}.",
+            f"No row of {table.path} matches a row of {other.path} in {on}.",
             why=f"{on} is {name_few(alone, 2)} here and {name_few(('/'.join(key) for key in looked_up), 2)} there.",
-            next_step="Is another column meant? --on HERE=THERE names it in both tables.",
+            next_step="If another column is meant, name it in both tables: --on HERE=THERE.",
         )
     if alone:
         note(

@@ -126,7 +126,7 @@ def read_numbers(table: Table, asked: Asked) -> Labels:
             raise DataError(
                 f"{table.path} line {table.lines[doubtful]}: {name!r} is {cells[doubtful]!r}, which may be "
                 f"{cells[doubtful].replace(',', '')} or {cells[doubtful].replace(',', '.')}.",
-                why="In all cells of that column with a comma three digits follow it.",
+                why="Three digits follow every comma in that column, so it may separate thousands or decimals.",
                 next_step="Write these numbers without marks between thousands, and with a decimal point.",
             )
         if wrong:
@@ -194,7 +194,7 @@ def into_two(labels: Labels, asked: Asked) -> Labels:
     other = both.classes[1 - place]
     asked.note(
         f"two classes, {both.classes[place]!r} (positive) against {other!r}: one output. --positive names the other one; "
-        "--task labels takes each for a label of its own."
+        "With --task labels each is a separate label."
     )
     return replace(
         both,
@@ -208,7 +208,7 @@ def into_ordered(labels: Labels, asked: Asked) -> Labels:
     """Classes in their order: as --targets has them, by the number in their names, or as words of a known ladder.
 
     Raises:
-        DataError: nothing says the order.
+        DataError: the order is not known.
     """
     found = into_classes(labels, asked, "ordered")
     order = list(range(len(found.classes)))
@@ -216,7 +216,7 @@ def into_ordered(labels: Labels, asked: Asked) -> Labels:
         known = find_order(found.classes)
         if known is None:
             raise DataError(
-                f"--task ordered was given, but nothing says the order of {name_few(found.classes)}.",
+                f"--task ordered was given, but orch does not know the order of {name_few(found.classes)}.",
                 next_step="Name the classes from the lowest to the highest: --targets A,B,..",
             )
         order = known
@@ -324,8 +324,8 @@ def shape_kind(labels: Labels, asked: Asked, task: str | None) -> Labels:
     shaped = KINDS[chosen].shape(labels, asked)
     if task is None and chosen == "classes":
         asked.note(
-            f"one of {len(shaped.classes)} classes for each image: probabilities add up to 1. --task labels takes each class for "
-            "a label of its own."
+            f"one of {len(shaped.classes)} classes for each image: probabilities add up to 1. With --task labels each class is "
+            "a separate label."
         )
     return shaped
 

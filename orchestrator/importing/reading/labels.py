@@ -113,7 +113,7 @@ def read_labels(
         ]
         if any(one.taken for one in described) or sum(one.kind == "classes" for one in described) != 1:
             raise DataError(
-                f"--positive {named} says what yes is, but not in which columns.",
+                f"--positive {named} says which value means yes, but not in which columns.",
                 next_step="Name the labels, too: --targets a,b.",
             )
     chosen = _choose_columns(table, excluded, rules, note) if targets is None else list(targets)
@@ -139,7 +139,7 @@ def read_labels(
             note(f"{name!r} is not written as 0 and 1: {_say_code(cells, reading)}.")
         if reading.unknown:
             note(
-                f"{say_count(reading.unknown, 'cell')} of {name!r} say NA, unknown or the like: not assessed."
+                f"{say_count(reading.unknown, 'cell')} of {name!r} say NA, unknown or the like: counted as not assessed."
             )
         values[:, place] = reading.values
     return Labels(tuple(chosen), tuple(chosen), values, "flags")
@@ -158,7 +158,7 @@ def read_split(table: Table, column: str) -> list[str]:
         raise DataError(
             f"{table.path} {table.name_lines(wrong)}: {cells[wrong[0]] or 'blank'!r} in the split column {column!r} "
             "is not train, valid or test.",
-            why=f"{len(wrong)} rows have another value.",
+            why=f"{say_count(len(wrong), 'row has', 'rows have')} another value.",
             next_step="Write train or valid for development and test for the hold-out.",
         )
     return [sides[cell] or "" for cell in cells]
@@ -192,11 +192,11 @@ def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
     numbers = {as_number(cell) for cell in different}
     if not reading.wrong:
         if NO_LABELS.search(re.sub(r"[\W_]+", " ", name.casefold())):
-            return say("labels", "yes and no, but its name says that it is no finding")
+            return say("labels", "yes and no, but by its name it is not a finding")
         if reading.words and len(reading.kept) < 2:
             if len(given) < len(cells):
                 return say("coded", _ask_for_mark(given[0]))
-            return say("labels", "one and the same word throughout")
+            return say("labels", "the same word in every cell")
         if reading.uncertain and not reading.kept:
             return say("coded", "-1 throughout")
         return say("labels", "yes and no", taken=True)
@@ -247,7 +247,7 @@ def _choose_columns(
         )
     left = [f"{one.name} ({one.reason})" for one in columns if one.name not in chosen and one.kind != "text"]
     if left:
-        note(f"not taken as labels: {', '.join(left)}. --targets names the labels instead.")
+        note(f"not used as labels: {', '.join(left)}. To choose the labels, name them with --targets.")
     return chosen
 
 

@@ -235,7 +235,7 @@ def _read(path: Path) -> bytes:
         )
         raise DataError(
             f"The labels file {path} cannot be read: {error.strerror}.",
-            next_step=f"Is {path.with_name(near[0])} meant?"
+            next_step=f"Did you mean {path.with_name(near[0])}?"
             if near
             else "Name the CSV file that has a line for each image.",
         ) from error
@@ -277,7 +277,7 @@ def _decode(path: Path, content: bytes) -> str:
     except UnicodeDecodeError as error:
         raise DataError(
             f"The labels file {path} is not text in UTF-8: {error.reason} at byte {error.start}.",
-            why="Spreadsheets save other encodings, or their own format, unless told.",
+            why="Spreadsheet programs often save in another encoding, or in a format of their own.",
             next_step="Save it as 'CSV UTF-8'.",
         ) from error
     if "\0" in text:

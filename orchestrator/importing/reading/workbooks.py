@@ -45,7 +45,7 @@ def read_workbook(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
         ) from error
     if len(filled) > 1:
         raise DataError(
-            f"The workbook {path} has {len(filled)} sheets with something in them.",
+            f"The workbook {path} has {len(filled)} sheets that are not empty.",
             why="orch reads one table.",
             next_step="Save the sheet with the labels as a file of its own.",
         )

@@ -82,7 +82,7 @@ def test_several_group_columns_and_warnings(run_orch: Run, tmp_path: Path) -> No
             (),
             "--group was not given, and column 'patient' of labels.csv seems to name the patients: 12 for 24 images",
         ),
-        (("--labels", "label.csv"), "Is labels.csv meant?"),
+        (("--labels", "label.csv"), "Did you mean labels.csv?"),
     ],
 )
 def test_wrong_usage_is_exit_2_and_one_message(

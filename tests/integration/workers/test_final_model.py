@@ -263,7 +263,7 @@ def test_the_holdout_is_opened_once_on_record_with_intervals(place: Place, model
     assert "hold-out opened" not in capsys.readouterr().out
     # A rule is looked at before anything is read.
     assert place.orch("model", "evaluate", "no.keras", "--data", "nowhere", "--threshold", "youdn") == 2
-    assert "Is --threshold youden meant?" in capsys.readouterr().err
+    assert "Did you mean --threshold youden?" in capsys.readouterr().err
     asked = ("--open-holdout", "--threshold", "youden", "--recalibrate", "--subgroup", "site", "--tta", "9")
     assert place.orch(*judge, *asked, "--resamples", "200", "-o", "evaluation.json") == 0
     said = capsys.readouterr()

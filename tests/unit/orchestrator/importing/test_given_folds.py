@@ -118,8 +118,8 @@ def test_files_of_folds_that_are_none_are_refused(dataset: Dataset) -> None:
             [whole[0], {**whole[1], "val": [*whole[1]["val"], moved]}, whole[2]],
             "validates in the folds 0 and 1",
         ),
-        ({"folds": whole}, "no file of folds as nnU-Net writes it"),
-        ([{"train": "all", "val": []}], "no file of folds as nnU-Net writes it"),
+        ({"folds": whole}, "not a file of folds as nnU-Net writes it"),
+        ([{"train": "all", "val": []}], "not a file of folds as nnU-Net writes it"),
     ):
         path.write_text(json.dumps(change))
         with pytest.raises(DataError, match=words):

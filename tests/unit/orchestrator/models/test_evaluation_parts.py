@@ -105,7 +105,7 @@ def test_a_mistyped_rule_is_answered_with_the_valid_ones_and_the_nearest(rule: s
         read_thresholds(rule, make_record(), 2)
     assert str(caught.value) == (
         f"--threshold {rule} is no rule. It is a number from 0 to 1, youden, or sensitivity=S with S above 0 and "
-        f"at most 1. Is --threshold {meant} meant?"
+        f"at most 1. Did you mean --threshold {meant}?"
     )
 
 
@@ -123,7 +123,7 @@ def test_an_unknown_column_is_answered_with_those_there_are_the_nearest_first() 
         check_columns(Path("data"), ["sex"], [], known)
     assert str(caught.value) == (
         "data has no column 'sex' besides its labels, for --subgroup. There are Sex, site, patient, filename. "
-        "Is Sex meant?"
+        "Did you mean Sex?"
     )
     with pytest.raises(DataError, match=r"for --visit\. There are none\."):
         check_columns(Path("data"), [], ["colour"], [])

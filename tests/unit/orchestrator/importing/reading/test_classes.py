@@ -74,7 +74,7 @@ def test_what_is_not_known_is_not_a_class() -> None:
     labels, notes = read(["NA", "unknown", "", "?", "a", "b"])
     assert labels.targets == ("f=a", "f=b")
     assert np.isnan(labels.values[:4]).all()
-    assert notes == ["3 cells of 'f' say NA, unknown or the like: not assessed."]
+    assert notes == ["3 cells of 'f' say NA, unknown or the like: counted as not assessed."]
 
 
 def test_none_is_a_class_and_is_said() -> None:
@@ -85,7 +85,7 @@ def test_none_is_a_class_and_is_said() -> None:
 
 def test_a_rare_slip_is_named() -> None:
     _, notes = read(["Fracture"] * 20 + ["Fracutre"] + ["Normal"] * 5)
-    assert "'Fracutre' of 'f' (1 image) may be a slip for 'Fracture'" in notes[0]
+    assert "'Fracutre' of 'f' (1 image) may be a typing error for 'Fracture'" in notes[0]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_what_is_named_must_be_so() -> None:
         read(both, "classes")
     with pytest.raises(DataError, match="needs two classes; there are 3"):
         read(table(dx=cycle("x", "y", "z")), "two-classes")
-    with pytest.raises(DataError, match="nothing says the order of nv, x"):
+    with pytest.raises(DataError, match="orch does not know the order of nv, x"):
         read(table(dx=cycle("nv", "x")), "ordered")
     with pytest.raises(DataError, match="needs at least two classes"):
         read(table(a=cycle("1", "0")), "classes")
