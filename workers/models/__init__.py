@@ -5,6 +5,7 @@
 - `folding`: A frozen backbone that computes the same in fewer passes: batch normalisation folded into the convolutions before it
 - `head`: The dense head that is trained on pooled features
 - `head_pass`: The forward pass of a head with weights from outside: the same code under any backend of Keras
+- `hub`: Backbones of KerasHub from presets that are on this machine: a folder, or what Hugging Face's client has kept. Nothing is downloaded
 - `lenet`: LeNet (LeCun et al. 1998) as the first reference study built it: the shallow baseline
 - `network`: A whole model from pixels to logits, of any kind that a spec names, and how it is run in training and outside
 - `own`: Models of the user's own: Python entry points of the group `orch.models`, installed beside orch on each worker

@@ -1,0 +1,206 @@
+"""Backbones of KerasHub from presets that are on this machine: a folder, or what Hugging Face's client has kept. Nothing is downloaded."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.errors import DataError, UsageError, WeightsError
+from storage.files.hdf5 import inspect_weights
+from storage.files.model_configs import find_code
+from workers.device import preparation as devices
+
+HUGGING_FACE = "hf://"
+CONFIG = "config.json"
+LARGEST_CONFIG = 10_000_000
+USUAL_SIZE = 224
+POOLINGS = ("avg", "max")
+
+
+@dataclass(frozen=True, eq=False)
+class HubBackbone:
+    """A backbone of KerasHub that makes one vector of an image.
+
+    Attributes:
+        size: height and width of the images that it takes.
+        embed: images as float32 of 0 to 255, shape (n, height, width, 3), to vectors, shape (n, features).
+        remarks: what is worth knowing, one sentence each.
+    """
+
+    size: tuple[int, int]
+    embed: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    remarks: tuple[str, ...] = ()
+
+
+def find_preset(name: str) -> Path:
+    """The folder of a preset.
+
+    Args:
+        name: a folder as `save_to_preset` writes it, or hf://OWNER/NAME.
+
+    Raises:
+        UsageError: KerasHub is not installed, or the preset is not on this machine.
+    """
+    if importlib.util.find_spec("keras_hub") is None:
+        raise UsageError("KerasHub is not installed.", next_step="pip install keras-hub")
+    if name.startswith(HUGGING_FACE):
+        owner_and_name = name.removeprefix(HUGGING_FACE).strip("/")
+        try:
+            found = importlib.import_module("huggingface_hub").try_to_load_from_cache(owner_and_name, CONFIG)
+        except ValueError:  # no name of a repository
+            found = None
+        if not isinstance(found, str):
+            raise UsageError(
+                f"{name} is not on this machine.",
+                why="orch downloads nothing by itself.",
+                next_step=f"`hf download {owner_and_name}` fetches it, where there is a network.",
+            )
+        return Path(found).parent
+    folder = Path(name).expanduser()
+    if not (folder / CONFIG).is_file():
+        raise UsageError(
+            f"{name} is no preset of KerasHub: there is no {CONFIG} in it.",
+            next_step="Name a folder as `backbone.save_to_preset(FOLDER)` writes it, or hf://OWNER/NAME.",
+        )
+    return folder
+
+
+def load_backbone(name: str, size: int | None = None, pooling: str = "avg") -> HubBackbone:
+    """Build the backbone of a preset with its weights; no code from its files is run.
+
+    Feature maps and tokens are pooled to one vector.
+
+    Args:
+        name: as of `find_preset`.
+        size: side of the images in pixels; left out, that of the preset.
+        pooling: one of `POOLINGS`.
+
+    Raises:
+        UsageError: as `find_preset`; or the size is not that of the preset.
+        DataError: the preset names code of its own, or takes something else than images.
+        WeightsError: it cannot be built, or its weights do not fit.
+    """
+    folder = find_preset(name)
+    check_config(folder / CONFIG)
+    devices.import_quietly()
+    keras_hub: Any = importlib.import_module("keras_hub")
+
+    try:
+        for weights in sorted(folder.glob("*.h5")):
+            # A damaged file can make Keras search for ever: this finds it in a process apart.
+            inspect_weights(weights)
+        backbone = keras_hub.models.Backbone.from_preset(str(folder))
+    # A preset that is damaged or of another version fails as ValueError, KeyError, OSError, ImportError, ...
+    except Exception as error:
+        raise WeightsError(
+            f"The preset {name} cannot be loaded by KerasHub {keras_hub.__version__}: {_first_line(error)}.",
+            why="It is no backbone of KerasHub, of another version, or only partly copied.",
+        ) from error
+    scale, preferred, remarks = _read_converter(keras_hub, folder)
+    inputs = backbone.input
+    key = None
+    if isinstance(inputs, dict):
+        key = next(iter(inputs)) if len(inputs) == 1 else None
+        inputs = inputs.get(key)
+    shape = tuple(getattr(inputs, "shape", ()))
+    if len(shape) != 4 or shape[-1] != 3:
+        raise DataError(
+            f"The preset {name} is no backbone for images alone: it takes {_describe(backbone.input)}."
+        )
+    fixed = None if None in shape[1:3] else (int(shape[1]), int(shape[2]))
+    wanted = (size, size) if size else fixed or preferred or (USUAL_SIZE, USUAL_SIZE)
+    if fixed is not None and wanted != fixed:
+        raise UsageError(
+            f"The preset {name} takes images of {fixed[0]} x {fixed[1]} pixels.",
+            next_step="Leave --size out.",
+        )
+
+    def embed(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        scaled = scale(images)
+        return pool(backbone.predict_on_batch({key: scaled} if key else scaled), pooling, name)
+
+    return HubBackbone(wanted, embed, tuple(remarks))
+
+
+def check_config(path: Path) -> None:
+    """Make sure that a preset's configuration names nothing but layers of Keras and KerasHub.
+
+    Raises:
+        DataError: it does, or is none.
+    """
+    try:
+        text = path.read_bytes()[: LARGEST_CONFIG + 1]
+        config = json.loads(text) if len(text) <= LARGEST_CONFIG else None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read: {_first_line(error)}.") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{path} is no configuration of a preset.")
+    code = find_code(_without_hub(config))
+    if code:
+        raise DataError(f"{path.parent} is not loaded: {code}, and orch does not run code from a file.")
+
+
+def _without_hub(part: Any) -> Any:
+    """A configuration without the names of KerasHub's own modules, which are installed and no part of the file."""
+    if isinstance(part, dict):
+        is_hub = str(part.get("module", "")).startswith("keras_hub.")
+        return {key: _without_hub(value) for key, value in part.items() if not (is_hub and key == "module")}
+    return [_without_hub(value) for value in part] if isinstance(part, list) else part
+
+
+def _read_converter(
+    keras_hub: Any, folder: Path
+) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], tuple[int, int] | None, list[str]]:
+    """How a preset wants its pixels scaled, and the size it names."""
+    try:
+        converter = keras_hub.layers.ImageConverter.from_preset(str(folder))
+    except Exception:
+        remark = "The preset has no image converter: grey values of 0 to 255 were divided by 255."
+        return lambda images: images / np.float32(255), None, [remark]
+    factor = np.asarray(1.0 if converter.scale is None else converter.scale, np.float32)
+    offset = np.asarray(0.0 if converter.offset is None else converter.offset, np.float32)
+    named = converter.image_size
+    size = (int(named[0]), int(named[1])) if named else None
+    return lambda images: images * factor + offset, size, []
+
+
+def pool(outputs: Any, pooling: str, name: str) -> NDArray[np.float32]:
+    """One vector of each image.
+
+    Args:
+        outputs: what the backbone makes: shape (n, .., features), or such by name.
+        pooling: one of `POOLINGS`.
+        name: of the preset.
+
+    Raises:
+        DataError: it makes several things, and none of them is known.
+    """
+    if isinstance(outputs, dict):
+        known = [key for key in ("pooled_output", "sequence_output") if key in outputs]
+        if not known and len(outputs) != 1:
+            raise DataError(
+                f"The preset {name} makes several things of an image: {', '.join(map(str, outputs))}."
+            )
+        outputs = outputs[known[0]] if known else next(iter(outputs.values()))
+    values = np.asarray(outputs, np.float32)
+    between = tuple(range(1, values.ndim - 1))
+    if not between:
+        return values
+    return values.max(axis=between) if pooling == "max" else values.mean(axis=between)
+
+
+def _describe(inputs: Any) -> str:
+    named = inputs if isinstance(inputs, dict) else {"input": inputs}
+    return ", ".join(f"{key} of shape {tuple(getattr(one, 'shape', ()))}" for key, one in named.items())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300].rstrip(". ")
