@@ -139,6 +139,7 @@ def extract(
     from storage.data.images import scale_of
     from storage.errors import UsageError
     from storage.files.writing import check_place, replacing
+    from workers.device.preparation import import_quietly
     from workers.inputs.embedding import embed_images
     from workers.models.hub import find_preset, load_backbone
 
@@ -149,6 +150,7 @@ def extract(
     found = find_images(images, None, "filename", ())
     folder = data or (images if (images / MANIFEST).exists() else None)
     scale = scale_of(load_dataset(folder)) if folder is not None else None
+    import_quietly()
     backbone = load_backbone(preset, size, pooling.value)
     with show_progress("Extracting") as report:
         values = embed_images(backbone, found.files, scale=scale, report=report)

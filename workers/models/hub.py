@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from storage.errors import DataError, UsageError, WeightsError
 from storage.files.hdf5 import inspect_weights
 from storage.files.model_configs import find_code
-from workers.device import preparation as devices
 
 HUGGING_FACE = "hf://"
 CONFIG = "config.json"
@@ -90,7 +89,6 @@ def load_backbone(name: str, size: int | None = None, pooling: str = "avg") -> H
     """
     folder = find_preset(name)
     check_config(folder / CONFIG)
-    devices.import_quietly()
     keras_hub: Any = importlib.import_module("keras_hub")
 
     try:
