@@ -112,7 +112,7 @@ def extract(
         ),
     ] = None,
     pooling: Annotated[
-        Pooling, typer.Option(help="How feature maps or tokens become one vector.")
+        Pooling, typer.Option(metavar="avg|max", help="How feature maps or tokens become one vector.")
     ] = Pooling.avg,
     data: Annotated[
         Path | None,

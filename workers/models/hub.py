@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ def load_backbone(name: str, size: int | None = None, pooling: str = "avg") -> H
     """
     folder = find_preset(name)
     check_config(folder / CONFIG)
-    keras_hub: Any = importlib.import_module("keras_hub")
+    keras_hub = importlib.import_module("keras_hub")
 
     try:
         for weights in sorted(folder.glob("*.h5")):
@@ -146,7 +146,7 @@ def check_config(path: Path) -> None:
         raise DataError(f"{path.parent} is not loaded: {code}, and orch does not run code from a file.")
 
 
-def _without_hub(part: Any) -> Any:
+def _without_hub(part: object) -> object:
     """A configuration without the names of KerasHub's own modules, which are installed and no part of the file."""
     if isinstance(part, dict):
         is_hub = str(part.get("module", "")).startswith("keras_hub.")
@@ -155,7 +155,7 @@ def _without_hub(part: Any) -> Any:
 
 
 def _read_converter(
-    keras_hub: Any, folder: Path
+    keras_hub: ModuleType, folder: Path
 ) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], tuple[int, int] | None, list[str]]:
     """How a preset wants its pixels scaled, and the size it names."""
     try:
@@ -170,7 +170,7 @@ def _read_converter(
     return lambda images: images * factor + offset, size, []
 
 
-def pool(outputs: Any, pooling: str, name: str) -> NDArray[np.float32]:
+def pool(outputs: object, pooling: str, name: str) -> NDArray[np.float32]:
     """One vector of each image.
 
     Args:
@@ -195,7 +195,7 @@ def pool(outputs: Any, pooling: str, name: str) -> NDArray[np.float32]:
     return values.max(axis=between) if pooling == "max" else values.mean(axis=between)
 
 
-def _describe(inputs: Any) -> str:
+def _describe(inputs: object) -> str:
     named = inputs if isinstance(inputs, dict) else {"input": inputs}
     return ", ".join(f"{key} of shape {tuple(getattr(one, 'shape', ()))}" for key, one in named.items())
 
