@@ -149,9 +149,10 @@ class StudyData:
         return sum(int(np.size(array)) for name, array in state.items() if name.startswith("weight_"))
 
     def count_all_parameters(self) -> int:
-        """How many parameters the whole model has, from image to probabilities."""
+        """How many parameters the whole model has, from image to probabilities; of one on features from elsewhere, the head."""
         model = self._spec.model
-        frozen = count_parameters(model.backbone, model.image_size) if self._spec.uses_features else 0
+        has_backbone = self._spec.uses_features and not model.features
+        frozen = count_parameters(model.backbone, model.image_size) if has_backbone else 0
         return int(self._trainers[0].model.count_params()) + frozen
 
     def _trainer(self, fold: int) -> Any:
