@@ -212,6 +212,8 @@ def describe_model(spec: StudySpec) -> str:
     resized = spec.possible("resize", model.resize)
     if resized != {STRETCH}:
         pixels += f" ({' or '.join(SAID[how] for how in RESIZES if how in resized)})"
+    if any(copies := spec.possible("copies", spec.augmentation.copies)):
+        pixels += f", {' or '.join(map(str, sorted(copies)))} changed copies of each image"
     kinds = spec.possible("kind", model.kind)
     if "transfer" not in kinds:
         named = {"lenet": "LeNet"}

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.planning.plan import plan_points
 from orchestrator.planning.protocols import PROTOCOLS, build_protocol
+from orchestrator.planning.review import describe_model
 from orchestrator.planning.settings import read_spec
 from storage.errors import SpecError, UsageError
 from storage.pictures.changes import CHANGES
@@ -151,6 +152,8 @@ COPIES = {"copies": 5, "rotation": 10.0}
 def test_copies_that_are_kept_make_one_set_of_features_for_each_augmentation() -> None:
     spec = make(augmentation=COPIES)
     assert spec.uses_features
+    assert "5 changed copies of each image" in describe_model(spec)
+    assert "in their own shape" in describe_model(make(model={"resize": "pad"}))
     assert len(spec.views) == 6
     assert spec.views[0] == "identity"
     assert spec.views != make(augmentation={**COPIES, "rotation": 11.0}).views
