@@ -88,7 +88,7 @@ def _model(view: StudyView) -> list[str]:
         weights = "random weights" if model.weights == "none" else f"{_last_part(model.weights)} weights"
         trained = {"head": "was frozen", "all": "was trained as a whole"}.get(model.trainable, f"was trained from layer {model.trainable} on")  # fmt: skip
         said.append(
-            f"A {model.backbone} backbone with {weights} saw images of {height} x {width} pixels and {trained}; "
+            f"The backbone {model.backbone} with {weights} saw images of {height} x {width} pixels and {trained}; "
             f"{model.pooling} pooling was followed by {'dense layers of ' + head + ' units' if head else 'one dense layer'}."
         )
     else:
