@@ -207,7 +207,7 @@ EXPECT = {
 
 
 def test_every_entry_of_the_table_is_a_key_is_drawn_and_is_made() -> None:
-    assert tuple(AugmentationSection.model_fields) == tuple(CHANGES)
+    assert tuple(AugmentationSection.model_fields) == (*CHANGES, "copies")
     assert set(DRAW) == set(MAKE) == set(EXPECT)
     of_geometry = {"rotation", "zoom", "shift", "shear", "crop", "channel_shift"}
     assert set(CHANGES) == of_geometry | set(DRAW) | set(MIXING)
