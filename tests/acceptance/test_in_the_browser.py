@@ -210,6 +210,14 @@ LOOK = """() => {
 """What a screen reader and weak eyes stumble over: contrast, order of headings, landmarks, labels, and links of the contents list."""
 
 
+def wait_for(page: Any, condition: str, seconds: float = 30) -> None:
+    """Ask until it is so; the page's own policy forbids the `eval` with which Playwright's `wait_for_function` asks again."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(100)
+
+
 def check_report(browser: Any, file: Path, **options: Any) -> None:
     """Every figure that is not folded is drawn, nothing is asked of a network, nothing is wider than the screen, all can be read."""
     with open_tab(browser, offline=True, **options) as (page, wrong):
@@ -224,10 +232,12 @@ def check_report(browser: Any, file: Path, **options: Any) -> None:
         assert page.evaluate(LOOK) == []
         for width in WIDTHS if "viewport" not in options else (options["viewport"]["width"],):
             page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), width
+            # A figure is drawn again after the window has its new width.
+            wait_for(page, "document.documentElement.scrollWidth <= window.innerWidth + 1")
         page.evaluate("document.querySelector('details.more-figures').open = true")
-        page.wait_for_function(
-            "document.querySelectorAll('details.more-figures[open] .plot:not(.js-plotly-plot)').length === 0"
+        wait_for(
+            page,
+            "document.querySelectorAll('details.more-figures[open] .plot:not(.js-plotly-plot)').length === 0",
         )
         assert [url for url in requests if not re.match(r"file:|data:|blob:", url)] == []
         assert wrong == []
