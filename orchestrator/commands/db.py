@@ -55,7 +55,7 @@ def init(storage: Storage = None) -> None:
 
 @app.command()
 def check(storage: Storage = None, as_json: AsJson = False) -> None:
-    """Check the connection to the database and its tables, and a SQLite file for damage.
+    """Check connection, tables, and a SQLite file for damage.
 
     \b
     Example:

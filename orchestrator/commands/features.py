@@ -13,7 +13,7 @@ from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.options import AsJson
 from storage.wording import say_command, say_count
 
-app = CommandGroup(help="Bring features that another program computed, or a backbone of KerasHub.")
+app = CommandGroup(help="Bring features of another program, or of KerasHub.")
 
 
 class Pooling(StrEnum):
@@ -25,7 +25,7 @@ class Pooling(StrEnum):
 
 @app.callback()
 def _group() -> None:
-    """Bring features that another program computed, or a backbone of KerasHub."""
+    """Bring features of another program, or of KerasHub."""
 
 
 @app.command("import")

@@ -14,6 +14,9 @@ import pytest
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
 from orchestrator.planning.plan import plan_points
+from orchestrator.planning.presets import size_to_data
+from orchestrator.planning.regimes import build_spec
+from orchestrator.planning.review import count_training
 from orchestrator.studies.best import best_document
 from orchestrator.studies.replay import replay_recorded
 from orchestrator.studies.verify import verify_study
@@ -137,6 +140,37 @@ def test_the_winner_is_refitted_as_what_it_was(finished: Finished, tmp_path: Pat
     model = keras.models.load_model(out)
     assert model.input_shape == (None, *card["image_size"], 3)
     assert np.isfinite(model.predict(np.zeros((1, *card["image_size"], 3)), verbose=0)).all()
+
+
+SMALL = ("model.weights=none", "cv.folds=2", "training.epochs=1", "training.threads=1")
+ON_FEATURES = ("model.backbone=MobileNet", "model.image_size=[32,32]")
+ON_IMAGES = ("model.kind=lenet", "model.image_size=[28,28]", "study.trials=1")
+PURPOSES = {
+    "quick": ("study.trials=1", *ON_FEATURES),
+    "backbones": (
+        'search.backbone={type="choice", values=["MobileNet"]}',
+        'search.image_size={type="choice", values=[32]}',
+        "study.trials=2",
+    ),
+    "head": ("study.trials=2", 'search.head={type="choice", values=[[], [8]]}', *ON_FEATURES),
+    "augmentation": ON_IMAGES,
+}
+"""All but `finetune`: a backbone that learns takes a minute of the processor, and test_image_training has one."""
+
+
+@pytest.mark.parametrize("preset", PURPOSES)
+def test_a_study_of_every_purpose_is_worked_off(finished: Finished, preset: str) -> None:
+    data = {"data.fingerprint": finished.dataset.fingerprint, "data.targets": list(finished.dataset.targets)}
+    spec = build_spec(preset, preset=preset, settings=[*SMALL, *PURPOSES[preset]]).with_values(data)
+    spec = size_to_data(spec, preset, count_training(spec, finished.dataset))
+    study = create_study(
+        finished.database, spec, plan_points(spec), data_folder=str(finished.dataset.folder), facts={}
+    )
+    printed: list[str] = []
+    here = Circumstances(finished.database, tell=printed.append)
+    run_worker(here, [preset], [finished.dataset.folder], finished.cache)
+    points = list_points(finished.database, study.uuid)
+    assert [point.outcome for point in points] == ["COMPLETE"] * spec.point_count, printed
 
 
 def test_models_of_many_shapes_are_built_again_when_they_are_asked_for(
