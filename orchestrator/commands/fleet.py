@@ -186,7 +186,7 @@ def kubernetes(
     submit: Submit = False,
     storage: Storage = None,
 ) -> None:
-    """Write a Kubernetes Job with a completion for each worker, or a Deployment scaled by KEDA.
+    """Write a Kubernetes Job, or a Deployment that KEDA scales.
 
     \b
     Examples:
@@ -233,7 +233,7 @@ def compose(
     submit: Submit = False,
     storage: Storage = None,
 ) -> None:
-    """Write a Docker Compose file with a service for each worker of this machine.
+    """Write a Docker Compose file for workers on this machine.
 
     Worker 1 gets the first GPUs, worker 2 the next ones. The password of the database is taken from PGPASSWORD at the start.
 
@@ -283,7 +283,7 @@ def ssh(
     submit: Submit = False,
     storage: Storage = None,
 ) -> None:
-    """Write a script that starts, shows and stops a worker on each of some machines.
+    """Write a script that starts and stops workers over SSH.
 
     Each takes all GPUs of its machine and outlives the connection. The password of the database is read from ~/.pgpass there.
 

@@ -53,7 +53,9 @@ def test_a_bare_command_shows_its_help(run_here: Run, run_orch: Run) -> None:
     assert "Usage: orch" in installed.stdout + installed.stderr
 
 
-@pytest.mark.parametrize("group", [(), ("data",), ("study",), ("trial",), ("model",), ("db",)])
+@pytest.mark.parametrize(
+    "group", [(), ("data",), ("study",), ("trial",), ("model",), ("features",), ("fleet",), ("db",)]
+)
 def test_a_list_of_commands_cuts_no_sentence_short(run_here: Run, group: tuple[str, ...]) -> None:
     listed = run_here(*group, "--help").stdout
     assert "Commands:" in listed

@@ -52,6 +52,19 @@ def draw(path: Path, bright: int, striped: int, seed: int) -> None:
     Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(path)
 
 
+RECIPE = {
+    **{"loss": "focal", "optimizer": "nadam", "optimizer_options": {"beta_1": 0.8}, "global_clipnorm": 1.0},
+    **{
+        "rate_schedule": "cosine",
+        "warmup_epochs": 1,
+        "lowest_rate": 0.5,
+        "use_ema": True,
+        "ema_momentum": 0.5,
+    },
+}
+"""Everything that must be the same when the winner is trained again."""
+
+
 def make_images(folder: Path, patients: int, first_seed: int = 0) -> tuple[Path, Path]:
     images, rows = folder / "images", []
     images.mkdir(parents=True)
@@ -93,7 +106,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
                 "head": [8],
                 "extraction_batch": 16,
             },
-            "training": {"epochs": 3, "threads": 2, "learning_rate": 0.01},
+            "training": {"epochs": 3, "threads": 2, "learning_rate": 0.01, **RECIPE},
             "cv": {"folds": 2},
             "search": {"batch_size": {"type": "int", "low": 8, "high": 8}},
             "pruner": {"name": "none"},
@@ -153,6 +166,10 @@ def test_the_model_is_one_ordinary_keras_file_with_its_card(place: Place, model:
     assert {key: beside[key] for key in card} == card
     assert card["params"] == {"batch_size": 8}
     assert card["targets"] == TARGETS
+    assert card["fixed"].items() >= {"optimizer": "nadam", "use_ema": True, "global_clipnorm": 1.0}.items()
+    assert "focal loss" in card["training"]
+    assert "Nadam of Keras" in card["training"]
+    assert card["spec"]["training"].items() >= RECIPE.items()
     assert card["dataset"]["fingerprint"] == place.dataset.fingerprint
     assert card["epochs"] == json.loads((place.folder / "best.json").read_text())["best_epoch"]
     assert "Not a medical device" in card["intended_use"]
