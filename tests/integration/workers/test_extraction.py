@@ -21,7 +21,6 @@ from storage.data.images import read_image
 from storage.errors import OrchError, SpecError, WeightsError
 from storage.files.writing import hash_file
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
-from workers.backends.tensorflow.augmentation import change
 from workers.device import preparation as devices
 from workers.inputs import decoding, extraction
 from workers.inputs.augmentation import draw_changes
@@ -171,6 +170,8 @@ def test_without_augmentation_only_the_identity_is_extracted(images, stored, tmp
 
 def test_copies_are_drawn_once_for_each_image_and_are_what_the_backbone_sees(images, tmp_path) -> None:
     """Each copy from the study's seed, its number and the image alone; wherever an extraction is taken up again."""
+    from workers.backends.tensorflow.augmentation import change  # this file is also run without TensorFlow
+
     plain = make_spec().with_values(
         {"augmentation.copies": 3, "augmentation.brightness": 0.3, "augmentation.crop": 0.2}
     )
