@@ -9,13 +9,12 @@ CODE := storage workers dashboards orchestrator orch
 TEST_PROCESSES ?= 3
 TESTS ?= tests
 
-.PHONY: help setup demo fast test test-long lint format bench chaos mutants lock audit wheel clean
+.PHONY: help setup demo fast test lint format bench chaos mutants lock audit wheel clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything locked (once; other targets do it too)"
 	@echo "make demo    synthetic radiographs, two studies, the best model: minutes, no data needed"
-	@echo "make test    lint, then the tests, but for the long ones (one folder or file, the long ones too: make test TESTS=tests/acceptance)"
-	@echo "make test-long  the long tests: whole journeys, a browser, a Slurm cluster, many killed processes; .ci/run runs both"
+	@echo "make test    lint, then all tests (one folder or file: make test TESTS=tests/unit)"
 	@echo "make fast    the tests of milliseconds, without slow ones"
 	@echo "make lint    ruff, mypy and the contracts on imports"
 	@echo "make format  let ruff mend what it can"
@@ -60,13 +59,8 @@ fast: setup
 
 # A file's tests stay in one process: they share a trained model or a database more often than not. The files go out in
 # their own order, the slow acceptance tests first: the last file alone in its process would keep the other one waiting.
-PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
-
 test: lint
-	$(PYTEST) $(if $(filter tests,$(TESTS)),-m "not long") $(TESTS)
-
-test-long: setup
-	$(PYTEST) -m long $(TESTS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # docs/speed.md, trust.md and scaling.md say what each measures. The peers need `pip install -e '.[bench]'`.
 BENCHES ?= startup dashboard queue fleet leaks selection bit_for_bit replay foresight same_values fold_epoch extraction scaling memory peers

@@ -30,8 +30,6 @@ from tests.studies import PretendObjective, make_study
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
-pytestmark = pytest.mark.long
-
 MISSING = what_is_missing()
 TRIALS = 40
 WORKER = f"""\

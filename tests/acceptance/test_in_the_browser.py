@@ -23,7 +23,7 @@ PASSWORD = "a password of our own"
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 
-pytestmark = [pytest.mark.long, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,6 @@ from workers.device.preparation import prepare
 from workers.process.circumstances import Circumstances
 from workers.process.worker import run_worker
 
-pytestmark = pytest.mark.long
-
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 DAYS = dict(zip(VISITS, (2, 42, 91, 183), strict=True))

@@ -19,8 +19,6 @@ from storage.studies.points import list_points
 from storage.studies.study import load_study
 from tests.conftest import REPOSITORY
 
-pytestmark = pytest.mark.long
-
 SPEC = """\
 [study]
 regime = "custom"

@@ -20,8 +20,6 @@ from tests.pictures import write_table
 from workers.process.circumstances import Circumstances
 from workers.process.worker import run_worker
 
-pytestmark = pytest.mark.long
-
 SMALL = {
     "model.image_size": "[32, 32]",
     "model.head": "[4]",

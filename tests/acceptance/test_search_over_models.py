@@ -20,8 +20,6 @@ from storage.studies.study import load_study
 from workers.process.circumstances import Circumstances
 from workers.process.worker import run_worker
 
-pytestmark = pytest.mark.long
-
 SPEC = """
 [study]
 trials = 8

@@ -6,8 +6,6 @@ import pytest
 
 from tests.hosts import three_hosts_storm, why_impossible
 
-pytestmark = pytest.mark.long
-
 
 @pytest.mark.platform_impossible("network namespaces need root, iproute2 and a kernel that allows them")
 def test_a_host_that_is_cut_off_past_its_lease_loses_nothing(tmp_path: Path) -> None:

@@ -19,8 +19,6 @@ from tests.postgres import PostgresServer
 from tests.storm import Storm, account_for
 from tests.studies import make_spec, make_study, processes
 
-pytestmark = pytest.mark.long
-
 
 def settle(url: str, tmp_path: Path, points: int, **options: object) -> dict:
     """Run a storm on a fresh study of so many points and check that everything is accounted for."""

@@ -13,10 +13,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed"),
-]
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 
 TRAIN = """
 from tests.small_heads import make_trainer

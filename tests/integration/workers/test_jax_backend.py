@@ -15,8 +15,6 @@ from tests.conftest import REPOSITORY
 from tests.small_heads import make_trainer
 from workers.device import preparation as devices
 
-pytestmark = pytest.mark.long
-
 HERE = Path(__file__).parent
 CONTRACT = (
     "test_training.py",

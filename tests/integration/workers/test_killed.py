@@ -27,8 +27,6 @@ from tests.light_worker import die_at
 from tests.studies import expire, make_study, processes
 from workers.attempts.attempt import Attempt, Outcome
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture
 def database(sqlite_url: str) -> Iterator[Database]:

@@ -33,8 +33,6 @@ from workers.objective.study_variants import StudyVariants
 from workers.process.circumstances import Circumstances
 from workers.process.worker import run_worker
 
-pytestmark = pytest.mark.long
-
 SEARCH: dict[str, Any] = {
     "backbone": {"type": "choice", "values": ["MobileNet", "MobileNetV2"]},
     "image_size": {"type": "choice", "values": [32, [40, 48]]},

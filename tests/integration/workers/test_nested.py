@@ -35,8 +35,6 @@ from tests.studies import make_spec
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
-pytestmark = pytest.mark.long
-
 OUTER = 3
 
 
