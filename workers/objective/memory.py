@@ -36,7 +36,7 @@ DISK_WORDS = (
 )
 """What is said of a disk that is full, over quota, failing, read-only or gone: TensorFlow, h5py and Keras pass on the words without
 their number, and TensorFlow raises its ResourceExhaustedError for several of them."""
-LIMIT_WORDS = ("too many open files", "can't start new thread", "too many links")
+LIMIT_WORDS = ("too many open files", "can't start new thread", "no buffer space available")
 """What is said where a limit of the machine, other than its memory, is reached."""
 OUT_OF_MEMORY_TEXTS = (
     "oom when allocating",

@@ -56,9 +56,11 @@ ECC = re.compile(r"\bECC\b")
 LIVELY_SECONDS = 120.0
 """A worker that was heard of so lately, or within its lease, is at work."""
 
-
 OF_THE_MACHINE = (UnpreparedError, DataError, FeaturesError, WeightsError)
 """The images, features or weights of this machine were changed or damaged, maybe while they were in use."""
+
+MISTAKES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, NameError)
+"""What a mistake in a program raises. Its words may be about anything; those of the operating system come with their number there, as h5py's do."""
 
 
 class Fault(enum.Enum):
@@ -148,11 +150,11 @@ def _place(record: WorkerRecord | None, name: str) -> tuple[str, str]:
 
 
 def _is_worded(error: BaseException, numbers: tuple[int, ...], words: tuple[str, ...]) -> bool:
-    """Whether an error is of the operating system with one of these numbers, or passes on its words without a number."""
+    """Whether an error is of the operating system with one of these numbers, or passes on its words."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in numbers
     text = "" if isinstance(error, OrchError) else str(error)[:5000].lower()
-    return any(part in text for part in words)
+    return any(part in text for part in words) and ("errno" in text or not isinstance(error, MISTAKES))
 
 
 def _is_of_device(error: BaseException) -> bool:
