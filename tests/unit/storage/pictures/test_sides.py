@@ -17,6 +17,9 @@ from storage.pictures.sides import find_sides
         ["left_effusion"],
         ["Effusion (right)"],
         ["genou gauche", "genou droit"],
+        ["linke Hüfte", "rechte Hüfte"],
+        ["glaucoma OD", "glaucoma OS"],
+        ["hip_li", "hip_re"],
     ],
 )
 def test_labels_that_say_a_side(names: list[str]) -> None:
@@ -35,6 +38,8 @@ def test_labels_that_say_a_side(names: list[str]) -> None:
         ["R1", "R2"],
         ["Lt1", "x"],
         ["inside", "outside", "side effects"],
+        ["Rötung", "Lötung"],
+        ["OS", "skin"],
         [],
     ],
 )
@@ -50,6 +55,12 @@ def test_labels_that_do_not(names: list[str]) -> None:
         ["LEFT", "RIGHT", "unknown"],
         ["left knee", "right knee", "left hip", "pelvis"],
         ["rechts", "links"],
+        ["OD", "OS", "OU"],
+        ["re.", "li."],
+        ["L", "R", "L/R", "N/A"],
+        ["Knee L", "Knee R"],
+        ["L-CC", "R-CC", "L-MLO", "R-MLO"],
+        ["linkes Knie", "rechtes Knie"],
     ],
 )
 def test_columns_that_say_a_side(values: list[str]) -> None:
@@ -64,6 +75,7 @@ def test_columns_that_say_a_side(values: list[str]) -> None:
         ["M", "F"],
         ["AP", "PA", "LATERAL"],
         ["LL", "RL"],
+        ["L1", "L2", "R1"],
         ["", ""],
         ["1", "2"],
         [f"the left lung of case {number} and its right one" for number in range(60)],
