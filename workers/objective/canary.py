@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from storage.errors import SpecError
-from storage.spec import SearchRange, StudySpec, acts, axis, frozen, is_whole, keep_acting, plain
+from storage.spec import CLIPS, SearchRange, StudySpec, acts, axis, frozen, is_whole, keep_acting, plain
 from storage.spec.distributions import ends
 from workers.cross_validation.fold import AnyFold
 from workers.device.contract import Settings
@@ -32,6 +32,8 @@ StartFold = Callable[[Settings], AnyFold]
 EPOCHS = 2
 ACTS_LATER = frozenset({"patience", "cycle_epochs", "cycle_growth", "cycles"})
 """They act after more epochs than are tried."""
+ACTS_ABOVE = frozenset({*CLIPS, "optimizer_options.clip_threshold"})
+"""They act on gradients that exceed them, and those of the epochs that are tried may not."""
 OF_THE_DEVICE = frozenset({"precision", "extraction_precision"})
 """Whether they act depends on the device: a processor has no TF32."""
 
@@ -86,6 +88,8 @@ def try_parameters(spec: StudySpec, start_fold: StartFold) -> Tried:
         else:
             if tried[name]["acts"] is None:
                 tried[name]["why"] = "no combination that was tried fulfils its conditions"
+            elif name in ACTS_ABOVE:
+                tried[name] |= {"acts": None, "why": f"no gradient of {EPOCHS} epochs exceeded it"}
     return tried
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from storage.errors import SpecError
-from storage.spec import StudySpec, parse
+from storage.spec import CLIPS, StudySpec, parse
 from workers.objective.canary import refuse_idle, try_parameters
 
 IMAGES = 300
@@ -93,3 +93,20 @@ def test_what_acts_late_or_has_one_value_is_not_judged() -> None:
         "patience": None,
         "epsilon": None,
     }
+
+
+@pytest.mark.parametrize("name", [*CLIPS, "optimizer_options.clip_threshold"])
+def test_a_clip_that_no_gradient_exceeded_yet_is_not_judged(name: str) -> None:
+    spec = parse(
+        {
+            "study": {"name": "s"},
+            "training": {"optimizer": "adafactor"},
+            "search": {name: {"type": "choice", "values": [0.5, 1.0]}},
+        },
+        source="a test",
+    )
+    tried = try_with(spec, batch_size=64)
+    assert tried[name]["acts"] is None
+    assert "no gradient of 2 epochs" in tried[name]["why"]
+    refuse_idle(tried)
+    assert try_with(spec, name, batch_size=64)[name]["acts"] is True
