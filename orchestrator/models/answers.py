@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.importing.reading.cells import Rules, as_number, read_cells
-from orchestrator.importing.reading.kinds import bare
+from orchestrator.importing.reading.kinds import bare, refuse_doubtful_numbers
 from orchestrator.importing.reading.tables import Table
 from storage.data.patients import clean, is_no_patient
 from storage.errors import DataError
@@ -108,6 +108,7 @@ class NumberAnswer(Answer):
         if target not in table.columns:
             return None
         cells = table.column(target, option="--targets")
+        refuse_doubtful_numbers(table, target, cells)
         return [None if row is None else as_number(cells[row]) for row in rows]
 
 

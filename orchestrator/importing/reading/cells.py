@@ -135,22 +135,31 @@ def as_number(cell: str) -> float | None:
     return float(whole + rest.replace(",", "."))
 
 
-def find_doubtful_number(cells: Sequence[str]) -> int | None:
-    """A row whose number may be read in two ways, as 1,200 may be 1200 or 1.2; None where the column says which.
+def find_doubtful_number(cells: Sequence[str]) -> tuple[int, str] | None:
+    """A row whose number may be read in two ways, as 1,200 may be 1200 or 1.2, and the mark in it; None where the column says which.
 
-    A comma with any other number of digits behind it is a decimal one, and so are commas beside numbers below 1.
+    A mark with any other number of digits behind it is a decimal one, and so are marks beside numbers below 1 and behind
+    thousands that are set apart by another mark. A comma is in doubt unless it is decimal elsewhere in the column; a point only
+    where the column has decimal commas, or points between thousands.
     """
-    doubtful = None
+    doubtful: dict[str, int] = {}
+    decimal, thousands = set(), set()
     for row, cell in enumerate(cells):
-        if "," not in cell:
+        if "," not in cell and "." not in cell:
             continue
         text = clean(cell).strip("'\"")
-        if not re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", text):
-            if NUMBER.fullmatch(text) or "." in text.rpartition(",")[0]:
-                return None
-            continue
-        doubtful = row if doubtful is None else doubtful
-    return doubtful
+        if found := re.fullmatch(r"[+-]?[1-9]\d{0,2}([.,])\d{3}", text):
+            doubtful.setdefault(found[1], row)
+        elif NUMBER.fullmatch(text):
+            decimal |= {"," if "," in text else "."}
+        elif found := GROUPED.fullmatch(text):
+            thousands.add(found["mark"])
+            decimal |= set((found["rest"] or "")[:1])
+    in_doubt = {",": "," not in decimal, ".": "," in decimal and "." not in decimal}
+    return next(
+        ((row, mark) for mark, row in doubtful.items() if in_doubt[mark] or mark in thousands),
+        None,
+    )
 
 
 def read_cells(cells: Sequence[str], rules: Rules) -> Reading:

@@ -121,14 +121,7 @@ def read_numbers(table: Table, asked: Asked) -> Labels:
                 values[row, place] = number
             elif clean(cell) and not is_no_patient(cell):
                 wrong.append(row)
-        doubtful = find_doubtful_number(cells)
-        if doubtful is not None:
-            raise DataError(
-                f"{table.path} line {table.lines[doubtful]}: {name!r} is {cells[doubtful]!r}, which may be "
-                f"{cells[doubtful].replace(',', '')} or {cells[doubtful].replace(',', '.')}.",
-                why="Three digits follow every comma in that column, so it may separate thousands or decimals.",
-                next_step="Write these numbers without marks between thousands, and with a decimal point.",
-            )
+        refuse_doubtful_numbers(table, name, cells)
         if wrong:
             raise DataError(
                 f"{table.path} {table.name_lines(wrong)}: {name!r} is {cells[wrong[0]]!r}, which is no number.",
@@ -142,6 +135,24 @@ def read_numbers(table: Table, asked: Asked) -> Labels:
                 next_step="Name another column with --targets.",
             )
     return Labels(tuple(asked.targets), tuple(asked.targets), values, "numbers", "number")
+
+
+def refuse_doubtful_numbers(table: Table, name: str, cells: Sequence[str]) -> None:
+    """Refuse a column of numbers that does not say whether a mark separates thousands or decimals.
+
+    Raises:
+        DataError: it does not (names the line, and both numbers).
+    """
+    doubtful = find_doubtful_number(cells)
+    if doubtful is None:
+        return
+    row, mark = doubtful
+    raise DataError(
+        f"{table.path} line {table.lines[row]}: {name!r} is {cells[row]!r}, which may be "
+        f"{cells[row].replace(mark, '')} or {cells[row].replace(mark, '.')}.",
+        why=f"Nothing in that column shows whether its {'commas' if mark == ',' else 'points'} separate thousands or decimals.",
+        next_step="Write these numbers without marks between thousands, and with a decimal point.",
+    )
 
 
 def keep(labels: Labels, asked: Asked) -> Labels:
@@ -194,7 +205,7 @@ def into_two(labels: Labels, asked: Asked) -> Labels:
     other = both.classes[1 - place]
     asked.note(
         f"two classes, {both.classes[place]!r} (positive) against {other!r}: one output. --positive names the other one; "
-        "With --task labels each is a separate label."
+        "with --task labels each is a separate label."
     )
     return replace(
         both,

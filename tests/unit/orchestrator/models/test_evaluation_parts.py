@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from orchestrator.importing.reading.tables import Table
+from orchestrator.models.answers import ANSWERS
 from orchestrator.models.evaluation import check_columns, read_thresholds
 from orchestrator.models.repeats import read_repeats
 from orchestrator.models.scores import (
@@ -200,3 +202,13 @@ def test_what_is_undefined_shows_as_a_dash() -> None:
     assert show_interval({"value": nan, "low": nan, "high": nan}) == "-"
     assert show_interval({"value": 0.5, "low": nan, "high": nan}) == "0.500"
     assert show_interval({"value": 0.5, "low": 0.25, "high": 0.75}) == "0.500 (0.250 to 0.750)"
+
+
+def test_numbers_to_judge_by_are_read_as_an_import_reads_them() -> None:
+    def read(*cells: str) -> list[float | None] | None:
+        table = Table(Path("l.csv"), ("los",), [[cell] for cell in cells], list(range(2, 2 + len(cells))))
+        return ANSWERS["number"].read_label(table, "los", [1, None, 0])
+
+    assert read("1.200,5", "3,5") == [3.5, None, 1200.5]
+    with pytest.raises(DataError, match=r"line 3: 'los' is '1\.013', which may be 1013 or 1\.013"):
+        read("957,5", "1.013")

@@ -161,6 +161,9 @@ def test_numbers_are_read_however_they_are_written() -> None:
         (("1\u00a0200,5", "3,5"), 1200.5),
         (("1,200", "0,5"), 1.2),
         (("1.200", "0.5"), 1.2),
+        (("1.200", "0.5", "0,7"), 1.2),
+        (("1.234", "987"), 1.234),
+        (("1'200.125", "3.125"), 1200.125),
     ],
 )
 def test_thousands_that_are_set_apart(cells: tuple[str, ...], number: float) -> None:
@@ -168,9 +171,22 @@ def test_thousands_that_are_set_apart(cells: tuple[str, ...], number: float) -> 
     assert labels.values[0, 0] == np.float32(number)
 
 
-def test_a_number_that_may_be_read_in_two_ways_is_refused() -> None:
-    with pytest.raises(DataError, match=r"line 2: 'los' is '1,200', which may be 1200 or 1\.200"):
-        read(table(los=cycle("1,200", "3")), "number", ("los",))
+@pytest.mark.parametrize(
+    ("cells", "line", "says"),
+    [
+        (("1,200", "3"), 2, r"1,200', which may be 1200 or 1\.200"),
+        (("957,5", "1.013"), 3, r"1\.013', which may be 1013 or 1\.013"),
+        (("1.200", "1.200,5"), 2, r"1\.200', which may be 1200 or 1\.200"),
+        (("1.234.567", "1.234"), 3, "1234 or"),
+        (("1,234,567", "3,5", "1,234"), 4, "1234 or"),
+        (("3", "1,200", "1,200.5"), 3, "1200 or"),
+    ],
+)
+def test_a_number_that_may_be_read_in_two_ways_is_refused(
+    cells: tuple[str, ...], line: int, says: str
+) -> None:
+    with pytest.raises(DataError, match=rf"line {line}: 'los' is '.*{says}"):
+        read(table(los=cycle(*cells)), "number", ("los",))
 
 
 def test_columns_of_words_are_named_before_columns_of_numbers() -> None:
