@@ -183,18 +183,23 @@ def _judged(one: Evaluation) -> str:
 
 
 RANKS = (
-    r"No trial is complete",
-    r"hold-out.*(opened|sealed in)",
-    r"names no groups|several patients|both sides|more than one patient|same image|duplicat",
-    r"is not finished|was stopped",
+    r"^No trial is complete",
+    r"^Accepted when the study was created: ",
+    r"hold-out was opened|sealed in the hold-out|^possible-holdout-duplicates: ",
+    r"No group column|names no groups|^(patients-unknown|possible-duplicates|groups-carry-label): ",
+    r"^(target-known-without-pixels|target-confounds|trivial-pixels|metadata-baseline|pixel-ranges): ",
+    r"is not finished: |was stopped: ",
     r"trials failed",
-    r"only \d+ patients",
-    r"no value in an epoch",
-    r"every label of the data set",
-    r"last one: longer training",
-    r"without|blank|not assessed",
+    r"only \d+ patients|is small: |cannot score|^(single-class-folds|images-not-seen): ",
+    r"no value in an epoch|mirrors images",
+    r"every label of the data set|^(copy-targets|complement-targets): ",
+    r"is the last one: longer training",
+    r"every one is blank|^blank-advised: ",
 )
-"""What matters most comes first: what makes a number wrong, then what makes it unsure, then what could be better."""
+"""What matters most comes first: what makes a number wrong, then what makes it unsure, then what could be better.
+
+A finding of `orch data audit` is known by its name, and what was accepted by how it begins; any other warning by its words.
+"""
 SAID_ABOVE = "was selected by this very value"
 
 
