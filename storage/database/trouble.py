@@ -6,6 +6,7 @@ SQLSTATEs are those of PostgreSQL's appendix "Error Codes"; SQLite's errors are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,10 +67,18 @@ TROUBLES = (
             "remaining connection slots",
             "too many connections",
             "no more connections allowed",
+            "query_wait_timeout",
         ),
         "The database has no free connection",
         "Workers, dashboards or other programs use all that the server allows.",
         "Close some of them, or raise max_connections on the server (docs/scaling.md).",
+    ),
+    Trouble(
+        (),
+        ("queuepool limit",),
+        "This process has no free connection to the database",
+        "All that it may open at once are in use: the database answers slowly, or much is asked for at once.",
+        "Wait a moment; if it stays so, the server's log says what takes so long.",
     ),
     Trouble(
         ("53200",),
@@ -136,6 +145,8 @@ FORBIDDEN = "42501"
 DAMAGED = ("XX001", "XX002")
 DAMAGED_WORDS = ("malformed", "file is not a database")
 """PostgreSQL's SQLSTATEs and SQLite's words for bytes that are not what was written."""
+OF_A_POOLER = "08P01"
+"""The one SQLSTATE that PgBouncer has for whatever it says; its words say which trouble it is."""
 LOST_IN_TRANSACTION = "8s2b"
 """SQLAlchemy's code of a transaction whose connection is gone; a failed flush has another one, and does not pass."""
 
@@ -173,7 +184,7 @@ REFUSALS = (
 )
 """What looks like a server that is away, as libpq gives no code, and will hardly pass: words, cause, remedy.
 Still waited for in the middle of a study, where somebody may be changing the password; not at the start of `orch worker`."""
-
+QUOTED = re.compile('"[^"]*"')
 
 DRIVERS = ("psycopg2", "sqlite3")
 """The modules whose errors reach orch as they are where SQLAlchemy had no hand in it, as while a connection is set up."""
@@ -244,8 +255,10 @@ def away(error: BaseException) -> DatabaseAwayError:
     reason = say_reason(original)
     trouble = _find_trouble(original)
     if trouble is None:
+        # A host or a database may be called "alerts".
+        said = QUOTED.sub('""', reason)
         for words, why, next_step in REFUSALS:
-            if any(word in reason for word in words):
+            if any(word in said for word in words):
                 return DatabaseRefusedError(
                     f"The database cannot be opened: {reason}.", why=why, next_step=next_step
                 )
@@ -332,13 +345,16 @@ def may_only_read(error: BaseException) -> bool:
 
 
 def _find_trouble(original: object) -> Trouble | None:
-    state = getattr(original, "pgcode", None)
-    if state is not None:
-        fitting = (trouble for trouble in TROUBLES if str(state).startswith(trouble.states))
-    else:
-        text = str(original).lower()
-        fitting = (trouble for trouble in TROUBLES if any(word in text for word in trouble.words))
-    return next(fitting, None)
+    state = str(getattr(original, "pgcode", None) or "")
+    text = str(original).lower() if state in ("", OF_A_POOLER) else ""
+    return next(
+        (
+            trouble
+            for trouble in TROUBLES
+            if state.startswith(trouble.states) or any(word in text for word in trouble.words)
+        ),
+        None,
+    )
 
 
 def _as_refused(error: BaseException) -> sqlalchemy.exc.DBAPIError | None:

@@ -54,6 +54,23 @@ NAMED = [
         "no free connection",
         "Close some",
     ),
+    (of_connecting(FATAL + "query_wait_timeout"), "database has no free connection", "Close some"),
+    (
+        of_server("08P01", "query_wait_timeout\nserver closed the connection"),
+        "database has no free connection",
+        "Close",
+    ),
+    (
+        sqlalchemy.exc.TimeoutError("QueuePool limit of size 5 overflow 10 reached, connection timed out"),
+        "This process has no free connection",
+        "Wait",
+    ),
+    (
+        of_connecting('connection to server at "alert.example.org" failed: refused'),
+        "does not answer",
+        "Start",
+    ),
+    (of_connecting('connection to server at "certificates" failed: timeout'), "does not answer", "Start"),
     (
         of_connecting(FATAL + "the database system is not accepting connections"),
         "starting or stopping",
@@ -79,7 +96,7 @@ NAMED = [
 
 @pytest.mark.parametrize(("error", "what", "advice"), NAMED)
 def test_each_trouble_is_waited_for_and_has_its_own_name_and_advice(
-    error: sqlalchemy.exc.DBAPIError, what: str, advice: str
+    error: sqlalchemy.exc.SQLAlchemyError, what: str, advice: str
 ) -> None:
     assert is_passing(error)
     told = away(error)
