@@ -232,14 +232,21 @@ def import_(
             "Either --labels CSV or --class-folders says what the images show.",
             next_step="Give one of them.",
         )
+    for option, text, what in (
+        ("--group", group, "column"),
+        ("--group-pattern", group_pattern, "pattern"),
+        ("--class-column", class_column, "column"),
+        ("--class-pattern", class_pattern, "pattern"),
+        ("--split", split, "column"),
+        ("--split-pattern", split_pattern, "pattern"),
+        ("--reader", reader, "column"),
+    ):
+        if text is not None and not _names(text):
+            raise UsageError(f"{option} names no {what}.", next_step="Name one, or leave the option out.")
     if not (class_folders or tables or class_pattern or preset or guess):
         raise UsageError(
             "Either --labels CSV or --class-folders says what the images show.",
             next_step="Give one of them, or --preset NAME for a published collection.",
-        )
-    if group is not None and not _names(group):
-        raise UsageError(
-            "--group names no column.", next_step="Give --group COLUMN, or --no-group, or leave it out."
         )
     if no_group and (group or group_dicom or group_pattern):
         raise UsageError("--no-group and a group were both given.", next_step="Give one of them.")

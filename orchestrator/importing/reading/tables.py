@@ -120,8 +120,10 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
         records = _split_records(path, _decode(path, content))
     if not records:
         raise DataError(
-            f"The labels file {path} is empty.",
-            next_step="It needs a header line and a line for each image: filename,patient_id,label..",
+            f"The {'list' if header is False else 'labels file'} {path} is empty.",
+            next_step="It needs a line for each image."
+            if header is False
+            else "It needs a header line and a line for each image: filename,patient_id,label..",
         )
     if header is None:
         header = not _names_an_image(records)

@@ -78,6 +78,8 @@ def test_several_group_columns_and_warnings(run_orch: Run, tmp_path: Path) -> No
         (("--no-group", "--targets", "visit"), "not 0, 1 or blank"),
         (("--no-group", "--group", "patient"), "--no-group and a group were both given"),
         (("--group", ""), "--group names no column"),
+        (("--group-pattern", ""), "--group-pattern names no pattern"),
+        (("--no-group", "--split", " "), "--split names no column"),
         (
             (),
             "--group was not given, and column 'patient' of labels.csv seems to name the patients: 12 for 24 images",

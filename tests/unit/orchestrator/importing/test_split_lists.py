@@ -48,7 +48,12 @@ def test_lines_as_lists_write_them(tmp_path: Path, text: str, said: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("x.png\ny.png\n", "No line of .*names an image"), ("0.png\n", "may mean 2 images")]
+    ("text", "message"),
+    [
+        ("x.png\ny.png\n", "No line of .*names an image"),
+        ("0.png\n", "may mean 2 images"),
+        ("\n\n", "The list .* is empty"),
+    ],
 )
 def test_a_list_that_means_nothing_here_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
