@@ -59,6 +59,11 @@ def chosen_params(spec: StudySpec) -> dict[str, Any]:
     )
 
 
+def count_draws(spec: StudySpec) -> int:
+    """How many times the folds of a point of the learning curve are drawn, or trained again where folds are given."""
+    return spec.study.trials if spec.cv.by else spec.cv.repeats
+
+
 def plan_repeats(study: StudyRecord, point: int, params: Mapping[str, Any], name: str) -> StudySpec:
     """The spec of a winner's repeats.
 
@@ -133,6 +138,8 @@ def plan_patients(
         "regime": "custom",
         "seed": int(np.random.SeedSequence([spec.study.seed, point, 2]).generate_state(1)[0]),
         "trials": repeats if spec.cv.by else 1,
+        # A study of repeats may have a learning curve; models of fewer patients are no repeats of a winner.
+        "repeats_of": "",
     }
     document["cv"].pop("nested", None)
     document["cv"]["train_percent"] = percent
@@ -171,10 +178,10 @@ def _follows(
         if role is Role.SEARCH:
             return plan_search(study, part.spec.cv.outer).spec_hash == part.spec_hash
         if role is Role.PATIENTS:
-            cv, repeats = part.spec.cv, part.spec.study.trials if part.spec.cv.by else part.spec.cv.repeats
+            percent, repeats = part.spec.cv.train_percent, count_draws(part.spec)
             return any(
                 known == params
-                and plan_patients(study, point, params, cv.train_percent, repeats, part.name).spec_hash
+                and plan_patients(study, point, params, percent, repeats, part.name).spec_hash
                 == part.spec_hash
                 for point, known in find_complete(study).items()
             )

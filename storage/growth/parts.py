@@ -21,6 +21,7 @@ from storage.growth.extending import lock_facts, note_growth
 from storage.growth.part_specs import (
     Role,
     chosen_params,
+    count_draws,
     has_parts,
     may_have_parts,
     plan_patients,
@@ -38,6 +39,8 @@ from storage.wording import say_command
 
 KEPT_FACTS = ("images", "groups", "grouped", "targets", "task", "classes", "findings", "accepted")
 """What was noted of the data when the study was made, and is as true of its parts."""
+PERCENTS, DRAWN = (10, 20, 40, 70, 100), 2
+"""The sizes of a learning curve, and how many times the folds of each are drawn."""
 LONGEST = 160
 """Letters of a study's name that the name of a part begins with."""
 
@@ -150,7 +153,11 @@ def make_searches(
 
 
 def make_learning_curve(
-    database: Database, study: StudyRecord, dataset: Dataset, percents: Sequence[int], repeats: int
+    database: Database,
+    study: StudyRecord,
+    dataset: Dataset,
+    percents: Sequence[int] | None = None,
+    repeats: int | None = None,
 ) -> list[StudyRecord]:
     """Make the points of the learning curve of a study's best trial, those that are not there yet; all of them, few patients first.
 
@@ -158,26 +165,52 @@ def make_learning_curve(
         database: where.
         study: which.
         dataset: its data.
-        percents: of the patients, for each point.
-        repeats: how many times the folds are drawn for each.
+        percents: of the patients, for each point; None leaves the curve as it was planned, or plans `PERCENTS`.
+        repeats: how many times the folds are drawn for each; None takes that of the points that are there, or `DRAWN`.
 
     Raises:
-        StorageError: no trial is complete.
+        StorageError: no trial is complete, the study is itself a part, or the curve was planned with other repeats.
     """
+    if study.spec.study.part_of:
+        raise StorageError(
+            f"{study.name!r} is a part of another study, and has no learning curve of its own.",
+            next_step="Ask for that of the study whose part it is.",
+        )
     winner = best_point(list_points(database, study.uuid))
     if winner is None:
         raise StorageError(
             f"No trial of {study.name!r} is complete, so there is nothing to train on fewer patients.",
             next_step=f"`{say_command('worker', study.name)}` evaluates its trials.",
         )
+    there = {part.spec.cv.train_percent: part for part in list_curve(database, study, winner)}
+    drawn = {count_draws(part.spec) for part in there.values()}
+    if repeats is not None and drawn - {repeats}:
+        raise StorageError(
+            f"The learning curve of {study.name!r} was planned with --repeats {min(drawn)}, and all its sizes have the same.",
+            next_step="Leave --repeats out.",
+        )
+    repeats = repeats or min(drawn, default=DRAWN)
     number = winner.point if winner.trial_number is None else winner.trial_number
     made = []
-    for percent in sorted(percents):
+    for percent in sorted(percents or there or PERCENTS):
+        if percent in there:
+            made.append(there[percent])
+            continue
         name = _free_name(database, study, f"{study.name[:LONGEST]}-{Role.PATIENTS}-{percent}-{number}")
         spec = plan_patients(study, winner.point, winner.params or {}, percent, repeats, name)
         points: list[dict[str, Any] | None] = [chosen_params(spec) for _ in range(spec.study.trials)]
         made.append(make_part(database, study, spec, points, dataset))
     return made
+
+
+def list_curve(database: Database, study: StudyRecord, winner: PointRecord) -> list[StudyRecord]:
+    """The points of the learning curve of a trial, few patients first."""
+    found = [
+        part
+        for part in _list_parts_of(database, study.uuid)
+        if role_of(part.spec) is Role.PATIENTS and chosen_params(part.spec) == winner.params
+    ]
+    return sorted(found, key=lambda part: part.spec.cv.train_percent)
 
 
 def make_part(

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.database.engine import Database
-from storage.growth.part_specs import Role, chosen_params, role_of
-from storage.growth.parts import count_fold_epochs, list_parts
+from storage.growth.parts import count_fold_epochs, list_curve
 from storage.metrics.judging import judge
 from storage.results.curves import tabulate_rows
 from storage.results.ledger import read_curves, run_key
@@ -143,12 +142,7 @@ def judge_learning_curve(
         `FEWEST_SIZES` sizes are there; `fold_epochs` that were trained for it; `sentence`.
     """
     winner = best_point(list_points(database, study.uuid))
-    parts = [
-        part
-        for part in list_parts(database, study)
-        if role_of(part.spec) is Role.PATIENTS and winner and chosen_params(part.spec) == winner.params
-    ]
-    parts.sort(key=lambda part: part.spec.cv.train_percent)
+    parts = list_curve(database, study, winner) if winner else []
     sizes = [_read_size(database, part) for part in parts]
     known = [one for one in sizes if one["value"] is not None and one["patients"]]
     document: dict[str, Any] = {
@@ -177,8 +171,11 @@ def judge_learning_curve(
 def describe_learning_curve(document: dict[str, Any]) -> str:
     """Say it for people, without the last full stop."""
     left = sum(not one["is_settled"] for one in document["sizes"])
-    if document["law"] is None:
+    if document["law"] is None and left:
         return f"{left} of {len(document['sizes'])} sizes are not finished"
+    if document["law"] is None:
+        known = sum(one["value"] is not None for one in document["sizes"])
+        return f"A law needs {FEWEST_SIZES} sizes with a value, and there are {known}; --percent names more"
     said = []
     for one in document["targets"]:
         if one["patients"] is None:

@@ -11,21 +11,30 @@ from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage, StudyName
 from storage.wording import say_command, say_count
 
-PERCENTS = "10,20,40,70,100"
+EXAMPLE = "10,20,40,70,100"
 
 
 def learning_curve(
     name: StudyName,
     percents: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--percent", metavar="P,P,..", help="Sizes: percent of the training patients of each fold."
+            "--percent",
+            metavar="P,P,..",
+            help="Sizes: percent of the training patients of each fold.",
+            show_default=f"as planned before, or {EXAMPLE}",
         ),
-    ] = PERCENTS,
+    ] = None,
     repeats: Annotated[
-        int,
-        typer.Option(min=1, max=10, metavar="R", help="Number of times the folds are drawn for each size."),
-    ] = 2,
+        int | None,
+        typer.Option(
+            min=1,
+            max=10,
+            metavar="R",
+            help="Number of times the folds are drawn for each size.",
+            show_default="as planned before, or 2",
+        ),
+    ] = None,
     target: Annotated[
         list[float] | None,
         typer.Option(
@@ -48,13 +57,14 @@ def learning_curve(
       orch study learning-curve first --target 0.85
     """
     from dashboards.tables.outcomes import find_dataset
+    from orchestrator.planning.plan import fold_epochs
     from storage.errors import DataError
-    from storage.growth.parts import make_learning_curve
+    from storage.growth.parts import list_parts, make_learning_curve
     from storage.settings import data_folders
     from storage.studies.study import load_study
     from storage.trust.learning_curve import judge_learning_curve
 
-    sizes = _read_percents(percents)
+    sizes = None if percents is None else _read_percents(percents)
     with open_storage(storage) as database:
         study = load_study(database, name)
         dataset = find_dataset(study, data_folders(data))
@@ -64,7 +74,8 @@ def learning_curve(
                 next_step="Name the dataset folder with --data DIR or ORCH_DATA.",
             )
         make_learning_curve(database, study, dataset, sizes, repeats)
-        document = judge_learning_curve(database, load_study(database, name), target or ())
+        study = load_study(database, name)
+        document, parts = judge_learning_curve(database, study, target or ()), list_parts(database, study)
     if as_json:
         console.print_json(document)
         return
@@ -78,9 +89,9 @@ def learning_curve(
         title=f"Trial {document['trial']} on fewer patients",
     )
     console.print_line(f"\n{document['sentence']}.")
-    left = [one for one in document["sizes"] if not one["is_settled"]]
+    left = {one["study"] for one in document["sizes"] if not one["is_settled"]}
     if left:
-        cost = sum(study.spec.cv.folds * repeats * study.spec.training.epochs for _ in left)
+        cost = sum(fold_epochs(part.spec) for part in parts if part.name in left)
         console.say(
             f"{say_count(len(left), 'size')} to train, at most {cost} fold-epochs. Next: {say_command('worker', name)}"
         )
@@ -97,6 +108,6 @@ def _read_percents(text: str) -> list[int]:
         raise UsageError(
             f"--percent {text!r} is no list of sizes.",
             why="It takes at least two whole numbers from 1 to 100, with commas between them; a law needs four.",
-            next_step=f"For instance --percent {PERCENTS}",
+            next_step=f"For instance --percent {EXAMPLE}",
         )
     return found

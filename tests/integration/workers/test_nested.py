@@ -15,10 +15,12 @@ from orchestrator.studies.verify_parts import verify_whole
 from storage.data.folds import draw_outer_folds, make_folds
 from storage.database.engine import Database
 from storage.database.opening import open_database
-from storage.growth.part_specs import Role, role_of
+from storage.errors import StorageError
+from storage.growth.part_specs import Role, count_draws, role_of
 from storage.growth.parts import (
     is_left,
     leave_out_parts,
+    list_curve,
     list_parts,
     make_learning_curve,
     make_searches,
@@ -27,9 +29,9 @@ from storage.growth.parts import (
 from storage.results.judged import judged_epoch
 from storage.results.predictions import read_predictions
 from storage.studies.point_records import best_point, count_points, list_points
-from storage.studies.study import create_study, list_studies, load_study
+from storage.studies.study import StudyRecord, create_study, list_studies, load_study
 from storage.trust.learning_curve import judge_learning_curve
-from storage.trust.selection import judge_selection
+from storage.trust.selection import judge_selection, read_repeats
 from tests.labelled_studies import LabelledObjective, make_dataset
 from tests.studies import make_spec
 from workers.process.circumstances import Circumstances
@@ -145,6 +147,50 @@ def test_each_outer_fold_makes_the_whole_search_and_is_judged_once(
     assert extend(database, study, 5)["added"] == 2
     work(5)
     assert verify_whole(database, load_study(database, "whole"), dataset)["problems"] == []
+
+
+def test_a_learning_curve_keeps_to_its_plan_and_is_no_repeat_of_a_winner(
+    database: Database, tmp_path: Path
+) -> None:
+    dataset = make_dataset(tmp_path / "data")
+    own = {"data.fingerprint": dataset.fingerprint, "data.targets": list(dataset.targets)}
+
+    def make(name: str, **changes: object) -> StudyRecord:
+        spec = make_spec(name, points=2, **own, **changes)  # type: ignore[arg-type]
+        return create_study(database, spec, plan_points(spec), data_folder=str(dataset.folder), facts={})
+
+    def work(name: str) -> StudyRecord:
+        objective = LabelledObjective(dataset)
+        Worker(Circumstances(database), lambda _: objective).run(
+            lambda: with_parts(database, [load_study(database, name)])
+        )
+        return load_study(database, name)
+
+    first = make("first")
+    work("first")
+    again = make("again", **{"study.repeats_of": first.uuid})
+    work("again")
+    made = make_learning_curve(database, again, dataset, [50, 100], 1)
+    again = work("again")
+    best = best_point(list_points(database, again.uuid))
+    assert best is not None
+    repeats = read_repeats(database, first, best.params or {}, 1)
+    assert len(repeats) == 1, "models of fewer patients do not stand for the winner"
+    curve = judge_learning_curve(database, again)
+    assert [one["study"] for one in curve["sizes"]] == [part.name for part in made]
+    assert curve["sentence"].startswith("A law needs 4 sizes with a value, and there are 2")
+    assert verify_whole(database, again, dataset)["problems"] == []
+
+    def uuids(*how: object) -> list[str]:
+        return [part.uuid for part in make_learning_curve(database, again, dataset, *how)]  # type: ignore[arg-type]
+
+    assert uuids() == [part.uuid for part in made], "whoever only looks need not name the sizes again"
+    assert uuids([25, 50])[1:] == uuids([50])
+    assert [count_draws(part.spec) for part in list_curve(database, again, best)] == [1, 1, 1]
+    with pytest.raises(StorageError, match="planned with --repeats 1"):
+        uuids([75], 3)
+    with pytest.raises(StorageError, match="part of another study"):
+        make_learning_curve(database, made[0], dataset)
 
 
 def test_fewer_patients_are_always_among_more_and_judge_the_same() -> None:
