@@ -172,7 +172,7 @@ IDLE_WITHOUT: dict[str, tuple[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("epsilon", "beta_1", "beta_2"), ("optimizer", ("adam", "adamw"))),
     **dict.fromkeys(("cycles", "cycle_epochs", "cycle_growth"), ("rate_schedule", ("sgdr",))),
 }
-"""Keys that change nothing where another key of [training] has none of these values; warned of where they are searched."""
+"""Keys that change nothing where another key of [training] has none of these values; warned of where they are searched or set."""
 
 ALWAYS_ACTING = ("batch_size", "learning_rate", "epsilon", "beta_1", "beta_2", "dropout_rate")
 """Hyperparameters that are part of every record; the others are options, recorded where they are not the default."""

@@ -171,18 +171,20 @@ def _check_optimizer_options(spec: Searching) -> None:
 
 
 def describe_idle(spec: Searching) -> list[str]:
-    """What is searched and changes nothing, in all trials or in some: one sentence each."""
+    """What is searched or set and changes nothing, in all trials or in some: one sentence each."""
     said = []
     for name, (other, wanted) in IDLE_WITHOUT.items():
-        if name not in spec.search:
+        is_searched = name in spec.search
+        if not is_searched and getattr(spec.training, name) == TrainingSection.model_fields[name].default:
             continue
         possible = spec.possible(other, getattr(spec.training, other))
         values = " or ".join(show_value(value) for value in wanted)
         if not possible & set(wanted):
+            key = f"{'search' if is_searched else 'training'}.{name}"
             said.append(
-                f"search.{name} changes nothing: it acts only where training.{other} is {values}, and no trial has that."
+                f"{key} changes nothing: it acts only where training.{other} is {values}, and no trial has that."
             )
-        elif possible - set(wanted) and other not in (spec.search[name].when or {}):
+        elif is_searched and possible - set(wanted) and other not in (spec.search[name].when or {}):
             condition = ", ".join(f'"{value}"' for value in wanted)
             said.append(
                 f"search.{name} acts only where {other} is {values}. So that other trials go without it: when = {{ {other} = [{condition}] }}."

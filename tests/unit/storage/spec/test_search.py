@@ -150,6 +150,13 @@ def test_what_is_searched_and_changes_nothing_is_warned_of(
     assert all(part in sentence for part, sentence in zip(words, said, strict=True))
 
 
+def test_what_is_set_and_changes_nothing_is_warned_of() -> None:
+    (said,) = describe_idle(make({}, training={"optimizer": "nadam", "beta_1": 0.5}))
+    assert "training.beta_1 changes nothing: it acts only where training.optimizer is adam or adamw" in said
+    assert describe_idle(make({}, training={"optimizer": "adamw", "beta_1": 0.5})) == []
+    assert describe_idle(make(SGD, training={"momentum": 0.5})) == []
+
+
 def test_labels_to_be_oversampled_must_be_there() -> None:
     searched = {"oversampled": {"type": "choice", "values": [["a"], ["a", "c"]]}}
     assert find_unknown_label(make(searched), ["a", "b"]) == "c"
