@@ -127,7 +127,7 @@ def install(system: Path, name: str, wheel: Path) -> Install:
     shutil.copy(REPOSITORY / "requirements" / f"{name}.txt", place / "lock.txt")
     shutil.copy(wheel, place)
     inside = f"/opt/{name}"
-    # What is not compiled at once is compiled at its first use: a third of the files are never used to look.
+    # What is not compiled at once is compiled at its first use, and most files are never used to look.
     options = "--no-compile " if name == "look" else ""
     commands = [
         f"python3 -m venv {inside}/env",
