@@ -121,9 +121,15 @@ class SqliteFile:
 
 
 def find_damage(connection: sqlite3.Connection) -> str:
-    """The first thing that SQLite finds wrong with a whole file; "" where there is none."""
+    """The first thing that SQLite finds wrong with a whole file; "" where there is none.
+
+    Raises:
+        sqlite3.OperationalError: the file could not be looked through, because it is locked for instance.
+    """
     try:
         found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.OperationalError:
+        raise
     except sqlite3.DatabaseError as error:
         return str(error)
     # Some findings begin with a line of stars that names the table.

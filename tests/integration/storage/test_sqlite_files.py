@@ -18,6 +18,7 @@ import pytest
 from storage.database.access import require_whole
 from storage.database.backup import back_up
 from storage.database.opening import open_database
+from storage.database.sqlite_file import find_damage
 from storage.database.trouble import described
 from storage.errors import StorageError, StorageNotFoundError
 from storage.studies.points import count_points, list_points
@@ -165,3 +166,17 @@ def test_a_damaged_page_is_named_and_gets_into_no_backup(sqlite_url: str, tmp_pa
         assert not (tmp_path / "backup.db").exists()
         with pytest.raises(StorageError, match=r"malformed.*orch db restore"), described():
             list_points(database, load_study(database, "first").uuid)
+
+
+def test_a_locked_file_is_not_called_damaged(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "x.db")) as writer:
+        writer.execute("CREATE TABLE t (x)")
+        writer.commit()
+        writer.execute("BEGIN EXCLUSIVE")
+        with (
+            closing(sqlite3.connect(tmp_path / "x.db", timeout=0)) as reader,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            find_damage(reader)
+        writer.rollback()
+        assert find_damage(writer) == ""
