@@ -48,7 +48,7 @@ class ShownFigure:
 
 
 def render(name: str, **values: Any) -> str:
-    """Fill in a template of `dashboards/pages/templates`; every value is escaped."""
+    """Fill in a template of `dashboards/pages/page-templates`; every value is escaped."""
     return str(_environment().get_template(name).render(**values))
 
 
@@ -119,7 +119,7 @@ def _environment() -> Any:
     import jinja2
 
     def load(name: str) -> str:
-        return (files("dashboards.pages") / "templates" / name).read_text(encoding="utf-8")
+        return (files("dashboards.pages") / "page-templates" / name).read_text(encoding="utf-8")
 
     made = jinja2.Environment(
         loader=jinja2.FunctionLoader(load),
