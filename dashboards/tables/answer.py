@@ -56,7 +56,7 @@ def ask(view: StudyView) -> str:
     model = "LeNet" if spec.model.kind == "lenet" else view.model.backbone if spec.model.kind == "transfer" else spec.model.kind  # fmt: skip
     return (
         f"Which of {say_count(view.counts.planned, 'configuration')} of {model} ({way}"
-        f"{f'; varied: {searched}' if searched else ''}) predicts {predicted} best, by {view.metric.long_label} over "
+        f"{f'; varied: {searched}' if searched else ''}) predicts {predicted} best, by mean validation {view.metric.measured_label} over "
         f"{spec.fold_words} of {images} of {patients}?"
     )
 
@@ -81,7 +81,12 @@ def answer(
     best = view.best
     if best is None or best.value is None:
         return [
-            Line("corrected", f"Best {view.metric.long_label}", "none", "No trial is complete."),
+            Line(
+                "corrected",
+                f"Best mean validation {view.metric.measured_label}",
+                "none",
+                "No trial is complete.",
+            ),
             _hold_out(view, openings, evaluations, has_holdout),
             _external(view, evaluations),
         ]
@@ -94,7 +99,7 @@ def answer(
         Line(
             "best",
             "Best trial, before correction",
-            f"{best.value:.3f} (no interval: it was chosen for this value)",
+            f"{_measured(view, best.value):.3f} (no interval: it was chosen for this value)",
             f"trial {best.trial_number}: {show_params(best.params)}"
             + (f"; SD over folds {spread:.3f}" if spread is not None else ""),
         ),
@@ -103,17 +108,15 @@ def answer(
 
 def _corrected(view: StudyView, selection: Mapping[str, Any] | None) -> Line:
     tried = view.counts.complete + view.counts.pruned
-    what = f"Cross-validated {view.metric.label}, corrected for having been chosen" if tried > 1 else f"Cross-validated {view.metric.label}"  # fmt: skip
+    what = f"Cross-validated {view.metric.measured_label}"
+    what += ", corrected for having been chosen" if tried > 1 else ""
     how = {"repeats": "mean of repeats with new folds and seeds", "bootstrap": "bootstrap over patients", "simulation": "simulation of the study"}  # fmt: skip
     found = selection or {}
     remark = f"best of {say_count(tried, 'trial')}" if tried > 1 else "one trial"
     if found.get("corrected_value") is not None:
-        estimate = {
-            "value": found["corrected_value"],
-            "low": found["corrected_low"],
-            "high": found["corrected_high"],
-        }
-        estimate["note"] = "too few folds"
+        ends = ("corrected_low", "corrected_high")[:: view.metric.sign]
+        value, low, high = (_measured(view, found[name]) for name in ("corrected_value", *ends))
+        estimate = {"value": value, "low": low, "high": high, "note": "too few folds"}
         return Line("corrected", what, say_estimate(estimate), f"{remark}; {how.get(found['correction'] or '', '')}".rstrip("; "))  # fmt: skip
     if (
         found.get("corrected_at_most") is not None
@@ -123,7 +126,7 @@ def _corrected(view: StudyView, selection: Mapping[str, Any] | None) -> Line:
         return Line(
             "corrected",
             what,
-            f"at most {found['corrected_at_most']:.3f} (no interval: pruned trials cannot be corrected for)",
+            f"at {'most' if view.metric.sign > 0 else 'least'} {_measured(view, found['corrected_at_most']):.3f} (no interval: pruned trials cannot be corrected for)",
             f"{remark}; repeats of the best with new folds and seeds (--repeats) give an interval",
         )
     if tried > 1 and view.counts.pruned:
@@ -131,6 +134,11 @@ def _corrected(view: StudyView, selection: Mapping[str, Any] | None) -> Line:
     else:
         reason = found.get("correction_reason") or "too few trials or folds"
     return Line("corrected", what, "not known", f"{remark}; no correction: {reason}")
+
+
+def _measured(view: StudyView, score: float | None) -> float | None:
+    """A score of the search as it is measured, like the results beside it: an error, where its negative was maximised."""
+    return None if score is None else view.metric.sign * score
 
 
 def _hold_out(

@@ -12,7 +12,7 @@ from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.view import Table
 from storage.metrics import intervals
 from storage.metrics.curves import auc
-from storage.metrics.objectives import METRICS
+from storage.metrics.objectives import name_kind
 from storage.metrics.scorecard import closed_intervals
 from storage.metrics.tables import tabulate
 from storage.results.evaluations import Evaluation, EvaluationKind, main_results
@@ -109,7 +109,7 @@ def tabulate_performance(found: Sequence[Performance]) -> Table:
         if name in part.labels
     ]
     counted = "positive / assessed" if has_counts else "assessed"
-    return Table(("label", "judged on", counted, *map(name_metric, kinds)), rows)
+    return Table(("label", "judged on", counted, *map(name_kind, kinds)), rows)
 
 
 def tabulate_overall(found: Sequence[Performance]) -> Table | None:
@@ -118,7 +118,7 @@ def tabulate_overall(found: Sequence[Performance]) -> Table | None:
     if not kinds:
         return None
     rows = [(part.images_of, *(say_estimate(part.overall.get(kind)) for kind in kinds)) for part in found]
-    return Table(("judged on", *map(name_metric, kinds)), rows)
+    return Table(("judged on", *map(name_kind, kinds)), rows)
 
 
 def tabulate_subgroups(evaluations: Sequence[Evaluation]) -> Table | None:
@@ -136,7 +136,7 @@ def tabulate_subgroups(evaluations: Sequence[Evaluation]) -> Table | None:
                             f"{column} = {value}",
                             f"{part['images']:,} / {part['groups']:,}",
                             label,
-                            "; ".join(f"{name_metric(kind)} {say_estimate(metrics[kind])}" for kind in kinds),
+                            "; ".join(f"{name_kind(kind)} {say_estimate(metrics[kind])}" for kind in kinds),
                             say_estimate(gap.get("auc")),
                             _say_p(gap.get("sensitivity", {}).get("p_holm")),
                         )
@@ -155,12 +155,6 @@ def say_estimate(metric: Mapping[str, Any] | None, places: int = PLACES) -> str:
         return f"{value:.{places}f} ({low:.{places}f} to {high:.{places}f})"
     note = str((metric or {}).get("note") or "no interval").removeprefix("no interval: ")
     return f"{value:.{places}f} ({'no interval' if note == 'no interval' else f'no interval: {note}'})"
-
-
-def name_metric(kind: str) -> str:
-    """A metric as a table has it."""
-    named = {one.kind: one.label.removeprefix("negated ") for one in METRICS.values()}
-    return named.get(kind, kind.replace("_", " "))
 
 
 def _known(metric: Mapping[str, Any] | None, key: str) -> float | None:

@@ -44,6 +44,11 @@ class Metric:
         return -1 if self.name.startswith("neg_") else 1
 
     @property
+    def measured_label(self) -> str:
+        """The label of what the column holds, whose sign is as it was measured: "mean absolute error"."""
+        return self.label.removeprefix("negated ")
+
+    @property
     def kind(self) -> str:
         """What is measured, whichever images it is measured on."""
         return self.column.removeprefix("val_")
@@ -125,6 +130,12 @@ def of_kind(*kinds: str) -> tuple[str, ...]:
     """The names of the metrics that measure these, in this order."""
     names = {metric.kind: name for name, metric in METRICS.items()}
     return tuple(names[kind] for kind in kinds)
+
+
+def name_kind(kind: str) -> str:
+    """What is measured, as people read it: "mean absolute error" of "mae"."""
+    named = {metric.kind: metric.measured_label for metric in METRICS.values()}
+    return named.get(kind, kind.replace("_", " "))
 
 
 def find_metric(name: str) -> Metric:

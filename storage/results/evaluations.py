@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.engine import Database
 from storage.files.documents import without_nan
-from storage.metrics.objectives import METRICS, Metric
+from storage.metrics.objectives import Metric, name_kind
 from storage.metrics.scorecard import FEWEST_GROUPS
 from storage.settings import name_user
 from storage.versions import orch_version
@@ -172,8 +172,7 @@ def headline(document: Mapping[str, Any], metric: Metric) -> tuple[str, dict[str
     known = [kind for kind in (metric.kind, "auc", *found) if kind in found]
     kind = "micro_auc" if metric.kind == "micro_auc" and "micro" in scored else (known or [""])[0]
     value = scored["micro"]["metrics"]["auc"] if kind == "micro_auc" else found.get(kind, {})
-    named = {one.kind: one.label.removeprefix("negated ") for one in METRICS.values()}
-    return named.get(kind, kind), value
+    return name_kind(kind), value
 
 
 def main_results(document: Mapping[str, Any]) -> dict[str, Any]:

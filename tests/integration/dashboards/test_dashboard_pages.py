@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from dashboards.server import connections
 from dashboards.server.connections import make_server
 from dashboards.server.login import comes_from_here
 from dashboards.server.serve import add_transport_security, make_application, serve_dashboard
+from dashboards.tables.answer import ask
 from dashboards.tables.view import read_view
 from orchestrator.studies.publishing import publish_unpublished
 from orchestrator.studies.reporting import read_chapter
@@ -344,6 +346,23 @@ def test_an_artifact_is_sent_as_what_cannot_run(
 def test_a_public_address_needs_a_login(sqlite: Database) -> None:
     with pytest.raises(UsageError, match="no login"):
         serve_dashboard(sqlite, host="0.0.0.0", port=8080, password=None, allow_edit=False)
+
+
+def test_an_error_stands_on_the_first_screen_as_it_is_measured(sqlite: Database) -> None:
+    study = make_study(sqlite, "days", **{"study.metric": "neg_val_mae", "data.task": "number"})
+    objective = PretendObjective(others=lambda point, fold, _: {"val_mae": 60.0 + point + fold})
+    Worker(Circumstances(sqlite), lambda _: objective).run(lambda: [study])
+    chapter = read_chapter(sqlite, study, [])
+    assert "by mean validation mean absolute error over 3 folds" in ask(chapter.view)
+    found = {line.name: line for line in chapter.answer}
+    assert found["best"].value.startswith("61.000 ")
+    assert "negated" not in str(found)
+    chapter = replace(
+        chapter, selection={"corrected_value": -63.0, "corrected_low": -66.0, "corrected_high": -61.0, "correction": "bootstrap"}
+    )  # fmt: skip
+    assert chapter.answer[0].value == "63.000 (61.000 to 66.000)"
+    chapter = replace(chapter, selection={"corrected_at_most": -62.5})
+    assert chapter.answer[0].value.startswith("at least 62.500 ")
 
 
 def test_the_page_to_send_holds_everything_and_asks_the_network_for_nothing(sqlite: Database) -> None:
