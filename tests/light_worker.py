@@ -12,6 +12,7 @@ from pathlib import Path
 from storage.database.opening import open_database
 from storage.database.waiting import wait_for
 from storage.files.checkpoints import Checkpoint
+from storage.growth.parts import with_parts
 from storage.studies.study import StudyRecord, find_study, list_studies, load_study
 from tests.history import note_what_is_told
 from tests.studies import PretendObjective
@@ -86,3 +87,21 @@ def die_at(url: str, study: str, deadly: int) -> None:
     worker = Worker(Circumstances(database), lambda _: PretendObjective(before=before))
     worker.run(lambda: [load_study(database, study)])
     database.close()
+
+
+def die_in_a_part(url: str, study: str, place: tuple[int, int]) -> None:
+    """Serve one study and its parts until a part is in front of a fold and an epoch, which end the process."""
+    is_part = False
+
+    def before(attempt: Attempt) -> None:
+        nonlocal is_part
+        is_part = bool(attempt.study.spec.study.part_of)
+
+    def others(point: int, fold: int, epoch: int) -> dict[str, float]:
+        if is_part and (fold, epoch) == place:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
+    database = open_database(url)
+    worker = Worker(Circumstances(database), lambda _: PretendObjective(before=before, others=others))
+    worker.run(lambda: with_parts(database, [load_study(database, study)]))

@@ -88,14 +88,15 @@ def plan_repeats(study: StudyRecord, point: int, params: Mapping[str, Any], name
     return _train_again(document, params, "the winner's repeats")
 
 
-def plan_search(study: StudyRecord, outer: int) -> StudySpec:
+def plan_search(study: StudyRecord, outer: int, name: str) -> StudySpec:
     """The spec of the search within one outer fold: that of the study, but for the images.
 
     Args:
         study: the whole.
         outer: number of the outer fold, from 1.
+        name: of the part.
     """
-    document = _begin(study.spec, f"{study.name}-outer-{outer}", study.uuid)
+    document = _begin(study.spec, name, study.uuid)
     document["cv"]["outer"] = outer
     return parse(document, source="nested cross-validation")
 
@@ -176,7 +177,7 @@ def _follows(
     role, params = role_of(part.spec), chosen_params(part.spec)
     try:
         if role is Role.SEARCH:
-            return plan_search(study, part.spec.cv.outer).spec_hash == part.spec_hash
+            return plan_search(study, part.spec.cv.outer, part.name).spec_hash == part.spec_hash
         if role is Role.PATIENTS:
             percent, repeats = part.spec.cv.train_percent, count_draws(part.spec)
             return any(

@@ -148,7 +148,10 @@ def make_searches(
         dataset: its data.
         plan: the trials of a spec.
     """
-    specs = [plan_search(study, outer) for outer in range(1, study.spec.cv.nested + 1)]
+    specs = [
+        plan_search(study, outer, _free_name(database, study, f"{study.name[:LONGEST]}-outer-{outer}"))
+        for outer in range(1, study.spec.cv.nested + 1)
+    ]
     return [make_part(database, study, spec, plan(spec), dataset) for spec in specs]
 
 
@@ -194,6 +197,8 @@ def make_learning_curve(
     made = []
     for percent in sorted(percents or there or PERCENTS):
         if percent in there:
+            # Whoever made it may have been killed before it was noted.
+            _note_part(database, study, there[percent])
             made.append(there[percent])
             continue
         name = _free_name(database, study, f"{study.name[:LONGEST]}-{Role.PATIENTS}-{percent}-{number}")

@@ -149,6 +149,21 @@ def test_each_outer_fold_makes_the_whole_search_and_is_judged_once(
     assert verify_whole(database, load_study(database, "whole"), dataset)["problems"] == []
 
 
+@pytest.mark.parametrize("name", ["plain", "x" * 200])
+def test_a_search_is_made_whatever_its_study_is_called_and_what_is_there_already(
+    database: Database, tmp_path: Path, name: str
+) -> None:
+    dataset = make_dataset(tmp_path / "data")
+    own = {"data.fingerprint": dataset.fingerprint, "data.targets": list(dataset.targets)}
+    for spec in (make_spec("plain-outer-2", **own), make_spec(name, points=2, **own, **{"cv.nested": 2})):  # type: ignore[arg-type]
+        study = create_study(database, spec, plan_points(spec), data_folder=str(dataset.folder), facts={})
+    made = make_searches(database, study, dataset, plan_points)
+    again = make_searches(database, study, dataset, plan_points)
+    assert [part.uuid for part in again] == [part.uuid for part in made]
+    assert [part.uuid for part in list_parts(database, study)] == [part.uuid for part in made]
+    assert verify_whole(database, load_study(database, name), dataset)["problems"] == []
+
+
 def test_a_learning_curve_keeps_to_its_plan_and_is_no_repeat_of_a_winner(
     database: Database, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +19,11 @@ from storage.growth.extending import extend_study
 from storage.growth.parts import is_left, leave_out_parts, list_parts, make_missing_part, with_parts
 from storage.results.judged import judged_epoch
 from storage.studies.point_records import best_point, count_points, list_points
+from storage.studies.points import Claim
 from storage.studies.study import StudyRecord, create_study, delete_study, list_studies, load_study
 from storage.trust.selection import judge_selection
-from tests.studies import PretendObjective, make_spec, rising_auc
+from tests.light_worker import die_in_a_part
+from tests.studies import PretendObjective, expire, make_spec, processes, rising_auc
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
@@ -167,3 +170,28 @@ def test_a_study_that_does_not_ask_for_repeats_has_none(database: Database) -> N
     work(database)
     assert (list_parts(database, study), is_left(database, study)) == ([], False)
     assert "repeats_of_winner" not in study.spec.to_json()
+
+
+@on_sqlite
+def test_a_worker_that_is_killed_amid_the_repeats_leaves_them_to_the_next_one(
+    database: Database, database_url: str
+) -> None:
+    study = make_study(database, points=2, **AGAIN)
+    doomed = processes.Process(target=die_in_a_part, args=(database_url, "small", (4, 2)))
+    doomed.start()
+    doomed.join(60)
+    assert doomed.exitcode == -signal.SIGKILL
+    (part,) = list_parts(database, study)
+    (held,) = list_points(database, part.uuid)
+    assert (held.state, is_left(database, study)) == ("claimed", True)
+    expire(database, Claim(part.uuid, held.point, held.attempt, str(held.token), None))
+    work(database)
+    document = verify_whole(database, load_study(database, "small"))
+    assert (document["problems"], document["part_missing"]) == ([], False)
+    (account,) = document["parts"]
+    assert account["attempts"]["lost"] == 1
+    assert [one.uuid for one in list_parts(database, study)] == [part.uuid]
+    selection = judge_selection(database, load_study(database, "small"))
+    assert selection is not None
+    expected = sum(rising_auc(0, fold, 3) for fold in range(9)) / 9
+    assert (selection["repeats"], selection["corrected_value"]) == (3, pytest.approx(expected))
