@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from orchestrator.importing.reading.tables import IMAGE_NAME, Table
-from storage.data.patients import patient_key
+from storage.data.patients import is_no_patient, patient_key
 from storage.errors import DataError
 from storage.wording import name_few, say_count
 
@@ -14,9 +14,11 @@ from storage.wording import name_few, say_count
 def join_table(table: Table, other: Table, on: str, note: Callable[[str], None]) -> Table:
     """Join two tables.
 
-    Keys are compared as `patient_key` compares: 17 is 17.0. Rows of `other` that say the same twice count once. Each row of `table` takes the row of `other` with the same key. Where several rows of `other` have a key (the images of
-    a study), each makes a row of its own; then a key names one row of `table` only. Rows of `other` without a partner are
-    left out; rows of `table` without one are left out where `other` has several rows for a key, and else stay with blank cells.
+    Keys are compared as `patient_key` compares: 17 is 17.0, and a blank or NA is no key. Rows of `other` that say the same
+    twice count once. Each row of `table` takes the row of `other` with the same key. Where several rows of `other` have a
+    key (the images of a study), each makes a row of its own; then a key names one row of `table` only. Rows of `other`
+    without a partner are left out; rows of `table` without one are left out where `other` has several rows for a key, and
+    else stay with blank cells.
 
     Args:
         table: labels.
@@ -40,8 +42,10 @@ def join_table(table: Table, other: Table, on: str, note: Callable[[str], None])
         left, right = ([tuple(map(_stem, key)) for key in keys] for keys in (written, looked_up))
     rows_of: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for row, key in enumerate(right):
-        rows_of[key].append(row)
-    several = max(map(len, rows_of.values())) > 1
+        # Two cells that are blank or NA are not the same patient.
+        if not all(map(is_no_patient, key)):
+            rows_of[key].append(row)
+    several = max(map(len, rows_of.values()), default=0) > 1
     if several and len(set(left)) < len(left):
         here = Counter(left)
         twice = sorted(key for key, count in here.items() if count > 1 and len(rows_of.get(key, ())) > 1)
@@ -76,8 +80,8 @@ def join_table(table: Table, other: Table, on: str, note: Callable[[str], None])
         )
     if alone:
         note(
-            f"{say_count(len(alone), 'row')} of {table.path} have no row in {other.path}"
-            f"{' and are left out' if several else ''}: {name_few(alone, 3)}."
+            f"{say_count(len(alone), 'row')} of {table.path} {'has' if len(alone) == 1 else 'have'} no row in {other.path}"
+            f"{', left out' if several else ''}: {name_few(alone, 3)}."
         )
     return Table(table.path, (*table.columns, *new), rows, lines)
 
@@ -88,7 +92,8 @@ def _drop_repeated(table: Table, note: Callable[[str], None]) -> Table:
     if len(first) == len(table.rows):
         return table
     note(
-        f"{say_count(len(table.rows) - len(first), 'row')} of {table.path} repeat another one and count once."
+        f"{say_count(len(table.rows) - len(first), 'row')} of {table.path} {'repeats' if len(table.rows) - len(first) == 1 else 'repeat'} "
+        "another one: counted once."
     )
     return table.choose(sorted(first))
 

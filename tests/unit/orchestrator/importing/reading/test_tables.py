@@ -120,7 +120,7 @@ def test_joining_looks_up_and_expands() -> None:
     looked_up = join_table(labels, table("study side", "s2,test", "s1,train"), "study", notes.append)
     assert looked_up.columns == ("study", "fx", "side")
     assert looked_up.rows == [["s1", "1", "train"], ["s2", "0", "test"], ["s3", "1", ""]]
-    assert "1 row of l.csv have no row" in notes[0]
+    assert "1 row of l.csv has no row" in notes[0]
     images = table("image study", "a,s1", "b,s1", "c,s2")
     assert join_table(labels, images, "study", notes.append).rows == [
         ["s1", "1", "a"],
@@ -134,7 +134,13 @@ def test_joining_looks_up_and_expands() -> None:
     floats = table("study side", "1.0,train", "02,test", "1.0,train")
     numbers = join_table(table("study fx", "1,1", "2,0"), floats, "study", notes.append)
     assert numbers.rows == [["1", "1", "train"], ["2", "0", "test"]]
-    assert "1 row of l.csv repeat" in notes[-1]
+    assert "1 row of l.csv repeats another one" in notes[-1]
+    unknown = join_table(
+        table("study fx", "1,1", ",0", "NA,0"), table("study patient", "1,P1", ",P2"), "study", notes.append
+    )
+    assert [row[2] for row in unknown.rows] == ["P1", "", ""], "who is not known is not the same patient"
+    with pytest.raises(DataError, match="No row of"):
+        join_table(table("study fx", "NA,1"), table("study patient", "NA,P1", "NA,P2"), "study", notes.append)
     stems = join_table(
         table("image fx", "a/x.png,1"), table("name side", "x,test"), "image=name", notes.append
     )
