@@ -42,6 +42,7 @@ class SqliteFile:
 
         Raises:
             StorageNotFoundError: it is not there any more.
+            sqlite3.OperationalError: its folder cannot be looked into at the moment.
             StorageError: another user's leftovers beside it keep this one from writing.
         """
         self._find()
@@ -88,12 +89,15 @@ class SqliteFile:
     def _find(self) -> tuple[int, int]:
         try:
             found = os.stat(self.path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise StorageNotFoundError(
                 f"The study database {self.path} is gone.",
                 why="It was deleted or moved while it was in use.",
                 next_step="Move it back, or put a backup in its place.",
             ) from None
+        except OSError as error:
+            # A network share that is away, for instance: what SQLite says of it, which is waited for.
+            raise sqlite3.OperationalError(f"unable to open database file ({error.strerror})") from error
         return found.st_dev, found.st_ino
 
     def _require_readable(self) -> None:

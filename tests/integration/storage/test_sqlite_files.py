@@ -20,7 +20,7 @@ from storage.database.backup import back_up
 from storage.database.opening import open_database
 from storage.database.sqlite_file import find_damage
 from storage.database.trouble import described
-from storage.errors import StorageError, StorageNotFoundError
+from storage.errors import DatabaseAwayError, StorageError, StorageNotFoundError
 from storage.studies.points import count_points, list_points
 from storage.studies.study import list_studies, load_study, stop_study
 from storage.studies.trials import list_running
@@ -144,6 +144,22 @@ def test_a_file_that_is_deleted_is_missed_and_not_made_again(sqlite_url: str, tm
         kept.rename(tmp_path / "orch.db")
         assert load_study(database, "small").state == "open"
         claim(database, study)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "share").mkdir()
+    with closing(open_database(f"sqlite:///{tmp_path}/share/orch.db", create=True)) as database:
+        make_study(database, "first", points=1)
+        for rested in (True, False):
+            (tmp_path / "share").rename(tmp_path / "kept")
+            (tmp_path / "share").symlink_to("share")
+            if not rested:
+                database.engine.dispose()
+            with pytest.raises(DatabaseAwayError, match="cannot be opened at the moment"), described():
+                load_study(database, "first")
+            (tmp_path / "share").unlink()
+            (tmp_path / "kept").rename(tmp_path / "share")
+            assert load_study(database, "first").state == "open"
 
 
 def test_a_damaged_page_is_named_and_gets_into_no_backup(sqlite_url: str, tmp_path: Path) -> None:
