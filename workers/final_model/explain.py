@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,8 @@ def overlay(
     from PIL import Image
 
     fit = fit_picture((image.shape[0], image.shape[1]), size, resize)
-    left, top, right, bottom = (round(end) for end in fit.part)
+    # Pixels that the model saw a part of are coloured, so that there is always one.
+    left, top, right, bottom = (*map(math.floor, fit.part[:2]), *map(math.ceil, fit.part[2:]))
     rows, columns = heat.shape
     shares = (columns / size[1], rows / size[0]) * 2
     covered = tuple(end * share for end, share in zip(fit.place, shares, strict=True))

@@ -1,5 +1,6 @@
 """Pictures of any shape in an input of another: held to arithmetic with NumPy and to what Pillow does itself; and heat laid back."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from storage.errors import DataError
 from storage.pictures.fitting import RESIZES, fit_picture, resize_of_card
 from workers.final_model.explain import colour, overlay
 
-SHAPES = [(30, 60), (60, 30), (40, 40), (7, 90), (299, 301), (1, 5)]
+SHAPES = [(30, 60), (60, 30), (40, 40), (7, 90), (299, 301), (1, 5), (1, 200), (600, 49)]
 SIZES = [(32, 32), (20, 24), (24, 20)]
 
 
@@ -80,25 +81,28 @@ def test_a_picture_of_the_size_itself_is_left_alone(tmp_path: Path) -> None:
 def test_heat_lies_where_the_model_saw_it(tmp_path: Path, shape: tuple[int, int], resize: str) -> None:
     """A bright square in the picture, and heat where the input is bright: the colours lie on the square."""
     pixels = np.zeros((*shape, 3), np.uint8)
-    top, left = shape[0] // 2 + 6, shape[1] // 2 - 24
-    pixels[top : top + 12, left : left + 12] = 255
+    first_row, first_column = shape[0] // 2 + 6, shape[1] // 2 - 20
+    pixels[first_row : first_row + 12, first_column : first_column + 12] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    seen = read_image(tmp_path / "a.png", (64, 64), resize=resize)
+    size = (64, 48)
+    seen = read_image(tmp_path / "a.png", size, resize=resize)
     heat = (seen[..., 0] / 255).astype(np.float32)
-    laid = overlay(pixels, heat, 1.0, size=(64, 64), resize=resize)
+    laid = overlay(pixels, heat, 1.0, size=size, resize=resize)
     redness = laid[..., 0].astype(float) - laid[..., 2]
     rows, columns = np.nonzero(redness > 0)
-    assert abs(rows.mean() - (top + 5.5)) < 1.5
-    assert abs(columns.mean() - (left + 5.5)) < 1.5
+    assert abs(rows.mean() - (first_row + 5.5)) < 1.5
+    assert abs(columns.mean() - (first_column + 5.5)) < 1.5
     assert 0.6 < len(rows) / 144 < 1.7
     blue = np.rint(255 * colour(np.zeros(1)))[0]
     outside = np.ones(shape, bool)
     if resize == "crop":
-        middle = slice((max(shape) - 60) // 2, (max(shape) + 60) // 2)
-        outside[middle if shape[0] > 60 else slice(None), middle if shape[1] > 60 else slice(None)] = False
+        left, top, right, bottom = fit_picture(shape, size, "crop").part
+        outside[int(top) : math.ceil(bottom), int(left) : math.ceil(right)] = False
         assert (laid[outside] == pixels[outside]).all()
     else:
         assert (laid[0, 0] == blue).all()
+    thin = np.zeros((*[(1, 200), (200, 1)][shape[0] > shape[1]], 3), np.uint8)
+    assert overlay(thin, heat, size=size, resize=resize).shape == thin.shape
 
 
 def test_the_key_of_what_is_kept_says_how_it_was_resized() -> None:
