@@ -335,21 +335,22 @@ def _features_facts(estimate: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _tell_repeats(cost: dict[str, Any] | None) -> str | None:
+def _tell_repeats(cost: dict[str, Any] | None, fold_epoch_seconds: float) -> str | None:
     if cost is None:
         return None
     return (
         f"evaluated again {say_times(cost['repeats'])} when the last trial is finished, with other folds and seeds: "
-        f"{cost['fold_epochs']} fold-epochs more, at most {cost['share_at_most']:.0%} of those of the study"
+        f"{cost['fold_epochs']} fold-epochs more (about {say_duration(cost['fold_epochs'] * fold_epoch_seconds)}), "
+        f"at most {cost['share_at_most']:.0%} of those of the study"
     )
 
 
-def _tell_nested(cost: dict[str, Any] | None, own: int) -> str | None:
+def _tell_nested(cost: dict[str, Any] | None, own: int, fold_epoch_seconds: float) -> str | None:
     if cost is None:
         return None
     return (
         f"the whole search in each of {cost['folds']} outer folds: {cost['fold_epochs']} fold-epochs more if no trial is pruned, "
-        f"{cost['fold_epochs'] / own:.1f} times those of the study"
+        f"{cost['fold_epochs'] / own:.1f} times those of the study (about {say_duration(cost['fold_epochs'] * fold_epoch_seconds)})"
     )
 
 
@@ -381,11 +382,14 @@ def _print_cost(spec: StudySpec, report: dict[str, Any], review: Review) -> None
             ("also", ", ".join(one.label for one in spec.further) or None),
             ("pruner", report["pruner"]),
             ("fold-epochs", f"{report['fold_epochs']} (trials x folds x epochs) if no trial is pruned"),
-            ("winner", _tell_repeats(report["repeats_of_winner"])),
-            ("nested", _tell_nested(report["nested"], report["fold_epochs"])),
+            ("winner", _tell_repeats(report["repeats_of_winner"], estimate["fold_epoch_seconds"])),
+            (
+                "nested",
+                _tell_nested(report["nested"], report["fold_epochs"], estimate["fold_epoch_seconds"]),
+            ),
             (
                 "time",
-                f"about {say_duration(estimate['total_seconds'])} for one worker if no trial is pruned; "
+                f"about {say_duration(estimate['total_seconds'])} for one worker and the study's own trials if none is pruned; "
                 f"{say_duration(estimate['extraction_seconds'])} of that for the features "
                 f"(basis: {estimate['basis']})",
             ),
