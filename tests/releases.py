@@ -16,8 +16,8 @@ from storage.database.schema import alembic_config
 
 DATABASES = Path(__file__).parent / "databases"
 RELEASES = sorted(path.stem for path in DATABASES.glob("*.sql"))
-"""By the version of their tables. Each holds a study of five points: two complete, one failed for good, one that a killed worker
-still holds, one open."""
+"""By the version of their tables. The first is a study of five points: two complete, one failed for good, one that a killed worker
+still holds, one open. Each other one is what its release added to the one before."""
 STUDY = "kept"
 
 
@@ -30,7 +30,8 @@ def restore_release(version: str, url: str) -> None:
         version: one of `RELEASES`.
         url: an empty database.
     """
-    script = (DATABASES / f"{version}.sql").read_text(encoding="utf-8")
+    added = RELEASES[: RELEASES.index(version) + 1]
+    script = "".join((DATABASES / f"{one}.sql").read_text(encoding="utf-8") for one in added)
     database = Database(parse_url(url))
     try:
         if database.is_sqlite:

@@ -18,6 +18,7 @@ from storage.database.address import parse_url
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import SchemaError, StudyUnreadableError
+from storage.results.evaluations import list_evaluations
 from storage.studies import points, study_records
 from storage.studies.deletion import stop_and_delete
 from storage.studies.publishing import list_unpublished
@@ -153,6 +154,7 @@ def test_a_database_of_each_release_is_opened_worked_on_and_exported(version: st
         held.close()
     database = open_database(empty_url)
     study = load_study(database, STUDY)
+    assert [one.kind for one in list_evaluations(database, study.uuid)] == ["hold-out"][: version > "0001"]
     before = {point.point: point for point in points.list_points(database, study.uuid)}
     assert sorted(point.state for point in before.values()) == ["claimed", "done", "done", "failed", "open"]
     Worker(Circumstances(database), lambda _: PretendObjective()).run(lambda: [load_study(database, STUDY)])
