@@ -86,7 +86,7 @@ def test_heat_lies_where_the_model_saw_it(tmp_path: Path, shape: tuple[int, int]
     Image.fromarray(pixels).save(tmp_path / "a.png")
     size = (64, 48)
     seen = read_image(tmp_path / "a.png", size, resize=resize)
-    heat = (seen[..., 0] / 255).astype(np.float32)
+    heat = np.repeat((seen[..., 0] / 255).astype(np.float32), 2, axis=0)
     laid = overlay(pixels, heat, 1.0, size=size, resize=resize)
     redness = laid[..., 0].astype(float) - laid[..., 2]
     rows, columns = np.nonzero(redness > 0)
