@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from storage.spec import CLIPS, FUSED, KERAS_OPTIMIZERS, StudySpec
+from collections.abc import Collection
+from typing import Any
+
+from storage.spec import CLIPS, FUSED, KERAS_OPTIMIZERS, StudySpec, choose_options
 from storage.wording import show_value
 
 LOSSES = {
@@ -33,9 +36,14 @@ def describe_training(spec: StudySpec) -> str:
 
 
 def list_unusual(spec: StudySpec) -> list[str]:
-    """Those that say more than the optimizer, and not what every study does that says nothing."""
+    """Those that say more than the optimizer's name, and not what every study does that says nothing."""
     usual = ("Loss: cross-entropy.", "Learning rate: constant.")
-    return [said for said in list_sentences(spec) if said not in usual and not said.startswith("Optimizer")]
+    has_options = bool(_say_options(spec))
+    return [
+        said
+        for said in list_sentences(spec)
+        if said not in usual and (has_options or not said.startswith("Optimizer"))
+    ]
 
 
 def list_sentences(spec: StudySpec) -> list[str]:
@@ -48,24 +56,30 @@ def list_sentences(spec: StudySpec) -> list[str]:
 
     losses = {spec.loss if value == "auto" else value for value in spec.possible("loss", training.loss)}
     names = OPTIMIZERS | {name: f"{found.name} of Keras" for name, found in KERAS_OPTIMIZERS.items()}
+    warm = spec.possible("warmup_epochs", training.warmup_epochs)
+    warming = (
+        f", after a warm-up of {_say_range(warm)} epoch{'' if warm == {1} else 's'}" if any(warm) else ""
+    )
     sentences = [
         f"Loss: {' or '.join(sorted(LOSSES[loss] for loss in losses))}.",
-        f"Optimizer: {say('optimizer', names)}.",
-        f"Learning rate: {say('rate_schedule', SCHEDULES)}"
-        + (
-            f", after a warm-up of {_range(spec, 'warmup_epochs')} epochs."
-            if _acts(spec, "warmup_epochs")
-            else "."
-        ),
+        f"Optimizer: {say('optimizer', names)}{_say_options(spec)}.",
+        f"Learning rate: {say('rate_schedule', SCHEDULES)}{warming}.",
     ]
-    sentences += [
-        f"Gradients: {CLIPPED[name]} at {_range(spec, name)}." for name in CLIPS if _acts(spec, name)
-    ]
+    for name in CLIPS:
+        limits = spec.possible(name, getattr(training, name))
+        # 0 is no limit, but where it is the end of a range.
+        clipped = limits if name in spec.search and spec.search[name].low == 0 else limits - {0}
+        if clipped:
+            often = "" if clipped == limits else "in some trials "
+            sentences.append(f"Gradients: {often}{CLIPPED[name]} at {_say_range(clipped)}.")
     averages = spec.possible("use_ema", training.use_ema)
     if True in averages:
         often = "In some trials an" if False in averages else "An"
+        # Trials without an average have the fixed momentum, and it does not act there.
+        is_searched = "ema_momentum" in spec.search and "use_ema" in (spec.search["ema_momentum"].when or {})
+        momenta = spec.possible("ema_momentum", None if is_searched else training.ema_momentum) - {None}
         sentences.append(
-            f"{often} exponential moving average of the weights is validated and saved (momentum {_range(spec, 'ema_momentum')})."
+            f"{often} exponential moving average of the weights is validated and saved (momentum {_say_range(momenta)})."
         )
     return sentences
 
@@ -81,10 +95,20 @@ def optimizer_warnings(spec: StudySpec) -> list[str]:
     ]
 
 
-def _acts(spec: StudySpec, name: str) -> bool:
-    return any(value > 0 for value in spec.possible(name, getattr(spec.training, name)))
+def _say_options(spec: StudySpec) -> str:
+    """What optimizers of Keras are given beside the learning rate; what is not named has Keras's default."""
+    fixed = spec.training.optimizer_options
+    searched = [name.partition(".")[2] for name in spec.search if name.startswith("optimizer_options.")]
+    given = {
+        name: spec.possible(f"optimizer_options.{name}", fixed.get(name)) - {None}
+        for optimizer in spec.possible("optimizer", spec.training.optimizer)
+        for name, _ in choose_options(optimizer, dict.fromkeys((*fixed, *searched)))
+    }
+    if not given:
+        return ""
+    return f" ({', '.join(f'{name} {_say_range(values)}' for name, values in sorted(given.items()))})"
 
 
-def _range(spec: StudySpec, name: str) -> str:
-    ends = sorted(spec.possible(name, getattr(spec.training, name)))
+def _say_range(values: Collection[Any]) -> str:
+    ends = sorted(values)
     return show_value(ends[0]) if len(ends) == 1 else f"{show_value(ends[0])} to {show_value(ends[-1])}"

@@ -278,6 +278,7 @@ def _measure(database: Database | None, spec: StudySpec) -> float | None:
 
 
 def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[str, Any]:
+    from dashboards.tables.training import describe_training
     from orchestrator.planning.parts import describe_cost, describe_nested
     from orchestrator.planning.plan import fold_epochs
     from orchestrator.planning.review import describe_model, describe_pruner
@@ -286,6 +287,7 @@ def _describe_cost(spec: StudySpec, review: Review, estimate: Estimate) -> dict[
         "study": spec.study.name,
         "regime": spec.study.regime,
         "model": describe_model(spec),
+        "training": describe_training(spec),
         "pruner": describe_pruner(spec),
         "points": spec.point_count,
         "folds": spec.fold_count,
@@ -365,6 +367,7 @@ def _print_cost(spec: StudySpec, report: dict[str, Any], review: Review) -> None
                 f"{say_count(report['images'], 'image')} of {say_count(report['groups'], 'group')}, {say_count(report['targets'], 'label')}",
             ),
             ("model", report["model"]),
+            ("training", report["training"]),
             (
                 "search",
                 ", ".join(f"{name} {how.describe()}" for name, how in sorted(spec.search.items())),

@@ -17,6 +17,10 @@ from dashboards.tables.training import (
 from storage.spec import CLIPS, FUSED, parse
 from storage.tasks.kinds import TASKS
 
+NAMES = {"type": "choice", "values": ["adam", "nadam"]}
+SWITCH = {"type": "choice", "values": [True, False]}
+UP_TO_1 = {"type": "float", "low": 0.1, "high": 1.0}
+
 
 def make(training: dict[str, Any], search: dict[str, Any] | None = None, task: str = "labels") -> Any:
     document = {"study": {"name": "x"}, "data": {"task": task}, "training": training, "search": search or {}}
@@ -32,8 +36,17 @@ def make(training: dict[str, Any], search: dict[str, Any] | None = None, task: s
          "asymmetric loss (Ridnik et al. 2021). Optimizer: Adam. Learning rate: cosine annealing, step by step, after a warm-up of 3 epochs."),
         ({"clipnorm": 0.5, "use_ema": True}, {}, "classes",
          "the norm of each weight's gradient is clipped at 0.5. An exponential moving average of the weights is validated and saved (momentum 0.99)."),
-        ({}, {"optimizer": {"type": "choice", "values": ["adam", "nadam"]}, "use_ema": {"type": "choice", "values": [True, False]}}, "ordered",
+        ({}, {"optimizer": NAMES, "use_ema": SWITCH}, "ordered",
          "Optimizer: Adam or Nadam of Keras. Learning rate: constant. In some trials an exponential moving average"),
+        ({"optimizer": "rmsprop", "optimizer_options": {"rho": 0.95, "centered": True}}, {"optimizer_options": {"momentum": UP_TO_1}}, "labels",
+         "Optimizer: RMSprop of Keras (centered true, momentum 0.1 to 1, rho 0.95)."),
+        ({}, {"optimizer": NAMES, "optimizer_options": {"beta_2": {**UP_TO_1, "when": {"optimizer": ["nadam"]}}}}, "labels",
+         "Optimizer: Adam or Nadam of Keras (beta_2 0.1 to 1)."),
+        ({}, {"clipnorm": {"type": "choice", "values": [0.0, 0.1, 1.0]}}, "labels",
+         "Gradients: in some trials the norm of each weight's gradient is clipped at 0.1 to 1."),
+        ({"warmup_epochs": 1}, {}, "labels", "after a warm-up of 1 epoch."),
+        ({}, {"clipvalue": {**UP_TO_1, "low": 0.0}}, "labels", "Gradients: each number of a gradient is clipped at 0 to 1."),
+        ({}, {"use_ema": SWITCH, "ema_momentum": {**UP_TO_1, "high": 0.9, "when": {"use_ema": [True]}}}, "labels", "(momentum 0.1 to 0.9)"),
     ],
 )  # fmt: skip
 def test_every_part_of_a_training_is_said(
@@ -59,3 +72,6 @@ def test_methods_leave_out_what_every_study_does() -> None:
     assert list_unusual(make({})) == []
     (said,) = list_unusual(make({"rate_schedule": "cosine", "optimizer": "sgd"}))
     assert said == "Learning rate: cosine annealing, step by step."
+    assert list_unusual(make({"optimizer": "lion"})) == []
+    options = {"optimizer": "lion", "optimizer_options": {"beta_1": 0.8}}
+    assert list_unusual(make(options)) == ["Optimizer: Lion of Keras (beta_1 0.8)."]
