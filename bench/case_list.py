@@ -40,6 +40,13 @@ WHOLE = ("--holdout", "0", "--no-group")
 BY_PID = ("--holdout", "0", "--group", "pid")
 
 
+def in_sides(
+    name: str, sides: Sequence[str], is_right: Judge, form: str = "{side}/{name}/{side}{n}.png"
+) -> Case:
+    """Class folders of a published split, taken by their names."""
+    return Case(name, sided(form, sides), ("--class-folders", "--task", "labels"), is_right)
+
+
 CASES = [
     # tables
     Case(
@@ -295,40 +302,28 @@ CASES = [
         refused("--separator ','"),
     ),
     # folders
-    Case(
-        "folders: train and test",
-        sided("{side}/{name}/{side}{n}.png", ("train", "test")),
-        ("--class-folders", "--task", "labels"),
-        split(CLASSES, 4),
-    ),
-    Case(
+    in_sides("folders: train and test", ("train", "test"), split(CLASSES, 4)),
+    in_sides(
         "folders: Training and Testing in one folder",
-        sided("set/{side}/{name}/{side}{n}.png", ("Training", "Testing")),
-        ("--class-folders", "--task", "labels"),
+        ("Training", "Testing"),
         split(CLASSES, 4),
+        "set/{side}/{name}/{side}{n}.png",
     ),
-    Case(
-        "folders: train_images and test_images",
-        sided("{side}/{name}/{side}{n}.png", ("train_images", "test_images")),
-        ("--class-folders", "--task", "labels"),
-        split(CLASSES, 4),
-    ),
-    Case(
+    in_sides("folders: train_images and test_images", ("train_images", "test_images"), split(CLASSES, 4)),
+    in_sides(
         "folders: the split within the classes",
-        sided("{name}/{side}/{side}{n}.png", ("train", "holdout")),
-        ("--class-folders", "--task", "labels"),
+        ("train", "holdout"),
         split(CLASSES, 4),
+        "{name}/{side}/{side}{n}.png",
     ),
-    Case(
+    in_sides(
         "folders: a second copy beside train and test",
-        sided("{side}/{name}/{side}{n}.png", ("train", "test", "chest_xray")),
-        ("--class-folders", "--task", "labels"),
+        ("train", "test", "chest_xray"),
         refused("train are sides of a split", "Move chest_xray"),
     ),
-    Case(
+    in_sides(
         "folders: auto_test beside train, val and test",
-        sided("{side}/{name}/{side}{n}.png", ("train", "val", "test", "auto_test")),
-        ("--class-folders", "--task", "labels"),
+        ("train", "val", "test", "auto_test"),
         split(CLASSES, 8),
     ),
     Case(

@@ -157,7 +157,7 @@ PRESETS: dict[str, Preset] = {
         title="Chest X-rays of Kermany et al.",
         class_folders=True,
         choices=(("group_pattern", KERMANY_PERSON),),
-        note="This collection numbers persons with a viral and with a bacterial infection separately; they count as different persons.",
+        note="The chest X-rays of this collection number persons with a viral and with a bacterial infection separately; they count as different persons.",
     ),
     "boneage": Preset(
         title="RSNA bone age",

@@ -19,6 +19,7 @@ from storage.files.model_configs import find_code
 
 HUGGING_FACE = "hf://"
 CONFIG = "config.json"
+CONVERTER = "image_converter.json"
 LARGEST_CONFIG = 10_000_000
 USUAL_SIZE = 224
 POOLINGS = ("avg", "max")
@@ -52,6 +53,11 @@ def find_preset(name: str) -> Path:
         raise UsageError("KerasHub is not installed.", next_step="pip install keras-hub")
     if name.startswith(HUGGING_FACE):
         owner_and_name = name.removeprefix(HUGGING_FACE).strip("/")
+        if importlib.util.find_spec("huggingface_hub") is None:
+            raise UsageError(
+                f"{name} needs Hugging Face's client, which is not installed.",
+                next_step="pip install huggingface_hub",
+            )
         try:
             found = importlib.import_module("huggingface_hub").try_to_load_from_cache(owner_and_name, CONFIG)
         except ValueError:  # no name of a repository
@@ -89,6 +95,8 @@ def load_backbone(name: str, size: int | None = None, pooling: str = "avg") -> H
     """
     folder = find_preset(name)
     check_config(folder / CONFIG)
+    if (folder / CONVERTER).exists():
+        check_config(folder / CONVERTER)
     keras_hub = importlib.import_module("keras_hub")
 
     try:
@@ -98,11 +106,8 @@ def load_backbone(name: str, size: int | None = None, pooling: str = "avg") -> H
         backbone = keras_hub.models.Backbone.from_preset(str(folder))
     # A preset that is damaged or of another version fails as ValueError, KeyError, OSError, ImportError, ...
     except Exception as error:
-        raise WeightsError(
-            f"The preset {name} cannot be loaded by KerasHub {keras_hub.__version__}: {_first_line(error)}.",
-            why="It is no backbone of KerasHub, of another version, or only partly copied.",
-        ) from error
-    scale, preferred, remarks = _read_converter(keras_hub, folder)
+        raise _unloadable(keras_hub, name, error) from error
+    scale, preferred, remarks = _read_converter(keras_hub, folder, name)
     inputs = backbone.input
     key = None
     if isinstance(inputs, dict):
@@ -155,16 +160,18 @@ def _without_hub(part: object) -> object:
 
 
 def _read_converter(
-    keras_hub: ModuleType, folder: Path
+    keras_hub: ModuleType, folder: Path, name: str
 ) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], tuple[int, int] | None, list[str]]:
     """How a preset wants its pixels scaled, and the size it names."""
     try:
         converter = keras_hub.layers.ImageConverter.from_preset(str(folder))
-    except Exception:
+        factor = np.asarray(1.0 if converter.scale is None else converter.scale, np.float32)
+        offset = np.asarray(0.0 if converter.offset is None else converter.offset, np.float32)
+    except Exception as error:
+        if (folder / CONVERTER).exists():
+            raise _unloadable(keras_hub, name, error) from error
         remark = "The preset has no image converter: grey values of 0 to 255 were divided by 255."
         return lambda images: images / np.float32(255), None, [remark]
-    factor = np.asarray(1.0 if converter.scale is None else converter.scale, np.float32)
-    offset = np.asarray(0.0 if converter.offset is None else converter.offset, np.float32)
     named = converter.image_size
     size = (int(named[0]), int(named[1])) if named else None
     return lambda images: images * factor + offset, size, []
@@ -198,6 +205,13 @@ def pool(outputs: object, pooling: str, name: str) -> NDArray[np.float32]:
 def _describe(inputs: object) -> str:
     named = inputs if isinstance(inputs, dict) else {"input": inputs}
     return ", ".join(f"{key} of shape {tuple(getattr(one, 'shape', ()))}" for key, one in named.items())
+
+
+def _unloadable(keras_hub: ModuleType, name: str, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"The preset {name} cannot be loaded by KerasHub {keras_hub.__version__}: {_first_line(error)}.",
+        why="It is no backbone of KerasHub, of another version, or only partly copied.",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
-from storage.errors import DataError, UsageError
+from storage.errors import DataError, UsageError, WeightsError
 from tests.pictures import make_data
 
 pytestmark = [
@@ -47,6 +47,18 @@ def test_presets_make_embeddings_that_are_imported(
     assert (loaded.size, loaded.remarks) == ((32, 32), ())
     expected = maps.predict_on_batch(pixels / 128 + np.array([-1.0, -0.5, 0.0], np.float32))
     np.testing.assert_allclose(loaded.embed(pixels), np.asarray(expected).mean(axis=(1, 2)), atol=1e-5)
+    written = (tmp_path / "maps" / "image_converter.json").read_text()
+    hostile = json.dumps({**json.loads(written), "module": "os", "class_name": "system"})
+    unfit = written.replace('"scale": [', '"scale": ["x", ')
+    for text, error, words in (
+        (written[:40], DataError, "cannot be read"),
+        (hostile, DataError, "os.system"),
+        (unfit, WeightsError, "cannot be loaded"),
+    ):
+        (tmp_path / "maps" / "image_converter.json").write_text(text)
+        with pytest.raises(error, match=words):
+            load_backbone(str(tmp_path / "maps"))
+    (tmp_path / "maps" / "image_converter.json").write_text(written)
     with pytest.raises(UsageError, match="takes images of 32 x 32"):
         load_backbone(str(tmp_path / "tokens"), 64)
 

@@ -7,32 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import keras
 
-from workers.device.keras_step import KerasStep
-from workers.device.steps import (
-    AVERAGE,
-    MOMENTS,
-    OPTIMIZER,
-    Memory,
-    StepRules,
-    average_weights,
-    clip_gradients,
-    rate_of_step,
-)
+from workers.device.stepper import BaseStepper
+from workers.device.steps import AVERAGE, OPTIMIZER, average_weights
 
 Arrays = Sequence[Any]
 
 
-class Stepper:
+class Stepper(BaseStepper):
     """The JAX twin of `workers.backends.tensorflow.optimizers.Stepper`: new arrays in place of changed ones."""
-
-    def __init__(self, rules: StepRules, weights: Sequence[keras.Variable]) -> None:
-        self._rules = rules
-        self._keras = None if rules.is_fused else KerasStep(rules, weights)
-        self.memory: Memory = MOMENTS if self._keras is None else {OPTIMIZER: self._keras.memory}
-        if rules.averages:
-            self.memory = {**self.memory, AVERAGE: None}
 
     def take(
         self,
@@ -43,21 +26,20 @@ class Stepper:
         settings: Mapping[str, Any],
     ) -> tuple[list[Any], dict[str, list[Any]]]:
         """Weights and memory after a step; arguments as under TensorFlow, but for arrays in place of handles."""
-        rules, taken = self._rules, jnp.asarray(step, jnp.float32)
-        if rules.is_scheduled:
-            settings = {**settings, "learning_rate": rate_of_step(settings, taken)}
-        if rules.clip:
-            gradients = clip_gradients(rules.clip, gradients, settings[rules.clip])
+        taken = jnp.asarray(step, jnp.float32)
+        gradients, settings = self.prepare(gradients, taken, settings)
         if self._keras is None:
             moments = memory["first_moment"], memory["second_moment"]
-            changed, first, second = apply_step(rules.optimizer, weights, *moments, gradients, step, settings)
+            changed, first, second = apply_step(
+                self._rules.optimizer, weights, *moments, gradients, step, settings
+            )
             after = {"first_moment": first, "second_moment": second}
         else:
             changed, kept = self._keras.apply(
                 weights, memory[OPTIMIZER], gradients, settings["learning_rate"]
             )
             after = {OPTIMIZER: kept}
-        if rules.averages:
+        if self._rules.averages:
             after[AVERAGE] = average_weights(memory[AVERAGE], changed, taken, settings["ema_momentum"])
         return changed, after
 

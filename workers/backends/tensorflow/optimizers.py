@@ -9,42 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from workers.device.keras_step import KerasStep
-from workers.device.steps import (
-    AVERAGE,
-    MOMENTS,
-    OPTIMIZER,
-    Memory,
-    StepRules,
-    average_weights,
-    clip_gradients,
-    rate_of_step,
-)
+from workers.device.stepper import BaseStepper
+from workers.device.steps import AVERAGE, OPTIMIZER, average_weights
 
 
-class Stepper:
-    """Takes steps by `StepRules`, on handles of weights and of what the optimizer remembers.
-
-    Args:
-        rules: of every step.
-        weights: of the model; an optimizer of Keras is built for them.
-
-    Attributes:
-        memory: what the optimizer remembers at the start.
-
-    Raises:
-        SpecError: as `workers.device.keras_step.KerasStep`.
-    """
-
-    def __init__(self, rules: StepRules, weights: Sequence[keras.Variable]) -> None:
-        self._rules = rules
-        self._keras = None if rules.is_fused else KerasStep(rules, weights)
-        self.memory: Memory = MOMENTS if self._keras is None else {OPTIMIZER: self._keras.memory}
-        if rules.averages:
-            self.memory = {**self.memory, AVERAGE: None}
+class Stepper(BaseStepper):
+    """Takes steps by `StepRules`, on handles of weights and of what the optimizer remembers."""
 
     def take(
         self,
@@ -64,19 +36,16 @@ class Stepper:
             settings: `workers.device.backend.SETTINGS` and the numbers of the rules.
         """
         # Read behind a handle it has no shape, and Keras asks for one.
-        rules, taken = self._rules, tf.reshape(tf.cast(step, tf.float32), [])
-        if rules.is_scheduled:
-            settings = {**settings, "learning_rate": rate_of_step(settings, taken)}
-        if rules.clip:
-            gradients = clip_gradients(rules.clip, gradients, settings[rules.clip])
+        taken = tf.reshape(tf.cast(step, tf.float32), [])
+        gradients, settings = self.prepare(gradients, taken, settings)
         if self._keras is None:
             moments = memory["first_moment"], memory["second_moment"]
-            apply_step(rules.optimizer, weights, *moments, gradients, step, settings)
+            apply_step(self._rules.optimizer, weights, *moments, gradients, step, settings)
         else:
             before = read(weights, gradients), read(memory[OPTIMIZER], self._keras.memory)
             after = self._keras.apply(*before, gradients, settings["learning_rate"])
             write([*weights, *memory[OPTIMIZER]], [*after[0], *after[1]])
-        if rules.averages:
+        if self._rules.averages:
             values = read(memory[AVERAGE], gradients), read(weights, gradients)
             write(memory[AVERAGE], average_weights(*values, taken, settings["ema_momentum"]))
 
