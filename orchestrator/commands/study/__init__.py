@@ -1,6 +1,7 @@
 """`orch study`.
 
 - `challenge`: `orch study challenge`
+- `costs`: What a planned study holds and costs: as JSON, and as facts on the screen
 - `create`: `orch study create`
 - `evaluate`: `orch study evaluate`
 - `export`: `orch study export`
