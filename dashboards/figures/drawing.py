@@ -55,7 +55,12 @@ class Picture:
         """Whether a narrow screen scrolls it sideways instead of squeezing it: panels, many cells, a time line."""
         layout = self.figure["layout"]
         cells = max((len(one["x"]) for one in self.figure["data"] if one["type"] == "heatmap"), default=0)
-        return "xaxis2" in layout or cells > MOST_CELLS or layout.get("xaxis", {}).get("type") == "date"
+        marks = len(layout.get("xaxis", {}).get("tickvals", ()))
+        return (
+            "xaxis2" in layout
+            or max(cells, marks) > MOST_CELLS
+            or layout.get("xaxis", {}).get("type") == "date"
+        )
 
     def to_plotly(self, theme: str = "light") -> Any:
         """A Plotly figure in a theme, "light" or "dark"."""

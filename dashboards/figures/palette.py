@@ -12,6 +12,23 @@ BLUE, VERMILLION, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#C66BA0"
 BRIGHTER = {BLUE: "#56B4E9", "#6F7BD9": "#9AA4F0"}
 """What a dark page draws instead: the two blues, which are dim there."""
 
+STEPS = 8
+
+
+def _blend(one: str, other: str) -> tuple[str, ...]:
+    """Colours in `STEPS` equal steps from one to the other, both among them."""
+    ends = [[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in (one, other)]
+    shares = [step / (STEPS - 1) for step in range(STEPS)]
+    return tuple(
+        "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in zip(*ends, strict=True))
+        for share in shares
+    )
+
+
+RAMP = _blend(GREY, BLUE)
+"""From the worst to the best for thin lines, which `VALUE_SCALE` would draw in the colour of one paper or the other."""
+HALO = "rgba(255,255,255,0.78)"
+"""Behind a text that lines pass."""
 SERIES = (BLUE, VERMILLION, GREEN, PINK, GREY)
 VALUE_SCALE = "Cividis"
 """Even in lightness and the same to every kind of colour vision."""
@@ -78,8 +95,9 @@ def make_template(theme: str, *, transparent: bool = False) -> dict[str, Any]:
 
 def list_swaps() -> list[tuple[str, str]]:
     """Pairs of texts to replace in a figure's JSON for a dark page."""
-    swaps = list(BRIGHTER.items())
-    return swaps + [(fade(old, 1)[:-2], fade(new, 1)[:-2]) for old, new in swaps]
+    ramp = zip(RAMP[1:-1], _blend(GREY, BRIGHTER[BLUE])[1:-1], strict=True)
+    swaps = [*BRIGHTER.items(), *ramp, (HALO, fade(PAPER["dark"], 0.78))]
+    return swaps + [(fade(old, 1)[:-2], fade(new, 1)[:-2]) for old, new in BRIGHTER.items()]
 
 
 def fade(colour: str, opacity: float) -> str:

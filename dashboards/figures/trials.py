@@ -3,74 +3,214 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
-from dashboards.figures.drawing import Picture, label, make_empty, make_figure, shorten, trace
-from dashboards.figures.palette import BLUE, GREY, VALUE_SCALE, VERMILLION, fade
+from dashboards.figures.drawing import (
+    Picture,
+    Trace,
+    label,
+    make_empty,
+    make_figure,
+    note,
+    shorten,
+    shorten_one,
+    trace,
+)
+from dashboards.figures.palette import BLUE, GREY, HALO, RAMP, VERMILLION, fade
 from dashboards.tables.view import StudyView, Table, as_cell, read_params
 from storage.results.further import further_of, list_front
+from storage.studies.point_records import PointRecord
 
 IDLE = "not used"
 """Where a line passes an axis of a hyperparameter that does not act in its trial."""
 TICKS = 5
+MOST_WORDS = 12
+"""Words beside an axis at most; of more of them every second, third .. is written."""
+LONGEST_WORD = 18
 ROOM = 0.12
 """The place of `IDLE` below the axis, as a share of the axis."""
+MOST_LINES = 500
+"""Lines that can be seen beside each other, the best ones first."""
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One upright axis: where each line meets it, from 0 (bottom) to 1, and what is written at which place."""
+
+    title: str
+    places: list[float]
+    marks: list[tuple[float, str]]
 
 
 def draw_parallel(view: StudyView) -> Picture:
-    """Parallel coordinates of the complete trials, coloured by value; words and lists have ticks of their own."""
+    """Parallel coordinates of the complete trials, coloured by value; words and lists have ticks of their own.
+
+    Drawn as plain lines: Plotly's own parallel coordinates need WebGL, which compiles code that the page's policy forbids.
+    """
     title = f"{view.study.name}: every trial through its hyperparameters"
-    caption = (
-        "Each line is one complete trial, coloured by its objective; the axes are the searched hyperparameters and, last, the objective. "
-        f'A line meets "{IDLE}" where a condition of the search leaves the hyperparameter out. Drag along an axis to keep some of the lines.'
-    )
     complete = view.ranked
+    shown = complete[:MOST_LINES]
+    caption = (
+        f"Each line is one complete trial{'' if len(shown) == len(complete) else f' (the best {len(shown)} of {len(complete):,})'}: the bluer and thicker, "
+        "the better; red: the best. The axes are the searched hyperparameters and, last, the objective. "
+        f'A line meets "{IDLE}" where a condition of the search leaves the hyperparameter out.'
+    )
     table = Table(
         ("point", *view.searched, view.metric.name),
         [(point.point, *read_params(point, view.searched), point.value) for point in complete],
     )
     if not complete or not view.searched:
         return Picture("parallel", title, caption, table, make_empty(title, "no trial is complete yet"))
-    values = [float(point.value or 0) for point in complete]
-    axes = [
-        _axis(view, name, [(point.params or {}).get(name) for point in complete]) for name in view.searched
-    ]
-    objective = {"label": view.metric.long_label, "values": shorten(values)}
-    low, high = min(values), max(values)
-    line = {"color": shorten(values), "colorscale": VALUE_SCALE, "cmin": low, "cmax": max(high, low + 1e-6)}
+    values = [float(point.value or 0) for point in shown]
+    axes = [_axis(view, name, [(point.params or {}).get(name) for point in shown]) for name in view.searched]
+    axes.append(_number_axis(view.metric.long_label, values, log=False))
     figure = make_figure(
-        [trace("parcoords", dimensions=[*axes, objective], line=line)],
+        [*_lines(shown, values, axes), _colour_bar(values, view.metric.label)],
         title=title,
         height=440,
-        margin={"l": 80, "r": 60, "t": 110, "b": 40},
+        margin={"l": 70, "r": 20, "t": 100, "b": 25},
+        showlegend=False,
+        xaxis={
+            "range": [-0.3, len(axes) - 0.6],
+            "tickvals": list(range(len(axes))),
+            "ticktext": ["<br>".join(wrap(axis.title, LONGEST_WORD)) for axis in axes],
+            "side": "top",
+            "ticks": "",
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": True,
+        },
+        yaxis={"visible": False, "range": [-0.05, 1.05], "fixedrange": True},
+        shapes=[
+            {
+                "type": "line",
+                "x0": place,
+                "x1": place,
+                "y0": 0,
+                "y1": 1,
+                "line": {"color": GREY, "width": 1.2},
+            }
+            for place in range(len(axes))
+        ],
+        annotations=[
+            note(
+                text,
+                x=place,
+                y=round(y, 4),
+                xanchor="right",
+                xshift=-3,
+                font={"size": 11},
+                bgcolor=HALO,
+                borderpad=1,
+            )
+            for place, axis in enumerate(axes)
+            for y, text in axis.marks
+        ],
     )
     return Picture("parallel", title, caption, table, figure)
 
 
-def _axis(view: StudyView, name: str, values: list[Any]) -> dict[str, Any]:
-    cells = [as_cell(value) for value in values]
-    idle = any(cell is None for cell in cells)
-    if view.is_category(name):
-        words = [*([IDLE] if idle else []), *view.categories(name)]
-        places = [words.index(IDLE if cell is None else cell) for cell in cells]
-        ticks = {"tickvals": list(range(len(words))), "ticktext": [str(word) for word in words]}
-        return {"label": label(name), "values": places, "range": [-0.25, len(words) - 0.75], **ticks}
-    log = view.study.spec.search[name].log
-    known = [float(cell) for cell in cells if cell is not None]
-    places_of = [math.log10(value) if log else value for value in known] or [0.0]
-    low, high = min(places_of), max(places_of)
-    width = (high - low) or 1.0
-    below = low - ROOM * width
-    marks = [low + step * width / (TICKS - 1) for step in range(TICKS)]
-    return {
-        "label": label(name),
-        "values": shorten(
-            [below if cell is None else math.log10(float(cell)) if log else float(cell) for cell in cells]
-        ),
-        "range": [below if idle else low, low + width],
-        "tickvals": shorten([*([below] if idle else []), *marks]),
-        "ticktext": [*([IDLE] if idle else []), *(f"{10**mark if log else mark:.3g}" for mark in marks)],
+def _lines(shown: Sequence[PointRecord], values: Sequence[float], axes: Sequence[_Axis]) -> list[Trace]:
+    """One trace for all lines of a colour, with gaps between them; the best trial last, on top of all others."""
+    low, high = _ends(values)
+    steps = [
+        min(int((value - low) / (high - low) * len(RAMP)), len(RAMP) - 1) if value > low else 0
+        for value in values
+    ]
+    clear = 1.0 if len(shown) <= 20 else 0.75 if len(shown) <= 100 else 0.45
+    traces = []
+    for step, colour in enumerate(RAMP):
+        members = [number for number, own in enumerate(steps) if own == step and number]
+        if members:
+            share = step / (len(RAMP) - 1)
+            line = {"color": colour, "width": round(1 + 1.2 * share, 2)}
+            traces.append(_path(shown, values, axes, members, line, round(clear * (0.6 + 0.4 * share), 2)))
+    return [*traces, _path(shown, values, axes, [0], {"color": VERMILLION, "width": 3}, 1)]
+
+
+def _path(
+    shown: Sequence[PointRecord], values: Sequence[float], axes: Sequence[_Axis], members: Sequence[int], line: dict[str, Any], opacity: float
+) -> Trace:  # fmt: skip
+    x: list[Any] = []
+    y: list[Any] = []
+    text: list[Any] = []
+    for number in members:
+        x += [*range(len(axes)), None]
+        y += [*(round(axis.places[number], 4) for axis in axes), None]
+        text += [*([f"trial {shown[number].trial_number}: {values[number]:.4g}"] * len(axes)), None]
+    return trace(
+        "scatter",
+        x=x,
+        y=y,
+        text=text,
+        hoverinfo="text",
+        mode="lines",
+        line=line,
+        opacity=opacity,
+        connectgaps=False,
+    )
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """The ends of the colours: of many trials the worst tenth shares one, so that a single bad one leaves the others apart."""
+    low = sorted(values)[len(values) // 10 if len(values) >= 20 else 0]
+    return low, max(max(values), low + 1e-6)
+
+
+def _colour_bar(values: Sequence[float], metric: str) -> Trace:
+    """A trace that shows nothing but the colours of the lines."""
+    low, high = _ends(values)
+    scale = [[(step + end) / len(RAMP), colour] for step, colour in enumerate(RAMP) for end in (0, 1)]
+    bar = {
+        "title": {"text": f"val {metric}", "side": "right"},
+        "thickness": 14,
+        "outlinewidth": 0,
+        "nticks": TICKS,
     }
+    return trace(
+        "scatter", x=[None], y=[None], mode="markers", hoverinfo="skip",
+        marker={"color": [shorten_one(low)], "cmin": shorten_one(low), "cmax": shorten_one(high), "colorscale": scale,
+                "showscale": True, "colorbar": bar},
+    )  # fmt: skip
+
+
+def _axis(view: StudyView, name: str, values: list[Any]) -> _Axis:
+    cells = [as_cell(value) for value in values]
+    if not view.is_category(name):
+        return _number_axis(label(name), cells, log=view.study.spec.search[name].log)
+    words = [*([IDLE] if any(cell is None for cell in cells) else []), *view.categories(name)]
+    height = max(len(words) - 1, 1)
+    every = -(-len(words) // MOST_WORDS)
+    places = [words.index(IDLE if cell is None else cell) / height for cell in cells]
+    marks = [(place / height, _clip(str(word))) for place, word in enumerate(words) if place % every == 0]
+    return _Axis(label(name), places, marks)
+
+
+def _clip(word: str) -> str:
+    return word if len(word) <= LONGEST_WORD else word[: LONGEST_WORD - 2] + ".."
+
+
+def _number_axis(title: str, cells: Sequence[Any], *, log: bool) -> _Axis:
+    known = [float(cell) for cell in cells if cell is not None]
+    scaled = [math.log10(value) if log else value for value in known] or [0.0]
+    low, high = min(scaled), max(scaled)
+    width = high - low
+    bottom = ROOM if len(known) < len(cells) else 0.0
+
+    def place(value: float) -> float:
+        share = (value - low) / width if width else 0.5
+        return bottom + (1 - bottom) * share
+
+    ticks = [low + step * width / (TICKS - 1) for step in range(TICKS)] if width else [low]
+    marks = [(place(tick), f"{10**tick if log else tick:.3g}") for tick in ticks] if known else []
+    return _Axis(
+        title,
+        [0.0 if cell is None else place(math.log10(float(cell)) if log else float(cell)) for cell in cells],
+        [*([(0.0, IDLE)] if bottom else []), *marks],
+    )
 
 
 def draw_front(view: StudyView) -> Picture:

@@ -239,6 +239,8 @@ def check_report(browser: Any, file: Path, **options: Any) -> None:
             page,
             "document.querySelectorAll('details.more-figures[open] .plot:not(.js-plotly-plot)').length === 0",
         )
+        # Where it cannot be had, a figure that asks for it says so in place of its drawing.
+        assert "WebGL" not in page.inner_text("body")
         assert [url for url in requests if not re.match(r"file:|data:|blob:", url)] == []
         assert wrong == []
 

@@ -86,6 +86,8 @@ def test_a_study_of_any_size_is_drawn(database: Database, name: str, options: di
         go.Figure(picture.figure)
         text = json.dumps(picture.figure, allow_nan=False)
         assert len(text) < 400_000, picture.name
+        # A page's policy and many a browser have no WebGL.
+        assert {one["type"] for one in picture.figure["data"]} <= {"scatter", "bar", "box", "heatmap"}
         assert picture.caption.endswith(".")
         assert len({len(row) for row in picture.table.rows} | {len(picture.table.columns)}) == 1
     assert len(list_trials(view).rows) == options["trials"]
@@ -115,17 +117,32 @@ def test_words_lists_and_conditions_are_drawn(database: Database) -> None:
     for picture in pictures.values():
         go.Figure(picture.figure)
         json.dumps(picture.figure, allow_nan=False)
-    axes = {axis["label"]: axis for axis in pictures["parallel"].figure["data"][0]["dimensions"]}
-    assert axes["head"]["ticktext"] == ["[64]", "[64, 32]"]
-    assert axes["head normalization"]["ticktext"] == ["true", "false"]
-    assert axes["optimizer"]["ticktext"] == ["adam", "sgd"]
-    assert axes["momentum"]["ticktext"][0] == "not used"
-    adam = [
-        value
-        for value, chosen in zip(axes["momentum"]["values"], axes["optimizer"]["values"], strict=True)
-        if chosen == 0
+    layout, lines = pictures["parallel"].figure["layout"], pictures["parallel"].figure["data"][:-1]
+    names = layout["xaxis"]["ticktext"]
+    marks = {
+        name: [(one["text"], one["y"]) for one in layout["annotations"] if one["x"] == place]
+        for place, name in enumerate(names)
+    }
+    assert [text for text, _ in marks["head"]] == ["[64]", "[64, 32]"]
+    assert [text for text, _ in marks["head normalization"]] == ["true", "false"]
+    assert [text for text, _ in marks["optimizer"]] == ["adam", "sgd"]
+    assert marks["momentum"][0] == ("not used", 0)
+    assert len(marks["mean validation<br>AUC"]) == 5
+    met = [
+        one["y"][start : start + len(names)]
+        for one in lines
+        for start in range(0, len(one["y"]), len(names) + 1)
     ]
-    assert set(adam) == {axes["momentum"]["tickvals"][0]}
+    assert len(met) == 60
+    optimizer, momentum = names.index("optimizer"), names.index("momentum")
+    assert {line[momentum] for line in met if line[optimizer] == 0} == {0}
+    assert min(line[momentum] for line in met if line[optimizer] == 1) > 0.1
+    # The best is drawn last, and no line runs from one trial to the next.
+    assert met[-1][-1] == max(line[-1] for line in met) == 1
+    assert all(
+        one["y"][len(names) :: len(names) + 1] == [None] * len(one["y"][len(names) :: len(names) + 1])
+        for one in lines
+    )
     slices = pictures["slices"].figure["layout"]
     heads = [
         axis for key, axis in slices.items() if key.startswith("xaxis") and axis["title"]["text"] == "head"
