@@ -82,7 +82,7 @@ mutants: setup
 
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
-EXTRAS := --extra cmaes --extra dicom --extra excel --extra parquet
+EXTRAS := --extra cmaes --extra dicom --extra excel --extra parquet --extra publish
 AS_TESTED := --constraint requirements/dev.txt
 
 lock:

@@ -6,4 +6,5 @@
 - `printing`: Chromium as a printer: a page as a PDF, figures as SVG of a journal's width
 - `publish`: orch's notes and figures into optuna-dashboard: a study's note and figures, and the note of each trial
 - `report`: One self-contained HTML page of one or several studies: opens from a file, asks the network for nothing
+- `word`: A table as a document of a word processor (.docx), ruled as journals print tables
 """

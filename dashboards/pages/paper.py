@@ -1,4 +1,4 @@
-"""What goes into a paper beside the page: tables as CSV and LaTeX, the methods section, the references."""
+"""What goes into a paper beside the page: tables as CSV, LaTeX and .docx, the methods section, the references."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from dashboards.pages.report import Chapter
+from dashboards.pages.word import to_docx
 from dashboards.tables.methods import to_markdown, write_methods
 from dashboards.tables.patients import list_populations, tabulate_patients
 from dashboards.tables.performance import tabulate_overall, tabulate_performance, tabulate_subgroups
@@ -18,16 +19,25 @@ SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasc
 
 
 def collect_texts(chapter: Chapter, versions: Mapping[str, str | None]) -> dict[str, str]:
-    """The files of one study by name: `table-*.csv`, `table-*.tex` and `methods.md`."""
+    """The texts of one study by name of the file: `table-*.csv`, `table-*.tex` and `methods.md`."""
     files: dict[str, str] = {}
-    for name, caption, table in _list_tables(chapter):
+    for name, caption, table in list_tables(chapter):
         files[f"table-{name}.csv"] = table.to_csv()
-        files[f"table-{name}.tex"] = to_latex(table, f"{chapter.view.study.name}: {caption}", name)
+        files[f"table-{name}.tex"] = to_latex(table, caption, name)
     methods = write_methods(
         chapter.view, chapter.data_summary, chapter.openings, chapter.evaluations, versions
     )
     files["methods.md"] = to_markdown(methods)
     return files
+
+
+def collect_documents(chapter: Chapter) -> dict[str, bytes]:
+    """The same tables by name of the file: `table-*.docx`.
+
+    Raises:
+        ImportError: python-docx is not installed.
+    """
+    return {f"table-{name}.docx": to_docx(table, caption) for name, caption, table in list_tables(chapter)}
 
 
 def collect_references(chapters: Sequence[Chapter], versions: Mapping[str, str | None]) -> str:
@@ -70,7 +80,8 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else escape_latex(str(value))
 
 
-def _list_tables(chapter: Chapter) -> list[tuple[str, str, Table]]:
+def list_tables(chapter: Chapter) -> list[tuple[str, str, Table]]:
+    """The tables of a paper that have rows: short name, caption, table."""
     found: list[tuple[str, str, Table | None]] = []
     parts = list_populations(chapter.population, chapter.evaluations)
     if parts:
@@ -89,4 +100,9 @@ def _list_tables(chapter: Chapter) -> list[tuple[str, str, Table]]:
     found.append(("subgroups", "results within subgroups", tabulate_subgroups(chapter.evaluations)))
     answers = [(line.what, line.value, line.remark) for line in chapter.answer]
     found.append(("answer", "the answer", Table(("number", "value", "remark"), answers)))
-    return [(name, caption, table) for name, caption, table in found if table is not None and table.rows]
+    study = chapter.view.study.name
+    return [
+        (name, f"{study}: {caption}", table)
+        for name, caption, table in found
+        if table is not None and table.rows
+    ]

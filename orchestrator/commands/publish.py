@@ -31,8 +31,9 @@ def publish(
 ) -> None:
     """Write what a paper needs of one or several studies into a folder.
 
-    The page of `orch report` as HTML and PDF; every figure as SVG at the width of a journal's column or page; tables as CSV and
-    LaTeX; methods.md; references.bib. PDF and SVG need Chromium; without it the folder has everything else.
+    The page of `orch report` as HTML and PDF; every figure as SVG at the width of a journal's column or page; tables as CSV,
+    LaTeX and .docx; methods.md; references.bib. PDF and SVG need Chromium, .docx the extra `publish`; without them the folder has
+    everything else.
 
     \b
     Example:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards.figures.gallery import draw_studies, write_pictures
 from dashboards.figures.practice import SHOWN
-from dashboards.pages.paper import collect_references, collect_texts
+from dashboards.pages.paper import collect_documents, collect_references, collect_texts
 from dashboards.pages.printing import draw_vectors, find_browser, print_page
 from dashboards.pages.report import Chapter, write_page
+from dashboards.pages.word import can_write
 from dashboards.tables.outcomes import Outcomes, find_dataset, read_outcomes
 from dashboards.tables.performance import RESAMPLES
 from dashboards.tables.view import read_view
@@ -21,7 +22,7 @@ from storage.data.datasets import read_columns
 from storage.errors import DataError, NothingToExportError, UsageError
 from storage.files.documents import to_json
 from storage.files.model_files import read_card
-from storage.files.writing import write_text
+from storage.files.writing import write_bytes, write_text
 from storage.holdout.openings import find_openings
 from storage.practice.decisions import decision_curve
 from storage.practice.population import describe_population
@@ -93,9 +94,16 @@ def write_paper(
     if card is not None:
         texts["model-card.json"] = to_json(card)
     pictures = {}
+    documents: dict[str, bytes] = {}
+    if not can_write():
+        warn(
+            "python-docx is not installed, so there are no tables as .docx. Install orch with its extra `publish`, or open the CSV files."
+        )
     for chapter in chapters:
         prefix = f"{_file_name(chapter.view.study.name)}-" if len(chapters) > 1 else ""
         texts |= {prefix + name: text for name, text in collect_texts(chapter, versions).items()}
+        if can_write():
+            documents |= {prefix + name: content for name, content in collect_documents(chapter).items()}
         for picture in chapter.draw():
             if picture.figure["data"]:
                 pictures[f"{prefix}figure-{picture.name}"] = picture
@@ -116,7 +124,9 @@ def write_paper(
             warn(str(error))
     for name, text in texts.items():
         write_text(output / name, text)
-        written.append(output / name)
+    for name, content in documents.items():
+        write_bytes(output / name, content)
+    written += [output / name for name in (*texts, *documents)]
     return written
 
 

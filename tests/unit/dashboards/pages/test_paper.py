@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
+import pytest
+
 from dashboards.pages.paper import to_latex
+from dashboards.pages.word import to_docx
 from dashboards.tables.view import Table
 
 
@@ -14,3 +19,20 @@ def test_nothing_in_a_table_is_obeyed_by_latex() -> None:
     assert r"label name & n \& \% \\" in text
     assert r"\caption{\$x\$ \{y\}}" in text
     assert text.count(r"\begin") == text.count(r"\end") == 2
+
+
+def test_a_document_holds_the_table_as_it_is_whatever_its_texts_are() -> None:
+    docx = pytest.importorskip("docx", reason="python-docx is not installed (extra publish)")
+    table = Table(("label_name", "n"), [("<b>&\x00 \ud800", 0.81239), ("50 ± 3 < 4", None)])
+    document = docx.Document(io.BytesIO(to_docx(table, "Study & co: results")))
+    assert document.paragraphs[0].text == document.core_properties.title == "Study & co: results"
+    [drawn] = document.tables
+    assert [[cell.text for cell in row.cells] for row in drawn.rows] == [
+        ["label name", "n"], ["<b>&? ?", "0.8124"], ["50 ± 3 < 4", "\N{EN DASH}"],
+    ]  # fmt: skip
+    # Numbers stand to the right, and the head is repeated on the next page.
+    assert drawn.rows[1].cells[1].paragraphs[0].alignment == 2
+    assert "tblHeader" in drawn.rows[0]._tr.xml
+    assert "tblHeader" not in drawn.rows[1]._tr.xml
+    wide = docx.Document(io.BytesIO(to_docx(Table(tuple("abcdefg"), [tuple(range(7))]), "Wide"))).sections[0]
+    assert wide.page_width > wide.page_height
