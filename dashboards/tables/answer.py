@@ -11,7 +11,8 @@ from typing import Any
 from dashboards.tables.performance import say_estimate
 from dashboards.tables.view import StudyView, fold_spread
 from dashboards.tables.warnings import list_warnings
-from storage.results.evaluations import Evaluation, EvaluationKind, headline
+from storage.metrics.scorecard import find_small
+from storage.results.evaluations import Evaluation, EvaluationKind, headline, main_results
 from storage.states import StudyState
 from storage.wording import name_few, say_count, say_instant, say_times, show_params
 
@@ -198,7 +199,7 @@ RANKS = (
     r"^(target-known-without-pixels|target-confounds|trivial-pixels|metadata-baseline|pixel-ranges): ",
     r"is not finished: |was stopped: ",
     r"trials failed",
-    r"only \d+ patients|is small: |cannot score|^(single-class-folds|images-not-seen): ",
+    r"(only|fewer than) \d+ patients|is small: |cannot score|^(single-class-folds|images-not-seen): ",
     r"no value in an epoch|mirrors images",
     r"every label of the data set|^(copy-targets|complement-targets): ",
     r"is the last one: longer training",
@@ -208,6 +209,7 @@ RANKS = (
 
 A finding of `orch data audit` is known by its name, and what was accepted by how it begins; any other warning by its words.
 """
+OF_FEW_PATIENTS = re.compile(r"patients \(groups\) .*(unreliable|relied on)")
 SAID_ABOVE = "was selected by this very value"
 
 
@@ -221,11 +223,19 @@ def rank_warnings(view: StudyView, openings: Sequence[str], evaluations: Sequenc
     for one in evaluations:
         found += [
             f"{one.title}: {warning}"
-            for warning in one.document.get("warnings", ())
-            if str(warning) and one.kind != EvaluationKind.OUT_OF_FOLD
+            for warning in _list_doubts(one.document)
+            if one.kind != EvaluationKind.OUT_OF_FOLD
         ]
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=_rank)
+
+
+def _list_doubts(document: Mapping[str, Any]) -> list[str]:
+    """The warnings of an evaluation, those of labels with few patients together; earlier versions of orch kept a line for each label."""
+    others = [
+        str(one) for one in document.get("warnings", ()) if one and not OF_FEW_PATIENTS.search(str(one))
+    ]
+    return find_small(main_results(document).get("labels", {})) + others
 
 
 def _rank(warning: str) -> int:

@@ -16,6 +16,7 @@ from storage.metrics.curves import Array, auc, average_precision, count_once
 from storage.metrics.intervals import Interval, describe_ends
 from storage.metrics.objectives import MEDICAL, TRAINED
 from storage.metrics.tables import Table, tabulate
+from storage.wording import name_few
 
 RANKED = {"auc": auc, "pr_auc": average_precision}
 CUT = tuple(kind for kind in (*MEDICAL, *TRAINED) if hasattr(Table, kind))
@@ -25,6 +26,11 @@ METRICS = (*RANKED, *CUT, *PROBABILITY)
 
 FEWEST_GROUPS = 10
 """With fewer groups (patients) of a class, resampling them says little about other patients of that class."""
+
+SIDES = {"positive_groups": "positive", "negative_groups": "negative", "assessed_groups": "assessed"}
+"""Counts of patients in the row of a label, and what these patients are; a number has the last alone."""
+MOST_NAMED = 20
+"""Labels that a warning names; the table of results has all."""
 
 WITHOUT_NEGATIVES, WITHOUT_POSITIVES = ("pr_auc", "ppv"), ("npv",)
 """Metrics that are 1, whatever the model says, where no assessed image is negative, or none is positive."""
@@ -110,9 +116,7 @@ def score(
         },
         "macro": {"metrics": describe(len(targets))},
         "micro": {"metrics": describe(len(targets) + 1)},
-        "warnings": [
-            warning for name, row in zip(targets, rows, strict=True) for warning in _find_small(name, row)
-        ],
+        "warnings": find_small(dict(zip(targets, rows, strict=True))),
     }
 
 
@@ -309,9 +313,21 @@ def _describe_label(labels: Array, probabilities: Array, groups: NDArray, thresh
     }
 
 
-def _find_small(name: str, row: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{name}: only {row[f'{side}_groups']} patients (groups) are {side}; its intervals are unreliable."
-        for side in ("positive", "negative")
-        if row[f"{side}_groups"] < FEWEST_GROUPS
-    ]
+def find_small(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What to know of labels with few patients: one sentence for each of `SIDES`, however many labels it concerns.
+
+    Args:
+        rows: of the scorecard of any kind of label, by name.
+    """
+    said = []
+    for key, side in SIDES.items():
+        few = {name: row[key] for name, row in rows.items() if row.get(key, FEWEST_GROUPS) < FEWEST_GROUPS}
+        if len(few) == 1:
+            [(name, count)] = few.items()
+            said.append(f"{name}: only {count} patients (groups) are {side}; its intervals are unreliable.")
+        elif few:
+            said.append(
+                f"{len(few)} of {len(rows)} labels have fewer than {FEWEST_GROUPS} patients (groups) that are {side}, so their intervals are unreliable: "
+                f"{name_few((f'{name} ({count})' for name, count in few.items()), MOST_NAMED)}."
+            )
+    return said

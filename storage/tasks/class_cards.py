@@ -14,7 +14,7 @@ from storage.metrics.calibration import brier_score, describe_calibration
 from storage.metrics.curves import Array, auc, average_precision
 from storage.metrics.intervals import auc_interval, describe_ends, share_interval
 from storage.metrics.objectives import METRICS
-from storage.metrics.scorecard import FEWEST_GROUPS
+from storage.metrics.scorecard import find_small
 from storage.metrics.tables import Table
 from storage.tasks.contract import Questions
 from storage.tasks.resampled import measure_with_intervals
@@ -104,12 +104,7 @@ def describe_classes(
         "overall": {"metrics": overall},
         "confusion": [[int(cell) for cell in row] for row in table],
         "labels": rows,
-        "warnings": [
-            f"{name}: only {row[f'{side}_groups']} patients (groups) are {side}; its intervals are not to be relied on."
-            for name, row in rows.items()
-            for side in ("positive", "negative")
-            if row[f"{side}_groups"] < FEWEST_GROUPS
-        ],
+        "warnings": find_small(rows),
     }
 
 

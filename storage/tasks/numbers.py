@@ -13,7 +13,7 @@ from storage.metrics.bootstrap import LEVEL
 from storage.metrics.curves import Array
 from storage.metrics.epoch import Scores
 from storage.metrics.objectives import METRICS, of_kind
-from storage.metrics.scorecard import FEWEST_GROUPS
+from storage.metrics.scorecard import find_small
 from storage.tasks.contract import Questions, Settings, Task
 from storage.tasks.number_metrics import LIMITS, MEASURES
 from storage.tasks.resampled import measure_with_intervals
@@ -99,7 +99,6 @@ class Numbers(Task):
     ) -> dict[str, Any]:
         """Metrics of each number, the limits of agreement, and the mean of the numbers where there are several."""
         rows: dict[str, dict[str, Any]] = {}
-        doubts: list[str] = []
         for place, name in enumerate(targets):
             known = ~np.isnan(labels[:, place])
             truth, guess, patients = labels[known, place], values[known, place], np.asarray(groups)[known]
@@ -112,14 +111,9 @@ class Numbers(Task):
                 resamples=resamples,
                 seed=seed,
             )
-            groups_known = len(np.unique(patients))
-            if groups_known < FEWEST_GROUPS:
-                doubts.append(
-                    f"{name}: only {groups_known} patients (groups) have it; its intervals are not to be relied on."
-                )
             rows[name] = {
                 "assessed": int(known.sum()),
-                "assessed_groups": groups_known,
+                "assessed_groups": len(np.unique(patients)),
                 "metrics": {kind: measured[kind] for kind in MEASURES},
                 "limits_of_agreement": {kind: measured[kind] for kind in LIMITS},
             }
@@ -129,7 +123,7 @@ class Numbers(Task):
             "level": LEVEL,
             "resamples": resamples,
             "labels": rows,
-            "warnings": doubts,
+            "warnings": find_small(rows),
         }
 
     def describe(self, targets: Sequence[str], labels: Floats) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dashboards.tables import checklist, methods
-from dashboards.tables.answer import RANKS, _rank
+from dashboards.tables.answer import RANKS, _list_doubts, _rank
 from dashboards.tables.guidelines import GUIDELINES
 from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.patients import Population, tabulate_patients
@@ -116,6 +116,29 @@ def test_what_makes_a_number_wrong_comes_before_what_could_be_better() -> None:
         "The best of 4 completed trials was selected by this very value",
     ]
     assert [_rank(one) for one in said] == list(range(len(RANKS) + 2))
+
+
+def test_labels_with_few_patients_share_one_sentence_whichever_version_judged_them() -> None:
+    rows = {
+        name: {"positive_groups": count, "negative_groups": 80}
+        for name, count in zip("abc", (9, 3, 10), strict=True)
+    }
+    before = [
+        "a: only 9 patients (groups) are positive; its intervals are unreliable.",
+        "b: only 3 patients (groups) are positive; its intervals are not to be relied on.",
+        "another",
+    ]
+    found = _list_doubts({"warnings": before, "results": {"raw": {"labels": rows}}})
+    assert found == [
+        "2 of 3 labels have fewer than 10 patients (groups) that are positive, so their intervals are unreliable: a (9), b (3).",
+        "another",
+    ]
+    assert _list_doubts({"warnings": found, "results": {"raw": {"labels": rows}}}) == found
+    assert _rank(f"hold-out: {found[0]}") < len(RANKS)
+    numbers = {"age": {"assessed_groups": 4}, "n": {"assessed_groups": 40}}
+    assert _list_doubts({"results": {"raw": {"labels": numbers}}}) == [
+        "age: only 4 patients (groups) are assessed; its intervals are unreliable."
+    ]
 
 
 def test_every_warning_of_the_audit_has_its_place_by_its_name() -> None:
