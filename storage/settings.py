@@ -91,6 +91,11 @@ def visible_devices() -> str | None:
     return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
+def numbers_gpus_as_driver() -> bool:
+    """Whether a number in CUDA_VISIBLE_DEVICES is the driver's; CUDA's own order puts the fastest GPU first."""
+    return os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
+
+
 def gpu_mebibytes() -> int | None:
     """How much of a GPU's memory this process may take, in MiB: its share, where `orch worker` set ORCH_GPU_MEBIBYTES.
 

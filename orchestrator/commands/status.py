@@ -19,7 +19,7 @@ def status(
     storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the running workers with their trials, and how many trials the open studies have left.
+    """Show the running workers with their trials and GPUs, and how many trials the open studies have left.
 
     \b
     Example:
@@ -51,6 +51,24 @@ def status(
         console.print_line(
             "No worker is running. `orch worker` starts one; one that was just started appears here within a minute."
         )
+    if document["gpus"]:
+        console.print_line()
+        console.print_table(
+            ("host", "GPU", "model", "busy", "memory", "workers", "read"),
+            [
+                [
+                    gpu["host"],
+                    gpu["uuid"] if gpu["is_slice"] else gpu["number"],
+                    gpu["name"],
+                    "-" if gpu["busy_percent"] is None else f"{gpu['busy_percent']} %",
+                    _say_memory(gpu["used_mebibytes"], gpu["mebibytes"]),
+                    gpu["workers"],
+                    f"{say_duration(gpu['seconds_ago'])} ago",
+                ]
+                for gpu in document["gpus"]
+            ],
+            title="GPUs",
+        )
     console.print_line()
     if document["studies"]:
         counted = ("study", "state", "points", "done", "running", "open", "failed")
@@ -76,3 +94,10 @@ def status(
                 )
     else:
         console.print_line("No study is open.")
+
+
+def _say_memory(used: float | None, total: float | None) -> str:
+    """How much of a GPU's memory is taken, both in MiB."""
+    if used is None or total is None:
+        return "-"
+    return f"{used / 1024:.1f} of {total / 1024:.1f} GiB"

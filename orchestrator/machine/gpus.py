@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from storage.errors import UsageError
 from storage.settings import visible_devices
+from workers.device.nvml import GpuReading, read_gpus
 
 DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
-"""A folder for each GPU, there without nvidia-smi, too: a container without the "utility" capability has none."""
+"""A folder for each GPU, there without NVML, too: a container without the "utility" capability lacks the library."""
 
 SHARED = 0.9
 """How much of a GPU's memory is shared out; each process takes some more for its CUDA context."""
@@ -55,11 +55,7 @@ def visible_gpus() -> list[Gpu]:
 
 def list_gpus() -> list[Gpu]:
     """Every GPU that the driver lists, in its order, with the slices of a GPU in place of it; none without a driver."""
-    listed = _ask("nvidia-smi", "--list-gpus")
-    gpus = parse_list(
-        listed, _ask("nvidia-smi", "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits")
-    )
-    return gpus or _read_driver_folder(DRIVER_FOLDER)
+    return [_described(reading) for reading in read_gpus()] or _read_driver_folder(DRIVER_FOLDER)
 
 
 def choose_gpus(words: str, visible: Sequence[Gpu]) -> list[Gpu]:
@@ -93,7 +89,7 @@ def choose_gpus(words: str, visible: Sequence[Gpu]) -> list[Gpu]:
             raise UsageError(
                 f"--gpus {words}: there is no GPU {word} here; "
                 + (f"this process may use {names}." if visible else "no GPU was found."),
-                why="GPUs are those that nvidia-smi lists, or that CUDA_VISIBLE_DEVICES names.",
+                why="GPUs are those that the driver lists, or that CUDA_VISIBLE_DEVICES names.",
                 next_step="Write --gpus all for those that are here, or --gpus none for the processor.",
             )
         chosen += found
@@ -121,28 +117,8 @@ def environment_for(gpu: Gpu, processes: int, given: Mapping[str, str]) -> dict[
     return found
 
 
-def parse_list(listed: str, memory: str) -> list[Gpu]:
-    """The GPUs of `nvidia-smi --list-gpus`.
-
-    Args:
-        listed: a line for each GPU, and behind it one for each of its slices.
-        memory: lines "UUID, MiB".
-    """
-    sizes = dict(line.split(", ") for line in memory.splitlines() if line.count(", ") == 1)
-    gpus: list[Gpu] = []
-    slices: dict[str, list[Gpu]] = {}
-    for line in listed.splitlines():
-        uuid = re.search(r"\(UUID: ([^)]+)\)", line)
-        number = re.match(r"GPU (\d+):", line)
-        if number:
-            device = uuid.group(1) if uuid else number.group(1)
-            size = sizes.get(device, "")
-            gpus.append(Gpu(number.group(1), device, float(size) if size.isdigit() else None))
-        elif uuid and gpus and line.strip().startswith("MIG"):
-            size_of_slice = re.search(r"(\d+)gb", line)
-            mebibytes = 1024.0 * int(size_of_slice.group(1)) if size_of_slice else None
-            slices.setdefault(gpus[-1].name, []).append(Gpu(uuid.group(1), uuid.group(1), mebibytes))
-    return [one for gpu in gpus for one in slices.get(gpu.name, [gpu])]
+def _described(reading: GpuReading) -> Gpu:
+    return Gpu(reading.uuid if reading.is_slice else str(reading.number), reading.uuid, reading.mebibytes)
 
 
 def _read_driver_folder(folder: Path) -> list[Gpu]:
@@ -156,11 +132,3 @@ def _read_driver_folder(folder: Path) -> list[Gpu]:
         uuid = re.search(r"GPU UUID:\s*(GPU-[0-9a-f-]+)\s*$", text, re.MULTILINE)
         found.append(Gpu(str(number), uuid.group(1) if uuid else str(number)))
     return found
-
-
-def _ask(*command: str) -> str:
-    try:
-        answered = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answered.stdout

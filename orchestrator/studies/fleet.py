@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from storage.states import WorkerState
@@ -51,14 +52,37 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
                 "seconds_ago": worker.seconds_ago,
                 "versions": worker.versions,
                 "job": worker.job,
+                "gpu": worker.gpu,
             }
         )
+    workers = [worker for worker in workers if everybody or worker["state"] != WorkerState.GONE]
     shown = [study_document(database, study, list(points[study.uuid].values())) for study in studies.values()]
     return {
         "storage": database.url_text,
-        "workers": [worker for worker in workers if everybody or worker["state"] != WorkerState.GONE],
+        "workers": workers,
+        "gpus": list_gpus(workers),
         "studies": [study for study in shown if everybody or not study["is_settled"]],
     }
+
+
+def list_gpus(workers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The GPUs that workers compute on now, each once, as the worker saw it that was heard of last.
+
+    Args:
+        workers: those of `fleet_document`, the one that was heard of last first.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for worker in workers:
+        if worker["gpu"] and worker["state"] not in ("silent", WorkerState.GONE):
+            key = (worker["host"], worker["gpu"]["uuid"])
+            seen = {
+                "host": worker["host"],
+                **worker["gpu"],
+                "seconds_ago": worker["seconds_ago"],
+                "workers": 0,
+            }
+            found.setdefault(key, seen)["workers"] += 1
+    return sorted(found.values(), key=lambda gpu: (gpu["host"], gpu["number"], gpu["uuid"]))
 
 
 def study_document(database: Database, study: StudyRow, points: list[PointRecord]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Who is at work: one row per worker process, refreshed while it lives. For people.
 
-The scheduler's job lies among the versions: a column of its own would shut older workers out for a word that only people read.
+The scheduler's job and the GPU lie among the versions: columns of their own would shut older workers out for words that only people read.
 One thing rests on it: a point that was lost often is not failed while its last holder may live (`storage.studies.losses`).
 """
 
@@ -19,7 +19,7 @@ from storage.states import WorkerState
 
 KEPT_SECONDS = 7 * 86_400
 IDLE_SECONDS = 120.0
-_JOB = "job"
+_JOB, _GPU = "job", "gpu"
 _workers = tables.workers.c
 
 
@@ -39,6 +39,7 @@ class WorkerRecord:
     seconds_ago: float
     versions: dict[str, Any]
     job: str | None = None
+    gpu: dict[str, Any] | None = None
 
 
 def note_worker(
@@ -51,11 +52,13 @@ def note_worker(
     state: WorkerState,
     versions: dict[str, Any],
     job: str | None = None,
+    gpu: dict[str, Any] | None = None,
     study_uuid: str | None = None,
     point: int | None = None,
 ) -> None:
-    """Say that a worker lives and what it does."""
-    described = {**versions, _JOB: job} if job else versions
+    """Say that a worker lives and what it does; `gpu` is what its driver says of its GPU now, and stays as it was without one."""
+    added = {_JOB: job, _GPU: gpu}
+    described = {**versions, **{key: value for key, value in added.items() if value}}
     with database.transaction() as connection:
         now = database.now(connection)
         changing = {
@@ -65,10 +68,16 @@ def note_worker(
             "last_seen": now,
             "device": device,
         }
+        if gpu:
+            changing["versions"] = json.dumps(described)
         connection.execute(
             database.insert(tables.workers)
             .values(
-                worker=worker, host=host, pid=pid, started_at=now, versions=json.dumps(described), **changing
+                **{"versions": json.dumps(described), **changing},
+                worker=worker,
+                host=host,
+                pid=pid,
+                started_at=now,
             )
             .on_conflict_do_update(index_elements=["worker"], set_=changing)
         )
@@ -120,6 +129,6 @@ def list_workers(database: Database) -> list[WorkerRecord]:
 
 def _read(row: Any, now: float) -> WorkerRecord:
     versions = json.loads(row.versions)
-    job = versions.pop(_JOB, None)
+    added = {"job": versions.pop(_JOB, None), "gpu": versions.pop(_GPU, None)}
     seconds_ago = max(0.0, now - row.last_seen)
-    return WorkerRecord(**{**row._mapping, "versions": versions, "seconds_ago": seconds_ago, "job": job})
+    return WorkerRecord(**{**row._mapping, "versions": versions, "seconds_ago": seconds_ago, **added})

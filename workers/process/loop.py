@@ -35,6 +35,7 @@ from storage.studies.study import StudyRecord
 from storage.studies.study_records import growth_of
 from storage.studies.sweeping import sweep_beside_others
 from workers.attempts.lease import Drained
+from workers.device.nvml import GpuWatch
 from workers.device.versions import library_versions
 from workers.process.circumstances import Circumstances
 from workers.process.claiming import claim_next
@@ -100,6 +101,7 @@ class Worker:
     _runs: list[TrialRun] = field(default_factory=list)
     _peers: dict[str, EpochMeans] = field(default_factory=dict)
     _record: TrackRecord = field(default_factory=TrackRecord)
+    _gpu: GpuWatch = field(default_factory=GpuWatch)
 
     def run(self, studies: Callable[[], Sequence[StudyRecord]], *, forever: bool = False) -> WorkerSummary:
         """Work until every point of the studies is done or failed, or until told to stop.
@@ -306,6 +308,7 @@ class Worker:
         self._note(WorkerState.WORKING, study.uuid, claim.point)
 
     def _note(self, state: WorkerState, study_uuid: str | None = None, point: int | None = None) -> None:
+        reading = self._gpu.latest()
         fleet.note_worker(
             self.here.database,
             worker=self.here.name,
@@ -315,6 +318,7 @@ class Worker:
             state=state,
             versions=library_versions(),
             job=scheduler_job(),
+            gpu=reading.to_document() if reading else None,
             study_uuid=study_uuid,
             point=point,
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.importing.imports import import_dataset
-from orchestrator.machine import doctor
+from orchestrator.machine import doctor, gpus
 from orchestrator.machine.doctor import FAIL, OK, WARN, Check
 from tests.conftest import REPOSITORY
 from tests.integration.storage.test_database_access import set_version
@@ -160,10 +160,9 @@ def test_packages_from_two_places_are_named(tmp_path: Path) -> None:
 def test_a_backend_that_cannot_be_imported_or_sees_no_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, title: str, advice: str
 ) -> None:
-    driver = tmp_path / "nvidia-smi"
-    driver.write_text("#!/bin/sh\necho 'GPU 0: NVIDIA A100 (UUID: GPU-0)'\n")
-    driver.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "0000:00:06.0").mkdir()
+    (tmp_path / "0000:00:06.0" / "information").write_text("Model: NVIDIA A100\nGPU UUID: GPU-0a\n")
+    monkeypatch.setattr(gpus, "DRIVER_FOLDER", tmp_path)
     monkeypatch.setattr(doctor.backend, "name", lambda: name)
     monkeypatch.setitem(doctor.PROGRAMS, name, """print('orch', '["2.0", "3.0", []]')""")
     seen = by_name(doctor._check_backend())

@@ -126,6 +126,34 @@ def test_the_job_of_a_worker_is_shown_and_is_none_of_its_versions(run_orch: Run,
     assert {one["worker"]: one["job"] for one in shown} == {"a": "slurm 17_3", "b": None}
 
 
+def test_each_gpu_is_shown_once_with_its_load_and_memory(run_orch: Run, sqlite_url: str) -> None:
+    a100 = {"number": 0, "uuid": "GPU-aa11", "name": "NVIDIA A100", "is_slice": False}
+    a100 |= {"mebibytes": 81920.0, "used_mebibytes": 2048.0, "busy_percent": 87}
+    part = {"number": 1, "uuid": "MIG-cc33", "name": "NVIDIA H100 MIG 3g.40gb", "is_slice": True}
+    part |= {"mebibytes": None, "used_mebibytes": None, "busy_percent": None}
+    with closing(open_database(sqlite_url)) as database:
+
+        def say(worker: str, gpu: dict[str, object] | None, state: WorkerState = WorkerState.IDLE) -> None:
+            about = {"host": "h", "pid": os.getpid(), "device": "GPU 0", "versions": {"numpy": "2"}}
+            note_worker(database, worker=worker, state=state, gpu=gpu, **about)
+
+        say("a", {**a100, "busy_percent": 3})
+        say("c", part)
+        say("gone", {**a100, "uuid": "GPU-zz"}, WorkerState.GONE)
+        say("d", None)
+        say("b", a100)
+        say("b", None)  # a driver that does not answer now
+        assert {one.worker: one.versions for one in list_workers(database)}["b"] == {"numpy": "2"}
+    document = json.loads(run_orch("status", "--json", "--storage", sqlite_url).stdout)
+    assert [(gpu["uuid"], gpu["busy_percent"], gpu["workers"]) for gpu in document["gpus"]] == [
+        ("GPU-aa11", 87, 2),
+        ("MIG-cc33", None, 1),
+    ]
+    shown = run_orch("status", "--storage", sqlite_url).stdout
+    assert "2.0 of 80.0 GiB" in shown
+    assert "87 %" in shown
+
+
 @pytest.mark.skipif(
     shutil.which("docker-compose") is None, reason="not here (Debian: apt-get install docker-compose)"
 )

@@ -1,4 +1,4 @@
-"""GPUs by number, UUID and slice, without nvidia-smi, and the share of memory of each process."""
+"""GPUs by number, UUID and slice, without NVML, and the share of memory of each process."""
 
 from __future__ import annotations
 
@@ -7,29 +7,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator.machine import gpus
-from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for, parse_list
+from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for
 from orchestrator.machine.processes import choose_slots
 from storage.errors import UsageError
 
-LISTED = """GPU 0: NVIDIA A100 (UUID: GPU-aa11)
-GPU 1: NVIDIA H100 (UUID: GPU-bb22)
-  MIG 3g.40gb     Device  0: (UUID: MIG-cc33)
-  MIG 4g.40gb     Device  1: (UUID: MIG-cc44)
-"""
-MEMORY = "GPU-aa11, 81920\nGPU-bb22, 81559\n"
 PARSED = [
     Gpu("0", "GPU-aa11", 81920.0),
     Gpu("MIG-cc33", "MIG-cc33", 40960.0),
     Gpu("MIG-cc44", "MIG-cc44", 40960.0),
 ]
-
-
-def test_slices_stand_in_place_of_their_gpu() -> None:
-    assert parse_list(LISTED, MEMORY) == PARSED
-    assert parse_list(LISTED, "no answer") == [
-        Gpu(one.name, one.device, None if one.name == "0" else one.mebibytes) for one in PARSED
-    ]
-    assert parse_list("NVIDIA-SMI has failed", "") == []
 
 
 @pytest.mark.parametrize(
@@ -100,7 +86,7 @@ def test_what_cuda_visible_devices_names_is_used_as_it_is(monkeypatch: pytest.Mo
     assert gpus.visible_gpus() == []
 
 
-def test_gpus_are_found_without_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_found_without_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for bus, text in {
         "0000:00:06.0": "Model: \t\t NVIDIA H200\nGPU UUID: \t GPU-394b5914-a0f6\n",
         "0000:00:07.0": "Model: \t\t NVIDIA H200\nGPU UUID: \t GPU-????????\n",
@@ -108,5 +94,5 @@ def test_gpus_are_found_without_nvidia_smi(tmp_path: Path, monkeypatch: pytest.M
         (tmp_path / bus).mkdir()
         (tmp_path / bus / "information").write_text(text)
     monkeypatch.setattr(gpus, "DRIVER_FOLDER", tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(gpus, "read_gpus", list)
     assert gpus.list_gpus() == [Gpu("0", "GPU-394b5914-a0f6"), Gpu("1", "1")]

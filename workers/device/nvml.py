@@ -1,0 +1,161 @@
+"""What NVIDIA's driver says of the GPUs of this machine, by its own library (NVML); nothing where there is no driver."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from types import ModuleType
+from typing import TypeVar
+
+from storage.settings import numbers_gpus_as_driver, visible_devices
+
+FRESH_SECONDS = 15.0
+"""A GPU is read at most this often."""
+PATIENCE_SECONDS = 0.5
+"""How long anybody waits for a reading: the driver of a sick GPU may never answer, and a lease must be renewed all the same."""
+STALE_SECONDS = 120.0
+"""An older reading says nothing of now."""
+MEBIBYTE = 1024**2
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class GpuReading:
+    """A GPU as its driver sees it now, or a slice of one (MIG).
+
+    Attributes:
+        number: the driver's, which nvidia-smi shows, too; a slice has that of its GPU.
+        uuid: "GPU-.." or "MIG-..".
+        name: its model, for people.
+        mebibytes: its memory in MiB; None where the driver does not say.
+        used_mebibytes: how much of it is taken, by all processes together.
+        busy_percent: in how much of the last moments a kernel ran, 0 to 100; None where the driver does not say, as of a slice.
+        is_slice: whether it is a slice.
+    """
+
+    number: int
+    uuid: str
+    name: str
+    mebibytes: float | None
+    used_mebibytes: float | None
+    busy_percent: int | None
+    is_slice: bool = False
+
+    def to_document(self) -> dict[str, object]:
+        """What is kept and shown of it."""
+        return asdict(self)
+
+
+def read_gpus() -> list[GpuReading]:
+    """Every GPU in the driver's order, with the slices of a GPU in place of it; none without a driver or nvidia-ml-py."""
+    nvml = _library()
+    count = _ask(nvml.nvmlDeviceGetCount) if nvml else None
+    if nvml is None or count is None:
+        return []
+    found = []
+    for number in range(count):
+        handle = _ask(nvml.nvmlDeviceGetHandleByIndex, number)
+        if handle is None:
+            continue
+        slices = [_read(nvml, one, number, is_slice=True) for one in _slices(nvml, handle)]
+        found += slices or [_read(nvml, handle, number, is_slice=False)]
+    return [reading for reading in found if reading is not None]
+
+
+def find_reading(readings: list[GpuReading], device: str | None, *, by_number: bool) -> GpuReading | None:
+    """The GPU that a process computes on.
+
+    Args:
+        readings: those of this machine.
+        device: what CUDA_VISIBLE_DEVICES says: the UUID of one, the beginning of it, or a number; None and anything else finds none.
+        by_number: whether a number is the driver's: CUDA's own order may be another one.
+    """
+    if not device:
+        return None
+    if device.isdigit():
+        found = [one for one in readings if one.number == int(device)] if by_number else []
+    else:
+        found = [one for one in readings if one.uuid.startswith(device)]
+    return found[0] if len(found) == 1 else None
+
+
+class GpuWatch:
+    """Reads the GPU of this process now and then, and never waits long for the driver."""
+
+    def __init__(self) -> None:
+        self._reading: GpuReading | None = None
+        self._read_at = self._asked_at = float("-inf")
+        self._thread: threading.Thread | None = None
+
+    def latest(self) -> GpuReading | None:
+        """The reading of the last moments; None on a processor, and where the driver says nothing or does not answer."""
+        if visible_devices() in (None, "", "-1"):
+            return None
+        now = time.monotonic()
+        is_asking = self._thread is not None and self._thread.is_alive()
+        if not is_asking and now - self._asked_at >= FRESH_SECONDS:
+            self._asked_at = now
+            self._thread = threading.Thread(target=self._look, name="orch-gpu", daemon=True)
+            self._thread.start()
+            self._thread.join(PATIENCE_SECONDS)
+        return self._reading if time.monotonic() - self._read_at < STALE_SECONDS else None
+
+    def _look(self) -> None:
+        readings = read_gpus()
+        ordered = len(readings) == 1 or numbers_gpus_as_driver()
+        self._reading = find_reading(readings, visible_devices(), by_number=ordered)
+        self._read_at = time.monotonic()
+
+
+def _slices(nvml: ModuleType, gpu: object) -> list[object]:
+    mode = _ask(nvml.nvmlDeviceGetMigMode, gpu)
+    if not mode or mode[0] != nvml.NVML_DEVICE_MIG_ENABLE:
+        return []
+    places = range(_ask(nvml.nvmlDeviceGetMaxMigDeviceCount, gpu) or 0)
+    handles = [_ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, gpu, place) for place in places]
+    return [handle for handle in handles if handle is not None]
+
+
+def _read(nvml: ModuleType, handle: object, number: int, *, is_slice: bool) -> GpuReading | None:
+    uuid = _ask(nvml.nvmlDeviceGetUUID, handle)
+    if not uuid:
+        return None
+    memory = _ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+    rates = None if is_slice else _ask(nvml.nvmlDeviceGetUtilizationRates, handle)
+    return GpuReading(
+        number,
+        str(uuid),
+        str(_ask(nvml.nvmlDeviceGetName, handle) or "GPU"),
+        memory.total / MEBIBYTE if memory else None,
+        memory.used / MEBIBYTE if memory else None,
+        int(rates.gpu) if rates else None,
+        is_slice,
+    )
+
+
+@functools.cache
+def _library() -> ModuleType | None:
+    """NVML, begun once in a process; None without nvidia-ml-py, without a driver, or where it cannot be begun."""
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except (pynvml.NVMLError, OSError):
+        return None
+    return pynvml
+
+
+def _ask(question: Callable[..., Answer], *about: object) -> Answer | None:
+    """The driver's answer; None where it does not know, or is too old for the question."""
+    from pynvml import NVMLError
+
+    try:
+        return question(*about)
+    except (NVMLError, OSError, UnicodeDecodeError):
+        return None
