@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import sys
 import time
 from typing import Any
 
 from waitress.channel import HTTPChannel
+from waitress.task import ThreadedTaskDispatcher
 
+from dashboards.server.health import HEALTH
 from dashboards.server.login import Application
 from storage.errors import UsageError
 
 THREADS = 8
+SWITCH_SECONDS = 0.0005
+"""A thread that computes a page lets another one go on after this time; Python's own 5 ms, for each of eight threads, is too long."""
 LARGEST_REQUEST = 16 * 2**20
 MOST_CONNECTIONS = 1000
 SILENT_SECONDS = 20
@@ -47,6 +53,28 @@ class ImpatientChannel(HTTPChannel):
         return bool(super().readable())
 
 
+class Lanes:
+    """Who answers which request: /healthz has a thread of its own, so that it waits for no page and no guesser.
+
+    Takes the place of waitress' dispatcher, whose threads answer everything else.
+    """
+
+    def __init__(self, others: ThreadedTaskDispatcher) -> None:
+        self._others = others
+        self._health = ThreadedTaskDispatcher()
+        self._health.set_thread_count(1)
+
+    def add_task(self, channel: HTTPChannel) -> None:
+        """Give the next request of a connection to the threads that answer it."""
+        asked = getattr(channel.requests[0], "path", "") if channel.requests else ""
+        (self._health if asked == HEALTH else self._others).add_task(channel)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        """End the threads."""
+        self._health.shutdown(cancel_pending, timeout)
+        return bool(self._others.shutdown(cancel_pending, timeout))
+
+
 def make_server(application: Application, host: str, port: int) -> Any:
     """A server that has the address, and answers as soon as its `run` is called.
 
@@ -56,6 +84,9 @@ def make_server(application: Application, host: str, port: int) -> Any:
     import waitress
 
     _allow_files(MOST_CONNECTIONS + 200)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    # It writes a line for each request that waits: strangers would fill the log.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     handlers: dict[int, Any] = {}
     try:
         server = waitress.create_server(
@@ -71,9 +102,11 @@ def make_server(application: Application, host: str, port: int) -> Any:
             why="Another program may use the port.",
             next_step=f"Choose another: orch dashboard --port {port % 65535 + 1}",
         ) from error
+    lanes = Lanes(server.task_dispatcher)
+    server.task_dispatcher = lanes
     for handler in list(handlers.values()):
         if hasattr(handler, "channel_class"):
-            handler.channel_class = ImpatientChannel
+            handler.channel_class, handler.task_dispatcher = ImpatientChannel, lanes
     return server
 
 

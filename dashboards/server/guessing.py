@@ -30,31 +30,44 @@ class Guesses:
         self._guessers: dict[str, _Guesser] = {}
         self._lock = threading.Lock()
 
-    def find_wait(self, address: str) -> float:
-        """Seconds until this address may try again; 0 where it may now."""
-        with self._lock:
-            guesser = self._guessers.get(_summarise(address))
-            return max(0.0, guesser.until - self._clock()) if guesser else 0.0
+    def admit(self, address: str, is_right: Callable[[], bool]) -> float | None:
+        """Look at a password, unless its address must wait: then it is not looked at, right or wrong.
 
-    def note_failure(self, address: str) -> None:
-        """Let an address wait, twice as long as the last time."""
-        now = self._clock()
-        with self._lock:
-            # In the order of their last failures, so the first is the one to forget.
-            guesser = self._guessers.pop(_summarise(address), _Guesser())
-            if now - guesser.last > FORGET_SECONDS:
-                guesser = _Guesser()
-            guesser.until = now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(guesser.failures, 20))
-            guesser.failures += 1
-            guesser.last = now
-            self._guessers[_summarise(address)] = guesser
-            while len(self._guessers) > MOST_ADDRESSES:
-                del self._guessers[next(iter(self._guessers))]
+        Looking and counting are one step, so that guesses of the same moment are not all looked at.
 
-    def forget(self, address: str) -> None:
-        """The address knew the password."""
+        Args:
+            address: where it came from.
+            is_right: looks at the password.
+
+        Returns:
+            None for the right password; otherwise the seconds that the address had to wait for, 0 for a wrong one that was looked at.
+        """
         with self._lock:
+            wait = self._find_wait(address)
+            if wait > 0:
+                return wait
+            if not is_right():
+                self._note_failure(address)
+                return 0.0
             self._guessers.pop(_summarise(address), None)
+            return None
+
+    def _find_wait(self, address: str) -> float:
+        guesser = self._guessers.get(_summarise(address))
+        return max(0.0, guesser.until - self._clock()) if guesser else 0.0
+
+    def _note_failure(self, address: str) -> None:
+        now = self._clock()
+        # In the order of their last failures, so the first is the one to forget.
+        guesser = self._guessers.pop(_summarise(address), _Guesser())
+        if now - guesser.last > FORGET_SECONDS:
+            guesser = _Guesser()
+        guesser.until = now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(guesser.failures, 20))
+        guesser.failures += 1
+        guesser.last = now
+        self._guessers[_summarise(address)] = guesser
+        while len(self._guessers) > MOST_ADDRESSES:
+            del self._guessers[next(iter(self._guessers))]
 
 
 def _summarise(address: str) -> str:

@@ -21,20 +21,20 @@ import time
 from collections.abc import Callable, Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from dashboards.server.guessing import Guesses
+from dashboards.server.health import HEALTH, Answer, answer_health
 from storage.wording import say_duration
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-Answer = tuple[str, list[tuple[str, str]], bytes]
 
 READING_METHODS = frozenset({"GET", "HEAD"})
 COOKIE = "orch_session"
 SESSION_SECONDS = 12 * 3600
 MOST_SESSIONS = 1000
 LONGEST_FORM = 4096
-LOGIN, LOGOUT, HEALTH = "/login", "/logout", "/healthz"
+LOGIN, LOGOUT = "/login", "/logout"
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>orch: log in</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
@@ -107,13 +107,7 @@ class PasswordMiddleware:
         path, method = environment.get("PATH_INFO", "/"), environment.get("REQUEST_METHOD", "GET")
         answer: Answer | None = None
         if path == HEALTH:
-            healthy = self._is_healthy()
-            status = "200 OK" if healthy else "503 Service Unavailable"
-            answer = (
-                status,
-                [("Content-Type", "text/plain")],
-                b"ok\n" if healthy else b"the database is away\n",
-            )
+            answer = answer_health(self._is_healthy())
         elif method not in READING_METHODS and not comes_from_here(environment):
             answer = refuse("This request comes from another site.")
         elif path == LOGIN:
@@ -163,7 +157,9 @@ class PasswordMiddleware:
         )
 
     def _try_password(self, given: str, path: str, address: str) -> Answer:
-        wait = self._guesses.find_wait(address)
+        wait = self._guesses.admit(address, lambda: self._opens(given))
+        if wait is None:
+            return self._begin_session(path)
         if wait > 0:
             seconds = math.ceil(wait)
             status, headers, body = _page(
@@ -172,11 +168,10 @@ class PasswordMiddleware:
                 f"Wrong passwords came from your address. Try again in {say_duration(seconds)}.",
             )
             return (status, [*headers, ("Retry-After", str(seconds))], body)
-        if self._digest is None or not hmac.compare_digest(_hash(given), self._digest):
-            self._guesses.note_failure(address)
-            return _page("401 Unauthorized", path, "That is not the password.")
-        self._guesses.forget(address)
-        return self._begin_session(path)
+        return _page("401 Unauthorized", path, "That is not the password.")
+
+    def _opens(self, given: str) -> bool:
+        return self._digest is not None and hmac.compare_digest(_hash(given), self._digest)
 
     def _begin_session(self, path: str) -> Answer:
         session = secrets.token_urlsafe(32)
@@ -196,11 +191,9 @@ class PasswordMiddleware:
         return ("303 See Other", [("Location", LOGIN), self._cookie("", 0)], b"")
 
     def _knows(self, environment: dict[str, Any]) -> bool:
-        session = read_cookie(environment)
-        if not session:
-            return False
+        session = _hash(read_cookie(environment)).hex()
         with self._lock:
-            return self._sessions.get(_hash(session).hex(), 0.0) > self._clock()
+            return self._sessions.get(session, -math.inf) > self._clock()
 
     def _send_to_login(self, environment: dict[str, Any], method: str, path: str) -> Answer:
         if method in READING_METHODS and "text/html" in environment.get("HTTP_ACCEPT", ""):
@@ -224,16 +217,13 @@ def comes_from_here(environment: dict[str, Any]) -> bool:
     """Whether a browser says that the request was made by a page of this very origin; one that says nothing is refused."""
     origin, host = environment.get("HTTP_ORIGIN"), environment.get("HTTP_HOST", "")
     if origin is not None:
-        return bool(host) and urlsplit(origin).netloc == host
+        return bool(host) and origin.partition("://")[2] == host
     return environment.get("HTTP_SEC_FETCH_SITE") == "same-origin"
 
 
 def safe_path(path: str) -> str:
     """A path on this server, whatever was asked for: never another site."""
-    parts = urlsplit(path)
-    inside = (
-        path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    )
+    inside = path.startswith("/") and not path.startswith(("//", "/\\"))
     return path if inside and path.isprintable() and not path.startswith(LOGIN) else "/"
 
 
@@ -263,11 +253,11 @@ def read_form(environment: dict[str, Any]) -> dict[str, str]:
     Raises:
         ValueError: it is no form, or too long for one.
     """
-    length = int(environment.get("CONTENT_LENGTH") or 0)
+    length = int(environment.get("CONTENT_LENGTH") or "0")
     if not 0 < length <= LONGEST_FORM:
         raise ValueError(f"it has {length} bytes")
     text = environment["wsgi.input"].read(length).decode("utf-8", "replace")
-    fields = parse_qs(text, keep_blank_values=True, max_num_fields=10)
+    fields = parse_qs(text, max_num_fields=10)
     return {name: values[0] for name, values in fields.items()}
 
 

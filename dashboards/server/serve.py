@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dashboards.figures.curve_picture import draw_svg
 from dashboards.pages.notes import CURVES
 from dashboards.server.connections import make_server
+from dashboards.server.health import HEALTH, Health, answer_health, is_healthy
 from dashboards.server.login import (
     READING_METHODS,
     Application,
@@ -21,16 +22,12 @@ from dashboards.server.login import (
     refuse,
 )
 from storage.database import tables
-from storage.database.deadlines import answering_within
 from storage.database.engine import Database
 from storage.errors import UsageError
 from storage.metrics.objectives import AUC
 from storage.results.ledger import read_curves
 from storage.settings import artifacts_folder
 from storage.studies.study_records import StudyRecord, read_row
-
-HEALTH_SECONDS = 2.0
-"""How long /healthz waits for the database."""
 
 SAFE_TYPES = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "text/csv", "application/json",
@@ -110,11 +107,10 @@ def make_application(
     if not allow_edit:
         application = refuse_changes(application)
     application = send_safely(application)
+    health = Health(lambda: is_healthy(database))
     if password is None and say_link is None:
-        return add_health(require_this_machine(application), lambda: is_healthy(database))
-    return PasswordMiddleware(
-        application, password, is_healthy=lambda: is_healthy(database), secure=secure, say_link=say_link
-    )
+        return add_health(require_this_machine(application), health)
+    return PasswordMiddleware(application, password, is_healthy=health, secure=secure, say_link=say_link)
 
 
 def require_this_machine(application: Application) -> Application:
@@ -215,23 +211,13 @@ def add_health(application: Application, healthy: Callable[[], bool]) -> Applica
     """The application with /healthz, for a server without a login."""
 
     def answer(environment: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environment.get("PATH_INFO") != "/healthz":
+        if environment.get("PATH_INFO") != HEALTH:
             return application(environment, start_response)
-        fine = healthy()
-        start_response("200 OK" if fine else "503 Service Unavailable", [("Content-Type", "text/plain")])
-        return [b"ok\n" if fine else b"the database is away\n"]
+        status, headers, body = answer_health(healthy())
+        start_response(status, [*headers, ("Content-Length", str(len(body)))])
+        return [body]
 
     return answer
-
-
-def is_healthy(database: Database) -> bool:
-    """Whether the database answers."""
-    try:
-        with answering_within(HEALTH_SECONDS), database.reading() as connection:
-            connection.execute(sa.text("SELECT 1"))
-    except sa.exc.SQLAlchemyError:
-        return False
-    return True
 
 
 def _draw_curves(database: Database, study_id: int, trial_id: int) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dashboards.server.serve import is_healthy
+from dashboards.server.health import is_healthy
 from orchestrator.studies.watch import watch_study
 from storage.database import waiting, watching
 from storage.database.deadlines import answering_within
