@@ -1,10 +1,10 @@
 """Tables as Plotly figures.
 
 - `choice`: How sure the choice of the best trial is: all complete trials by rank, and which cannot be told from the best
-- `curve_picture`: The k-fold curves of one trial as a small SVG, for the trial's page in optuna-dashboard
 - `curves`: What happened during training: k-fold curves of one trial, of nine examples, and other numbers over epochs
 - `differences`: How several models differ from the first of them: each metric's difference with its interval
 - `drawing`: What all figures share: the picture with its table, numbers short enough to send, empty figures that say why
+- `evaluated`: What an evaluation of a final model showed, on a hold-out or on data from elsewhere: ROC with its band, calibration, confusion, decision curve
 - `gallery`: All figures of a study in the order of a report, and their export as files
 - `importance`: Importance of hyperparameters beside what chance alone would show
 - `kinds`: Which figures show the out-of-fold predictions of each kind of label, and those that labels side by side do not have

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from storage.studies.point_records import PointRecord
 
 Draw = Callable[[StudyView, PointRecord, Outcomes | None], Picture]
 
+CLASSES = ("class", "predicted", "images")
 MOST_POINTS = 2000
 """Points of a scatter that a page holds without growing by megabytes."""
 
@@ -41,13 +42,16 @@ def draw_class_table(view: StudyView, point: PointRecord, outcomes: Outcomes | N
         "Counts of images over all folds, each judged by the model of the fold that had not seen it: rows are what an image is, "
         "columns what it is called. The colour is the share of its row."
     )
-    columns = ("class", "predicted", "images")
     if outcomes is None:
-        return Picture("confusion", title, caption, Table(columns, []), make_empty(title, MISSING))
-    names, counts = tabulate_classes(outcomes)
+        return Picture("confusion", title, caption, Table(CLASSES, []), make_empty(title, MISSING))
+    return show_classes("confusion", title, caption, *tabulate_classes(outcomes))
+
+
+def show_classes(name: str, title: str, caption: str, names: Sequence[str], counts: np.ndarray) -> Picture:
+    """A table of images by class (row) and call (column), shape (classes, classes)."""
     rows = [
-        (name, other, int(counts[place, column]))
-        for place, name in enumerate(names)
+        (one, other, int(counts[place, column]))
+        for place, one in enumerate(names)
         for column, other in enumerate(names)
     ]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -69,7 +73,7 @@ def draw_class_table(view: StudyView, point: PointRecord, outcomes: Outcomes | N
         yaxis={"title": {"text": "class"}, "autorange": "reversed", **plain},
         annotations=texts,
     )
-    return Picture("confusion", title, caption, Table(columns, rows), figure)
+    return Picture(name, title, caption, Table(CLASSES, rows), figure)
 
 
 def draw_agreement(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:

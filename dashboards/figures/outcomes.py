@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
 from dashboards.figures.drawing import Panels, Picture, Trace, make_empty, make_figure, note, shorten, trace
 from dashboards.figures.palette import BLUE, GREY, SERIES, fade
 from dashboards.tables.outcomes import (
     GRID,
+    Calibration,
     MeanRoc,
     Outcomes,
     calibrate,
@@ -16,10 +18,16 @@ from dashboards.tables.outcomes import (
     mean_roc,
 )
 from dashboards.tables.view import StudyView, Table
+from storage.metrics.tables import Table as Confusion
 from storage.studies.point_records import PointRecord
 
 SHOWN_TARGETS = 4
 """Of more labels than these a figure would be unreadable: it shows the macro average alone, and the table has all."""
+
+CONFUSION = (
+    "target", "true_positives", "false_positives", "false_negatives", "true_negatives", "sensitivity", "specificity",
+)  # fmt: skip
+CALIBRATION = ("predicted", "observed", "labels")
 
 MISSING = "the labels of the study's data set are not on this machine, or no predictions were kept"
 
@@ -95,20 +103,23 @@ def draw_confusion(view: StudyView, point: PointRecord, outcomes: Outcomes | Non
     """Confusion tables at a threshold of 0.5: one per label, or all labels pooled (micro-average) where they are many."""
     title = f"{view.study.name}, trial {point.trial_number}: confusion at a threshold of 0.5"
     caption = "Counts of images over all folds, each judged by the model of the fold that had not seen it."
-    columns = ("target", "true_positives", "false_positives", "false_negatives", "true_negatives",
-               "sensitivity", "specificity")  # fmt: skip
     if outcomes is None:
-        return Picture("confusion", title, caption, Table(columns, []), make_empty(title, MISSING))
+        return Picture("confusion", title, caption, Table(CONFUSION, []), make_empty(title, MISSING))
     tables = list(zip(outcomes.targets, count_confusion(outcomes), strict=True))
+    return show_confusions("confusion", title, caption, tables)
+
+
+def show_confusions(name: str, title: str, caption: str, tables: Sequence[tuple[str, Confusion]]) -> Picture:
+    """Confusion tables of labels by name: one panel each, or one of all pooled where they are many."""
     table = Table(
-        columns,
+        CONFUSION,
         [
             (target, int(one.true_positives), int(one.false_positives), int(one.false_negatives),
              int(one.true_negatives), float(one.sensitivity), float(one.specificity))
             for target, one in tables
         ],
     )  # fmt: skip
-    shown = tables
+    shown = list(tables)
     if len(tables) > SHOWN_TARGETS:
         pooled = tables[0][1]
         for _, one in tables[1:]:
@@ -146,7 +157,7 @@ def draw_confusion(view: StudyView, point: PointRecord, outcomes: Outcomes | Non
     )
     layout["annotations"] += texts
     figure = make_figure(traces, title=title, height=260 * panels.rows + 120, margin={"t": 110}, **layout)
-    return Picture("confusion", title, caption, table, figure)
+    return Picture(name, title, caption, table, figure)
 
 
 def draw_calibration(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:
@@ -156,11 +167,16 @@ def draw_calibration(view: StudyView, point: PointRecord, outcomes: Outcomes | N
         "Out-of-fold predictions of all labels in ten bins of equal width: mean predicted probability "
         "against observed frequency; a well-calibrated model lies on the diagonal. The size of a dot is the number of labels."
     )
-    columns = ("predicted", "observed", "labels")
     found = calibrate(outcomes) if outcomes else None
     if found is None:
-        return Picture("calibration", title, caption, Table(columns, []), make_empty(title, MISSING))
-    table = Table(columns, list(zip(found.predicted, found.observed, found.images, strict=True)))
+        return Picture("calibration", title, caption, Table(CALIBRATION, []), make_empty(title, MISSING))
+    said = f"Brier score {found.brier:.3f}, calibration error {found.error:.3f}"
+    return show_calibration("calibration", title, caption, found, said)
+
+
+def show_calibration(name: str, title: str, caption: str, found: Calibration, said: str) -> Picture:
+    """Predicted probability against the observed share; `said` is what the legend says of it."""
+    table = Table(CALIBRATION, list(zip(found.predicted, found.observed, found.images, strict=True)))
     most = max(found.images)
     traces = [
         trace("scatter", x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": GREY}, showlegend=False),
@@ -169,7 +185,7 @@ def draw_calibration(view: StudyView, point: PointRecord, outcomes: Outcomes | N
             line={"color": BLUE},
             marker={"size": [6 + 16 * (images / most) ** 0.5 for images in found.images], "opacity": 0.8},
             text=[f"{images:,} labels" for images in found.images],
-            name=f"Brier score {found.brier:.3f}, calibration error {found.error:.3f}", showlegend=True,
+            name=said, showlegend=True,
         ),
     ]  # fmt: skip
     figure = make_figure(
@@ -179,4 +195,4 @@ def draw_calibration(view: StudyView, point: PointRecord, outcomes: Outcomes | N
         xaxis={"title": {"text": "predicted probability"}, "range": [-0.02, 1.02]},
         yaxis={"title": {"text": "observed frequency"}, "range": [-0.02, 1.02]},
     )
-    return Picture("calibration", title, caption, table, figure)
+    return Picture(name, title, caption, table, figure)

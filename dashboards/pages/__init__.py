@@ -1,5 +1,7 @@
 """Figures as pages: the report, the notes in optuna-dashboard, event files.
 
+- `chapter`: What a page says of one study: everything that was read of it, its answer, its measurements and its figures
+- `curve_picture`: The k-fold curves of one trial as a small SVG, for the trial's page in optuna-dashboard
 - `html`: The HTML that a page is made of: templates, figures, tables and texts of anybody, escaped, and scripts that need no network
 - `notes`: The notes of a study and of its trials in optuna-dashboard, as Markdown
 - `paper`: What goes into a paper beside the page: tables as CSV and LaTeX, the methods section, the references

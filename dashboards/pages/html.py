@@ -23,7 +23,7 @@ MEASURED = frozenset({"value", "fold_sd", *METRICS})
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 SQUARE = frozenset({"roc", "calibration", "decisions", "agreement", "differences"})
-"""Figures whose two axes are alike, or that journals print square."""
+"""Figures whose two axes are alike, or that journals print square: the last part of their names."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,14 @@ def prepare_figure(picture: Picture, place: str, drawn: dict[str, Any]) -> Shown
     name = f"{place}-{picture.name}"
     drawn[name] = picture.figure
     title = picture.title.partition(": ")[2] or picture.title
-    look = "broad" if picture.is_broad else "square" if picture.name in SQUARE else ""
+    look = "broad" if picture.is_broad else "square" if is_square(picture) else ""
     height = int(picture.figure["layout"].get("height", 420))
     return ShownFigure(name, title[:1].upper() + title[1:], picture.title, picture.caption, height, look)
+
+
+def is_square(picture: Picture) -> bool:
+    """Whether a figure is drawn as high as it is wide."""
+    return picture.name.rpartition("-")[2] in SQUARE
 
 
 def prepare_table(table: Table) -> ShownTable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from dashboards.pages.report import Chapter
+from dashboards.pages.chapter import Chapter
 from dashboards.pages.word import to_docx
 from dashboards.tables.methods import to_markdown, write_methods
 from dashboards.tables.patients import list_populations, tabulate_patients

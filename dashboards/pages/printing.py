@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dashboards.figures.drawing import Picture
 from dashboards.figures.palette import make_template
-from dashboards.pages.html import SQUARE, embed_json, read_plotly
+from dashboards.pages.html import embed_json, is_square, read_plotly
 from storage.errors import UsageError
 from storage.settings import named_browser
 
@@ -51,7 +51,7 @@ def draw_vectors(browser: str, pictures: Mapping[str, Picture]) -> dict[str, str
     sizes = {}
     for name, picture in pictures.items():
         width = (PAGE if picture.is_broad else COLUMN) * MILLIMETRE
-        height = width if picture.name in SQUARE else min(picture.figure["layout"].get("height", 420), width)
+        height = width if is_square(picture) else min(picture.figure["layout"].get("height", 420), width)
         sizes[name] = [round(width), round(height)]
     figures = {name: picture.figure for name, picture in pictures.items()}
     script = (

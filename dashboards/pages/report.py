@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from dashboards.figures.differences import draw_differences
 from dashboards.figures.drawing import Picture
-from dashboards.figures.gallery import draw_studies, draw_study
-from dashboards.figures.practice import draw_decisions
+from dashboards.figures.evaluated import KINDS, name_part
+from dashboards.figures.gallery import draw_studies
+from dashboards.pages.chapter import Chapter
 from dashboards.pages.html import ShownFigure, ShownTable, prepare_figure, prepare_table, render_page
-from dashboards.tables.answer import MOST_WARNINGS, Line, answer, ask, describe_progress, rank_warnings
+from dashboards.tables.answer import MOST_WARNINGS, ask, describe_progress, rank_warnings
 from dashboards.tables.checklist import fill_checklist
 from dashboards.tables.methods import write_methods
-from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.patients import list_populations, tabulate_patients, trace_patients
 from dashboards.tables.performance import (
-    Performance,
-    measure_outcomes,
-    read_evaluation,
     tabulate_overall,
     tabulate_performance,
     tabulate_subgroups,
@@ -35,62 +31,11 @@ from storage.wording import say_instant, say_times, show_params
 TOP_TRIALS = 5
 MOST_TRIALS = 500
 PERFORMANCE = ("roc", "calibration", "decisions", "agreement", "differences", "confusion")
+BESIDE_A_HOLD_OUT = ("roc", "agreement", "differences")
+"""What stays in the body of out-of-fold predictions where a hold-out, or data from elsewhere, show the same of images that nothing was chosen on."""
 LEARNING = ("choice", "best-curves", "pruning", "search")
 """Figures of the body by name, in this order; all others are in the appendix."""
 REFERENCES_OF_TABLE_ONE = ("yang2012",)
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """What the report says of one study.
-
-    Attributes:
-        view: the study, read with its curves.
-        outcomes: out-of-fold predictions of the best trial, where labels and predictions are at hand.
-        spec_text: the spec as TOML.
-        data_summary: counts of the data set by name, where it is at hand.
-        selection: how sure the choice of the best is, as `storage.trust.selection.judge_selection` gives it.
-        openings: of the hold-out of this data, oldest first: when, by whom and for what, one line each.
-        evaluations: that the study remembers, oldest first.
-        population: who the development patients are, as `storage.practice.population.describe_population` gives it.
-        practice: decision curves of the best trial out of fold, as `storage.practice.review.review` gives them.
-    """
-
-    view: StudyView
-    outcomes: Outcomes | None
-    spec_text: str
-    data_summary: Mapping[str, Any] | None = None
-    selection: Mapping[str, Any] | None = None
-    openings: Sequence[str] = ()
-    evaluations: Sequence[Evaluation] = ()
-    population: Mapping[str, Any] | None = None
-    practice: Mapping[str, Any] | None = None
-
-    @property
-    def answer(self) -> list[Line]:
-        """The lines of the first screen."""
-        has_holdout = None if self.data_summary is None else bool(self.data_summary.get("holdout"))
-        return answer(
-            self.view, self.selection, self.openings, self.evaluations, has_holdout=has_holdout
-        )  # fmt: skip
-
-    def measure(self) -> list[Performance]:
-        """The performance on every set of images that was judged; of several evaluations on one set the first counts."""
-        found = [measure_outcomes(self.outcomes)] if self.outcomes is not None else []
-        seen = set()
-        for one in self.evaluations:
-            place = (one.kind, one.fingerprint)
-            if one.kind != EvaluationKind.OUT_OF_FOLD and place not in seen:
-                seen.add(place)
-                found.append(read_evaluation(one))
-        return found
-
-    def draw(self) -> list[Picture]:
-        """All its figures."""
-        pictures = draw_study(self.view, self.outcomes, self.selection)
-        if self.practice:
-            pictures.append(draw_decisions(self.practice))
-        return pictures
 
 
 def write_page(
@@ -176,7 +121,7 @@ def _prepare(
         "performance_note": _note_performance(chapter),
         "overall": _table(tabulate_overall(measured)),
         "subgroups": _table(subgroups),
-        "figures": _place_figures(pictures, place, drawn),
+        "figures": _place_figures(pictures, chapter.judged, place, drawn),
         "not_drawn": "; ".join(_say_missing(one) for one in pictures if not one.figure["data"]),
         "selection": chapter.selection,
         "estimates": _table(_list_estimates(chapter.selection or {})),
@@ -219,12 +164,20 @@ def _list_sections(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _place_figures(
-    pictures: Sequence[Picture], place: str, drawn: dict[str, Any]
+    pictures: Sequence[Picture], judged: Sequence[Evaluation], place: str, drawn: dict[str, Any]
 ) -> dict[str, list[ShownFigure]]:
     """Figures that say something, by the section they stand in."""
     known = {one.name: one for one in pictures if one.figure["data"]}
+    shown: Sequence[str] = PERFORMANCE
+    if judged:
+        parts = [name_part(one) for one in judged]
+        shown = [
+            *BESIDE_A_HOLD_OUT,
+            *(f"{parts[0]}-{kind}" for kind in KINDS),
+            *(f"{part}-roc" for part in parts[1:]),
+        ]
     body = {
-        "performance": [known[name] for name in PERFORMANCE if name in known],
+        "performance": [known[name] for name in shown if name in known],
         "learning": [known[name] for name in LEARNING if name in known],
     }
     used = {id(one) for part in body.values() for one in part}

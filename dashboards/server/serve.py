@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dashboards.figures.curve_picture import draw_svg
+from dashboards.pages.curve_picture import draw_svg
 from dashboards.pages.notes import CURVES
 from dashboards.server.connections import make_server
 from dashboards.server.health import HEALTH, Health, answer_health, is_healthy

@@ -181,12 +181,12 @@ def count_confusion(outcomes: Outcomes, threshold: float = 0.5) -> list[Confusio
 
 @dataclass(frozen=True)
 class Calibration:
-    """Predicted and observed shares by bin, and their summary."""
+    """Predicted and observed shares by bin, and their summary; the Brier score is None where only the bins are known."""
 
     predicted: list[float]
     observed: list[float]
     images: list[int]
-    brier: float
+    brier: float | None
     error: float
 
 

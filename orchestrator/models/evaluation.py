@@ -172,7 +172,7 @@ def evaluate(
         "threshold_rule": request.threshold,
         "augmentation": {"repeats": repeats.effective, **repeats.settings},
         "results": results,
-        "curves": describe_curves(dataset.task, targets, labels, predictions.raw),
+        "curves": describe_curves(dataset.task, targets, labels, predictions.raw, judged.groups),
         "practice": review(
             targets,
             labels,

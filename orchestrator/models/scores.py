@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from storage.errors import DataError
 from storage.metrics.calibration import fit_recalibration, reliability
 from storage.metrics.curves import precision_recall_curve, roc_curve
+from storage.metrics.intervals import roc_band
 from storage.metrics.rust import compare_scores, find_columns, score_visits
 from storage.metrics.scorecard import name_subgroups
 from storage.practice.subgroups import review_subgroups
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 200
 """Points of a curve that are kept for drawing."""
+
+BAND_POINTS = 60
+"""Thresholds at which a band is computed."""
 
 ChooseThresholds = Callable[["np.ndarray", "np.ndarray"], list[float]]
 
@@ -93,9 +97,9 @@ def fit_recalibrations(targets: Sequence[str], labels: np.ndarray, probabilities
 
 
 def describe_curves(
-    task: Task, targets: Sequence[str], labels: np.ndarray, values: np.ndarray
+    task: Task, targets: Sequence[str], labels: np.ndarray, values: np.ndarray, groups: np.ndarray
 ) -> dict[str, dict[str, Any]]:
-    """ROC, precision-recall and calibration of each label, class or cut as lists of numbers, for drawing; none of numbers."""
+    """ROC with its band, precision-recall and calibration of each label, class or cut as lists of numbers, for drawing; none of numbers."""
     import numpy as np
 
     described: dict[str, dict[str, Any]] = {}
@@ -115,6 +119,7 @@ def describe_curves(
                 "false_positive_rate": _thin(roc.x),
                 "true_positive_rate": _thin(roc.y),
                 "thresholds": _thin(roc.thresholds),
+                "band": roc_band(truth, scores, groups[kept], np.array(_thin(roc.thresholds, BAND_POINTS))),
             },
             "precision_recall": {
                 "recall": _thin(precision_recall.x),
@@ -246,8 +251,8 @@ def _apply(maps: Sequence[Any], probabilities: np.ndarray) -> np.ndarray:
     return np.stack([one.apply(column) for one, column in zip(maps, probabilities.T, strict=True)], axis=1)
 
 
-def _thin(values: np.ndarray) -> list[float]:
+def _thin(values: np.ndarray, most: int = MOST_POINTS) -> list[float]:
     import numpy as np
 
-    places = np.unique(np.linspace(0, len(values) - 1, min(len(values), MOST_POINTS)).round().astype(int))
+    places = np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(int))
     return [float(value) for value in values[places]]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards.figures.gallery import draw_studies, write_pictures
 from dashboards.figures.practice import SHOWN
+from dashboards.pages.chapter import Chapter
 from dashboards.pages.paper import collect_documents, collect_references, collect_texts
 from dashboards.pages.printing import draw_vectors, find_browser, print_page
-from dashboards.pages.report import Chapter, write_page
+from dashboards.pages.report import write_page
 from dashboards.pages.word import can_write
 from dashboards.tables.outcomes import Outcomes, find_dataset, read_outcomes
 from dashboards.tables.performance import RESAMPLES

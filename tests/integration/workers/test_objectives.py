@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import sklearn.metrics as reference
 
-from dashboards.figures.curve_picture import draw_svg
 from dashboards.figures.gallery import draw_study
+from dashboards.pages.curve_picture import draw_svg
 from dashboards.pages.notes import write_study_note, write_trial_note
 from dashboards.tables.view import compare_studies, list_trials, read_view
 from orchestrator.planning.plan import plan_points

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboards.figures import palette
-from dashboards.figures.curve_picture import draw_svg
 from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
 from dashboards.figures.kinds import draw_outcomes
+from dashboards.pages.curve_picture import draw_svg
 from dashboards.tables.importance import Grid, estimate_importance, find_chances
 from dashboards.tables.outcomes import Outcomes, calibrate, count_confusion, macro_roc, mean_roc
 from dashboards.tables.view import Table, compare_studies, count_stopping, list_trials, read_view

@@ -189,12 +189,19 @@ def test_a_column_that_only_the_hold_out_has_too_many_values_in_costs_no_evaluat
 def test_curves_are_thinned_with_their_ends_kept() -> None:
     generator = np.random.default_rng(2)
     labels = generator.integers(0, 2, (2000, 1)).astype(float)
-    (curves,) = describe_curves(TASKS["labels"], ["a"], labels, generator.random((2000, 1))).values()
+    values, groups = generator.random((2000, 1)), np.arange(2000) // 2
+    (curves,) = describe_curves(TASKS["labels"], ["a"], labels, values, groups).values()
     rates = curves["roc"]["true_positive_rate"]
     assert len(rates) == 200
     assert (rates[0], rates[-1]) == (0, 1)
     assert without_nan(curves)["precision_recall"]["precision"][0] is None
     assert sum(curves["calibration"]["images"]) == 2000
+    band = curves["roc"]["band"]
+    assert {len(ends) for ends in band.values()} == {60}
+    grid = np.linspace(0, 1, 50)
+    drawn = np.interp(grid, curves["roc"]["false_positive_rate"], rates)
+    assert (np.interp(grid, band["lower_x"], band["lower_y"]) <= drawn).all()
+    assert (np.interp(grid, band["upper_x"], band["upper_y"]) >= drawn).all()
 
 
 def test_what_is_undefined_shows_as_a_dash() -> None:
