@@ -9,13 +9,17 @@ CODE := storage workers dashboards orchestrator orch
 TEST_PROCESSES ?= 3
 TESTS ?= tests
 
-.PHONY: help setup demo fast test lint format bench chaos mutants lock audit wheel clean
+# MkDocs' site of docs/ and of the docstrings.
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
+
+.PHONY: help setup demo fast test docs docs-serve lint format bench chaos mutants lock audit wheel clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything locked (once; other targets do it too)"
 	@echo "make demo    synthetic radiographs, two studies, the best model: minutes, no data needed"
 	@echo "make test    lint, then all tests (one folder or file: make test TESTS=tests/unit)"
 	@echo "make fast    the tests of milliseconds, without slow ones"
+	@echo "make docs    the pages of docs/ as a site in build/site, with search; open build/site/index.html"
 	@echo "make lint    ruff, mypy and the contracts on imports"
 	@echo "make format  let ruff mend what it can"
 	@echo "make bench   the benchmarks of bench/"
@@ -62,6 +66,13 @@ fast: setup
 test: lint
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
 
+docs: setup
+	$(SITE) build --quiet
+	@echo "Open build/site/index.html."
+
+docs-serve: setup
+	$(SITE) serve
+
 # docs/speed.md, trust.md and scaling.md say what each measures. The peers need `pip install -e '.[bench]'`.
 BENCHES ?= startup dashboard queue fleet leaks selection bit_for_bit replay foresight same_values fold_epoch extraction scaling memory peers
 
@@ -86,7 +97,7 @@ EXTRAS := --extra cmaes --extra dicom --extra excel --extra parquet --extra publ
 AS_TESTED := --constraint requirements/dev.txt
 
 lock:
-	$(LOCK) $(EXTRAS) --extra dev --output-file requirements/dev.txt
+	$(LOCK) $(EXTRAS) --extra dev --extra docs --extra notebook --output-file requirements/dev.txt
 	$(LOCK) $(EXTRAS) $(AS_TESTED) --output-file requirements/cpu.txt
 	$(LOCK) $(EXTRAS) $(AS_TESTED) --extra gpu --output-file requirements/gpu.txt
 	@mkdir -p build && sed -n '/^[a-z0-9]/{s/ \\$$//;p;}' requirements/dev.txt | grep -v '^h5py' > build/as-tested.txt

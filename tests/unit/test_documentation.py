@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from orchestrator.cli import app, run
 from tests.conftest import REPOSITORY
@@ -107,6 +108,15 @@ def test_every_page_of_the_docs_can_be_reached_from_their_index() -> None:
     index = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8")
     pages = [str(path.relative_to(REPOSITORY / "docs")) for path in (REPOSITORY / "docs").rglob("*.md")]
     assert [page for page in pages if page != "index.md" and f"({page})" not in index] == []
+
+
+def test_every_page_of_the_docs_is_in_one_menu_of_the_site() -> None:
+    site = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8"))
+    named = [page for menu in site["nav"] for pages in menu.values() for page in pages]
+    listed = sorted(page for page in named if isinstance(page, str))
+    assert listed == sorted(
+        str(path.relative_to(REPOSITORY / "docs")) for path in (REPOSITORY / "docs").rglob("*.md")
+    )
 
 
 @pytest.mark.parametrize("name", COMMANDS)

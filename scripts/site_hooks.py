@@ -1,0 +1,64 @@
+"""What MkDocs is told while it builds the site: pages that stand outside of docs/, and links to files of the repository.
+
+A page of docs/ is also read on a code host, so its links lead to files of the repository. In the site README.md,
+CONTRIBUTING.md and CHANGELOG.md become pages; another file outside of docs/ (a notebook) is copied beside the pages.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PAGES = {"README.md": "about.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+"""Pages of the repository -> their names in the site."""
+LINK = re.compile(r"(\]\(|src=\")([^)\s\"]+)")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the pages and the files that stand outside of docs/."""
+    for source, target in PAGES.items():
+        text = (REPOSITORY / source).read_text(encoding="utf-8")
+        files.append(File.generated(config, target, content=_lead(text, folder="")))
+    linked = {
+        path
+        for page in files.documentation_pages()
+        for _, link in LINK.findall(page.content_string)
+        if (path := _outside(link)) and path not in PAGES
+    }
+    for path in sorted(linked):
+        content = (REPOSITORY / path).read_bytes()
+        files.append(File.generated(config, f"files/{posixpath.basename(path)}", content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Let the links of a page lead to where its target is in the site."""
+    return markdown if page.file.generated_by else _lead(markdown, folder="docs")
+
+
+def _outside(link: str) -> str:
+    """The path in the repository of what a link of docs/ leads to outside of docs/; "" for another link."""
+    path = posixpath.normpath(posixpath.join("docs", link.partition("#")[0]))
+    return "" if ":" in link or path.startswith(("docs", "..")) else path
+
+
+def _lead(markdown: str, *, folder: str) -> str:
+    def place(found: re.Match[str]) -> str:
+        link, _, anchor = found[2].partition("#")
+        if ":" in link or not link:
+            return found[0]
+        path = posixpath.normpath(posixpath.join(folder, link))
+        if path in PAGES:
+            target = PAGES[path]
+        elif path.startswith("docs/"):
+            target = path.removeprefix("docs/")
+        else:
+            target = f"files/{posixpath.basename(path)}"
+        return found[1] + target + (f"#{anchor}" if anchor else "")
+
+    return LINK.sub(place, markdown)
