@@ -14,12 +14,14 @@ import shutil
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.errors import DataError, FeaturesError
-from storage.files.features import META, VALUES, Features
+from storage.files.checked_rows import CheckedRows
+from storage.files.features import META, VALUES, Features, check_values
 from storage.files.leftovers import name_partial
 from storage.files.writing import hash_file
 from storage.wording import name_few
@@ -165,14 +167,16 @@ def open_given(folder: Path, name: str, fingerprint: str, sha256: str) -> Featur
             next_step=f"Copy {FOLDER}/{name} of the dataset folder from where the study was made.",
         )
     try:
-        if hash_file(place / VALUES) != known.sha256:
-            raise ValueError(f"{VALUES} has another SHA-256 than when it was written")
         values = np.load(place / VALUES, mmap_mode="r", allow_pickle=False)
         if values.dtype != np.float32 or values.ndim != 3 or values.shape[1:] != (1, known.width):
             raise ValueError(f"{VALUES} is no table of features")
-    except (OSError, ValueError) as error:
-        raise _damaged(place, str(error)) from error
-    return Features(values, known.sha256, place)
+        sums = check_values(place / VALUES, values, (place / VALUES).stat().st_size, known.sha256)
+    # A damaged header of an array raises many kinds of errors.
+    except Exception as error:
+        raise _damaged(place, str(error) or type(error).__name__) from error
+    # It stands in for the array wherever features are read. Nothing here can make it again: the next opening refuses it.
+    rows: Any = CheckedRows(values, sums, place=f"The file of features {place}")
+    return Features(rows, known.sha256, place)
 
 
 def _damaged(place: Path, reason: str) -> FeaturesError:

@@ -49,7 +49,7 @@ class CheckedRows(NDArrayOperatorsMixin):
         values: the memory map, shape (n, ...).
         sums: CRC-32 of each row's bytes, shape (n,).
         place: what is read, for messages.
-        drop: called once when damage is found, so that the file is made again by whoever opens it next.
+        drop: called once when damage is found, so that the file is made again by whoever opens it next; None where nobody can make it.
         make: gives a row again; None where that takes more than a row.
     """
 
@@ -59,7 +59,7 @@ class CheckedRows(NDArrayOperatorsMixin):
         sums: NDArray[np.uint32],
         *,
         place: str,
-        drop: Callable[[], None],
+        drop: Callable[[], None] | None = None,
         make: Make | None = None,
     ) -> None:
         self._values, self._sums = values, sums
@@ -125,7 +125,7 @@ class CheckedRows(NDArrayOperatorsMixin):
         with self._guard:
             if number in self._remade:
                 return
-            if not self._remade:
+            if not self._remade and self._drop is not None:
                 log.warning("%s was damaged while it was in use; it will be made again.", self._place)
                 self._drop()
             if self._make is not None and len(self._remade) < MOST_REMADE:
@@ -136,5 +136,7 @@ class CheckedRows(NDArrayOperatorsMixin):
         raise FeaturesError(
             f"{self._place} was damaged while it was in use.",
             why="The disk failed, or another program wrote into the file.",
-            next_step="Start the worker again: what is damaged was put aside, and is made again.",
+            next_step="Start the worker again: what is damaged was put aside, and is made again."
+            if self._drop is not None
+            else "Put it in its place again from where it was made.",
         )

@@ -107,16 +107,19 @@ def open_features(cache: Path, key: FeatureKey) -> Features | None:
         return None
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        if digest_key(meta["key"]) != key.digest:
+            raise ValueError(f"{META} is of other features")
         values = np.load(folder / VALUES, mmap_mode="r", allow_pickle=False)
         if values.dtype != np.float32 or values.ndim != 3:
             raise ValueError(f"{VALUES} is no table of features")
-        sums = _check_values(folder / VALUES, values, int(meta["size"]), meta["sha256"])
+        sums = check_values(folder / VALUES, values, int(meta["size"]), meta["sha256"])
     except PermissionError as error:
         raise FeaturesError(
             f"The stored features in {folder} cannot be read: {error.strerror}.",
             next_step="Name another cache folder with ORCH_CACHE, or let their owner make them readable.",
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    # A damaged header of an array raises many kinds of errors; whatever it is, the features can be extracted again.
+    except Exception as error:
         reason = str(error).rstrip(".") or type(error).__name__
         log.warning("The stored features in %s are damaged and are extracted again: %s.", folder, reason)
         return None
@@ -127,7 +130,7 @@ def open_features(cache: Path, key: FeatureKey) -> Features | None:
     return Features(rows, key.digest, folder)
 
 
-def _check_values(path: Path, values: NDArray[np.float32], size: int, sha256: str) -> NDArray[np.uint32]:
+def check_values(path: Path, values: NDArray[np.float32], size: int, sha256: str) -> NDArray[np.uint32]:
     """Compare a file with what was written; returns the CRC-32 of each image's features, shape (n,).
 
     Raises:

@@ -20,6 +20,7 @@ from storage.errors import (
     OrchError,
     SickProcessError,
     SpentProcessError,
+    UnpreparedError,
 )
 from storage.growth.adoption import adopt_enqueued, find_with_enqueued
 from storage.growth.part_specs import may_have_parts
@@ -147,7 +148,7 @@ class Worker:
             except (Drained, DatabaseAwayError):
                 if not self.here.stop.is_set():
                     raise
-            except (DeviceSettledError, SpentProcessError, SickProcessError):
+            except (DeviceSettledError, SpentProcessError, SickProcessError, UnpreparedError):
                 self._say_goodbye()
                 raise
             summary.drained = self.here.stop.is_set()
@@ -218,6 +219,7 @@ class Worker:
 
         Raises:
             SickProcessError: too many different trials failed in a row.
+            UnpreparedError: what trials read was damaged too many times in a row.
         """
         if end in (End.DONE, End.FAILED_FOR_GOOD, End.LOST):
             self.here.notify(PROGRESS, whole)
@@ -225,7 +227,9 @@ class Worker:
             self._record.note_success()
         elif end in (End.FAILED, End.FAILED_FOR_GOOD, End.OUT_OF_MEMORY):
             self._record.note_failure(study.uuid, claim.point)
-        elif end is End.GIVEN_BACK and not self.here.stop.is_set():
+        elif end is End.DAMAGED:
+            self._record.note_damage()
+        if end in (End.GIVEN_BACK, End.DAMAGED) and not self.here.stop.is_set():
             self.here.stop.wait(self._record.pause())
 
     def _work(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from storage.errors import SickProcessError
+from storage.errors import SickProcessError, UnpreparedError
 
 FAILURES_IN_A_ROW = 3
 """So many different trials that fail one after the other, with none in between that did not, speak against the process."""
+DAMAGES_IN_A_ROW = 5
+"""So many trials that end one after the other because what they read was damaged in use speak against the disk or the memory."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before the next try after trouble that passes by itself; twice as long each time."""
 NO_ROOM_SECONDS = 600.0
@@ -22,12 +24,28 @@ class TrackRecord:
     failed_on: dict[str, set[int]] = field(default_factory=dict)
     _in_a_row: set[tuple[str, int]] = field(default_factory=set)
     _troubles: int = 0
+    _damages: int = 0
     _aside: dict[str, tuple[float, Exception]] = field(default_factory=dict)
 
     def note_success(self) -> None:
         """A trial was trained as it should."""
         self._in_a_row.clear()
-        self._troubles = 0
+        self._troubles = self._damages = 0
+
+    def note_damage(self) -> None:
+        """What a trial read was damaged while it was in use; it is made again, as long as that helps.
+
+        Raises:
+            UnpreparedError: it was damaged `DAMAGES_IN_A_ROW` times in a row, so making it again does not help.
+        """
+        self._damages += 1
+        if self._damages >= DAMAGES_IN_A_ROW:
+            raise UnpreparedError(
+                f"What trials read was damaged while it was in use, {DAMAGES_IN_A_ROW} times in a row.",
+                why="The disk or the memory of this machine is failing, or another program writes into the files; they are named above. "
+                "No trial was charged with it.",
+                next_step="Name a cache folder on another disk (ORCH_CACHE) and run `orch doctor`, then start the worker again.",
+            )
 
     def note_failure(self, study_uuid: str, point: int) -> None:
         """A trial failed here.

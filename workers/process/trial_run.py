@@ -61,6 +61,7 @@ class End(enum.Enum):
     OUT_OF_MEMORY = "failed for want of memory"
     LOST = "lost"
     GIVEN_BACK = "given back"
+    DAMAGED = "given back, because what it read was damaged"
 
 
 @dataclass
@@ -218,7 +219,7 @@ class TrialRun:
         if fault is Fault.MACHINE and not isinstance(error, UnpreparedError):
             # What was damaged while it was in use was put aside: preparing the study again makes it again, or says what is wrong.
             self.forget_objective()
-            return End.GIVEN_BACK
+            return End.DAMAGED
         with described():
             raise error
 

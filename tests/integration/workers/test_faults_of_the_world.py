@@ -22,10 +22,12 @@ from storage.errors import (
     SickProcessError,
     SpentProcessError,
     StorageError,
+    UnpreparedError,
 )
 from storage.studies import points
 from storage.studies import study as studies
 from storage.studies.study import StudyRecord
+from storage.studies.workers import list_workers
 from tests.postgres import PostgresServer
 from tests.studies import PretendObjective, make_study
 from workers.attempts.attempt import Attempt
@@ -174,6 +176,21 @@ def test_a_fault_of_the_machine_gives_the_point_back_and_the_worker_goes_on(
     summary = work(database, study, fill, told=told)
     assert (summary.complete, summary.failed, summary.stopped) == (2, 0, 3)
     assert sum(f"given back, because of {whose}" in line for line in told) == 3
+
+
+def test_damage_that_making_again_does_not_end_ends_the_worker_and_no_trial(database: Database) -> None:
+    study = make_study(database, points=2)
+    told: list[str] = []
+
+    def read(_: Attempt) -> None:
+        raise FeaturesError("Features were damaged while they were in use.")
+
+    with pytest.raises(UnpreparedError, match=r"5 times in a row.*ORCH_CACHE"):
+        work(database, study, read, told=told)
+    assert sum("given back, because of what this machine has" in line for line in told) == 5
+    counts = points.count_points(database, study.uuid)
+    assert (counts.open, counts.failed) == (2, 0)
+    assert [record.state for record in list_workers(database)] == ["gone"]
 
 
 def prepare_with(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from orchestrator.importing.feature_tables import count_elsewhere, match_feature
 from orchestrator.planning.review import fill_in_features
 from storage.data.given_features import keep_features, list_given, open_given, read_given
 from storage.errors import DataError, FeaturesError, SpecError
+from storage.files import checked_rows
 from tests.labelled_studies import make_dataset
 from tests.studies import make_spec
 
@@ -158,6 +160,33 @@ def test_features_are_kept_with_the_data_set_and_known_by_their_hash(tmp_path: P
         open_given(dataset.folder, "dino", dataset.fingerprint, kept.sha256)
     with pytest.raises(FeaturesError, match="damaged"):
         fill_in_features(make_spec(**{"model.features": "dino"}), dataset)
+
+
+def test_damaged_features_from_elsewhere_are_refused_when_opened_and_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(tmp_path / "data", patients=4)
+    values = np.arange(len(dataset.files) * 5, dtype=np.float32).reshape(-1, 5)
+    known = keep_features(dataset.folder, "dino", values, dataset.fingerprint, "t.npz")
+    file = dataset.folder / "features" / "dino" / "values.npy"
+    content = file.read_bytes()
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        with pytest.raises(FeaturesError, match="are damaged"):
+            open_given(dataset.folder, "dino", dataset.fingerprint, known.sha256)
+    file.write_bytes(content)
+    monkeypatch.setattr(checked_rows, "RECHECK_SECONDS", -1.0)
+    opened = open_given(dataset.folder, "dino", dataset.fingerprint, known.sha256)
+    with file.open("r+b") as writing:
+        writing.seek(-1, os.SEEK_END)
+        writing.write(b"\x55")
+    np.testing.assert_array_equal(opened.values[:-1, 0], values[:-1])
+    with pytest.raises(FeaturesError, match="damaged while it was in use") as told:
+        opened.values[-1]
+    assert "from where it was made" in str(told.value)
+    assert file.exists()
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,21 @@ def test_a_damaged_folder_is_named_and_made_again(tmp_path, damage, caplog) -> N
     assert sorted(path.name for path in folder.parent.iterdir()) == [KEY.digest]
 
 
+@pytest.mark.parametrize("name", ["values.npy", "meta.json"])
+def test_whatever_byte_is_damaged_the_folder_counts_as_none(tmp_path, name) -> None:
+    write(tmp_path)
+    path = tmp_path / "features" / KEY.digest / name
+    content = path.read_bytes()
+    for place in range(min(len(content), 4096)):
+        for bits in (1 << place % 8, 0xFF):
+            damaged = bytearray(content)
+            damaged[place] ^= bits
+            path.write_bytes(damaged)
+            assert features.open_features(tmp_path, KEY) is None, (place, bits)
+    path.write_bytes(b"")
+    assert features.open_features(tmp_path, KEY) is None
+
+
 @pytest.mark.parametrize("sums", ["kept", "damaged", "lost"])
 def test_a_row_damaged_while_an_extraction_was_stopped_is_extracted_again(tmp_path, sums) -> None:
     with feature_writer.FeatureWriter(tmp_path, KEY, SHAPE) as writer:

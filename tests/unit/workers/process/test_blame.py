@@ -15,10 +15,11 @@ from storage.errors import (
     SickProcessError,
     StorageError,
     TrainingError,
+    UnpreparedError,
     WeightsError,
 )
 from workers.process.blame import Fault, describe, find_fault
-from workers.process.track_record import FAILURES_IN_A_ROW, LONGEST_PAUSE, TrackRecord
+from workers.process.track_record import DAMAGES_IN_A_ROW, FAILURES_IN_A_ROW, LONGEST_PAUSE, TrackRecord
 
 FULL = sqlalchemy.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
 
@@ -129,6 +130,17 @@ def test_different_failures_in_a_row_speak_against_the_process_and_the_same_one_
     assert record.failed_on == {"study": {0, 1, 2}}
     with pytest.raises(SickProcessError, match="3 different trials in a row"):
         record.note_failure("another", 0)
+
+
+def test_damage_speaks_against_the_machine_only_without_a_success_in_between() -> None:
+    record = TrackRecord()
+    for _ in range(DAMAGES_IN_A_ROW - 1):
+        record.note_damage()
+    record.note_success()
+    for _ in range(DAMAGES_IN_A_ROW - 1):
+        record.note_damage()
+    with pytest.raises(UnpreparedError, match="5 times in a row"):
+        record.note_damage()
 
 
 def test_pauses_grow_up_to_a_minute_and_begin_again_after_a_success() -> None:
