@@ -2,6 +2,7 @@
 
 - `datasets`: A data set on disk: which images, which labels, which groups, and the hash that names them all
 - `dicom`: DICOM radiographs as grey pictures of 0 to 255; nothing of the patient leaves this module but a salted hash
+- `endings`: Whether the picture of a JPEG file ends before the file says so, although its end mark is there
 - `folders`: How a dataset folder is written: whole or not at all, in text that a person can read and compare
 - `folds`: Which images train and which validate, the same for every trial of a study
 - `given_features`: Features from elsewhere, kept in the dataset folder that they belong to

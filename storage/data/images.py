@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from storage.data.dicom import SUFFIXES as DICOM_SUFFIXES
 from storage.data.dicom import inspect_dicom, is_dicom, read_dicom, read_form
+from storage.data.endings import is_cut_off
 from storage.data.grey import Extent, Scale, find_depth, find_range, measure, to_shades
 from storage.data.headers import read_structure
 from storage.errors import DataError, OrchError
@@ -237,6 +238,11 @@ def _open(path: Path, scale: Scale | None, draft: int = 0) -> Image:
                 opened.draft(None, (draft, draft))
             deep = _read_deep(opened, lambda: _open_one(path))
             if deep is None:
+                opened.load()
+                if opened.format in ("JPEG", "MPO") and is_cut_off(opened, path.read_bytes):
+                    raise ValueError(
+                        "its picture ends before its end mark, and what is missing would be grey"
+                    )
                 return _convert(ImageOps.exif_transpose(opened))
             shades = to_shades(deep.values, *find_range(measure(deep.values), scale))
             if deep.zero_is_white:

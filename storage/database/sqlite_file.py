@@ -10,6 +10,7 @@ import os
 import random
 import shlex
 import sqlite3
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -90,15 +91,21 @@ class SqliteFile:
         try:
             found = os.stat(self.path)
         except (FileNotFoundError, NotADirectoryError):
-            raise StorageNotFoundError(
-                f"The study database {self.path} is gone.",
-                why="It was deleted or moved while it was in use.",
-                next_step="Move it back, or put a backup in its place.",
-            ) from None
+            raise self._gone("It was deleted or moved while it was in use.") from None
         except OSError as error:
             # A network share that is away, for instance: what SQLite says of it, which is waited for.
             raise sqlite3.OperationalError(f"unable to open database file ({error.strerror})") from error
+        if not stat.S_ISREG(found.st_mode):
+            # SQLite would call it a file that cannot be opened, which is waited for.
+            raise self._gone("Something that is no file has its name now.")
         return found.st_dev, found.st_ino
+
+    def _gone(self, why: str) -> StorageNotFoundError:
+        return StorageNotFoundError(
+            f"The study database {self.path} is gone.",
+            why=why,
+            next_step="Move it back, or put a backup in its place.",
+        )
 
     def _require_readable(self) -> None:
         for ending in ("-wal", "-shm"):

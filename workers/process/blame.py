@@ -18,6 +18,7 @@ from storage.errors import (
     OrchError,
     SickProcessError,
     StorageError,
+    StorageNotFoundError,
     UnpreparedError,
     WeightsError,
 )
@@ -80,7 +81,8 @@ def find_fault(error: BaseException) -> Fault:
     if find_database_error(error) is not None:
         return Fault.DATABASE
     chain = list(links_of(error))
-    if any(isinstance(link, StorageError) and not isinstance(link, LeaseLostError) for link in chain):
+    of_database = (StorageError, StorageNotFoundError)
+    if any(isinstance(link, of_database) and not isinstance(link, LeaseLostError) for link in chain):
         return Fault.DATABASE
     # Before the words of a device: CUDA_ERROR_OUT_OF_MEMORY.
     if any(is_out_of_memory(link) for link in chain):

@@ -133,13 +133,16 @@ def test_a_file_that_is_deleted_is_missed_and_not_made_again(sqlite_url: str, tm
         stop_study(database, study)
         for path in tmp_path.glob("orch.db*"):
             path.unlink()
-        for _ in range(2):
+        for is_folder in (False, True):
+            if is_folder:
+                (tmp_path / "orch.db").mkdir()
             with pytest.raises(StorageNotFoundError, match="is gone"):
                 load_study(database, "small")
             with pytest.raises(StorageNotFoundError, match="is gone"):
                 claim(database, study)
             with pytest.raises(StorageNotFoundError, match="is gone"):
                 list_running(database, study)
+        (tmp_path / "orch.db").rmdir()
         assert list(tmp_path.glob("orch.db*")) == []
         kept.rename(tmp_path / "orch.db")
         assert load_study(database, "small").state == "open"
