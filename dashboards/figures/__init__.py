@@ -10,7 +10,7 @@
 - `kinds`: Which figures show the out-of-fold predictions of each kind of label, and those that labels side by side do not have
 - `outcomes`: ROC with a band over folds, confusion tables and calibration of a trial's out-of-fold predictions
 - `palette`: Colours and templates of the figures: readable on paper and on a dark screen, and by colour-blind eyes
-- `practice`: What a model would mean in practice: its decision curve, and what is left of its errors when it may abstain
+- `practice`: What a model would mean in practice: its decision curve, what is left of its errors when it may abstain, and what more patients would bring
 - `search`: What was searched: scatter of random points, heat map of a grid, slices of every hyperparameter
 - `study`: How the study went: what pruning saved, how much folds differ, who worked when, and one study beside another
 - `trials`: All trials at once: as lines through their hyperparameters to their value, and by two objectives with the Pareto front

@@ -1,13 +1,14 @@
-"""What a model would mean in practice: its decision curve, and what is left of its errors when it may abstain."""
+"""What a model would mean in practice: its decision curve, what is left of its errors when it may abstain, and what more patients would bring."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from dashboards.figures.drawing import Picture, make_empty, make_figure, shorten, trace
+from dashboards.figures.drawing import Picture, make_empty, make_figure, shorten, trace, upright_line
 from dashboards.figures.palette import BLUE, GREY, SERIES, fade
 from dashboards.tables.view import Table
+from storage.metrics.objectives import METRICS
 
 SHOWN = 4
 """More labels than these are in the table only."""
@@ -119,3 +120,61 @@ def draw_abstention(document: Mapping[str, Any]) -> Picture:
         yaxis={"title": {"text": "accuracy"}},
     )
     return Picture("abstention", title, caption, table, figure)
+
+
+def draw_learning_curve(document: Mapping[str, Any]) -> Picture:
+    """The values of each size with their intervals, and the law through them with its band.
+
+    Args:
+        document: as `storage.trust.learning_curve.judge_learning_curve` gives it.
+    """
+    title = f"{document['study']}: trial {document['trial']} trained on fewer patients"
+    label = METRICS[document["metric"]].long_label
+    caption = (
+        f"Marks: the {label} on the patients of each fold, whatever the size; bars: 95 % intervals. Line and band: an inverse power law (Mukherjee et al. "
+        "2003) and its 95 % band (profile likelihood); to the right of the dotted line it is an extrapolation, which assumes that further patients are "
+        f"like the present ones. {document['sentence']}."
+    )
+    sizes = [one for one in document["sizes"] if one["value"] is not None and one["patients"]]
+    columns = ("kind", "percent", "patients", "value", "low", "high")
+    table = Table(
+        columns,
+        [("measured", *(one[name] for name in columns[1:])) for one in sizes]
+        + [("law", None, *(one[name] for name in columns[2:])) for one in document["band"]],
+    )
+    if not sizes:
+        return Picture("learning-curve", title, caption, table, make_empty(title, "no size is finished"))
+    traces, band = [], document["band"]
+    if band:
+        x = [one["patients"] for one in band]
+        traces = [
+            trace(
+                "scatter", mode="lines", fill="toself", hoverinfo="skip", showlegend=False, line={"width": 0}, fillcolor=fade(BLUE, 0.18),
+                x=shorten(x + x[::-1]), y=shorten([one["low"] for one in band] + [one["high"] for one in band[::-1]]),
+            ),
+            trace("scatter", mode="lines", name="law", showlegend=True, x=shorten(x), y=shorten([one["value"] for one in band]),
+                  line={"color": BLUE, "width": 2}),
+        ]  # fmt: skip
+    held = [one for one in sizes if one["low"] is not None]
+    bars = {one["percent"]: (one["high"] - one["value"], one["value"] - one["low"]) for one in held}
+    ends = [bars.get(one["percent"], (0.0, 0.0)) for one in sizes]
+    traces.append(
+        trace(
+            "scatter", mode="markers", name="measured", showlegend=True, x=shorten([one["patients"] for one in sizes]),
+            y=shorten([one["value"] for one in sizes]), marker={"size": 8, "color": SERIES[1]}, customdata=[one["percent"] for one in sizes],
+            hovertemplate="%{x:.0f} patients (%{customdata} %): %{y:.4f}<extra></extra>",
+            error_y={
+                "type": "data", "symmetric": False, "thickness": 1.4,
+                "array": shorten([above for above, _ in ends]), "arrayminus": shorten([below for _, below in ends]),
+            },
+        )
+    )  # fmt: skip
+    figure = make_figure(
+        traces,
+        title=title,
+        height=400,
+        xaxis={"title": {"text": "patients trained on"}, "rangemode": "tozero", "zeroline": False},
+        yaxis={"title": {"text": label}},
+    )
+    figure["layout"]["shapes"] = [upright_line(max(one["patients"] for one in sizes))]
+    return Picture("learning-curve", title, caption, table, figure)

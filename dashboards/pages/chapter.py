@@ -9,7 +9,7 @@ from typing import Any
 from dashboards.figures.drawing import Picture
 from dashboards.figures.evaluated import draw_evaluation
 from dashboards.figures.gallery import draw_study
-from dashboards.figures.practice import draw_decisions
+from dashboards.figures.practice import draw_decisions, draw_learning_curve
 from dashboards.tables.answer import Line, answer
 from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.performance import Performance, measure_outcomes, read_evaluation
@@ -31,6 +31,7 @@ class Chapter:
         evaluations: that the study remembers, oldest first.
         population: who the development patients are, as `storage.practice.population.describe_population` gives it.
         practice: decision curves of the best trial out of fold, as `storage.practice.review.review` gives them.
+        learning_curve: of the best trial where one was planned, as `storage.trust.learning_curve.judge_learning_curve` gives it.
     """
 
     view: StudyView
@@ -42,6 +43,7 @@ class Chapter:
     evaluations: Sequence[Evaluation] = ()
     population: Mapping[str, Any] | None = None
     practice: Mapping[str, Any] | None = None
+    learning_curve: Mapping[str, Any] | None = None
 
     @property
     def answer(self) -> list[Line]:
@@ -70,6 +72,8 @@ class Chapter:
         pictures = draw_study(self.view, self.outcomes, self.selection)
         if self.practice:
             pictures.append(draw_decisions(self.practice))
+        if self.learning_curve:
+            pictures.append(draw_learning_curve(self.learning_curve))
         for one in self.judged:
             pictures += draw_evaluation(self.view.study.name, one)
         return pictures

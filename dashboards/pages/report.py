@@ -33,7 +33,7 @@ MOST_TRIALS = 500
 PERFORMANCE = ("roc", "calibration", "decisions", "agreement", "differences", "confusion")
 BESIDE_A_HOLD_OUT = ("roc", "agreement", "differences")
 """What stays in the body of out-of-fold predictions where a hold-out, or data from elsewhere, show the same of images that nothing was chosen on."""
-LEARNING = ("choice", "best-curves", "pruning", "search")
+LEARNING = ("choice", "best-curves", "learning-curve", "pruning", "search")
 """Figures of the body by name, in this order; all others are in the appendix."""
 REFERENCES_OF_TABLE_ONE = ("yang2012",)
 

@@ -22,6 +22,7 @@ from storage.studies.chain import read_chain
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.study_records import growth_of
 from storage.studies.trials import POINT
+from storage.trust.learning_curve import find_learning_curve
 from storage.trust.plan import FACT
 from storage.trust.selection import judge_selection, read_judged
 from storage.wording import say_command
@@ -64,6 +65,7 @@ def best_document(database: Database, study: StudyRecord) -> dict[str, Any]:
     epoch = judged.epochs[0]
     document = assemble_best(study, best, counts, epoch, judged.curves[0][:, epoch - 1])
     document["selection"] = without_nan(judge_selection(database, study, judged))
+    document["learning_curve"] = without_nan(find_learning_curve(database, study))
     document["pareto"] = [
         {
             "trial": point.trial_number,

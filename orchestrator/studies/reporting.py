@@ -30,6 +30,7 @@ from storage.practice.population import describe_population
 from storage.results.evaluations import list_evaluations
 from storage.spec import to_toml
 from storage.studies.study import load_study
+from storage.trust.learning_curve import find_learning_curve
 from storage.trust.selection import judge_selection
 from storage.wording import say_instant
 from workers.device.versions import library_versions
@@ -170,6 +171,7 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
         evaluations=list_evaluations(database, study.uuid),
         population=_describe_patients(dataset) if dataset else None,
         practice=_weigh_decisions(outcomes) if outcomes else None,
+        learning_curve=find_learning_curve(database, study),
     )
 
 

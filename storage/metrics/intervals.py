@@ -1,4 +1,4 @@
-"""Confidence intervals whose coverage was simulated: shares and areas in closed form, everything else by resampling patients.
+"""Confidence intervals whose coverage was simulated: shares and areas in closed form, metrics of numbers by leaving out patients, everything else by drawing them.
 
 Images of one patient are not independent, so that every formula counts patients. `bench.coverage` prints how often each
 interval holds the truth. An interval never has length zero: where none can be given, its ends are NaN and it says why.
@@ -215,6 +215,57 @@ def corrected_interval(value: float, resampled: NDArray, left_out: NDArray, leve
         places.append(_normal_share(bias + shifted / (1 - acceleration * shifted)))
     low, high = find_quantiles(known, places)
     return Interval(low, high) if high > low else Interval.none(ALL_EQUAL)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """On which the errors of a metric are nearly normal: the function there, which rises or falls, and the one back."""
+
+    there: Callable[[NDArray], NDArray]
+    back: Callable[[NDArray], NDArray]
+
+
+AS_IT_IS = Scale(np.asarray, np.asarray)
+LOGARITHM = Scale(np.log, np.exp)
+"""Of an error that is above 0."""
+FISHER = Scale(np.arctanh, np.tanh)
+"""Of a correlation (Fisher 1921)."""
+LEFT_OVER = Scale(lambda share: np.log(1 - share), lambda logarithm: 1 - np.exp(logarithm))
+"""Of an explained share: the logarithm of what is left."""
+
+
+def jackknife_interval(value: float, left_out: NDArray, scale: Scale, level: float = LEVEL) -> Interval:
+    """The interval from the metric without each patient in turn, on a scale on which its errors are nearly normal.
+
+    The standard error is the jackknife's (Efron and Tibshirani 1993, section 11.2), a patient with all its images left out at a time. A standard
+    error from few or very unequal patients is itself uncertain, so the quantile is that of Student's t with the degrees of freedom that follow from the
+    spread of the squares (Satterthwaite 1946): n - 1 where the influence of patients is normal, fewer where a few of them decide.
+
+    Args:
+        value: of the metric on all patients.
+        left_out: shape (patients,): the metric without each patient; NaN where undefined.
+        scale: on which it is symmetric.
+        level: of confidence.
+    """
+    if np.isnan(value) or most_undefined(left_out):
+        return Interval.none(UNDEFINED)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved = scale.there(np.asarray(left_out[~np.isnan(left_out)], np.float64))
+        middle = float(scale.there(np.float64(value)))
+    count = len(moved)
+    if not (np.isfinite(moved).all() and np.isfinite(middle)):
+        return Interval.none(ALL_EQUAL)
+    gaps = moved - moved.mean()
+    square = float((gaps**2).mean())
+    if count < 2 or square <= (1e-12 * max(1.0, abs(middle))) ** 2:
+        return Interval.none(ALL_EQUAL)
+    error = float(np.sqrt((count - 1) * square))
+    peaked = float((gaps**4).mean()) / square**2
+    # The variance of a variance from n values (Mood, Graybill and Boes 1974, section 6.2) is that of chi-square with so many degrees.
+    freedom = 2 * count / max(peaked - 1 + 2 / (count - 1), 2 * count / (count - 1))
+    half = student_quantile(level, max(freedom, 1.0)) * error
+    ends = sorted(float(scale.back(np.float64(middle + way * half))) for way in (-1, 1))
+    return Interval(*ends) if ends[1] > ends[0] else Interval.none(ALL_EQUAL)
 
 
 def map_interval(interval: Interval, change: Callable[[float], float]) -> Interval:

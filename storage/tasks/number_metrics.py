@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.metrics.curves import Array, divide
+from storage.metrics.intervals import AS_IT_IS, FISHER, LEFT_OVER, LOGARITHM
 
 LIMIT = 1.96
 """Standard deviations of the difference within which 95 % of them lie, where they are normal (Bland and Altman 1986)."""
@@ -74,6 +75,15 @@ MEASURES = {
     "pearson": pearson,
     "icc": intraclass,
 }
+SCALES = {
+    "mae": LOGARITHM,
+    "rmse": LOGARITHM,
+    "r2": LEFT_OVER,
+    "pearson": FISHER,
+    "icc": FISHER,
+    **dict.fromkeys(("bias", "lower_limit", "upper_limit"), AS_IT_IS),
+}
+"""On which the errors of each are nearly normal, so that intervals hold the truth as often as they say (`bench.coverage`)."""
 LIMITS = {"bias": bias, "lower_limit": lower_limit, "upper_limit": upper_limit}
 
 

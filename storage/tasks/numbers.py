@@ -15,7 +15,7 @@ from storage.metrics.epoch import Scores
 from storage.metrics.objectives import METRICS, of_kind
 from storage.metrics.scorecard import find_small
 from storage.tasks.contract import Questions, Settings, Task
-from storage.tasks.number_metrics import LIMITS, MEASURES
+from storage.tasks.number_metrics import LIMITS, MEASURES, SCALES
 from storage.tasks.resampled import measure_with_intervals
 
 STRATA = 5
@@ -110,6 +110,7 @@ class Numbers(Task):
                 patients,
                 resamples=resamples,
                 seed=seed,
+                scales=SCALES,
             )
             rows[name] = {
                 "assessed": int(known.sum()),

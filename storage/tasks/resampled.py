@@ -14,8 +14,10 @@ from storage.metrics.intervals import (
     FEW_BEHIND,
     FEWEST_OF_A_SHARE,
     Interval,
+    Scale,
     corrected_interval,
     describe_ends,
+    jackknife_interval,
 )
 
 Measure = Callable[[Array], Array]
@@ -23,7 +25,12 @@ Measure = Callable[[Array], Array]
 
 
 def measure_with_intervals(
-    measures: Mapping[str, Measure], groups: NDArray[Any], *, resamples: int, seed: int
+    measures: Mapping[str, Measure],
+    groups: NDArray[Any],
+    *,
+    resamples: int,
+    seed: int,
+    scales: Mapping[str, Scale] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Each metric as {"value", "low", "high"}, and "note" where an interval is missing and the value is not.
 
@@ -32,7 +39,9 @@ def measure_with_intervals(
         groups: shape (n,): the patient of each image; resampled as a whole.
         resamples: 0 for no intervals.
         seed: of the resamples.
+        scales: of those metrics whose interval comes from leaving patients out (`jackknife_interval`); of the others they are drawn.
     """
+    scales = scales or {}
     once = np.ones(len(groups))
     values = {name: float(measure(once)) for name, measure in measures.items()}
     if resamples and len(np.unique(groups)) < FEWEST_OF_A_SHARE:
@@ -43,17 +52,18 @@ def measure_with_intervals(
         }
     if not resamples or not len(groups):
         return {name: {"value": value, **describe_ends(None)} for name, value in values.items()}
-    drawn = _collect(measures, draw_counts(groups, resamples, seed))
     left_out = _collect(measures, leave_out(groups))
-    return {
-        name: {
-            "value": value,
-            **describe_ends(
-                None if np.isnan(value) else corrected_interval(value, drawn[name], left_out[name])
-            ),
-        }
-        for name, value in values.items()
-    }
+    to_draw = {name: measure for name, measure in measures.items() if name not in scales}
+    drawn = _collect(to_draw, draw_counts(groups, resamples, seed)) if to_draw else {}
+
+    def find(name: str) -> Interval | None:
+        if np.isnan(values[name]):
+            return None
+        if name in scales:
+            return jackknife_interval(values[name], left_out[name], scales[name])
+        return corrected_interval(values[name], drawn[name], left_out[name])
+
+    return {name: {"value": values[name], **describe_ends(find(name))} for name in measures}
 
 
 def _collect(measures: Mapping[str, Measure], draws: Any) -> dict[str, Array]:

@@ -10,6 +10,7 @@
 - `nested`: Nested cross-validation: what the whole procedure, search and choice included, scores on patients that it never saw
 - `noise`: How sure the choice among trials is: noise, trials that cannot be told from the best, luck of the best of many
 - `plan`: A plan of analysis that is fixed before the first trial: read from TOML, hashed, kept with the study, and held against what was done
+- `power_law`: An inverse power law through the values of a learning curve, with its uncertainty
 - `selection`: How sure a study's choice is, from its database: noise, equals of the best, the value corrected for having been chosen
 - `verdict`: What is said of a study's best value: how much of it is luck, and what else may be as good
 """

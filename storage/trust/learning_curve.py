@@ -1,9 +1,4 @@
-"""What more patients would bring: the winner trained on some of them, an inverse power law through that, and where it leads.
-
-The law is value = limit - factor * patients ^ -exponent (Mukherjee et al. 2003, "Estimating dataset size requirements for classifying DNA
-microarray data"; Viering and Loog 2023, "The shape of learning curves", on how far it may be trusted). It is fitted by least squares, each
-size weighted by its standard error; intervals come from fits to values that are drawn again around those that were measured.
-"""
+"""What more patients would bring: the winner trained on some of them, an inverse power law through that, and where it leads."""
 
 from __future__ import annotations
 
@@ -16,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.database.engine import Database
+from storage.growth.part_specs import may_have_parts
 from storage.growth.parts import count_fold_epochs, list_curve
 from storage.metrics.judging import judge
 from storage.results.curves import tabulate_rows
@@ -23,108 +19,59 @@ from storage.results.ledger import read_curves, run_key
 from storage.studies.point_records import best_point, list_points
 from storage.studies.study_records import StudyRecord
 from storage.trust.noise import mean_interval, split_runs
+from storage.trust.power_law import (
+    CLOSEST,
+    FARTHEST,
+    Curve,
+    estimate_covariance,
+    find_band,
+    find_patients,
+    fit_power_law,
+)
 
-DRAWS = 500
 FEWEST_SIZES = 4
 """A law with three constants follows from no fewer."""
-EXPONENTS = np.linspace(0.1, 2.0, 77)
-FARTHEST = 10.0
-"""Times the patients that were trained on: further out the law says nothing."""
+BEYOND = 4.0
+"""Times the patients that were trained on: the band of the figure ends there."""
+BAND_PLACES = 40
+NO_INTERVAL = "the sizes do not have two folds in common that all have a value"
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class PowerLaw:
-    """value = limit - factor * patients ** -exponent."""
+class Size:
+    """One size of the curve: its document, and its fold values by run, each of shape (folds,)."""
 
-    limit: float
-    factor: float
-    exponent: float
-
-    def at(self, patients: float) -> float:
-        """The value with this number of patients."""
-        return float(self.limit - self.factor * patients**-self.exponent)
-
-    def patients_for(self, value: float) -> float:
-        """How many patients a value needs; infinite where the law never reaches it."""
-        if value >= self.limit:
-            return math.inf
-        return float((self.factor / (self.limit - value)) ** (1 / self.exponent)) if self.factor else 0.0
+    document: dict[str, Any]
+    runs: list[Array]
 
 
-def fit_power_law(patients: Array, values: Array, errors: Array, highest: float = math.inf) -> PowerLaw:
-    """The law nearest to the values, each weighted by its standard error; it never falls with more patients.
+def extrapolate(curve: Curve, targets: Sequence[float]) -> list[dict[str, Any]]:
+    """Say how many patients each target needs.
 
     Args:
-        patients: shape (sizes,), that were trained on.
-        values: shape (sizes,), more is better.
-        errors: shape (sizes,): standard errors of the values.
-        highest: the limit is no higher.
-    """
-    weights = 1 / np.maximum(errors, 1e-6) ** 2
-    best, found = math.inf, PowerLaw(float(np.average(values, weights=weights)), 0.0, 1.0)
-    for exponent in EXPONENTS.tolist():
-        falling = patients**-exponent
-        middle = np.average(falling, weights=weights)
-        slope = np.sum(weights * (falling - middle) * values) / np.sum(weights * (falling - middle) ** 2)
-        factor = max(-float(slope), 0.0)
-        limit = float(np.average(values + factor * falling, weights=weights))
-        if limit > highest:
-            limit = highest
-            factor = max(
-                float(np.sum(weights * falling * (limit - values)) / np.sum(weights * falling**2)), 0.0
-            )
-        missed = float(np.sum(weights * (values - limit + factor * falling) ** 2))
-        if missed < best:
-            best, found = missed, PowerLaw(limit, factor, exponent)
-    return found
-
-
-def extrapolate(
-    patients: Array,
-    values: Array,
-    errors: Array,
-    targets: Sequence[float],
-    *,
-    highest: float = math.inf,
-    seed: int = 0,
-) -> tuple[PowerLaw, list[dict[str, Any]]]:
-    """Fit the law, and say how many patients each target needs.
-
-    Args:
-        patients, values, errors, highest: as of `fit_power_law`.
+        curve: what was measured.
         targets: values.
-        seed: of the draws.
 
     Returns:
-        The law, and of each target `value`, `patients`, `low` and `high` (of a 95 % interval); a number is None where the law does not
-        reach the target with `FARTHEST` times the patients.
+        Of each target `value`, `patients`, `low` and `high` (of a 95 % interval); a number is None where the law does not reach the target with
+        `FARTHEST` times the patients, and `low` is 0 where a law that fits has it with hardly any.
     """
-    law = fit_power_law(patients, values, errors, highest)
-    generator = np.random.default_rng(seed)
-    laws = [
-        fit_power_law(patients, values + errors * generator.standard_normal(len(values)), errors, highest)
-        for _ in range(DRAWS)
-    ]
-    farthest = FARTHEST * float(patients.max())
-
-    def shown(needed: float) -> float | None:
-        return None if needed > farthest else needed
-
+    law, farthest = fit_power_law(curve), FARTHEST * float(curve.patients.max())
     rows = []
     for target in targets:
-        needed = np.sort([one.patients_for(target) for one in laws])
-        low, high = needed[int(0.025 * DRAWS)], needed[min(int(0.975 * DRAWS), DRAWS - 1)]
+        needed = law.patients_for(target)
+        low, high = find_patients(curve, target) or (math.inf, math.inf)
         rows.append(
             {
                 "value": target,
-                "patients": shown(law.patients_for(target)),
-                "low": shown(float(low)),
-                "high": shown(float(high)),
+                "patients": needed if needed <= farthest else None,
+                "low": low if math.isfinite(low) else None,
+                "high": high if math.isfinite(high) else None,
             }
         )
-    return law, rows
+    return rows
 
 
 def judge_learning_curve(
@@ -138,34 +85,39 @@ def judge_learning_curve(
 
     Returns:
         `study`, `trial`, `metric`; `sizes`, of each size `percent`, `patients` (trained on, mean over the folds), `value`, `low`, `high` (95 %), `study`,
-        `is_settled`; `law` (`limit`, `factor`, `exponent`) and `targets` as `extrapolate` has them, None and empty until
-        `FEWEST_SIZES` sizes are there; `fold_epochs` that were trained for it; `sentence`.
+        `is_settled`; `law` (`limit`, `factor`, `exponent`), `targets` as `extrapolate` has them and `band` (`patients`, `value`, `low`, `high`: the
+        law and its 95 % band), None and empty until `FEWEST_SIZES` sizes are there; `reason`, why there is no interval of the law, else None;
+        `fold_epochs` that were trained for it; `sentence`.
     """
     winner = best_point(list_points(database, study.uuid))
     parts = list_curve(database, study, winner) if winner else []
     sizes = [_read_size(database, part) for part in parts]
-    known = [one for one in sizes if one["value"] is not None and one["patients"]]
+    known = [one for one in sizes if one.document["value"] is not None and one.document["patients"]]
     document: dict[str, Any] = {
         "study": study.name,
         "trial": winner.trial_number if winner else None,
         "metric": study.spec.metric.name,
-        "sizes": sizes,
+        "sizes": [one.document for one in sizes],
         "law": None,
         "targets": [],
+        "band": [],
+        "reason": None,
         "fold_epochs": sum(count_fold_epochs(database, part.uuid) for part in parts),
     }
     if len(known) >= FEWEST_SIZES:
         metric = study.spec.metric
         highest = math.inf if not metric.is_bounded else 1.0 if metric.sign > 0 else 0.0
-        top = known[-1]["value"]
-        asked = list(targets) or [(math.floor(100 * top) + step) / 100 for step in (1, 2)]
-        columns = [
-            np.array([one[name] for one in known], np.float64) for name in ("patients", "value", "error")
-        ]
-        law, document["targets"] = extrapolate(columns[0], columns[1], columns[2], asked, highest=highest)
-        document["law"] = {"limit": law.limit, "factor": law.factor, "exponent": law.exponent}
+        document |= _describe_law(known, targets, highest)
     document["sentence"] = describe_learning_curve(document)
     return document
+
+
+def find_learning_curve(database: Database, study: StudyRecord) -> dict[str, Any] | None:
+    """The learning curve of a study's best trial; None where none was planned."""
+    if study.spec.study.part_of or not may_have_parts(study):
+        return None
+    document = judge_learning_curve(database, study)
+    return document if document["sizes"] else None
 
 
 def describe_learning_curve(document: dict[str, Any]) -> str:
@@ -176,19 +128,67 @@ def describe_learning_curve(document: dict[str, Any]) -> str:
     if document["law"] is None:
         known = sum(one["value"] is not None for one in document["sizes"])
         return f"A law needs {FEWEST_SIZES} sizes with a value, and there are {known}; --percent names more"
+    fewest = CLOSEST * min(one["patients"] for one in document["sizes"] if one["patients"])
     said = []
     for one in document["targets"]:
+        low, high = one["low"], one["high"]
+        begin = "fewer than " + f"{fewest:,.0f}" if low == 0 else f"{low:,.0f}" if low else ""
         if one["patients"] is None:
-            said.append(f"{one['value']:.3g} is not reached with {FARTHEST:g} times these patients")
-            continue
-        ends = [f"{one[end]:,.0f}" if one[end] is not None else "far more" for end in ("low", "high")]
-        said.append(
-            f"{one['value']:.3g} needs about {one['patients']:,.0f} patients (95 % interval {ends[0]} to {ends[1]})"
-        )
+            text = f"{one['value']:.3g} is not reached with {FARTHEST:g} times these patients"
+            text += f" (95 % interval {begin} to far more)" if begin and high is None else ""
+        elif one["patients"] < fewest:
+            text = f"{one['value']:.3g} is reached with the fewest patients"
+        else:
+            text = f"{one['value']:.3g} needs about {one['patients']:,.0f} patients"
+            text += (
+                f" (no interval: {document['reason']})"
+                if document["reason"]
+                else f" (95 % interval {begin} to {f'{high:,.0f}' if high is not None else 'far more'})"
+            )
+        said.append(text)
     return f"{document['metric']}: " + "; ".join(said)
 
 
-def _read_size(database: Database, part: StudyRecord) -> dict[str, Any]:
+def _describe_law(known: Sequence[Size], targets: Sequence[float], highest: float) -> dict[str, Any]:
+    """Law, targets and band of at least `FEWEST_SIZES` sizes."""
+    patients, values, errors = (
+        np.array([one.document[name] for one in known], np.float64) for name in ("patients", "value", "error")
+    )
+    runs = _align_runs(known)
+    covariance, freedom = estimate_covariance(runs) if runs is not None else (np.diag(errors**2), 1)
+    curve = Curve(patients, values, covariance, freedom, highest)
+    law = fit_power_law(curve)
+    top = float(values[-1])
+    asked = list(targets) or [
+        one for one in ((math.floor(100 * top) + step) / 100 for step in (1, 2)) if one < highest
+    ]
+    rows, band = extrapolate(curve, asked), []
+    if runs is None:
+        rows = [one | {"low": None, "high": None} for one in rows]
+    else:
+        at = np.geomspace(patients.min(), BEYOND * patients.max(), BAND_PLACES)
+        low, high = find_band(curve, at)
+        band = [
+            {"patients": place, "value": law.at(place), "low": below, "high": above}
+            for place, below, above in zip(at.tolist(), low.tolist(), high.tolist(), strict=True)
+        ]
+    return {
+        "law": {"limit": law.limit, "factor": law.factor, "exponent": law.exponent},
+        "targets": rows,
+        "band": band,
+        "reason": None if runs is not None else NO_INTERVAL,
+    }
+
+
+def _align_runs(sizes: Sequence[Size]) -> Array | None:
+    """The fold values that all sizes have, shape (runs, folds, sizes); None of fewer than two folds."""
+    count = min(len(one.runs) for one in sizes)
+    table = np.array([one.runs[:count] for one in sizes], np.float64)
+    kept = table[:, :, ~np.isnan(table).any(axis=(0, 1))]
+    return None if kept.shape[2] < 2 else np.ascontiguousarray(kept.transpose(1, 2, 0))
+
+
+def _read_size(database: Database, part: StudyRecord) -> Size:
     groups = part.facts.get("train_groups")
     points = list_points(database, part.uuid)
     runs: list[Array] = []
@@ -201,7 +201,7 @@ def _read_size(database: Database, part: StudyRecord) -> dict[str, Any]:
     value = float(np.mean([run.mean() for run in known])) if runs and all(map(len, known)) else None
     low, high = (mean_interval(value, runs) if value is not None else None) or (None, None)
     spread = [run.var(ddof=1) / len(run) for run in known if len(run) > 1]
-    return {
+    document = {
         "percent": part.spec.cv.train_percent,
         "patients": float(np.mean(groups)) if groups else None,
         "value": value,
@@ -211,3 +211,4 @@ def _read_size(database: Database, part: StudyRecord) -> dict[str, Any]:
         "study": part.name,
         "is_settled": all(point.state.is_settled for point in points),
     }
+    return Size(document, runs)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.trust.noise import find_wild
+
 DRAWS = 200
 WINDOW = 2
 """Epochs to each side over which a trial's own curve is smoothed: its jitter is noise, and must not pass for truth."""
@@ -32,7 +34,7 @@ class Luck:
 def simulate_luck(
     curves: Array, *, objective: str = "max_of_mean", draws: int = DRAWS, seed: int = 0
 ) -> Luck | None:
-    """Simulate the luck of the best of these trials; None from fewer than two trials or folds.
+    """Simulate the luck of the best of these trials; None from fewer than two trials or folds, and of a wild winner (`find_rivals`).
 
     Args:
         curves: validation scores, shape (trials, folds, epochs); folds with a NaN anywhere are left out.
@@ -43,6 +45,11 @@ def simulate_luck(
     """
     table = curves[:, :, -1:] if objective == "last" else curves
     table = table[:, ~np.isnan(table).any(axis=(0, 2))]
+    if objective == "mean_of_max" and table.size:
+        rivals = find_rivals(table.max(axis=2))
+        if rivals is None:
+            return None
+        table = table[rivals]
     trials, folds, epochs = table.shape
     if trials < 2 or folds < 2:
         return None
@@ -76,6 +83,26 @@ def simulate_luck(
         chosen = int(fixed.argmax())
         alone.append(fixed[chosen] - expected[chosen])
     return Luck(float(np.mean(both)), float(np.mean(both) - np.mean(alone)))
+
+
+def find_rivals(fold_values: Array) -> NDArray[np.int64] | None:
+    """The trials that the winner is to be held against where each fold had its own best epoch; None where no correction can be computed.
+
+    A trial whose folds differ by far more than the others' (`storage.trust.noise.find_wild`) gains by the maximum over epochs within each fold as
+    much as its noise is large, and a few folds do not tell how large that is. Where such a trial wins there is nothing to correct by; where another one wins,
+    the wild ones did not, and have no part in its luck.
+
+    Args:
+        fold_values: shape (trials, folds); folds with a NaN anywhere are left out.
+
+    Returns:
+        Their places, ascending; None where the winner is wild.
+    """
+    known = fold_values[:, ~np.isnan(fold_values).any(axis=0)]
+    if known.shape[1] < 2:
+        return np.arange(len(fold_values))
+    wild = find_wild(known)
+    return None if wild[int(known.mean(axis=1).argmax())] else np.flatnonzero(~wild)
 
 
 def shrink_variances(variances: Array, freedom: int) -> Array:

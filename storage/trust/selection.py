@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storage.data.datasets import Dataset, load_dataset
 from storage.database.engine import Database
@@ -21,11 +22,14 @@ from storage.studies.point_records import PointRecord, list_points, rank_points
 from storage.studies.study import StudyRecord, list_studies
 from storage.trust import bias, noise
 from storage.trust.estimates import list_estimates
-from storage.trust.luck import simulate_luck
+from storage.trust.luck import find_rivals, simulate_luck
 from storage.trust.nested import judge_nested
 from storage.trust.verdict import describe_selection
 
 LEVEL = noise.LEVEL
+WILD_WINNER = (
+    "the folds of the best trial differ by far more than those of the others, so what it gained by the best epoch of each fold cannot be computed"
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,16 @@ class JudgedTrials:
         """The value of each trial."""
         return np.array([point.value for point in self.points], dtype=np.float64)
 
+    def keep(self, places: NDArray[np.int64]) -> JudgedTrials:
+        """Some of them, in the same order."""
+        return JudgedTrials(
+            [self.points[place] for place in places],
+            self.curves[places],
+            [self.epochs[place] for place in places],
+            self.fold_values[places],
+            [self.seconds[place] for place in places],
+        )
+
 
 def judge_selection(
     database: Database, study: StudyRecord, judged: JudgedTrials | None = None
@@ -60,7 +74,7 @@ def judge_selection(
     Keys: `study`, `metric`, `value` and `corrected_value` (None where it cannot be told, then `corrected_at_most`), `correction` ("repeats",
     "bootstrap", "simulation" or None) with `corrected_low`, `corrected_high` (the 95 % interval with other patients, folds
     and seeds, `storage.trust.noise.mean_interval`), `repeats` and `correction_reason` (why
-    there is none, where the metric is why); `noise_per_fold`,
+    there is none, where metric or objective is why); `noise_per_fold`,
     `noise_per_trial`, `expected_luck` of the best of `candidates`; `indistinguishable` (point, trial, value, params,
     seconds; the best first), `cheapest` of them; `told_apart`; `repeats_planned` (of the winner, `cv.repeats_of_winner`); `not_judged` (pruned points); `nested` (`storage.trust.nested`) and `estimates` (`storage.trust.estimates`); `rule`; `sentence`.
     """
@@ -159,6 +173,11 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
         return found | {
             "correction_reason": f"{metric.column} has no upper bound, so no correction can be computed"
         }
+    if study.spec.study.objective == "mean_of_max":
+        rivals = find_rivals(judged.fold_values)
+        if rivals is None:
+            return found | {"correction_reason": WILD_WINNER}
+        judged = judged.keep(rivals)
     corrected = _bootstrap(database, study, judged)
     # A few trials that went astray would make the noise of all arbitrarily large where nothing bounds the metric.
     competing = judged.curves if metric.is_bounded else judged.curves[: bias.MOST_TRIALS]

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboards.figures.practice import draw_learning_curve
 from orchestrator.planning.growing import extend
 from orchestrator.planning.plan import plan_points
 from orchestrator.proof.bundle import check_bundle, write_bundle
+from orchestrator.studies.best import best_document
 from orchestrator.studies.verify_parts import verify_whole
 from storage.data.folds import draw_outer_folds, make_folds
 from storage.database.engine import Database
@@ -141,6 +143,13 @@ def test_each_outer_fold_makes_the_whole_search_and_is_judged_once(
     assert patients == sorted(patients)
     assert patients[0] == pytest.approx(patients[-1] / 4, rel=0.1)
     assert len(curve["targets"]) == 2
+    assert curve["reason"] is None
+    assert all(one["low"] <= one["value"] <= one["high"] for one in curve["band"])
+    picture = draw_learning_curve(curve)
+    assert [one["name"] for one in picture.figure["data"] if "name" in one] == ["law", "measured"]
+    assert [row[1] for row in picture.table.rows if row[0] == "measured"] == sizes
+    exported = best_document(database, load_study(database, "whole"))["learning_curve"]
+    assert exported["law"] == pytest.approx(curve["law"])
     assert all(one["is_settled"] and one["low"] < one["value"] < one["high"] for one in curve["sizes"])
     assert verify_whole(database, load_study(database, "whole"), dataset)["problems"] == []
 

@@ -108,6 +108,44 @@ def test_the_corrected_interval_agrees_with_scipy() -> None:
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=0.06)
 
 
+def test_leaving_out_patients_gives_the_error_of_a_mean_and_welchs_kind_of_freedom() -> None:
+    chance = np.random.default_rng(8)
+    values = chance.exponential(size=40)
+    without = (values.sum() - values) / 39
+    found = intervals.jackknife_interval(float(values.mean()), without, intervals.AS_IT_IS)
+    error = float(scipy.stats.sem(values))
+    kurtosis = float(scipy.stats.kurtosis(values, fisher=False))
+    freedom = 80 / (kurtosis - 1 + 2 / 39)
+    assert freedom < 39, "a skewed sample knows its own spread less well"
+    half = scipy.stats.t.ppf(0.975, freedom) * error
+    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half), rel=1e-4)
+    even = np.tile([-1.0, 1.0], 20)
+    low = intervals.jackknife_interval(0.0, -even / 39, intervals.AS_IT_IS).low
+    assert low == pytest.approx(scipy.stats.t.interval(0.95, 39, scale=scipy.stats.sem(even))[0], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scale", "value", "wanted"),
+    [
+        (intervals.LOGARITHM, 2.0, (0.0, np.inf)),
+        (intervals.FISHER, 0.97, (-1.0, 1.0)),
+        (intervals.LEFT_OVER, 0.97, (-np.inf, 1.0)),
+    ],
+)
+def test_an_interval_stays_within_the_range_of_its_metric(
+    scale: intervals.Scale, value: float, wanted: tuple[float, float]
+) -> None:
+    without = value + 0.02 * np.random.default_rng(1).standard_normal(6) * (1 if value > 1 else 0.3)
+    found = intervals.jackknife_interval(value, without, scale)
+    assert wanted[0] < found.low < value < found.high < wanted[1]
+    assert float(scale.back(scale.there(np.float64(value)))) == pytest.approx(value)
+    assert intervals.jackknife_interval(value, np.full(6, value), scale).reason == intervals.ALL_EQUAL
+    assert intervals.jackknife_interval(value, np.full(6, np.nan), scale).reason == intervals.UNDEFINED
+    assert (
+        intervals.jackknife_interval(1.0 if value < 1 else 0.0, without, scale).reason == intervals.ALL_EQUAL
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
