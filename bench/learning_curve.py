@@ -2,7 +2,7 @@
 
 300 patients, 6 folds drawn twice, five sizes. A model's power follows an inverse power law of the patients that it learned from, and is moved by
 which of them these were: each patient teaches a little more or less, and the sizes of a fold are nested, as in `orch study learning-curve`. All sizes are
-judged on the same images; the epoch is chosen for each size, among 20. Printed: the mean error of the value of each size, and how often these hold
+judged on the same images; the epoch is chosen for each size and fold, among 20. Printed: the mean error of the value of each size, and how often these hold
 the truth: the interval of a size, the band of the law at 1 and 2 times all patients, and the interval of the number of patients that a value needs which
 1.5 to 8 times as many reach. Run: python -m bench.learning_curve [curves] [--keep FILE --minutes M]
 """
@@ -16,6 +16,7 @@ import numpy as np
 from bench import kept_rows
 from bench import simulated_studies as simulated
 from storage.growth.parts import DRAWN, PERCENTS
+from storage.trust.learning_curve import judge_apart
 from storage.trust.noise import mean_interval
 from storage.trust.power_law import Curve, PowerLaw, estimate_covariance, find_band, find_patients
 
@@ -38,7 +39,7 @@ def power_for(area: float) -> float:
 
 
 def draw_curve(generator: np.random.Generator, law: PowerLaw) -> tuple[np.ndarray, np.ndarray]:
-    """Patients of each size, shape (sizes,), and the values of its folds at its best epoch, shape (runs, folds, sizes)."""
+    """Patients of each size, shape (sizes,), and the values of its folds, shape (runs, folds, sizes)."""
     images, epochs = simulated.IMAGES, np.arange(1, simulated.EPOCHS + 1)
     groups = np.sort(generator.integers(simulated.GROUPS, size=images))
     severity = generator.standard_normal((simulated.GROUPS, simulated.TARGETS))[groups]
@@ -61,9 +62,8 @@ def draw_curve(generator: np.random.Generator, law: PowerLaw) -> tuple[np.ndarra
                 noise = noise + simulated.EPOCH * generator.standard_normal((len(epochs), *noise.shape[1:]))
                 scores = power[:, None, None] * labels[held] + simulated.SHARED * shared[held] + noise
                 curves[run, fold, size] = simulated.auc_of(labels[held], scores[None].astype(np.float32))[0]
-    best = curves.mean(axis=(0, 1)).argmax(axis=1)
-    values = np.stack([curves[:, :, size, epoch] for size, epoch in enumerate(best.tolist())], axis=2)
-    return counts.mean(axis=(0, 1)), values
+    values = [[judge_apart(run[:, size], "max_of_mean") for size in range(len(PERCENTS))] for run in curves]
+    return counts.mean(axis=(0, 1)), np.array(values).transpose(0, 2, 1)
 
 
 def judge(number: int) -> dict[str, float]:

@@ -213,18 +213,21 @@ def judge_own_noise(curves: np.ndarray, count: int) -> None:
             found = simulate_luck(drawn, draws=DRAWS, seed=seed)
             by_fold = simulate_luck(drawn, objective="mean_of_max", draws=DRAWS, seed=seed)
             assert found is not None
-            assert by_fold is not None
             chosen = int(drawn.max(axis=2).mean(axis=1).argmax())
             at = drawn[chosen].argmax(axis=1)
             fixed = (drawn[chosen, range(6), at] - shared[range(6), at] - means_of[chosen, at]).mean()
             naive = values[trial, epoch] - means_of[trial, epoch]
-            errors.append((naive, naive - found.both, fixed, fixed - by_fold.both))
+            errors.append((naive, naive - found.both, fixed, fixed - by_fold.both if by_fold else math.nan))
         table = np.array(errors)
         error = table.std(axis=0, ddof=1)[1] / math.sqrt(count)
+        # A wild winner has no corrected value.
+        given = table[~np.isnan(table[:, 3])]
+        means = given.mean(axis=0) if len(given) else np.full(4, math.nan)
+        spread = given.std(axis=0, ddof=1)[3] / math.sqrt(len(given)) if len(given) > 1 else math.nan
         print(
             f"  {count} studies drawn from {name}: mean error naive {table.mean(axis=0)[0]:+.4f}, corrected "
-            f"{table.mean(axis=0)[1]:+.4f} (standard error {error:.4f}); mean_of_max {table.mean(axis=0)[2]:+.4f}, corrected "
-            f"{table.mean(axis=0)[3]:+.4f}"
+            f"{table.mean(axis=0)[1]:+.4f} (standard error {error:.4f}); mean_of_max {means[2]:+.4f}, corrected "
+            f"{means[3]:+.4f} (standard error {spread:.4f}), refused in {1 - len(given) / count:.0%}"
         )
 
 

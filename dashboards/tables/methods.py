@@ -155,7 +155,7 @@ def _statistics(view: StudyView, openings: Sequence[str], evaluations: Sequence[
     if view.study.spec.task.has_probabilities:
         said.append("Intervals (95 %) count patients, not images; those of areas under the curve are by Obuchowski [@obuchowski1997].")  # fmt: skip
     else:
-        said.append("Intervals (95 %) were obtained by drawing patients with replacement; agreement is shown by limits of agreement [@bland1986].")  # fmt: skip
+        said.append("Intervals (95 %) were obtained by leaving out patients one at a time (jackknife); agreement is shown by limits of agreement [@bland1986].")  # fmt: skip
     if any(one.document.get("subgroups") for one in evaluations):
         said.append("P-values of subgroups were corrected together [@holm1979].")
     return said

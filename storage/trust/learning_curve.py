@@ -18,7 +18,7 @@ from storage.results.curves import tabulate_rows
 from storage.results.ledger import read_curves, run_key
 from storage.studies.point_records import best_point, list_points
 from storage.studies.study_records import StudyRecord
-from storage.trust.noise import mean_interval, split_runs
+from storage.trust.noise import mean_interval
 from storage.trust.power_law import (
     CLOSEST,
     FARTHEST,
@@ -188,6 +188,25 @@ def _align_runs(sizes: Sequence[Size]) -> Array | None:
     return None if kept.shape[2] < 2 else np.ascontiguousarray(kept.transpose(1, 2, 0))
 
 
+def judge_apart(curves: Array, objective: str) -> Array:
+    """The value of each fold of one division of the patients, at an epoch that the fold had no part in choosing.
+
+    A small size hardly learns, and the best of its epochs is then the luckiest: under "max_of_mean" each fold is therefore read at the epoch that is best
+    on average over the other folds. Each fold's own best epoch ("mean_of_max") stays what the study asks for.
+
+    Args:
+        curves: validation scores, shape (folds, epochs); NaN where a fold has none.
+        objective: of the study.
+
+    Returns:
+        Shape (folds,).
+    """
+    if objective != "max_of_mean" or len(curves) < 2:
+        return judge(curves, objective).fold_values
+    epochs = [judge(np.delete(curves, fold, axis=0), objective).epoch for fold in range(len(curves))]
+    return np.array([curves[fold, epoch - 1] for fold, epoch in enumerate(epochs)], np.float64)
+
+
 def _read_size(database: Database, part: StudyRecord) -> Size:
     groups = part.facts.get("train_groups")
     points = list_points(database, part.uuid)
@@ -195,8 +214,10 @@ def _read_size(database: Database, part: StudyRecord) -> Size:
     for point in points:
         if point.is_complete:
             rows = read_curves(database, part.uuid, point.point, run_key(part.spec_hash, point.params or {}))
-            judged = judge(tabulate_rows(part.spec, rows), part.spec.study.objective)
-            runs += split_runs(judged.fold_values, part.spec.cv.repeats)
+            curves = tabulate_rows(part.spec, rows)
+            runs += [
+                judge_apart(run, part.spec.study.objective) for run in np.split(curves, part.spec.cv.repeats)
+            ]
     known = [run[~np.isnan(run)] for run in runs]
     value = float(np.mean([run.mean() for run in known])) if runs and all(map(len, known)) else None
     low, high = (mean_interval(value, runs) if value is not None else None) or (None, None)

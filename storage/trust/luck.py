@@ -56,13 +56,16 @@ def simulate_luck(
     means = table.mean(axis=1)
     residuals = table - means[:, None] - (table.mean(axis=0) - means.mean(axis=0))
     residuals *= math.sqrt(trials * folds / ((trials - 1) * (folds - 1)))
-    sizes = shrink_variances((residuals**2).mean(axis=(1, 2)), folds - 1)
+    sizes = (residuals**2).mean(axis=(1, 2))
+    by_fold = objective == "mean_of_max"
+    if not by_fold:
+        # The maximum of each fold grows with the noise of that very trial, of which the winner has much: drawn to the others', too little is taken off.
+        sizes = shrink_variances(sizes, folds - 1)
     truth = _shrink_means(means, residuals, sizes)
     pool = (residuals / np.sqrt(np.maximum((residuals**2).mean(axis=(1, 2)), 1e-300))[:, None, None]).reshape(
         -1, epochs
     )
     stretch = np.sqrt(sizes)[:, None, None]
-    by_fold = objective == "mean_of_max"
     judged_at = table.argmax(axis=2) if by_fold else means.argmax(axis=1)[:, None].repeat(folds, axis=1)
     rows, columns = np.arange(trials)[:, None], np.arange(folds)
     expected = truth[rows, judged_at].mean(axis=1)

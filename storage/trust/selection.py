@@ -27,9 +27,7 @@ from storage.trust.nested import judge_nested
 from storage.trust.verdict import describe_selection
 
 LEVEL = noise.LEVEL
-WILD_WINNER = (
-    "the folds of the best trial differ by far more than those of the others, so what it gained by the best epoch of each fold cannot be computed"
-)
+WILD_WINNER = "the folds of the best trial differ by far more than those of the others, so what it gained by the best epoch of each fold cannot be computed"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import curve_fit, minimize
 
 from storage.metrics.intervals import student_quantile
-from storage.trust.learning_curve import describe_learning_curve, extrapolate
+from storage.trust.learning_curve import describe_learning_curve, extrapolate, judge_apart
 from storage.trust.power_law import (
     Curve,
     PowerLaw,
@@ -84,8 +84,9 @@ def test_without_a_law_to_choose_the_band_is_the_interval_of_a_mean() -> None:
     """Where values cannot rise, all that is left to fit is their mean, whose interval is Student's t."""
     curve = Curve(PATIENTS, np.full(5, 0.8), np.diag(np.full(5, 0.01**2)), 10)
     half = student_quantile(0.95, 10) * 0.01 / math.sqrt(5)
-    below, _ = find_band(curve, np.array([480.0]))
-    assert 0.8 - below[0] >= half
+    below, above = find_band(curve, np.array([480.0]))
+    assert 0.8 - below[0] == pytest.approx(half, rel=1e-6), "downwards no law is nearer than a flat one"
+    assert above[0] - 0.8 > half
     flat = Curve(PATIENTS, curve.values, curve.covariance, 10, 0.8)
     assert fit_power_law(flat) == PowerLaw(0.8, 0.0, pytest.approx(0.1))
 
@@ -120,6 +121,14 @@ def test_folds_that_judge_all_sizes_say_how_alike_their_errors_are() -> None:
     assert alike[0, 1] == pytest.approx(mean, abs=0.05)
     exact = estimate_covariance(np.repeat(shared[:2], 3, axis=2))[0]
     assert np.isfinite(np.linalg.inv(exact)).all(), "sizes that err exactly alike can be fitted, too"
+
+
+def test_no_fold_has_a_part_in_choosing_the_epoch_that_it_is_read_at() -> None:
+    curves = np.array([[0.9, 0.5, 0.6], [0.5, 0.8, 0.7], [0.5, 0.8, 0.6]])
+    assert judge_apart(curves, "max_of_mean").tolist() == [0.5, 0.5, 0.5], "the others' best: 2, 1 and 1"
+    assert judge_apart(curves, "mean_of_max").tolist() == [0.9, 0.8, 0.8]
+    assert judge_apart(curves, "last").tolist() == [0.6, 0.7, 0.6]
+    assert judge_apart(curves[:1], "max_of_mean").tolist() == [0.9]
 
 
 def test_what_is_said_of_a_target() -> None:

@@ -13,7 +13,7 @@ from scipy import special, stats
 
 from storage.metrics.epoch import auc_per_label
 from storage.trust import bias, luck, noise
-from storage.trust.luck import shrink_variances, simulate_luck
+from storage.trust.luck import find_rivals, shrink_variances, simulate_luck
 
 
 def test_noise_is_the_interaction_of_trial_and_fold() -> None:
@@ -221,6 +221,26 @@ def test_the_best_epoch_of_each_fold_adds_luck_of_its_own() -> None:
         assert found.both > common.both + 0.005
         left.append(value - found.both - 0.8)
     assert abs(np.mean(left)) < 0.003
+
+
+def test_a_wild_winner_by_the_best_epoch_of_each_fold_has_no_correction_and_a_wild_loser_no_part_in_it() -> (
+    None
+):
+    generator = np.random.default_rng(27)
+    curves = 0.8 + generator.normal(0, 0.01, size=(32, 6, 20))
+    calm = simulate_luck(curves, objective="mean_of_max", draws=60)
+    wild = generator.normal(0, 0.1, size=(2, 6, 20))
+    curves[[5, 20]] = 0.5 + wild
+    spoilt = simulate_luck(curves, objective="mean_of_max", draws=60)
+    assert calm is not None
+    assert spoilt is not None
+    assert spoilt.both == pytest.approx(calm.both, abs=0.001), "two wild trials do not spoil all"
+    curves[[5, 20]] = 0.75 + wild
+    assert int(curves.max(axis=2).mean(axis=1).argmax()) in (5, 20)
+    assert find_rivals(curves.max(axis=2)) is None
+    assert simulate_luck(curves, objective="mean_of_max", draws=60) is None
+    assert simulate_luck(curves, draws=60) is not None, "the mean over folds knows no such gain"
+    assert find_rivals(np.full((3, 4), np.nan)).tolist() == [0, 1, 2]  # type: ignore[union-attr]
 
 
 def test_variances_are_pulled_together_by_as_much_as_chance_spreads_them() -> None:
