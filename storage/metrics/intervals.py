@@ -251,7 +251,7 @@ def jackknife_interval(value: float, left_out: NDArray, scale: Scale, level: flo
         return Interval.none(UNDEFINED)
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = scale.there(np.asarray(left_out[~np.isnan(left_out)], np.float64))
-        middle = float(scale.there(np.float64(value)))
+        middle = float(scale.there(np.array(value, np.float64)))
     count = len(moved)
     if not (np.isfinite(moved).all() and np.isfinite(middle)):
         return Interval.none(ALL_EQUAL)
@@ -264,8 +264,8 @@ def jackknife_interval(value: float, left_out: NDArray, scale: Scale, level: flo
     # The variance of a variance from n values (Mood, Graybill and Boes 1974, section 6.2) is that of chi-square with so many degrees.
     freedom = 2 * count / max(peaked - 1 + 2 / (count - 1), 2 * count / (count - 1))
     half = student_quantile(level, max(freedom, 1.0)) * error
-    ends = sorted(float(scale.back(np.float64(middle + way * half))) for way in (-1, 1))
-    return Interval(*ends) if ends[1] > ends[0] else Interval.none(ALL_EQUAL)
+    low, high = np.sort(scale.back(middle + half * np.array([-1.0, 1.0]))).tolist()
+    return Interval(low, high) if high > low else Interval.none(ALL_EQUAL)
 
 
 def map_interval(interval: Interval, change: Callable[[float], float]) -> Interval:
