@@ -37,6 +37,7 @@ from orchestrator.terminal.streams import (
 )
 from orchestrator.terminal.streams import forget_stdout as _forget_stdout
 from storage.wording import printable
+from workers.device.spared_imports import spare_imports
 
 USAGE_ERROR = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """What Typer raises for a wrong command line; it has no public name there."""
@@ -107,6 +108,7 @@ def main() -> None:
     """Run the command line of this process and leave with its exit code."""
     fill_missing_streams()
     keep_control_characters_off()
+    spare_imports()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a character shows "?", and the command goes on.

@@ -12,7 +12,7 @@ from unittest.mock import patch
 def begun_with_keras() -> Iterator[None]:
     """Let `tests.studies.processes` be forked from a process that has imported Keras and computed nothing."""
     server = forkserver.ForkServer()
-    server.set_forkserver_preload(["keras", "workers.process.worker", "tests.studies"])
+    server.set_forkserver_preload(["tests.lean_keras", "workers.process.worker", "tests.studies"])
     try:
         with patch.object(forkserver, "connect_to_new_process", server.connect_to_new_process):
             yield

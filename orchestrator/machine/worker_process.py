@@ -17,6 +17,7 @@ from orchestrator.terminal import console
 from orchestrator.terminal.streams import fill_missing_streams, keep_control_characters_off
 from storage.states import StudyState
 from storage.wording import say_duration
+from workers.device.spared_imports import spare_imports
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -76,6 +77,7 @@ def main() -> None:
     """Run one worker and leave with its exit code."""
     fill_missing_streams()
     keep_control_characters_off()
+    spare_imports()
     request = Request(**json.loads(sys.argv[1]))
     _end_with_the_supervisor(request.supervisor)
     progress = _Progress()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from storage.errors import DeviceError, DeviceSettledError
 from storage.settings import changed_environment, xla_flags
 from workers.backends.jax.programs import keep_programs
+from workers.device.spared_imports import without_what_is_offered
 
 if TYPE_CHECKING:
     from storage.spec import Precision
@@ -51,6 +53,8 @@ def set_threads(threads: int, at_once: int = 1) -> None:
             except RuntimeError as error:
                 raise _cannot_start(error) from error
         keep_programs()
+        with without_what_is_offered("jax"):
+            importlib.import_module("keras")
         _started.append(threads)
     if _started != [threads]:
         raise DeviceSettledError(

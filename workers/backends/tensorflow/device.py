@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from storage.errors import DeviceSettledError
 from storage.settings import gpu_mebibytes, is_set
+from workers.device.spared_imports import without_what_is_offered
 
 if TYPE_CHECKING:
     from storage.spec import Precision
@@ -25,7 +28,10 @@ def import_quietly() -> None:
     It writes the first of them before it reads any setting, so stderr itself is put aside meanwhile, and
     what was written there is shown only when the import fails.
     """
-    if "tensorflow" in sys.modules or is_set("TF_CPP_MIN_LOG_LEVEL"):
+    if "tensorflow" in sys.modules:
+        return
+    if is_set("TF_CPP_MIN_LOG_LEVEL"):
+        _import_both()
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     with tempfile.TemporaryFile() as aside:
@@ -33,8 +39,7 @@ def import_quietly() -> None:
         stderr = os.dup(STDERR)
         os.dup2(aside.fileno(), STDERR)
         try:
-            import tensorflow as tf
-
+            tf = _import_both()
             tf.config.list_physical_devices("GPU")  # says so when there is no driver
             # A study of many heads has a graph for each of them, and that is meant.
             tf.get_logger().addFilter(lambda record: "retracing" not in record.getMessage())
@@ -45,6 +50,13 @@ def import_quietly() -> None:
         finally:
             os.dup2(stderr, STDERR)
             os.close(stderr)
+
+
+def _import_both() -> ModuleType:
+    with without_what_is_offered("tensorflow"):
+        tensorflow = importlib.import_module("tensorflow")
+        importlib.import_module("keras")  # most versions of TensorFlow have done so themselves
+    return tensorflow
 
 
 def set_threads(threads: int, at_once: int = 1) -> None:
