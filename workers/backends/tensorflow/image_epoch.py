@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from workers.device.steps import AVERAGE, StepRules
 from workers.models.network import Network
 
 SCALARS = (*SETTINGS, "dropout_rate", "label_smoothing")
+
+without_autograph: Callable[[Any], Any] = tf.autograph.experimental.do_not_convert
+"""What has no loop over a data set needs no rewriting of its source, nor of all that it calls, before it is traced."""
 
 
 class ImageEpoch:
@@ -100,6 +103,7 @@ class ImageEpoch:
             number += 1
         return collected.concat()
 
+    @without_autograph
     def _step(
         self,
         images: Any,
@@ -142,6 +146,10 @@ class ImageEpoch:
         )
         number = tf.constant(0)
         for images, _ in batches:
-            collected = collected.write(number, self._network.logits(images, training=False))
+            collected = collected.write(number, self._look(images))
             number += 1
         return collected.concat()
+
+    @without_autograph
+    def _look(self, images: Any) -> Any:
+        return self._network.logits(images, training=False)

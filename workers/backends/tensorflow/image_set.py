@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,9 @@ from workers.attempts.watchdog import training_lives
 from workers.backends.tensorflow.augmentation import change, flip, mix
 from workers.inputs.augmentation import Changes
 from workers.inputs.mixing import Mixture
+
+_trace = functools.partial(tf.function, autograph=False)
+"""None of the functions here has a loop that only a rewritten source could trace."""
 
 VALIDATION_BATCH = 64
 """Images per forward pass outside training: a constant, as it may decide the last digits."""
@@ -44,12 +48,12 @@ class ImageSet:
         flips = tf.TensorSpec([None, 2], tf.bool)
         matrices = tf.TensorSpec([None, 8], tf.float32)
         shifts = tf.TensorSpec([None], tf.float32)
-        self._read_plain = tf.function(self._plain, input_signature=[order])
-        self._read_flipped = tf.function(self._flipped, input_signature=[order, flips])
-        self._read_changed = tf.function(self._changed, input_signature=[order, matrices, shifts])
+        self._read_plain = _trace(self._plain, input_signature=[order])
+        self._read_flipped = _trace(self._flipped, input_signature=[order, flips])
+        self._read_changed = _trace(self._changed, input_signature=[order, matrices, shifts])
         # Its last argument has as many parts as there are kinds of changes.
-        self._read_changed_grey = tf.function(self._changed, reduce_retracing=True)
-        self._read_mixed = tf.function(self._mixed, reduce_retracing=True)
+        self._read_changed_grey = _trace(self._changed, reduce_retracing=True)
+        self._read_mixed = _trace(self._mixed, reduce_retracing=True)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -91,11 +95,12 @@ class ImageSet:
         if mixture is not None:
             labels = (labels, labels[mixture.partners], mixture.shares)
         rows = tf.data.Dataset.from_tensor_slices((columns, labels)).batch(batch_size)
-        ready = rows.map(
-            lambda parts, known: (read(*parts), *(known if isinstance(known, tuple) else (known,))),
-            num_parallel_calls=PARALLEL_BATCHES,
-            deterministic=True,
-        )
+
+        @tf.autograph.experimental.do_not_convert
+        def make_ready(parts: Any, known: Any) -> tuple[Any, ...]:
+            return read(*parts), *(known if isinstance(known, tuple) else (known,))
+
+        ready = rows.map(make_ready, num_parallel_calls=PARALLEL_BATCHES, deterministic=True)
         return ready.prefetch(READY_BATCHES)
 
     def _plain(self, order: Any) -> Any:
