@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := storage workers dashboards orchestrator orch
 
+# Tests start dozens of processes, each of which would read the source again; an empty value keeps what Python has compiled.
+fast test: export PYTHONDONTWRITEBYTECODE =
+
 # Three processes keep two cores busy while one of them waits; each may hold a TensorFlow (1.3 GB).
 TEST_PROCESSES ?= 3
 TESTS ?= tests
