@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -252,40 +248,6 @@ def test_two_at_once_extract_once(images, stored, tmp_path) -> None:
         thread.join()
     assert counted.checks == 1
     assert all(np.array_equal(result.values, stored.values) for result in results)
-
-
-KILLED_SCRIPT = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, {folder!r})
-import test_extraction as here
-here.devices.prepare(1, 2)
-def report(done, total):
-    print(done, flush=True)
-    time.sleep(60 if done >= 4 else 0)
-images = here.Images(tuple(sorted(Path({images!r}).glob("*.png"))))
-here.extraction.ensure_features(here.make_spec(), images, Path({cache!r}), report=report)
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_extraction_goes_on_where_it_was(images, stored, tmp_path, request) -> None:
-    script = KILLED_SCRIPT.format(
-        folder=str(request.path.parent), images=str(images.files[0].parent), cache=str(tmp_path)
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=request.config.rootpath
-    )
-    reported = [next(process.stdout).strip() for _ in range(2)]
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert reported == ["2", "4"]
-    seen = []
-    resumed = extraction.ensure_features(
-        make_spec(), images, tmp_path, report=lambda done, total: seen.append(done)
-    )
-    assert seen == [6, 7]
-    assert np.array_equal(resumed.values, stored.values)
 
 
 def test_random_weights_come_from_their_seed_and_leave_the_generators_alone() -> None:

@@ -1,4 +1,7 @@
-"""Workers that are killed with SIGKILL in the middle of a training, and points that kill whoever takes them."""
+"""Processes that are killed with SIGKILL in the middle of a training or an extraction, and points that kill whoever takes them.
+
+Every process here that computes begins where Keras is imported already, and so does the one that needs only to be another.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,15 @@ from storage.results.predictions import read_predictions
 from storage.studies import points
 from storage.studies.points import MAX_LOSSES
 from storage.studies.study import StudyRecord, load_study
+from tests.integration.workers import test_extraction as extracting
+from tests.integration.workers import test_training as training
 from tests.integration.workers.test_objectives import EPOCHS, FOLDS, KerasTrials, make
 from tests.keras_processes import begun_with_keras
 from tests.light_worker import die_at
 from tests.studies import expire, make_study, processes
 from workers.attempts.attempt import Attempt, Outcome
+from workers.device.preparation import prepare
+from workers.inputs.extraction import ensure_features
 
 
 @pytest.fixture
@@ -166,6 +173,53 @@ def test_a_fold_that_stopped_early_stays_as_it_was_after_a_kill(
     assert len(again) <= FOLDS
     np.testing.assert_equal(everything(database, disturbed), everything(database, undisturbed))
     assert verify_study(database, disturbed, plan_points(disturbed.spec))["folds"]["missing"] == 0
+
+
+def extract_until_killed(images: str, cache: str) -> None:
+    """Extract four of the images, and be killed as soon as they are stored."""
+    prepare(1, 2)
+
+    def die_at_four(done: int, total: int) -> None:
+        if done >= 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    source = extracting.Images(tuple(sorted(Path(images).glob("*.png"))))
+    ensure_features(extracting.make_spec(), source, Path(cache), report=die_at_four)
+
+
+def test_a_killed_extraction_goes_on_where_it_was(tmp_path: Path) -> None:
+    prepare(1, 2)
+    folders = [tmp_path / name for name in ("images", "undisturbed", "killed")]
+    for folder in folders:
+        folder.mkdir()
+    images = extracting.Images(extracting.draw_images(folders[0]))
+    stored = ensure_features(extracting.make_spec(), images, folders[1])
+    doomed = processes.Process(target=extract_until_killed, args=(str(folders[0]), str(folders[2])))
+    doomed.start()
+    doomed.join(120)
+    assert doomed.exitcode == -signal.SIGKILL
+    seen: list[int] = []
+    resumed = ensure_features(
+        extracting.make_spec(), images, folders[2], report=lambda done, total: seen.append(done)
+    )
+    assert seen == [6, 7]
+    assert np.array_equal(resumed.values, stored.values)
+
+
+def write_digest(path: str) -> None:
+    """Train a head and write down the digest of what it has learnt."""
+    prepare(1, 2)
+    Path(path).write_text(training.train_and_digest())
+
+
+def test_another_process_computes_the_same_bits(tmp_path: Path) -> None:
+    other = processes.Process(target=write_digest, args=(str(tmp_path / "digest"),))
+    other.start()
+    other.join(120)
+    prepare(1, 2)
+    here = training.train_and_digest()
+    assert len(here) == 64
+    assert (tmp_path / "digest").read_text() == here
 
 
 def test_a_point_that_kills_its_process_becomes_failed_and_the_others_are_done(

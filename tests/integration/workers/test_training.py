@@ -6,8 +6,6 @@ import functools
 import gc
 import hashlib
 import math
-import subprocess
-import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -351,16 +349,6 @@ def test_a_head_is_an_ordinary_keras_model_that_can_be_saved(tmp_path) -> None:
     )
 
 
-DIGEST_SCRIPT = """
-import sys
-sys.path.insert(0, {folder!r})
-from workers.device import preparation as devices
-devices.prepare(1, 2)
-import test_training as here
-print(here.train_and_digest())
-"""
-
-
 def train_and_digest() -> str:
     """Train a head; SHA-256 of all weights and predictions."""
     spec = make_spec(model={"head": (256, 64)})
@@ -374,15 +362,3 @@ def digest(trainer: FoldTrainer) -> str:
     """SHA-256 of all weights and predictions."""
     arrays = [*trainer.model.get_weights(), trainer.predict_validation()]
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
-
-
-@pytest.mark.slow
-def test_another_process_computes_the_same_bits(request) -> None:
-    script = DIGEST_SCRIPT.format(folder=str(request.path.parent))
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=request.config.rootpath
-    )
-    assert done.returncode == 0, done.stderr
-    here = train_and_digest()
-    assert len(here) == 64
-    assert done.stdout.strip() == here
