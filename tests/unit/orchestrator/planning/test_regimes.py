@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from orchestrator.commands.study.create import OBJECTIVES
+from orchestrator.commands.study.costs import OBJECTIVES
 from orchestrator.planning.regimes import build_spec, regime_one, regime_two, tell_defaults
 from orchestrator.planning.settings import parse_settings
 from orchestrator.studies.best import read_best
