@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MORE_BYTES = 4096
 MIDDLE = (127, 128)
 """The grey of what is missing: every coefficient is 0, and some programs turn the colours of print round."""
 START_OF_SCAN, END = 0xDA, b"\xff\xd9"
-MORE = bytes(byte for byte in random.Random(1).randbytes(MORE_BYTES) if byte != 0xFF)
+NOISE = bytes(byte for byte in random.Random(1).randbytes(2048) if byte != 0xFF)
 """Bytes that a decoder takes for more of a picture; 0xFF would begin a mark."""
+MORE = NOISE + b"".join(bytes((0xFF, 0xD0 + number)) + NOISE[:256] for number in range(8))
+"""The same for a picture in pieces, whose next piece may be any of the eight that their marks count."""
 
 
 def is_cut_off(image: Image, read: Callable[[], bytes]) -> bool:
@@ -41,9 +42,10 @@ def is_cut_off(image: Image, read: Callable[[], bytes]) -> bool:
         return False
     content = read()
     end = find_end(content)
-    return end is not None and not np.array_equal(
-        pixels, _decode(content[:end] + MORE + content[end:], image.size)
-    )
+    if end is None:
+        return False
+    again = _decode(content[:end] + MORE + content[end:], image.size)
+    return again.shape == pixels.shape and not np.array_equal(again, pixels)
 
 
 def find_end(content: bytes) -> int | None:
@@ -65,6 +67,8 @@ def _decode(content: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as again:
-        if again.size != size:
-            again.draft(None, size)
+        # A draft is of a fraction of the picture: of the one that the first decoding chose.
+        part = round(again.width / size[0])
+        if part > 1:
+            again.draft(None, (max(1, again.width // part), max(1, again.height // part)))
         return np.asarray(again)
