@@ -58,6 +58,9 @@ LONGEST_IDLE_SECONDS = 10.0
 LONGEST_IDLE_FOREVER_SECONDS = 30.0
 ADOPTION_SECONDS = 5.0
 """A worker looks so often for trials that somebody enqueued in Optuna."""
+LOOK_AGAIN_SECONDS = 600.0
+"""A study that was finished is counted again so often: a database that was restored from a backup, or a standby that took over,
+may have lost its last trials."""
 CLAIM_TRIES_PER_SECOND = 20.0
 """How often a worker without work looks: less and less often, and the fewer times the more of them do, so that a thousand
 leave the database alone and the fleet still sees what there is within a moment."""
@@ -99,6 +102,7 @@ class Worker:
     find_dataset: FindDataset = lambda _: None
     _settled: dict[str, int] = field(default_factory=dict)
     _adopted_at: list[float] = field(default_factory=lambda: [0.0])
+    _look_again_at: list[float] = field(default_factory=lambda: [0.0])
     _runs: list[TrialRun] = field(default_factory=list)
     _peers: dict[str, EpochMeans] = field(default_factory=dict)
     _record: TrackRecord = field(default_factory=TrackRecord)
@@ -159,7 +163,10 @@ class Worker:
     def _take_note_of_additions(
         self, served: Sequence[StudyRecord], studies: Callable[[], Sequence[StudyRecord]]
     ) -> Sequence[StudyRecord]:
-        """Adopt what was enqueued in Optuna, now and then, and look again at finished studies that have grown."""
+        """Adopt what was enqueued in Optuna, now and then, and look again at finished studies that have grown, and rarely at all."""
+        if time.monotonic() >= self._look_again_at[0]:
+            self._look_again_at[0] = time.monotonic() + LOOK_AGAIN_SECONDS
+            self._settled.clear()
         if time.monotonic() >= self._adopted_at[0] and self._adopt(served):
             served = self.here.patience.wait(studies)
         for study in served:

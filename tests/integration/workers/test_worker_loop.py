@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import optuna
 import pytest
 
+from storage.database import tables
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import OrchError
@@ -23,7 +24,7 @@ from storage.studies import points
 from storage.studies import study as studies
 from tests.studies import PretendFold, PretendObjective, claim, expire, make_row, make_study, rising_auc
 from workers.attempts.attempt import Attempt
-from workers.process import worker
+from workers.process import loop, worker
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker, WorkerSummary
 
@@ -323,3 +324,36 @@ def test_a_worker_says_what_it_works_on_before_its_first_trial_is_over(
     worker.run_worker(Circumstances(database, tell=told.append), ["small"], [tmp_path], tmp_path / "cache")
     assert told[0] == f"Working on study 'small' (data: {tmp_path})"
     assert [line.partition(" complete")[0] for line in told[1:]] == ["small trial 0", "small trial 1"]
+
+
+def test_a_finished_study_that_lost_its_last_trial_is_worked_off_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A standby that took over, or a restored backup, knows less than the worker remembers."""
+    monkeypatch.setattr(loop, "LOOK_AGAIN_SECONDS", 1.0)
+    study = make_study(database, points=2)
+    stop, taken = threading.Event(), []
+    timer = threading.Timer(30, stop.set)
+    timer.start()
+
+    def before(attempt: Attempt) -> None:
+        taken.append(attempt.point)
+
+    serving = Worker(Circumstances(database, stop), lambda _: PretendObjective(before=before))
+
+    def look() -> list[studies.StudyRecord]:
+        counts = points.count_points(database, study.uuid)
+        if study.uuid in serving._settled and len(taken) == 2:
+            with database.transaction() as connection:
+                connection.execute(
+                    tables.points.update()
+                    .where(tables.points.c.study_uuid == study.uuid, tables.points.c.point == 1)
+                    .values(state="open", outcome=None, value=None)
+                )
+        elif counts.is_settled and len(taken) > 2:
+            stop.set()
+        return [studies.load_study(database, study.name)]
+
+    serving.run(look, forever=True)
+    timer.cancel()
+    assert taken == [0, 1, 1]
