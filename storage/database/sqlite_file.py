@@ -64,7 +64,8 @@ class SqliteFile:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
         record.info["file"] = self._find()
-        if self.is_read_only:
+        record.info["only reads"] = self.is_read_only
+        if record.info["only reads"]:
             return
         end = time.monotonic() + BUSY_SECONDS
         while True:
@@ -80,11 +81,14 @@ class SqliteFile:
     def check(self, connection: Any, record: Any, _: Any) -> None:
         """Take no connection to a file that was deleted, or replaced by another: what is written there is lost.
 
+        Nor one that was made while the file could only be read, once it can be written again: it would refuse for ever.
+
         Raises:
             StorageNotFoundError: it is not there any more.
-            DisconnectionError: another file has its place; the pool opens that one.
+            DisconnectionError: another file has its place, or the file can be written now; the pool opens it afresh.
         """
-        if record.info.get("file") != self._find():
+        could_be_written = record.info.get("only reads") and not self.is_read_only
+        if record.info.get("file") != self._find() or could_be_written:
             raise sa.exc.DisconnectionError
 
     def _find(self) -> tuple[int, int]:

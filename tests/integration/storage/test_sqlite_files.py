@@ -18,7 +18,7 @@ import pytest
 from storage.database.access import require_whole
 from storage.database.backup import back_up
 from storage.database.opening import open_database
-from storage.database.sqlite_file import find_damage
+from storage.database.sqlite_file import SqliteFile, find_damage
 from storage.database.trouble import described
 from storage.errors import DatabaseAwayError, StorageError, StorageNotFoundError
 from storage.studies.points import count_points, list_points
@@ -147,6 +147,20 @@ def test_a_file_that_is_deleted_is_missed_and_not_made_again(sqlite_url: str, tm
         kept.rename(tmp_path / "orch.db")
         assert load_study(database, "small").state == "open"
         claim(database, study)
+
+
+def test_a_connection_made_while_the_disk_was_read_only_is_not_kept(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(open_database(sqlite_url)) as database:
+        study = make_study(database)
+        database.engine.dispose()
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteFile, "is_read_only", property(lambda _: True))
+            with pytest.raises(DatabaseAwayError, match="can only be read"), described():
+                stop_study(database, study)
+        stop_study(database, study)
+        assert load_study(database, "small").state == "stopped"
 
 
 def test_a_folder_that_cannot_be_looked_into_is_waited_for(tmp_path: Path) -> None:
