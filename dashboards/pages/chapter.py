@@ -11,6 +11,7 @@ from dashboards.figures.evaluated import draw_evaluation
 from dashboards.figures.gallery import draw_study
 from dashboards.figures.practice import draw_decisions, draw_learning_curve
 from dashboards.tables.answer import Line, answer
+from dashboards.tables.examples import ShownExample
 from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.performance import Performance, measure_outcomes, read_evaluation
 from dashboards.tables.view import StudyView
@@ -30,6 +31,7 @@ class Chapter:
         openings: of the hold-out of this data, oldest first: when, by whom and for what, one line each.
         evaluations: that the study remembers, oldest first.
         population: who the development patients are, as `storage.practice.population.describe_population` gives it.
+        examples: images where the best trial was right and wrong out of fold; only where they were asked for.
         practice: decision curves of the best trial out of fold, as `storage.practice.review.review` gives them.
         learning_curve: of the best trial where one was planned, as `storage.trust.learning_curve.judge_learning_curve` gives it.
     """
@@ -44,6 +46,7 @@ class Chapter:
     population: Mapping[str, Any] | None = None
     practice: Mapping[str, Any] | None = None
     learning_curve: Mapping[str, Any] | None = None
+    examples: Sequence[ShownExample] = ()
 
     @property
     def answer(self) -> list[Line]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,8 @@ from dashboards.figures.gallery import draw_studies
 from dashboards.pages.chapter import Chapter
 from dashboards.pages.html import ShownFigure, ShownTable, prepare_figure, prepare_table, render_page
 from dashboards.tables.answer import MOST_WARNINGS, ask, describe_progress, rank_warnings
-from dashboards.tables.checklist import fill_checklist
+from dashboards.tables.checklist import HEADINGS, Item, fill_checklist
+from dashboards.tables.examples import ShownExample
 from dashboards.tables.methods import write_methods
 from dashboards.tables.patients import list_populations, tabulate_patients, trace_patients
 from dashboards.tables.performance import (
@@ -122,6 +124,8 @@ def _prepare(
         "overall": _table(tabulate_overall(measured)),
         "subgroups": _table(subgroups),
         "figures": _place_figures(pictures, chapter.judged, place, drawn),
+        "examples": [_prepare_example(one) for one in chapter.examples],
+        "examples_note": _note_examples(chapter),
         "not_drawn": "; ".join(_say_missing(one) for one in pictures if not one.figure["data"]),
         "selection": chapter.selection,
         "estimates": _table(_list_estimates(chapter.selection or {})),
@@ -140,16 +144,17 @@ def _prepare(
         "settings": [*_describe_plan(view), *list_settings(view)],
         "facts": _describe_data(chapter),
         "spec_text": chapter.spec_text,
-        "checklists": _checklists(chapter, has_table_one=table_one is not None),
     }
     shown["sections"] = _list_sections(shown)
+    shown["checklists"] = _checklists(chapter, shown)
+    shown["headings"] = HEADINGS
     return shown
 
 
 def _list_sections(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Anchors and headings of a chapter, as the list of contents has them."""
     place = shown["id"]
-    has_results = bool(shown["performance"] or shown["figures"]["performance"])
+    has_results = bool(shown["performance"] or shown["figures"]["performance"] or shown["examples"])
     parts = [
         ("answer", "Question and answer", True),
         ("patients", "Patients", True),
@@ -235,6 +240,29 @@ def _shorten(trials: Table, count: int) -> Table:
     )
 
 
+def _prepare_example(shown: ShownExample) -> dict[str, Any]:
+    """An example as the template shows it: what is seen, in words, and the pictures as texts that need no network."""
+    pictures = [("image", shown.image), *([("heat map", shown.heat)] if shown.heat is not None else [])]
+    return {
+        "kind": shown.example.kind,
+        "said": shown.example.said,
+        "pictures": [
+            (f"{shown.example.kind}, {what}", f"data:image/jpeg;base64,{b64encode(content).decode()}")
+            for what, content in pictures
+        ],
+    }
+
+
+def _note_examples(chapter: Chapter) -> str:
+    said = "Development images of different patients on which the models of the folds were most confident, judged out of fold; chosen by the numbers alone."
+    if any(one.heat is not None for one in chapter.examples):
+        said += (
+            " Colours: where the final model looks (Grad-CAM), from blue (nothing) to red (most). It was trained on these images, too. A heat map shows "
+            "what moved the score, not whether it is a reason."
+        )
+    return said + " This page contains images of patients: share it accordingly."
+
+
 def _note_table_one(parts: int, chapter: Chapter) -> str:
     said = "Of several images of a patient the first one counts; values of fewer than 5 patients stand together as others."
     if parts > 1:
@@ -310,19 +338,21 @@ def _reproduce(view: StudyView, versions: Mapping[str, str | None]) -> str:
     )
 
 
-def _checklists(chapter: Chapter, *, has_table_one: bool) -> list[tuple[str, ShownTable]]:
-    filled = fill_checklist(
-        chapter.view, chapter.answer, chapter.openings, chapter.evaluations, has_table_one=has_table_one
+def _checklists(chapter: Chapter, shown: Mapping[str, Any]) -> dict[str, list[Item]]:
+    """The check lists, each item with the place of the page that answers it."""
+    absent = {
+        "results": not (shown["performance"] or shown["figures"]["performance"]),
+        "subgroups": not shown["subgroups"],
+        "examples": not shown["examples"],
+        "sure": not shown["selection"],
+        "warnings": not shown["warnings"],
+    }
+    return fill_checklist(
+        chapter.view,
+        chapter.answer,
+        chapter.openings,
+        chapter.evaluations,
+        has_table_one=shown["table_one"] is not None,
+        has_examples=bool(shown["examples"]),
+        places=[name for name in HEADINGS if not absent.get(name)],
     )
-    return [
-        (
-            guideline,
-            prepare_table(
-                Table(
-                    ("item", "topic", "status", "answer"),
-                    [(item.number, item.topic, item.status, item.answer) for item in items],
-                )
-            ),
-        )
-        for guideline, items in filled.items()
-    ]

@@ -2,6 +2,7 @@
 
 - `answer`: The first screen of a report: what was asked, the answer with its intervals, and the warnings that matter most
 - `checklist`: What orch knows for the reporting guidelines CLAIM (2024 update), TRIPOD+AI (2024) and METRICS (2024)
+- `examples`: Which images show best where a study's models were right and wrong: one of each kind, of different patients
 - `guidelines`: The items of three reporting guidelines for AI in imaging, and which answer of `checklist` each asks for
 - `importance`: How much each hyperparameter mattered, and how much it would seem to matter if it did not
 - `methods`: The methods section of a paper, written from the spec and from what was recorded

@@ -5,7 +5,7 @@ An item is answered, partly answered, or left to the authors; nothing is claimed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from dashboards.tables.answer import Line, ask
@@ -20,15 +20,45 @@ from storage.wording import say_times, show_params, show_value
 KNOWN, PARTLY, AUTHORS, NOT_HERE = "from orch", "partly", "for the authors", "does not apply"
 FOR_AUTHORS = (AUTHORS, "")
 
+HEADINGS = {
+    "asked": "Question and answer",
+    "corrected": "Question and answer",
+    "holdout": "Question and answer",
+    "external": "Question and answer",
+    "patients": "Patients",
+    "results": "Results per label",
+    "examples": "Examples",
+    "subgroups": "Subgroups",
+    "sure": "Learning and choice",
+    "methods": "Methods",
+    "reproduce": "How to reproduce",
+    "trials": "All trials",
+    "settings": "Settings that act",
+    "spec": "The whole spec",
+    "warnings": "Warnings",
+    "checklists": "Check lists",
+}
+"""Places of the page by the end of their anchor, and the heading that a reader finds each under."""
+PLACES = {
+    "question": "asked", "preprocessing": "methods", "subsets": "methods", "targets": "methods", "missing": "methods", "size": "patients",
+    "partitions": "methods", "disjoint": "patients", "imbalance": "settings", "demographics": "patients", "model": "methods", "software": "reproduce",
+    "initial": "methods", "training": "methods", "selection": "methods", "metrics": "results", "output": "results", "checklist": "checklists",
+    "available": "spec", "flow": "patients", "performance": "corrected", "uncertainty": "corrected", "calibration": "results", "internal": "holdout",
+    "external": "external", "fairness": "subgroups", "plan": "settings", "failures": "results", "explain": "examples", "confounding": "warnings",
+    "ensembling": "holdout",
+}  # fmt: skip
+"""Where the page gives the answer, by its name in `guidelines`; an answer that stands nowhere else is in its row alone."""
+
 
 @dataclass(frozen=True)
 class Item:
-    """One item of a guideline: its number and short name, and what orch says."""
+    """One item of a guideline: its number and short name, what orch says, and the place of the page that says more (of `HEADINGS`; may be empty)."""
 
     number: str
     topic: str
     status: str
     answer: str
+    place: str = ""
 
 
 def fill_checklist(
@@ -38,6 +68,8 @@ def fill_checklist(
     evaluations: Sequence[Evaluation] = (),
     *,
     has_table_one: bool = False,
+    has_examples: bool = False,
+    places: Collection[str] = tuple(HEADINGS),
 ) -> dict[str, list[Item]]:
     """Fill in the items that a study can answer, by guideline; the others are listed for the authors.
 
@@ -47,16 +79,26 @@ def fill_checklist(
         openings: of the hold-out.
         evaluations: that the study remembers.
         has_table_one: whether the page shows who the patients are.
+        has_examples: whether it shows images.
+        places: of `HEADINGS`, those that the page has.
     """
     answers = {
         **_data_answers(view, has_table_one),
         **_model_answers(view),
         **_result_answers(view, lines, openings, evaluations),
     }
-    return {
-        guideline: [Item(number, topic, *answers.get(key, FOR_AUTHORS)) for number, topic, key in items]
-        for guideline, items in GUIDELINES.items()
-    }
+    if has_examples:
+        answers["explain"] = (
+            PARTLY,
+            "Examples are shown, under heat maps (Grad-CAM) where the final model was at hand.",
+        )
+
+    def fill(number: str, topic: str, key: str) -> Item:
+        status, answer = answers.get(key, FOR_AUTHORS)
+        place = PLACES.get(key, "") if status in (KNOWN, PARTLY) else ""
+        return Item(number, topic, status, answer, place if place in places else "")
+
+    return {guideline: [fill(*item) for item in items] for guideline, items in GUIDELINES.items()}
 
 
 def _data_answers(view: StudyView, has_table_one: bool) -> dict[str, tuple[str, str]]:
@@ -81,9 +123,13 @@ def _data_answers(view: StudyView, has_table_one: bool) -> dict[str, tuple[str, 
             f"Images resized to {height} x {width} pixels ({SAID[view.model.resize]}), three channels, scaled as {view.model.backbone} expects; "
             f"augmentation: {_describe_augmentation(spec)}.",
         ),
+        "subsets": (
+            PARTLY,
+            f"Whole images ({SAID[view.model.resize]}); what was cut out before the import is for the authors.",
+        ),
         "targets": (
             PARTLY,
-            f"Targets: {', '.join(map(str, spec.data.targets or facts.get('targets') or ['all labels']))}.",
+            f"Labels: {', '.join(map(str, spec.data.targets or facts.get('targets') or ['all of the data set']))}. How they were found is for the authors.",
         ),
         "identifiers": (
             PARTLY,
@@ -110,6 +156,10 @@ def _data_answers(view: StudyView, has_table_one: bool) -> dict[str, tuple[str, 
         "handcrafted": (NOT_HERE, "No hand-crafted features are used.")
         if not view.model.features
         else FOR_AUTHORS,
+        "confounding": (
+            PARTLY,
+            "`orch data audit` looks for columns, views and pixel ranges that give the label away; what it found is among the warnings.",
+        ),
         "baselines": (PARTLY, "`orch data audit` compares with models of metadata and of image size."),
     }
 
@@ -163,7 +213,12 @@ def _result_answers(
     is_split = any(one.document.get("subgroups") for one in evaluations)
     plan = view.study.facts.get("plan")
     internal = f"The hold-out was opened {say_times(len(openings))}." if openings else "Cross-validation only; the hold-out was not opened."  # fmt: skip
+    final = {str((one.document.get("model") or {}).get("kind") or "") for one in evaluations} - {""}
     return {
+        "failures": (PARTLY, "Confusion tables are shown; why single images fail is for the authors.")
+        if view.study.spec.task.has_probabilities
+        else (PARTLY, "The differences from the true numbers are shown; why single images fail is for the authors."),
+        "ensembling": (KNOWN, f"The final model: {', '.join(sorted(final))}.") if final else FOR_AUTHORS,
         "flow": (
             PARTLY,
             f"Of trials: {counts.planned} planned, {counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed, "

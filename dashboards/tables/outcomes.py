@@ -37,6 +37,7 @@ class Outcomes:
         task: what kind of label it is.
         once: the same with every image once, where folds are repeated: the mean of its values.
         groups: the patient of each image of `pooled`, shape (n,); None where it is not known.
+        rows: which development image of the data set each image of `pooled` is, shape (n,); None where it is not known.
     """
 
     targets: tuple[str, ...]
@@ -44,6 +45,7 @@ class Outcomes:
     task: Task = TASKS[LABELS]
     once: tuple[NDArray, NDArray] | None = None
     groups: NDArray | None = None
+    rows: NDArray[np.integer] | None = None
 
     @property
     def asked(self) -> Outcomes:
@@ -107,12 +109,12 @@ def read_outcomes(
         return None
     labels = dataset.labels[:, columns].astype(np.float64)
     folds = [(labels[fold.indices], fold.values.astype(np.float64)) for fold in kept]
-    once, groups = None, dataset.groups[np.concatenate([fold.indices for fold in kept])]
+    once, rows = None, np.concatenate([fold.indices for fold in kept])
     if study.spec.cv.repeats > 1:
         pooled = pool_predictions(kept, len(labels))
         known = ~np.isnan(pooled).any(axis=1)
-        once, groups = (labels[known], pooled[known]), dataset.groups[known]
-    return Outcomes(targets, folds, study.spec.task, once, groups)
+        once, rows = (labels[known], pooled[known]), np.flatnonzero(known)
+    return Outcomes(targets, folds, study.spec.task, once, dataset.groups[rows], rows)
 
 
 def tabulate_classes(outcomes: Outcomes) -> tuple[tuple[str, ...], NDArray]:

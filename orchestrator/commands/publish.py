@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.commands.report import show_images
 from orchestrator.terminal import console
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import DataFolders, Storage
@@ -26,6 +27,13 @@ def publish(
             metavar="FILE.keras", help="The final model: its card goes into the folder.", show_default=False
         ),
     ] = None,
+    images: Annotated[
+        bool,
+        typer.Option(
+            "--images",
+            help="Show images of patients that were judged rightly and wrongly, with --model under heat maps; without it the page has none.",
+        ),
+    ] = False,
     data: DataFolders = None,
     storage: Storage = None,
 ) -> None:
@@ -49,6 +57,7 @@ def publish(
             data_folders(data),
             output,
             model=model,
+            images=show_images(model) if images else None,
             warn=console.warn,
         )
     console.say(f"Wrote {len(written)} files into {output}.")

@@ -1,30 +1,41 @@
-"""Draw heat maps over images and name the files by score."""
+"""Draw heat maps over images: as files named by score, and as examples for a report."""
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dashboards.tables.examples import Example, ShownExample
 from orchestrator.models.answers import answer_of
 from orchestrator.models.prediction import Images
-from storage.data.images import read_image, read_picture, scale_of_card
+from storage.data.images import read_image, read_picture, scale_of, scale_of_card
 from storage.errors import UsageError
-from storage.files.model_files import read_card
+from storage.files.model_files import read_card, read_whole_card
 from storage.files.writing import make_exclusively
 from storage.pictures.fitting import resize_of_card
 from storage.wording import say_count
 from workers.device import backend
 from workers.device.preparation import import_quietly, prepare_or_keep
 from workers.final_model.assembly import load_model
-from workers.final_model.explain import overlay, to_png
+from workers.final_model.explain import ALPHA, overlay, to_png
 from workers.final_model.predict import check_outputs, image_size
 from workers.heads.kinds import head_of
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from storage.data.datasets import Dataset
+
 LONGEST = 80
 """Characters of an image's name: the end of it, which tells one image of a series from the next."""
+
+EXAMPLE_PIXELS = 320
+"""Of the longer side of an example in a page."""
 
 BATCH = 8
 """Images at once: several share the cost of running a network layer by layer."""
@@ -63,21 +74,15 @@ def draw_heat_maps(
         DataError: the model has no convolution, or an image cannot be read.
         UsageError: `out` is no folder, or another backend than TensorFlow was chosen.
     """
-    import numpy as np
-
-    backend.require_tensorflow("Grad-CAM")
-    if threads is None:
-        import_quietly()
-    else:
-        prepare_or_keep(threads)
-    from workers.backends.tensorflow.grad_cam import compute_heat
-
-    model = load_model(path)
-    size = image_size(model)
-    check_outputs(model, targets)
-    card = read_card(path)
-    scale, answer, kind = scale_of_card(card), answer_of(card), head_of(card)
-    resize = resize_of_card(card)
+    explained = explain_images(
+        path,
+        images.files,
+        targets,
+        [target] * len(images.files) if target else None,
+        pixels=pixels,
+        alpha=alpha,
+        threads=threads,
+    )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,38 +92,148 @@ def draw_heat_maps(
         ) from error
     written: list[dict[str, Any]] = []
     names = Names(path.name for path in out.iterdir())
-    chosen = list(targets).index(target) if target else None
-    for begin in range(0, len(images.files), BATCH):
-        files = images.files[begin : begin + BATCH]
-        prepared = np.stack([read_image(file, size, scale, resize) for file in files]).astype(np.float32)
-        prepared = prepared * np.float32(pixels[0]) + np.float32(pixels[1])
-        heats, scores = compute_heat(
-            model, prepared, answer.likeliest if chosen is None else lambda row: chosen, kind
+    for name, digest, one in zip(images.names, images.digests, explained, strict=True):
+        label, score = targets[one.place], float(one.outputs[one.place])
+        picture = names.keep(out, f"{score:.4f}-{_plain(label)}", name, digest, to_png(one.overlay))
+        written.append(
+            {
+                "file": picture.name,
+                "filename": name,
+                "target": label,
+                "score": score,
+                "evidence": bool(one.heat.any()),
+                "places": list(one.heat.shape),
+            }
         )
-        for name, digest, file, heat, row in zip(
-            images.names[begin : begin + BATCH],
-            images.digests[begin : begin + BATCH],
-            files,
-            heats,
-            scores,
-            strict=True,
-        ):
-            place = answer.likeliest(row) if chosen is None else chosen
-            content = to_png(overlay(read_picture(file, scale), heat, alpha, size=size, resize=resize))
-            picture = names.keep(out, f"{row[place]:.4f}-{_plain(targets[place])}", name, digest, content)
-            written.append(
-                {
-                    "file": picture.name,
-                    "filename": name,
-                    "target": targets[place],
-                    "score": float(row[place]),
-                    "evidence": bool(heat.any()),
-                    "places": list(heat.shape),
-                }
-            )
-            if report:
-                report(len(written), len(images.files))
+        if report:
+            report(len(written), len(images.files))
     return written
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An image under its heat map.
+
+    Attributes:
+        picture: the image, shape (height, width, 3).
+        overlay: the same under the heat.
+        heat: in [0, 1], of the size of the maps.
+        outputs: of the model.
+        place: which of them the heat is of.
+    """
+
+    picture: np.ndarray
+    overlay: np.ndarray
+    heat: np.ndarray
+    outputs: np.ndarray
+    place: int
+
+
+def explain_images(
+    path: Path,
+    files: Sequence[Path],
+    targets: Sequence[str],
+    wanted: Sequence[str] | None,
+    *,
+    pixels: tuple[float, float] = (1.0, 0.0),
+    alpha: float = ALPHA,
+    threads: int | None,
+) -> Iterator[Explained]:
+    """Lay heat maps over images, one after the other; the model is loaded and checked before the first is asked for.
+
+    Args:
+        path: the model.
+        files: the images.
+        targets: names of the outputs.
+        wanted: the output of each image; None for its likeliest.
+        pixels, alpha, threads: as of `draw_heat_maps`.
+
+    Raises:
+        DataError, UsageError: as of `draw_heat_maps`.
+    """
+    backend.require_tensorflow("Grad-CAM")
+    if threads is None:
+        import_quietly()
+    else:
+        prepare_or_keep(threads)
+    model = load_model(path)
+    image_size(model)
+    check_outputs(model, targets)
+    places = None if wanted is None else [list(targets).index(name) for name in wanted]
+    return _explain(path, model, files, places, pixels, alpha)
+
+
+def _explain(
+    path: Path, model: Any, files: Sequence[Path], places: Sequence[int] | None, pixels: tuple[float, float], alpha: float
+) -> Iterator[Explained]:  # fmt: skip
+    import numpy as np
+
+    from workers.backends.tensorflow.grad_cam import compute_heat
+
+    size, card = image_size(model), read_card(path)
+    scale, answer, kind, resize = scale_of_card(card), answer_of(card), head_of(card), resize_of_card(card)
+    for begin in range(0, len(files), BATCH):
+        batch = files[begin : begin + BATCH]
+        prepared = np.stack([read_image(file, size, scale, resize) for file in batch]).astype(np.float32)
+        prepared = prepared * np.float32(pixels[0]) + np.float32(pixels[1])
+        chosen = answer.likeliest if places is None else list(places[begin : begin + BATCH])
+        heats, rows = compute_heat(model, prepared, chosen, kind)
+        for number, (file, heat, row) in enumerate(zip(batch, heats, rows, strict=True)):
+            picture = read_picture(file, scale)
+            place = answer.likeliest(row) if places is None else places[begin + number]
+            drawn = overlay(picture, heat, alpha, size=size, resize=resize)
+            yield Explained(picture, drawn, heat, row, place)
+
+
+def show_examples(
+    dataset: Dataset, targets: Sequence[str], examples: Sequence[Example], model: Path | None
+) -> list[ShownExample]:
+    """The pictures of examples, small enough for a page.
+
+    Args:
+        dataset: theirs.
+        targets: names of the outputs that the examples are of.
+        examples: as `dashboards.tables.examples.choose_examples` gives them.
+        model: whose heat maps are laid over them; None for the images alone.
+
+    Raises:
+        DataError: an image is missing, or the model has no feature maps or other outputs.
+        UsageError: the model takes no images, or another backend than TensorFlow was chosen.
+    """
+    dataset.check_images()
+    files = [dataset.files[one.row] for one in examples]
+    if model is None or not examples:
+        return [
+            ShownExample(one, _to_jpeg(read_picture(file, scale_of(dataset))))
+            for one, file in zip(examples, files, strict=True)
+        ]
+    card = read_whole_card(model) or {}
+    if card.get("features"):
+        raise UsageError(
+            f"{model} takes features from elsewhere, so it sees no image that a heat map could be laid over.",
+            next_step="Leave --model out for the images alone.",
+        )
+    explained = explain_images(
+        model,
+        files,
+        card["targets"],
+        [targets[one.place] for one in examples],
+        threads=int(card["spec"]["training"]["threads"]),
+    )
+    return [
+        ShownExample(one, _to_jpeg(shown.picture), _to_jpeg(shown.overlay))
+        for one, shown in zip(examples, explained, strict=True)
+    ]
+
+
+def _to_jpeg(picture: np.ndarray) -> bytes:
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    image.thumbnail((EXAMPLE_PIXELS, EXAMPLE_PIXELS))
+    content = io.BytesIO()
+    image.save(content, format="JPEG", quality=85)
+    return content.getvalue()
 
 
 def find_reservations(written: Sequence[dict[str, Any]]) -> list[str]:

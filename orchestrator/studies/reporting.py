@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from dashboards.pages.paper import collect_documents, collect_references, collec
 from dashboards.pages.printing import draw_vectors, find_browser, print_page
 from dashboards.pages.report import write_page
 from dashboards.pages.word import can_write
+from dashboards.tables.examples import Example, ShownExample, choose_examples
 from dashboards.tables.outcomes import Outcomes, find_dataset, read_outcomes
 from dashboards.tables.performance import RESAMPLES
 from dashboards.tables.view import read_view
@@ -41,8 +43,31 @@ if TYPE_CHECKING:
     from storage.studies.study import StudyRecord
 
 
+ShowExamples = Callable[["Dataset", Sequence[str], Sequence[Example], "Path | None"], list[ShownExample]]
+"""`orchestrator.models.heat_maps.show_examples`, which needs Keras for the heat maps alone."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """That images of patients are to be on a page, which are on none without being asked for.
+
+    Attributes:
+        show: what draws them.
+        model: the final model whose heat maps lie over those of its study; None for the images alone.
+    """
+
+    show: ShowExamples
+    model: Path | None = None
+
+
 def write_report(
-    database: Database, names: Sequence[str], folders: Sequence[Path], output: Path
+    database: Database,
+    names: Sequence[str],
+    folders: Sequence[Path],
+    output: Path,
+    *,
+    images: Pictures | None = None,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> list[Chapter]:
     """Write the page; the file appears whole or not at all.
 
@@ -51,12 +76,24 @@ def write_report(
         names: of the studies, in the order of the page.
         folders: dataset folders of this machine, for the figures that need labels.
         output: the file.
+        images: examples of images are wanted.
+        warn: told of which study there are none, and why.
 
     Raises:
         StudyNotFoundError: there is no study of one of the names.
+        UsageError: the model is of none of these studies, or has no heat maps.
+        DataError: an image is missing or changed.
     """
     studies = [load_study(database, name) for name in names]
-    chapters = [read_chapter(database, study, folders) for study in studies]
+    owner = _read_card(images.model, names)["study"] if images and images.model else None
+    chapters = []
+    for study in studies:
+        chapter = read_chapter(database, study, folders)
+        if images is not None:
+            chapter = _add_examples(
+                chapter, images if study.name == owner else Pictures(images.show), folders, warn
+            )
+        chapters.append(chapter)
     write_text(output, write_page(chapters, library_versions(), _compare(database, names, folders)))
     return chapters
 
@@ -68,6 +105,7 @@ def write_paper(
     output: Path,
     *,
     model: Path | None,
+    images: Pictures | None = None,
     warn: Callable[[str], None],
 ) -> list[Path]:
     """Write page, PDF, figures, tables, methods and references into a folder; files of the same names are replaced.
@@ -78,6 +116,7 @@ def write_paper(
         folders: dataset folders of this machine.
         output: the folder.
         model: the final model, whose card is added; of one of these studies.
+        images: examples of images are wanted on the page.
         warn: told what could not be written, and why.
 
     Raises:
@@ -90,7 +129,7 @@ def write_paper(
     except OSError as error:
         raise UsageError(f"{output} cannot be made a folder: {error.strerror}.", next_step="Name another one with -o.") from error  # fmt: skip
     page = output / "report.html"
-    chapters = write_report(database, names, folders, page)
+    chapters = write_report(database, names, folders, page, images=images, warn=warn)
     versions = library_versions()
     texts = {"references.bib": collect_references(chapters, versions)}
     if card is not None:
@@ -132,7 +171,21 @@ def write_paper(
     return written
 
 
-def _read_card(model: Path, names: Sequence[str]) -> dict[str, Any] | None:
+def _add_examples(
+    chapter: Chapter, images: Pictures, folders: Sequence[Path], warn: Callable[[str], None]
+) -> Chapter:
+    study, outcomes = chapter.view.study, chapter.outcomes
+    dataset = find_dataset(study, folders)
+    if dataset is None or outcomes is None:
+        warn(
+            f"No images of {study.name!r}: they need its dataset folder (--data DIR) and a complete trial whose predictions were kept."
+        )
+        return chapter
+    examples = images.show(dataset, outcomes.targets, choose_examples(outcomes), images.model)
+    return replace(chapter, examples=examples)
+
+
+def _read_card(model: Path, names: Sequence[str]) -> dict[str, Any]:
     card = read_card(model)
     study = (card or {}).get("study")
     if study not in names:
@@ -141,7 +194,7 @@ def _read_card(model: Path, names: Sequence[str]) -> dict[str, Any] | None:
             why=f"Its card names the study {study!r}." if card else "It has no card of orch.",
             next_step="Name its study, or a model that `orch model train` made from one of these.",
         )
-    return card
+    return card or {}
 
 
 def _compare(database: Database, names: Sequence[str], folders: Sequence[Path]) -> dict[str, Any] | None:

@@ -393,6 +393,10 @@ def test_the_page_to_send_holds_everything_and_asks_the_network_for_nothing(sqli
     ):
         assert text in own
     assert set(re.findall(r'href="#([^"]+)"', own)) <= set(re.findall(r'id="([^"]+)"', own))
+    # Each answered item of a check list leads to the place that answers it.
+    rows = re.findall(r"<td>(?:from orch|partly)</td><td class=\"long\">(.*?)</td>", own)
+    assert len(rows) > 100
+    assert sum("<a href=" in one for one in rows) > 0.8 * len(rows)
     questions = (REPOSITORY / "docs" / "twelve-questions.md").read_text()
     places = re.findall(r"`#([a-z0-9-]+)` \|$", questions, re.MULTILINE)
     # Results per label need the labels, which are not here.

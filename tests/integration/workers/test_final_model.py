@@ -447,6 +447,26 @@ def test_heat_maps_are_named_by_score_and_laid_over_the_image(place: Place, mode
     assert "nothing in" not in said
 
 
+def test_images_are_on_a_page_only_where_they_were_asked_for(place: Place, model: Path, capsys: Any) -> None:
+    data = ["--data", place.dataset.folder]
+    assert place.orch("report", "small", "-o", "plain.html", *data) == 0
+    assert "data:image/jpeg" not in Path("plain.html").read_text()
+    assert "of patients" not in capsys.readouterr().err
+    assert place.orch("report", "small", "-o", "images.html", "--images", *data) == 0
+    plain = Path("images.html").read_text()
+    assert place.orch("report", "small", "-o", "heat.html", "--images", "--model", model, *data) == 0
+    heat = Path("heat.html").read_text()
+    assert len(re.findall("heat map", plain)) < len(re.findall(', heat map"', heat))
+    counts = [page.count('src="data:image/jpeg;base64,') for page in (plain, heat)]
+    assert 2 <= counts[0] <= 8
+    assert counts[1] == 2 * counts[0]
+    assert "contains images of patients" in plain
+    assert f"contains {counts[0]} images of patients" in capsys.readouterr().err
+    assert place.orch("report", "small", "-o", "none.html", "--model", model, *data) == 2
+    assert "Say --images, too" in capsys.readouterr().err
+    assert not Path("none.html").exists()
+
+
 def test_show_tells_what_is_in_the_file(place: Place, model: Path, capsys: Any) -> None:
     assert place.orch("model", "show", model, "--json") == 0
     document = json.loads(capsys.readouterr().out)
