@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from dashboards.figures.drawing import Picture, make_empty
+from dashboards.pages.chapter import Chapter
 from dashboards.pages.html import POLICY, show_pictures
+from dashboards.pages.report import write_page
+from dashboards.tables.examples import Example, ShownExample
 from dashboards.tables.view import Table
+from orchestrator.studies.reporting import read_chapter
+from storage.database.opening import open_database
+from tests.generated_studies import sized_study
 
 EVIL = "</script><img src=x onerror=alert(1)> `code` {{ 7 * 7 }}"
 
@@ -24,3 +35,42 @@ def test_no_text_from_a_study_becomes_markup() -> None:
     assert POLICY in own
     (figures,) = re.findall(r'<script type="application/json" id="figures">(.*?)</script>', page)
     assert json.loads(figures)["p-roc"]["layout"]["title"]["text"] == EVIL
+
+
+@pytest.fixture(scope="module")
+def chapter(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chapter]:
+    """A small study without its data set."""
+    path = tmp_path_factory.mktemp("page") / "orch.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    database = open_database(f"sqlite:///{path}")
+    yield read_chapter(database, sized_study(database, "small", 6, folds=2, epochs=3), [])
+    database.close()
+
+
+def show(chapter: Chapter) -> str:
+    """The page without its scripts."""
+    return re.sub(r"<script.*?</script>", "", write_page([chapter], {"orch": "0"}), flags=re.DOTALL)
+
+
+def test_images_are_on_the_page_only_where_they_were_asked_for(chapter: Chapter) -> None:
+    plain = show(chapter)
+    assert "data:image" not in plain
+    assert "images of patients" not in plain
+    examples = [
+        ShownExample(Example(0, 0, "true <positive>", "fracture: predicted 0.90"), b"one"),
+        ShownExample(Example(1, 0, "false positive", "fracture: predicted 0.80"), b"two", b"heat"),
+    ]
+    shown = show(replace(chapter, examples=examples))
+    assert re.findall(r'<img src="data:image/jpeg;base64,(\w+=*)" alt="([^"]*)">', shown) == [
+        ("b25l", "true &lt;positive&gt;, image"), ("dHdv", "false positive, image"), ("aGVhdA==", "false positive, heat map"),
+    ]  # fmt: skip
+    assert "This page contains images of patients" in shown
+    assert "Grad-CAM" in shown
+
+
+def test_each_answer_of_a_check_list_leads_to_the_place_that_gives_it(chapter: Chapter) -> None:
+    page = show(chapter)
+    rows = re.findall(r'<td>(?:from orch|partly)</td><td class="long">(.*?)</td>', page)
+    assert len(rows) > 40
+    assert sum("<a href=" in one for one in rows) > 0.8 * len(rows)
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
