@@ -88,10 +88,8 @@ def fill_checklist(
         **_result_answers(view, lines, openings, evaluations),
     }
     if has_examples:
-        answers["explain"] = (
-            PARTLY,
-            "Examples are shown, under heat maps (Grad-CAM) where the final model was at hand.",
-        )
+        said = "Examples are shown, under heat maps (Grad-CAM) where the final model was at hand."
+        answers |= {"explain": (PARTLY, said)}
 
     def fill(number: str, topic: str, key: str) -> Item:
         status, answer = answers.get(key, FOR_AUTHORS)
