@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import re
 import sys
 from collections.abc import Sequence
@@ -131,7 +132,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; this is the one place where errors become messages."""
     arguments, debug = _take_debug(arguments)
     try:
-        left_with = typer.main.get_command(app).main(list(arguments), prog_name="orch", standalone_mode=False)
+        left_with = _commands().main(list(arguments), prog_name="orch", standalone_mode=False)
         return left_with if isinstance(left_with, int) else 0
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else FAILED if leaving.code else 0
@@ -151,6 +152,12 @@ def run(arguments: Sequence[str]) -> int:
 
             sys.stderr.write(printable(traceback.format_exc()))
         return report_error(error, debug=debug)
+
+
+@functools.cache
+def _commands() -> Any:
+    """All commands as Typer makes them of the functions: once for all command lines that a process runs."""
+    return typer.main.get_command(app)
 
 
 def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
