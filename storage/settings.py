@@ -218,6 +218,11 @@ def _user_cache() -> Path:
         ) from error
 
 
+def kaggle_folder() -> Path:
+    """Where Kaggle's client keeps what it fetched."""
+    return Path(os.environ.get("KAGGLEHUB_CACHE") or "~/.cache/kagglehub").expanduser()
+
+
 def name_user() -> str:
     """Who runs this process."""
     try:

@@ -63,7 +63,7 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
         f"**Data:** {facts.get('images', '?')} images of {facts.get('groups', '?')} groups; targets "
         f"{escape(', '.join(map(str, spec.data.targets or facts.get('targets') or ['all'])))}; `{study.fingerprint[:19]}..`",
         "",
-        f"**Model:** {escape(view.model.backbone)}, weights {escape(_last_part(view.model.weights))}. **Training:** "
+        f"**Model:** {escape(view.model.backbone_name)}, weights {escape(_last_part(view.model.weights))}. **Training:** "
         f"{spec.training.epochs} epochs, {spec.fold_words}. **Search:** {spec.sampler.name} over "
         f"{escape(', '.join(view.searched))}; pruner {spec.pruner.name}; seed {spec.study.seed}; objective "
         f"{escape(spec.study.objective)} of {view.metric.name}.",

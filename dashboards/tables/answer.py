@@ -54,7 +54,7 @@ def ask(view: StudyView) -> str:
     patients = say_count(facts["groups"], "patient" if facts.get("grouped", True) else "group") if isinstance(facts.get("groups"), int) else "patients"  # fmt: skip
     images = f"{facts['images']:,} images" if isinstance(facts.get("images"), int) else "the images"
     way = SEARCHES.get(spec.sampler.name, f"by {spec.sampler.name}")
-    model = "LeNet" if spec.model.kind == "lenet" else view.model.backbone if spec.model.kind == "transfer" else spec.model.kind  # fmt: skip
+    model = "LeNet" if spec.model.kind == "lenet" else view.model.backbone_name if spec.model.kind == "transfer" else spec.model.kind  # fmt: skip
     return (
         f"Which of {say_count(view.counts.planned, 'configuration')} of {model} ({way}"
         f"{f'; varied: {searched}' if searched else ''}) predicts {predicted} best, by mean validation {view.metric.measured_label} over "

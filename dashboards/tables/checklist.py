@@ -118,7 +118,7 @@ def _data_answers(view: StudyView, has_table_one: bool) -> dict[str, tuple[str, 
         "question": (PARTLY, ask(view)),
         "preprocessing": (
             KNOWN,
-            f"Images resized to {height} x {width} pixels ({SAID[view.model.resize]}), three channels, scaled as {view.model.backbone} expects; "
+            f"Images resized to {height} x {width} pixels ({SAID[view.model.resize]}), three channels, scaled as {view.model.backbone_name} expects; "
             f"augmentation: {_describe_augmentation(spec)}.",
         ),
         "subsets": (
@@ -180,10 +180,11 @@ def _model_answers(view: StudyView) -> dict[str, tuple[str, str]]:
     model = view.model
     head = "-".join(str(width) for width in model.head)
     chosen = " (of the best trial)" if has_variants(spec) else ""
+    weights = f"those of the preset, SHA-256 {model.weights_sha256}" if model.is_preset else model.weights
     return {
-        "model": (KNOWN, f"{model.backbone}, weights {model.weights}, pooling {model.pooling}, dense head {head}{chosen}."),
+        "model": (KNOWN, f"{model.backbone_name}, weights {weights}, pooling {model.pooling}, dense head {head}{chosen}."),
         "software": (KNOWN, "Versions are listed under How to reproduce."),
-        "initial": (KNOWN, f"Backbone: {model.weights}; head: seeded by (study seed, trial, fold)."),
+        "initial": (KNOWN, f"Backbone: {weights}; head: seeded by (study seed, trial, fold)."),
         "training": (KNOWN, f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {show_params(spec.hyperparameters)}. {describe_training(spec)}"),
         "selection": (
             KNOWN,

@@ -86,9 +86,12 @@ def _model(view: StudyView) -> list[str]:
         said.append(f"The network was LeNet [@lecun1998] on images of {height} x {width} pixels, trained from random weights.")  # fmt: skip
     elif model.kind == "transfer" and not model.features:
         weights = "random weights" if model.weights == "none" else f"{_last_part(model.weights)} weights"
+        backbone = f"{'KerasHub preset' if model.is_preset else 'backbone'} {model.backbone_name}"
+        if model.is_preset:
+            weights = f"its own weights (SHA-256 of its files {model.weights_sha256})"
         trained = {"head": "was frozen", "all": "was trained as a whole"}.get(model.trainable, f"was trained from layer {model.trainable} on")  # fmt: skip
         said.append(
-            f"The backbone {model.backbone} with {weights} saw images of {height} x {width} pixels and {trained}; "
+            f"The {backbone} with {weights} saw images of {height} x {width} pixels and {trained}; "
             f"{model.pooling} pooling was followed by {'dense layers of ' + head + ' units' if head else 'one dense layer'}."
         )
     else:

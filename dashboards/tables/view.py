@@ -282,7 +282,7 @@ def compare_studies(views: Sequence[StudyView]) -> Table:
         counts = view.counts
         rows.append(
             (
-                view.study.name, spec.study.regime, view.model.backbone, view.model.weights,
+                view.study.name, spec.study.regime, view.model.backbone_name, view.model.weights,
                 counts.complete, counts.pruned, counts.failed, counts.planned,
                 view.metric.name,
                 best.value if best else None,

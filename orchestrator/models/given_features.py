@@ -34,6 +34,12 @@ def read_needed_features(
         if given is not None:
             raise DataError("The model takes images, not features.", next_step="Leave --features out.")
         return None
+    if given is None and "command" in needed:
+        raise DataError(
+            f"The model needs the features that the preset {needed['name']} makes of each image.",
+            why="The layers of KerasHub are no part of Keras, so that the model file holds only what follows them.",
+            next_step=f"`{needed['command']}` makes them; then add --features FEATURES.npz.",
+        )
     if given is None:
         raise DataError(
             f"The model needs the features {needed['name']!r} of each image ({needed['width']} numbers), which another program computes.",

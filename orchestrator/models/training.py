@@ -22,11 +22,14 @@ from storage.spec import parse
 from storage.studies.study import find_study
 from storage.tasks.contract import Task
 from storage.tasks.kinds import LABELS, TASKS
+from storage.wording import say_command
 from workers.device.versions import library_versions
 from workers.final_model.assembly import save_model
 from workers.final_model.refit import Recipe, refit
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from storage.data.datasets import Dataset
     from storage.database.engine import Database
     from storage.spec import StudySpec
@@ -102,7 +105,7 @@ def train_model(
             "image_size": list(trial.model.image_size),
             "resize": trial.model.resize,
             "input": describe_input(trial),
-            "features": describe_features(spec),
+            "features": describe_features(trial, trained.features),
             "dataset": {
                 "fingerprint": dataset.fingerprint,
                 "images": len(dataset.files),
@@ -208,6 +211,8 @@ def read_record(
 
 def describe_input(spec: StudySpec) -> str:
     """What the model takes, in words."""
+    if spec.model.is_preset:
+        return f"the features that `{say_extraction(spec)}` makes of the image, as float32; not an image"
     if spec.model.features:
         return (
             f"{spec.model.features_width} features as float32, computed from the image by the program that made "
@@ -216,12 +221,29 @@ def describe_input(spec: StudySpec) -> str:
     return f"colour images as float32 of 0 to 255, {SAID[spec.model.resize]}; grey ones have three equal channels"
 
 
-def describe_features(spec: StudySpec) -> dict[str, Any] | None:
-    """The features from elsewhere that the model needs; None where it takes images."""
+def describe_features(spec: StudySpec, features: NDArray | None) -> dict[str, Any] | None:
+    """The features from elsewhere, or of a preset, that the model needs; None where it takes images.
+
+    Args:
+        spec: of the trial that was trained again.
+        features: what its head read of each training image: shape (n, features).
+    """
     model = spec.model
+    if model.is_preset:
+        made = {"name": model.backbone, "sha256": model.weights_sha256, "command": say_extraction(spec)}
+        return {**made, "width": 0 if features is None else int(features.shape[1])}
     if not model.features:
         return None
     return {"name": model.features, "width": model.features_width, "sha256": model.features_sha256}
+
+
+def say_extraction(spec: StudySpec) -> str:
+    """The command by which the features of a trial's preset are made of other images."""
+    model = spec.model
+    return say_command(
+        *("features", "extract", model.backbone, "IMAGES", "-o", "FEATURES.npz"),
+        *("--size", model.image_size[0], "--pooling", model.pooling),
+    )
 
 
 def describe_record(

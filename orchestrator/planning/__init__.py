@@ -4,6 +4,7 @@
 - `estimate`: How long a study will take: measured where the database knows, else a rule of thumb that says so
 - `foreign_studies`: Read a study that another program made with Optuna, as evidence for one of ours
 - `growing`: Let a study grow: continue its sequence, add a guess
+- `hub_presets`: Presets of KerasHub as backbones of a study: what they cannot do, and the files that every worker must have
 - `names`: What a new study may be called: a name that is safe in a shell, as the name of a file and on a terminal
 - `own_models`: Hyperparameters that a model of the user's own declares, filled into a spec when a study is created
 - `parts`: What a new study does besides its trials: how often its winner is evaluated again, nested cross-validation, and what they cost

@@ -97,6 +97,7 @@ class ModelSection(Section):
     """The model: a backbone and the head on its pooled features, LeNet, or one of the user's own by name.
 
     Attributes:
+        backbone: a name in `keras.applications`, or a preset of KerasHub, whose name stands in `weights`, too, when the study is created.
         weights_of: weights by backbone, where a search varies the backbone; `weights` for every other.
         weights_hashes: the SHA-256 of each weights file, where several are named; filled in when a study is created.
         options: values of hyperparameters that an own model declares.
@@ -144,9 +145,19 @@ class ModelSection(Section):
         return self.kind == "transfer" and self.trainable == "head"
 
     @property
+    def is_preset(self) -> bool:
+        """Whether the backbone is a preset of KerasHub, which brings its own weights."""
+        return not self.features and self.weights == self.backbone
+
+    @property
+    def backbone_name(self) -> str:
+        """The backbone, for people: of a preset in a folder the folder's own name, since it may lie under somebody's name."""
+        return self.backbone if "://" in self.backbone else self.backbone.rpartition("/")[2]
+
+    @property
     def standardizes(self) -> bool:
-        """Whether features are standardised on each fold's training part ("auto": for random weights, and features from elsewhere)."""
-        is_unknown = self.weights == "none" or bool(self.features)
+        """Whether features are standardised on each fold's training part ("auto": random weights, presets, features from elsewhere)."""
+        is_unknown = self.weights == "none" or bool(self.features) or self.is_preset
         return self.scale == "standardize" or (self.scale == "auto" and is_unknown)
 
 
@@ -317,34 +328,13 @@ class SamplerSection(Section):
 
 PrunerRule = Literal["forecast", "paired", "halving", "median", "race", "none"]
 PRUNER_PRESETS: dict[str, dict[str, str | int | float]] = {
-    "careful": {
-        "name": "forecast",
-        "warmup_steps": 1,
-        "reduction_factor": 2,
-        "confidence": 2.0,
-        "confidence_growth": 0.0,
-        "prior_sd": 0.01,
-    },
-    "fast": {
-        "name": "forecast",
-        "warmup_steps": 0,
-        "reduction_factor": 2,
-        "confidence": 2.0,
-        "confidence_growth": 0.5,
-        "prior_sd": 0.01,
-    },
+    "careful": {"name": "forecast", "warmup_steps": 1, "reduction_factor": 2, "confidence": 2.0, "confidence_growth": 0.0, "prior_sd": 0.01},
+    "fast": {"name": "forecast", "warmup_steps": 0, "reduction_factor": 2, "confidence": 2.0, "confidence_growth": 0.5, "prior_sd": 0.01},
     "halving": {"name": "halving", "min_resource": 4, "reduction_factor": 2},
     "median": {"name": "median", "warmup_steps": 5},
-    "paired": {
-        "name": "paired",
-        "warmup_steps": 1,
-        "reduction_factor": 3,
-        "confidence": 2.0,
-        "remaining_gain": 0.0,
-        "prior_sd": 0.02,
-    },
+    "paired": {"name": "paired", "warmup_steps": 1, "reduction_factor": 3, "confidence": 2.0, "remaining_gain": 0.0, "prior_sd": 0.02},
     "race": {"name": "race", "confidence": 1.0, "remaining_gain": 0.5, "prior_sd": 0.02},
-}
+}  # fmt: skip
 """Settings that a name stands for until keys beside it say otherwise; docs/pruning-evidence.md says what they save and lose.
 A spec holds what they stand for."""
 

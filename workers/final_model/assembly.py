@@ -2,7 +2,7 @@
 
 image (0 to 255) -> preprocessing -> backbone -> scaling -> head, or image -> preprocessing -> trained network. An
 ensemble has k heads (with a scaling each) or networks, whose probabilities are averaged. Where the study's features came from
-elsewhere, its model begins with them: features -> scaling -> head.
+elsewhere, or from a preset of KerasHub, whose layers are no part of Keras, its model begins with them: features -> scaling -> head.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def assemble(spec: StudySpec, parts: Sequence[Trained]) -> keras.Model:
     devices.import_quietly()
     import keras
 
-    if spec.model.features:
+    if spec.model.features or spec.model.is_preset:
         given = keras.Input((parts[0].model.input_shape[-1],), name="features")
         return _join(spec, parts, given, keras.layers.Identity(name=FEATURES)(given))
     images = keras.Input((*spec.model.image_size, COLOURS), name="image")

@@ -21,6 +21,7 @@ from workers.device import preparation as devices
 from workers.inputs.copies import read_copies
 from workers.inputs.decoding import map_ahead, read_batches, read_image_batches
 from workers.models.folding import fold_normalization
+from workers.models.hub import load_for_study
 from workers.models.precision import built_for
 from workers.models.transfer import build_backbone, find_preprocessing, identify_weights
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from storage.data.datasets import Dataset
     from storage.spec import ModelSection, StudySpec
+    from workers.device.contract import Forward
 
 log = logging.getLogger(__name__)
 
@@ -86,20 +88,21 @@ def describe_features(spec: StudySpec, fingerprint: str, decoding: str = RESIZE)
     devices.import_quietly()
     import keras
 
+    model, libraries = spec.model, ["keras", "pillow", keras.backend.backend()]
+    if model.is_preset:
+        libraries.append("keras-hub")
     return FeatureKey(
         fingerprint=fingerprint,
-        backbone=spec.model.backbone,
-        weights=identify_weights(spec.model),
+        backbone=model.backbone,
+        weights=identify_weights(model),
         image_size=spec.model.image_size,
         resize=decoding,
-        preprocessing=find_preprocessing(spec.model.backbone).__module__,
+        preprocessing="the preset's" if model.is_preset else find_preprocessing(model.backbone).__module__,
         pooling=spec.model.pooling,
         views=spec.views,
         batch=spec.model.extraction_batch,
         precision=spec.model.extraction_precision,
-        versions=tuple(
-            (name, metadata.version(name)) for name in ("keras", "pillow", keras.backend.backend())
-        ),
+        versions=tuple((name, metadata.version(name)) for name in libraries),
     )
 
 
@@ -118,10 +121,9 @@ def extract(
     if copies:
         backend.require_tensorflow("Changing images (augmentation.copies)")
     dataset.check_images()
-    backbone = build_extractor(spec.model)
-    scale = find_preprocessing(spec.model.backbone)
+    width, embed, forward = _make_embedding(spec)
     views, images = len(key.views), len(dataset.files)
-    with FeatureWriter(cache, key, (images, views, backbone.output_shape[-1])) as writer:
+    with FeatureWriter(cache, key, (images, views, width)) as writer:
         size, grey = spec.model.image_size, scale_of(dataset)
         source = list(dataset.files), size, key.views, key.batch, writer.done, grey, spec.model.resize
 
@@ -129,9 +131,8 @@ def extract(
             padded = np.zeros((key.batch, *batch.shape[1:]), np.float32)
             padded[: len(batch)] = batch
             with devices.products_in(spec.model.extraction_precision):
-                return backbone.predict_on_batch(scale(padded))[: len(batch)]
+                return embed(padded)[: len(batch)]
 
-        forward = backend.epoch_backend().make_forward(backbone, scale, spec.model.extraction_precision)
         if forward is None or copies:
             rows_of = read_copies(spec, dataset, key.batch, writer.done) if copies else read_batches(*source)
             extracted = map_ahead(extract_batch, rows_of, at_once=devices.count_at_once())
@@ -142,6 +143,24 @@ def extract(
             if report:
                 report(writer.done // views, images)
         writer.finish()
+
+
+def _make_embedding(
+    spec: StudySpec,
+) -> tuple[int, Callable[[NDArray[np.float32]], NDArray[np.float32]], Forward | None]:
+    """How many features an image has, what makes them of a batch of grey values of 0 to 255, and what does so on bytes, if anything."""
+    if spec.model.is_preset:
+        preset = load_for_study(spec.model)
+        return preset.width, preset.embed, None
+    backbone = build_extractor(spec.model)
+    scale = find_preprocessing(spec.model.backbone)
+    forward = backend.epoch_backend().make_forward(backbone, scale, spec.model.extraction_precision)
+
+    def embed(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = backbone.predict_on_batch(scale(images))
+        return found
+
+    return int(backbone.output_shape[-1]), embed, forward
 
 
 def build_extractor(model: ModelSection) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Which backbones the installed Keras has, without importing it: a study is made in a second, Keras takes ten."""
+"""Which backbones the installed Keras has, without importing it: a study is made in a second, Keras takes ten; and which are presets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from storage.errors import SpecError
+
+OF_KERAS = re.compile(r"[A-Z]\w*")
 
 
 def list_backbones() -> list[str]:
@@ -21,6 +23,11 @@ def list_backbones() -> list[str]:
         return []
     # Modules in there have lower-case names, builders do not.
     return re.findall(r"\b([A-Z]\w+) as \1\b", listing.read_text(encoding="utf-8"))
+
+
+def is_preset(name: str) -> bool:
+    """Whether a backbone is a preset of KerasHub, by its name: those of `keras.applications` are one word with a capital letter."""
+    return OF_KERAS.fullmatch(name) is None
 
 
 def check_backbone(name: str, known: Sequence[str]) -> None:

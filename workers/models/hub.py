@@ -1,7 +1,9 @@
-"""Backbones of KerasHub from presets that are on this machine: a folder, or what Hugging Face's client has kept. Nothing is downloaded."""
+"""Backbones of KerasHub from presets on this machine: a folder, or what the clients of Hugging Face or Kaggle have kept. Nothing is downloaded."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -9,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +19,18 @@ from numpy.typing import NDArray
 from storage.errors import DataError, UsageError, WeightsError
 from storage.files.hdf5 import inspect_weights
 from storage.files.model_configs import find_code
+from storage.files.writing import hash_file
+from storage.settings import kaggle_folder
+
+if TYPE_CHECKING:
+    from storage.spec import ModelSection
 
 HUGGING_FACE = "hf://"
+KAGGLE = "kaggle://"
+DECIDING = (".json", ".h5", ".safetensors")
+"""Files of a preset that decide what its backbone computes."""
+UNDECIDING = frozenset({"metadata.json"})
+"""When it was saved, and by which versions."""
 CONFIG = "config.json"
 CONVERTER = "image_converter.json"
 LARGEST_CONFIG = 10_000_000
@@ -31,11 +44,15 @@ class HubBackbone:
 
     Attributes:
         size: height and width of the images that it takes.
+        width: how many numbers a vector has.
+        parameters: how many the backbone has.
         embed: images as float32 of 0 to 255, shape (n, height, width, 3), to vectors, shape (n, features).
         remarks: what is worth knowing, one sentence each.
     """
 
     size: tuple[int, int]
+    width: int
+    parameters: int
     embed: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     remarks: tuple[str, ...] = ()
 
@@ -44,16 +61,17 @@ def find_preset(name: str) -> Path:
     """The folder of a preset.
 
     Args:
-        name: a folder as `save_to_preset` writes it, or hf://OWNER/NAME.
+        name: a folder as `save_to_preset` writes it, hf://OWNER/NAME, kaggle://OWNER/MODEL/FRAMEWORK/NAME[/VERSION], or the name of a
+            preset of KerasHub itself.
 
     Raises:
         UsageError: KerasHub is not installed, or the preset is not on this machine.
     """
-    if importlib.util.find_spec("keras_hub") is None:
+    if not is_installed("keras_hub"):
         raise UsageError("KerasHub is not installed.", next_step="pip install keras-hub")
     if name.startswith(HUGGING_FACE):
         owner_and_name = name.removeprefix(HUGGING_FACE).strip("/")
-        if importlib.util.find_spec("huggingface_hub") is None:
+        if not is_installed("huggingface_hub"):
             raise UsageError(
                 f"{name} needs Hugging Face's client, which is not installed.",
                 next_step="pip install huggingface_hub",
@@ -70,22 +88,112 @@ def find_preset(name: str) -> Path:
             )
         return Path(found).parent
     folder = Path(name).expanduser()
+    kept = None if (folder / CONFIG).is_file() else _find_kept_by_kaggle(name)
+    if kept is not None:
+        return kept
+    if name.startswith(KAGGLE):
+        raise UsageError(
+            f"{name} is not on this machine.",
+            why="orch downloads nothing by itself.",
+            next_step=f"`keras_hub.models.Backbone.from_preset({name!r})` fetches it, where there is a network.",
+        )
     if not (folder / CONFIG).is_file():
         raise UsageError(
             f"{name} is no preset of KerasHub: there is no {CONFIG} in it.",
-            next_step="Name a folder as `backbone.save_to_preset(FOLDER)` writes it, or hf://OWNER/NAME.",
+            next_step="Name a folder as `backbone.save_to_preset(FOLDER)` writes it, hf://OWNER/NAME, or a preset that KerasHub has fetched.",
         )
     return folder
 
 
-def load_backbone(name: str, size: int | None = None, pooling: str = "avg") -> HubBackbone:
+def is_installed(package: str) -> bool:
+    """Whether a package is there, without importing it."""
+    return importlib.util.find_spec(package) is not None
+
+
+def _find_kept_by_kaggle(name: str) -> Path | None:
+    """The newest version that Kaggle's client has kept of a preset; None where it has none."""
+    parts = name.removeprefix(KAGGLE).strip("/").split("/")
+    if ".." in parts or len(parts) not in ((4, 5) if name.startswith(KAGGLE) else (1,)):
+        return None
+    above = parts if len(parts) > 1 else ["*", "*", "*", parts[0]]
+    pattern = "/".join([*above, "*"] if len(above) == 4 else above)
+    try:
+        found = [path for path in (kaggle_folder() / "models").glob(pattern) if (path / CONFIG).is_file()]
+    except (OSError, ValueError):
+        return None
+    return max(found, key=lambda path: (path.name.isdigit(), path.name.zfill(9)), default=None)
+
+
+def hash_preset(folder: Path) -> str:
+    """SHA-256, in hex digits, over the names and contents of the files that decide what a preset computes.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    files = [
+        path for path in sorted(folder.iterdir()) if path.suffix in DECIDING and path.name not in UNDECIDING
+    ]
+    try:
+        lines = [f"{path.name} {hash_file(path)}" for path in files]
+    except OSError as error:
+        raise DataError(f"The preset {folder} cannot be read: {error.strerror}.") from error
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def read_fixed_size(folder: Path) -> tuple[int, int] | None:
+    """Height and width of the images that a preset takes, as its configuration says them; None where it takes several, or does not say.
+
+    Raises:
+        DataError: as `check_config`.
+    """
+    config = check_config(folder / CONFIG).get("config")
+    shape = config.get("image_shape") if isinstance(config, dict) else None
+    is_fixed = isinstance(shape, list) and len(shape) == 3 and all(isinstance(side, int) for side in shape)
+    return (shape[0], shape[1]) if shape and is_fixed else None
+
+
+def load_for_study(model: ModelSection) -> HubBackbone:
+    """Build the preset that a study was made with.
+
+    Raises:
+        WeightsError: it is not on this machine, is another one, or cannot be built.
+    """
+    try:
+        folder = find_preset(model.backbone)
+        found = hash_preset(folder)
+        if model.weights_sha256 not in ("", found):
+            raise WeightsError(
+                f"The preset {model.backbone} on this machine is not the one that the study was made with.",
+                why=f"The SHA-256 of its files is {found}, the study's is {model.weights_sha256}.",
+                next_step="Copy the original files here.",
+            )
+        return load_backbone(str(folder), model.image_size, model.pooling)
+    except (UsageError, DataError) as error:
+        raise WeightsError(error.what, why=error.why, next_step=error.next_step) from error
+
+
+@functools.cache
+def count_preset_parameters(name: str, image_size: tuple[int, int]) -> int:
+    """How many parameters the backbone of a preset has; built once to find out.
+
+    Raises:
+        As `load_backbone`.
+    """
+    return load_backbone(name, image_size).parameters
+
+
+def load_backbone(
+    name: str,
+    size: int | tuple[int, int] | None = None,
+    pooling: str = "avg",
+) -> HubBackbone:
     """Build the backbone of a preset with its weights; no code from its files is run.
 
     Feature maps and tokens are pooled to one vector.
 
     Args:
         name: as of `find_preset`.
-        size: side of the images in pixels; left out, that of the preset.
+        size: side of the images in pixels, or height and width; left out, that of the preset.
         pooling: one of `POOLINGS`.
 
     Raises:
@@ -119,22 +227,24 @@ def load_backbone(name: str, size: int | None = None, pooling: str = "avg") -> H
             f"The preset {name} is no backbone for images alone: it takes {_describe(backbone.input)}."
         )
     fixed = None if None in shape[1:3] else (int(shape[1]), int(shape[2]))
-    wanted = (size, size) if size else fixed or preferred or (USUAL_SIZE, USUAL_SIZE)
+    asked = (size, size) if isinstance(size, int) else size
+    wanted = asked or fixed or preferred or (USUAL_SIZE, USUAL_SIZE)
     if fixed is not None and wanted != fixed:
         raise UsageError(
             f"The preset {name} takes images of {fixed[0]} x {fixed[1]} pixels.",
-            next_step="Leave --size out.",
+            next_step="Leave --size out; of a study, set model.image_size to that.",
         )
 
     def embed(images: NDArray[np.float32]) -> NDArray[np.float32]:
         scaled = scale(images)
         return pool(backbone.predict_on_batch({key: scaled} if key else scaled), pooling, name)
 
-    return HubBackbone(wanted, embed, tuple(remarks))
+    width = int(_choose(backbone.output, name).shape[-1])
+    return HubBackbone(wanted, width, int(backbone.count_params()), embed, tuple(remarks))
 
 
-def check_config(path: Path) -> None:
-    """Make sure that a preset's configuration names nothing but layers of Keras and KerasHub.
+def check_config(path: Path) -> dict[str, Any]:
+    """Read a preset's configuration, and make sure that it names nothing but layers of Keras and KerasHub.
 
     Raises:
         DataError: it does, or is none.
@@ -149,6 +259,7 @@ def check_config(path: Path) -> None:
     code = find_code(_without_hub(config))
     if code:
         raise DataError(f"{path.parent} is not loaded: {code}, and orch does not run code from a file.")
+    return config
 
 
 def _without_hub(part: object) -> object:
@@ -188,18 +299,23 @@ def pool(outputs: object, pooling: str, name: str) -> NDArray[np.float32]:
     Raises:
         DataError: it makes several things, and none of them is known.
     """
+    values = np.asarray(_choose(outputs, name), np.float32)
+    between = tuple(range(1, values.ndim - 1))
+    if not between:
+        return values
+    return values.max(axis=between) if pooling == "max" else values.mean(axis=between)
+
+
+def _choose(outputs: Any, name: str) -> Any:
+    """What a vector is made of, among what a backbone makes of an image."""
     if isinstance(outputs, dict):
         known = [key for key in ("pooled_output", "sequence_output") if key in outputs]
         if not known and len(outputs) != 1:
             raise DataError(
                 f"The preset {name} makes several things of an image: {', '.join(map(str, outputs))}."
             )
-        outputs = outputs[known[0]] if known else next(iter(outputs.values()))
-    values = np.asarray(outputs, np.float32)
-    between = tuple(range(1, values.ndim - 1))
-    if not between:
-        return values
-    return values.max(axis=between) if pooling == "max" else values.mean(axis=between)
+        return outputs[known[0]] if known else next(iter(outputs.values()))
+    return outputs
 
 
 def _describe(inputs: object) -> str:

@@ -105,6 +105,8 @@ def identify_weights(model: ModelSection) -> str:
     """
     if model.weights == "none":
         return f"random, seed {model.weights_seed}"
+    if model.is_preset:
+        return f"sha256:{model.weights_sha256}"
     if model.weights == "imagenet":
         # Keras pins the hash of each file, so together with its version (in the key too) this is one file.
         return "imagenet"

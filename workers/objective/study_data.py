@@ -15,6 +15,7 @@ from workers.device import preparation as devices
 from workers.device.contract import Settings, Tensor
 from workers.heads.contract import Vectors
 from workers.inputs.kept_inputs import KeptInputs, Source
+from workers.models.hub import count_preset_parameters
 from workers.models.transfer import count_parameters
 from workers.objective.memory import choose_schedule, count_weights
 from workers.training.class_balance import oversample
@@ -152,7 +153,8 @@ class StudyData:
         """How many parameters the whole model has, from image to probabilities; of one on features from elsewhere, the head."""
         model = self._spec.model
         has_backbone = self._spec.uses_features and not model.features
-        frozen = count_parameters(model.backbone, model.image_size) if has_backbone else 0
+        count = count_preset_parameters if model.is_preset else count_parameters
+        frozen = count(model.backbone, model.image_size) if has_backbone else 0
         return int(self._trainers[0].model.count_params()) + frozen
 
     def _trainer(self, fold: int) -> Any:
