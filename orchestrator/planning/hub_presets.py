@@ -12,7 +12,7 @@ from workers.models.backbones import check_backbone, is_preset, list_backbones
 from workers.models.hub import HUGGING_FACE, KAGGLE, find_preset, hash_preset, read_fixed_size
 
 if TYPE_CHECKING:
-    from storage.spec import StudySpec
+    from storage.spec import ModelSection, StudySpec
 
 NAMED = "imagenet"
 """The weights of a spec that says nothing of them."""
@@ -26,14 +26,20 @@ ONLY = {
 """Keys that a frozen preset leaves no choice: their section, their one value, and why."""
 
 
-def fill_in_presets(spec: StudySpec) -> StudySpec:
-    """Return the spec with every preset as weights of its own and the SHA-256 of its files, folders by their whole path.
+def fill_in_backbones(spec: StudySpec) -> StudySpec:
+    """Make sure that Keras has every other backbone, and return the spec with every preset as weights of its own and the SHA-256 of its files, folders by their whole path.
 
     Raises:
-        SpecError: KerasHub or a preset is not on this machine, or the study asks of a preset what it cannot do.
+        SpecError: Keras has no such backbone; KerasHub or a preset is not on this machine, or the study asks of a preset what it cannot do.
         DataError: a preset's configuration names code of its own, or cannot be read.
     """
-    presets = sorted(filter(is_preset, spec.possible("backbone", spec.model.backbone)))
+    if "transfer" not in spec.possible("kind", spec.model.kind):
+        return spec
+    backbones = spec.possible("backbone", spec.model.backbone)
+    presets = sorted(filter(is_preset, backbones))
+    for name in sorted({*backbones, *spec.model.weights_of}):
+        if not is_preset(name):
+            check_backbone(name, list_backbones())
     named = sorted(name for name in spec.model.weights_of if is_preset(name) and name not in presets)
     if named:
         raise SpecError(f"model.weights_of names {named[0]}, which no trial uses as its backbone.")
@@ -47,6 +53,12 @@ def fill_in_presets(spec: StudySpec) -> StudySpec:
         paths[name] = str(folder.resolve()) if Path(name).expanduser().is_dir() else name
         hashes[paths[name]] = spec.model.weights_hashes.get(name) or hash_preset(folder)
     return _put(spec, paths, hashes)
+
+
+def describe_weights_of(model: ModelSection) -> str:
+    """Say which weights single backbones have, as the end of a phrase; empty where all have the same."""
+    named = sorted(model.weights_of.items())
+    return "".join(f", {'its own' if weights == name else weights} for {name}" for name, weights in named)
 
 
 def _find(name: str) -> Path:

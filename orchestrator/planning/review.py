@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboards.tables.training import optimizer_warnings
-from orchestrator.planning.hub_presets import fill_in_presets
+from orchestrator.planning.hub_presets import describe_weights_of, fill_in_backbones
 from orchestrator.planning.own_models import missing_models
 from orchestrator.planning.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
 from storage.data.datasets import load_dataset, read_columns
@@ -24,7 +24,6 @@ from storage.pictures.views import mirrors
 from storage.settings import data_folders
 from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec, describe_idle, find_unknown_label, parse
 from storage.wording import say_count, show_value
-from workers.models.backbones import check_backbone, is_preset, list_backbones
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -129,15 +128,10 @@ def fill_in_weights(spec: StudySpec) -> StudySpec:
     Raises:
         SpecError: a file or a backbone does not exist, or a file is damaged.
     """
-    model = spec.model
-    if model.features:
+    if spec.model.features:
         return spec  # no backbone is built
-    if "transfer" in spec.possible("kind", model.kind):
-        spec = fill_in_presets(spec)
-        model = spec.model
-        for backbone in [*sorted(spec.possible("backbone", model.backbone)), *sorted(model.weights_of)]:
-            if not is_preset(backbone):
-                check_backbone(backbone, list_backbones())
+    spec = fill_in_backbones(spec)
+    model = spec.model
     if model.is_preset:
         return spec
     several = spec.possible("weights", model.weights) | set(model.weights_of.values())
@@ -232,11 +226,7 @@ def describe_model(spec: StudySpec) -> str:
     )
     weights = say("weights", model.weights) if "weights" in spec.search else model.weights
     weights = " or ".join("none (random)" if name == "none" else name for name in weights.split(" or "))
-    weights = "its own" if model.is_preset else weights
-    weights += "".join(
-        f", {'its own' if name == backbone else name} for {backbone}"
-        for backbone, name in sorted(model.weights_of.items())
-    )
+    weights = ("its own" if model.is_preset else weights) + describe_weights_of(model)
     coarse = [
         f"{what} in {say(name, fixed)}"
         for what, name, fixed in (

@@ -60,7 +60,7 @@ class Database:
         """Whether it is a SQLite file that this user may only read."""
         return self.is_sqlite and self.sqlite_file.is_read_only
 
-    def insert(self, table: sa.Table) -> Any:
+    def insert(self, table: sa.TableClause) -> Any:
         """An INSERT that knows ON CONFLICT, of this database's dialect; only that dialect is imported."""
         if self.is_sqlite:
             from sqlalchemy.dialects import sqlite

@@ -30,6 +30,8 @@ GROWTH = "growth"
 """The key of a study's facts under which its additions are noted, in order."""
 POINT_COLUMNS = ("point", "attempt", "trial_number", "outcome", "value", "params", "error")
 """What of a settled trial's row is linked."""
+STUDY_COLUMNS = ("spec", "spec_hash", "fingerprint", "facts", "canary")
+"""What of a study's row is linked with each of its trials."""
 
 ROWS = (tables.epochs, tables.predictions)
 """What a trial leaves besides its own row; their digests are linked."""
@@ -46,7 +48,8 @@ def begin_chain(connection: Connection, study_uuid: str, study: Mapping[str, Any
         study: the row of `orch_studies` as it is written.
         trials: how many are planned.
     """
-    _insert(connection, study_uuid, make_link(0, START, {**describe_study(study), "trials": trials}))
+    link = make_link(0, START, {**describe_study(study), "trials": trials})
+    connection.execute(sa.insert(tables.facts).values(_row_of(study_uuid, link)))
 
 
 def link_point(database: Database, study_uuid: str, point: int) -> bool:
@@ -58,31 +61,33 @@ def link_point(database: Database, study_uuid: str, point: int) -> bool:
         point: number of the trial in the plan.
     """
     wholes = [select_whole(database, table) for table in ROWS]
+    key = tables.linked_key(study_uuid, point)
+    # All of it in one question, and both rows in one statement: every trial of every study pays for this.
+    query = (
+        sa.select(
+            *(_points[name] for name in ("state", *POINT_COLUMNS)),
+            *(tables.studies.c[name] for name in STUDY_COLUMNS),
+            _last_link(study_uuid).scalar_subquery().label("last"),
+            sa.exists().where(_facts.key == key).label("is_linked"),
+        )
+        .join_from(tables.points, tables.studies, tables.studies.c.uuid == _points.study_uuid)
+        .where(_points.study_uuid == study_uuid, _points.point == point)
+    )
     for _ in range(ATTEMPTS):
         with database.transaction() as connection:
-            last = _read_last(connection, study_uuid)
-            if last is None:
+            found = connection.execute(query).first()
+            row = dict(found._mapping) if found is not None else {}
+            if not row or row["last"] is None or row["is_linked"]:
                 return False
-            key = tables.linked_key(study_uuid, point)
-            mark = (
-                database.insert(tables.facts)
-                .values(key=key, value=str(last["n"] + 1))
-                .on_conflict_do_nothing()
-            )
-            if not connection.execute(mark).rowcount:
+            if row["state"] not in (PointState.DONE, PointState.FAILED):
                 return False
-            row = connection.execute(
-                sa.select(tables.points).where(_points.study_uuid == study_uuid, _points.point == point)
-            ).first()
-            study = connection.execute(
-                sa.select(tables.studies).where(tables.studies.c.uuid == study_uuid)
-            ).first()
-            if row is None or study is None or row.state not in (PointState.DONE, PointState.FAILED):
-                connection.rollback()
-                return False
-            content = describe_point(dict(row._mapping), *_read_rows(connection, wholes, study_uuid, point))
-            link = make_link(last["n"] + 1, last["hash"], {**content, **describe_study(dict(study._mapping))})
-            if _insert(connection, study_uuid, link, database):
+            last = json.loads(row["last"])
+            content = describe_point(row, *_read_rows(connection, wholes, study_uuid, point))
+            link = make_link(last["n"] + 1, last["hash"], {**content, **describe_study(row)})
+            rows = [{"key": key, "value": str(link["n"])}, _row_of(study_uuid, link)]
+            if connection.execute(
+                database.insert(tables.facts).values(rows).on_conflict_do_nothing()
+            ).rowcount == len(rows):
                 return True
             connection.rollback()
     return False
@@ -202,22 +207,18 @@ def _plain(value: Any) -> Any:
 
 
 def _read_last(connection: Connection, study_uuid: str) -> dict[str, Any] | None:
-    text = connection.execute(
+    text = connection.execute(_last_link(study_uuid)).scalar()
+    return None if text is None else dict(json.loads(text))
+
+
+def _last_link(study_uuid: str) -> sa.Select[Any]:
+    return (
         sa.select(_facts.value)
         .where(_facts.key.startswith(tables.link_key(study_uuid, ""), autoescape=True))
         .order_by(_facts.key.desc())
         .limit(1)
-    ).scalar()
-    return None if text is None else dict(json.loads(text))
-
-
-def _insert(
-    connection: Connection, study_uuid: str, link: Mapping[str, Any], database: Database | None = None
-) -> bool:
-    values = {"key": tables.link_key(study_uuid, link["n"]), "value": json.dumps(link, sort_keys=True)}
-    if database is None:
-        connection.execute(sa.insert(tables.facts).values(values))
-        return True
-    return bool(
-        connection.execute(database.insert(tables.facts).values(values).on_conflict_do_nothing()).rowcount
     )
+
+
+def _row_of(study_uuid: str, link: Mapping[str, Any]) -> dict[str, str]:
+    return {"key": tables.link_key(study_uuid, link["n"]), "value": json.dumps(link, sort_keys=True)}

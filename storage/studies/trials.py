@@ -33,6 +33,9 @@ _attributes = sa.table(
     "trial_user_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
 )
 OUTCOME, ERROR, POINT, ATTEMPT = "orch_outcome", "error", "point", "attempt"
+GONE = "The trial was ended by another process, or its study was deleted."
+UNFINISHED = ("RUNNING", WAITING)
+"""States of a trial in Optuna's own words in which its attributes may change."""
 ALSO = "also"
 """The user attribute with the further objectives of a complete trial, by name."""
 
@@ -90,14 +93,24 @@ def report_value(database: Database, trial_id: int, step: int, value: float) -> 
 
 
 def note_attributes(database: Database, trial_id: int, attributes: dict[str, Any]) -> None:
-    """Keep facts with a running trial; plain JSON data.
+    """Keep facts with a running trial, all or none; plain JSON data.
+
+    Optuna's own way is a transaction for each of them, and every trial of every study pays for this.
 
     Raises:
         LeaseLostError: the trial was ended by somebody else, or its study was deleted.
     """
-    with _lost_when_gone():
-        for name, value in attributes.items():
-            database.optuna.set_trial_user_attr(trial_id, name, value)
+    rows = [
+        {"trial_id": trial_id, "key": name, "value_json": json.dumps(value)}
+        for name, value in attributes.items()
+    ]
+    with _lost_when_gone(), database.transaction() as connection:
+        state = connection.execute(sa.select(_trials.c.state).where(_trials.c.trial_id == trial_id)).scalar()
+        if state not in UNFINISHED:
+            raise LeaseLostError(GONE)
+        adding = database.insert(_attributes).values(rows)
+        same = {"index_elements": ["trial_id", "key"], "set_": {"value_json": adding.excluded.value_json}}
+        connection.execute(adding.on_conflict_do_update(**same))
 
 
 def note_outcome(database: Database, trial_id: int, outcome: AttemptEnd, *, error: str | None = None) -> None:
@@ -229,4 +242,4 @@ def _lost_when_gone() -> Iterator[None]:
         yield
     # An integrity error: the row it hangs on was deleted, or another process wrote the same attribute to end it.
     except (optuna.exceptions.UpdateFinishedTrialError, KeyError, sqlalchemy.exc.IntegrityError) as error:
-        raise LeaseLostError("The trial was ended by another process, or its study was deleted.") from error
+        raise LeaseLostError(GONE) from error

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -239,11 +239,11 @@ def load_backbone(
         scaled = scale(images)
         return pool(backbone.predict_on_batch({key: scaled} if key else scaled), pooling, name)
 
-    width = int(_choose(backbone.output, name).shape[-1])
+    width = int(tuple(getattr(_choose(backbone.output, name), "shape", (0,)))[-1])
     return HubBackbone(wanted, width, int(backbone.count_params()), embed, tuple(remarks))
 
 
-def check_config(path: Path) -> dict[str, Any]:
+def check_config(path: Path) -> dict[str, object]:
     """Read a preset's configuration, and make sure that it names nothing but layers of Keras and KerasHub.
 
     Raises:
@@ -306,7 +306,7 @@ def pool(outputs: object, pooling: str, name: str) -> NDArray[np.float32]:
     return values.max(axis=between) if pooling == "max" else values.mean(axis=between)
 
 
-def _choose(outputs: Any, name: str) -> Any:
+def _choose(outputs: object, name: str) -> object:
     """What a vector is made of, among what a backbone makes of an image."""
     if isinstance(outputs, dict):
         known = [key for key in ("pooled_output", "sequence_output") if key in outputs]

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ import pytest
 
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
+from storage.database.opening import open_database
 from storage.errors import DataError, UsageError, WeightsError
+from storage.studies.points import list_points
+from storage.studies.study import load_study
 from tests.pictures import make_data
 
 pytestmark = [
@@ -82,3 +86,65 @@ def test_presets_make_embeddings_that_are_imported(
         assert bool(document["remarks"]) == (preset == "tokens")
         kept = run_here("features", "import", f"{preset}.npz", "--data", "data", "--name", preset)
         assert kept.returncode == 0, kept.stderr
+
+
+def test_a_study_searches_a_preset_among_backbones_of_keras(
+    run_here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    import keras_hub
+
+    tokens = keras_hub.models.ViTBackbone(
+        image_shape=(32, 32, 3), patch_size=8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=16
+    )
+    tokens.save_to_preset(str(tmp_path / "tokens"))
+    import_dataset(*make_data(tmp_path), tmp_path / "data", Choices(group_columns=("patient",), holdout=0.0))
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        done = run_here(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    plain = """[model]
+weights = "none"
+image_size = 32
+head = [4]
+[training]
+epochs = 2
+[cv]
+folds = 2
+repeats_of_winner = 0
+[pruner]
+name = "none"
+"""
+    search = """[sampler]
+name = "grid"
+[search.backbone]
+type = "choice"
+values = ["MobileNet", "./tokens"]
+"""
+    (tmp_path / "study.toml").write_text(plain + search)
+    (tmp_path / "alone.toml").write_text(
+        plain.replace('weights = "none"', 'backbone = "./tokens"')
+        + '[search.dropout_rate]\ntype = "grid"\nvalues = [0.1]\n[sampler]\nname = "grid"\n'
+    )
+    run("study", "create", "hub", "--data", "data", "--spec", "study.toml", "--trials", 2)
+    run("worker", "hub", "--gpus", "none")
+    verified = json.loads(run("study", "verify", "hub", "--json").stdout)
+    assert verified["problems"] == []
+    with closing(open_database(f"sqlite:///{tmp_path / 'orch.db'}")) as database:
+        trials = list_points(database, load_study(database, "hub").uuid)
+    number = {Path((one.params or {})["backbone"]).name: one.trial_number for one in trials}
+    assert set(number) == {"MobileNet", "tokens"}
+    run("trial", "replay", "hub", number["tokens"])
+    # A model of the preset itself: it takes what `orch features extract` makes.
+    run("study", "create", "alone", "--data", "data", "--spec", "alone.toml", "--trials", 1)
+    run("worker", "alone", "--gpus", "none")
+    run("study", "export", "alone", "-o", "best.json")
+    run("report", "alone", "-o", "report.html")
+    assert "KerasHub preset tokens" in (tmp_path / "report.html").read_text()
+    run("model", "train", "--from", "best.json", "--data", "data", "-o", "model.keras")
+    refused = run_here("model", "predict", "model.keras", "images", "-o", "p.csv")
+    assert refused.returncode == 2
+    assert "orch features extract" in refused.stderr
+    run("features", "extract", "./tokens", "data", "-o", "f.npz", "--size", 32, "--pooling", "max")
+    run("model", "predict", "model.keras", "images", "-o", "p.csv", "--features", "f.npz")
