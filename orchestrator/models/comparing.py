@@ -18,7 +18,7 @@ from storage.pictures.fitting import resize_of_card
 from storage.trust.comparison import Judged, compare
 from workers.device.preparation import prepare_or_keep
 from workers.final_model.assembly import load_model
-from workers.final_model.predict import check_backend, count_outputs, image_size, predict
+from workers.final_model.predict import count_outputs, image_size, predict
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -64,8 +64,7 @@ def compare_models(
     loaded: list[Any] = []
     targets: tuple[str, ...] = ()
     # All that can be wrong is found out before a hold-out is opened.
-    for path, one in zip(paths, repeats, strict=True):
-        check_backend(one)
+    for path in paths:
         card = read_whole_card(path) or {}
         if card and not loaded:
             prepare_or_keep(int(card["spec"]["training"]["threads"]))

@@ -36,7 +36,7 @@ from storage.wording import name_few, say_count
 from workers.device.preparation import prepare_or_keep
 from workers.device.versions import library_versions
 from workers.final_model.assembly import load_model
-from workers.final_model.predict import check_backend, count_outputs, image_size, predict, predict_features
+from workers.final_model.predict import count_outputs, image_size, predict, predict_features
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +106,6 @@ def evaluate(
     """
     import numpy as np
 
-    check_backend(repeats)
     known = read_columns(dataset)
     check_columns(dataset.folder, request.subgroups, request.visits, list(known))
     check_subgroups({name: known[name] for name in request.subgroups})

@@ -19,10 +19,9 @@ from storage.files.model_files import read_card, read_whole_card
 from storage.files.writing import make_exclusively
 from storage.pictures.fitting import resize_of_card
 from storage.wording import say_count
-from workers.device import backend
 from workers.device.preparation import import_quietly, prepare_or_keep
 from workers.final_model.assembly import load_model
-from workers.final_model.explain import ALPHA, overlay, to_png
+from workers.final_model.explain import ALPHA, compute_heat, overlay, to_png
 from workers.final_model.predict import check_outputs, image_size
 from workers.heads.kinds import head_of
 
@@ -63,7 +62,7 @@ def draw_heat_maps(
         out: the folder to write in; made where it is missing.
         pixels: factor and offset from 0..255 to what the model takes.
         alpha: strength of the colours.
-        threads: of TensorFlow, those of the training; None for a model that does not say.
+        threads: of the backend, those of the training; None for a model that does not say.
         report: told the images done and all images.
 
     Returns:
@@ -72,7 +71,7 @@ def draw_heat_maps(
 
     Raises:
         DataError: the model has no convolution, or an image cannot be read.
-        UsageError: `out` is no folder, or another backend than TensorFlow was chosen.
+        UsageError: `out` is no folder, or the backend that was chosen is not installed.
     """
     explained = explain_images(
         path,
@@ -151,7 +150,6 @@ def explain_images(
     Raises:
         DataError, UsageError: as of `draw_heat_maps`.
     """
-    backend.require_tensorflow("Grad-CAM")
     if threads is None:
         import_quietly()
     else:
@@ -167,8 +165,6 @@ def _explain(
     path: Path, model: Any, files: Sequence[Path], places: Sequence[int] | None, pixels: tuple[float, float], alpha: float
 ) -> Iterator[Explained]:  # fmt: skip
     import numpy as np
-
-    from workers.backends.tensorflow.grad_cam import compute_heat
 
     size, card = image_size(model), read_card(path)
     scale, answer, kind, resize = scale_of_card(card), answer_of(card), head_of(card), resize_of_card(card)
@@ -198,7 +194,7 @@ def show_examples(
 
     Raises:
         DataError: an image is missing, or the model has no feature maps or other outputs.
-        UsageError: the model takes no images, or another backend than TensorFlow was chosen.
+        UsageError: the model takes no images, or the backend that was chosen is not installed.
     """
     dataset.check_images()
     files = [dataset.files[one.row] for one in examples]

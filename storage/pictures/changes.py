@@ -1,7 +1,7 @@
 """Random changes of training images: the name, the range and the place of each.
 
 `CHANGES` is the one table. A study's spec has a key for each entry (`[augmentation]`), `workers.inputs.augmentation` draws what is
-done to each image, and `workers.backends.tensorflow` does it. 0 is no change.
+done to each image, and the `augmentation` of `workers.backends` does it. 0 is no change.
 """
 
 from __future__ import annotations

@@ -167,12 +167,10 @@ LAZY = {
     "orchestrator.machine.doctor": "each part of this machine is looked at though another one cannot be imported",
     "orchestrator.machine.processes": "the launcher of workers stays light where no tracker is named",
     "orchestrator.machine.worker_process": "the launcher imports it, and stays light; what cannot be imported is said in words",
-    "orchestrator.models.heat_maps": "a machine with JAX alone has no TensorFlow",
     "orchestrator.studies.publishing": "a page that cannot be drawn never ends a worker",
     "orchestrator.tracking.targets": "only the tracker that is named needs its library",
     "storage.database.engine": "a watched connection opens an engine of its own",
     "workers.training.fold_trainer": "Keras is imported when the backend has been chosen",
-    "workers.training.image_trainer": "a machine with JAX alone has no TensorFlow",
 }
 """Modules that import others of ours within a function, and why; the commands are the curtain, and one is enough."""
 

@@ -59,7 +59,7 @@ def epoch_backend() -> EpochBackend:
     Raises:
         UsageError: as `name`, or the backend is not installed.
     """
-    return cast("EpochBackend", _load("epoch"))
+    return cast("EpochBackend", load("epoch"))
 
 
 def device() -> Device:
@@ -68,27 +68,15 @@ def device() -> Device:
     Raises:
         UsageError: as `name`, or the backend is not installed.
     """
-    return cast("Device", _load("device"))
+    return cast("Device", load("device"))
 
 
-def require_tensorflow(what: str) -> None:
-    """Refuse what no other backend can do.
-
-    Args:
-        what: begins the sentence of the message.
+def load(module: str) -> ModuleType:
+    """A module of the backend that was chosen, by its name in the backend's room.
 
     Raises:
-        UsageError: another backend was chosen.
+        UsageError: as `name`, or the backend is not installed.
     """
-    if name() != "tensorflow":
-        raise UsageError(
-            f"{what} computes with TensorFlow only, and KERAS_BACKEND={name()} is set.",
-            why="Under other backends orch trains heads on cached features of a frozen backbone, and nothing else.",
-            next_step="Unset KERAS_BACKEND and start again.",
-        )
-
-
-def _load(module: str) -> ModuleType:
     found = name()
     # Asked before the module is loaded: it imports the library only where it first computes.
     if sys.modules.get(found) is None and importlib.util.find_spec(found) is None:

@@ -90,8 +90,12 @@ class Slots(Protocol):
         """Copy everything that the next step depends on; names are the same under every backend."""
         ...
 
-    def write(self, state: State) -> None:
-        """Go back to what `read` returned."""
+    def hold(self) -> Mapping[str, Tensor]:
+        """As `read`, but as tensors that stay on the device: for models that take turns on one network."""
+        ...
+
+    def write(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to what `read` or `hold` returned."""
         ...
 
     def start(

@@ -20,7 +20,7 @@ from storage.files.writing import replacing
 from workers.device import preparation as devices
 from workers.device.contract import Tensor
 from workers.heads.kinds import find_head
-from workers.models.centring import CENTRING
+from workers.models.feature_maps import CENTRING
 from workers.models.transfer import build_backbone, find_preprocessing
 from workers.objective.study_data import Trained
 

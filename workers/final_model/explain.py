@@ -1,17 +1,88 @@
-"""Where a model looks, laid over the image in colours."""
+"""Where a model looks (Grad-CAM, Selvaraju et al. 2017), laid over the image in colours."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.pictures.fitting import STRETCH, fit_picture
+from workers.device import backend
+from workers.heads.contract import Head
+from workers.heads.sigmoid import SIGMOID
+from workers.models.feature_maps import combine_maps, find_last_maps
+
+if TYPE_CHECKING:
+    import keras
+
+Floats = NDArray[np.float32]
 
 ALPHA = 0.3
 """How much of the colour is laid over the image, as in the second reference study."""
+
+
+class GradCam(Protocol):
+    """What a backend offers for heat maps: a module of one function."""
+
+    def differentiate(
+        self,
+        model: keras.Model,
+        layer: keras.Layer,
+        images: Floats,
+        choose: Callable[[Floats], list[int]],
+        kind: Head,
+    ) -> tuple[Floats, Floats, Floats]:
+        """The gradient of the score of one output of each image with respect to what a layer returns.
+
+        Args:
+            model: from images to probabilities or numbers.
+            layer: of the model.
+            images: shape (n, height, width, 3), as the model takes them.
+            choose: which output of each image, from all outputs.
+            kind: what score of an output is differentiated.
+
+        Returns:
+            What the layer returned and the gradients, both of shape (n, height, width, maps); the outputs, shape (n, outputs).
+        """
+        ...
+
+
+def compute_heat(
+    model: keras.Model,
+    images: Floats,
+    targets: Sequence[int] | Callable[[Floats], int],
+    kind: Head = SIGMOID,
+) -> tuple[Floats, Floats]:
+    """Grad-CAM of one output per image.
+
+    With A_k the maps of the last convolution and y the score of the output (the logit of a probability, or a number): relu(sum_k a_k A_k), where
+    a_k is the mean of dy / dA_k over places; divided by its maximum (`workers.models.feature_maps.combine_maps`).
+
+    Args:
+        model: from images to probabilities or numbers.
+        images: shape (n, height, width, 3), as the model takes them.
+        targets: length n: which output; or what chooses it from all outputs of an image.
+        kind: of the model's labels: what score of an output is explained.
+
+    Returns:
+        Heat in [0, 1], shape (n, height, width of the maps), all 0 where nothing speaks for the output; and the
+        probabilities, shape (n, outputs).
+
+    Raises:
+        DataError: the model has no feature maps.
+        UsageError: the backend that was chosen is not installed.
+    """
+
+    def choose(outputs: Floats) -> list[int]:
+        return [int(targets(row)) for row in outputs] if callable(targets) else list(targets)
+
+    layer, room = find_last_maps(model), cast("GradCam", backend.load("grad_cam"))
+    maps, gradients, outputs = room.differentiate(model, layer, images, choose, kind)
+    return combine_maps(model, maps, gradients), outputs
 
 
 def overlay(

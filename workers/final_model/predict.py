@@ -224,16 +224,6 @@ def check_outputs(model: keras.Model, targets: Sequence[str]) -> None:
         )
 
 
-def check_backend(repeats: Repeats) -> None:
-    """Make sure, before a hold-out is opened for it, that the chosen backend can change images.
-
-    Raises:
-        UsageError: changes other than flips are wanted, and another backend than TensorFlow was chosen.
-    """
-    if repeats.effective and not repeats.are_views:
-        backend.require_tensorflow("Test-time augmentation other than flips")
-
-
 def image_size(model: keras.Model) -> tuple[int, int]:
     """Height and width in pixels that a model takes.
 

@@ -1,4 +1,4 @@
-"""Random changes of training images: what they are. `workers.backends.tensorflow.augmentation` makes them.
+"""Random changes of training images: what they are; the backend makes them.
 
 All that is random is drawn ahead, one row per image of an epoch, so that the order in which threads work decides
 nothing. Rotation, shift, shear, zoom, crop and flips of an image are one matrix and so one interpolation (bilinear); what

@@ -118,8 +118,6 @@ def extract(
         As `ensure_features`.
     """
     copies = has_copies(key.views)
-    if copies:
-        backend.require_tensorflow("Changing images (augmentation.copies)")
     dataset.check_images()
     width, embed, forward = _make_embedding(spec)
     views, images = len(key.views), len(dataset.files)

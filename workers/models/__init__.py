@@ -1,7 +1,8 @@
 """Model builders, one per file.
 
 - `backbones`: Which backbones the installed Keras has, without importing it: a study is made in a second, Keras takes ten
-- `centring`: How a model file says that it takes the mean of the training images off pooled features
+- `drawing`: Random numbers as TensorFlow draws them from a seed, under every backend: initial weights, and the noise of changed images
+- `feature_maps`: The last feature maps of a model: where they are, how they are reached while it runs, and what of them its head never sees
 - `folding`: A frozen backbone that computes the same in fewer passes: batch normalisation folded into the convolutions before it
 - `head`: The dense head that is trained on pooled features
 - `head_pass`: The forward pass of a head with weights from outside: the same code under any backend of Keras

@@ -11,6 +11,7 @@ import numpy as np
 from storage.errors import SpecError
 from workers.heads.contract import cut_at_logits
 from workers.heads.kinds import find_head
+from workers.models.drawing import drawn_alike
 from workers.models.head import build_head
 from workers.models.lenet import build_lenet, scale_pixels
 from workers.models.own import build_own_model
@@ -55,26 +56,29 @@ class Network:
         self.kind = find_head(spec.data.task, spec.loss)
         model = spec.model
         self.tail: list[keras.layers.Layer] = []
-        if model.kind == "transfer":
-            with built_for(spec.training.precision):
-                self.body = build_backbone(model)
-            unfreeze(self.body, model.trainable)
-            head = build_head(spec, self.body.output_shape[-1], target_count)
-            # What follows is left to the loss, which is exact on logits.
-            self.tail = cut_at_logits(head.layers)
-            self.scale = find_preprocessing(model.backbone)
-        elif model.kind == "lenet":
-            self.body = build_lenet(
-                model.image_size, self.kind.outputs(target_count), policy=name_policy(spec.training.precision)
-            )
-            self.scale = scale_pixels
-        else:
-            with built_for(spec.training.precision):
-                self.body = build_own_model(
-                    model.model_copy(update={"dropout_rate": self._dropout_rate}),
+        with drawn_alike():
+            if model.kind == "transfer":
+                with built_for(spec.training.precision):
+                    self.body = build_backbone(model)
+                unfreeze(self.body, model.trainable)
+                head = build_head(spec, self.body.output_shape[-1], target_count)
+                # What follows is left to the loss, which is exact on logits.
+                self.tail = cut_at_logits(head.layers)
+                self.scale = find_preprocessing(model.backbone)
+            elif model.kind == "lenet":
+                self.body = build_lenet(
+                    model.image_size,
                     self.kind.outputs(target_count),
+                    policy=name_policy(spec.training.precision),
                 )
-            self.scale = lambda pixels: pixels
+                self.scale = scale_pixels
+            else:
+                with built_for(spec.training.precision):
+                    self.body = build_own_model(
+                        model.model_copy(update={"dropout_rate": self._dropout_rate}),
+                        self.kind.outputs(target_count),
+                    )
+                self.scale = lambda pixels: pixels
         images = keras.Input((*model.image_size, 3), name="image")
         outputs = self.body(images)
         for layer in self.tail:
@@ -106,6 +110,11 @@ class Network:
         return model.kind != "transfer" or (model.trainable == "all" and model.weights == "none")
 
     @property
+    def rows_stand_alone(self) -> bool:
+        """Whether the body treats each image of a batch by itself in training, too, so that rows may be added to the batch."""
+        return not self.body_trains or self._spec.model.kind == "lenet"
+
+    @property
     def dropout_acts_in_tail_only(self) -> bool:
         """Whether the dropout rate is an input of `logits`, and not built into the body."""
         return self._spec.model.kind in ("transfer", "lenet")
@@ -123,7 +132,12 @@ class Network:
         return [variable for part in (*bodies, *changing) for variable in part.non_trainable_variables]
 
     def logits(
-        self, images: keras.KerasTensor, *, training: bool, drop: Drop | None = None
+        self,
+        images: keras.KerasTensor,
+        *,
+        training: bool,
+        drop: Drop | None = None,
+        mask: keras.KerasTensor | None = None,
     ) -> keras.KerasTensor:
         """Run the model.
 
@@ -131,6 +145,7 @@ class Network:
             images: scaled pixels, shape (n, height, width, 3).
             training: whether this is a training pass.
             drop: dropout of the head in training.
+            mask: boolean, shape (n,): the rows that the head's BatchNormalization measures; None for all.
         """
         import keras
 
@@ -140,7 +155,7 @@ class Network:
                 if training and drop is not None:
                     outputs = drop(outputs, place)
             elif isinstance(layer, keras.layers.BatchNormalization):
-                outputs = layer(outputs, training=training)
+                outputs = layer(outputs, training=training, mask=mask)
             else:
                 outputs = layer(outputs)
         return outputs
@@ -148,7 +163,7 @@ class Network:
     def draw(self, seed: tuple[int, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """New values of `weights` and `statistics`: pretrained ones as they were, the others drawn from a seed."""
         drawn = int(np.random.SeedSequence(seed).generate_state(1)[0]) % 2**31
-        with seeded(drawn):
+        with drawn_alike(), seeded(drawn):
             if self._is_pretrained:
                 head = build_head(self._spec, self.body.output_shape[-1], self._target_count)
                 places = {id(variable): place for place, variable in enumerate(self.model.variables)}

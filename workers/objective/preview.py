@@ -46,9 +46,8 @@ def draw_preview(
 
     Raises:
         DataError: an image cannot be read.
-        UsageError: another backend than TensorFlow was chosen.
+        UsageError: the backend that was chosen is not installed.
     """
-    backend.require_tensorflow("A preview of changed images")
     devices.import_quietly()
     change = backend.epoch_backend().change_images
     generator = np.random.default_rng(seed)

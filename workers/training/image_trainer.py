@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 
 from workers.device import backend
 from workers.device import preparation as devices
-from workers.device.contract import Settings, State
+from workers.device.contract import Settings, State, Tensor
 from workers.device.steps import StepRules, read_rules
 from workers.heads.contract import Vectors
 from workers.inputs.augmentation import draw_changes
+from workers.inputs.image_contract import AnyImageEpoch, ImagePlan, ImageSet, image_backend
 from workers.inputs.mixing import draw_mixture
 from workers.models.network import Network
 from workers.training.averaged import put_averages
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     import keras
 
     from storage.spec import StudySpec
-    from workers.backends.tensorflow.image_epoch import ImageEpoch
-    from workers.backends.tensorflow.image_set import ImageSet
 
 
 class SharedNetwork:
@@ -49,7 +49,6 @@ class SharedNetwork:
     """
 
     def __init__(self, spec: StudySpec, target_count: int) -> None:
-        backend.require_tensorflow("Training on images (a trainable backbone, or continuous augmentation)")
         devices.import_quietly()
         self._spec, self._target_count = spec, target_count
         self._owner: ImageFoldTrainer | None = None
@@ -62,16 +61,14 @@ class SharedNetwork:
 
     def make_image_set(self, pixels: NDArray[np.uint8], labels: NDArray[np.float32]) -> ImageSet:
         """Pixels and labels of all development images, scaled as the network takes them."""
-        from workers.backends.tensorflow.image_set import ImageSet
-
-        return ImageSet(pixels, labels, self.network.scale)
+        return image_backend().make_image_set(pixels, labels, self.network.scale)
 
     def take(self, fold: ImageFoldTrainer) -> None:
         """Let a fold have the network; what the one before has learnt is put aside."""
         if self._owner is fold:
             return
         if self._owner is not None:
-            self._owner.put_aside(self.slots.read())
+            self._owner.put_aside(self.slots.hold())
         self._owner = fold
 
     def begin(self, fold: ImageFoldTrainer, settings: Settings, seed: tuple[int, ...]) -> None:
@@ -83,21 +80,17 @@ class SharedNetwork:
             self._build(rate)
         self.slots.start(*self.network.draw(seed), self.epoch(fold.rules).memory)
 
-    def epoch(self, rules: StepRules) -> ImageEpoch:
+    def epoch(self, rules: StepRules) -> AnyImageEpoch:
         """The compiled epoch for the rules of a step."""
-        from workers.backends.tensorflow.image_epoch import ImageEpoch
-
         if rules not in self._epochs:
-            self._epochs[rules] = ImageEpoch(self.network, rules, self.slots)
+            self._epochs[rules] = image_backend().compile_image_epoch(self.network, rules, self.slots)
         return self._epochs[rules]
 
     def _build(self, dropout_rate: float) -> None:
-        from workers.backends.tensorflow.epoch import OptimizerSlots
-
         self._dropout_rate = dropout_rate
         self.network = Network(self._spec, self._target_count, dropout_rate)
-        self.slots = OptimizerSlots(self.network.weights, self.network.statistics)
-        self._epochs: dict[StepRules, ImageEpoch] = {}
+        self.slots = backend.epoch_backend().make_slots(self.network.weights, self.network.statistics)
+        self._epochs: dict[StepRules, AnyImageEpoch] = {}
 
 
 class ImageFoldTrainer:
@@ -108,7 +101,7 @@ class ImageFoldTrainer:
     def __init__(self, spec: StudySpec, shared: SharedNetwork) -> None:
         self._spec = spec
         self._shared = shared
-        self._aside: State | None = None
+        self._aside: Mapping[str, Tensor] | None = None
         self.rules = StepRules()
 
     @property
@@ -166,7 +159,7 @@ class ImageFoldTrainer:
         steps_before = slots.steps_taken
         with devices.products_in(self._spec.training.precision):
             train_logits = self._shared.epoch(self.rules).train(
-                self._images.batches(order, batch_size, changes, mixture), settings
+                self._images, ImagePlan(order, batch_size, changes, mixture), settings
             )
         steps = slots.steps_taken - steps_before
         self._validation_logits = None
@@ -188,14 +181,16 @@ class ImageFoldTrainer:
 
     def state(self) -> State:
         """Everything that the next epoch depends on besides the arguments of `reset`, as named arrays."""
-        return self._aside if self._aside is not None else self._shared.slots.read()
+        if self._aside is None:
+            return self._shared.slots.read()
+        return {name: np.array(value) for name, value in self._aside.items()}
 
     def restore(self, state: State) -> None:
         """Go on from a `state`, after a `reset` with the same arguments."""
         self._aside = state
         self._validation_logits = None
 
-    def put_aside(self, state: State) -> None:
+    def put_aside(self, state: Mapping[str, Tensor]) -> None:
         """Keep what was learnt while another fold has the network."""
         if self._aside is None:
             self._aside = state
@@ -210,7 +205,5 @@ class ImageFoldTrainer:
         if self._validation_logits is None:
             self._have_network()
             with devices.products_in(self._spec.training.precision):
-                self._validation_logits = self._shared.epoch(self.rules).predict(
-                    self._images.batches(self.val_index)
-                )
+                self._validation_logits = self._shared.epoch(self.rules).predict(self._images, self.val_index)
         return self._validation_logits

@@ -87,12 +87,10 @@ def predict(
     from orchestrator.terminal.progress import show_progress
     from storage.files.model_files import read_whole_card
     from storage.settings import cache_folder
-    from workers.final_model.predict import check_backend
 
     prediction_tables.check_out(out)
     names, scale, threads = _describe_model(path, targets, pixels)
     repeats = read_repeats(path, tta, tta_by, say=console.say)
-    check_backend(repeats)
     card = read_whole_card(path)
     table = read_needed_features(card, features, repeats)
     answer = answer_of(card)
@@ -160,8 +158,7 @@ def explain(
     from storage.settings import cache_folder
     from workers.device import backend
 
-    # Before anything is opened or recorded.
-    backend.require_tensorflow("Grad-CAM")
+    backend.device()  # A backend that is not installed is said before anything is opened or recorded.
     names, scale, threads = _describe_model(path, targets, pixels)
     if (read_card(path) or {}).get("features"):
         raise UsageError(

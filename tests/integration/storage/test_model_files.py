@@ -113,7 +113,8 @@ def test_heat_is_where_the_evidence_is() -> None:
     """One convolution that answers to a bright spot, and nothing else: the heat lies on the spot."""
     import keras
 
-    from workers.backends.tensorflow.grad_cam import compute_heat, find_last_maps
+    from workers.final_model.explain import compute_heat
+    from workers.models.feature_maps import find_last_maps
 
     inner = keras.Sequential(
         [
@@ -145,8 +146,8 @@ def test_the_level_of_a_map_that_the_head_never_sees_is_no_evidence() -> None:
     """Darkness is the evidence: the weight is negative, and so would be the whole map, the image called positive or not."""
     import keras
 
-    from workers.backends.tensorflow.grad_cam import compute_heat
-    from workers.models.centring import CENTRING
+    from workers.final_model.explain import compute_heat
+    from workers.models.feature_maps import CENTRING
 
     inputs = keras.Input((SIZE, SIZE, 3))
     maps = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer="ones")(inputs)
@@ -164,7 +165,7 @@ def test_the_level_of_a_map_that_the_head_never_sees_is_no_evidence() -> None:
 def test_without_a_target_each_image_is_explained_by_its_likeliest() -> None:
     import keras
 
-    from workers.backends.tensorflow.grad_cam import compute_heat
+    from workers.final_model.explain import compute_heat
 
     keras.utils.set_random_seed(3)
     model = keras.Sequential([keras.Input((SIZE, SIZE, 3)), keras.layers.Conv2D(8, 3),
@@ -191,10 +192,10 @@ def test_jet_and_the_overlay_are_the_formula() -> None:
 
 @pytest.mark.parametrize("ensemble", [False, True])
 def test_a_network_trained_as_a_whole_becomes_one_model(tmp_path: Path, ensemble: bool) -> None:
-    from workers.backends.tensorflow.grad_cam import find_last_maps
     from workers.final_model.assembly import load_model, save_model
     from workers.final_model.predict import predict
     from workers.final_model.refit import Recipe, refit
+    from workers.models.feature_maps import find_last_maps
 
     images, labels = make_data(tmp_path, patients=8)
     dataset = import_dataset(

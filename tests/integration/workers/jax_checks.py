@@ -15,18 +15,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from storage.errors import DeviceSettledError, UsageError
+from storage.errors import DeviceSettledError
 from storage.pictures.views import FLIPS, VIEWS
 from storage.spec import Precision
 from tests.loss_contract import CrossEntropy, LossContract
 from tests.small_heads import make_trainer
+from tests.small_images import compute_all
 from tests.step_contract import StepContract, Steps
 from workers.backends.jax import device
 from workers.backends.jax.epoch import drop_units
 from workers.backends.jax.forward import ImageForward, tabulate
 from workers.backends.jax.optimizers import Stepper, apply_step, masked_cross_entropy
+from workers.backends.jax.pooling import max_pool, pooled_alike
 from workers.backends.jax.sizes import SMALLEST, padded_size
-from workers.device import backend
 from workers.device import preparation as devices
 from workers.device.versions import library_versions
 from workers.inputs import decoding
@@ -62,6 +63,13 @@ def test_an_epoch_is_written_down_for_the_comparison_with_tensorflow(batch_size:
         np.savez(folder / f"{batch_size}.npz", logits=trainer.predict_validation(), **trainer.state())
 
 
+def test_images_are_written_down_for_the_comparison_with_tensorflow() -> None:
+    found = compute_all()
+    assert all(np.isfinite(value).all() for value in found.values())
+    if "ORCH_TEST_STATES" in os.environ:
+        np.savez(Path(os.environ["ORCH_TEST_STATES"]) / "images.npz", **found)
+
+
 def test_tensorflow_is_not_here_and_jax_is_what_is_described() -> None:
     assert keras.backend.backend() == "jax"
     assert "tensorflow" not in sys.modules
@@ -81,11 +89,6 @@ def test_jax_computes_on_as_many_threads_as_it_is_told() -> None:
         return
     ran = subprocess.run([sys.executable, "-c", COUNT_THREADS], capture_output=True, text=True, check=False)
     assert (ran.stdout.strip(), ran.returncode) == ("3", 0), ran.stderr
-
-
-def test_images_are_refused_in_words() -> None:
-    with pytest.raises(UsageError, match="TensorFlow only"):
-        backend.require_tensorflow("Training on images")
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
@@ -177,6 +180,23 @@ def test_images_that_are_flipped_and_scaled_on_the_device_have_the_features_of_t
     assert len(mine) == 5 * len(views) - first_row
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("size", "strides"), [(2, None), ((3, 3), (2, 2)), ((3, 2), (1, 3))])
+def test_pooling_of_a_gpu_has_the_values_and_the_gradient_of_keras(
+    padding: str, size: Any, strides: Any
+) -> None:
+    pixels = jnp.array(np.random.default_rng(0).integers(0, 9, (2, 9, 8, 3)), jnp.float32)
+    pixels = pixels.at[0, :, :, 0].set(1.0)  # all are the largest: the first one learns
+    layer = keras.layers.MaxPooling2D(size, strides, padding)
+    theirs, pull_back = jax.vjp(lambda given: layer(given), pixels)
+    with pooled_alike():
+        mine, my_pull_back = jax.vjp(lambda given: layer(given), pixels)
+    assert np.array_equal(mine, theirs)
+    weights = jnp.arange(theirs.size, dtype=jnp.float32).reshape(theirs.shape)
+    assert np.array_equal(my_pull_back(weights)[0], pull_back(weights)[0])
+    assert np.isnan(np.asarray(max_pool(pixels.at[1, 1, 1].set(jnp.nan), size, strides, padding))).any()
+
+
 def test_a_scaling_that_looks_at_more_than_one_pixel_is_left_to_the_host() -> None:
     assert tabulate(lambda pixels: pixels - pixels.mean()) is None
 
@@ -202,13 +222,6 @@ class TestLoss(LossContract):
     @pytest.fixture
     def cross_entropy(self) -> CrossEntropy:
         return masked_cross_entropy
-
-
-def test_changing_images_is_refused_in_words() -> None:
-    with pytest.raises(
-        UsageError, match="Changing images computes with TensorFlow only, and KERAS_BACKEND=jax"
-    ):
-        backend.epoch_backend().change_images(np.zeros((1, 4, 4, 3)), np.zeros((1, 8)), np.zeros(1), {})
 
 
 class TestSteps(StepContract):

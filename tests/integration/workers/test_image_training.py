@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from storage.spec import StudySpec, parse
-from workers.backends.tensorflow.image_set import ImageSet
 from workers.device import preparation as devices
 from workers.inputs.augmentation import draw_changes
+from workers.inputs.image_contract import ImageSet
 from workers.inputs.mixing import draw_mixture
 from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
@@ -49,7 +49,7 @@ def make_pixels(size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def lenet() -> tuple[SharedNetwork, ImageSet]:
     shared = SharedNetwork(make_spec(), TARGETS)
-    return shared, ImageSet(*make_pixels(), shared.network.scale)
+    return shared, shared.make_image_set(*make_pixels())
 
 
 def start(
@@ -242,7 +242,7 @@ BACKBONE = {"kind": "transfer", "backbone": "MobileNet", "image_size": (32, 32),
 def test_what_of_a_backbone_learns(trainable: str, first_that_learns: str | None) -> None:
     spec = make_spec({**BACKBONE, "weights": "none", "trainable": trainable}, learning_rate=0.1)
     shared = SharedNetwork(spec, TARGETS)
-    images = ImageSet(*make_pixels((32, 32)), shared.network.scale)
+    images = shared.make_image_set(*make_pixels((32, 32)))
     trainer = start(shared, images, spec)
     body = shared.network.body
     before = {variable.path: variable.numpy() for variable in body.variables}

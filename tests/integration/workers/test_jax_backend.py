@@ -1,4 +1,4 @@
-"""The head trainer and the extraction under KERAS_BACKEND=jax, in a process that cannot import TensorFlow."""
+"""The trainers of heads and of images, and the extraction under KERAS_BACKEND=jax, in a process that cannot import TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.small_heads import make_trainer
+from tests.small_images import compute_all
 from workers.device import preparation as devices
 
 HERE = Path(__file__).parent
@@ -22,15 +23,19 @@ CONTRACT = (
     "jax_checks.py",
     "jax_stack_checks.py",
     "test_kinds_of_label.py",
+    "test_image_training.py",
+    "test_own_model.py",
 )
-SHORT_FORM = "jax_checks or test_kinds_of_label or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or rules_of_a_step or teach_nothing or diverged or other_images"
+SHORT_FORM = "jax_checks or test_kinds_of_label or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or rules_of_a_step or teach_nothing or diverged or other_images or do_not_disturb or conv_dw_13-conv or example_of_the_docs"
 """XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them, as XLA
 compiles for users. The short form compiles in less time to slower code (`JAX_DISABLE_MOST_OPTIMIZATIONS`)."""
 EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
 WRITTEN_FOR_TENSORFLOW = (
-    "test_trials_and_folds_do_not_trace_again",
-    "test_dropout_drops_the_share_it_is_told_and_keeps_the_mean",
-    "test_an_epoch_of_many_images_is_trained_in_several_calls",
+    "test_training.py::test_trials_and_folds_do_not_trace_again",
+    "test_training.py::test_dropout_drops_the_share_it_is_told_and_keeps_the_mean",
+    "test_training.py::test_an_epoch_of_many_images_is_trained_in_several_calls",
+    "test_image_training.py::test_an_epoch_is_the_one_of_plain_keras",
+    "test_image_training.py::test_mixed_images_learn_the_labels_of_both_by_their_shares",
 )
 BATCH_SIZES = (47, 19)
 
@@ -43,10 +48,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("states")
     runs_all = os.environ.get("ORCH_TEST_JAX") == "all"
     hurry = {} if runs_all else {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
-    left_out = [
-        f"--deselect={HERE.relative_to(REPOSITORY)}/test_training.py::{name}"
-        for name in WRITTEN_FOR_TENSORFLOW
-    ]
+    left_out = [f"--deselect={HERE.relative_to(REPOSITORY)}/{name}" for name in WRITTEN_FOR_TENSORFLOW]
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "tests.no_tensorflow", "-p", "no:cacheprovider", "-q"),
@@ -78,3 +80,14 @@ def test_both_backends_train_alike(states: Path, batch_size: int) -> None:
         for name in state:
             assert np.abs(theirs[name] - state[name]).max() < 1e-5, name
         assert np.abs(theirs["logits"] - trainer.predict_validation()).max() < 1e-5
+
+
+@pytest.mark.slow
+def test_both_backends_compute_alike_on_images(states: Path) -> None:
+    """Initial weights, every change of a picture, a step with mixed and unmixed images, what is predicted after it, and heat."""
+    devices.prepare(1, 2)
+    mine = compute_all()
+    with np.load(states / "images.npz") as theirs:
+        assert theirs.files == list(mine)
+        for name, value in mine.items():
+            assert np.abs(theirs[name] - value).max() < 1e-5, name

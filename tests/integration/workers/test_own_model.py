@@ -50,7 +50,6 @@ def make_spec(kind: str) -> StudySpec:
 def test_the_example_of_the_docs_is_found_and_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workers.backends.tensorflow.image_set import ImageSet
     from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
     install(tmp_path, monkeypatch, *read_example())
@@ -59,7 +58,7 @@ def test_the_example_of_the_docs_is_found_and_trained(
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (12, 12, 16, 3), dtype=np.uint8)
     labels = generator.integers(2, size=(12, 2)).astype(np.float32)
-    images = ImageSet(pixels, labels, shared.network.scale)
+    images = shared.make_image_set(pixels, labels)
 
     def train(**settings: float) -> list[float]:
         trainer = ImageFoldTrainer(spec, shared)

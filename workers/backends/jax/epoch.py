@@ -17,12 +17,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.backends.jax.augmentation import change
 from workers.backends.jax.device import products_in, stacks_folds
 from workers.backends.jax.forward import ImageForward, tabulate
 from workers.backends.jax.optimizers import Stepper, masked_cross_entropy
 from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_GPU, pad, padded_size
 from workers.backends.jax.stack import StackedEpoch, StackedState
-from workers.device import backend
 from workers.device.backend import SETTINGS
 from workers.device.contract import Epoch, FoldTask, Slots, TrainedFold
 from workers.device.steps import MOMENTS, Memory, StepRules
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 ADAM = StepRules()
 NUMBERS = (*SETTINGS, "dropout_rate", "label_smoothing")
 """Hyperparameters of a step that are one number."""
+
+_change = jax.jit(change)
 
 State = dict[str, Any]
 """What training changes: lists of arrays by kind, and how many steps were taken."""
@@ -79,19 +81,27 @@ class OptimizerSlots(Slots):
 
     def read(self) -> dict[str, NDArray[Any]]:
         """Copy everything that the next step depends on; named as by the TensorFlow backend."""
+        return {name: np.array(value) for name, value in self.hold().items()}
+
+    def hold(self) -> dict[str, Any]:
+        """The arrays of now under the names of `read`; nothing is copied."""
         arrays = {
-            f"{name}_{n}": np.array(value)
+            f"{name}_{n}": value
             for name, values in self.take().items()
             if name != "steps"
             for n, value in enumerate(values)
         }
         return {**arrays, "steps": np.array(self.steps_taken, np.int64)}
 
-    def write(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go back to what `read` returned."""
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `read` or `hold` returned; arrays of JAX are taken as they are, and belong to these slots from now on."""
+
+        def bring(value: Any) -> Any:
+            return value if isinstance(value, jax.Array) else jnp.array(value)
+
         sizes = {"weight": len(self._weights), "statistic": len(self._statistics), **self._sizes}
         arrays: State = {
-            name: [jnp.array(state[f"{name}_{n}"]) for n in range(size)] for name, size in sizes.items()
+            name: [bring(state[f"{name}_{n}"]) for n in range(size)] for name, size in sizes.items()
         }
         self.put({**arrays, "steps": jnp.int32(state["steps"])})
 
@@ -332,10 +342,14 @@ def make_forward(
     return None if found is None else ImageForward(backbone, *found, precision)
 
 
-def change_images(*arrays: Any) -> NDArray[np.float32]:
-    """As `workers.device.contract.EpochBackend.change_images`: not written for JAX."""
-    backend.require_tensorflow("Changing images")
-    raise NotImplementedError
+def change_images(
+    images: np.ndarray,
+    matrices: np.ndarray,
+    shifts: np.ndarray,
+    drawn: Mapping[str, tuple[np.ndarray, ...]],
+) -> NDArray[np.float32]:
+    """As `workers.device.contract.EpochBackend.change_images`."""
+    return np.asarray(_change(images, matrices, shifts, drawn))
 
 
 def compile_epoch(

@@ -60,16 +60,19 @@ class OptimizerSlots(Slots):
 
     def read(self) -> dict[str, NDArray[Any]]:
         """Copy everything that the next step depends on."""
-        groups = self._groups()
+        return {name: np.array(value) for name, value in self.hold().items()}
+
+    def hold(self) -> dict[str, Any]:
+        """The tensors of now under the names of `read`; nothing is copied: a variable that changes while one is kept gets memory of its own."""
         state = {
-            f"{name}_{n}": variable.numpy().copy()
-            for name, variables in groups.items()
+            f"{name}_{n}": variable.read_value()
+            for name, variables in self._groups().items()
             for n, variable in enumerate(variables)
         }
-        return {**state, "steps": self.steps.numpy()}
+        return {**state, "steps": self.steps.read_value()}
 
-    def write(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go back to what `read` returned."""
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `read` or `hold` returned."""
         for name, variables in self._groups().items():
             for n, variable in enumerate(variables):
                 variable.assign(state[f"{name}_{n}"])

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from workers.backends.tensorflow.dropout import draw_bits_in_graph, drop
 from workers.backends.tensorflow.epoch import OptimizerSlots
+from workers.backends.tensorflow.image_set import ImageSet
 from workers.backends.tensorflow.optimizers import Stepper, masked_cross_entropy
 from workers.device.backend import SETTINGS
 from workers.device.steps import AVERAGE, StepRules
+from workers.inputs.image_contract import ImagePlan
 from workers.models.network import Network
 
 SCALARS = (*SETTINGS, "dropout_rate", "label_smoothing")
@@ -43,16 +45,9 @@ class ImageEpoch:
         self._train_mixed = tf.function(self._train_mixed_graph)
         self._predict = tf.function(self._predict_graph)
 
-    def train(self, batches: Any, settings: Mapping[str, Any]) -> NDArray[np.float32]:
-        """Take one optimizer step per batch, and count each in `slots.steps`.
-
-        Args:
-            batches: tf.data.Dataset as `workers.backends.tensorflow.image_set.ImageSet.batches` makes it.
-            settings: `SCALARS`, the numbers and vectors of the head, and seed (of dropout).
-
-        Returns:
-            The logits that training saw, shape (n, targets), in the order of the batches.
-        """
+    def train(self, images: ImageSet, plan: ImagePlan, settings: Mapping[str, Any]) -> NDArray[np.float32]:
+        """As `workers.inputs.image_contract.ImageEpoch.train`."""
+        batches = images.batches(plan.order, plan.batch_size, plan.changes, plan.mixture)
         tensors = {
             name: tf.constant(settings[name], tf.float32)
             for name in (
@@ -66,9 +61,9 @@ class ImageEpoch:
         is_mixed = len(batches.element_spec) > 2
         return (self._train_mixed if is_mixed else self._train)(batches, tensors, seed).numpy()
 
-    def predict(self, batches: Any) -> NDArray[np.float32]:
-        """Logits outside training, shape (n, targets): of the average of the weights, where one is kept."""
-        slots = self._slots
+    def predict(self, images: ImageSet, index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """As `workers.inputs.image_contract.ImageEpoch.predict`."""
+        slots, batches = self._slots, images.batches(index)
         if not self._rules.averages:
             return self._predict(batches).numpy()
         kept = [tf.identity(weight) for weight in slots.weights]
@@ -153,3 +148,15 @@ class ImageEpoch:
     @without_autograph
     def _look(self, images: Any) -> Any:
         return self._network.logits(images, training=False)
+
+
+def make_image_set(
+    pixels: NDArray[np.uint8], labels: NDArray[np.float32], scale: Callable[[Any], Any]
+) -> ImageSet:
+    """As `workers.inputs.image_contract.ImageBackend.make_image_set`."""
+    return ImageSet(pixels, labels, scale)
+
+
+def compile_image_epoch(network: Network, rules: StepRules, slots: OptimizerSlots) -> ImageEpoch:
+    """As `workers.inputs.image_contract.ImageBackend.compile_image_epoch`."""
+    return ImageEpoch(network, rules, slots)

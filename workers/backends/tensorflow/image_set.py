@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from workers.attempts.watchdog import training_lives
 from workers.backends.tensorflow.augmentation import change, flip, mix
 from workers.inputs.augmentation import Changes
+from workers.inputs.image_contract import VALIDATION_BATCH
 from workers.inputs.mixing import Mixture
 
 _trace = functools.partial(tf.function, autograph=False)
 """None of the functions here has a loop that only a rewritten source could trace."""
-
-VALIDATION_BATCH = 64
-"""Images per forward pass outside training: a constant, as it may decide the last digits."""
 
 PARALLEL_BATCHES = 2
 READY_BATCHES = 2
