@@ -29,6 +29,7 @@ from orchestrator.commands.data import group as data
 from orchestrator.commands.model import group as model
 from orchestrator.commands.study import group as study
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import join_words
 from orchestrator.terminal.failures import FAILED, report_error, report_os_error
 from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.streams import (
@@ -114,7 +115,8 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a character shows "?", and the command goes on.
             stream.reconfigure(errors="replace")
-    if encoding := find_narrow_names():
+    is_completing = join_words()
+    if not is_completing and (encoding := find_narrow_names()):
         console.warn(
             f"Names of files are read in {encoding} here, as the locale says, and other machines read others: set LC_ALL=C.UTF-8 or PYTHONUTF8=1."
         )

@@ -1,4 +1,4 @@
-"""Draw docs/pictures: the first screen of the report and of the dashboard, as a reader of the demo sees them.
+"""Draw docs/pictures: the first screen of the report and of optuna-dashboard, as a reader of the demo sees them, and the start page of a fleet.
 
 make demo && python scripts/draw_pictures.py demo
 """
@@ -9,7 +9,10 @@ import io
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -19,7 +22,10 @@ from PIL import Image
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
+from dashboards.pages.publish import publish_study  # noqa: E402
+from storage.database.opening import open_database  # noqa: E402
 from tests.browser import open_browser, open_tab  # noqa: E402
+from tests.generated_studies import fleet_at_work, sized_study  # noqa: E402
 
 SCREEN = {"width": 1180, "height": 820}
 COLOURS = 96
@@ -36,6 +42,35 @@ def draw_report(browser: Any, page: Path) -> bytes:
 
 def draw_dashboard(browser: Any, database: Path) -> bytes:
     """The page of the first study in optuna-dashboard, with orch's figures."""
+    with serving(database) as address, open_tab(browser, viewport=SCREEN, color_scheme="light") as (tab, _):
+        tab.goto(f"{address}/dashboard/studies/1")
+        tab.wait_for_selector(".js-plotly-plot >> text=importance of hyperparameters")
+        tab.locator(".js-plotly-plot >> text=folds of the best trial").first.scroll_into_view_if_needed()
+        tab.mouse.wheel(0, 720)
+        tab.wait_for_timeout(1500)  # the last figure is still being laid out
+        return bytes(tab.screenshot())
+
+
+def draw_start_page(browser: Any) -> bytes:
+    """The start page of generated studies with a fleet at work, one worker of which was killed."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = open_database(f"sqlite:///{folder}/orch.db", create=True)
+        finished = sized_study(database, "lenet-grid", 32)
+        head = sized_study(database, "densenet-head", 60, settled=34, failed=1)
+        frozen = sized_study(database, "frozen-backbone", 40, settled=9)
+        for study in (finished, head, frozen):
+            publish_study(database, study)
+        fleet_at_work(database, [head, frozen], 6, silent=1)
+        database.close()
+        with serving(Path(folder) / "orch.db") as address, open_tab(browser, viewport=SCREEN, color_scheme="light") as (tab, _):  # fmt: skip
+            tab.goto(address)
+            tab.wait_for_selector("text=Live.")
+            return bytes(tab.screenshot())
+
+
+@contextmanager
+def serving(database: Path) -> Iterator[str]:
+    """The address of a dashboard of a database."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,13 +88,7 @@ def draw_dashboard(browser: Any, database: Path) -> bytes:
                 break
             except OSError:
                 time.sleep(0.5)
-        with open_tab(browser, viewport=SCREEN, color_scheme="light") as (tab, _):
-            tab.goto(f"{address}/dashboard/studies/1")
-            tab.wait_for_selector(".js-plotly-plot >> text=importance of hyperparameters")
-            tab.locator(".js-plotly-plot >> text=folds of the best trial").first.scroll_into_view_if_needed()
-            tab.mouse.wheel(0, 720)
-            tab.wait_for_timeout(1500)  # the last figure is still being laid out
-            return bytes(tab.screenshot())
+        yield address
     finally:
         server.terminate()
         server.wait(30)
@@ -74,10 +103,13 @@ def save(picture: bytes, path: Path) -> None:
 
 
 def main() -> None:
-    """Draw all of them from the folder of a demo that has ended."""
+    """Draw all of them from the folder of a demo that has ended; without that folder, the start page alone."""
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     pictures = REPOSITORY / "docs" / "pictures"
     with open_browser() as browser:
+        save(draw_start_page(browser), pictures / "start.png")
+        if not demo.is_dir():
+            return
         save(draw_report(browser, demo / "report.html"), pictures / "report.png")
         save(draw_dashboard(browser, demo / "orch.db"), pictures / "dashboard.png")
 

@@ -235,3 +235,18 @@ def name_user() -> str:
 def named_browser() -> str | None:
     """The browser that draws and prints, as BROWSER_PATH names it; kaleido reads the same."""
     return os.environ.get("BROWSER_PATH") or None
+
+
+def completing_shell() -> str:
+    """How a shell asks which words it may offer, such as "complete_bash"; empty where no shell asks."""
+    return os.environ.get("_ORCH_COMPLETE", "")
+
+
+def typed_words() -> tuple[str, str]:
+    """The command line that bash asks about, and which of its words is being typed, as bash says them."""
+    return os.environ.get("COMP_WORDS", ""), os.environ.get("COMP_CWORD", "0")
+
+
+def retype_words(line: str, place: int) -> None:
+    """Let the command line that bash asks about be another one, for this process."""
+    os.environ["COMP_WORDS"], os.environ["COMP_CWORD"] = line, str(place)

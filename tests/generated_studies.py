@@ -29,8 +29,10 @@ from storage.database.engine import Database
 from storage.results.ledger import FoldEpoch, run_key
 from storage.spec import StudySpec
 from storage.spec.distributions import distributions, to_optuna
-from storage.studies.points import count_points
+from storage.states import WorkerState
+from storage.studies.points import claim_point, count_points
 from storage.studies.study import StudyRecord, create_study
+from storage.studies.workers import note_worker
 
 TRAIN_IMAGES = 2079
 BEGAN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC).timestamp()
@@ -288,3 +290,36 @@ class _Rows:
 
     def _add(self, model: type, **values: object) -> None:
         self.tables[model.__table__].append(values)  # type: ignore[attr-defined]
+
+
+def fleet_at_work(
+    database: Database, studies: list[StudyRecord], count: int, *, silent: int = 0
+) -> list[str]:
+    """Workers that hold points of these studies by turns; the first `silent` were last heard before their lease.
+
+    Returns:
+        Their names.
+    """
+    held = []
+    for number in range(count):
+        study, name = studies[number % len(studies)], f"gpu-{number // 8}-{5000 + number}-{number:06x}"
+        claim = claim_point(database, study, worker=name, token=str(uuid.uuid4()))
+        assert claim is not None
+        device = f"GPU {number % 8} (NVIDIA A100)"
+        note_worker(database, worker=name, host=f"gpu-{number // 8}", pid=5000 + number, device=device, state=WorkerState.WORKING,
+                    versions={"orch": "0"}, study_uuid=study.uuid, point=claim.point)  # fmt: skip
+        held.append((name, study, claim.point))
+    with database.transaction() as connection:
+        now = database.now(connection)
+        for number, (name, study, point) in enumerate(held):
+            lease = study.spec.study.lease_seconds
+            heard_at = now - lease - 1 if number < silent else now
+            of_point = (tables.points.c.study_uuid == study.uuid, tables.points.c.point == point)
+            of_worker = tables.workers.c.worker == name
+            connection.execute(sa.update(tables.workers).where(of_worker).values(last_seen=heard_at))
+            connection.execute(
+                sa.update(tables.points)
+                .where(*of_point)
+                .values(expires_at=heard_at + lease, epoch=7, trial_number=1000 + point)
+            )
+    return [name for name, _, _ in held]

@@ -6,12 +6,14 @@ import contextlib
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.task import ThreadedTaskDispatcher
 
 from dashboards.server.health import HEALTH
+from dashboards.server.live import EVENTS, MOST_STREAMS
 from dashboards.server.login import Application
 from storage.errors import UsageError
 
@@ -56,27 +58,35 @@ class ImpatientChannel(HTTPChannel):
 class Lanes:
     """Who answers which request: /healthz has a thread of its own, so that it waits for no page and no guesser.
 
-    Takes the place of waitress' dispatcher, whose threads answer everything else.
+    So has each stream of events, which lasts for minutes. Takes the place of waitress' dispatcher, whose threads answer everything else.
     """
 
-    def __init__(self, others: ThreadedTaskDispatcher) -> None:
+    def __init__(self, others: ThreadedTaskDispatcher, when_stopping: Callable[[], Any]) -> None:
         self._others = others
-        self._health = ThreadedTaskDispatcher()
-        self._health.set_thread_count(1)
+        self._when_stopping = when_stopping
+        # One more than streams, so that what is too much is told so.
+        counts = {HEALTH: 1, EVENTS: MOST_STREAMS + 1}
+        self._own = {path: ThreadedTaskDispatcher() for path in counts}
+        for path, count in counts.items():
+            self._own[path].set_thread_count(count)
 
     def add_task(self, channel: HTTPChannel) -> None:
         """Give the next request of a connection to the threads that answer it."""
         asked = getattr(channel.requests[0], "path", "") if channel.requests else ""
-        (self._health if asked == HEALTH else self._others).add_task(channel)
+        self._own.get(asked, self._others).add_task(channel)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """End the threads."""
-        self._health.shutdown(cancel_pending, timeout)
+        """End the threads; streams are told before they are waited for."""
+        self._when_stopping()
+        for own in self._own.values():
+            own.shutdown(cancel_pending, timeout)
         return bool(self._others.shutdown(cancel_pending, timeout))
 
 
-def make_server(application: Application, host: str, port: int) -> Any:
-    """A server that has the address, and answers as soon as its `run` is called.
+def make_server(
+    application: Application, host: str, port: int, *, when_stopping: Callable[[], Any] = lambda: None
+) -> Any:
+    """A server that has the address, and answers as soon as its `run` is called; `when_stopping` is called when it ends.
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -93,6 +103,8 @@ def make_server(application: Application, host: str, port: int) -> Any:
             application, map=handlers, host=host, port=port, threads=THREADS, ident="orch",
             max_request_body_size=LARGEST_REQUEST, clear_untrusted_proxy_headers=True,
             connection_limit=MOST_CONNECTIONS, channel_timeout=SILENT_SECONDS, cleanup_interval=5,
+            # A reader who leaves is noticed while an answer is being written.
+            channel_request_lookahead=1,
             # `select` fails above file number 1023, and every connection is a file.
             asyncore_use_poll=True,
         )  # fmt: skip
@@ -102,7 +114,7 @@ def make_server(application: Application, host: str, port: int) -> Any:
             why="Another program may use the port.",
             next_step=f"Choose another: orch dashboard --port {port % 65535 + 1}",
         ) from error
-    lanes = Lanes(server.task_dispatcher)
+    lanes = Lanes(server.task_dispatcher, when_stopping)
     server.task_dispatcher = lanes
     for handler in list(handlers.values()):
         if hasattr(handler, "channel_class"):

@@ -1,4 +1,4 @@
-"""optuna-dashboard, served by waitress behind a login, so that looking cannot change anything."""
+"""The start page and optuna-dashboard, served by waitress behind a login, so that looking cannot change anything."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from dashboards.server.login import (
     names_this_machine,
     refuse,
 )
+from dashboards.server.start import StartPage
 from storage.database import tables
 from storage.database.engine import Database
 from storage.errors import UsageError
@@ -55,6 +56,7 @@ def serve_dashboard(
     secure: bool = False,
     say_link: Callable[[str], None] | None = None,
     when_open: Callable[[], None] = lambda: None,
+    write_report: Callable[[str], str] | None = None,
 ) -> None:
     """Serve optuna-dashboard until the process is interrupted.
 
@@ -68,6 +70,7 @@ def serve_dashboard(
         secure: whether browsers come by HTTPS (a proxy in front), so that the cookie may insist on it.
         say_link: told the token of a link that logs in once, and of the next one when it was used.
         when_open: called as soon as the address is taken: what is asked for from now on is answered.
+        write_report: from the name of a study to its report as HTML, which the start page links to.
 
     Raises:
         UsageError: the address cannot be listened on, or is open to others without a password.
@@ -78,10 +81,17 @@ def serve_dashboard(
             why="Whoever reaches the dashboard sees every study, and with --allow-edit can delete it.",
             next_step="Leave --no-login out, or listen on 127.0.0.1.",
         )
+    pages: list[StartPage] = []
     guarded = make_application(
-        database, password=password, allow_edit=allow_edit, secure=secure, say_link=say_link
+        database, password=password, allow_edit=allow_edit, secure=secure, say_link=say_link,
+        write_report=write_report, pages=pages,
+    )  # fmt: skip
+    server = make_server(
+        add_transport_security(guarded) if secure else guarded,
+        host,
+        port,
+        when_stopping=lambda: pages[0].poller.close(),
     )
-    server = make_server(add_transport_security(guarded) if secure else guarded, host, port)
     try:
         if isinstance(guarded, PasswordMiddleware):
             guarded.offer_link()
@@ -98,17 +108,33 @@ def make_application(
     allow_edit: bool,
     secure: bool = False,
     say_link: Callable[[str], None] | None = None,
+    write_report: Callable[[str], str] | None = None,
+    pages: list[StartPage] | None = None,
 ) -> Application:
-    """optuna-dashboard as a WSGI application: what it may do, how it is sent, and the login in front."""
+    """The start page and optuna-dashboard as a WSGI application: what it may do, how it is sent, and the login in front.
+
+    Args:
+        database: the studies.
+        password: as `serve_dashboard` has it, like the next three.
+        allow_edit: whether requests that change something are let through.
+        secure: whether browsers come by HTTPS.
+        say_link: told the token of a link that logs in once.
+        write_report: from the name of a study to its report as HTML.
+        pages: gets the start page, so that the caller can end its streams.
+    """
     from optuna_dashboard import wsgi
 
     application: Application = wsgi(database.optuna, artifact_store=_artifact_store())
     application = add_curves(application, database)
     if not allow_edit:
         application = refuse_changes(application)
-    application = send_safely(application)
+    has_login = password is not None or say_link is not None
+    start_page = StartPage(application, database, write_report=write_report, has_login=has_login)
+    if pages is not None:
+        pages.append(start_page)
+    application = send_safely(start_page)
     health = Health(lambda: is_healthy(database))
-    if password is None and say_link is None:
+    if not has_login:
         return add_health(require_this_machine(application), health)
     return PasswordMiddleware(application, password, is_healthy=health, secure=secure, say_link=say_link)
 
@@ -183,7 +209,11 @@ def send_safely(application: Application) -> Application:
                 ("Referrer-Policy", "no-referrer"),
                 ("X-Frame-Options", "DENY"),
                 ("Cross-Origin-Resource-Policy", "same-origin"),
-                ("Content-Security-Policy", SANDBOX if is_artifact else DASHBOARD_POLICY),
+                # Our own pages need less than optuna-dashboard, and say so.
+                (
+                    "Content-Security-Policy",
+                    SANDBOX if is_artifact else environment.get("orch.policy", DASHBOARD_POLICY),
+                ),
             ]
             return start_response(status, kept, error) if error else start_response(status, kept)
 

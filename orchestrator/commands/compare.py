@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import complete_study
 from orchestrator.terminal.documents import check_places, hand_out
 from orchestrator.terminal.opening import database_if_any, open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage, TestTimeBy, TestTimeRepeats
@@ -28,6 +29,7 @@ def compare(
             metavar="NAME",
             help="Studies, NAME:TRIAL, or model files; each is compared with the first.",
             show_default=False,
+            autocompletion=complete_study,
         ),
     ],
     margin: Annotated[

@@ -29,7 +29,8 @@ def dashboard(
 ) -> None:
     """Show all studies in the browser.
 
-    Runs optuna-dashboard with orch's notes and figures. The browser cannot change anything unless --allow-edit is given.
+    Shows the workers, the studies and what failed, live, and runs optuna-dashboard with orch's notes and figures behind that page.
+    The browser cannot change anything unless --allow-edit is given.
     ORCH_DASHBOARD_PASSWORD sets the password; without it, a link for a single login is printed.
     Ctrl-C or SIGTERM ends it.
 
@@ -40,7 +41,7 @@ def dashboard(
     from dashboards.server.serve import serve_dashboard
     from orchestrator.studies.publishing import publish_unpublished
     from orchestrator.terminal.stopping import leaving_on_signals
-    from storage.settings import dashboard_password
+    from storage.settings import dashboard_password, data_folders
 
     with leaving_on_signals(), open_storage(storage) as database:
         password = dashboard_password()
@@ -48,16 +49,21 @@ def dashboard(
         place = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}/"
         if no_login:
             password = None
-            lines = [f"optuna-dashboard on {place}  (Ctrl-C ends it)"]
+            lines = [f"dashboard on {place}  (Ctrl-C ends it)"]
         elif password is None:
             lines = [
                 "The link works once; a new one is printed after its use. To use a password instead, set ORCH_DASHBOARD_PASSWORD.",
             ]
         else:
-            lines = [f"optuna-dashboard on {place}  (password: ORCH_DASHBOARD_PASSWORD; Ctrl-C ends it)"]
+            lines = [f"dashboard on {place}  (password: ORCH_DASHBOARD_PASSWORD; Ctrl-C ends it)"]
 
         def say_link(token: str) -> None:
-            console.say(f"optuna-dashboard on {place}login?token={token}  (Ctrl-C ends it)")
+            console.say(f"dashboard on {place}login?token={token}  (Ctrl-C ends it)")
+
+        def write_report(name: str) -> str:
+            from orchestrator.studies.reporting import draw_report
+
+            return draw_report(database, name, data_folders(None))
 
         def announce() -> None:
             for line in lines:
@@ -73,4 +79,5 @@ def dashboard(
             secure=https,
             say_link=None if no_login or password is not None else say_link,
             when_open=announce,
+            write_report=write_report,
         )

@@ -9,13 +9,17 @@ import typer
 
 from orchestrator.commands.report import show_images
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import complete_study
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import DataFolders, Storage
 
 
 def publish(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME", help="One or several studies.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="NAME", help="One or several studies.", show_default=False, autocompletion=complete_study
+        ),
     ],
     output: Annotated[
         Path,

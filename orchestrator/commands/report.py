@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import complete_study
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import DataFolders, Storage
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 def report(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME", help="One or several studies.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="NAME", help="One or several studies.", show_default=False, autocompletion=complete_study
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML file to write.")

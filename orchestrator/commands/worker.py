@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import complete_study
 from orchestrator.terminal.options import DataFolders, Storage
 
 
@@ -18,6 +19,7 @@ def worker(
             metavar="NAME",
             help="The study. Default: every open study whose data is on this machine, oldest first.",
             show_default=False,
+            autocompletion=complete_study,
         ),
     ] = None,
     data: DataFolders = None,

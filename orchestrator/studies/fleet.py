@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from storage.states import WorkerState
+from storage.studies import point_records
 from storage.studies.points import PointRecord, count_points, list_points
 from storage.studies.study_records import StudyRecord, StudyRow, UnreadableStudy, list_rows
-from storage.studies.workers import list_workers
+from storage.studies.workers import SILENT_SECONDS, is_silent, list_workers
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
 
 PACE_POINTS = 50
 """The pace is that of the last so many points: workers come and go."""
-SILENT_SECONDS = 90.0
-"""An idle worker says something every half minute, one at work every quarter of its lease."""
 
 
 def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, Any]:
@@ -32,7 +31,8 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
     for worker in list_workers(database):
         study = studies.get(worker.study_uuid or "")
         lease = study.spec.study.lease_seconds if isinstance(study, StudyRecord) else 0
-        silent = worker.state != WorkerState.GONE and worker.seconds_ago > max(SILENT_SECONDS, lease)
+        # A table that is printed once says it when it is sure.
+        silent = is_silent(worker, max(SILENT_SECONDS, lease))
         at_work = worker.state == WorkerState.WORKING and study is not None and worker.point is not None
         point = points[study.uuid].get(worker.point or 0) if at_work and study else None
         if point is not None and point.worker != worker.worker:
@@ -107,8 +107,4 @@ def seconds_left(points: list[PointRecord]) -> float | None:
     """Seconds until the last point is settled, at the pace of the last ones; None before a pace is known."""
     left = sum(not point.state.is_settled for point in points)
     finished = sorted(point.finished_at for point in points if point.finished_at is not None)[-PACE_POINTS:]
-    if not left:
-        return 0.0
-    if len(finished) < 2 or finished[-1] <= finished[0]:
-        return None
-    return left * (finished[-1] - finished[0]) / (len(finished) - 1)
+    return point_records.seconds_left(left, finished)

@@ -98,6 +98,20 @@ def write_report(
     return chapters
 
 
+def draw_report(database: Database, name: str, folders: Sequence[Path]) -> str:
+    """The page about one study, for a browser that asks for it.
+
+    Args:
+        database: where the study is.
+        name: of the study.
+        folders: dataset folders of this machine, for the figures that need labels.
+
+    Raises:
+        StudyNotFoundError: there is no study of that name.
+    """
+    return write_page([read_chapter(database, load_study(database, name), folders)], library_versions())
+
+
 def write_paper(
     database: Database,
     names: Sequence[str],

@@ -1,6 +1,7 @@
 """How orch speaks and listens at a terminal.
 
 - `choices`: What `orch study create` lets one choose from by a word
+- `completing`: What the shell offers after Tab: names of studies, keys of --set, and columns of a data set or a table
 - `console`: How commands speak: results on stdout, progress and remarks on stderr, plain text off a terminal
 - `documents`: Hand out a result: as a JSON file, as a page of figures, and on the terminal
 - `failures`: Every failure as one clear message and an exit code: the one error boundary

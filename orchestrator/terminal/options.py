@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.terminal.completing import complete_setting, complete_study
+
 Storage = Annotated[
     str | None,
     typer.Option(
@@ -17,7 +19,10 @@ Storage = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-StudyName = Annotated[str, typer.Argument(metavar="NAME", help="The study.", show_default=False)]
+StudyName = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="The study.", show_default=False, autocompletion=complete_study),
+]
 DataFolders = Annotated[
     list[Path] | None,
     typer.Option(
@@ -38,6 +43,7 @@ SpecChanges = Annotated[
         metavar="SECTION.KEY=VALUE",
         help="Change one key of the spec; may be given several times.",
         show_default=False,
+        autocompletion=complete_setting,
     ),
 ]
 FeaturesTable = Annotated[

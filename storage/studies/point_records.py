@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,6 +142,21 @@ def count_points(database: Database, study_uuid: str) -> PointCounts:
         name = {PointState.CLAIMED: "running", PointState.DONE: str(outcome).lower()}.get(state, state)
         counted[name] += count
     return PointCounts(planned=sum(counted.values()), **counted)
+
+
+def seconds_left(left: int, finished: Sequence[float]) -> float | None:
+    """Seconds until the last of some points is settled, at the pace of the last ones; None before a pace is known.
+
+    Args:
+        left: how many points are not settled.
+        finished: when the last ones were, in seconds since 1970.
+    """
+    if not left:
+        return 0.0
+    first, last = min(finished, default=0.0), max(finished, default=0.0)
+    if len(finished) < 2 or last <= first:
+        return None
+    return left * (last - first) / (len(finished) - 1)
 
 
 def new_point(study_uuid: str, number: int, params: dict[str, Any] | None) -> dict[str, Any]:

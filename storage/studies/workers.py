@@ -19,6 +19,8 @@ from storage.states import WorkerState
 
 KEPT_SECONDS = 7 * 86_400
 IDLE_SECONDS = 120.0
+SILENT_SECONDS = 90.0
+"""An idle worker says something every half minute, one at work every quarter of its lease."""
 _JOB, _GPU = "job", "gpu"
 _workers = tables.workers.c
 
@@ -117,6 +119,18 @@ def note_the_dead(database: Database, host: str, is_alive: Callable[[int], bool]
                 sa.update(tables.workers).where(_workers.worker.in_(dead)).values(state=WorkerState.GONE)
             )
     return len(dead)
+
+
+def is_silent(record: WorkerRecord, lease_seconds: float | None) -> bool:
+    """Whether a worker that has not said that it leaves was not heard for too long.
+
+    Args:
+        record: the worker.
+        lease_seconds: of the study that it works on; None where that is not known.
+    """
+    at_work = record.state == WorkerState.WORKING and lease_seconds is not None
+    patience = lease_seconds if at_work and lease_seconds else SILENT_SECONDS
+    return record.state != WorkerState.GONE and record.seconds_ago > patience
 
 
 def list_workers(database: Database) -> list[WorkerRecord]:

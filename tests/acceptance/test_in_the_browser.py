@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -16,8 +17,10 @@ import pytest
 from dashboards.pages.publish import publish_study
 from dashboards.tables.view import read_view
 from storage.database.opening import open_database
-from tests.browser import open_browser, open_tab
+from tests.browser import open_browser, open_tab, run_axe
 from tests.generated_studies import reference_study, regime_two_study, sized_study
+from tests.light_worker import work
+from tests.studies import make_study, processes
 
 PASSWORD = "a password of our own"
 PHONE = {"width": 390, "height": 844}
@@ -79,6 +82,84 @@ def log_in(page: Any, address: str) -> None:
     page.fill("#password", PASSWORD)
     page.click("button")
     page.wait_for_selector("text=regime-1")
+
+
+@contextmanager
+def looked_at(browser: Any, address: str, path: str, **options: Any) -> Iterator[tuple[Any, list[str]]]:
+    """A page behind the login, whose requests all go to this server."""
+    with open_tab(browser, **options) as (page, wrong):
+        log_in(page, address)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(f"{address}{path}")
+        yield page, wrong
+        assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
+        assert wrong == []
+
+
+def check_widths(page: Any, selector: str) -> None:
+    """Nothing is wider than the window on a phone, a laptop and a desktop."""
+    page.wait_for_selector(selector)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        wait_for(page, "document.documentElement.scrollWidth <= window.innerWidth + 1")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_start_page_can_be_read_by_everybody(browser: Any, address: str, scheme: str) -> None:
+    with looked_at(browser, address, "/", color_scheme=scheme, viewport=DESK) as (page, _):
+        page.wait_for_selector("text=Live.")
+        assert page.evaluate(LOOK) == []
+        assert run_axe(page) == []
+        check_widths(page, "td >> text=regime-2")
+        assert page.locator("td >> text=regime-1").count() == 1
+        # The best, and what it is worth after the choice: the publisher kept it.
+        assert re.search(r"0\.8\d{3} AUC, trial \d+", page.inner_text("tr:has-text('regime-1')"))
+        assert "ResourceExhaustedError" in page.inner_text(".troubles")
+        page.set_viewport_size(PHONE)
+        assert run_axe(page) == []
+
+
+def test_the_start_page_leads_to_the_report_and_to_optuna_dashboard(browser: Any, address: str) -> None:
+    with looked_at(browser, address, "/", viewport=DESK) as (page, wrong):
+        page.click("a[aria-label='Report of regime-2']")
+        page.wait_for_selector("html[data-drawn]", state="attached")
+        assert page.locator("figure .plot.js-plotly-plot").count() >= 4
+        page.goto(f"{address}/")
+        page.click("a[aria-label='regime-2 in optuna-dashboard']")
+        page.wait_for_url("**/dashboard/studies/*")
+        assert wrong == []
+
+
+def test_a_worker_that_is_killed_is_lost_within_its_lease(
+    browser: Any, address: str, storage: str, tmp_path: Path
+) -> None:
+    database = open_database(storage)
+    study = make_study(database, "at-work", points=2)
+    worker = processes.Process(target=work, args=(storage, study.name, 0.5, str(tmp_path)))
+    worker.start()
+    try:
+        with looked_at(browser, address, "/") as (page, _):
+            row = "table >> nth=0 >> tr:has-text('at-work')"
+            page.wait_for_selector(f"{row} >> text=working")
+            assert re.search(r"epoch \d of 4", page.inner_text(row))
+            worker.kill()
+            killed_at = time.monotonic()
+            page.wait_for_selector(f"{row} >> text=lost")
+            # Its lease, and two turns of the poller on a busy machine.
+            assert time.monotonic() - killed_at < study.spec.study.lease_seconds + 5
+            assert "1 lost" in page.inner_text("#said")
+    finally:
+        worker.kill()
+        worker.join()
+        database.close()
+
+
+def test_without_a_script_the_start_page_reloads_itself(browser: Any, address: str) -> None:
+    with open_tab(browser, java_script_enabled=False) as (page, _):
+        log_in(page, address)
+        assert page.locator("noscript meta[http-equiv=refresh], meta[http-equiv=refresh]").count() == 1
+        assert "reloads by itself" in page.inner_text("#live")
 
 
 def test_a_wrong_password_fails_and_the_right_one_shows_the_studies(browser: Any, address: str) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.commands.data.showing import print_dataset, print_guess
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import complete_table_column
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson
 from storage.wording import say_command
@@ -17,7 +18,9 @@ PRESET_NAMES = "nih|chexpert|mimic|vindr|rsna|padchest|mura|ham10000|isic|kerman
 
 
 def _option(*names: str, metavar: str | None = None, text: str) -> Any:
-    return typer.Option(*names, metavar=metavar, help=text, show_default=False)
+    # What takes a column offers those of the table.
+    offer = complete_table_column if (metavar or "").startswith("COLUMN") or "--targets" in names else None
+    return typer.Option(*names, metavar=metavar, help=text, show_default=False, autocompletion=offer)
 
 
 def import_(
@@ -55,7 +58,12 @@ def import_(
         _option("--guess", text="Show how the table would be read, and how certain that is; write nothing."),
     ] = False,
     filename_column: Annotated[
-        str, typer.Option(metavar="COLUMN", help="The column with the file names.")
+        str,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column with the file names.",
+            autocompletion=complete_table_column,
+        ),
     ] = "filename",
     group: Annotated[
         str | None,

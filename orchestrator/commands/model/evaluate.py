@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.commands.study.evaluate import Prevalences, print_practice, print_scores, print_subgroups
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import complete_column
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import (
     AsJson,
@@ -27,6 +28,7 @@ Columns = Annotated[
         metavar="COLUMN",
         help="Every metric within each value of a column of the labels file (numbers: quarters), and the differences; may be given several times.",
         show_default=False,
+        autocompletion=complete_column,
     ),
 ]
 

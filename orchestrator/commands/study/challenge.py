@@ -7,12 +7,18 @@ from typing import Annotated
 import typer
 
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import complete_study
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
 
 
 def challenge(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A study, or NAME:TRIAL.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A study, or NAME:TRIAL.", show_default=False, autocompletion=complete_study
+        ),
+    ],
     epochs: Annotated[
         int | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import complete_column, complete_study
 from orchestrator.terminal.documents import check_places, hand_out
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
@@ -24,7 +25,12 @@ Prevalences = Annotated[
 
 
 def evaluate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A study, or NAME:TRIAL.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A study, or NAME:TRIAL.", show_default=False, autocompletion=complete_study
+        ),
+    ],
     threshold: Annotated[
         float,
         typer.Option(metavar="T", min=0.001, max=0.999, help="A probability above it is called positive."),
@@ -36,6 +42,7 @@ def evaluate(
             metavar="COLUMN",
             help="Every metric within each value of a column, and the differences; may be given several times.",
             show_default=False,
+            autocompletion=complete_column,
         ),
     ] = None,
     visit: Annotated[
