@@ -12,12 +12,15 @@ changes no other draw.
 
 from __future__ import annotations
 
+import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storage.spec import SearchRange, StudySpec, has_conditions, keep_acting, list_cells, plain
 from storage.spec.distributions import distributions, ends, from_optuna, grid_values, to_optuna
+from storage.wording import say_count
 
 ADAPTIVE = ("tpe", "cmaes", "nsga2")
 """Samplers whose next point depends on the trials that are finished by then."""
@@ -159,3 +162,59 @@ def short_last_batch(batch_size: int, fold_sizes: Sequence[int]) -> int | None:
 def fold_epochs(spec: StudySpec) -> int:
     """Return how many epochs of single folds the whole plan takes when nothing is pruned."""
     return spec.point_count * spec.fold_count * spec.training.epochs
+
+
+def batch_warnings(
+    spec: StudySpec, points: Sequence[dict[str, Any] | None], train_images: Sequence[int]
+) -> list[str]:
+    """Say which batch sizes mean the same thing, and which end an epoch on a handful of images.
+
+    Args:
+        train_images: training images of each fold.
+    """
+    found = []
+    least = min(train_images)
+    share = share_of_equal_batches(spec, least)
+    if share:
+        found.append(
+            f"{share:.0%} of the batch-size range is equivalent: a fold has {least} training images, so every batch size "
+            f"from {least} up is one full batch. "
+            f"{_advise_batches(spec.search['batch_size'], least)}"
+        )
+    elif "batch_size" not in spec.search and spec.training.batch_size > least:
+        found.append(
+            f"The batch size {spec.training.batch_size} is above a fold's {least} training images: "
+            "each epoch is one step on the full batch."
+        )
+    sizes = [
+        (point or {}).get("batch_size", spec.training.batch_size) for point in points if point is not None
+    ]
+    short = sum(short_last_batch(size, train_images) is not None for size in sizes)
+    if short and "batch_size" in spec.search:
+        found.append(
+            f"In {short} of {len(points)} configurations the last mini-batch of each epoch has {FEW_IMAGES} images or fewer "
+            "but still counts as a full optimiser step, which adds noise."
+        )
+    elif short:
+        left = short_last_batch(spec.training.batch_size, train_images)
+        found.append(
+            f"With batch size {spec.training.batch_size} the last mini-batch of each epoch has {say_count(left or 0, 'image')} "
+            "but still counts as a full optimiser step, which adds noise. Another batch size avoids this."
+        )
+    return found
+
+
+def _advise_batches(searched: SearchRange, full: int) -> str:
+    """A search of the same kind without the sizes above one full batch, to be pasted; its low end stays below its high end."""
+    kept: dict[str, Any] = {"type": searched.type}
+    if searched.values:
+        kept["values"] = sorted({*(int(size) for size in searched.values if int(size) < full), full})
+    else:
+        low = int(ends(searched)[0])
+        if full < 2:
+            return "With so little data the batch size need not be searched."
+        kept |= {"low": low if low < full else min(16, full // 2), "high": full}
+        if searched.log:
+            kept["log"] = True
+    table = ", ".join(f"{key}={json.dumps(value)}" for key, value in kept.items())
+    return f"A narrower range: --set {shlex.quote(f'search.batch_size={{{table}}}')}."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.tables.training import optimizer_warnings
 from orchestrator.planning.hub_presets import describe_weights_of, fill_in_backbones
 from orchestrator.planning.own_models import missing_models
-from orchestrator.planning.plan import FEW_IMAGES, share_of_equal_batches, short_last_batch
+from orchestrator.planning.plan import batch_warnings
 from storage.data.datasets import load_dataset, read_columns
 from storage.data.folds import digest_folds, make_folds
 from storage.data.given_features import open_given, read_given
@@ -23,7 +23,7 @@ from storage.pictures.sides import find_sides
 from storage.pictures.views import mirrors
 from storage.settings import data_folders
 from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec, describe_idle, find_unknown_label, parse
-from storage.wording import say_count, show_value
+from storage.wording import show_value
 
 if TYPE_CHECKING:
     from storage.data.datasets import Dataset
@@ -353,46 +353,6 @@ def _class_balance(targets: Sequence[str], labels: Any, folds: Sequence[Any]) ->
         target: [[*count(labels[train, place]), *count(labels[held, place])] for train, held in folds]
         for place, target in enumerate(targets)
     }
-
-
-def batch_warnings(
-    spec: StudySpec, points: Sequence[dict[str, Any] | None], train_images: Sequence[int]
-) -> list[str]:
-    """Say which batch sizes mean the same thing, and which end an epoch on a handful of images.
-
-    Args:
-        train_images: training images of each fold.
-    """
-    found = []
-    least = min(train_images)
-    share = share_of_equal_batches(spec, least)
-    if share:
-        found.append(
-            f"{share:.0%} of the batch-size range is equivalent: a fold has {least} training images, so every batch size "
-            f"from {least} up is one full batch. "
-            f"A narrower range: --set 'search.batch_size={{type=\"int\", low={min(16, max(1, least // 2))}, high={least}}}'."
-        )
-    elif "batch_size" not in spec.search and spec.training.batch_size > least:
-        found.append(
-            f"The batch size {spec.training.batch_size} is above a fold's {least} training images: "
-            "each epoch is one step on the full batch."
-        )
-    sizes = [
-        (point or {}).get("batch_size", spec.training.batch_size) for point in points if point is not None
-    ]
-    short = sum(short_last_batch(size, train_images) is not None for size in sizes)
-    if short and "batch_size" in spec.search:
-        found.append(
-            f"In {short} of {len(points)} configurations the last mini-batch of each epoch has {FEW_IMAGES} images or fewer "
-            "but still counts as a full optimiser step, which adds noise."
-        )
-    elif short:
-        left = short_last_batch(spec.training.batch_size, train_images)
-        found.append(
-            f"With batch size {spec.training.batch_size} the last mini-batch of each epoch has {say_count(left or 0, 'image')} "
-            "but still counts as a full optimiser step, which adds noise. Another batch size avoids this."
-        )
-    return found
 
 
 def _short(fingerprint: str) -> str:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.terminal.wrapping import least_widths
 from storage.database.trouble import may_only_read
 from storage.database.waiting import wait_for
 from storage.growth.adoption import adopt_enqueued
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 MEMORY_SECONDS = 1800.0
 """How far back the pace is measured, in seconds: workers come and go."""
+DISPENSABLE = ("worker", "epoch", "hyperparameters")
+"""Columns of the live table that a narrow terminal goes without, in this order."""
 SHOWN = 8
 """How many of the best and of the running points a live table has."""
 
@@ -73,13 +76,24 @@ def watch_live(
     with Live(console=console, auto_refresh=False) as live:
 
         def show(points: list[PointRecord], counts: PointCounts, left: str) -> None:
-            live.update(draw_table(study, points, counts, left), refresh=True)
+            table = draw_table(study, points, counts, left, live.console.width)
+            live.update(table, refresh=True)
 
         return _follow(database, study, show, interval, sleep)
 
 
-def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCounts, left: str) -> Any:
-    """The state of a study for a terminal: a bar, the counts, the best points and those in work."""
+def draw_table(
+    study: StudyRecord,
+    points: list[PointRecord],
+    counts: PointCounts,
+    left: str,
+    width: int | None = None,
+) -> Any:
+    """The state of a study for a terminal: a bar, the counts, the best points and those in work.
+
+    Args:
+        width: columns of the terminal; what does not fit without a word torn apart is left out, workers first.
+    """
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -95,21 +109,27 @@ def draw_table(study: StudyRecord, points: list[PointRecord], counts: PointCount
         (f"{counts.failed} failed", "red" if counts.failed else "none"),
         f"  {counts.running} running  {counts.open} open",
     )
-    table = Table(title_justify="left", show_edge=False, pad_edge=False)
-    for name, side in (("trial", "right"), ("state", "left"), ("epoch", "right"), (f"val {study.spec.metric.label}", "right"),
-                       ("hyperparameters", "left"), ("worker", "left")):  # fmt: skip
-        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
     complete = rank_points(points)
     running = [point for point in points if point.state == PointState.CLAIMED]
-    for place, point in enumerate(complete[:SHOWN]):
-        _add_row(table, point, "best" if place == 0 else "complete", "bold green" if place == 0 else "")
-    if complete and running:
-        table.add_section()
-    for point in running[:SHOWN]:
-        _add_row(table, point, "running", "cyan")
+    rows = [(_cells(point, "best" if place == 0 else "complete"), "bold green" if place == 0 else "")
+            for place, point in enumerate(complete[:SHOWN])]  # fmt: skip
+    rows += [(_cells(point, "running"), "cyan") for point in running[:SHOWN]]
+    columns = ["trial", "state", "epoch", f"val {study.spec.metric.label}", "hyperparameters", "worker"]
+    fitting = _fitting(columns, [cells for cells, _ in rows], width)
+    table = Table(title_justify="left", show_edge=False, pad_edge=False)
+    for place, least in fitting.items():
+        side: Any = "right" if place in (0, 2, 3) else "left"
+        table.add_column(columns[place], justify=side, overflow="fold", min_width=least)
+    for number, (cells, style) in enumerate(rows):
+        # Names come from users: as Text they cannot be taken for markup.
+        table.add_row(
+            *(Text(cells[place]) for place in fitting),
+            style=style,
+            end_section=number == len(complete[:SHOWN]) - 1 and bool(running),
+        )
     if len(running) > SHOWN:
         table.add_row("", Text(f"and {len(running) - SHOWN} more"))
-    bar = ProgressBar(total=max(1, counts.planned), completed=settled, width=60)
+    bar = ProgressBar(total=max(1, counts.planned), completed=settled, width=min(60, width or 60))
     return Group(head, bar, numbers, table)
 
 
@@ -167,14 +187,20 @@ def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecor
     return is_stopped, list_points(database, study.uuid), count_points(database, study.uuid)
 
 
-def _add_row(table: Any, point: PointRecord, state: str, style: str) -> None:
-    from rich.text import Text
-
+def _cells(point: PointRecord, state: str) -> list[str]:
     value = "" if point.value is None else f"{point.value:.4f}"
     number = "" if point.trial_number is None else str(point.trial_number)
-    cells = (number, state, str(point.epoch), value, show_params(point.params), point.worker or "")
-    # Names come from users: as Text they cannot be taken for markup.
-    table.add_row(*(Text(cell) for cell in cells), style=style)
+    return [number, state, str(point.epoch), value, show_params(point.params), point.worker or ""]
+
+
+def _fitting(columns: list[str], rows: list[list[str]], width: int | None) -> dict[int, int]:
+    """The columns of a table that fit, by place, each with the width of its longest word."""
+    least = dict(enumerate(least_widths(columns, rows)))
+    for dispensable in DISPENSABLE:
+        if width is None or sum(least.values()) + 3 * len(least) <= width:
+            break
+        del least[columns.index(dispensable)]
+    return least
 
 
 def _time_left(history: deque[tuple[float, int]], left: int) -> str:

@@ -12,4 +12,5 @@
 - `stages`: The progress of long work in several stages: a bar on a terminal, now and then a line elsewhere
 - `stopping`: A server of ours in the terminal, in the background or under an init system: told to stop, it stops, and says how
 - `streams`: Standard input, output and error: there also where a scheduler started the command without them
+- `wrapping`: Lines that fit the terminal: broken between words, never within one, and never within a command to paste
 """

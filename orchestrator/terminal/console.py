@@ -8,20 +8,21 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from orchestrator.terminal.wrapping import least_widths, width_of, wrap
 from storage.files.documents import without_nan
 from storage.wording import NOT_FOR_TERMINALS, printable
 
 
 def print_line(text: str = "") -> None:
-    """Print one line of a result."""
-    sys.stdout.write(printable(text) + "\n")
+    """Print one line of a result; a terminal gets it broken between words."""
+    sys.stdout.write(wrap(printable(text), width_of(sys.stdout)) + "\n")
 
 
 def say(text: str) -> None:
     """Print one line of progress or advice, which is no part of the result."""
     # Who reads it may have left (`2>&1 | head`), and a log file's disk may be full; no work is lost for that.
     with contextlib.suppress(OSError):
-        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.write(wrap(printable(text), width_of(sys.stderr)) + "\n")
         sys.stderr.flush()
 
 
@@ -39,18 +40,13 @@ def print_json(document: Any) -> None:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
     """Print a table: drawn on a terminal, aligned plain text elsewhere. Empty cells show as a dash."""
     cells = [[show(cell) for cell in row] for row in rows]
-    if is_drawn(sys.stdout):
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=title or None, title_justify="left")
-        for name, numeric in zip(columns, _numeric(columns, rows), strict=True):
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-        for row in cells:
-            # Names come from users: as Text they cannot be taken for markup.
-            table.add_row(*(Text(cell) for cell in row))
-        Console().print(table)
+    width = width_of(sys.stdout)
+    if width is not None:
+        least = least_widths(columns, cells)
+        if sum(least) + 3 * len(least) + 1 > width:
+            _print_records(columns, cells, title)
+        else:
+            _draw_table(columns, cells, least, _numeric(columns, rows), title, width)
         return
     if title:
         print_line(title)
@@ -64,12 +60,44 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
         print_line("  ".join(parts).rstrip())
 
 
+def _draw_table(
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    least: Sequence[int],
+    numeric: Sequence[bool],
+    title: str,
+    width: int,
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left")
+    for name, narrowest, is_number in zip(columns, least, numeric, strict=True):
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold", min_width=narrowest)
+    for row in cells:
+        # Names come from users: as Text they cannot be taken for markup.
+        table.add_row(*(Text(cell) for cell in row))
+    Console(width=width).print(table)
+
+
+def _print_records(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str) -> None:
+    """A table whose words do not fit side by side: one block of names and values for each row."""
+    if title:
+        print_line(title)
+    for place, row in enumerate(cells):
+        if place:
+            print_line()
+        print_facts(list(zip(columns, row, strict=True)))
+
+
 def print_facts(facts: Sequence[tuple[str, Any]]) -> None:
     """Print names and values, one pair a line; a pair with a value of None is left out."""
     shown = [(name, show(value)) for name, value in facts if value is not None]
-    width = max((len(name) for name, _ in shown), default=0)
+    names = max((len(name) for name, _ in shown), default=0)
+    width = width_of(sys.stdout)
     for name, value in shown:
-        print_line(f"{name.ljust(width)}  {value}")
+        sys.stdout.write(wrap(printable(f"{name.ljust(names)}  {value}"), width, hang=names + 2) + "\n")
 
 
 def is_drawn(stream: TextIO) -> bool:

@@ -8,6 +8,11 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from orchestrator.terminal.wrapping import longest_word, wrap
+
+TERM_COLUMNS = 30
+"""The most that an option and its value take beside what they mean."""
+
 
 class PlainCommand(TyperCommand):
     """A command whose arguments stand in its help by their names alone.
@@ -38,7 +43,7 @@ class PlainCommand(TyperCommand):
         ):
             if rows:
                 with formatter.section(title):
-                    formatter.write_dl(rows)
+                    _write_rows(formatter, rows)
 
 
 class CommandGroup(typer.Typer):
@@ -52,6 +57,22 @@ class CommandGroup(typer.Typer):
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         """As `typer.Typer.command`."""
         return super().command(name, cls=PlainCommand, **settings)
+
+
+def _write_rows(formatter: Any, rows: list[tuple[str, str]]) -> None:
+    """Terms and what they mean side by side; on a narrow terminal the terms have less room, and no word is torn apart."""
+    indent = formatter.current_indent
+    room = max(longest_word(meaning) for _, meaning in rows)
+    side = min(max(len(term) for term, _ in rows), TERM_COLUMNS, max(4, formatter.width - indent - room - 2))
+    for term, meaning in rows:
+        begin = " " * indent + term
+        if len(term) > side:
+            formatter.write(f"{begin}\n")
+            begin = ""
+        text = wrap(meaning, formatter.width - indent - side - 2).split("\n")
+        for line in text:
+            formatter.write(f"{begin.ljust(indent + side + 2)}{line}".rstrip() + "\n")
+            begin = ""
 
 
 def _arguments(command: TyperCommand, ctx: Any) -> list[Any]:

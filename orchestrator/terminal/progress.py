@@ -9,6 +9,9 @@ from typing import Any
 
 from storage.wording import printable, say_duration
 
+TEXT_COLUMNS = 56
+"""Of a terminal: what title, counts and time left take beside the bar."""
+
 
 @contextmanager
 def show_progress(title: str) -> Iterator[Callable[[int, int], None] | None]:
@@ -30,7 +33,10 @@ def draw_progress(*, console: Any = None, transient: bool = False) -> Any:
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+    from rich.table import Column
     from rich.text import Text
+
+    screen = console or Console(stderr=True)
 
     class TimeLeft(ProgressColumn):
         max_refresh = 0.5
@@ -39,5 +45,8 @@ def draw_progress(*, console: Any = None, transient: bool = False) -> Any:
             left = task.time_remaining
             return Text("" if left is None or task.finished else f"about {say_duration(left)} left")
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeLeft())
-    return Progress(*columns, console=console or Console(stderr=True), transient=transient)
+    # On a narrow terminal the bar gives way, and the title goes on in a second line: no word is torn apart.
+    title = TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold"))
+    bar = BarColumn(max(8, min(40, screen.width - TEXT_COLUMNS)))
+    counts = MofNCompleteColumn(table_column=Column(no_wrap=True))
+    return Progress(title, bar, counts, TimeLeft(), console=screen, transient=transient)

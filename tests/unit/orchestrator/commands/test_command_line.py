@@ -2,18 +2,18 @@
 
 import errno
 import json
+import shlex
 
 import pytest
 
 from dashboards.server.serve import is_local, refuse_changes
 from orchestrator import cli
 from orchestrator.planning.estimate import estimate_time
-from orchestrator.planning.plan import plan_points
-from orchestrator.planning.regimes import regime_one
-from orchestrator.planning.review import batch_warnings
+from orchestrator.planning.plan import batch_warnings, plan_points
+from orchestrator.planning.regimes import build_spec, regime_one
 from orchestrator.terminal import console
 from storage.errors import DataError, OrchError
-from storage.spec import parse
+from storage.spec import StudySpec, parse
 
 
 def raising(error: BaseException) -> object:
@@ -96,6 +96,32 @@ def test_a_fixed_batch_size_with_a_short_last_batch_is_said() -> None:
     [warning] = batch_warnings(spec, plan_points(spec), [129, 200])
     assert "last mini-batch of each epoch has 1 image" in warning
     assert batch_warnings(spec, plan_points(spec), [150, 160]) == []
+
+
+def made_with(setting: str) -> StudySpec:
+    return build_spec(
+        "s", regime="I", best=None, spec_file=None, trials=None, seed=None, pruner=None, settings=[setting]
+    )
+
+
+@pytest.mark.parametrize(
+    ("search", "full", "ends"),
+    [
+        ('{type="int", low=16, high=2048}', 431, (16, 431)),
+        ('{type="int", low=16, high=2048, log=true}', 12, (6, 12)),
+        ('{type="int", low=500, high=2048}', 431, (16, 431)),
+        ('{type="grid", values=[32, 512, 1024]}', 431, (32, 431)),
+        ('{type="int", low=1, high=8}', 2, (1, 2)),
+    ],
+)
+def test_a_narrower_range_of_batch_sizes_can_be_pasted(search: str, full: int, ends: tuple[int, int]) -> None:
+    spec = made_with(f"search.batch_size={search}")
+    [warning, *_] = batch_warnings(spec, [], [full])
+    [_, pasted] = shlex.split(warning[warning.index("--set ") : -1])
+    searched = made_with(pasted).search["batch_size"]
+    assert (searched.type, searched.log) == (spec.search["batch_size"].type, spec.search["batch_size"].log)
+    assert (min(searched.values or [searched.low]), max(searched.values or [searched.high])) == ends
+    assert "equivalent" not in " ".join(batch_warnings(made_with(pasted), [], [full + 1]))
 
 
 def test_the_rule_of_thumb_fits_what_it_was_made_from() -> None:

@@ -1,0 +1,128 @@
+"""No word is torn apart at the edge of a terminal, whatever its width, and no command that is to be pasted."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import struct
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from orchestrator.terminal import console
+from orchestrator.terminal.wrapping import wrap
+from tests.unit.test_documentation import COMMANDS
+
+WIDTHS = (60, 80, 120, 200)
+FRAME = re.compile(r"\x1b\[[0-9;]*m|[│┃━─┏┓┗┛┡┩└┘├┤┬┴┼╇╈┳┻╋]")
+LONG = "sha256:" + "0123456789abcdef" * 4
+COLUMNS = ["study", "regime", "state", "trials", "complete", "pruned", "failed", "best", "created"]
+ROWS = [
+    ["a-study-with-a-rather-long-name", "I", "left to others", 100, 80, 19, 1, 0.8123, "2026-11-27 06:30"],
+    [LONG, None, "finished", 4, 4, 0, 0, None, "2026-11-27 06:31"],
+]
+SENTENCES = [
+    "In 4 of 10 configurations the last mini-batch of each epoch has 4 images or fewer but still counts as a full step.",
+    "1 warning was recorded at creation; show it with `orch study show first --warnings` or read docs/audit.md first.",
+]
+
+Shown = Callable[[Callable[[], None]], str]
+
+
+@pytest.fixture(params=WIDTHS)
+def width(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture
+def shown(width: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
+    """What a terminal of that width is given, without COLUMNS: a real pseudo-terminal."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+
+    given = bytearray()
+
+    def read() -> None:
+        # A pseudo-terminal holds 4 kB; who writes more waits for a reader.
+        with contextlib.suppress(OSError):
+            while block := os.read(master, 4096):
+                given.extend(block)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+
+    def show(print_it: Callable[[], None]) -> str:
+        with os.fdopen(slave, "w", encoding="utf-8") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            monkeypatch.setattr(sys, "stderr", stream)
+            print_it()
+            monkeypatch.undo()
+        reader.join(10)
+        return given.decode().replace("\r\n", "\n")
+
+    yield show
+    os.close(master)
+
+
+def words_of(text: str) -> list[str]:
+    return FRAME.sub(" ", text).split()
+
+
+def too_long(text: str, width: int) -> list[str]:
+    """Lines that go past the edge although they could have been broken between words; the indent counts as part of a word."""
+    lines = re.sub(r"`[^`]+`", lambda found: found[0].replace(" ", "_"), text).split("\n")
+    return [
+        line
+        for line in lines
+        if len(FRAME.sub("", line)) > width and not re.fullmatch(r" *(\S+ +)?\S+", line)
+    ]
+
+
+def test_a_table(shown: Shown, width: int) -> None:
+    text = shown(lambda: console.print_table(COLUMNS, ROWS, title="Studies of everybody"))
+    whole = {console.show(cell) for row in ROWS for cell in row}
+    assert set(" ".join(whole).split()) <= set(words_of(text))
+    assert too_long(text, width) == []
+    assert ("┃" in text) == (width == 200)
+
+
+def test_facts_and_sentences(shown: Shown, width: int) -> None:
+    def print_it() -> None:
+        console.print_facts([("model", SENTENCES[0]), ("fingerprint", LONG)])
+        for sentence in SENTENCES:
+            console.warn(sentence)
+
+    text = shown(print_it)
+    said = f"model {SENTENCES[0]} fingerprint {LONG} " + " ".join(f"warning: {one}" for one in SENTENCES)
+    assert words_of(text) == said.split()
+    assert too_long(text, width) == []
+    assert "`orch study show first --warnings`" in text
+
+
+def help_of(name: str) -> list[str]:
+    text = COMMANDS[name].make_context(f"orch {name}", [], resilient_parsing=True).get_help()
+    # A line may end at the hyphen of a word, not at that of an option.
+    return re.sub(r"(?<= )(\w[\w-]*-)\n +", r"\1", text).split()
+
+
+@pytest.mark.parametrize("columns", [*map(str, WIDTHS), ""])
+def test_help(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    wanted = {name: help_of(name) for name in COMMANDS}
+    monkeypatch.setenv("COLUMNS", columns)
+    assert [name for name in COMMANDS if help_of(name) != wanted[name]] == []
+
+
+def test_what_goes_to_a_file_keeps_its_lines() -> None:
+    assert wrap(SENTENCES[0], None) == SENTENCES[0]
+
+
+def test_an_indent_is_kept() -> None:
+    assert wrap("    one two three four five", 20) == "    one two three\n    four five"
