@@ -31,6 +31,7 @@ class Choices:
         joins: tables to bring in, each with the column to join on.
         merge_rows: how several rows of an image become one, "any", "majority" or "all"; None refuses them.
         reader_column: who each of these rows is of.
+        keeps_shares: whether the share of an image's readers who said yes is kept for training.
         unknown_is_own: whether an image whose patient is not known is a group of its own.
         not_patient: columns of which the user said that they name no patient.
         only_labelled: whether images without a row are left out.
@@ -56,6 +57,7 @@ class Choices:
     joins: tuple[tuple[Path, str], ...] = ()
     merge_rows: str | None = None
     reader_column: str | None = None
+    keeps_shares: bool = False
     unknown_is_own: bool = False
     not_patient: tuple[str, ...] = ()
     only_labelled: bool = False

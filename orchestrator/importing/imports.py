@@ -7,7 +7,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,7 @@ class Rows:
     facts: list[ImageFacts]
     labels: np.ndarray
     groups: np.ndarray
+    shares: np.ndarray | None = None
 
 
 @contextmanager
@@ -191,6 +192,7 @@ def _order_rows(
         facts=[facts[row] for row in order],
         labels=labels.values[order],
         groups=np.array(number_groups(keys[row] for row in order), dtype=np.int64),
+        shares=None if labels.shares is None else labels.shares[order],
     )
 
 
@@ -250,9 +252,11 @@ def _write(
     task = TASKS[labels.task]
     said = {"kind": labels.task, "classes": list(labels.classes)}
     development = _describe_rows(rows, np.flatnonzero(~held), task)
-    sealed = _describe_rows(rows, np.flatnonzero(held), task)
+    # Nothing is trained on the hold-out, so it needs no shares.
+    sealed = _describe_rows(replace(rows, shares=None), np.flatnonzero(held), task)
     digests = [
-        digest_rows(describe_row(*_identity(row), task) for row in side) for side in (development, sealed)
+        digest_rows(describe_row(*_identity(row), task, row.get("shares")) for row in development),
+        digest_rows(describe_row(*_identity(row), task) for row in sealed),
     ]
     fingerprint = fingerprint_of(labels.targets, digests[0], digests[1], said)
     asked = task.questions(labels.targets, rows.labels)
@@ -271,6 +275,11 @@ def _write(
         if held.any()
         else None,
     }
+    if rows.shares is not None:
+        summary["soft_labels"] = {
+            "labels": int((~np.isnan(rows.shares)).sum()),
+            "readers_differ": int(((rows.shares > 0) & (rows.shares < 1)).sum()),
+        }
     if sides is not None:
         summary["split_column"] = dict(Counter(sides))
     manifest = {
@@ -306,7 +315,9 @@ def _write(
             for name, found in known.items()
         ],
         "images": [
-            dict(zip(("sha256", "labels", "group"), _identity(row), strict=True)) for row in development
+            dict(zip(("sha256", "labels", "group"), _identity(row), strict=True))
+            | ({"shares": row["shares"]} if "shares" in row else {})
+            for row in development
         ],
     }
     image_folders = [os.path.relpath(images.resolve(), out.resolve()), str(images.resolve())]
@@ -339,9 +350,14 @@ def _describe_rows(rows: Rows, places: np.ndarray, task: Task) -> list[dict[str,
             "size": rows.facts[place].size,
             "mtime_ns": rows.facts[place].mtime_ns,
             "columns": rows.others[rows.order[place]],
+            **({} if rows.shares is None else {"shares": _round_shares(rows.shares[place])}),
         }
         for place, group in zip(places.tolist(), groups, strict=True)
     ]
+
+
+def _round_shares(shares: np.ndarray) -> list[float | None]:
+    return [None if share != share else round(share, 6) for share in shares.tolist()]
 
 
 def _identity(row: dict[str, Any]) -> tuple[str, list[float | None], int]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from orchestrator.importing.choices import Choices
 from orchestrator.importing.class_folders import CLASS, SIDE, read_class_folders, read_folder
 from orchestrator.importing.doubts import likely_groups
@@ -28,12 +30,20 @@ from orchestrator.importing.reading.groups import find_in_names, read_groups
 from orchestrator.importing.reading.joining import join_table
 from orchestrator.importing.reading.kinds import KINDS, Asked, read_kind, shape_kind
 from orchestrator.importing.reading.labels import read_split
-from orchestrator.importing.reading.merging import WAYS, find_rows, merge_equal, merge_labels, merge_table
+from orchestrator.importing.reading.merging import (
+    WAYS,
+    find_rows,
+    merge_equal,
+    merge_labels,
+    merge_table,
+    share_labels,
+)
 from orchestrator.importing.reading.tables import UNNAMED, Table, append_tables, read_table
 from orchestrator.importing.scanning import Scan, scan_folder
 from storage.data.dicom import group_by_patient
 from storage.data.patients import patient_key
 from storage.errors import DataError, UsageError
+from storage.tasks.kinds import TASKS
 from storage.wording import name_few, say_count
 
 CERTAIN = 0.99
@@ -133,13 +143,41 @@ def read_rows(
             else None
         )
         note(f"{len(paths)} rows are merged into {len(rows_of)} images (--merge-rows {choices.merge_rows}).")
+        if choices.keeps_shares:
+            labels = replace(labels, shares=share_labels(labels.values, rows_of, readers))
         labels = replace(labels, values=merge_labels(labels.values, rows_of, choices.merge_rows, readers))
         groups = None if groups is None else merge_equal(table, groups, rows_of, "patients")
         sides = None if sides is None else merge_equal(table, sides, rows_of, "sides of the split")
         table = merge_table(table, rows_of)
         paths = [paths[rows[0]] for rows in rows_of]
-    labels = shape_kind(labels, asked, choices.task)
+    labels = _shape(labels, asked, choices, note)
     return Read(table, paths, labels, groups, sides, choices, scan.count_left_out())
+
+
+def _shape(labels: Labels, asked: Asked, choices: Choices, note: Callable[[str], None]) -> Labels:
+    """Labels of one row for each image as their kind has them, with the shares of readers where these are kept.
+
+    Raises:
+        DataError: they are not of the kind that was asked for, or shares are asked for where there are none.
+    """
+    shaped = shape_kind(labels, asked, choices.task)
+    if not choices.keeps_shares:
+        return shaped
+    if labels.shares is None:
+        raise DataError(
+            "--soft-labels keeps how many readers of an image said yes, and no image has several rows.",
+            next_step="Give a table with a row for each image and reader, or leave --soft-labels out.",
+        )
+    if not TASKS[shaped.task].is_called:
+        raise DataError(
+            f"--soft-labels is of answers of yes and no; these are {TASKS[shaped.task].title}.",
+            next_step="Leave --soft-labels out, or say --task labels.",
+        )
+    places = [labels.targets.index(name) for name in shaped.targets]
+    shares = np.ascontiguousarray(labels.shares[:, places])
+    split = int(((shares > 0) & (shares < 1)).sum())
+    note(f"of {int((~np.isnan(shares)).sum())} labels the readers differ in {split} (--soft-labels).")
+    return replace(shaped, shares=shares)
 
 
 def open_table(

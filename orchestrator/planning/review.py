@@ -96,6 +96,11 @@ def fill_in_data(spec: StudySpec, dataset: Dataset) -> StudySpec:
             why=f"{dataset.folder} has {dataset.task.title}, whose probabilities add up to 1.",
             next_step="Leave data.targets out, or import the images again with the classes that are wanted: --targets A,B,..",
         )
+    if dataset.shares is None and True in spec.possible("soft_labels", spec.training.soft_labels):
+        raise DataError(
+            f"training.soft_labels teaches the shares of readers who said yes, and {dataset.folder} keeps none.",
+            next_step="Import the images again with --merge-rows and --soft-labels, or leave training.soft_labels at false.",
+        )
     filled = spec.with_values(
         {
             "data.fingerprint": dataset.fingerprint,

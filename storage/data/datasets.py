@@ -61,6 +61,8 @@ class Dataset:
         warnings: what was doubtful at import, one sentence each.
         task: what kind of label it has.
         classes: the names of its classes, of two the negative one first; empty for labels and numbers.
+        shares: float32, shape (n, t): of each label the share of the image's readers who said yes, NaN where none read it; None where
+            the import kept none.
     """
 
     folder: Path
@@ -76,6 +78,13 @@ class Dataset:
     stamps: tuple[tuple[int, int], ...] = field(repr=False)
     task: Task = TASKS[LABELS]
     classes: tuple[str, ...] = ()
+    shares: np.ndarray | None = None
+
+    def shares_of(self, targets: Sequence[str]) -> np.ndarray | None:
+        """`shares` of some labels, in this order; None where the import kept none."""
+        if self.shares is None:
+            return None
+        return np.ascontiguousarray(self.shares[:, [self.targets.index(target) for target in targets]])
 
     def check_images(self, report: Report | None = None) -> None:
         """Make sure that every development image is where it was and is what it was.
@@ -108,7 +117,9 @@ def load_dataset(folder: Path) -> Dataset:
         targets = tuple(manifest["targets"])
         said = manifest.get("task", {"kind": LABELS})
         task = find_task(said["kind"])
-        lines = [describe_row(row["sha256"], row["labels"], row["group"], task) for row in rows]
+        lines = [
+            describe_row(row["sha256"], row["labels"], row["group"], task, row.get("shares")) for row in rows
+        ]
         fingerprint = fingerprint_of(targets, digest_rows(lines), manifest["holdout_digest"], said)
         whole = fingerprint == manifest["fingerprint"] and [row["sha256"] for row in rows] == [
             spot["sha256"] for spot in spots
@@ -130,6 +141,9 @@ def load_dataset(folder: Path) -> Dataset:
             stamps=tuple((spot["size"], spot["mtime_ns"]) for spot in spots),
             task=task,
             classes=tuple(said.get("classes", ())),
+            shares=np.array([row["shares"] for row in rows], np.float32).reshape(labels.shape)
+            if "shares" in rows[0]
+            else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
@@ -156,9 +170,18 @@ def read_columns(dataset: Dataset) -> dict[str, list[str]]:
     return {name: [row[place] for row in rows] for place, name in enumerate(header) if place}
 
 
-def describe_row(sha256: str, labels: Sequence[float | None], group: int, task: Task = TASKS[LABELS]) -> str:
-    """One image as a line of text for hashing: digest, labels as their kind marks them, group."""
-    return f"{sha256} {task.mark(labels)} {group}"
+def describe_row(
+    sha256: str,
+    labels: Sequence[float | None],
+    group: int,
+    task: Task = TASKS[LABELS],
+    shares: Sequence[float | None] | None = None,
+) -> str:
+    """One image as a line of text for hashing: digest, labels as their kind marks them, group, and the shares of readers where they were kept."""
+    line = f"{sha256} {task.mark(labels)} {group}"
+    if shares is None:
+        return line
+    return f"{line} {','.join('-' if share is None else repr(float(share)) for share in shares)}"
 
 
 def digest_rows(lines: Iterable[str]) -> str:

@@ -146,6 +146,7 @@ BUILDING: dict[str, str] = {
     "cycles": "training",
     "loss": "training",
     "oversampled": "training",
+    "soft_labels": "training",
 }
 """Keys that make another model or other inputs; `head_width_1`, `head_width_2`, .. and `options.NAME` are of this kind, too."""
 
@@ -186,7 +187,7 @@ TEXTS = frozenset(
 LISTS = frozenset({"head", "oversampled"})
 """Hyperparameters whose values are lists."""
 
-SWITCHES = frozenset({"head_normalization", "use_ema"})
+SWITCHES = frozenset({"head_normalization", "use_ema", "soft_labels"})
 """Hyperparameters that are true or false."""
 
 WHOLE_NUMBERS = frozenset(

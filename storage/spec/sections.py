@@ -168,14 +168,14 @@ class TrainingSection(Section):
         optimizer_options: keys of an optimizer of Keras; what is not named has Keras's default.
         warmup_epochs, lowest_rate: the rate rises in the first, and "cosine" ends at this share of it.
         clipnorm, global_clipnorm, clipvalue, use_ema, ema_momentum: as Keras names them; 0 clips nothing.
-        focal_gamma, focal_alpha: of the loss "focal" (Lin et al. 2017); an alpha of 0 weighs no side.
-        gamma_positive, gamma_negative, probability_margin: of the loss "asymmetric" (Ridnik et al. 2021).
+        focal_gamma, focal_alpha: of "focal" loss (Lin et al. 2017), where an alpha of 0 weighs no side; the next three of "asymmetric" (Ridnik et al. 2021).
+        soft_labels: teach the share of an image's readers who said yes, where the data set has it; metrics are of the labels.
     """
 
     later = frozenset(
         {"loss", "focal_gamma", "focal_alpha", "gamma_positive", "gamma_negative", "probability_margin"}
         | {"optimizer_options", "warmup_epochs", "lowest_rate", "use_ema", "ema_momentum"}
-        | {"clipnorm", "global_clipnorm", "clipvalue"}
+        | {"clipnorm", "global_clipnorm", "clipvalue", "soft_labels"}
     )
 
     loss: Literal["auto", "cross_entropy", "focal", "asymmetric", "squared", "absolute", "huber"] = "auto"
@@ -208,6 +208,7 @@ class TrainingSection(Section):
     cycles: Annotated[int, Field(ge=0, le=10_000)] = 0
     patience: Annotated[int, Field(ge=0, le=10_000)] = 0
     label_smoothing: Fraction = 0.0
+    soft_labels: bool = False
     positive_weight: Literal["none", "balanced"] = "none"
     oversampling: Annotated[float, Field(ge=1.0, le=1000.0)] = 1.0
     oversampled: tuple[str, ...] = ()

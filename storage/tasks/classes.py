@@ -28,7 +28,7 @@ class Classes(Task):
         "auc", "accuracy", "balanced_accuracy", "f1", "kappa", "loss", "brier", "calibration_error"
     )
     losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
-    unheeded: ClassVar[tuple[str, ...]] = ("focal_alpha",)
+    unheeded: ClassVar[tuple[str, ...]] = ("focal_alpha", "soft_labels")
     excludes = True
     mixes: ClassVar[tuple[str, ...]] = ("mixup", "cutmix")
 

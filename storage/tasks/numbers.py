@@ -35,7 +35,7 @@ class Numbers(Task):
     metrics = of_kind("mae", "rmse", "r2", "pearson", "icc", "loss")
     losses = ("squared", "absolute", "huber")
     has_probabilities = False
-    unheeded = ("label_smoothing", "positive_weight", "oversampling")
+    unheeded = ("label_smoothing", "positive_weight", "oversampling", "soft_labels")
     mixes = ("mixup",)
     unmixed_because = "a part of a picture does not bring its share of a number; leave it at 0, or use mixup, which mixes whole pictures"
     kept_as = np.float32

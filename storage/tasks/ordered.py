@@ -30,7 +30,7 @@ class Ordered(Classes):
     )  # fmt: skip
 
     losses = ()
-    unheeded = ()
+    unheeded = ("soft_labels",)
     mixes = ()
     unmixed_because = "an image mixed of the lowest and the highest grade is neither of them, nor one between; leave it at 0"
     call = staticmethod(class_metrics.call_median)

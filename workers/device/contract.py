@@ -127,6 +127,7 @@ class FoldTask:
             of the `StepRules`, and those of `workers.device.backend.SETTINGS`; others are not looked at.
         validation_images: the images that the fold is validated on.
         validation_rows: the row of `features` that stands for each of them.
+        scored: labels that scores are of, where the loss takes others: soft ones.
     """
 
     slots: Any
@@ -138,6 +139,7 @@ class FoldTask:
     settings: Settings
     validation_images: NDArray[np.int32]
     validation_rows: NDArray[np.int32]
+    scored: Tensor | None = None
 
 
 Logits: TypeAlias = NDArray[np.float32]

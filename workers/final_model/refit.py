@@ -87,7 +87,7 @@ def refit(recipe: Recipe, dataset: Dataset, cache: Path, report: Report | None =
     one_by_one = not (recipe.ensemble and stacks_folds())
     variant = spec.variant(recipe.params)
     schedule: Schedule | None = "sequential" if one_by_one else None
-    kept = KeptInputs(dataset, labels, cache, tell)
+    kept = KeptInputs(dataset, labels, cache, tell, shares=dataset.shares_of(targets))
     study_data = StudyData(variant, kept, labels, targets, splits, schedule)
     together = study_data.train_together
     parts: list[Trained] = []

@@ -25,10 +25,15 @@ class FeatureSet:
         values: float32, shape (n images, views, features); a memory map is fine.
         labels: shape (n images, targets); 0, 1 or NaN (not assessed).
         views: their names; the first of `storage.pictures.views.VIEWS` when left out.
+        shares: shape (n images, targets), from 0 to 1: soft labels that the loss may take in place of the labels.
     """
 
     def __init__(
-        self, values: NDArray[np.float32], labels: NDArray[np.float32], views: Sequence[str] = VIEWS
+        self,
+        values: NDArray[np.float32],
+        labels: NDArray[np.float32],
+        views: Sequence[str] = VIEWS,
+        shares: NDArray[np.float32] | None = None,
     ) -> None:
         from keras import ops
 
@@ -39,6 +44,7 @@ class FeatureSet:
         self._resident: dict[str, Tensor] = {}
         self._guard = threading.Lock()
         self.resident_labels: Tensor = ops.convert_to_tensor(self.labels)
+        self.resident_shares: Tensor | None = None if shares is None else ops.convert_to_tensor(shares)
         self.unscaled: Scale = (ops.zeros(self.feature_count), ops.ones(self.feature_count))
         self._scales: dict[bytes, Scale] = {}
 

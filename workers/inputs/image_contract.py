@@ -95,7 +95,11 @@ class ImageBackend(Protocol):
     """What computes: a module of two functions."""
 
     def make_image_set(
-        self, pixels: NDArray[np.uint8], labels: NDArray[np.float32], scale: Callable[[Tensor], Tensor]
+        self,
+        pixels: NDArray[np.uint8],
+        labels: NDArray[np.float32],
+        scale: Callable[[Tensor], Tensor],
+        shares: NDArray[np.float32] | None = None,
     ) -> ImageSet:
         """Pixels and labels of the development images.
 
@@ -103,6 +107,7 @@ class ImageBackend(Protocol):
             pixels: uint8, shape (n images, height, width, 3); a memory map is fine.
             labels: shape (n images, targets); 0, 1 or NaN (not assessed).
             scale: grey values of 0 to 255 to what the model takes; float32 tensors.
+            shares: shape (n images, targets), from 0 to 1: soft labels that the loss takes in place of the labels.
         """
         ...
 

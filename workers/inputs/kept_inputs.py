@@ -52,6 +52,7 @@ class KeptInputs:
         cache: where features and decoded images are kept.
         report: told of the progress of an extraction.
         limit: bytes of features on the device; the set in use stays there, whatever its size.
+        shares: float32, shape (n, targets): soft labels; None where the data set has none.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class KeptInputs:
         report: Report | None = None,
         *,
         limit: int = RESIDENT_BYTES,
+        shares: NDArray[np.float32] | None = None,
     ) -> None:
+        self.shares = shares
         self._dataset, self._labels, self._cache, self._report = dataset, labels, cache, report
         self._limit = limit
         self._sets: OrderedDict[str, tuple[Features, FeatureSet]] = OrderedDict()
@@ -77,7 +80,7 @@ class KeptInputs:
         key = name_inputs(spec)
         if key not in self._sets:
             stored = ensure_features(spec, self._dataset, self._cache, report=self._report)
-            self._sets[key] = stored, FeatureSet(stored.values, self._labels, spec.views)
+            self._sets[key] = stored, FeatureSet(stored.values, self._labels, spec.views, self.shares)
         return self._sets[key]
 
     def pixels(self, spec: StudySpec) -> Pixels:

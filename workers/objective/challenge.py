@@ -54,7 +54,7 @@ class Challenger:
 
     def train_on_shuffled_labels(self, epochs: int, seed: int) -> NDArray[np.float64]:
         """The validation score of each fold where every image has the labels of another one, after some epochs: shape (folds,)."""
-        labels = self._objective.labels
+        labels, shares = self._objective.labels, self._objective.shares
         order = np.random.default_rng([self._spec.study.seed, seed]).permutation(len(labels))
         shuffled = StudyVariants(
             self._spec,
@@ -64,6 +64,7 @@ class Challenger:
             dict(enumerate(self.folds)),
             self._cache,
             points=[self._params],
+            shares=None if shares is None else shares[order],
         )
         return self._train(shuffled, epochs)
 

@@ -89,6 +89,7 @@ class KerasObjective:
         self.study = study
         self.targets = spec.data.targets or dataset.targets
         self.labels = select_targets(dataset, self.targets)
+        self.shares = dataset.shares_of(self.targets)
         self.folds = make_folds(spec.task.strata(self.labels), dataset.groups, **spec.fold_plan)
         check_folds(study.facts, self.folds)
         self.variants = StudyVariants(
@@ -101,6 +102,7 @@ class KerasObjective:
             report,
             points=points,
             on_open=on_open,
+            shares=self.shares,
         )
 
     def evaluate(self, attempt: Attempt) -> Outcome:

@@ -79,7 +79,8 @@ def find_rates(
     chosen = np.random.default_rng([spec.study.seed, SAMPLE]).permutation(count)
     set_aside = max(1, min(images, count) // 10)
     split = (np.sort(chosen[set_aside : set_aside + images]), np.sort(chosen[:set_aside]))
-    study_data = StudyData(spec.variant({}), KeptInputs(dataset, labels, cache), labels, targets, {0: split})
+    kept = KeptInputs(dataset, labels, cache, shares=dataset.shares_of(targets))
+    study_data = StudyData(spec.variant({}), kept, labels, targets, {0: split})
     fold = study_data.start_fold({"rate_schedule": RISING, "warmup_epochs": 0, "patience": 0}, 0, 0)
     losses: list[float] = []
     for epoch in range(1, COUNT + 1):

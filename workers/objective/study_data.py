@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.errors import DataError
 from storage.spec import SETTINGS
 from workers.cross_validation.fold import Fold, TrainTogether
 from workers.device import preparation as devices
@@ -80,6 +81,11 @@ class StudyData:
     ) -> None:
         self._spec, self._labels, self._targets, self._folds = spec, labels, list(targets), folds
         self._kept = kept
+        if spec.training.soft_labels and kept.shares is None:
+            raise DataError(
+                "training.soft_labels teaches the shares of readers, and the data set keeps none.",
+                next_step="Import the images again with --merge-rows and --soft-labels.",
+            )
         self._pixel_scale: Callable[[Tensor], Tensor] | None = None
         self.source: Source
         self.schedule: Schedule
@@ -182,7 +188,9 @@ class StudyData:
         spec = self._spec
         shared = SharedNetwork(spec, self._labels.shape[1])
         self.source = pixels = self._kept.pixels(spec)
-        self._inputs = shared.make_image_set(pixels.values, self._labels)
+        self._inputs = shared.make_image_set(
+            pixels.values, self._labels, self._kept.shares if spec.training.soft_labels else None
+        )
         self._pixel_scale = shared.network.scale
         self.trained_weights = shared.weight_count
         self.schedule = schedule or choose_schedule(spec, weights=shared.weight_count)

@@ -48,6 +48,7 @@ class StudyVariants:
         report: told of the progress of an extraction.
         points: the parameters of the study's trials, as far as they are known: what they need is prepared at once.
         on_open: told each variant whose inputs were opened, and the inputs.
+        shares: float32, shape (n, targets): soft labels; None where the data set has none.
 
     Attributes:
         schedule: how the folds of every trial are trained: one after the other where the models of one variant need that, since
@@ -69,11 +70,12 @@ class StudyVariants:
         *,
         points: Sequence[Parameters | None] = (),
         on_open: OnOpen | None = None,
+        shares: np.ndarray | None = None,
     ) -> None:
         self._spec, self._labels, self._targets, self._folds = spec, labels, targets, folds
         self._on_open = on_open
         self._opened: set[str] = set()
-        self._kept = KeptInputs(dataset, labels, cache, report)
+        self._kept = KeptInputs(dataset, labels, cache, report, shares=shares)
         self._built: OrderedDict[str, StudyData] = OrderedDict()
         self.schedule: Schedule = "sequential" if spec.cv.schedule == "sequential" else "lockstep"
         variants = [variant.spec for variant in list_variants(spec, points)]

@@ -191,16 +191,18 @@ class FoldTrainer:
         settings = round_as_keras(
             {**self._settings, "seed": seed, "learning_rate": rates.given, **rates.numbers}
         )
+        is_soft = self._spec.training.soft_labels
         task = FoldTask(
             self._slots,
             self._resident,
             self._scale,
-            self._features.resident_labels,
+            self._features.resident_shares if is_soft else self._features.resident_labels,
             order.astype(np.int32),
             self._features.locate(order, views),
             settings,
             self.val_index.astype(np.int32),
             self._validation_rows,
+            self._features.resident_labels if is_soft else None,
         )
         return EpochPlan(epoch, task, rates.last, self._slots.steps_taken)
 

@@ -59,9 +59,14 @@ class SharedNetwork:
         """How many weights the optimizer changes."""
         return sum(int(np.prod(weight.shape)) for weight in self.network.weights)
 
-    def make_image_set(self, pixels: NDArray[np.uint8], labels: NDArray[np.float32]) -> ImageSet:
-        """Pixels and labels of all development images, scaled as the network takes them."""
-        return image_backend().make_image_set(pixels, labels, self.network.scale)
+    def make_image_set(
+        self,
+        pixels: NDArray[np.uint8],
+        labels: NDArray[np.float32],
+        shares: NDArray[np.float32] | None = None,
+    ) -> ImageSet:
+        """Pixels and labels of all development images, scaled as the network takes them; with `shares`, these are taught."""
+        return image_backend().make_image_set(pixels, labels, self.network.scale, shares)
 
     def take(self, fold: ImageFoldTrainer) -> None:
         """Let a fold have the network; what the one before has learnt is put aside."""

@@ -173,6 +173,13 @@ def import_(
             text="With --merge-rows: the column that names the reader; each reader counts once.",
         ),
     ] = None,
+    soft_labels: Annotated[
+        bool,
+        _option(
+            "--soft-labels",
+            text="With --merge-rows: also keep the share of an image's readers who said yes, for training.soft_labels.",
+        ),
+    ] = False,
     join: Annotated[
         list[Path] | None, _option("--join", metavar="TABLE", text="Add the columns of another table.")
     ] = None,
@@ -263,6 +270,12 @@ def import_(
             "--class-folders goes without --group, --class-column and --split: folders have no columns.",
             next_step="To keep patients together, give --group-pattern REGEX, or a table with --labels CSV and --group.",
         )
+    if soft_labels and merge_rows is None:
+        raise UsageError(
+            "--soft-labels keeps how many readers said yes, and needs --merge-rows.",
+            why="Several rows of an image are made into one label; --soft-labels keeps their share beside it.",
+            next_step="Add --merge-rows majority, and --reader COLUMN where a reader may have several rows.",
+        )
     published = split or split_pattern or split_list
     if holdout is not None and published:
         raise UsageError(
@@ -292,6 +305,7 @@ def import_(
         joins=_joins(join or [], on or []),
         merge_rows=merge_rows,
         reader_column=reader,
+        keeps_shares=soft_labels,
         unknown_is_own=unknown_patient == "own",
         not_patient=tuple(not_patient or ()),
         only_labelled=only_labelled,

@@ -37,7 +37,8 @@ class Labels:
     """The targets, and float32 values of shape (rows, targets), NaN where not assessed.
 
     `kind` says how the columns were written ("flags", "classes" or "numbers"), `task` what a study predicts of them
-    (`storage.tasks`), and `classes` the names of classes, of two the negative one first.
+    (`storage.tasks`), and `classes` the names of classes, of two the negative one first. `shares` are the shares of an image's readers
+    who said yes, where they are kept: float32, shape (rows, targets).
     """
 
     targets: tuple[str, ...]
@@ -46,6 +47,7 @@ class Labels:
     kind: str
     task: str = "labels"
     classes: tuple[str, ...] = ()
+    shares: np.ndarray | None = None
 
 
 def read_classes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -56,15 +56,27 @@ def merge_labels(
         float32, shape (images, targets).
     """
     merged = np.empty((len(rows_of), values.shape[1]), dtype=np.float32)
-    for place, rows in enumerate(rows_of):
-        some = values[list(rows)]
-        if readers is not None and len(rows) > 1:
-            own = [readers[row] for row in rows]
-            some = np.stack(
-                [_pool(some[[name == reader for name in own]], "any") for reader in dict.fromkeys(own)]
-            )
+    for place, some in enumerate(_list_readings(values, rows_of, readers)):
         merged[place] = _pool(some, way) if len(some) > 1 else some[0]
     return merged
+
+
+def share_labels(
+    values: np.ndarray, rows_of: Sequence[Sequence[int]], readers: Sequence[str] | None = None
+) -> np.ndarray:
+    """The share of an image's readers who said yes, of those who assessed a label: the soft label of each image.
+
+    Args:
+        values, rows_of, readers: as of `merge_labels`.
+
+    Returns:
+        float32, shape (images, targets), from 0 to 1; NaN where no reader assessed it.
+    """
+    shares = np.full((len(rows_of), values.shape[1]), np.nan, dtype=np.float32)
+    for place, some in enumerate(_list_readings(values, rows_of, readers)):
+        assessed = (~np.isnan(some)).sum(axis=0)
+        np.divide((some == 1).sum(axis=0), assessed, out=shares[place], where=assessed > 0, casting="unsafe")
+    return shares
 
 
 def merge_equal(
@@ -82,6 +94,20 @@ def merge_equal(
             next_step="Correct these rows.",
         )
     return [cells[rows[0]] for rows in rows_of]
+
+
+def _list_readings(
+    values: np.ndarray, rows_of: Sequence[Sequence[int]], readers: Sequence[str] | None
+) -> Iterator[np.ndarray]:
+    """What was said of each image, shape (readings, targets): a row for each of its rows, or for each reader."""
+    for rows in rows_of:
+        some = values[list(rows)]
+        if readers is not None and len(rows) > 1:
+            own = [readers[row] for row in rows]
+            some = np.stack(
+                [_pool(some[[name == reader for name in own]], "any") for reader in dict.fromkeys(own)]
+            )
+        yield some
 
 
 def _pool(values: np.ndarray, way: str) -> np.ndarray:

@@ -216,10 +216,13 @@ def _fill(rows: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 def make_image_set(
-    pixels: NDArray[np.uint8], labels: NDArray[np.float32], scale: Callable[[Any], Any]
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.float32],
+    scale: Callable[[Any], Any],
+    shares: NDArray[np.float32] | None = None,
 ) -> ImageSet:
     """As `workers.inputs.image_contract.ImageBackend.make_image_set`; the step scales for itself."""
-    return ImageSet(pixels, labels)
+    return ImageSet(pixels, labels, shares)
 
 
 def compile_image_epoch(network: Network, rules: StepRules, slots: OptimizerSlots) -> ImageEpoch:

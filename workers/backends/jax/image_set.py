@@ -22,11 +22,18 @@ class ImageSet:
     Args:
         pixels: uint8, shape (n images, height, width, 3); a memory map is fine.
         labels: shape (n images, targets); 0, 1 or NaN (not assessed).
+        shares: shape (n images, targets), from 0 to 1: soft labels that the loss takes in place of the labels.
     """
 
-    def __init__(self, pixels: NDArray[np.uint8], labels: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        labels: NDArray[np.float32],
+        shares: NDArray[np.float32] | None = None,
+    ) -> None:
         self.pixels = pixels
         self.labels = np.asarray(labels, np.float32)
+        self._taught = self.labels if shares is None else shares
 
     @property
     def size(self) -> tuple[int, int]:
@@ -35,8 +42,8 @@ class ImageSet:
 
     @functools.cached_property
     def labels_there(self) -> Any:
-        """The labels on the device."""
-        return jax.device_put(self.labels)
+        """What the loss is taken of, on the device."""
+        return jax.device_put(self._taught)
 
     def take(self, images: NDArray[np.int32]) -> tuple[Any, NDArray[np.int32]]:
         """Where some images lie: an array of pixels, and the place of each in it.

@@ -163,7 +163,7 @@ class StackedEpoch:
             ]
         images = np.stack([pad(fold.validation_images, padded) for fold in folds])
         counted = count_scores(
-            labels,
+            labels if folds[0].scored is None else folds[0].scored,
             (integers[:, HEADER:], integers[:, 0], collected),
             (images, np.array(sizes, np.int32), logits),
             rows=self._pad(max(counts)),

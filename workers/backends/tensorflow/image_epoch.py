@@ -151,10 +151,13 @@ class ImageEpoch:
 
 
 def make_image_set(
-    pixels: NDArray[np.uint8], labels: NDArray[np.float32], scale: Callable[[Any], Any]
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.float32],
+    scale: Callable[[Any], Any],
+    shares: NDArray[np.float32] | None = None,
 ) -> ImageSet:
     """As `workers.inputs.image_contract.ImageBackend.make_image_set`."""
-    return ImageSet(pixels, labels, scale)
+    return ImageSet(pixels, labels, scale, shares)
 
 
 def compile_image_epoch(network: Network, rules: StepRules, slots: OptimizerSlots) -> ImageEpoch:

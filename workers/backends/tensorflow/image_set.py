@@ -32,13 +32,19 @@ class ImageSet:
         pixels: uint8, shape (n images, height, width, 3); a memory map is fine.
         labels: shape (n images, targets); 0, 1 or NaN (not assessed).
         scale: grey values of 0 to 255 to what the model takes; float32 tensors.
+        shares: shape (n images, targets), from 0 to 1: soft labels that the loss takes in place of the labels.
     """
 
     def __init__(
-        self, pixels: NDArray[np.uint8], labels: NDArray[np.float32], scale: Callable[[Any], Any]
+        self,
+        pixels: NDArray[np.uint8],
+        labels: NDArray[np.float32],
+        scale: Callable[[Any], Any],
+        shares: NDArray[np.float32] | None = None,
     ) -> None:
         self.pixels = pixels
         self.labels = np.asarray(labels, np.float32)
+        self._taught = self.labels if shares is None else shares
         self._scale = scale
         self._shape = [None, *pixels.shape[1:]]
         # Traced once: a data set made again for each epoch only calls them.
@@ -89,7 +95,7 @@ class ImageSet:
                 (columns[0], changes.matrices, changes.shifts, changes.drawn, parts),
                 self._read_mixed,
             )
-        labels: Any = self.labels[order]
+        labels: Any = self._taught[order]
         if mixture is not None:
             labels = (labels, labels[mixture.partners], mixture.shares)
         rows = tf.data.Dataset.from_tensor_slices((columns, labels)).batch(batch_size)
