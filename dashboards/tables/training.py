@@ -65,6 +65,12 @@ def list_sentences(spec: StudySpec) -> list[str]:
         f"Optimizer: {say('optimizer', names)}{_say_options(spec)}.",
         f"Learning rate: {say('rate_schedule', SCHEDULES)}{warming}.",
     ]
+    soft = spec.possible("soft_labels", training.soft_labels)
+    if True in soft:
+        often = "In some trials the" if False in soft else "The"
+        sentences.append(
+            f"{often} loss was taken towards the share of an image's readers who said yes (soft labels); metrics are of the merged label."
+        )
     for name in CLIPS:
         limits = spec.possible(name, getattr(training, name))
         # 0 is no limit, but where it is the end of a range.

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -341,3 +342,73 @@ def test_a_side_in_columns_or_labels_is_said_where_images_are_mirrored_and_not_e
     dataset = import_dataset(*place[:2], tmp_path / "other", choices, note=notes.append)
     assert not [note for note in notes if "left or right" in note]
     assert warn() == []
+
+
+def test_the_shares_of_readers_are_kept_beside_the_merged_label(tmp_path: Path) -> None:
+    rows = []
+    for number in range(12):
+        write_image(tmp_path / "images" / f"{number}.png", seed=number)
+        yes = number % 4  # of three readers; a fourth one reads every third image
+        said = [*(int(reader < yes) for reader in range(3)), *([1] if number % 3 == 0 else [])]
+        rows += [
+            [f"{number}.png", f"p{number}", f"r{reader}", one, ""] for reader, one in enumerate(said)
+        ] + [[f"{number}.png", f"p{number}", "r0", 0, ""]]
+    header = ["filename", "patient", "reader", "a", "b"]
+    write_table(tmp_path / "labels.csv", header, rows)
+    choices = Choices(
+        group_columns=("patient",),
+        holdout=0.25,
+        merge_rows="majority",
+        reader_column="reader",
+        targets=("a", "b"),
+    )
+    plain = import_from(tmp_path, choices)
+    soft = import_from(tmp_path, dataclasses.replace(choices, keeps_shares=True), out="soft")
+    assert plain.shares is None
+    np.testing.assert_array_equal(plain.labels, soft.labels)
+    assert plain.fingerprint != soft.fingerprint
+    shares = soft.shares_of(("b", "a"))
+    assert shares is not None
+    assert np.isnan(shares[:, 0]).all(), "nobody assessed it"
+    for place, path in enumerate(soft.files):
+        number = int(path.stem)
+        votes = number % 4 + (number % 3 == 0), 3 + (number % 3 == 0)
+        assert shares[place, 1] == pytest.approx(votes[0] / votes[1], abs=1e-6)
+        wanted = np.nan if 2 * votes[0] == votes[1] else float(2 * votes[0] > votes[1])
+        np.testing.assert_equal(float(soft.labels[place, 0]), wanted)
+    assert '"shares":' not in (tmp_path / "soft" / "sealed.json").read_text()
+    spec = parse({"study": {"name": "x", "trials": 1}, "training": {"soft_labels": True}}, source="test")
+    assert fill_in_data(spec, soft).training.soft_labels
+    with pytest.raises(DataError, match="keeps none"):
+        fill_in_data(spec, plain)
+    manifest = tmp_path / "soft" / "manifest.json"
+    manifest.write_text(
+        re.sub(r'"shares": ?\[[^]]*\]', '"shares": [0.123, null]', manifest.read_text(), count=1)
+    )
+    with pytest.raises(DataError, match="fingerprint no longer fits"):
+        load_dataset(tmp_path / "soft")
+    write_table(tmp_path / "labels.csv", header, [row for row in rows if row[2] == "r1"])
+    with pytest.raises(DataError, match="no image has several rows"):
+        import_from(tmp_path, dataclasses.replace(choices, keeps_shares=True), out="none")
+
+
+def test_shares_are_of_yes_and_no(tmp_path: Path) -> None:
+    make_data(tmp_path)
+    rows = [
+        [f"p{n:02d}-0.png", f"patient {n}", word] for n in range(12) for word in ("a", "b", "c")[: 1 + n % 3]
+    ]
+    write_table(tmp_path / "labels.csv", ["filename", "patient", "kind"], rows)
+    choices = Choices(
+        group_columns=("patient",),
+        merge_rows="any",
+        keeps_shares=True,
+        class_column="kind",
+        only_labelled=True,
+    )
+    assert import_from(tmp_path, dataclasses.replace(choices, task="labels")).shares is not None
+    with pytest.raises(DataError, match="--soft-labels is of answers of yes and no"):
+        import_from(
+            tmp_path,
+            dataclasses.replace(choices, task="ordered", targets=("a", "b", "c"), merge_rows="majority"),
+            out="other",
+        )

@@ -33,7 +33,7 @@ def _settle_the_device() -> None:
     devices.prepare(1)
 
 
-def start_folds(batch_size: int = 20, **model: Any) -> list[FoldTrainer]:
+def start_folds(batch_size: int = 20, *, is_soft: bool = False, **model: Any) -> list[FoldTrainer]:
     """Folds of one trial at its beginning, with dropout; a fifth of the labels are blank."""
     generator = np.random.default_rng(0)
     values = generator.normal(size=(IMAGES, 4, FEATURES)).astype(np.float32)
@@ -42,9 +42,9 @@ def start_folds(batch_size: int = 20, **model: Any) -> list[FoldTrainer]:
     spec = StudySpec(
         study=StudySection(name="x"),
         model=ModelSection(**{"head": (8,), "scale": "none", "dropout_rate": 0.4, **model}),
-        training=TrainingSection(batch_size=batch_size),
+        training=TrainingSection(batch_size=batch_size, soft_labels=is_soft),
     )
-    features = FeatureSet(values, labels)
+    features = FeatureSet(values, labels, shares=0.6 * labels + 0.2 if is_soft else None)
     folds = []
     for fold, count in enumerate(TRAIN_COUNTS):
         images = np.random.default_rng(fold).permutation(IMAGES)
@@ -56,7 +56,7 @@ def start_folds(batch_size: int = 20, **model: Any) -> list[FoldTrainer]:
 
 @pytest.mark.parametrize(
     ("batch_size", "model"),
-    [(20, {}), (64, {}), (20, {"scale": "standardize", "head_normalization": True})],
+    [(20, {}), (64, {}), (20, {"is_soft": True}), (20, {"scale": "standardize", "head_normalization": True})],
 )
 def test_folds_trained_together_learn_what_each_learns_alone(batch_size: int, model: dict[str, Any]) -> None:
     alone, together = start_folds(batch_size, **model), start_folds(batch_size, **model)
@@ -67,6 +67,7 @@ def test_folds_trained_together_learn_what_each_learns_alone(batch_size: int, mo
             assert (mine.steps, mine.samples) == (theirs.steps, theirs.samples)
             assert theirs.train_loss == pytest.approx(mine.train_loss, abs=1e-5)
             assert theirs.val_loss == pytest.approx(mine.val_loss, abs=1e-5)
+            assert theirs.val_auc == pytest.approx(mine.val_auc, abs=1e-6)
     for one, other in zip(alone, together, strict=True):
         assert np.abs(one.predict_validation() - other.predict_validation()).max() < 1e-5
         after, expected = other.state(), one.state()

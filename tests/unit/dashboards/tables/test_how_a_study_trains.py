@@ -44,6 +44,8 @@ def make(training: dict[str, Any], search: dict[str, Any] | None = None, task: s
          "Optimizer: Adam or Nadam of Keras (beta_2 0.1 to 1)."),
         ({}, {"clipnorm": {"type": "choice", "values": [0.0, 0.1, 1.0]}}, "labels",
          "Gradients: in some trials the norm of each weight's gradient is clipped at 0.1 to 1."),
+        ({"soft_labels": True}, {}, "labels", "The loss was taken towards the share of an image's readers who said yes (soft labels)"),
+        ({}, {"soft_labels": SWITCH}, "labels", "In some trials the loss was taken towards the share"),
         ({"warmup_epochs": 1}, {}, "labels", "after a warm-up of 1 epoch."),
         ({}, {"clipvalue": {**UP_TO_1, "low": 0.0}}, "labels", "Gradients: each number of a gradient is clipped at 0 to 1."),
         ({}, {"use_ema": SWITCH, "ema_momentum": {**UP_TO_1, "high": 0.9, "when": {"use_ema": [True]}}}, "labels", "(momentum 0.1 to 0.9)"),
