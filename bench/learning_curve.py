@@ -24,7 +24,7 @@ FULL = simulated.GROUPS * (simulated.FOLDS - 1) // simulated.FOLDS
 """Patients that a fold trains on."""
 LAWS = tuple(
     PowerLaw(limit, gap * FULL**exponent, exponent)
-    for limit, gap, exponent in ((0.90, 0.10, 0.5), (0.88, 0.06, 0.8), (0.97, 0.12, 0.3))
+    for limit, gap, exponent in ((0.90, 0.10, 0.5), (0.88, 0.05, 0.8), (0.97, 0.12, 0.3))
 )
 """Of each the limit, and what is missing to it with all patients."""
 TIMES = (1.5, 2.0, 4.0, 8.0)

@@ -149,6 +149,28 @@ def cut_from_four_to_two(connection: Any) -> None:
         connection.execute(sa.delete(table).where(table.c.point.in_([0, 1])))
 
 
+def take_out_a_trial(connection: Any) -> None:
+    # Wherever it stands: ledger, predictions, point, Optuna's record.
+    for table in (epochs, points, predictions):
+        connection.execute(sa.delete(table).where(table.c.point == 0))
+    connection.execute(sa.text("DELETE FROM trials WHERE number = 0"))
+
+
+def change_spec_and_hash(connection: Any) -> None:
+    text = connection.execute(sa.select(studies.c.spec)).scalar_one()
+    changed = from_json(text).with_values({"training.learning_rate": 0.5})
+    connection.execute(sa.update(studies).values(spec=changed.to_json(), spec_hash=changed.spec_hash))
+
+
+def swap_images(connection: Any) -> None:
+    rows = connection.execute(
+        sa.select(predictions.c.fold, predictions.c.indices).where(predictions.c.point == 2).limit(2)
+    ).all()
+    for row, other in zip(rows, rows[::-1], strict=True):
+        where = (predictions.c.point == 2) & (predictions.c.fold == row.fold)
+        connection.execute(sa.update(predictions).where(where).values(indices=other.indices))
+
+
 def cut_the_chain(connection: Any) -> None:
     last = sa.select(sa.func.max(facts.c.key)).where(facts.c.key.startswith("chain:")).scalar_subquery()
     connection.execute(sa.delete(facts).where(facts.c.key == last))
@@ -188,6 +210,13 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "spec: learning rate": (edit_spec("training.learning_rate", 0.5), "the spec"),
     "spec: augmentation": (edit_spec("augmentation.rotation", 10.0), "the spec"),
     "spec: pruner": (edit_spec("pruner.name", "careful"), "the spec"),
+    "spec: weights": (edit_spec("model.weights", "none"), "the spec"),
+    "spec: seed": (edit_spec("study.seed", 7), "the spec"),
+    "spec and hash together": (change_spec_and_hash, "the spec"),
+    "a point value": (sa.update(points).where(points.c.point == 1).values(value=0.99), "was finished with value"),
+    "a trial taken out everywhere": (take_out_a_trial, "its row was deleted"),
+    "images of predictions swapped": (swap_images, "kept predictions of planned trial 2 were changed"),
+    "warnings emptied": (edit_facts("warnings", []), "what was noted at the creation"),
     "trials deleted": (cut_from_four_to_two, "its row was deleted"),
     "another data set": (sa.update(studies).values(fingerprint="sha256:" + "0" * 64), "fingerprint of the data set"),
     "accepted findings emptied": (edit_facts("accepted", []), "what was noted at the creation"),

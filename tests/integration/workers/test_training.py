@@ -86,19 +86,20 @@ def test_each_optimizer_step_is_the_one_of_keras_adam(epsilon) -> None:
 def test_soft_labels_teach_the_loss_and_hard_ones_are_scored() -> None:
     hard = make_features(blanks=0.1)
 
-    def train(shares: np.ndarray | None, **changes) -> tuple[FoldTrainer, list[metrics.Scores]]:
+    def train(shares, **changes):
         features = FeatureSet(hard.values, hard.labels, shares=shares)
         trainer = start(make_spec(positive_weight="none", **changes), features, batch_size=16)
-        return trainer, [replace(trainer.run_epoch(epoch), seconds=0.0) for epoch in (1, 2)]  # type: ignore[misc]
+        return trainer, [replace(trainer.run_epoch(epoch), seconds=0.0) for epoch in (1, 2)]
 
     plain, scored = train(None)
     _, equal = train(hard.labels, soft_labels=True)
-    assert equal == scored, "shares of 0 and 1 are the labels, to the last bit"
+    # As text, in which NaN is NaN.
+    assert repr(equal) == repr(scored), "shares of 0 and 1 are the labels, to the last bit"
     # Smoothing by s turns 0 and 1 into s / 2 and 1 - s / 2: the same as these shares.
     smoothed, one = train(None, label_smoothing=0.2)
     shared, other = train((0.8 * hard.labels + 0.1).astype(np.float32), soft_labels=True)
     for ours, theirs in zip(shared.model.get_weights(), smoothed.model.get_weights(), strict=True):
-        assert np.abs(ours - theirs).max() < 1e-6
+        assert np.abs(ours - theirs).max() < 1e-5
     assert [row.val_auc for row in other] == pytest.approx([row.val_auc for row in one])
     assert [row.val_loss for row in other] == pytest.approx([row.val_loss for row in one], abs=1e-5)
     assert np.abs(shared.model.get_weights()[0] - plain.model.get_weights()[0]).max() > 1e-5
