@@ -7,7 +7,14 @@ import pytest
 
 from storage.data import folds as folds_module
 from storage.data.folds import make_folds
-from storage.data.splitting import check_sides, find_straddling, split_holdout, summarise_groups
+from storage.data.splitting import (
+    check_sides,
+    choose_most_even,
+    draw_seeds,
+    find_straddling,
+    split_holdout,
+    summarise_groups,
+)
 from storage.errors import DataError
 
 
@@ -107,6 +114,25 @@ def test_hardly_more_groups_than_folds_leave_no_fold_empty(target_count: int, se
         held = split_holdout(labels, groups, 0.15, seed)
         assert held.any()
         assert not held.all()
+
+
+@pytest.mark.parametrize("target_count", [1, 3])
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_the_smallest_and_the_largest_holdout_leave_one_group(target_count: int, count: int) -> None:
+    groups = np.arange(3 * count) // 3
+    labels = (np.random.default_rng(count).random((len(groups), target_count)) < 0.4).astype(np.float32)
+    for seed in range(4):
+        for share, held in ((0.001, 1), (0.999, count - 1)):
+            assert len(set(groups[split_holdout(labels, groups, share, seed)])) == held
+
+
+def test_the_most_even_of_twenty_draws_is_chosen() -> None:
+    assert len(set(draw_seeds(3))) == 20
+    groups, labels = np.array([0, 1, 1, 2, 3]), np.float32([[1, 0], [0, 1], [0, 0], [1, 1], [0, 0]])
+    # The last one makes sides of 3 and 2 images, each with one positive of both labels.
+    draws = [np.array([0, 1, 0, 1]), np.array([0, 1, 1, 0]), np.array([0, 0, 1, 1])]
+    chosen = choose_most_even(labels, groups, np.array([0.5, 0.5]), draws)
+    np.testing.assert_array_equal(chosen, draws[2])
 
 
 def test_fewer_groups_than_folds_is_refused() -> None:
