@@ -53,6 +53,10 @@ __all__ = [
 ]
 
 
+CREATION_TRIES = 5
+"""How often a creation looks again that another process disturbs."""
+
+
 def create_study(
     database: Database,
     spec: StudySpec,
@@ -77,16 +81,13 @@ def create_study(
     """
     with described():
         require(database, spec.metric.column)
-        existing = find_study(database, spec.study.name)
-        if existing is None:
-            optuna_study_id = _make_optuna_study(database, spec)
-            try:
-                _insert(database, spec, points, optuna_study_id, data_folder, facts)
-            except sa.exc.IntegrityError:
-                # Another process created the study between our look and our insert; its row decides.
-                if find_study(database, spec.study.name) is None:
-                    raise
-            existing = load_study(database, spec.study.name)
+        for tries_left in reversed(range(CREATION_TRIES)):
+            existing = find_study(database, spec.study.name)
+            if existing is not None or _make(
+                database, spec, points, data_folder, facts, is_last=not tries_left
+            ):
+                break
+        existing = existing or load_study(database, spec.study.name)
     # The hash of a spec that an earlier orch wrote is over fewer keys; those had no other values then.
     keys = [] if existing.spec_hash == spec.spec_hash else differing_keys(existing.spec, spec)
     if keys:
@@ -209,6 +210,31 @@ def _set_state(database: Database, study: StudyRow, state: str) -> None:
         )
 
 
+def _make(
+    database: Database,
+    spec: StudySpec,
+    points: Sequence[dict[str, Any] | None],
+    data_folder: str,
+    facts: dict[str, Any],
+    *,
+    is_last: bool,
+) -> bool:
+    """Make a study that is not there; False where somebody made or deleted one of that name meanwhile, and it must be looked at again."""
+    try:
+        optuna_study_id = _make_optuna_study(database, spec)
+        _insert(database, spec, points, optuna_study_id, data_folder, facts)
+    except (sa.exc.IntegrityError, KeyError):
+        # Another process has inserted the row, which decides, or has deleted Optuna's study.
+        if is_last and find_study(database, spec.study.name) is None:
+            raise
+        return False
+    if optuna_record.is_there(database, optuna_study_id):
+        return True
+    # What was found in Optuna was of a study that another process was deleting.
+    delete_study(database, load_study(database, spec.study.name))
+    return False
+
+
 def _make_optuna_study(database: Database, spec: StudySpec) -> int:
     import optuna
 
@@ -234,6 +260,11 @@ def _make_optuna_study(database: Database, spec: StudySpec) -> int:
         optuna_record.remove(database, leftover)
         return _make_optuna_study(database, spec)
     if database.optuna.get_n_trials(optuna_study_id) > 0:
+        if find_study(database, name) is not None:
+            # Another process has made the study meanwhile, and its trials are at work.
+            return int(optuna_study_id)
+        if optuna_record.find_leftover(database, name) is not None:
+            return _make_optuna_study(database, spec)
         raise StudyExistsError(
             f"Optuna knows a study {name!r} with trials in it that orch did not make.",
             next_step="Choose another name; `orch study import-optuna URL NAME` makes evidence of the other study.",

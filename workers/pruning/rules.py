@@ -167,8 +167,10 @@ class RacePruner:
         """Stop a trial that will hardly catch up with the best one."""
         if math.isnan(value):
             return True
-        best = curves.read_best() if curves is not None else None
-        return best is not None and curves is not None and self.is_behind(curves.own, best)
+        if curves is None:
+            return False
+        best = curves.read_best()
+        return best is not None and self.is_behind(curves.own, best)
 
     def is_behind(self, own: NDArray[np.float64], best: NDArray[np.float64]) -> bool:
         """The rule itself; shapes as in `FoldCurves`."""

@@ -18,10 +18,13 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import StudyExistsError, StudyNotFoundError
+from storage.spec import StudySpec
 from storage.spec.distributions import distributions
 from storage.states import StudyState
 from storage.studies import points, trials
+from storage.studies import study as study_module
 from storage.studies.study import StudyRecord, delete_study, load_study
+from storage.studies.study_records import find_study
 from tests.studies import PretendObjective, claim, make_study
 from workers.attempts.attempt import Attempt
 from workers.process.circumstances import Circumstances
@@ -94,6 +97,46 @@ def test_what_orch_did_not_make_is_never_removed(database: Database) -> None:
     database.forget_optuna()
     with pytest.raises(StudyExistsError):
         make_study(database, "second")
+
+
+def test_a_study_that_somebody_makes_meanwhile_is_taken_as_it_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between a creation's look and its own study another one makes it, and a worker begins."""
+    looks: list[str] = []
+
+    def look(database: Database, name: str) -> StudyRecord | None:
+        looks.append(name)
+        if len(looks) > 1:
+            return find_study(database, name)
+        start_trial(database, make_study(database))
+        return None
+
+    monkeypatch.setattr(study_module, "find_study", look)
+    found = make_study(database)
+    assert points.count_points(database, found.uuid).running == 1
+    assert [study.study_name for study in database.optuna.get_all_studies()] == ["small"]
+
+
+def test_a_study_whose_record_somebody_deletes_meanwhile_is_made_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a creation found in Optuna was of a study that another one was deleting."""
+    old, made = make_study(database), study_module._make_optuna_study
+    monkeypatch.setattr(study_module, "find_study", lambda *_: None)
+
+    def find_and_lose(database: Database, spec: StudySpec) -> int:
+        found = made(database, spec)
+        if found == old.optuna_study_id:
+            delete_study(database, old)
+        monkeypatch.undo()
+        return found
+
+    monkeypatch.setattr(study_module, "_make_optuna_study", find_and_lose)
+    study = make_study(database)
+    assert study.uuid != old.uuid
+    start_trial(database, study)
+    assert points.count_points(database, study.uuid).running == 1
 
 
 def test_what_a_delete_left_behind_is_removed_by_delete(sqlite_url: str, run_orch: Run) -> None:

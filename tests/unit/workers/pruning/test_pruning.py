@@ -273,6 +273,25 @@ def test_what_a_trial_has_already_counts_even_where_the_forecast_is_lower() -> N
     assert not sure.should_stop(30, 2, 0.1, at, alone([0.705, 0.1]))
 
 
+def test_a_complete_trial_whose_last_value_is_not_a_number_tells_no_end() -> None:
+    def at(step: int) -> dict[int, float]:
+        return {**seen_at(step), 6: [0.5, 0.6, 0.68, math.nan][step - 1]}
+
+    for keeps_best in (False, True):
+        assert forecasting(keeps_best=keeps_best).should_stop(7, 2, 0.50, at, alone([0.45, 0.50]))
+
+
+def test_where_the_last_value_counts_trials_end_where_they_last_were() -> None:
+    """Each had 0.95 once, and ends at 0.62."""
+
+    def at(step: int) -> dict[int, float]:
+        return dict.fromkeys(range(6), [0.50, 0.95, 0.56, 0.62][step - 1])
+
+    weak = alone([0.50, 0.50, 0.55])
+    assert not forecasting(keeps_best=False).should_stop(7, 3, 0.55, at, weak)
+    assert forecasting(keeps_best=True).should_stop(7, 3, 0.55, at, weak)
+
+
 def test_a_forecast_looks_complete_trials_up_once() -> None:
     looks: list[int] = []
 
