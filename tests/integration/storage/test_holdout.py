@@ -206,9 +206,35 @@ def test_an_opening_that_the_database_does_not_take_was_none(
         connection.exec_driver_sql(
             "CREATE TRIGGER refuse BEFORE INSERT ON orch_holdout_openings BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
+    record = dataset.folder / "openings.jsonl"
     with pytest.raises(sa.exc.SQLAlchemyError):
         open_holdout(dataset, database=database, model_sha256="m", purpose="p")
-    assert not (dataset.folder / "openings.jsonl").exists()
+    assert not record.exists()
+    open_holdout(dataset, database=None, model_sha256="m", purpose="first look")
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        open_holdout(dataset, database=database, model_sha256="m", purpose="second look", again=True)
+    assert [opening.purpose for opening in list_openings(dataset, None)] == ["first look"]
+    database.close()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_opening_whose_transaction_does_not_end_was_none(
+    dataset: Dataset, sqlite_url: str, is_there: bool
+) -> None:
+    database, record = open_database(sqlite_url), dataset.folder / "openings.jsonl"
+
+    def refuse(_: sa.Connection) -> None:
+        assert record.exists()
+        if not is_there:
+            record.unlink()
+        raise sa.exc.OperationalError("COMMIT", {}, OSError("disk I/O error"))
+
+    sa.event.listen(database.engine, "commit", refuse)
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        open_holdout(dataset, database=database, model_sha256="m", purpose="p")
+    assert not record.exists()
+    sa.event.remove(database.engine, "commit", refuse)
+    open_holdout(dataset, database=database, model_sha256="m", purpose="p")
     database.close()
 
 

@@ -186,6 +186,22 @@ def test_classes_are_scored_as_scikit_learn_scores_them() -> None:
     assert scores.medical["brier"] == pytest.approx(squares, abs=1e-6)
 
 
+def test_an_image_that_counts_twice_counts_as_two() -> None:
+    """Of many weightings at once, as the bootstrap draws them."""
+    generator = np.random.default_rng(3)
+    truth = generator.integers(0, 4, 30)
+    labels, values = np.eye(4)[truth], generator.dirichlet(np.ones(4), 30)
+    counts = generator.integers(0, 4, (3, 30)).astype(np.float64)
+    losses = class_metrics.log_loss(labels, values, counts)
+    squares = class_metrics.brier(labels, values, counts)
+    assert losses.shape == squares.shape == (1, 3)
+    for place, row in enumerate(counts.astype(int)):
+        drawn = np.repeat(np.arange(30), row)
+        expected = reference.log_loss(truth[drawn], values[drawn], labels=range(4))
+        assert losses[0, place] == pytest.approx(expected)
+        assert squares[0, place] == pytest.approx(((values - labels)[drawn] ** 2).sum(axis=1).mean())
+
+
 def test_grades_are_scored_as_scikit_learn_scores_them() -> None:
     task = TASKS["ordered"]
     labels, raw, _ = draw(task)
