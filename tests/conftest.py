@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -162,6 +163,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if unit in item.path.parents and item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.fast)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: without this every search for garbage looks through all of TensorFlow again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
