@@ -44,8 +44,8 @@ def main() -> int:
     if not chosen.kinds:
         report_labels(cells, sets, few, small=chosen.small)
     # Of these there is no prevalence; the third column is the standard deviation of the error, in that of the truth.
-    spreads = [(patients, noise) for patients in (60, 200) for noise in (0.3, 1.0)][
-        : 1 if chosen.small else 4
+    spreads = [(patients, noise) for patients in (30, 60, 200) for noise in (0.3, 1.0)][
+        : 1 if chosen.small else 6
     ]
     for name in MEASURES:
         report(name, (((p, 0.0, noise), of_numbers(name, p, noise, few)) for p, noise in spreads))
