@@ -123,6 +123,11 @@ def passed_on() -> dict[str, str]:
     return {name: os.environ[name] for name in ("KERAS_BACKEND", "XLA_FLAGS") if os.environ.get(name)}
 
 
+def notify_target() -> str:
+    """Who is told when a study ends, where `--notify` does not say; "" for no one."""
+    return os.environ.get("ORCH_NOTIFY", "")
+
+
 def scheduler_job() -> str | None:
     """The job that started this process, such as "slurm 17_3" or "kubernetes orch-first-0-x7k2p"; None without a scheduler."""
     told = os.environ.get("ORCH_JOB")

@@ -48,6 +48,15 @@ def worker(
             show_default=False,
         ),
     ] = None,
+    notify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND|URL|@FILE",
+            help="Tell somebody when a study ends or the workers fail: a program that gets the message as its last word, an address that gets it "
+            "as JSON, or a file with one of them. Default: ORCH_NOTIFY.",
+            show_default=False,
+        ),
+    ] = None,
     track: Annotated[
         str | None,
         typer.Option(
@@ -77,6 +86,7 @@ def worker(
       orch worker first --data my-data
       orch worker --gpus 0,1 --per-gpu 2 --forever
       orch worker first --track mlflow:http://localhost:5000
+      orch worker first --notify @~/.orch-webhook
       orch worker first --processes 2 --on-finish 'orch study export "$ORCH_STUDY" -o "$ORCH_STUDY".json'
     """
     from orchestrator.machine.processes import supervise
@@ -98,6 +108,7 @@ def worker(
             processes=processes,
             on_finish=on_finish,
             track=track,
+            notify=notify,
             storage=storage,
         )
     )

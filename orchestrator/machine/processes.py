@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for, visible_gpus
+from orchestrator.machine.notifying import Notifier, read_target
 from orchestrator.machine.on_finish import VARIABLE, is_safe
 from orchestrator.machine.worker_process import Request
 from storage.settings import environment_with
@@ -15,6 +17,8 @@ from storage.wording import say_duration
 from workers.process.supervisor import Slot, Supervisor
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+STOPPED = 128
+"""Exit codes above it: somebody told the workers to stop."""
 COMMAND_SECONDS = 600.0
 """How long `--on-finish` may still run when all workers have left."""
 
@@ -28,6 +32,7 @@ def supervise(
     processes: int | None = None,
     on_finish: str | None = None,
     track: str | None = None,
+    notify: str | None = None,
     storage: str | None = None,
 ) -> int:
     """Run worker processes on this machine and return the exit code of `orch worker`.
@@ -40,11 +45,13 @@ def supervise(
         processes: how many in all.
         on_finish: a shell command for each study that ends.
         track: a tracker that is told of trials as they finish (`orchestrator.tracking.targets`).
+        notify: who is told when a study ends or the workers fail (`orchestrator.machine.notifying`).
         storage: the study database, where it is not that of the environment.
 
     Raises:
-        UsageError: `gpus` names none that is here, or `track` no tracker.
+        UsageError: `gpus` names none that is here, `track` no tracker, or `notify` no program or address.
     """
+    target = read_target(notify)
     slots = choose_slots(gpus, processes, per_gpu, visible=[] if gpus == "none" else visible_gpus())
     if storage:
         # The URL may hold a password, and everybody can read a command line: it goes by the environment.
@@ -61,11 +68,14 @@ def supervise(
 
         check_target(track)  # a wrong name is said here
         follower = Follower(track, request.name, storage)
+    notifier = Notifier(target, say) if target else None
     try:
-        return run_workers(request, slots, say=say, per_gpu=per_gpu, on_finish=on_finish)
+        return run_workers(request, slots, say=say, per_gpu=per_gpu, on_finish=on_finish, notifier=notifier)
     finally:
         if follower is not None:
             follower.finish()
+        if notifier is not None:
+            notifier.finish()
 
 
 def run_workers(
@@ -75,6 +85,7 @@ def run_workers(
     say: Callable[[str], None],
     per_gpu: int = 1,
     on_finish: str | None = None,
+    notifier: Notifier | None = None,
 ) -> int:
     """Run one worker process per slot and wait for all of them.
 
@@ -84,6 +95,7 @@ def run_workers(
         say: told what a person should know.
         per_gpu: how many of them share a GPU.
         on_finish: a shell command for each study that ends; ORCH_STUDY holds its name (`orchestrator.machine.on_finish`).
+        notifier: told of each study that ends, and of workers that failed.
 
     Returns:
         0 when all ended well; 130 or 143 when they were told to stop; else 1 or 2.
@@ -91,6 +103,8 @@ def run_workers(
     commands: list[subprocess.Popen[bytes]] = []
 
     def run_command(study: str) -> None:
+        if notifier is not None:
+            notifier.tell("finished", study, f"orch: the study {study!r} has ended.")
         if on_finish and not is_safe(on_finish, study):
             say(
                 f"{study!r} has ended, but --on-finish does not run for it: to a shell its name may mean something else. "
@@ -113,6 +127,13 @@ def run_workers(
         ).to_command()
 
     code = Supervisor(slots, command, say, run_command, grace_seconds=request.grace).run()
+    if notifier is not None and 0 < code < STOPPED:
+        of = f" of {request.name!r}" if request.name else ""
+        notifier.tell(
+            "failed",
+            request.name,
+            f"orch: the workers{of} on {socket.gethostname()} failed (exit code {code}).",
+        )
     for running in commands:
         try:
             if running.wait(COMMAND_SECONDS):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from orchestrator.machine.notifying import Notifier, read_target
 from orchestrator.machine.processes import run_workers
 from orchestrator.machine.worker_process import Request
-from storage.errors import SpecError
+from storage.errors import SpecError, UsageError
 from storage.spec import parse
 from workers.process import messages
 from workers.process.supervisor import Slot
@@ -98,6 +104,90 @@ def test_workers_go_on_while_it_runs(tmp_path: Path) -> None:
     assert code == 0
     assert (tmp_path / "ended").read_text() == "s\nt\n"
     assert time.monotonic() - began >= 3, "it is waited for"
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A webhook that keeps what it is sent, or never answers, or refuses."""
+
+    kept: ClassVar[list[dict[str, object]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/slow":
+            time.sleep(5)
+        self.kept.append(json.loads(body))
+        self.send_response(403 if self.path == "/refuses-SECRET" else 200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def webhook() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    Answering.kept.clear()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def told(program: str, target: str | None) -> tuple[int, list[str]]:
+    """As `run`, with --notify in place of --on-finish."""
+    said: list[str] = []
+    request = SmallRequest(name=None, data=(), forever=False, grace=5.0, program=program)
+    where = read_target(target)
+    assert where is not None
+    notifier = Notifier(where, said.append)
+    code = run_workers(request, [Slot("slot", {})], say=said.append, notifier=notifier)
+    notifier.finish()
+    return code, said
+
+
+def test_a_webhook_is_told_that_a_study_ended(webhook: str) -> None:
+    assert told(ended(STUDY), f"{webhook}/hook") == (0, [])
+    [message] = Answering.kept
+    assert (message["event"], message["study"]) == ("finished", STUDY)
+    assert set(message) == {"event", "study", "machine", "time", "text"}
+
+
+def test_a_webhook_is_told_that_the_workers_failed(webhook: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCH_NOTIFY", webhook)
+    code, _ = told("import sys; sys.exit(2)", None)
+    assert code == 2
+    assert [message["event"] for message in Answering.kept] == ["failed"]
+
+
+def test_a_webhook_that_fails_hurts_no_worker_and_its_address_is_not_printed(
+    webhook: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.machine.notifying.SECONDS", 0.5)
+    (tmp_path / "address").write_text(f"{webhook}/refuses-SECRET\n")
+    assert told(ended("s"), "@address") == (
+        0,
+        ["The message that a study finished could not be sent: the server answered 403."],
+    )
+    assert "could not be sent: no answer within" in told(ended("s"), f"{webhook}/slow")[1][0]
+    code, [said] = told(ended("s"), "http://127.0.0.1:9/SECRET")
+    assert code == 0
+    assert "SECRET" not in said
+
+
+def test_a_command_gets_the_message_as_one_word(tmp_path: Path) -> None:
+    (tmp_path / "tell").write_text('#!/bin/sh\nprintf "%s\\n" "$#" "$1" "$ORCH_EVENT" > told\n')
+    (tmp_path / "tell").chmod(0o755)
+    assert told(ended(STUDY), str(tmp_path / "tell"))[0] == 0
+    count, text, event = (tmp_path / "told").read_text().splitlines()
+    assert (count, event) == ("1", "finished")
+    assert text == f"orch: the study {STUDY!r} has ended."
+    assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("target", ["no-such-program-here", "@not-there", "https://", "sh 'unclosed"])
+def test_a_target_that_cannot_work_is_refused_before_the_work(target: str) -> None:
+    with pytest.raises(UsageError):
+        read_target(target)
 
 
 def test_no_study_can_name_a_command() -> None:
