@@ -104,6 +104,8 @@ def note_attributes(database: Database, trial_id: int, attributes: dict[str, Any
         {"trial_id": trial_id, "key": name, "value_json": json.dumps(value)}
         for name, value in attributes.items()
     ]
+    if not rows:
+        return
     with _lost_when_gone(), database.transaction() as connection:
         state = connection.execute(sa.select(_trials.c.state).where(_trials.c.trial_id == trial_id)).scalar()
         if state not in UNFINISHED:

@@ -17,8 +17,12 @@ from orchestrator.fleet.kubernetes import open_trials_query
 from storage.database.opening import open_database
 from storage.states import WorkerState
 from storage.studies import points
+from storage.studies.study import load_study
 from storage.studies.workers import list_workers, note_worker
-from tests.studies import claim, make_study
+from tests.studies import PretendObjective, claim, make_study
+from workers.device.nvml import GpuReading, GpuWatch
+from workers.process.circumstances import Circumstances
+from workers.process.loop import Worker
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -152,6 +156,17 @@ def test_each_gpu_is_shown_once_with_its_load_and_memory(run_orch: Run, sqlite_u
     shown = run_orch("status", "--storage", sqlite_url).stdout
     assert "2.0 of 80.0 GiB" in shown
     assert "87 %" in shown
+
+
+def test_a_worker_says_what_its_driver_says(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = GpuReading(0, "GPU-aa11", "NVIDIA A100", 81920.0, 1024.0, 87)
+    monkeypatch.setattr(GpuWatch, "latest", lambda _: reading)
+    with closing(open_database(database_url)) as database:
+        make_study(database, "seen", points=1)
+        worker = Worker(Circumstances(database, device="GPU 0"), lambda _: PretendObjective())
+        worker.run(lambda: [load_study(database, "seen")])
+        [seen] = list_workers(database)
+    assert seen.gpu == reading.to_document()
 
 
 @pytest.mark.skipif(
