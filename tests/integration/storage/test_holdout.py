@@ -119,6 +119,10 @@ def test_an_import_that_was_a_mistake_is_forgotten_until_something_was_judged_on
     assert forget_holdout(again.fingerprint, again.folder, cache, database) == 6
     assert sealed_elsewhere() == []
     assert forget_holdout(again.fingerprint, None, cache, database) == 0
+    register_sealed(again.folder, again.fingerprint, cache, None)
+    assert sealed_elsewhere() == [again.fingerprint]
+    assert forget_holdout(again.fingerprint, again.folder, cache, None) == 6, "on this machine alone"
+    assert sealed_elsewhere() == []
     register_sealed(again.folder, again.fingerprint, cache, database)
     open_holdout(again, database=database, model_sha256="m", purpose="p")
     with pytest.raises(DataError, match="was opened"):

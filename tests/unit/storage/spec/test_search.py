@@ -101,6 +101,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": {"type": "int", "low": 16, "high": 64, "step": 16, "log": True}}, "exclude each other"),
     ({"options.width": {"type": "int", "low": 1, "high": 2}}, "of an own model"),
     ({**SGD, "momentum": {"type": "float", "low": 0, "high": 0.9, "when": {"optimiser": ["sgd"]}}}, "not searched .did you mean optimizer"),
+    ({**SGD, "momentum": {"type": "float", "low": 0, "high": 0.9, "when": {"opt": ["sgd"]}}}, "not searched .did you mean optimizer"),
     ({"momentum": {"type": "float", "low": 0, "high": 0.9, "when": {"optimizer": ["sgd"]}}}, "not searched .add it"),
     ({**SGD, "momentum": {"type": "float", "low": 0, "high": 0.9, "when": {"optimizer": ["rmsprop"]}}}, "which search.optimizer never is"),
     ({**SGD, "momentum": {"type": "float", "low": 0, "high": 0.9, "when": {"optimizer": []}}}, "gives no value"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from sklearn import metrics as reference
@@ -77,6 +79,10 @@ class TestEveryKind:
                 scores = task.score(labels[rows], raw[rows], UNITS, medical=True)
                 expected = scores.medical.get(kind, getattr(scores, kind, None))
                 assert found == pytest.approx(expected, rel=1e-5, abs=1e-6), kind
+
+    def test_cards_are_of_1000_resamples_that_are_the_same_each_time(self, task: Task) -> None:
+        options = inspect.signature(task.card).parameters
+        assert (options["resamples"].default, options["seed"].default) == (1000, 0)
 
     def test_without_a_label_nothing_is_defined(self, task: Task) -> None:
         labels, raw, groups = draw(task)
