@@ -21,7 +21,9 @@ from storage.spec import (
     find_unknown_label,
     from_json,
     from_toml,
+    is_option,
     parse,
+    put_values,
     to_toml,
 )
 from storage.spec.distributions import distributions, from_optuna, to_optuna
@@ -60,6 +62,36 @@ def test_everything_is_searched_and_kept(sampler: str, tmp_path: Path) -> None:
     assert set(distributions(spec)) == set(EVERYTHING)
 
 
+def test_a_trial_shapes_the_head_only_where_it_searches_it() -> None:
+    document: dict[str, Any] = {}
+    put_values(document, {"batch_size": 8})
+    assert document == {"model": {}, "training": {"batch_size": 8}}
+    for params, head in (
+        ({"head_depth": 1}, [64]),
+        ({"head_depth": 3}, [64, 32, 32]),
+        ({"head_width_2": 8}, [64, 8]),
+        ({"head_depth": 3, "head_width_3": 4}, [64, 32, 4]),
+        ({"head_width_3": 4}, [64, 32, 4]),
+        ({"head_depth": 0}, []),
+    ):
+        document = {"model": {"head": [64, 32]}}
+        put_values(document, params)
+        assert document["model"]["head"] == head
+    with pytest.raises(
+        ValueError, match=r"how wide layer 1 of the head is: give model\.head, or search\.head_width_1"
+    ):
+        put_values({"model": {"head": []}}, {"head_depth": 2})
+
+
+def test_an_option_of_a_model_has_a_name() -> None:
+    assert [is_option(name) for name in ("options.a", "options.", "options", "option.a")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
 def test_every_key_of_the_searched_sections_may_be_searched_or_it_is_said_why_not() -> None:
     keys = {
         key
@@ -87,6 +119,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"dropout_rate": {"type": "choice", "values": "many"}}, "must be a list"),
     ({"dropout_rate": {"type": "choice", "values": [{"a": 1}]}}, "numbers, words"),
     ({"dropout_rate": {"type": "choice", "values": [float("nan")]}}, "finite"),
+    ({"image_size": {"type": "choice", "values": [[75, None]]}}, "a list among the values holds numbers or words"),
     ({"dropout_rate": {"type": "float", "low": 0, "high": 1}}, "search.dropout_rate holds 1"),
     ({"batch_size": {"type": "choice", "values": [1.5]}}, "whole numbers: it counts images"),
     ({"head_width_0": {"type": "int", "low": 1, "high": 2}}, "not a hyperparameter"),
