@@ -94,11 +94,6 @@ def measure_dashboard(url: str, study: Any) -> list[tuple[str, float, float, flo
         measure("dashboard: list of studies", lambda: get("/api/studies"), LIMIT_SECONDS),
         measure("dashboard: open the study, first time", lambda: get(page), LIMIT_SECONDS),
         measure("dashboard: open the study, again", lambda: get(page), LIMIT_SECONDS),
-        measure(
-            "dashboard: importance",
-            lambda: get(f"{page}/param_importances"),
-            LIMIT_SECONDS,
-        ),
     ]
     print(f"the study's answer has {sizes[1] / 1e6:.2f} MB")
     database.close()

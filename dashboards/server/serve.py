@@ -21,6 +21,7 @@ from dashboards.server.login import (
     names_this_machine,
     refuse,
 )
+from dashboards.server.optuna_pages import add_to_pages
 from dashboards.server.start import StartPage
 from storage.database import tables
 from storage.database.engine import Database
@@ -132,7 +133,7 @@ def make_application(
     start_page = StartPage(application, database, write_report=write_report, has_login=has_login)
     if pages is not None:
         pages.append(start_page)
-    application = send_safely(start_page)
+    application = send_safely(add_to_pages(start_page, allow_edit=allow_edit))
     health = Health(lambda: is_healthy(database))
     if not has_login:
         return add_health(require_this_machine(application), health)
