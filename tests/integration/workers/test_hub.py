@@ -19,6 +19,7 @@ from storage.errors import DataError, UsageError, WeightsError
 from storage.studies.points import list_points
 from storage.studies.study import load_study
 from tests.pictures import make_data
+from workers.device import preparation as devices
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("keras_hub") is None, reason="KerasHub is not installed"),
@@ -91,6 +92,7 @@ def test_presets_make_embeddings_that_are_imported(
 def test_a_study_searches_a_preset_among_backbones_of_keras(
     run_here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
+    devices.prepare(1, 2)  # as the worker does, before anything computes
     import keras_hub
 
     tokens = keras_hub.models.ViTBackbone(
