@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, make_dataclass
+from dataclasses import dataclass, fields, make_dataclass
 from typing import Any
 
 import numpy as np
@@ -216,6 +216,7 @@ def read_mean_curves(database: Database, study_uuid: str, metric: Metric) -> lis
 
 def _as_row(study_uuid: str, key: str, row: FoldEpoch) -> dict[str, Any]:
     values: dict[str, Any] = {"study_uuid": study_uuid, "run_key": key}
-    for name, value in asdict(row).items():
+    # Not `asdict`, which copies each of 4,800 numbers of a trial deeply: a tenth of what a trial costs.
+    for name, value in ((name, getattr(row, name)) for name in _NAMES):
         values[name] = None if isinstance(value, float) and not math.isfinite(value) else value
     return values

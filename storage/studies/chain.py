@@ -33,6 +33,8 @@ POINT_COLUMNS = ("point", "attempt", "trial_number", "outcome", "value", "params
 STUDY_COLUMNS = ("spec", "spec_hash", "fingerprint", "facts", "canary")
 """What of a study's row is linked with each of its trials."""
 
+SORTED = json.JSONEncoder(sort_keys=True)
+
 ROWS = (tables.epochs, tables.predictions)
 """What a trial leaves besides its own row; their digests are linked."""
 
@@ -169,12 +171,17 @@ def describe_point(
 
 def digest_rows(rows: Iterable[Mapping[str, Any]]) -> str:
     """The SHA-256 of rows of a table, whatever their order and whatever columns without a value were added later."""
-    lines = [
-        json.dumps(
-            {key: plain for key, value in row.items() if (plain := _plain(value)) is not None}, sort_keys=True
-        )
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        line: dict[str, Any] = {}
+        for key, value in row.items():
+            # A trial has thousands of numbers: those are written here, in the way of `_plain`.
+            if type(value) is float:
+                if not math.isnan(value):
+                    line[key] = repr(value)
+            elif value is not None:
+                line[key] = _plain(value)
+        lines.append(SORTED.encode(line))
     return digest_text("\n".join(sorted(lines)))
 
 
@@ -190,10 +197,12 @@ def _read_rows(
     found = []
     for table, whole in zip(ROWS, wholes, strict=True):
         query = whole.where(table.c.study_uuid == study_uuid, table.c.point == point)
-        rows = connection.execute(query).all()
-        found.append(
-            [{key: value for key, value in row._mapping.items() if key != "study_uuid"} for row in rows]
-        )
+        result = connection.execute(query)
+        names = list(result.keys())
+        rows = [dict(zip(names, row, strict=True)) for row in result]
+        for row in rows:
+            del row["study_uuid"]
+        found.append(rows)
     return found[0], found[1]
 
 
