@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -26,6 +27,7 @@ SILENT_SECONDS = 20
 """A connection without a word is closed after this time."""
 REQUEST_SECONDS = 30.0
 """A request must have come whole after this time, so that a byte now and then keeps no connection."""
+ACCEPTED_AT_ONCE = 32
 SPARE = 100
 """So many connections before there are too many, those that wait for longest without a whole request are closed."""
 
@@ -119,7 +121,17 @@ def make_server(
     for handler in list(handlers.values()):
         if hasattr(handler, "channel_class"):
             handler.channel_class, handler.task_dispatcher = ImpatientChannel, lanes
+            handler.handle_accept = partial(_accept_all, handler, handler.handle_accept)
     return server
+
+
+def _accept_all(server: Any, accept_one: Callable[[], None]) -> None:
+    """Let all in who wait, and not one in each turn of the server, which looks at every connection that there is."""
+    for _ in range(ACCEPTED_AT_ONCE):
+        before = len(server.active_channels)
+        accept_one()
+        if len(server.active_channels) <= before:
+            return
 
 
 def _allow_files(count: int) -> None:
