@@ -320,6 +320,20 @@ LOOK = """() => {
 """What a screen reader and weak eyes stumble over: contrast, order of headings, landmarks, labels, and links of the contents list."""
 
 
+LEADS = """async () => {
+  const bad = [];
+  for (const link of document.querySelectorAll("nav a")) {
+    link.click();
+    await new Promise((done) => setTimeout(done, 20));
+    const { top } = document.getElementById(link.hash.slice(1)).getBoundingClientRect();
+    const below = document.documentElement.scrollHeight - window.innerHeight - window.scrollY;
+    if (top < -2 || (top > 80 && below > 2)) bad.push(`${link.textContent}: ${top}`);
+  }
+  return bad;
+}"""
+"""Links of the contents list that do not bring their section to the top of the window, or the end of the page into it."""
+
+
 def wait_for(page: Any, condition: str, seconds: float = 30) -> None:
     """Ask until it is so; the page's own policy forbids the `eval` with which Playwright's `wait_for_function` asks again."""
     end = time.monotonic() + seconds
@@ -340,6 +354,7 @@ def check_report(browser: Any, file: Path, **options: Any) -> None:
         assert int(page.get_attribute("html", "data-drawn")) == drawn >= 4
         assert drawn + folded == page.locator("figure .plot").count() >= 9
         assert page.evaluate(LOOK) == []
+        assert page.evaluate(LEADS) == []
         for width in WIDTHS if "viewport" not in options else (options["viewport"]["width"],):
             page.set_viewport_size({"width": width, "height": 900})
             # A figure is drawn again after the window has its new width.
