@@ -355,6 +355,7 @@ def check_report(browser: Any, file: Path, **options: Any) -> None:
         assert drawn + folded == page.locator("figure .plot").count() >= 9
         assert page.evaluate(LOOK) == []
         assert page.evaluate(LEADS) == []
+        assert run_axe(page) == []
         for width in WIDTHS if "viewport" not in options else (options["viewport"]["width"],):
             page.set_viewport_size({"width": width, "height": 900})
             # A figure is drawn again after the window has its new width.
