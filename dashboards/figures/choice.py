@@ -25,7 +25,7 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
     spread = f" Bars: the standard error of a trial over its folds ({noise:.4f})." if noise else ""
     caption = (
         f"Complete trials by rank. Blue: statistically indistinguishable from the best (95 %); grey: significantly "
-        f"lower.{spread} Dashed: the best value corrected for selection. How sure is the best value? {selection['sentence']}."
+        f"lower.{spread} Dashed: the best value corrected for selection."
     )
     equals = {one["point"] for one in selection["indistinguishable"]}
     table = Table(

@@ -181,9 +181,11 @@ def _place_figures(
             *(f"{parts[0]}-{kind}" for kind in KINDS),
             *(f"{part}-roc" for part in parts[1:]),
         ]
+    # Where no trial was pruned, the figure of it says nothing that the first screen does not.
+    was_pruned = "pruning" in known and any(row[-1] for row in known["pruning"].table.rows)
     body = {
         "performance": [known[name] for name in shown if name in known],
-        "learning": [known[name] for name in LEARNING if name in known],
+        "learning": [known[name] for name in LEARNING if name in known and (was_pruned or name != "pruning")],
     }
     used = {id(one) for part in body.values() for one in part}
     body["appendix"] = [one for one in pictures if one.figure["data"] and id(one) not in used]
@@ -343,7 +345,7 @@ def _checklists(chapter: Chapter, shown: Mapping[str, Any]) -> dict[str, list[It
     absent = {
         "results": not (shown["performance"] or shown["figures"]["performance"]),
         "subgroups": not shown["subgroups"],
-        "examples": not shown["examples"],
+        "images": not shown["examples"],
         "sure": not shown["selection"],
         "warnings": not shown["warnings"],
     }

@@ -27,7 +27,7 @@ HEADINGS = {
     "external": "Question and answer",
     "patients": "Patients",
     "results": "Results per label",
-    "examples": "Examples",
+    "images": "Images",
     "subgroups": "Subgroups",
     "sure": "Learning and choice",
     "methods": "Methods",
@@ -44,7 +44,7 @@ PLACES = {
     "partitions": "methods", "disjoint": "patients", "imbalance": "settings", "demographics": "patients", "model": "methods", "software": "reproduce",
     "initial": "methods", "training": "methods", "selection": "methods", "metrics": "results", "output": "results", "checklist": "checklists",
     "available": "spec", "flow": "patients", "performance": "corrected", "uncertainty": "corrected", "calibration": "results", "internal": "holdout",
-    "external": "external", "fairness": "subgroups", "plan": "settings", "failures": "results", "explain": "examples", "confounding": "warnings",
+    "external": "external", "fairness": "subgroups", "plan": "settings", "failures": "results", "explain": "images", "confounding": "warnings",
     "ensembling": "holdout",
 }  # fmt: skip
 """Where the page gives the answer, by its name in `guidelines`; an answer that stands nowhere else is in its row alone."""

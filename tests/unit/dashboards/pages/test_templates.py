@@ -65,6 +65,8 @@ def test_images_are_on_the_page_only_where_they_were_asked_for(chapter: Chapter)
         ("b25l", "true &lt;positive&gt;, image"), ("dHdv", "false positive, image"), ("aGVhdA==", "false positive, heat map"),
     ]  # fmt: skip
     assert "This page contains images of patients" in shown
+    ids = re.findall(r'(?<![\w-])id="([^"]+)"', shown)
+    assert len(ids) == len(set(ids))
     assert "Grad-CAM" in shown
 
 
