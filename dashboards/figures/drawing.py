@@ -25,6 +25,8 @@ LABELS = {
     "beta_2": "Adam beta 2",
 }
 DIGITS = 5
+BROAD = "broad"
+"""As `meta` of a layout: of a figure that needs the width of the page, whatever else it holds."""
 MOST_CELLS = 4
 """So many columns of a heat map have room for their values on a phone."""
 
@@ -55,12 +57,8 @@ class Picture:
         """Whether a narrow screen scrolls it sideways instead of squeezing it: panels, many cells, a time line."""
         layout = self.figure["layout"]
         cells = max((len(one["x"]) for one in self.figure["data"] if one["type"] == "heatmap"), default=0)
-        marks = len(layout.get("xaxis", {}).get("tickvals", ()))
-        return (
-            "xaxis2" in layout
-            or max(cells, marks) > MOST_CELLS
-            or layout.get("xaxis", {}).get("type") == "date"
-        )
+        is_timeline = layout.get("xaxis", {}).get("type") == "date"
+        return layout.get("meta") == BROAD or "xaxis2" in layout or cells > MOST_CELLS or is_timeline
 
     def to_plotly(self, theme: str = "light") -> Any:
         """A Plotly figure in a theme, "light" or "dark"."""

@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 from dashboards.figures.drawing import (
+    BROAD,
     Picture,
     Trace,
     label,
@@ -71,6 +72,7 @@ def draw_parallel(view: StudyView) -> Picture:
         [*_lines(shown, values, axes), _colour_bar(values, view.metric.label)],
         title=title,
         height=440,
+        meta=BROAD,
         margin={"l": 70, "r": 20, "t": 100, "b": 25},
         showlegend=False,
         xaxis={
