@@ -429,4 +429,4 @@ def test_figures_that_a_phone_would_squeeze_are_scrolled(database: Database) -> 
     pictures = draw_study(read_view(database, regime_two_study(database)))
     broad = {one.name for one in pictures if one.is_broad}
     # The heat map has four columns, whose values a phone has room for.
-    assert broad == {"examples", "slices", "measures", "fleet"}
+    assert broad == {"examples", "slices", "parallel", "measures", "fleet"}
