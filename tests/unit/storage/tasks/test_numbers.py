@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from storage.tasks.number_metrics import LIMITS
 from storage.tasks.numbers import Numbers
 
 NAN = float("nan")
@@ -80,6 +81,15 @@ def test_a_card_counts_images_and_patients_of_each_number() -> None:
     limits = {kind: one["value"] for kind, one in card["labels"]["a"]["limits_of_agreement"].items()}
     half = 1.96 * np.std([0.5, -0.5, 0.5, -0.5], ddof=1)
     assert limits == pytest.approx({"bias": 0, "lower_limit": -half, "upper_limit": half}, rel=1e-4)
+
+
+def test_the_limits_of_agreement_of_weighted_images() -> None:
+    truth, guess, counts = np.array([1.0, 2.0]), np.array([4.0, 7.0]), np.array([3.0, 1.0])
+    half = 1.96 * np.std([3, 3, 3, 5], ddof=1)
+    found = {kind: float(measure(truth, guess, counts)) for kind, measure in LIMITS.items()}
+    assert found == pytest.approx(
+        {"bias": 3.5, "lower_limit": 3.5 - half, "upper_limit": 3.5 + half}, rel=1e-4
+    )
 
 
 def test_numbers_are_marked_and_written_as_they_were_given() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 
 import numpy as np
 import pytest
@@ -121,6 +122,22 @@ class TestEveryKind:
         assert asked.labels.shape == asked.values.shape == (IMAGES, len(asked.names))
         assert set(np.unique(asked.labels[~np.isnan(asked.labels)])) == {0.0, 1.0}
 
+    def test_a_card_is_of_its_seed(self, task: Task) -> None:
+        labels, raw, groups = draw(task)
+        targets = [f"t{n}" for n in range(labels.shape[1])]
+        values = task.values(raw, UNITS)
+        one, again, other = (
+            json.dumps(
+                task.card(
+                    targets, labels, values, groups, thresholds=[0.5] * len(targets), resamples=20, seed=seed
+                )
+            )
+            for seed in (1, 1, 2)
+        )
+        assert one == again
+        # The intervals of numbers come from leaving patients out, which draws nothing.
+        assert (one == other) == (task.name == "number")
+
     def test_a_card_has_intervals_about_its_values(self, task: Task) -> None:
         labels, raw, groups = draw(task)
         targets = [f"t{n}" for n in range(labels.shape[1])]
@@ -170,6 +187,12 @@ class TestEveryKind:
             assert task.unit(name, labels) > 0
             if name in ("val_kappa", "val_quadratic_kappa", "val_r2"):
                 assert task.unit(name, labels) == 2
+
+
+def test_what_is_true_of_each_kind() -> None:
+    assert {name for name, task in TASKS.items() if task.is_called} == {"labels", "two-classes"}
+    assert {name for name, task in TASKS.items() if task.excludes} == {"classes", "ordered"}
+    assert {name for name, task in TASKS.items() if not task.has_probabilities} == {"number"}
 
 
 def test_classes_are_scored_as_scikit_learn_scores_them() -> None:

@@ -1,0 +1,48 @@
+"""What studies of one class of several compute, worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from storage.tasks import class_metrics
+from storage.tasks.classes import Classes
+
+TASK = Classes()
+
+
+def test_probabilities_of_outputs_however_large() -> None:
+    outputs = np.float32([[np.log(1), np.log(3)], [1000, 0], [-1000, -1000], [0, 200]])
+    expected = [[0.25, 0.75], [1, 0], [0.5, 0.5], [0, 1]]
+    np.testing.assert_allclose(TASK.values(outputs, {}), expected, atol=1e-6)
+    logarithms = TASK.log_values(outputs)
+    np.testing.assert_allclose(logarithms[[0, 2]], np.log([[0.25, 0.75], [0.5, 0.5]]), atol=1e-6)
+    np.testing.assert_allclose(logarithms[[1, 3]], [[0, -1000], [-200, 0]], atol=1e-6)
+
+
+def test_the_likeliest_class_and_the_median_grade() -> None:
+    values = np.array([[0.4, 0.3, 0.3], [0.55, 0.25, 0.2], [0.2, 0.2, 0.6], [0.3, 0.4, 0.3], [0.4, 0.2, 0.4]])
+    assert class_metrics.call_likeliest(values).tolist() == [0, 0, 2, 1, 0]
+    assert class_metrics.call_median(values).tolist() == [1, 0, 2, 1, 1]
+
+
+def test_the_unit_of_kappa_is_twice_that_of_an_area() -> None:
+    labels = np.eye(3)
+    assert [TASK.unit(name, labels) for name in ("val_auc", "val_kappa", "val_accuracy")] == [1.0, 2.0, 1.0]
+
+
+def test_what_is_read_off_a_table() -> None:
+    # Rows are classes, columns calls: the third class is neither there nor called.
+    table = np.array([[3.0, 1, 0], [2, 4, 0], [0, 0, 0]])
+    assert class_metrics.accuracy(table) == pytest.approx(0.7)
+    assert class_metrics.balanced_accuracy(table) == pytest.approx((3 / 4 + 4 / 6) / 2)
+    assert class_metrics.macro_f1(table) == pytest.approx((6 / 9 + 8 / 11) / 2)
+    assert class_metrics.kappa(table) == pytest.approx(1 - 0.3 / (1 - (0.4 * 0.5 + 0.6 * 0.5)))
+    assert class_metrics.grade_error(table) == pytest.approx(0.3)
+    # Grades that are two apart count four times as much as those that are one apart.
+    graded = np.array([[2.0, 0, 1], [0, 2, 0], [0, 1, 2]])
+    seen, expected = (4 + 1) / 8, sum(
+        (i - j) ** 2 * graded.sum(axis=1)[i] * graded.sum(axis=0)[j] for i in range(3) for j in range(3)
+    ) / 64  # fmt: skip
+    assert class_metrics.kappa(graded, 2) == pytest.approx(1 - seen / expected)
+    assert class_metrics.grade_error(graded) == pytest.approx(3 / 8)
