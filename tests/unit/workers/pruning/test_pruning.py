@@ -225,6 +225,9 @@ def test_without_a_complete_trial_a_forecast_compares_with_the_one_that_leads() 
     assert stops(0.54, curves=alone([0.1, 0.54]))
     assert stops(0.54, curves=alone([0.9, 0.54])), "the leader's last value is known, not its best one"
     assert not stops(0.61, curves=alone([0.1, 0.61])), "it leads itself"
+    close = forecasting(prior_sd=0.001)
+    assert not close.should_stop(7, 2, 0.596, lambda step: leaders if step < 3 else {}, alone([0.1, 0.596]))
+    assert close.should_stop(7, 2, 0.594, lambda step: leaders if step < 3 else {}, alone([0.1, 0.594]))
 
 
 def test_the_lag_of_a_trial_is_forecast_by_the_prior() -> None:
