@@ -32,15 +32,23 @@ SLOW_MILLISECONDS = 20.0
 SESSIONS_PER_WORKER = 2
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
 # Run in a process of its own: a backend takes seconds to import, and may end the process when its build does not fit.
+# As a worker process imports them.
+IMPORT = (
+    "import json\n"
+    "from workers.device.spared_imports import spare_imports, without_what_is_offered\n"
+    "spare_imports()\n"
+    "with without_what_is_offered('{0}'):\n"
+    "    import {0}, keras\n"
+)
 PROGRAMS = {
     "tensorflow": (
-        "import json, tensorflow, keras; "
+        f"{IMPORT.format('tensorflow')}"
         "gpus = tensorflow.config.list_physical_devices('GPU'); "
         "names = [tensorflow.config.experimental.get_device_details(gpu).get('device_name', gpu.name) for gpu in gpus]; "
         "print('orch', json.dumps([tensorflow.__version__, keras.__version__, names]))"
     ),
     "jax": (
-        "import json, jax, keras; "
+        f"{IMPORT.format('jax')}"
         "names = [device.device_kind for device in jax.devices() if device.platform == 'gpu']; "
         "print('orch', json.dumps([jax.__version__, keras.__version__, names]))"
     ),
