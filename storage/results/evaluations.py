@@ -162,12 +162,17 @@ def headline(document: Mapping[str, Any], metric: Metric) -> tuple[str, dict[str
     """The one number of an evaluation that stands for it: what it is called, and value, low and high.
 
     It is the study's metric where the evaluation has it, otherwise the area under the curve or the first metric; of several labels
-    their mean.
+    their mean, and of one label its own, whose interval stands in its row of the results.
     """
     scored = main_results(document)
     rows = [row["metrics"] for row in scored.get("labels", {}).values()]
     found: dict[str, Any] = next(
-        (scored[part]["metrics"] for part in ("overall", "macro") if part in scored), rows[0] if rows else {}
+        (
+            scored[part]["metrics"]
+            for part in ("overall", "macro")
+            if part in scored and (part == "overall" or len(rows) != 1)
+        ),
+        rows[0] if rows else {},
     )
     known = [kind for kind in (metric.kind, "auc", *found) if kind in found]
     kind = "micro_auc" if metric.kind == "micro_auc" and "micro" in scored else (known or [""])[0]

@@ -12,8 +12,9 @@ import pytest
 from dashboards.figures.evaluated import draw_evaluation
 from orchestrator.models.scores import describe_curves
 from storage.files.documents import without_nan
+from storage.metrics.objectives import AUC
 from storage.practice.review import review
-from storage.results.evaluations import Evaluation, EvaluationKind, keep_shareable
+from storage.results.evaluations import Evaluation, EvaluationKind, headline, keep_shareable
 from storage.tasks.kinds import TASKS
 
 
@@ -84,3 +85,12 @@ def test_an_evaluation_of_before_the_band_is_drawn_without_it() -> None:
     del evaluation.document["curves"]["x=0"]["roc"]["band"]
     pictures = {one.name: one for one in draw_evaluation("first", evaluation)}
     assert not any("fill" in one for one in pictures["holdout-roc"].figure["data"])
+
+
+def test_one_label_has_one_interval_wherever_it_is_said() -> None:
+    evaluation = make("labels", 1)
+    name, value = headline(evaluation.document, AUC)
+    [row] = evaluation.document["results"]["raw"]["labels"].values()
+    assert (name, value) == ("AUC", row["metrics"]["auc"])
+    several = make("labels", 2).document
+    assert headline(several, AUC)[1] == several["results"]["raw"]["macro"]["metrics"]["auc"]
