@@ -3,10 +3,10 @@
     from orch import open_study
 
     with open_study("first") as study:
-        study.trials          # pandas.DataFrame(study.trials), or a list of dictionaries as it is
+        study.table()         # a pandas.DataFrame of the trials; study.trials is the same as a list of dictionaries
         study.figure("search")
 
-Tables are lists of dictionaries with equal keys, which `pandas.DataFrame` takes as they are; pandas itself is not needed.
+`table` needs pandas (the extra `notebook`); everything else is lists of dictionaries with equal keys, and needs nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from storage.database.opening import open_database
 from storage.errors import UsageError
 from storage.growth.parts import leave_out_parts
 from storage.results.ledger import read_curves
+from storage.results.predictions import read_predictions
 from storage.settings import data_folders, storage_url
 from storage.studies.attempts import list_attempts
 from storage.studies.study import StudyRecord, list_studies, load_study
@@ -129,8 +130,8 @@ class Study:
         """What `figure` can draw now."""
         return [picture.name for picture in self._pictures()]
 
-    def figure(self, name: str, *, theme: str = "light") -> Any:
-        """A Plotly figure by name, in the theme "light" or "dark".
+    def figure(self, name: str, *, theme: str | None = None) -> Any:
+        """A Plotly figure by name, in the theme "light" or "dark"; by default that of `plotly.io.templates.default`.
 
         Raises:
             UsageError: there is no figure of that name; those there are are listed.
@@ -138,6 +139,10 @@ class Study:
         pictures = {picture.name: picture for picture in self._pictures()}
         if name not in pictures:
             raise UsageError(f"There is no figure {name!r}; there are {', '.join(pictures)}.")
+        if theme is None:
+            import plotly.io
+
+            theme = "dark" if "dark" in str(plotly.io.templates.default) else "light"
         return pictures[name].to_plotly(theme)
 
     def numbers(self, name: str) -> Rows:
@@ -150,6 +155,37 @@ class Study:
             if picture.name == name:
                 return [dict(zip(picture.table.columns, row, strict=True)) for row in picture.table.rows]
         raise UsageError(f"There is no figure {name!r}; there are {', '.join(self.figure_names)}.")
+
+    def table(self, name: str = "trials", *, point: int | None = None) -> Any:
+        """A table as a pandas.DataFrame; needs pandas (`pip install 'orch-studies[notebook]'`).
+
+        Args:
+            name: "trials" (one row per trial, index "point"), "attempts", "folds" (one row per trial, fold and epoch), "means" (the
+                curves: one row per trial and epoch), "predictions" (one row per image and label that the best trial, or `point`,
+                predicted in the fold that held it out), or the name of a figure, for the numbers that it is drawn from.
+            point: of one trial; None for all, or for the best where only one makes sense.
+
+        Raises:
+            UsageError: pandas is not installed, there is no such table, or no predictions of that trial are kept.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise UsageError(
+                "Tables need pandas, which is not installed.",
+                next_step="pip install 'orch-studies[notebook]'; `study.trials` and the others are lists that need nothing.",
+            ) from error
+        rows = {
+            "trials": lambda: self.trials,
+            "attempts": lambda: self.attempts,
+            "folds": lambda: self.folds(point),
+            "means": self.means,
+            "predictions": lambda: self._predictions(point),
+        }.get(name, lambda: self.numbers(name))()
+        frame = pandas.DataFrame(rows)
+        if point is not None and "point" in frame:
+            frame = frame[frame["point"] == point]
+        return frame.set_index("point") if name == "trials" and len(frame) else frame
 
     def refresh(self) -> Study:
         """Read the study again; returns it."""
@@ -175,6 +211,31 @@ class Study:
         counts = self._view.counts
         best = f", best {self._view.best.value:.4f}" if self._view.best else ""
         return f"<Study {self.name!r}: {counts.complete} of {counts.planned} trials complete{best}>"
+
+    def _predictions(self, point: int | None) -> Rows:
+        best = self._view.best
+        chosen = point if point is not None else best.point if best else None
+        kept = [] if chosen is None else read_predictions(self._database, self._record.uuid, chosen)
+        if not kept:
+            raise UsageError(
+                f"No predictions of {'any trial' if chosen is None else f'trial {chosen}'} are kept.",
+                next_step="Those of the best complete trials are; `study.best` is one of them.",
+            )
+        dataset = find_dataset(self._record, self._folders)
+        targets = self._record.spec.data.targets
+        return [
+            {
+                "point": chosen,
+                "fold": fold.fold,
+                "image": dataset.files[image].name if dataset else int(image),
+                "label": target,
+                "truth": float(dataset.labels[image, dataset.targets.index(target)]) if dataset else None,
+                "predicted": float(value),
+            }
+            for fold in kept
+            for image, values in zip(fold.indices, fold.values, strict=True)
+            for target, value in zip(targets, values, strict=True)
+        ]
 
     @property
     def _view(self) -> StudyView:

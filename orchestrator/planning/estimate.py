@@ -31,6 +31,15 @@ RULE_WEIGHTS = 2048 * 1024 + 1024 * 512 + 512 * 256 + 256 * 18
 SECONDS_PER_VIEW = {"float32": 0.055, "tf32": 0.055, "bfloat16": 0.027}
 RULE_PIXELS = 299 * 299
 PASSES_OF_A_STEP = 3
+# Of 12 trials of Regime I on 522 radiographs, 41 s with an empty cache of programs and 18 s with all 47 of them, 10 of these before the first
+# trial (docs/speed-evidence.md).
+START_SECONDS = 10.0
+"""From `orch worker` to the first trial: TensorFlow is imported, data are checked, the model is built."""
+SECONDS_PER_PROGRAM = 0.5
+PROGRAMS_PER_BATCH_SIZE = 4
+"""Each batch size is compiled once: its full and its last batch, in training and in validation."""
+MOST_SAVED = 0.67
+"""The largest share of fold-epochs that pruning saved in the replays of docs/pruning-evidence.md."""
 FEATURE_COUNTS = {
     "DenseNet121": 1024,
     "EfficientNetB0": 1280,
@@ -79,6 +88,9 @@ class Estimate:
     """Times of one worker in seconds, when nothing is pruned, and what they rest on; and how folds are trained.
 
     Attributes:
+        start_seconds: before the first trial.
+        compilation_seconds: of the programs of all batch sizes.
+        least_seconds: in all, if pruning saves as much as it can be expected to; without a pruner the same as `total_seconds`.
         extractions: the sets of features that the trials need.
         models: how many different models and inputs the trials have.
     """
@@ -90,6 +102,9 @@ class Estimate:
     schedule: str
     extractions: tuple[Extraction, ...] = ()
     models: int = 1
+    start_seconds: float = 0.0
+    compilation_seconds: float = 0.0
+    least_seconds: float = 0.0
 
 
 def estimate_time(
@@ -122,15 +137,33 @@ def estimate_time(
         if measured is not None
         else "a rule of thumb for 2 CPU cores; a GPU is many times faster"
     )
+    training = per_epoch * fold_epochs(spec)
+    compilation = (
+        _count_batch_sizes(spec, points, train_images) * PROGRAMS_PER_BATCH_SIZE * SECONDS_PER_PROGRAM
+    )
+    total = START_SECONDS + extraction + compilation + training
     return Estimate(
         extraction,
         per_epoch,
-        extraction + per_epoch * fold_epochs(spec),
+        total,
         basis,
         describe_schedule(spec, variants),
         tuple(extractions),
         len(variants),
+        START_SECONDS,
+        compilation,
+        total - (0.0 if spec.pruner.name == "none" else MOST_SAVED * training),
     )
+
+
+def _count_batch_sizes(
+    spec: StudySpec, points: Sequence[dict[str, Any] | None], train_images: Sequence[int]
+) -> int:
+    """How many different batches the trials train on; where a sampler chooses them later, each trial may have its own."""
+    if "batch_size" not in spec.search:
+        return 1
+    known = [point["batch_size"] for point in points if point and "batch_size" in point]
+    return len({min(size, max(train_images)) for size in known}) + sum(point is None for point in points)
 
 
 def list_extractions(variants: Sequence[Variant], images: int) -> list[Extraction]:

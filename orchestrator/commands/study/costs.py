@@ -55,6 +55,9 @@ def describe_plan(spec: StudySpec, review: Review, estimate: Estimate) -> dict[s
             "extraction_seconds": estimate.extraction_seconds,
             "fold_epoch_seconds": estimate.fold_epoch_seconds,
             "total_seconds": estimate.total_seconds,
+            "least_seconds": estimate.least_seconds,
+            "start_seconds": estimate.start_seconds,
+            "compilation_seconds": estimate.compilation_seconds,
             "basis": estimate.basis,
             "models": estimate.models,
             "extractions": [asdict(one) for one in estimate.extractions],
@@ -101,6 +104,12 @@ def _tell_nested(cost: dict[str, Any] | None, own: int, fold_epoch_seconds: floa
     )
 
 
+def _say_time(estimate: dict[str, Any]) -> str:
+    least, most = (say_duration(estimate[name]) for name in ("least_seconds", "total_seconds"))
+    of = "for one worker and the study's own trials"
+    return f"about {most} {of}" if least == most else f"{least} to {most} {of}: the more are pruned, the less"
+
+
 def print_plan(spec: StudySpec, report: dict[str, Any], review: Review) -> None:
     """`report` is of `describe_plan`; the warnings of the review follow."""
     low, high = min(report["train_images"]), max(report["train_images"])
@@ -138,9 +147,9 @@ def print_plan(spec: StudySpec, report: dict[str, Any], review: Review) -> None:
             ),
             (
                 "time",
-                f"about {say_duration(estimate['total_seconds'])} for one worker and the study's own trials if none is pruned; "
-                f"{say_duration(estimate['extraction_seconds'])} of that for the features "
-                f"(basis: {estimate['basis']})",
+                f"{_say_time(estimate)}; "
+                f"{say_duration(estimate['start_seconds'] + estimate['compilation_seconds'])} of that to start and to compile, "
+                f"{say_duration(estimate['extraction_seconds'])} for the features (basis: {estimate['basis']})",
             ),
         ]
     )

@@ -8,7 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from rich.console import Console
@@ -20,7 +23,8 @@ from storage.database.address import parse_url
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import StudyNotFoundError, UsageError
-from storage.studies.study import StudyRecord
+from storage.results.predictions import _as_row, _insert
+from storage.studies.study import StudyRecord, load_study
 from tests.conftest import REPOSITORY
 from tests.generated_studies import sized_study
 from tests.postgres import PostgresServer
@@ -36,7 +40,17 @@ def storage(sqlite_url: str) -> str:
     return sqlite_url
 
 
-def test_a_study_opens_as_tables_and_figures(storage: str) -> None:
+def keep_half(storage: str, point: int) -> None:
+    """Predictions of one fold and two images, as a worker keeps them."""
+    database = open_database(storage)
+    where: Any = SimpleNamespace(study_uuid=load_study(database, "first").uuid, point=point)
+    values = np.array([[[0.25, 0.75], [0.25, 0.75]]], np.float16)
+    with database.transaction() as connection:
+        _insert(connection, [_as_row(where, "key", 0, 6, np.arange(2, dtype=np.int32), values)])
+    database.close()
+
+
+def test_a_study_opens_as_tables_and_figures(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list_study_names(storage=storage) == ["first"]
     with open_study("first", storage=storage) as study:
         assert study.counts["planned"] == len(study.trials) == 20
@@ -54,6 +68,20 @@ def test_a_study_opens_as_tables_and_figures(storage: str) -> None:
         assert study.figure("search", theme="dark").layout.template.layout.paper_bgcolor == "#15171c"
         assert sum(row["pruned_after"] for row in study.numbers("pruning")) == study.counts["pruned"]
         assert f"{best['val_auc']:.4f}" in repr(study)
+        trials = study.table()
+        assert trials.index.name == "point"
+        assert (len(trials), trials["val_auc"].iloc[0]) == (20, best["val_auc"])
+        assert len(study.table("folds", point=best["point"])) == len(folds)
+        assert set(study.table("means", point=best["point"])["point"]) == {best["point"]}
+        assert study.table("pruning")["pruned_after"].sum() == study.counts["pruned"]
+        with pytest.raises(UsageError, match="No predictions of trial"):
+            study.table("predictions")
+        keep_half(storage, best["point"])
+        predicted = study.table("predictions")
+        assert list(predicted.columns) == ["point", "fold", "image", "label", "truth", "predicted"]
+        assert predicted.groupby("label")["predicted"].mean().to_dict() == {"fracture": 0.25, "view": 0.75}
+        monkeypatch.setattr("plotly.io.templates.default", "plotly_dark")
+        assert study.figure("search").layout.template.layout.paper_bgcolor == "#15171c"
         with pytest.raises(UsageError, match="there are search"):
             study.figure("serch")
     with pytest.raises(StudyNotFoundError, match="'first'"):

@@ -39,7 +39,7 @@ SURFACE = {
 }
 MEMBERS = {
     *("name", "spec", "facts", "counts", "best", "selection", "trials", "attempts", "folds", "means"),
-    *("figure", "figure_names", "numbers", "refresh", "close"),
+    *("figure", "figure_names", "numbers", "table", "refresh", "close"),
 }
 
 

@@ -8,7 +8,12 @@ import pytest
 
 from dashboards.server.serve import is_local, refuse_changes
 from orchestrator import cli
-from orchestrator.planning.estimate import estimate_time
+from orchestrator.planning.estimate import (
+    PROGRAMS_PER_BATCH_SIZE,
+    SECONDS_PER_PROGRAM,
+    START_SECONDS,
+    estimate_time,
+)
 from orchestrator.planning.plan import batch_warnings, plan_points
 from orchestrator.planning.regimes import build_spec, regime_one
 from orchestrator.terminal import console
@@ -130,6 +135,22 @@ def test_the_rule_of_thumb_fits_what_it_was_made_from() -> None:
         found = estimate_time(spec, [{"batch_size": batch_size}], images=10, train_images=[2075])
         assert found.fold_epoch_seconds == pytest.approx(seconds, rel=0.1)
         assert "rule of thumb" in found.basis
+
+
+def test_an_estimate_counts_start_compilation_and_what_pruning_may_save() -> None:
+    search = {"batch_size": {"type": "int", "low": 16, "high": 2048}}
+    found = {}
+    for pruner in ("none", "forecast"):
+        spec = parse({"study": {"name": "a"}, "search": search, "pruner": {"name": pruner}}, source="test")
+        points = [{"batch_size": size} for size in (16, 64, 500, 600)]
+        found[pruner] = estimate_time(spec, points, images=10, train_images=[430, 436])
+    whole, pruned = found["none"], found["forecast"]
+    assert (
+        whole.compilation_seconds == 3 * PROGRAMS_PER_BATCH_SIZE * SECONDS_PER_PROGRAM
+    )  # 500 and 600 are one full batch
+    assert whole.total_seconds > START_SECONDS + whole.compilation_seconds + whole.extraction_seconds
+    assert whole.least_seconds == whole.total_seconds == pruned.total_seconds
+    assert START_SECONDS < pruned.least_seconds < pruned.total_seconds
 
 
 def test_a_dashboard_that_only_shows_refuses_changes() -> None:
