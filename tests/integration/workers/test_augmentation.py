@@ -20,6 +20,7 @@ from workers.inputs.augmentation import DRAW, Changes, draw_changes, make_matric
 from workers.inputs.feature_set import FeatureSet
 from workers.inputs.mixing import Mixture, draw_mixture
 from workers.inputs.mixing import mix as mix_by_hand
+from workers.models import drawing
 
 SIZE = (32, 32)
 NOTHING = {"rotation": 0.0, "zoom": 0.0, "shift": 0.0, "shear": 0.0, "channel_shift": 0.0}
@@ -387,3 +388,16 @@ def test_the_picture_in_the_docs_is_what_the_code_does(tmp_path: Path) -> None:
     kept = np.asarray(Image.open(REPOSITORY / "docs" / "augmentation.png"), np.int16)[:, script.LABEL_WIDTH :]
     assert drawn.shape == kept.shape
     assert np.abs(drawn - kept).max() <= 2
+
+
+@pytest.mark.parametrize("name", sorted(drawing.MAKE))
+@pytest.mark.parametrize("count", [1, 5001])
+def test_initial_weights_of_other_backends_are_what_tensorflow_draws(name: str, count: int) -> None:
+    import tensorflow as tf
+
+    seed = np.array([123456, 7], np.int32)
+    theirs = getattr(tf.random, f"stateless_{name}")([count], seed=seed).numpy()
+    found = drawing._draw(seed.astype(np.uint32), count, drawing.MAKE[name])
+    assert np.abs(found - theirs).max() < 1e-5
+    noise = tf.random.stateless_normal([count], seed, alg="philox").numpy()
+    assert np.abs(drawing.draw_normal(seed[None].astype(np.uint32), count)[0] - noise).max() < 1e-5
