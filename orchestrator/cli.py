@@ -115,7 +115,8 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a character shows "?", and the command goes on.
             stream.reconfigure(errors="replace")
-    is_completing = join_words()
+    # Shells ask without arguments; a command begins without what that needs.
+    is_completing = len(sys.argv) == 1 and join_words()
     if not is_completing and (encoding := find_narrow_names()):
         console.warn(
             f"Names of files are read in {encoding} here, as the locale says, and other machines read others: set LC_ALL=C.UTF-8 or PYTHONUTF8=1."

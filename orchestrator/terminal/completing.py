@@ -15,8 +15,6 @@ from typing import Any
 
 import typer
 
-from storage.settings import completing_shell, retype_words, typed_words
-
 BASH = "complete_bash"
 PATIENCE_SECONDS = 2.0
 LARGEST_MANIFEST = 64 * 2**20
@@ -42,6 +40,8 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
         found = _offer(lambda: _list_columns(ctx), value)
     else:
         found = []
+    from storage.settings import completing_shell
+
     # Bash replaces what stands after the =, the other shells the whole word.
     return found if completing_shell() == BASH else [f"{key}={one}" for one in found]
 
@@ -62,6 +62,8 @@ def join_words() -> bool:
     Returns:
         Whether a shell asks what it may offer, and nothing else is to be said.
     """
+    from storage.settings import completing_shell, retype_words, typed_words
+
     if completing_shell() != BASH:
         return bool(completing_shell())
     line, number = typed_words()
