@@ -16,7 +16,7 @@
 - `variants`: The different models and inputs that the trials of a study need: what is extracted, built and kept for each of them
 """
 
-from storage.spec.conditions import acts, frozen, has_conditions, keep_acting, list_cells
+from storage.spec.conditions import acts, frozen, has_conditions, keep_acting, list_cells, order_of
 from storage.spec.further import PARAMETERS, SECONDS, Further, find_front, find_further
 from storage.spec.guesses import (
     check_values,
@@ -117,6 +117,7 @@ __all__ = [
     "list_variants",
     "name_inputs",
     "name_variant",
+    "order_of",
     "pack_folds",
     "parse",
     "plain",

@@ -22,6 +22,7 @@ from storage.spec import (
     from_json,
     from_toml,
     is_option,
+    order_of,
     parse,
     put_values,
     to_toml,
@@ -81,6 +82,18 @@ def test_a_trial_shapes_the_head_only_where_it_searches_it() -> None:
         ValueError, match=r"how wide layer 1 of the head is: give model\.head, or search\.head_width_1"
     ):
         put_values({"model": {"head": []}}, {"head_depth": 2})
+
+
+def test_hyperparameters_come_by_name_and_after_those_that_they_hang_on() -> None:
+    search = make(EVERYTHING).search
+    backwards = {name: search[name] for name in sorted(search, reverse=True)}
+    order = order_of(backwards)
+    assert order == order_of(search)
+    free = [name for name in order if not search[name].when]
+    assert free == sorted(free)
+    assert all(
+        order.index(parent) < order.index(name) for name in order for parent in search[name].when or ()
+    )
 
 
 def test_an_option_of_a_model_has_a_name() -> None:

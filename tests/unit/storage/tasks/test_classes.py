@@ -7,6 +7,7 @@ import pytest
 
 from storage.tasks import class_metrics
 from storage.tasks.classes import Classes
+from storage.tasks.ordered import Ordered
 
 TASK = Classes()
 
@@ -29,6 +30,16 @@ def test_the_likeliest_class_and_the_median_grade() -> None:
 def test_the_unit_of_kappa_is_twice_that_of_an_area() -> None:
     labels = np.eye(3)
     assert [TASK.unit(name, labels) for name in ("val_auc", "val_kappa", "val_accuracy")] == [1.0, 2.0, 1.0]
+
+
+def test_the_unit_of_an_error_in_grades_is_the_spread_of_those_that_are_known() -> None:
+    labels = np.eye(4)[[0, 0, 3, 2]].astype(np.float64)
+    labels[1] = np.nan
+    spread = float(np.std([0, 3, 2]))
+    assert Ordered().unit("neg_val_grade_error", labels) == pytest.approx(spread)
+    assert Ordered().unit("neg_val_grade_error", labels[:1]) == 1.0
+    assert Ordered().unit("neg_val_grade_error", labels[1:2]) == 1.0
+    assert Ordered().unit("val_quadratic_kappa", labels) == 2.0
 
 
 def test_what_is_read_off_a_table() -> None:
