@@ -191,6 +191,10 @@ def _axis(view: StudyView, name: str, values: list[Any]) -> _Axis:
     return _Axis(label(name), places, marks)
 
 
+def _say_tick(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
 def _clip(word: str) -> str:
     return word if len(word) <= LONGEST_WORD else word[: LONGEST_WORD - 2] + ".."
 
@@ -207,7 +211,7 @@ def _number_axis(title: str, cells: Sequence[Any], *, log: bool) -> _Axis:
         return bottom + (1 - bottom) * share
 
     ticks = [low + step * width / (TICKS - 1) for step in range(TICKS)] if width else [low]
-    marks = [(place(tick), f"{10**tick if log else tick:.3g}") for tick in ticks] if known else []
+    marks = [(place(tick), _say_tick(10**tick if log else tick)) for tick in ticks] if known else []
     return _Axis(
         title,
         [0.0 if cell is None else place(math.log10(float(cell)) if log else float(cell)) for cell in cells],
