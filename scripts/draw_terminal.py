@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -20,11 +21,7 @@ from rich.text import Text
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 COLUMNS = 100
-COMMANDS = {
-    "create": ["study", "create", "next", "--regime", "I", "--data", "data", "--trials", "10", "--dry-run"],
-    "show": ["study", "show", "regime-1"],
-    "list": ["study", "list"],
-}
+COMMANDS = {"show": ["study", "show", "regime-1"]}
 """Pictures by name; each command is run in the folder of the demo."""
 FORMAT = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -80,6 +77,8 @@ def draw(words: list[str], folder: Path, path: Path) -> None:
     """Run one command and write its picture."""
     printed = run_in_terminal([str(Path(sys.executable).with_name("orch")), *words], folder)
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
+    # Where the demo ran is of no interest to a reader.
+    printed = re.sub(r"(?m)^(data folder +)\S+", r"\1/home/reader/my-data", printed)
     console.print(Text.from_ansi(printed))
     title = "orch " + " ".join(words)
     svg = console.export_svg(title=title, theme=SVG_EXPORT_THEME, code_format=FORMAT, unique_id=path.stem)
