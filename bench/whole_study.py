@@ -3,13 +3,15 @@
     python -m bench.whole_study [--patients 415] [--trials 100] [--pruners careful fast] [--precision float32]
                                 [--extraction-precision float32] [--sample 5] [--data FOLDER]
                                 [--unpruned] [--folds-csv FILE]
+    python -m bench.whole_study --nested 5 [--pruners careful] [--precision bfloat16] ...
 
 orch runs everything: drawn radiographs (or a data set that `orch data import` made), the features of their four views,
 `orch study create --regime I`, one `orch worker`. The others are extrapolated: plain Optuna from `--sample` trials whose
 batch sizes stand evenly for those of the plan, one `model.fit` per fold on the cached features, plus `predict` of the
 backbone over one view of each image, from measured batches in float32; the reference loop from measured steps of a frozen InceptionV3.
 Each of `--pruners` runs the study once on the same features. `--unpruned` runs it once more without pruning, to compare the
-winners; `--folds-csv` keeps the curves of that run.
+winners; `--folds-csv` keeps the curves of that run. `--nested` takes the time of the first pruner's study with as many outer folds, extraction
+and the winner's repeats included, and of nothing else.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,7 @@ def main() -> None:
     arguments.add_argument("--sample", type=int, default=5)
     arguments.add_argument("--unpruned", action="store_true")
     arguments.add_argument("--folds-csv", type=Path, help="where to keep the curves of the unpruned run")
+    arguments.add_argument("--nested", type=int, help="outer folds; the other ways are left out")
     chosen = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -64,6 +68,9 @@ def main() -> None:
             "--set",
             f"model.extraction_precision={chosen.extraction_precision}",
         )
+        if chosen.nested:
+            time_nested(folder, data, chosen.pruners[0], chosen.nested, options)
+            return
         for pruner in [*chosen.pruners, *(["none"] if chosen.unpruned else [])]:
             orch(folder, "study", "create", pruner, "--data", data, "--pruner", pruner, *options)
         print(f"load {os.getloadavg()[0]:.1f}", flush=True)
@@ -162,6 +169,21 @@ def run_study(folder: Path, data: Path, pruner: str, planned: int) -> tuple[floa
         flush=True,
     )
     return seconds, value
+
+
+def time_nested(folder: Path, data: Path, pruner: str, outer: int, options: Sequence[object]) -> None:
+    """Create a study with outer folds, work it off with all its parts, and print the seconds and what came out."""
+    orch(
+        folder,
+        *("study", "create", pruner, "--data", data, "--pruner", pruner, "--nested", outer, *options),
+    )
+    print(f"load {os.getloadavg()[0]:.1f}", flush=True)
+    seconds = work(folder, data, pruner)
+    nested = export(folder, pruner)["selection"]["nested"]
+    print(
+        f"orch, {outer} outer folds, pruner {pruner}: {seconds:.0f} s in all, extraction included; "
+        f"nested value {nested['value']:.4f}; load at the end {os.getloadavg()[0]:.1f}"
+    )
 
 
 def work(folder: Path, data: Path, study: str) -> float:
