@@ -16,11 +16,17 @@ from typing import Any
 import typer
 
 BASH = "complete_bash"
-PATIENCE_SECONDS = 2.0
+ANSWER_SECONDS = 2.0
+"""How long the database may take for the names."""
+PATIENCE_SECONDS = 10.0
+"""How long a shell waits in all: on a busy machine the imports alone take seconds, and a name server may never answer."""
 LARGEST_MANIFEST = 64 * 2**20
 WRITTEN_BY_ORCH = frozenset(
     {"study.part_of", "cv.assigned", "cv.outer", "cv.is_test", "cv.train_percent", "data.fingerprint"}
 )
+
+_key_of_bash: list[str] = []
+"""The key whose value is being typed, where bash asks for the value alone."""
 
 
 def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -31,7 +37,7 @@ def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
     """Keys of a spec as `--set` takes them; after `data.targets=` the labels, after `cv.by=` the columns of the data set."""
-    key, is_value, value = incomplete.partition("=")
+    key, is_value, value = (_key_of_bash[-1], "=", incomplete) if _key_of_bash else incomplete.partition("=")
     if not is_value:
         return _offer(_list_settings, incomplete)
     if key == "data.targets":
@@ -40,10 +46,7 @@ def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
         found = _offer(lambda: _list_columns(ctx), value)
     else:
         found = []
-    from storage.settings import completing_shell
-
-    # Bash replaces what stands after the =, the other shells the whole word.
-    return found if completing_shell() == BASH else [f"{key}={one}" for one in found]
+    return found if _key_of_bash else [f"{key}={one}" for one in found]
 
 
 def complete_column(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -57,7 +60,7 @@ def complete_table_column(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def join_words() -> bool:
-    """Bash hands `--set data.targets=a` over as three words: make one of them again.
+    """Bash hands `--set data.targets=a` over as three words: make one of them again, or of the last its value, whose key is remembered.
 
     Returns:
         Whether a shell asks what it may offer, and nothing else is to be said.
@@ -80,6 +83,11 @@ def join_words() -> bool:
         else:
             joined.append(word)
         goes_on = word == "="
+    key, is_value, value = joined[-1].partition("=")
+    if is_value and not key.startswith("-"):
+        # Bash replaces what stands after the =, the other shells the whole word.
+        _key_of_bash.append(key)
+        joined[-1] = value
     retype_words(shlex.join(joined), len(joined) - 1)
     return True
 
@@ -121,7 +129,7 @@ def _list_studies(flag: str | None) -> list[str]:
     if database.is_sqlite and not database.file.is_file():
         return []
     try:
-        with answering_within(PATIENCE_SECONDS), database.reading() as connection:
+        with answering_within(ANSWER_SECONDS), database.reading() as connection:
             names = sa.select(tables.studies.c.name).order_by(tables.studies.c.created_at.desc())
             return list(connection.execute(names).scalars())
     finally:

@@ -11,6 +11,7 @@ import typer
 from orchestrator.commands.study.costs import describe_plan, print_plan
 from orchestrator.terminal import console
 from orchestrator.terminal.choices import Preset, Protocol, Pruner, Regime
+from orchestrator.terminal.completing import complete_setting
 from orchestrator.terminal.opening import database_if_any, open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
 from storage.errors import StorageError
@@ -125,6 +126,7 @@ def create(
             help="Change one key of the spec, as in cv.folds=3; may be given several times. `orch init` writes a "
             "study.toml that explains every key. The value is written as in TOML; a bare word is a text.",
             show_default=False,
+            autocompletion=complete_setting,
         ),
     ] = None,
     accept: Annotated[
