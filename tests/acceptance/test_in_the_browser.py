@@ -307,7 +307,7 @@ LOOK = """() => {
   if (!document.documentElement.lang) bad.push("no language");
   const ids = [...document.querySelectorAll("main [id], nav [id]")].map((element) => element.id);
   for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) bad.push(`twice: ${id}`);
-  for (const element of document.querySelectorAll("[role=img], [role=region], nav"))
+  for (const element of document.querySelectorAll("[role=group], [role=img], [role=region], nav"))
     if (!element.getAttribute("aria-label")) bad.push(`no label: ${element.tagName} ${element.id}`);
   for (const header of document.querySelectorAll("thead th"))
     if (!header.textContent.trim() || header.scope !== "col") bad.push(`header: ${header.outerHTML}`);
