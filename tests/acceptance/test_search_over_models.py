@@ -1,7 +1,4 @@
-"""A search over models on PostgreSQL: its worker is killed, another resumes it; verified, replayed, refitted and evaluated.
-
-The worker that is killed is the installed command; what follows runs in this process. Two workers at once are in test_main_path.
-"""
+"""A search over models by two workers on PostgreSQL: killed, resumed, verified, replayed, refitted and evaluated. Workers that are killed are the installed command; what follows runs in this process."""
 
 from __future__ import annotations
 
@@ -106,12 +103,16 @@ def test_a_search_over_models_is_killed_resumed_and_taken_to_its_end(
 
     worker = [orch_program, "worker", "models", "--gpus", "none"]
     with (tmp_path / "killed.log").open("w") as log:
-        killed = subprocess.Popen(worker, cwd=tmp_path, env=environment, stderr=log, start_new_session=True)
-        until = time.monotonic() + 600
-        while settled() < 2 and time.monotonic() < until and killed.poll() is None:
+        killed = [
+            subprocess.Popen(worker, cwd=tmp_path, env=environment, stderr=log, start_new_session=True)
+            for _ in range(2)
+        ]
+        until = time.monotonic() + 900
+        while settled() < 2 and time.monotonic() < until and any(one.poll() is None for one in killed):
             time.sleep(0.2)
-        os.killpg(killed.pid, signal.SIGKILL)
-        killed.wait()
+        for one in killed:
+            os.killpg(one.pid, signal.SIGKILL)
+            one.wait()
     assert 2 <= settled() < 8, (tmp_path / "killed.log").read_text()
     features = sorted((tmp_path / "cache" / "features").glob("*/values.npy"))
     times = [path.stat().st_mtime_ns for path in features]

@@ -27,6 +27,12 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def prepared() -> None:
+    """The device, as a worker prepares it before anything computes."""
+    devices.prepare(1, 2)
+
+
 def test_presets_make_embeddings_that_are_imported(
     run_here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -92,7 +98,6 @@ def test_presets_make_embeddings_that_are_imported(
 def test_a_study_searches_a_preset_among_backbones_of_keras(
     run_here: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    devices.prepare(1, 2)  # as the worker does, before anything computes
     import keras_hub
 
     tokens = keras_hub.models.ViTBackbone(
