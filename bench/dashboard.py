@@ -74,6 +74,22 @@ def measure_publishing(url: str, study: Any) -> list[tuple[str, float, float, fl
     ]
 
 
+def ask(application: Any, path: str) -> bytes:
+    """The body of the answer to a browser on this machine. A refusal is quick, and is no measurement."""
+    environment = {
+        "PATH_INFO": path,
+        "REQUEST_METHOD": "GET",
+        "HTTP_ACCEPT": "*/*",
+        "HTTP_HOST": "127.0.0.1",
+        "QUERY_STRING": "",
+    }
+    told: list[str] = []
+    body = b"".join(application(environment, lambda status, headers, error=None: told.append(status)))
+    if told != ["200 OK"]:
+        raise RuntimeError(f"{path} was answered with {told}: {body[:200]!r}")
+    return body
+
+
 def measure_dashboard(url: str, study: Any) -> list[tuple[str, float, float, float | None]]:
     """What the server does when a browser opens the study for the first time, and again."""
     from dashboards.server.serve import make_application
@@ -84,8 +100,7 @@ def measure_dashboard(url: str, study: Any) -> list[tuple[str, float, float, flo
     sizes = []
 
     def get(path: str) -> None:
-        environment = {"PATH_INFO": path, "REQUEST_METHOD": "GET", "HTTP_ACCEPT": "*/*", "QUERY_STRING": ""}
-        body = b"".join(application(environment, lambda status, headers, error=None: None))
+        body = ask(application, path)
         json.loads(body)
         sizes.append(len(body))
 
@@ -117,13 +132,7 @@ def measure_start_page(url: str) -> list[tuple[str, float, float, float | None]]
     sizes = []
 
     def get() -> None:
-        environment = {
-            "PATH_INFO": "/",
-            "REQUEST_METHOD": "GET",
-            "HTTP_HOST": "127.0.0.1",
-            "QUERY_STRING": "",
-        }
-        sizes.append(len(b"".join(application(environment, lambda status, headers, error=None: None))))
+        sizes.append(len(ask(application, "/")))
 
     live.POLL_SECONDS, live.LARGEST_SHARE = 0.0, float("inf")
     what = f"start page: {WORKERS} workers, {STUDIES} studies of {EACH} trials"

@@ -111,7 +111,7 @@ class Overview:
         counted: dict[str, int] = defaultdict(int)
         for worker in self.workers:
             counted[worker.state] += 1
-        fleet = ", ".join(f"{count} {state}" for state, count in sorted(counted.items())) or "no worker"
+        fleet = ", ".join(f"{count} {state}" for state, count in sorted(counted.items())) or "none"
         left = sum(study.planned - study.settled for study in self.studies if study.state == "open")
         return f"Workers: {fleet}. Trials left: {left:,}."
 
