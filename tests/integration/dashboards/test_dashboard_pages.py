@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -31,7 +30,6 @@ from dashboards.tables.view import read_view
 from orchestrator.studies.publishing import publish_unpublished
 from orchestrator.studies.reporting import read_chapter
 from storage.database.engine import Database
-from storage.database.opening import open_database
 from storage.errors import UsageError
 from storage.studies.publishing import begin_publishing, end_publishing
 from storage.studies.study import StudyRecord
@@ -41,20 +39,6 @@ from tests.studies import PretendObjective, make_study
 from tests.unit.dashboards.server.test_login import Browser
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = open_database(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def sqlite(sqlite_url: str) -> Iterator[Database]:
-    opened = open_database(sqlite_url)
-    yield opened
-    opened.close()
 
 
 def study_page(database: Database, study: StudyRecord) -> dict[str, Any]:

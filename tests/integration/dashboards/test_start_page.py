@@ -21,27 +21,12 @@ from dashboards.server.start import StartPage
 from orchestrator.studies.reporting import draw_report
 from storage.database import tables
 from storage.database.engine import Database
-from storage.database.opening import open_database
 from storage.states import WorkerState
 from storage.studies.points import beat
 from storage.studies.workers import note_worker
 from tests.generated_studies import fleet_at_work, sized_study
 from tests.studies import claim, expire, make_study
 from tests.unit.dashboards.server.test_login import Browser
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = open_database(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def sqlite(sqlite_url: str) -> Iterator[Database]:
-    opened = open_database(sqlite_url)
-    yield opened
-    opened.close()
 
 
 def poll_at_once(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.0) -> None:
@@ -153,6 +138,7 @@ def test_errors_and_names_are_shown_and_do_nothing(sqlite: Database) -> None:
     browser = Browser(make_application(sqlite, password=None, allow_edit=False))
     assert browser.request("/") == 200
     page = browser.body.decode()
+    assert "The best value has no interval here" in page
     assert "<script>alert" not in page
     assert "<img" not in page
     assert "ValueError: &lt;img src=x onerror=alert(1)&gt;\\x1b[31m" in page

@@ -61,6 +61,18 @@ def test_a_picture_that_ends_before_its_end_mark_is_refused(name: str, tmp_path:
                 read(path)
 
 
+def test_a_picture_whose_last_pass_is_cut_off_is_refused_though_it_has_no_grey(tmp_path: Path) -> None:
+    kept, path = io.BytesIO(), tmp_path / "x.jpg"
+    Image.fromarray(NOISE[:-20, :, 0]).save(kept, "JPEG", progressive=True)
+    content = kept.getvalue()
+    last = content.rfind(b"\xff\xda") + 20
+    path.write_bytes(content[: (last + len(content)) // 2] + END)
+    with pytest.raises(DataError, match="its picture ends before its end mark"):
+        read_picture(path)
+    path.write_bytes(content)
+    assert read_picture(path).shape == (70, 70, 3)
+
+
 def test_a_file_without_an_end_or_a_picture_has_none() -> None:
     content = FILES["grey"]
     for part in (content[:-2], content[:300], content[:2], b"", b"\xff\xd8\xff"):
