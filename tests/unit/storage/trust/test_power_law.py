@@ -152,3 +152,13 @@ def test_what_is_said_of_a_target() -> None:
         {"sizes": sizes, "law": {}, "targets": rows[:1], "metric": "val_auc", "reason": "why"}
     )
     assert none == "val_auc: 0.85 needs about 900 patients (no interval: why)"
+
+
+def test_no_law_whose_limit_is_impossible_has_a_part_in_the_band() -> None:
+    curve = make_curve(PowerLaw(1.3, 1.5, 0.2), 0.002)
+    assert max(curve.values) < 1
+    free = Curve(curve.patients, curve.values, curve.covariance, curve.freedom)
+    at = np.array([240.0])
+    value = np.array([PowerLaw(1.3, 1.5, 0.2).at(240)])
+    assert measure_misfit(free, at, value)[0] == pytest.approx(0, abs=1e-2)
+    assert measure_misfit(curve, at, value)[0] > 1
