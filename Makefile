@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 CODE := storage workers dashboards orchestrator orch
 
 # Tests start dozens of processes, each of which would read the source again; an empty value keeps what Python has compiled.
-fast test: export PYTHONDONTWRITEBYTECODE =
+fast test test-all test-thorough: export PYTHONDONTWRITEBYTECODE =
 
 # Three processes keep two cores busy while one of them waits; each may hold a TensorFlow (1.3 GB).
 TEST_PROCESSES ?= 3
@@ -15,12 +15,13 @@ TESTS ?= tests
 # MkDocs' site of docs/ and of the docstrings.
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
 
-.PHONY: help setup demo fast test docs docs-serve lint format bench chaos mutants lock audit wheel clean
+.PHONY: help setup demo fast test test-all test-thorough docs docs-serve lint format bench chaos mutants lock audit wheel clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything locked (once; other targets do it too)"
 	@echo "make demo    synthetic radiographs, two studies, the best model: minutes, no data needed"
-	@echo "make test    lint, then all tests (one folder or file: make test TESTS=tests/unit)"
+	@echo "make test    lint, then each behaviour once (one folder or file: make test TESTS=tests/unit)"
+	@echo "make test-all lint, then all tests: further kinds of data, models, backends and databases, too"
 	@echo "make fast    the tests of milliseconds, without slow ones"
 	@echo "make docs    the pages of docs/ as a site in build/site, with search; open build/site/index.html"
 	@echo "make lint    ruff, mypy and the contracts on imports"
@@ -66,8 +67,17 @@ fast: setup
 
 # A file's tests stay in one process: they share a trained model or a database more often than not. The files go out in
 # their own order, the slow acceptance tests first: the last file alone in its process would keep the other one waiting.
+PYTEST := $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
 test: lint
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(PYTEST) -m "not thorough" $(TESTS)
+
+# What `make test` leaves out, without lint; pytest's 5 says that the named folder or file has no such test.
+test-thorough: setup
+	$(PYTEST) -m thorough $(TESTS) || [ $$? -eq 5 ]
+
+test-all: lint
+	$(PYTEST) $(TESTS)
 
 docs: setup
 	$(SITE) build --quiet

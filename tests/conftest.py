@@ -20,6 +20,8 @@ import pytest  # noqa: E402
 from tests.postgres import PostgresServer  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+UNIT = REPOSITORY / "tests" / "unit"
+ON_ONE_DATABASE = [REPOSITORY / "tests" / "integration" / name for name in ("workers", "orchestrator")]
 
 
 @pytest.fixture(scope="session")
@@ -157,12 +159,42 @@ def _make_tables(url: str) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What lies in tests/unit and is not slow is fast: the tier that is run after every change."""
-    unit = REPOSITORY / "tests" / "unit"
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each test its tier: `fast` (after every change), none (`make test`) or `thorough` (CI and `make test-all`, too)."""
     for item in items:
-        if unit in item.path.parents and item.get_closest_marker("slow") is None:
+        if _is_further_case(item):
+            item.add_marker(pytest.mark.thorough)
+        slow = any(item.get_closest_marker(name) for name in ("slow", "thorough"))
+        if UNIT in item.path.parents and not slow:
             item.add_marker(pytest.mark.fast)
+    if not any("::" in argument for argument in config.args):
+        _check_cases(items)
+
+
+def _is_further_case(item: pytest.Item) -> bool:
+    """Whether the main tier walks this way with another case of the same test."""
+    callspec = getattr(item, "callspec", None)
+    kept = item.get_closest_marker("main_tier")
+    if kept is not None:
+        if not kept.args or callspec is None:
+            raise pytest.UsageError(f"{item.nodeid}: main_tier names cases of a parametrised test")
+        return callspec.id not in kept.args
+    # Both databases keep one contract (tests/integration/storage); what works on it is walked on one of them.
+    on_second = callspec is not None and callspec.params.get("database_url") == "postgresql"
+    return on_second and any(room in item.path.parents for room in ON_ONE_DATABASE)
+
+
+def _check_cases(items: list[pytest.Item]) -> None:
+    """A case that `main_tier` names and the test no longer has would leave the main tier unseen."""
+    missing: dict[str, set[str]] = {}
+    for item in items:
+        kept = item.get_closest_marker("main_tier")
+        if kept is not None:
+            name = item.nodeid.split("[")[0]
+            missing.setdefault(name, set(kept.args)).discard(item.callspec.id)  # type: ignore[attr-defined]
+    for name, cases in missing.items():
+        if cases:
+            raise pytest.UsageError(f"{name} has no case {', '.join(sorted(cases))}, which main_tier names")
 
 
 def pytest_collection_finish() -> None:

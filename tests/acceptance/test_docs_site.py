@@ -11,6 +11,8 @@ import pytest
 from tests.browser import open_browser, open_tab
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.thorough
+
 LOADED = re.compile(r"<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=\"?([^\" >]+)")
 
 

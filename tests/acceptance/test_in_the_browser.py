@@ -105,6 +105,7 @@ def check_widths(page: Any, selector: str, widths: tuple[int, ...] | None = None
         wait_for(page, "document.documentElement.scrollWidth <= window.innerWidth + 1")
 
 
+@pytest.mark.main_tier("light")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_start_page_can_be_read_by_everybody(browser: Any, address: str, scheme: str) -> None:
     with looked_at(browser, address, "/", color_scheme=scheme, viewport=DESK) as (page, _):
@@ -221,6 +222,7 @@ def test_a_study_shows_its_figures_and_its_note(browser: Any, address: str) -> N
         assert wrong == []
 
 
+@pytest.mark.thorough
 def test_a_trial_shows_its_fold_curves_drawn_and_as_numbers(browser: Any, address: str, storage: str) -> None:
     database = open_database(storage)
     view = read_view(database, reference_study(database))
@@ -380,6 +382,7 @@ def test_a_report_of_five_hundred_trials_opens_from_a_file_without_a_network(
     check_report(browser, tmp_path / "report.html")
 
 
+@pytest.mark.thorough
 def test_a_report_of_several_studies_suits_a_dark_screen_and_a_phone(
     browser: Any, run_orch: Callable[..., Any], storage: str, tmp_path: Path
 ) -> None:

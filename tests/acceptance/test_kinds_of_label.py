@@ -96,7 +96,10 @@ def describe(row: dict[str, str]) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_study_of_each_kind_goes_from_import_to_heat_map(run_here: Run, folder: Path) -> None:
+@pytest.mark.main_tier("days")
+@pytest.mark.parametrize("name", KINDS)
+def test_a_study_of_each_kind_goes_from_import_to_heat_map(run_here: Run, folder: Path, name: str) -> None:
+    kind = KINDS[name]
     environment = {"ORCH_CACHE": str(folder / "cache"), "ORCH_STORAGE": f"sqlite:///{folder / 'orch.db'}"}
 
     def orch(*words: object, cache: str = "cache") -> str:
@@ -105,24 +108,20 @@ def test_a_study_of_each_kind_goes_from_import_to_heat_map(run_here: Run, folder
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    for name, kind in KINDS.items():
-        table = ("--labels", "labels.csv", "--group", "patient_id", "--holdout", "0.2")
-        words = ("data", "import", "raw/images", *table, *kind["import"], "--out", name, "--json")
-        document = json.loads(orch(*words, cache=f"cache-{name}"))
-        assert (document["task"], document["targets"]) == (kind["task"], kind["targets"]), name
-        audit = json.loads(orch("data", "audit", name, "--no-images", "--json", cache=f"cache-{name}"))
-        names = {one["name"] for one in audit["findings"]}
-        assert not names & {"complement-targets", "target-confounds", "copy-targets", "blank-advised"}, name
-    for name, kind in KINDS.items():
-        spec = SPEC.format(model=FEATURES if name == "cortex" else IMAGES)
-        (folder / f"{name}.toml").write_text(spec)
-        words = ("study", "create", name, "--spec", f"{name}.toml", "--data", name, "--json")
-        assert json.loads(orch(*words, cache=f"cache-{name}"))["metric"] == kind["metric"]
+    table = ("--labels", "labels.csv", "--group", "patient_id", "--holdout", "0.2")
+    words = ("data", "import", "raw/images", *table, *kind["import"], "--out", name, "--json")
+    document = json.loads(orch(*words, cache=f"cache-{name}"))
+    assert (document["task"], document["targets"]) == (kind["task"], kind["targets"])
+    audit = json.loads(orch("data", "audit", name, "--no-images", "--json", cache=f"cache-{name}"))
+    names = {one["name"] for one in audit["findings"]}
+    assert not names & {"complement-targets", "target-confounds", "copy-targets", "blank-advised"}
+    (folder / f"{name}.toml").write_text(SPEC.format(model=FEATURES if name == "cortex" else IMAGES))
+    words = ("study", "create", name, "--spec", f"{name}.toml", "--data", name, "--json")
+    assert json.loads(orch(*words, cache=f"cache-{name}"))["metric"] == kind["metric"]
     prepare(1, 2)  # what runs first in a process decides for all tests after it
     with closing(open_database(environment["ORCH_STORAGE"])) as database:
-        run_worker(Circumstances(database), None, [folder / name for name in KINDS], folder / "cache")
-    for name, kind in KINDS.items():
-        check_study(orch, folder, name, kind)
+        run_worker(Circumstances(database), [name], [folder / name], folder / "cache")
+    check_study(orch, folder, name, kind)
 
 
 def check_study(orch: Callable[..., str], folder: Path, name: str, kind: dict[str, Any]) -> None:

@@ -90,6 +90,7 @@ def shrink(words: list[str]) -> list[str]:
     return [*words, *(part for key, value in changes.items() for part in ("--set", f"{key}={value}"))]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_row_can_be_made_and_trained(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

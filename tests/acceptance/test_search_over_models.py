@@ -69,6 +69,7 @@ log = true
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_search_over_models_is_killed_resumed_and_taken_to_its_end(

@@ -29,6 +29,7 @@ def test_there_is_one_way_to_name_and_to_run_a_bench() -> None:
         assert named <= set(BENCHES), path
 
 
+@pytest.mark.main_tier("selection-the truly best", "startup-heavy imports        none")
 @pytest.mark.parametrize(
     ("name", "printed"),
     [

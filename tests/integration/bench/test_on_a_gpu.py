@@ -15,6 +15,7 @@ from bench.on_a_gpu import STAGES, Found, Place, run_stage
 from tests.conftest import REPOSITORY
 
 
+@pytest.mark.thorough
 def test_a_stage_writes_what_it_found_and_the_call_ends_well(tmp_path: Path) -> None:
     places = ("--data", tmp_path, "--out", tmp_path / "out", "--work", tmp_path / "work")
     ran = subprocess.run(

@@ -397,6 +397,7 @@ def test_the_page_to_send_holds_everything_and_asks_the_network_for_nothing(sqli
     assert all(f'id="{name}"' in own for name in figures)
 
 
+@pytest.mark.thorough
 def test_the_page_of_five_hundred_trials_is_under_six_megabytes(sqlite: Database) -> None:
     study = sized_study(sqlite, "large", 500, folds=6, epochs=20, pruned=False)
     page = write_page([read_chapter(sqlite, study, [])], {"orch": "0"})

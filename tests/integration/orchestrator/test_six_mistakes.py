@@ -36,6 +36,8 @@ from workers.objective.canary import refuse_idle, try_parameters
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
+pytestmark = pytest.mark.thorough
+
 PATIENTS = 64
 
 

@@ -190,6 +190,7 @@ def test_jet_and_the_overlay_are_the_formula() -> None:
     assert np.array_equal(overlay(grey, np.ones((2, 2), np.float32), alpha=0), grey)
 
 
+@pytest.mark.main_tier("True")
 @pytest.mark.parametrize("ensemble", [False, True])
 def test_a_network_trained_as_a_whole_becomes_one_model(tmp_path: Path, ensemble: bool) -> None:
     from workers.final_model.assembly import load_model, save_model

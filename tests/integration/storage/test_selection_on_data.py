@@ -170,6 +170,7 @@ def test_the_best_epoch_is_corrected_for_too(database: Database, tmp_path: Path)
     assert found["corrected_value"] == pytest.approx(values.mean() - simulated.of_epochs, abs=1e-6)
 
 
+@pytest.mark.main_tier("folder", "other data")
 @pytest.mark.parametrize(
     "lacking", ["folder", "other data", "edited data", "predictions of a fold", "other images"]
 )

@@ -180,6 +180,7 @@ def test_images_that_are_flipped_and_scaled_on_the_device_have_the_features_of_t
     assert len(mine) == 5 * len(views) - first_row
 
 
+@pytest.mark.main_tier("size2-strides2-same")
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize(("size", "strides"), [(2, None), ((3, 3), (2, 2)), ((3, 2), (1, 3))])
 def test_pooling_of_a_gpu_has_the_values_and_the_gradient_of_keras(

@@ -48,6 +48,7 @@ def programs(cache: Path) -> dict[str, int]:
     return {file.name: file.stat().st_mtime_ns for file in cache.glob("xla-*/*-cache")}
 
 
+@pytest.mark.thorough
 def test_a_second_process_compiles_nothing_and_one_that_was_cut_off_is_compiled_again(tmp_path: Path) -> None:
     first = train(tmp_path)
     compiled = programs(tmp_path)

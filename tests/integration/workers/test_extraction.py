@@ -93,6 +93,7 @@ def test_features_equal_the_backbone_in_the_epoch(images, tmp_path) -> None:
     assert values.shape == (IMAGES, 4, 2048)
 
 
+@pytest.mark.main_tier("MobileNetV2")
 @pytest.mark.parametrize("backbone", ["MobileNetV2", "ResNet50", "DenseNet121", "EfficientNetB0", "Xception"])
 def test_a_folded_backbone_computes_the_same(backbone) -> None:
     """Kernels with and without a bias, depthwise ones, normalisations that follow no convolution."""
@@ -142,6 +143,7 @@ def count_normalizations(model) -> int:
     )
 
 
+@pytest.mark.thorough
 def test_bfloat16_features_are_other_features_near_those_of_float32(images, stored, tmp_path) -> None:
     spec = make_spec(extraction_precision="bfloat16")
     assert extraction.build_extractor(spec.model).output.dtype == "float32", "pooled in float32"

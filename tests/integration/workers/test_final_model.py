@@ -227,6 +227,7 @@ def test_an_ensemble_averages_the_models_of_the_cross_validation(place: Place) -
         assert each[fold.fold][fold.indices] == pytest.approx(fold.values.astype(np.float32), abs=2e-3)
 
 
+@pytest.mark.thorough
 def test_an_ensemble_is_trained_together_where_the_folds_of_the_study_were(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -492,6 +493,7 @@ def test_faults_that_are_planted_in_a_study_show(place: Place, capsys: Any) -> N
     assert place.orch("study", "challenge", "none") == 1
 
 
+@pytest.mark.thorough
 def test_a_model_of_padded_pictures_and_kept_copies_predicts_and_explains_what_it_was_trained_on(
     place: Place, capsys: Any
 ) -> None:

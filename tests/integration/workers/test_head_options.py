@@ -45,6 +45,7 @@ def start(features: FeatureSet, **settings: Any) -> FoldTrainer:
     return trainer
 
 
+@pytest.mark.main_tier("adam")
 @pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_an_epoch_with_normalization_is_the_one_of_keras(name: str) -> None:
     import keras
@@ -87,6 +88,7 @@ STEPS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.main_tier("settings0")
 @pytest.mark.parametrize("settings", STEPS)
 def test_rules_of_a_step_hold_in_folds_together_after_a_restore_and_in_the_model(
     settings: dict[str, Any],

@@ -43,16 +43,21 @@ BATCH_SIZES = (47, 19)
 @pytest.fixture(scope="module")
 def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the tests that hold for every backend under JAX; return the folder of the states that they wrote."""
+    folder = tmp_path_factory.mktemp("states")
+    run_under_jax("not slow and not thorough", folder)
+    return folder
+
+
+def run_under_jax(tier: str, folder: Path) -> None:
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed: `make setup`")
-    folder = tmp_path_factory.mktemp("states")
     runs_all = os.environ.get("ORCH_TEST_JAX") == "all"
     hurry = {} if runs_all else {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
     left_out = [f"--deselect={HERE.relative_to(REPOSITORY)}/{name}" for name in WRITTEN_FOR_TENSORFLOW]
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "tests.no_tensorflow", "-p", "no:cacheprovider", "-q"),
-            *("-m", "not slow", *left_out),
+            *("-m", tier, *left_out),
             *(() if runs_all else ("-k", SHORT_FORM)),
             *(str(HERE / name) for name in (*CONTRACT, EXTRACTION)),
         ],
@@ -63,7 +68,13 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert ran.returncode == 0, ran.stdout[-20000:] + ran.stderr[-5000:]
-    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.timeout(1200)
+def test_further_cases_hold_under_jax(tmp_path: Path) -> None:
+    run_under_jax("not slow and thorough", tmp_path)
 
 
 @pytest.mark.slow

@@ -233,6 +233,7 @@ def test_a_weighed_loss_has_a_slope_wherever_an_answer_is_sure(kind: str, loss: 
         assert np.isfinite(slope).all()
 
 
+@pytest.mark.main_tier("classes-", "labels-asymmetric", "number-huber", "ordered-")
 @pytest.mark.parametrize(("kind", "loss"), KINDS[1:])
 def test_an_epoch_is_the_one_that_keras_trains(kind: str, loss: str) -> None:
     import keras

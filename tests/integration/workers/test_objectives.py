@@ -160,6 +160,7 @@ CASES = {"val_balanced_accuracy": (balanced_accuracy, 1e-12), "neg_val_brier": (
 """What scikit-learn says of predictions that were kept as float16."""
 
 
+@pytest.mark.main_tier("neg_val_brier-lockstep", "val_balanced_accuracy-sequential")
 @pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
 @pytest.mark.parametrize("metric", CASES)
 def test_values_are_those_of_the_metric_whatever_stops_and_prunes(
@@ -219,6 +220,12 @@ def brier_of(point: int, fold: int, epoch: int) -> float:
     return 0.4 - 0.02 * point - 0.01 * epoch + 0.003 * fold
 
 
+@pytest.mark.main_tier(
+    "max_of_mean-median-sequential",
+    "mean_of_max-paired-sequential",
+    "max_of_mean-halving-lockstep",
+    "last-race-lockstep",
+)
 @pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
 @pytest.mark.parametrize(
     ("objective", "pruner"),

@@ -33,6 +33,9 @@ def outcomes(database: Database, study: studies.StudyRecord, objective: PretendO
     return [record.outcome for record in points.list_points(database, study.uuid)]
 
 
+@pytest.mark.main_tier(
+    "sqlite-race-sequential", "sqlite-forecast-sequential", "sqlite-median-lockstep", "sqlite-paired-lockstep"
+)
 @pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
 @pytest.mark.parametrize("rule", ["forecast", "paired", "race", "median"])
 def test_a_rule_stops_weak_trials_and_the_best_survives(database: Database, rule: str, schedule: str) -> None:

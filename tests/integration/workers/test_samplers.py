@@ -24,6 +24,7 @@ CONDITIONAL = {
 }
 
 
+@pytest.mark.main_tier("cmaes")
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes", "nsga2"])
 def test_every_point_is_filled_by_the_sampler_and_settled(sqlite_url: str, sampler: str) -> None:
     database = open_database(sqlite_url)
@@ -53,6 +54,7 @@ def test_every_point_is_filled_by_the_sampler_and_settled(sqlite_url: str, sampl
     database.close()
 
 
+@pytest.mark.main_tier("tpe")
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_a_sampler_that_learns_follows_conditions(sqlite_url: str, sampler: str) -> None:
     database = open_database(sqlite_url)

@@ -61,6 +61,7 @@ def wait_for_answer(address: str, process: subprocess.Popen[str], seconds: float
     raise AssertionError(f"no answer from {address}: {process.communicate()[1]}")
 
 
+@pytest.mark.main_tier("15-143")
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_dashboard_in_the_background_stops(
     start: Callable[..., subprocess.Popen[str]], number: int, code: int
@@ -77,6 +78,7 @@ def test_a_dashboard_in_the_background_stops(
         assert again.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.mark.main_tier("15-143")
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_worker_in_the_background_stops(
     start: Callable[..., subprocess.Popen[str]], run_orch: Callable[..., subprocess.CompletedProcess[str]],

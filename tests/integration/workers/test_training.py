@@ -67,6 +67,7 @@ def copy_to_keras(trainer: FoldTrainer, **hyperparameters):
     return model
 
 
+@pytest.mark.main_tier("1e-07")
 @pytest.mark.parametrize("epsilon", [1e-7, 1e-1])
 def test_each_optimizer_step_is_the_one_of_keras_adam(epsilon) -> None:
     features = make_features()
@@ -105,6 +106,7 @@ def test_soft_labels_teach_the_loss_and_hard_ones_are_scored() -> None:
     assert np.abs(shared.model.get_weights()[0] - plain.model.get_weights()[0]).max() > 1e-5
 
 
+@pytest.mark.main_tier("standardize")
 @pytest.mark.parametrize("scale", ["none", "standardize"])
 def test_two_epochs_have_the_losses_of_plain_keras(scale) -> None:
     features = make_features()

@@ -50,6 +50,7 @@ def test_remarks_that_cannot_be_written_stop_no_work(monkeypatch: pytest.MonkeyP
     console.say("nobody hears it")
 
 
+@pytest.mark.main_tier("study list-2-<&- >&- 2>&-", "study list-2-2>/dev/full", "--version-0->&-")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-", "2>/dev/full"])
 @pytest.mark.parametrize(("words", "code"), [("--version", 0), ("study list", 2)])
 def test_a_command_without_standard_streams_ends_as_it_would(closed: str, words: str, code: int) -> None:

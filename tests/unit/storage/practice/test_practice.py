@@ -53,6 +53,7 @@ def test_a_decision_curve_has_intervals_about_its_values() -> None:
     assert decision_curve(np.full(3, np.nan), np.zeros(3), np.arange(3)) == []
 
 
+@pytest.mark.thorough
 def test_a_useless_model_is_seldom_called_better_at_any_threshold_and_a_good_one_often() -> None:
     called = [0, 0]
     for seed in range(60):

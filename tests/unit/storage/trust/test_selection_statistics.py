@@ -86,6 +86,7 @@ def test_the_critical_value_is_the_quantile_of_a_simulation() -> None:
     assert noise.critical_value(30, 40) == pytest.approx(simulated, abs=0.05)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_equal_trials_stay_with_the_stated_probability() -> None:
     generator = np.random.default_rng(2)

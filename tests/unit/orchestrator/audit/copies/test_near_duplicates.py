@@ -148,6 +148,7 @@ def test_many_copies_of_one_picture_are_all_told() -> None:
     assert {pair for one in find(*copies) for pair in (one.first, one.second)} == set(range(6))
 
 
+@pytest.mark.thorough
 def test_a_picture_that_thirty_patients_have_is_told_of_all() -> None:
     """Each point has a few alike points, so that among very many copies none would have enough in common."""
     copies = [
