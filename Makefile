@@ -87,7 +87,7 @@ docs-serve: setup
 	$(SITE) serve
 
 # docs/speed.md, trust.md and scaling.md say what each measures. The peers need `pip install -e '.[bench]'`.
-BENCHES ?= startup dashboard queue fleet leaks selection bit_for_bit replay foresight same_values fold_epoch extraction scaling memory peers
+BENCHES ?= startup dashboard queue fleet leaks selection bit_for_bit replay foresight same_values fold_epoch image_epoch extraction scaling memory peers
 
 bench: setup
 	@set -e; for name in $(BENCHES); do echo "== bench.$$name"; $(BIN)/python -m bench.$$name; done

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench import image_epoch
 from storage.spec import StudySpec, parse
 from workers.device import preparation as devices
 from workers.inputs.augmentation import draw_changes
@@ -266,3 +267,14 @@ def test_a_layer_that_does_not_exist_is_named() -> None:
 
     with pytest.raises(SpecError, match="Did you mean conv_dw_13"):
         SharedNetwork(make_spec({**BACKBONE, "weights": "none", "trainable": "conv_dw13"}), TARGETS)
+
+
+def test_the_benchmark_compares_both_orders_of_folds_with_fit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--size", "16", "--images", "16", "6", "--batch", "8", "--rounds", "1", "--precision", "float32"]
+    monkeypatch.setattr("sys.argv", ["bench.image_epoch", *small])
+    image_epoch.main()
+    shown = capsys.readouterr().out
+    for words in ("fit ", "one after the other", "in turns", "times fit", "first epoch of another fold"):
+        assert words in shown

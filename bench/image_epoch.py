@@ -1,0 +1,189 @@
+"""What a fold-epoch of a network on images takes beside `fit` on the same images: folds one after the other, and in turns on one network.
+
+    python -m bench.image_epoch [--model lenet] [--size 128] [--images 348 174] [--rounds 5] [--precision float32 bfloat16]
+    KERAS_BACKEND=jax python -m bench.image_epoch
+
+All train the same network in one process, in turns, so that other load on the machine falls on all. `fit` is what a careful user writes:
+under TensorFlow a `tf.data` pipeline that keeps the scaled images in memory, shuffles and reads ahead; under JAX scaled images in an
+array. It computes the AUC of both parts, as orch does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.spec import StudySpec, parse
+from workers.device import backend
+from workers.device import preparation as devices
+from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
+
+TARGETS, SEED = 4, 1337
+FIT, ONE_BY_ONE, IN_TURNS = "fit", "one after the other", "in turns"
+
+
+def main() -> None:
+    """Print the medians of the rounds, and how many times as long as `fit` each way takes."""
+    asked = read_arguments()
+    devices.prepare_or_keep(asked.threads)
+    pixels, labels = make_images(asked.size, sum(asked.images))
+    train, validation = np.split(np.arange(sum(asked.images)), asked.images[:1])
+    ways = {name: OrchFolds(asked, name, pixels, labels, train, validation) for name in asked.precision}
+    fit = make_fit(
+        SharedNetwork(make_spec(asked, "float32"), TARGETS), pixels, labels, train, validation, asked.batch
+    )
+    fit()
+    taken: dict[str, list[float]] = {FIT: []}
+    for number in range(asked.rounds):
+        taken[FIT].append(measure(fit))
+        for name, way in ways.items():
+            for order, seconds in way.run_epochs(number + 2).items():
+                taken.setdefault(f"{name}, {order}", []).append(seconds)
+    print(
+        f"{asked.model} under {backend.name()} on {asked.threads} threads, {asked.images[0]} + {asked.images[1]} images of "
+        f"{asked.size} x {asked.size}, batches of {asked.batch}; median of {asked.rounds} rounds, load {os.getloadavg()[0]:.1f}"
+    )
+    plain = statistics.median(taken[FIT])
+    for name, measured in taken.items():
+        middle = statistics.median(measured)
+        print(f"{name:31} {middle:7.3f} s a fold-epoch  {middle / plain:5.2f} times fit")
+    for name, way in ways.items():
+        usual = statistics.median(taken[f"{name}, {ONE_BY_ONE}"])
+        print(f"{name}, the very first epoch: {way.first:.3f} s, with what is compiled")
+        print(
+            f"{name}, first epoch of another fold: {way.later_first:.3f} s, {way.later_first / usual:.2f} times a later one; its new weights: {way.beginning:.3f} s"
+        )
+
+
+def read_arguments() -> argparse.Namespace:
+    """What is asked for on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--model", default="lenet", help="lenet, or a backbone that is trained from random weights"
+    )
+    parser.add_argument("--size", type=int, default=128, help="height and width in pixels")
+    parser.add_argument(
+        "--images", type=int, nargs=2, default=[348, 174], help="to train on and to validate on"
+    )
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--precision", nargs="+", default=["float32", "bfloat16"], choices=["float32", "bfloat16"]
+    )
+    return parser.parse_args()
+
+
+def make_spec(asked: argparse.Namespace, precision: str) -> StudySpec:
+    """A study of this network, without augmentation."""
+    size = [asked.size, asked.size]
+    model: dict[str, Any] = {"kind": "lenet", "image_size": size}
+    if asked.model != "lenet":
+        model = {
+            "backbone": asked.model,
+            "weights": "none",
+            "trainable": "all",
+            "image_size": size,
+            "head": [64],
+        }
+    training = {"batch_size": asked.batch, "augmentation": "none", "precision": precision}
+    return parse({"study": {"name": "x"}, "model": model, "training": training}, source="the benchmark")
+
+
+def make_images(size: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Bytes that nothing can be learnt from, shape (count, size, size, 3), and labels."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(2, size=(count, TARGETS)).astype(np.float32)
+    return generator.integers(0, 256, (count, size, size, 3), dtype=np.uint8), labels
+
+
+class OrchFolds:
+    """Three folds on one network, as a worker trains them: one goes on by itself, two take turns.
+
+    Attributes:
+        first: seconds of the first epoch of all, which compiles.
+        later_first: seconds of the first epoch of a fold that begins when another one has been trained.
+        beginning: seconds that such a fold takes to begin.
+    """
+
+    def __init__(
+        self,
+        asked: argparse.Namespace,
+        precision: str,
+        pixels: NDArray[np.uint8],
+        labels: NDArray[np.float32],
+        train: NDArray[np.int64],
+        validation: NDArray[np.int64],
+    ) -> None:
+        spec = make_spec(asked, precision)
+        shared = SharedNetwork(spec, TARGETS)
+        images = shared.make_image_set(pixels, labels)
+        folds = [ImageFoldTrainer(spec, shared) for _ in range(3)]
+        self._alone, self._pair = folds[0], folds[1:]
+        for number, fold in enumerate(folds):
+            fold.reset(images, train, validation, {}, (SEED, 0, number))
+        self.first = measure(lambda: folds[1].run_epoch(1))
+        folds[2].run_epoch(1)
+        self.beginning = measure(lambda: folds[0].reset(images, train, validation, {}, (SEED, 1, 0)))
+        self.later_first = measure(lambda: folds[0].run_epoch(1))
+
+    def run_epochs(self, epoch: int) -> dict[str, float]:
+        """Seconds per fold-epoch of the next epoch, in both orders of the folds."""
+        assert self._alone.model  # it has the network now
+        alone = measure(lambda: self._alone.run_epoch(epoch))
+        turns = measure(lambda: [fold.run_epoch(epoch) for fold in self._pair])
+        return {ONE_BY_ONE: alone, IN_TURNS: turns / len(self._pair)}
+
+
+def make_fit(
+    shared: SharedNetwork,
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.float32],
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    batch: int,
+) -> Callable[[], Any]:
+    """An epoch of `fit` of the same model, with the AUC of both parts and scaled images ahead of the model."""
+    import keras
+
+    model = keras.models.clone_model(shared.network.model)
+    model.compile(
+        keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=[keras.metrics.AUC(multi_label=True)]
+    )
+    if backend.name() == "jax":
+        scaled = np.asarray(shared.network.scale(pixels.astype(np.float32)))
+        known = (scaled[validation], labels[validation])
+        return lambda: model.fit(
+            scaled[train], labels[train], batch_size=batch, validation_data=known, verbose=0
+        )
+    import tensorflow as tf
+
+    def read(index: NDArray[np.int64], *, mixed: bool) -> Any:
+        rows = tf.data.Dataset.from_tensor_slices((pixels[index], labels[index]))
+        rows = rows.map(
+            lambda image, known: (shared.network.scale(tf.cast(image, tf.float32)), known),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        ).cache()
+        rows = rows.shuffle(len(index), seed=0) if mixed else rows
+        return rows.batch(batch).prefetch(tf.data.AUTOTUNE)
+
+    ahead, known = read(train, mixed=True), read(validation, mixed=False)
+    return lambda: model.fit(ahead, validation_data=known, shuffle=False, verbose=0)
+
+
+def measure(work: Callable[[], Any]) -> float:
+    """Seconds that it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
