@@ -5,7 +5,8 @@
 weather: 200 points, 4 workers, a SIGKILL every 2-5 s, PostgreSQL crashed 3 times, one worker frozen past its lease;
 trouble: the disk of the server full for 8 s, and a table locked for 4 s under a statement_timeout of 500 ms, again and again;
 around: a server frozen for 8 s, somebody who ends and adds trials with Optuna, a newer orch beside, a clock set back, checkpoints whose
-bits are turned, and checkpoints on a full disk (root), each again and again;
+bits are turned, checkpoints on a full disk (root), a password that is changed, and sessions that are cut, directly and behind
+PgBouncer in transaction mode (where it is installed), each again and again;
 commands: two coordinators who create, stop, resume and delete one study for a minute, and a worker whose cache is on a full disk (root);
 sqlite: 8 processes, 200 points, 3 runs; create: `orch study create` killed at 20 random instants; keras: the real
 objective, `orch worker`, a kill every 60-90 s, and the same study undisturbed by one worker and by several;
@@ -23,7 +24,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import make_url
+
 from bench.chaos_commands import full_cache, keras, killed_creations, summarise, two_coordinators
+from bench.pgbouncer import PROGRAM, PgBouncer
 from storage.database.opening import open_database
 from tests import nemeses
 from tests.hosts import three_hosts_storm
@@ -32,9 +36,10 @@ from tests.storm import Storm, account_for
 from tests.studies import make_study
 
 POINTS = 200
+ROLE = "of_the_workers"
 TROUBLES = (
     "disk full", "statement_timeout", "frozen server", "outside tools", "newer orch", "clock set back", "bit flips",
-    "checkpoints on a full disk",
+    "checkpoints on a full disk", "password changed", "sessions cut", "sessions cut behind PgBouncer",
 )  # fmt: skip
 STORMS: dict[str, dict[str, Any]] = {
     "newer orch": {"serves": "*"},
@@ -59,7 +64,11 @@ def main() -> int:
     runs: dict[str, Any] = {
         "weather": lambda: [weather(server, folder, seed) for seed in range(1, arguments.seeds + 1)],
         "trouble": lambda: [trouble(server, folder, kind, arguments.points) for kind in TROUBLES[:2]],
-        "around": lambda: [trouble(server, folder, kind, arguments.points) for kind in TROUBLES[2:]],
+        "around": lambda: [
+            trouble(server, folder, kind, arguments.points)
+            for kind in TROUBLES[2:]
+            if PROGRAM or not kind.endswith("PgBouncer")
+        ],
         "sqlite": lambda: [many_on_sqlite(folder, run) for run in range(3)],
         "create": lambda: [killed_creations(server, folder)],
         "commands": lambda: [two_coordinators(server, folder, 60), full_cache(server, folder)],
@@ -109,7 +118,7 @@ def trouble(server: PostgresServer, folder: Path, kind: str, points: int) -> dic
     database = open_database(url)
     make_study(database, "storm", points=points, **{"cv.schedule": schedule})
     database.close()
-    artifacts, touched = folder / f"artifacts of {kind}", set[int]()
+    artifacts, touched, passwords = folder / f"artifacts of {kind}", set[int](), folder / "passwords"
     storm = Storm(url, "storm", folder / kind, workers=4, seconds=0.08, limit=1200, **STORMS.get(kind, {}))
     nemesis: dict[str, Callable[[], contextlib.AbstractContextManager[list[int] | None]]] = {
         "disk full": lambda: nemeses.full_disk(server, url, lasts=8, every=10),
@@ -120,10 +129,19 @@ def trouble(server: PostgresServer, folder: Path, kind: str, points: int) -> dic
         "clock set back": lambda: nemeses.clock_set_back(url, every=4),
         "bit flips": lambda: nemeses.bit_flips(artifacts, every=0.3),
         "checkpoints on a full disk": lambda: nemeses.full_folder(artifacts),
+        "password changed": lambda: nemeses.changed_password(server, ROLE, passwords, lasts=8, every=5),
+        "sessions cut": lambda: nemeses.cut_sessions(server, every=1.5),
+        "sessions cut behind PgBouncer": lambda: nemeses.cut_sessions(server, every=1.5),
     }
     if storm.eager:
         storm.artifacts = str(artifacts)
-    with nemesis[kind]() as times:
+    with contextlib.ExitStack() as stack:
+        times = stack.enter_context(nemesis[kind]())
+        if kind == "password changed":
+            place = make_url(url)
+            storm.url = f"postgresql://{ROLE}@{place.host}:{place.port}/{place.database}?passfile={passwords}"
+        elif kind.endswith("PgBouncer"):
+            storm.url = stack.enter_context(PgBouncer(server, "transaction", sessions=4)).url(url)
         happened = storm.run()
     account = account_for(url, "storm", folder / kind)
     theirs = [

@@ -26,6 +26,7 @@ from tests.studies import make_study
 TOOLS_ERRORS = (ValueError, KeyError, RuntimeError, sa.exc.SQLAlchemyError, optuna.exceptions.OptunaError)
 """What Optuna raises where somebody else was quicker."""
 TABLES = ("orch_points", "orch_epochs", "trials", "trial_intermediate_values")
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
 FULL_DISK = """
 CREATE TABLE disk (is_full boolean);
 INSERT INTO disk VALUES (false);
@@ -103,6 +104,50 @@ def frozen_server(server: PostgresServer, *, lasts: float, every: float) -> Iter
             _signal(member, signal.SIGCONT)
 
     with _again_and_again(freeze, every) as times:
+        yield times
+
+
+@contextmanager
+def changed_password(
+    server: PostgresServer, role: str, file: Path, *, lasts: float, every: float
+) -> Iterator[list[int]]:
+    """Give a role a new password and end its sessions, again and again; the file of passwords follows `lasts` seconds later.
+
+    Args:
+        server: on which the role is made.
+        role: whom the workers are there.
+        file: of passwords, as libpq reads it; made here.
+        lasts: seconds for which the file has the old one.
+        every: seconds from one change to the next.
+    """
+    changes = 0
+
+    def tell(password: str) -> None:
+        file.touch(mode=0o600)
+        file.write_text(f"*:*:*:{role}:{password}\n")
+
+    def change(wait: Callable[[float], object]) -> None:
+        nonlocal changes
+        changes += 1
+        server.execute(f"ALTER ROLE {role} PASSWORD 'changed{changes}'")
+        server.execute(f"{CUT} AND usename = '{role}'")
+        wait(lasts)
+        tell(f"changed{changes}")
+
+    server.execute(f"CREATE ROLE {role} LOGIN SUPERUSER PASSWORD 'first'")
+    tell("first")
+    with _again_and_again(change, every) as times:
+        yield times
+
+
+@contextmanager
+def cut_sessions(server: PostgresServer, *, every: float) -> Iterator[list[int]]:
+    """End about half of the server's sessions at once, wherever they are, again and again."""
+
+    def cut(_: object) -> None:
+        server.execute(f"{CUT} AND random() < 0.5")
+
+    with _again_and_again(cut, every) as times:
         yield times
 
 

@@ -6,6 +6,7 @@ failing) and one for bulk reads (on SQLite deferred, so that a long read holds n
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -179,6 +180,8 @@ class Database:
             options = {"pool_size": 1, "max_overflow": 9, "pool_recycle": 1800}
             options["executemany_mode"] = "values_plus_batch"
             options["connect_args"] = self._connect_arguments()
+        # The pool logs the traceback of a session that it finds gone, which a terminal shows; whoever asks is told by orch.
+        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
         engine = sa.create_engine(self.url, hide_parameters=True, **options)
         self._listen(engine, immediate=immediate)
         return engine

@@ -300,6 +300,21 @@ def test_a_session_that_ends_while_optuna_reads_trials_is_waited_for(
     database.close()
 
 
+def test_a_session_that_ends_between_two_requests_leaves_no_traceback_in_a_terminal(
+    postgres_server: PostgresServer, postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLAlchemy's pool finds it gone when it takes the connection back; whoever asks next is told by orch."""
+    with closing(open_database(postgres_url)) as database, caplog.at_level("WARNING"):
+        lent = database.read_engine.raw_connection()
+        lent.cursor().execute("SELECT 1")
+        pid = lent.driver_connection.info.backend_pid  # type: ignore[union-attr]
+        postgres_server.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        lent.close()
+        with database.reading() as connection:
+            assert connection.execute(sa.text("SELECT 1")).scalar_one() == 1
+    assert not caplog.records
+
+
 def test_a_server_that_is_away_is_said(run_orch: Run) -> None:
     refused = run_orch("db", "check", "--storage", "postgresql://orch@127.0.0.1:1/none")
     assert (refused.returncode, "does not answer" in refused.stderr) == (1, True)
