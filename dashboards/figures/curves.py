@@ -7,6 +7,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from textwrap import wrap
 from typing import Any
 
 from dashboards.figures.drawing import (
@@ -18,6 +19,7 @@ from dashboards.figures.drawing import (
     make_figure,
     note,
     shorten,
+    shorten_one,
     trace,
     upright_line,
 )
@@ -28,6 +30,8 @@ from storage.results.ledger import EpochMean, FoldEpoch
 from storage.studies.point_records import PointRecord
 from storage.wording import show_params
 
+TITLE_WIDTH = 34
+"""Characters of the title of one panel of three: two titles side by side must not meet on a printed page."""
 SIDES = (("val", "validation", BLUE), ("train", "training", VERMILLION))
 MEASURES = {
     "sensitivity": ("sensitivity", GREEN),
@@ -77,8 +81,8 @@ def draw_trial(
 
 
 def draw_examples(view: StudyView) -> Picture:
-    """Nine trials from the best to the worst, side by side."""
-    title = f"{view.study.name}: nine trials from the best to the worst"
+    """Up to nine trials from the best to the worst, side by side."""
+    title = f"{view.study.name}: trials from the best to the worst"
     caption = (
         "Trials spread evenly over the ranking of complete ones. Lines as in the curves of the best trial."
     )
@@ -99,7 +103,7 @@ def draw_examples(view: StudyView) -> Picture:
     )  # fmt: skip
     if not chosen:
         return Picture("examples", title, caption, table, make_empty(title, "no trial is complete yet"))
-    panels = Panels(len(chosen), 3, across=0.03, down=0.13 if len(chosen) > 3 else 0.0, share_y=True)
+    panels = Panels(len(chosen), 3, across=0.03, down=0.17 if len(chosen) > 3 else 0.0, share_y=True)
     traces, shapes = [], []
     for place, point in enumerate(chosen):
         means = view.means.get(point.point, [])
@@ -119,8 +123,9 @@ def draw_examples(view: StudyView) -> Picture:
         title=title,
         height=230 * panels.rows + 150,
         shapes=shapes,
-        margin={"t": 130},
-        legend={"y": 1 + 50 / (230 * panels.rows), "yanchor": "bottom"},
+        margin={"t": 110, "b": 76},
+        # At the foot of the figure: above the panels stand their titles, whatever the height of the paper.
+        legend={"yref": "container", "y": 0.0, "yanchor": "bottom"},
         **layout,
     )
     return Picture("examples", title, caption, table, figure)
@@ -255,4 +260,12 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _example_title(rank: int, point: PointRecord) -> str:
-    return f"<b>{rank}. {point.value:.4f}</b><br>{show_params(point.params)}"
+    """What fits above a third of a page: rank, value, and hyperparameters in two short lines; the numbers have all of them."""
+    shown = {name: shorten_one(value, 3) for name, value in (point.params or {}).items()}
+    lines = wrap(
+        show_params(shown) if point.params is not None else show_params(None),
+        TITLE_WIDTH,
+        max_lines=2,
+        placeholder=" …",
+    )
+    return "<br>".join([f"<b>{rank}. {point.value:.4f}</b>", *lines])

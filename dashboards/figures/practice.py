@@ -11,7 +11,7 @@ from dashboards.tables.view import Table
 from storage.metrics.objectives import METRICS
 
 SHOWN = 4
-"""More labels than these are in the table only."""
+"""More labels than these are in the table only; the caption says so."""
 
 
 def draw_decisions(document: Mapping[str, Any]) -> Picture:
@@ -62,6 +62,7 @@ def draw_decisions(document: Mapping[str, Any]) -> Picture:
                   line={"color": colour, "width": 1.2, "dash": "dot"}, showlegend=True),
         ]  # fmt: skip
     highest = max(max(row["net_benefit"]["value"], row["act_on_all"]) for _, row in rows)
+    caption += _say_shown(len(document))
     figure = make_figure(
         traces,
         title=title,
@@ -112,6 +113,7 @@ def draw_abstention(document: Mapping[str, Any]) -> Picture:
                 },
             )
         )  # fmt: skip
+    caption += _say_shown(len(document))
     figure = make_figure(
         traces,
         title=title,
@@ -120,6 +122,15 @@ def draw_abstention(document: Mapping[str, Any]) -> Picture:
         yaxis={"title": {"text": "accuracy"}},
     )
     return Picture("abstention", title, caption, table, figure)
+
+
+def _say_shown(labels: int) -> str:
+    """The end of a caption where the figure has only some of the labels."""
+    return (
+        f" Drawn: the first {SHOWN} of {labels} labels; the numbers have all of them."
+        if labels > SHOWN
+        else ""
+    )
 
 
 def draw_learning_curve(document: Mapping[str, Any]) -> Picture:

@@ -28,10 +28,14 @@
     if (printing) {
       // Wider than the paper, and the browser shrinks the whole page until no table can be read.
       const width = look === "broad" ? PAPER.whole : PAPER.part;
-      const height = look === "square" ? width : Math.min(layout.height || 420, look === "broad" ? 300 : 240);
+      // Several rows of panels need more height than one.
+      const most = look === "broad" ? Math.max(300, 0.6 * (layout.height || 420)) : 240;
+      const height = look === "square" ? width : Math.min(layout.height || 420, most);
       Object.assign(layout, { autosize: false, width, height });
       layout.font = { ...(layout.font || {}), size: 8 };
-      layout.margin = { ...layout.margin, l: 42, r: 6, b: 36 };
+      const foot = (layout.legend || {}).yref === "container" ? 52 : 36;
+      layout.margin = { ...layout.margin, l: 42, r: 6, b: foot };
+      layout.annotations = (layout.annotations || []).map((one) => ({ ...one, font: { ...(one.font || {}), size: 8 } }));
     }
     place.style.height = look === "square" ? "" : `${layout.height || 420}px`;
     const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };

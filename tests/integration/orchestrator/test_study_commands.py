@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -18,6 +19,7 @@ from storage.database import schema
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.studies.study import create_study, load_study, stop_study
+from tests.conftest import REPOSITORY
 from tests.pictures import make_data
 from tests.studies import PretendObjective, make_spec, make_study
 from workers.process.circumstances import Circumstances
@@ -44,6 +46,19 @@ def dataset(tmp_path: Path) -> Path:
     choices = Choices(group_columns=("patient",), holdout=0.0)
     import_dataset(images, labels, tmp_path / "data", choices, cache=tmp_path / "cache")
     return tmp_path / "data"
+
+
+RECIPES = re.findall(
+    r"^    orch (study create .*)$", (REPOSITORY / "docs" / "recipes.md").read_text(), re.MULTILINE
+)
+
+
+def test_every_recipe_that_makes_a_study_makes_one(run: Run, dataset: Path) -> None:
+    assert len(RECIPES) == 4
+    for line in RECIPES:
+        words = [str(dataset) if word == "my-data" else word for word in shlex.split(line)]
+        code, said = run(*words, *(["--dry-run"] if "--dry-run" not in words else []))
+        assert code == 0, (line, said)
 
 
 def work_off(url: str, *names: str) -> None:

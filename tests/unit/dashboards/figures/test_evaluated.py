@@ -78,6 +78,10 @@ def test_each_kind_of_label_is_drawn_from_what_is_kept(task: str, targets: int, 
         assert [("fill" in one) for one in lines] == ([True, False] if targets == 1 else [False])
         assert (" to " in lines[-1]["name"]) == (targets == 1)
         assert ("no band" in lines[-1]["name"]) == (targets == 6)
+        # A figure that has only some of the labels says so.
+        drawn = {line["name"].partition(":")[0] for line in pictures[2].figure["data"] if "name" in line}
+        assert len(drawn) == min(targets, 4)
+        assert ("the first 4 of 6 labels" in pictures[2].caption) == (targets == 6)
 
 
 def test_an_evaluation_of_before_the_band_is_drawn_without_it() -> None:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboards.figures import palette
+from dashboards.figures.curves import TITLE_WIDTH, draw_examples
 from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
 from dashboards.figures.kinds import draw_outcomes
 from dashboards.pages.curve_picture import draw_svg
@@ -254,6 +255,16 @@ def test_nine_examples_go_from_the_best_to_the_worst(database: Database) -> None
     assert values[0] == view.ranked[0].value
     assert values[-1] == view.ranked[-1].value
     assert values == sorted(values, reverse=True)
+    # Titles of panels side by side must not meet on paper, whatever a trial's hyperparameters are.
+    many = {f"hyperparameter_{number}": 0.123456789 for number in range(12)}
+    view.ranked[0].params.update(many)  # type: ignore[union-attr]
+    figure = draw_examples(view).figure
+    lines = [one["text"].split("<br>") for one in figure["layout"]["annotations"]]
+    assert len(lines) == 9
+    assert lines[0][-1].endswith("…")
+    assert max(len(line) for text in lines for line in text[1:]) <= TITLE_WIDTH
+    assert max(map(len, lines)) <= 3
+    assert figure["layout"]["legend"]["yref"] == "container"
 
 
 def test_importance_is_optunas_own(database: Database) -> None:
