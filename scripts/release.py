@@ -2,7 +2,7 @@
 
     python scripts/release.py 0.2.0
 
-In this order: the new version into each file that names it, and "Unreleased" of the changelog under its name and today's date; `make test`
+In this order: the new version into each file that names it, and "Unreleased" of the changelog under its name and today's date; `make test-all`
 and `make audit`; a commit and a tag; the wheel, built twice, whose two hashes must be equal. It stops at the first failure. Nothing
 is sent anywhere: its last lines say what to send. To take it back before that: `git tag -d v0.2.0` and `git reset --hard HEAD^`.
 """
@@ -38,7 +38,7 @@ def main() -> None:
     if capture("git", "tag", "--list", f"v{version}"):
         sys.exit(f"v{version} is there already.")
     name_version(ROOT, version, datetime.date.today())
-    for command in (["make", "test"], ["make", "audit"]):
+    for command in (["make", "test-all"], ["make", "audit"]):
         run(*command)
     run("git", "commit", "--quiet", "--all", "--message", f"Release {version}")
     run("git", "tag", "--annotate", f"v{version}", "--message", f"orch {version}")

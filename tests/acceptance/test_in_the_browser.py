@@ -207,6 +207,7 @@ def test_a_wrong_password_fails_and_the_right_one_shows_the_studies(browser: Any
         assert wrong == []
 
 
+@pytest.mark.thorough
 def test_a_study_shows_its_figures_and_its_note(browser: Any, address: str) -> None:
     with open_tab(browser, color_scheme="light", viewport=DESK) as (page, wrong):
         log_in(page, address)

@@ -67,6 +67,7 @@ def test_different_pictures_are_no_copies(tmp_path: Path) -> None:
     assert errors(audit(bring_in(tmp_path, make_images(tmp_path / "images")), tmp_path)) == {}
 
 
+@pytest.mark.main_tier("flipped")
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_copy_under_another_patient_is_found(tmp_path: Path, change: str) -> None:
     rows = make_images(tmp_path / "images")

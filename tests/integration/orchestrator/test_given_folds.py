@@ -30,6 +30,7 @@ from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
 
 
+@pytest.mark.main_tier("changes0")
 @pytest.mark.parametrize("changes", [{"cv.repeats": 2}, {"cv.by": "site"}])
 def test_given_and_repeated_folds_hold_from_the_training_to_the_report(
     sqlite_url: str, tmp_path: Path, changes: dict[str, object]

@@ -161,6 +161,7 @@ def read_log(data: bytes) -> Iterator[bytes]:
             record = b""
 
 
+@pytest.mark.thorough
 def test_wandb_keeps_each_trial_in_a_run_that_its_own_reader_reads(
     database: Database, study: StudyRecord, tmp_path: Path
 ) -> None:

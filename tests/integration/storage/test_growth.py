@@ -162,6 +162,7 @@ def test_a_worker_that_waits_takes_up_what_is_added_to_a_finished_study(
     ]  # fmt: skip
 
 
+@pytest.mark.main_tier("sqlite")
 def test_an_enqueued_trial_becomes_one_point_and_keeps_its_number(
     database: Database, database_url: str
 ) -> None:
@@ -205,6 +206,7 @@ def test_an_enqueued_trial_becomes_one_point_and_keeps_its_number(
     assert document["foreign"] == {"refused": 2}
 
 
+@pytest.mark.main_tier("sqlite")
 def test_what_another_tool_told_is_shown_as_foreign_and_breaks_nothing(
     database: Database, database_url: str, run_orch: Run
 ) -> None:
@@ -239,6 +241,7 @@ def test_what_another_tool_told_is_shown_as_foreign_and_breaks_nothing(
     assert study.uuid
 
 
+@pytest.mark.main_tier("sqlite")
 def test_a_guess_is_added_once_and_is_on_record(database: Database, database_url: str, run_orch: Run) -> None:
     make_real_study(database)
     there = ("--storage", database_url)
@@ -303,6 +306,7 @@ def test_extending_says_what_it_does(
     assert (done.returncode, words in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
 
 
+@pytest.mark.main_tier("sqlite")
 def test_a_study_made_elsewhere_is_evidence_and_a_start_for_tpe(
     database: Database, database_url: str, tmp_path: Path, run_orch: Run
 ) -> None:

@@ -149,6 +149,7 @@ def test_what_a_delete_left_behind_is_removed_by_delete(sqlite_url: str, run_orc
     assert (again.returncode, "There is no study 'small'" in again.stderr) == (1, True)
 
 
+@pytest.mark.main_tier("sqlite")
 def test_a_record_that_another_tool_deleted_costs_no_result_and_blames_no_trial(
     database: Database, database_url: str, run_orch: Run
 ) -> None:

@@ -78,19 +78,23 @@ def stored(images, tmp_path_factory):
     return extraction.ensure_features(make_spec(), images, tmp_path_factory.mktemp("cache"))
 
 
-def test_features_equal_the_backbone_in_the_epoch(images, tmp_path) -> None:
+@pytest.mark.main_tier("MobileNet")
+@pytest.mark.parametrize(
+    ("backbone", "width"), [("MobileNet", 1024), ("InceptionV3", 2048)], ids=["MobileNet", "InceptionV3"]
+)
+def test_features_equal_the_backbone_in_the_epoch(images, tmp_path, backbone, width) -> None:
     """As the reference study computes them: InceptionV3 in every epoch, over other batches of flipped images."""
     from workers.models.transfer import build_backbone
 
-    spec = make_spec(backbone="InceptionV3")
+    spec = make_spec(backbone=backbone)
     values = extraction.ensure_features(spec, images, tmp_path).values
     pixels = np.stack([read_image(file, SIZE) for file in images.files]).astype(np.float32)
     inputs = pixels / 127.5 - 1
-    backbone = build_backbone(spec.model)
+    network = build_backbone(spec.model)
     for view, axes in enumerate([(), (2,), (1,), (1, 2)]):
-        fresh = np.asarray(backbone(np.flip(inputs, axes), training=False))
+        fresh = np.asarray(network(np.flip(inputs, axes), training=False))
         assert np.abs(values[:, view] - fresh).max() < 1e-5 * np.std(values)
-    assert values.shape == (IMAGES, 4, 2048)
+    assert values.shape == (IMAGES, 4, width)
 
 
 @pytest.mark.main_tier("MobileNetV2")

@@ -183,7 +183,28 @@ def test_a_restored_fold_goes_on_bit_for_bit(lenet: tuple[SharedNetwork, ImageSe
     assert again.run_epoch(2).val_loss == expected
 
 
-def test_what_is_asked_for_arrives(lenet: tuple[SharedNetwork, ImageSet]) -> None:
+OF_STEPS = {
+    "optimizer": "sgd",
+    "batch_size": 5,
+    "label_smoothing": 0.3,
+    "positive_weight": "balanced",
+    "clipvalue": 1e-4,
+    "warmup_epochs": 2,
+    "augmentation": "flip",
+    "mixup": 0.5,
+}
+OF_PICTURES = {
+    "rotation": 20.0,
+    **dict.fromkeys(("crop", "brightness", "contrast", "gamma", "cutout", "cutmix"), 0.5),
+    "blur": 2.0,
+    "noise": 30.0,
+}
+"""Each changes the program that is compiled; tests/integration/workers/test_augmentation.py has what each does to a picture."""
+
+
+@pytest.mark.main_tier("steps")
+@pytest.mark.parametrize("changed", [OF_STEPS, OF_PICTURES], ids=["steps", "pictures"])
+def test_what_is_asked_for_arrives(lenet: tuple[SharedNetwork, ImageSet], changed: dict[str, Any]) -> None:
     shared, images = lenet
 
     def lose(**settings: Any) -> float:
@@ -191,21 +212,12 @@ def test_what_is_asked_for_arrives(lenet: tuple[SharedNetwork, ImageSet]) -> Non
 
     plain = lose()
     assert lose() == plain
-    changed = {
-        "optimizer": "sgd",
-        "batch_size": 5,
-        "label_smoothing": 0.3,
-        "positive_weight": "balanced",
-        "augmentation": "flip",
-        "rotation": 20.0,
-        **dict.fromkeys(("crop", "brightness", "contrast", "gamma", "cutout", "mixup", "cutmix"), 0.5),
-        "blur": 2.0,
-        "noise": 30.0,
-        "clipvalue": 1e-4,
-        "warmup_epochs": 2,
-    }
     losses = {name: lose(**{name: value}) for name, value in changed.items()}
     assert len({plain, *losses.values()}) == len(changed) + 1
+
+
+def test_a_schedule_of_rates_arrives(lenet: tuple[SharedNetwork, ImageSet]) -> None:
+    shared, images = lenet
     rates = [
         start(shared, images, make_spec(), rate_schedule="sgdr", cycle_epochs=2)
         .run_epoch(epoch)

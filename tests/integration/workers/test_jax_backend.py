@@ -29,6 +29,8 @@ CONTRACT = (
 SHORT_FORM = "jax_checks or test_kinds_of_label or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or rules_of_a_step or teach_nothing or soft_labels or diverged or other_images or do_not_disturb or conv_dw_13-conv or example_of_the_docs"
 """XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them, as XLA
 compiles for users. The short form compiles in less time to slower code (`JAX_DISABLE_MOST_OPTIMIZATIONS`)."""
+MAIN_FORM = "written_down or run[16] or restore[float32] or ten_steps or other_images or size2-strides2-same"
+"""What the main tier runs of it: the states that are compared, steps, a restore, an extraction, pooling."""
 EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
 WRITTEN_FOR_TENSORFLOW = (
     "test_training.py::test_trials_and_folds_do_not_trace_again",
@@ -44,11 +46,11 @@ BATCH_SIZES = (47, 19)
 def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the tests that hold for every backend under JAX; return the folder of the states that they wrote."""
     folder = tmp_path_factory.mktemp("states")
-    run_under_jax("not slow and not thorough", folder)
+    run_under_jax(MAIN_FORM, folder)
     return folder
 
 
-def run_under_jax(tier: str, folder: Path) -> None:
+def run_under_jax(chosen: str, folder: Path) -> None:
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed: `make setup`")
     runs_all = os.environ.get("ORCH_TEST_JAX") == "all"
@@ -57,8 +59,8 @@ def run_under_jax(tier: str, folder: Path) -> None:
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "tests.no_tensorflow", "-p", "no:cacheprovider", "-q"),
-            *("-m", tier, *left_out),
-            *(() if runs_all else ("-k", SHORT_FORM)),
+            *("-m", "not slow", *left_out),
+            *(() if runs_all else ("-k", chosen)),
             *(str(HERE / name) for name in (*CONTRACT, EXTRACTION)),
         ],
         env={**os.environ, **hurry, "KERAS_BACKEND": "jax", "ORCH_TEST_STATES": str(folder)},
@@ -74,7 +76,8 @@ def run_under_jax(tier: str, folder: Path) -> None:
 @pytest.mark.thorough
 @pytest.mark.timeout(1200)
 def test_further_cases_hold_under_jax(tmp_path: Path) -> None:
-    run_under_jax("not slow and thorough", tmp_path)
+    if os.environ.get("ORCH_TEST_JAX") != "all":  # or `states` has run them
+        run_under_jax(f"({SHORT_FORM}) and not ({MAIN_FORM})", tmp_path)
 
 
 @pytest.mark.slow

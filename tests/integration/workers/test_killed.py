@@ -103,6 +103,7 @@ def _processes_with_keras() -> Iterator[None]:
         yield
 
 
+@pytest.mark.main_tier("lockstep")
 @pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
 def test_a_training_killed_within_a_fold_goes_on_to_the_same_bits(
     database: Database, tmp_path: Path, trials: DoomedTrials, schedule: str, sqlite_url: str
@@ -139,6 +140,7 @@ def test_a_training_killed_within_a_fold_goes_on_to_the_same_bits(
     assert (account["problems"], account["attempts"]["lost"]) == ([], 1)
 
 
+@pytest.mark.main_tier("sequential")
 @pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
 def test_a_fold_that_stopped_early_stays_as_it_was_after_a_kill(
     database: Database, tmp_path: Path, trials: DoomedTrials, schedule: str, sqlite_url: str

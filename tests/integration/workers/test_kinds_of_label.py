@@ -280,6 +280,7 @@ def test_folds_together_are_folds_one_by_one_with_blanks(kind: str, loss: str) -
     assert np.isfinite(getattr(mine, name))
 
 
+@pytest.mark.main_tier("classes-")
 @pytest.mark.parametrize(("kind", "loss"), [*KINDS[1:4], *KINDS[-2:]])
 def test_bfloat16_learns_the_same_roughly(kind: str, loss: str) -> None:
     exact, rough = make_trainer(kind, loss)[0], make_trainer(kind, loss, precision="bfloat16")[0]

@@ -7,6 +7,7 @@ import pytest
 from bench import coverage
 
 
+@pytest.mark.thorough
 def test_the_bench_prints_a_table_for_each_kind_of_interval(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ def test_the_default_saves_more_than_half_and_keeps_the_winner(file: Path) -> No
     assert regret <= 0.0005
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("file", CURVES, ids=lambda file: file.name)
 def test_it_does_so_in_other_orders_too(file: Path) -> None:
     saved, regret, _ = measure(shuffle(read_curves(file)), {}, replay)
@@ -35,6 +36,7 @@ def test_many_workers_that_begin_together_save_as_well() -> None:
     assert max(regret for _, regret in results) <= 0.0005
 
 
+@pytest.mark.thorough
 def test_the_fast_preset_saves_nearly_as_much_as_eager_halving_and_loses_less() -> None:
     first_regimes = [file for file in CURVES if "regime-1" in file.name]
     fast, eager = (

@@ -143,6 +143,7 @@ def test_only_pairs_of_interest_are_told() -> None:
     assert find_duplicates(pictures, lambda first, second: np.full(first.shape, False)) == []
 
 
+@pytest.mark.thorough
 def test_many_copies_of_one_picture_are_all_told() -> None:
     copies = [sketch_all("none")[0]] * 6
     assert {pair for one in find(*copies) for pair in (one.first, one.second)} == set(range(6))
@@ -192,6 +193,7 @@ def draw_bone(seed: int, size: int = 160) -> np.ndarray:
     return np.clip(40 + bone + 0.4 * (grain - 128), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.thorough
 def test_straight_bones_of_different_patients_are_not_one() -> None:
     assert (
         find_duplicates([sketch(draw_bone(seed)) for seed in range(12)], lambda first, second: first >= 0)
