@@ -10,6 +10,7 @@ import pytest
 
 from bench import image_epoch
 from storage.spec import StudySpec, parse
+from workers.device import backend
 from workers.device import preparation as devices
 from workers.inputs.augmentation import draw_changes
 from workers.inputs.image_contract import ImageSet
@@ -279,6 +280,28 @@ def test_a_layer_that_does_not_exist_is_named() -> None:
 
     with pytest.raises(SpecError, match="Did you mean conv_dw_13"):
         SharedNetwork(make_spec({**BACKBONE, "weights": "none", "trainable": "conv_dw13"}), TARGETS)
+
+
+def test_the_first_epoch_of_another_fold_traces_and_compiles_nothing(
+    lenet: tuple[SharedNetwork, ImageSet],
+) -> None:
+    shared, images = lenet
+    first = start(shared, images, make_spec())
+    first.run_epoch(1)
+    epoch: Any = shared.epoch(first.rules)
+
+    def count() -> int:
+        if backend.name() == "jax":
+            return epoch._step._cache_size() + epoch._forward._cache_size()
+        return epoch._train.experimental_get_tracing_count() + epoch._predict.experimental_get_tracing_count()
+
+    before = count()
+    second = start(shared, images, make_spec(), (*SEED[:2], SEED[2] + 1))
+    second.run_epoch(1)
+    first.run_epoch(2)
+    assert before >= 2
+    assert shared.epoch(second.rules) is epoch
+    assert count() == before
 
 
 def test_the_benchmark_compares_both_orders_of_folds_with_fit(
