@@ -6,6 +6,8 @@ CONTRIBUTING.md and CHANGELOG.md become pages; another file outside of docs/ (a 
 
 from __future__ import annotations
 
+import base64
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -24,6 +26,9 @@ def on_files(files: Files, config: Any) -> Files:
     for source, target in PAGES.items():
         text = (REPOSITORY / source).read_text(encoding="utf-8")
         files.append(File.generated(config, target, content=_lead(text, folder="")))
+    for notebook in sorted((REPOSITORY / "docs" / "notebooks").glob("*.ipynb")):
+        text = _read_notebook(json.loads(notebook.read_text(encoding="utf-8"))["cells"])
+        files.append(File.generated(config, f"notebooks/{notebook.stem}.md", content=text))
     linked = {
         path
         for page in files.documentation_pages()
@@ -39,6 +44,27 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Let the links of a page lead to where its target is in the site."""
     return markdown if page.file.generated_by else _lead(markdown, folder="docs")
+
+
+def _read_notebook(cells: list[dict[str, Any]]) -> str:
+    """A page of a notebook: its words, its code, and what that printed."""
+    parts = []
+    for cell in cells:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", []):
+            shown = {kind: "".join(lines) for kind, lines in output.get("data", {}).items()}
+            if "image/svg+xml" in shown:
+                drawing = base64.b64encode(shown["image/svg+xml"].encode()).decode()
+                parts.append(
+                    f'<img alt="The figure that the code above draws" src="data:image/svg+xml;base64,{drawing}">'
+                )
+            elif "text/html" in shown:
+                table = re.sub(r"<style.*?</style>\s*", "", shown["text/html"], flags=re.DOTALL)
+                parts.append(re.sub(r"\n\s*", "", table))
+            else:
+                parts.append(f"```text\n{shown.get('text/plain') or ''.join(output.get('text', ''))}\n```")
+    return "\n\n".join(parts) + "\n"
 
 
 def _outside(link: str) -> str:
