@@ -61,7 +61,8 @@ def _read_notebook(cells: list[dict[str, Any]]) -> str:
                 )
             elif "text/html" in shown:
                 table = re.sub(r"<style.*?</style>\s*", "", shown["text/html"], flags=re.DOTALL)
-                parts.append(re.sub(r"\n\s*", "", table))
+                # A table without attributes is one of the site's: it has its looks, and scrolls on a phone.
+                parts.append(re.sub(r"<(table|tr)\b[^>]*>", r"<\1>", re.sub(r"\n\s*", "", table)))
             else:
                 parts.append(f"```text\n{shown.get('text/plain') or ''.join(output.get('text', ''))}\n```")
     return "\n\n".join(parts) + "\n"
