@@ -1,4 +1,4 @@
-"""Draw docs/pictures: the first screen of the report and of optuna-dashboard, as a reader of the demo sees them, and the start page of a fleet.
+"""Draw docs/pictures: the first screen of the demo's report, and of generated studies the start page and optuna-dashboard.
 
 make demo && python scripts/draw_pictures.py demo
 """
@@ -40,15 +40,22 @@ def draw_report(browser: Any, page: Path) -> bytes:
         return bytes(tab.screenshot())
 
 
-def draw_dashboard(browser: Any, database: Path) -> bytes:
-    """The page of the first study in optuna-dashboard, with orch's figures."""
-    with serving(database) as address, open_tab(browser, viewport=SCREEN, color_scheme="light") as (tab, _):
-        tab.goto(f"{address}/dashboard/studies/1")
-        tab.wait_for_selector(".js-plotly-plot >> text=importance of hyperparameters")
-        tab.locator(".js-plotly-plot >> text=folds of the best trial").first.scroll_into_view_if_needed()
-        tab.mouse.wheel(0, 720)
-        tab.wait_for_timeout(1500)  # the last figure is still being laid out
-        return bytes(tab.screenshot())
+def draw_dashboard(browser: Any) -> bytes:
+    """The page of a generated study in optuna-dashboard: one of the demo is too small for each figure, and names this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = open_database(f"sqlite:///{folder}/orch.db", create=True)
+        publish_study(database, sized_study(database, "densenet-head", 60, failed=1))
+        database.close()
+        with serving(Path(folder) / "orch.db") as address, open_tab(browser, viewport=SCREEN, color_scheme="light") as (tab, _):  # fmt: skip
+            tab.goto(f"{address}/dashboard/studies/1")
+            tab.wait_for_selector(".js-plotly-plot >> text=importance of hyperparameters")
+            first = tab.locator(".js-plotly-plot >> text=folds of the best trial").first
+            for _ in range(3):  # what is above it is still being laid out, and moves it
+                first.evaluate("(one) => one.closest('.js-plotly-plot').scrollIntoView({block: 'start'})")
+                tab.wait_for_timeout(1000)
+            tab.mouse.wheel(0, -120)  # below the bar of the page
+            tab.wait_for_timeout(500)
+            return bytes(tab.screenshot())
 
 
 def draw_start_page(browser: Any) -> bytes:
@@ -103,15 +110,15 @@ def save(picture: bytes, path: Path) -> None:
 
 
 def main() -> None:
-    """Draw all of them from the folder of a demo that has ended; without that folder, the start page alone."""
+    """Draw all of them from the folder of a demo that has ended; without that folder, without the report."""
     demo = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     pictures = REPOSITORY / "docs" / "pictures"
     with open_browser() as browser:
         save(draw_start_page(browser), pictures / "start.png")
+        save(draw_dashboard(browser), pictures / "dashboard.png")
         if not demo.is_dir():
             return
         save(draw_report(browser, demo / "report.html"), pictures / "report.png")
-        save(draw_dashboard(browser, demo / "orch.db"), pictures / "dashboard.png")
 
 
 if __name__ == "__main__":
