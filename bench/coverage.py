@@ -24,6 +24,9 @@ from storage.tasks.number_metrics import MEASURES
 from storage.tasks.resampled import measure_with_intervals
 
 PATIENTS, PREVALENCES, TRUTHS = (30, 60, 100, 200, 500), (0.05, 0.1, 0.2, 0.5), (0.6, 0.8, 0.9, 0.95, 0.995)
+CLOSED = tuple(
+    (p, q, 0.8) for p, q in ((30, 0.5), (60, 0.3), (100, 0.2), (200, 0.05), (200, 0.2), (500, 0.05))
+)
 SHARED = 0.5
 LOWEST, HIGHEST = 0.93, 0.97
 Drawn = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -58,6 +61,9 @@ def report_labels(cells: list[tuple[int, float, float]], sets: int, few: int, *,
     """The intervals of metrics of labels."""
     for name, measure in (("auc", of_area), ("sensitivity", of_sensitivity), ("ppv", of_predictive_value)):
         report(name, ((cell, measure(*cell, sets)) for cell in cells))
+    places = ((100, 0.3, 0.8),) if small else CLOSED
+    for name in ("specificity", "npv", "accuracy", "f1", "balanced_accuracy"):
+        report(name, ((cell, of_closed(name, *cell, sets)) for cell in places))
     for name in ("brier", "pr_auc"):
         places = ((100, 0.3, 0.8),) if small else ((60, 0.3, 0.8), (200, 0.2, 0.8), (200, 0.3, 0.95))
         report(name, ((cell, of_resampled(name, *cell, few)) for cell in places))
@@ -122,6 +128,22 @@ def of_predictive_value(
         (share_interval(*count_by_patient(groups, labels == 1, scores > cut)), truth)
         for groups, labels, scores in (draw(generator, patients, prevalence, apart) for _ in range(sets))
     ]
+
+
+def of_closed(
+    name: str, patients: int, prevalence: float, right: float, sets: int
+) -> list[tuple[Interval, float]]:
+    """Intervals made of shares, at a threshold where sensitivity and specificity are both `right`."""
+    generator, cut = np.random.default_rng(8), NormalDist().inv_cdf(right)
+    hits, alarms, rest = prevalence * right, (1 - prevalence) * (1 - right), (1 - prevalence) * right
+    missed = prevalence - hits
+    exact = {"npv": rest / (rest + missed), "f1": 2 * hits / (2 * hits + alarms + missed)}.get(name, right)
+    found = []
+    for _ in range(sets):
+        groups, labels, scores = draw(generator, patients, prevalence, 2 * cut)
+        given = scorecard.closed_intervals(labels, scores, scores > cut, groups, True, metrics=(name,))
+        found.append((given[name], exact))
+    return found
 
 
 def of_resampled(
