@@ -19,6 +19,7 @@ import numpy as np
 from storage.metrics import scorecard
 from storage.metrics.intervals import Interval, auc_interval, share_interval
 from storage.metrics.objectives import METRICS
+from storage.practice.prevalence import predictive_values
 from storage.tasks.kinds import TASKS
 from storage.tasks.number_metrics import MEASURES
 from storage.tasks.resampled import measure_with_intervals
@@ -64,6 +65,8 @@ def report_labels(cells: list[tuple[int, float, float]], sets: int, few: int, *,
     places = ((100, 0.3, 0.8),) if small else CLOSED
     for name in ("specificity", "npv", "accuracy", "f1", "balanced_accuracy"):
         report(name, ((cell, of_closed(name, *cell, sets)) for cell in places))
+    for name in ("ppv", "npv"):
+        report(f"{name} elsewhere", ((cell, of_elsewhere(name, *cell, sets)) for cell in places))
     for name in ("brier", "pr_auc"):
         places = ((100, 0.3, 0.8),) if small else ((60, 0.3, 0.8), (200, 0.2, 0.8), (200, 0.3, 0.95))
         report(name, ((cell, of_resampled(name, *cell, few)) for cell in places))
@@ -143,6 +146,23 @@ def of_closed(
         groups, labels, scores = draw(generator, patients, prevalence, 2 * cut)
         given = scorecard.closed_intervals(labels, scores, scores > cut, groups, True, metrics=(name,))
         found.append((given[name], exact))
+    return found
+
+
+def of_elsewhere(
+    name: str, patients: int, prevalence: float, right: float, sets: int
+) -> list[tuple[Interval, float]]:
+    """Intervals of predictive values where one in twenty is positive; sensitivity and specificity are `right`."""
+    generator, cut = np.random.default_rng(9), NormalDist().inv_cdf(right)
+    rare = {"ppv": 0.05, "npv": 0.95}[name]
+    exact, found = rare * right / (rare * right + (1 - rare) * (1 - right)), []
+    for _ in range(sets):
+        groups, labels, scores = draw(generator, patients, prevalence, 2 * cut)
+        called, shares = scores > cut, []
+        for positive in (1, 0):
+            hits, totals = count_by_patient(groups, called == positive, labels == positive)
+            shares.append((hits.sum() / max(totals.sum(), 1), share_interval(hits, totals)))
+        found.append((read_interval(predictive_values(shares[0], shares[1], 0.05)[name]), exact))
     return found
 
 
