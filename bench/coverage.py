@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from statistics import NormalDist
 from typing import Any
@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 
 from storage.metrics import scorecard
+from storage.metrics.calibration import Recalibration, describe_measure
 from storage.metrics.intervals import Interval, auc_interval, share_interval
 from storage.metrics.objectives import METRICS
+from storage.metrics.tables import Table, tabulate
+from storage.practice.decisions import decision_curve
 from storage.practice.prevalence import predictive_values
 from storage.tasks.kinds import TASKS
 from storage.tasks.number_metrics import MEASURES
@@ -29,7 +32,15 @@ CLOSED = tuple(
     (p, q, 0.8) for p, q in ((30, 0.5), (60, 0.3), (100, 0.2), (200, 0.05), (200, 0.2), (500, 0.05))
 )
 SHARED = 0.5
+DRAWS = 400
+"""Of the patients, for one interval: fewer than the 1000 that a user gets, for the sake of time."""
 LOWEST, HIGHEST = 0.93, 0.97
+DISTORTED: dict[str, tuple[float, Callable[[np.ndarray], np.ndarray]]] = {
+    "slope": (0.5, Recalibration(2.0, 0.5).apply),
+    "intercept": (-0.5, Recalibration(1.0, 0.5).apply),
+    "observed_expected": (1.25, lambda probabilities: probabilities / 1.25),
+}
+"""What each would be of all images, and how right probabilities are distorted to that end."""
 Drawn = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -67,9 +78,20 @@ def report_labels(cells: list[tuple[int, float, float]], sets: int, few: int, *,
         report(name, ((cell, of_closed(name, *cell, sets)) for cell in places))
     for name in ("ppv", "npv"):
         report(f"{name} elsewhere", ((cell, of_elsewhere(name, *cell, sets)) for cell in places))
+    report_read(places, sets // 2)
     for name in ("brier", "pr_auc"):
         places = ((100, 0.3, 0.8),) if small else ((60, 0.3, 0.8), (200, 0.2, 0.8), (200, 0.3, 0.95))
         report(name, ((cell, of_resampled(name, *cell, few)) for cell in places))
+
+
+def report_read(places: Sequence[tuple[int, float, float]], sets: int) -> None:
+    """The intervals that draw patients, of what is read off the confusion table and off probabilities."""
+    for name in ("lr_positive", "lr_negative", "mcc"):
+        report(name, ((cell, of_table(name, *cell, sets)) for cell in places))
+    for name in DISTORTED:
+        report(f"calibration {name}", ((cell, of_calibration(name, *cell, sets)) for cell in places))
+    for name in ("net_benefit", "gain"):
+        report(name, ((cell, of_decisions(name, *cell, sets)) for cell in places))
 
 
 def report(name: str, rows: Iterable[tuple[tuple[int, float, float], list[tuple[Interval, float]]]]) -> None:
@@ -163,6 +185,68 @@ def of_elsewhere(
             hits, totals = count_by_patient(groups, called == positive, labels == positive)
             shares.append((hits.sum() / max(totals.sum(), 1), share_interval(hits, totals)))
         found.append((read_interval(predictive_values(shares[0], shares[1], 0.05)[name]), exact))
+    return found
+
+
+def of_table(
+    name: str, patients: int, prevalence: float, right: float, sets: int
+) -> list[tuple[Interval, float]]:
+    """Intervals of likelihood ratios and MCC where sensitivity and specificity are both `right`."""
+    generator, cut = np.random.default_rng(10), NormalDist().inv_cdf(right)
+    shares = prevalence * np.array([right, 1 - right]), (1 - prevalence) * np.array([1 - right, right])
+    (hits, missed), (alarms, rest) = shares
+    exact = float(getattr(Table(*map(np.array, (hits, alarms, missed, rest))), name))
+    found = []
+    for place in range(sets):
+        groups, labels, scores = draw(generator, patients, prevalence, 2 * cut)
+        measure = {name: partial(read_table, name, labels, scores, cut)}
+        metric = measure_with_intervals(measure, groups, resamples=DRAWS, seed=place)[name]
+        found.append((read_interval(metric), exact))
+    return found
+
+
+def read_table(
+    name: str, labels: np.ndarray, scores: np.ndarray, cut: float, weights: np.ndarray | None
+) -> np.ndarray:
+    """A metric of the confusion table at a threshold."""
+    return np.asarray(getattr(tabulate(labels, scores, cut, weights), name))
+
+
+def of_calibration(
+    name: str, patients: int, prevalence: float, truth: float, sets: int
+) -> list[tuple[Interval, float]]:
+    """Intervals of slope, intercept and observed / expected of probabilities distorted so that these are known."""
+    generator, apart = np.random.default_rng(11), NormalDist().inv_cdf(truth) * np.sqrt(2)
+    exact, distort = DISTORTED[name]
+    found = []
+    for _ in range(sets):
+        groups, labels, scores = draw(generator, patients, prevalence, apart)
+        probabilities = distort(squash(scores, prevalence, apart))
+        said = describe_measure(name, labels, probabilities, groups)
+        found.append((read_interval(said), exact))
+    return found
+
+
+def of_decisions(
+    name: str, patients: int, prevalence: float, truth: float, sets: int
+) -> list[tuple[Interval, float]]:
+    """Intervals of the net benefit of right probabilities at 1.5 times the prevalence, and of the gain over acting on all at half of it."""
+    generator, apart = np.random.default_rng(12), NormalDist().inv_cdf(truth) * np.sqrt(2)
+    normal, threshold = NormalDist(), prevalence * {"net_benefit": 1.5, "gain": 0.5}[name]
+    odds = threshold / (1 - threshold)
+    # The score that means this probability.
+    cut = (apart**2 / 2 + np.log(odds * (1 - prevalence) / prevalence)) / apart
+    exact = prevalence * normal.cdf(apart - cut) - (1 - prevalence) * normal.cdf(-cut) * odds
+    if name == "gain":
+        exact -= prevalence - (1 - prevalence) * odds
+    found = []
+    for place in range(sets):
+        groups, labels, scores = draw(generator, patients, prevalence, apart)
+        probabilities = squash(scores, prevalence, apart)
+        [row] = decision_curve(
+            labels, probabilities, groups, thresholds=[threshold], resamples=DRAWS, seed=place
+        )
+        found.append((read_interval(row[name]), exact))
     return found
 
 

@@ -105,7 +105,7 @@ def score(
                 **(
                     {
                         "calibration": describe_calibration(
-                            labels[:, place], probabilities[:, place], groups, resamples=resamples, seed=seed
+                            labels[:, place], probabilities[:, place], groups, with_intervals=resamples > 0
                         )
                     }
                     if "calibration_error" in metrics

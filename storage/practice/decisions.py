@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from storage.metrics.bootstrap import draw_counts, leave_out
 from storage.metrics.curves import Array, count_once
-from storage.metrics.intervals import corrected_interval, describe_ends
+from storage.metrics.intervals import AS_IT_IS, Interval, describe_ends, jackknife_interval
 
 ERROR = 0.025
 """How often a useless model may be called better at any of the thresholds."""
@@ -47,8 +47,8 @@ def decision_curve(
 ) -> list[dict[str, Any]]:
     """The net benefit of the model at each threshold, of acting on all, and by how much the model exceeds the better of all and none.
 
-    Intervals draw patients, bias-corrected and accelerated; the last one is of the difference on the same draw. Each is of its threshold by
-    itself. `is_better` holds for all thresholds at once: the gain lies above 0 by more than its largest standardised deviation over
+    Intervals leave out patients one by one; each is of its threshold by itself. The gain is the lesser of two differences, over acting on all and
+    over acting on none, and its ends are the lesser ones of theirs. `is_better` holds for all thresholds at once: the gain lies above 0 by more than its largest standardised deviation over
     the thresholds exceeds in 2.5 % of the draws (max-T: Westfall and Young 1993).
 
     Args:
@@ -56,7 +56,7 @@ def decision_curve(
         probabilities: shape (n,).
         groups: shape (n,).
         thresholds: at which one would act.
-        resamples: for the intervals; 0 for none.
+        resamples: of the patients, for `is_better`; 0 for that and for no intervals.
         seed: of the resamples.
     """
     kept = ~np.isnan(labels)
@@ -68,27 +68,39 @@ def decision_curve(
     rows, gains = [], []
     for threshold in thresholds:
 
-        def measure(weights: NDArray | None, threshold: float = threshold) -> tuple[Array, Array, Array]:
-            model = net_benefit(truth, guesses, threshold, weights)
-            everyone = net_benefit(truth, np.ones(len(truth)), threshold, weights)
-            return model, everyone, model - np.maximum(everyone, 0.0)
-
-        value = [float(one) for one in measure(None)]
-        row: dict[str, Any] = {"threshold": threshold, "act_on_all": value[1]}
-        drawn, without = (measure(draws), measure(left)) if resamples else (None, None)
-        for place, name in ((0, "net_benefit"), (2, "gain")):
-            interval = (
-                corrected_interval(value[place], drawn[place], without[place])
-                if drawn is not None and without is not None
-                else None
+        def measure(weights: NDArray | None, threshold: float = threshold) -> tuple[Array, Array]:
+            return (
+                net_benefit(truth, guesses, threshold, weights),
+                net_benefit(truth, np.ones(len(truth)), threshold, weights),
             )
-            row[name] = {"value": value[place], **describe_ends(interval)}
+
+        model, everyone = (float(one) for one in measure(None))
+        row: dict[str, Any] = {"threshold": threshold, "act_on_all": everyone}
+        over_none, gain = None, None
+        if left is not None:
+            without = measure(left)
+            over_none = jackknife_interval(model, without[0], AS_IT_IS)
+            over_all = jackknife_interval(model - everyone, without[0] - without[1], AS_IT_IS)
+            gain = _take_lesser((model, model - everyone), (over_none, over_all))
+        row["net_benefit"] = {"value": model, **describe_ends(over_none)}
+        row["gain"] = {"value": model - max(everyone, 0.0), **describe_ends(gain)}
         rows.append(row)
-        gains.append(drawn[2] if drawn is not None else np.full(1, np.nan))
+        if draws is not None:
+            of_model, of_all = measure(draws)
+            gains.append(of_model - np.maximum(of_all, 0.0))
+        else:
+            gains.append(np.full(1, np.nan))
     values = np.array([row["gain"]["value"] for row in rows])
     for row, is_better in zip(rows, find_better(values, np.array(gains)), strict=True):
         row["is_better"] = bool(is_better)
     return rows
+
+
+def _take_lesser(values: Sequence[float], ends: Sequence[Interval]) -> Interval:
+    """The interval of the lesser of two quantities; where one of them has none, that of the lesser value."""
+    if any(one.reason for one in ends):
+        return ends[int(np.argmin(values))]
+    return Interval(min(one.low for one in ends), min(one.high for one in ends))
 
 
 def find_better(gains: Array, drawn: Array) -> NDArray[np.bool_]:

@@ -165,5 +165,5 @@ def _describe_question(
         "negative_groups": len(np.unique(groups[~positive])),
         "table": {name: float(cell) for name, cell in vars(table).items()},
         "metrics": metrics,
-        "calibration": describe_calibration(truth, values, groups, resamples=resamples, seed=seed),
+        "calibration": describe_calibration(truth, values, groups, with_intervals=resamples > 0),
     }

@@ -279,6 +279,21 @@ def test_calibration_in_the_large_makes_the_sums_equal() -> None:
     assert calibration.observed_expected(labels, scores) == pytest.approx(labels.sum() / scores.sum())
 
 
+def test_the_interval_of_a_slope_leaves_out_patients_one_by_one() -> None:
+    labels, scores = draw_calibrated(120)
+    groups = np.arange(120) // 2
+    found = calibration.describe_measure("slope", labels, scores, groups)
+    without = [
+        float(calibration.calibration_slope(labels[groups != one], scores[groups != one]))
+        for one in range(60)
+    ]
+    error = np.sqrt(59 * np.var(without))
+    assert (found["low"] + found["high"]) / 2 == pytest.approx(found["value"])
+    assert 1.96 * error < found["high"] - found["value"] < 2.2 * error
+    ratio = calibration.describe_measure("observed_expected", labels, scores, groups)
+    assert np.sqrt(ratio["low"] * ratio["high"]) == pytest.approx(ratio["value"])
+
+
 def test_where_a_threshold_separates_the_classes_there_is_no_slope() -> None:
     labels = np.repeat([0.0, 1.0], 10)
     assert np.isnan(calibration.calibration_slope(labels, np.linspace(0.1, 0.9, 20)))

@@ -53,6 +53,27 @@ def test_a_decision_curve_has_intervals_about_its_values() -> None:
     assert decision_curve(np.full(3, np.nan), np.zeros(3), np.arange(3)) == []
 
 
+def test_the_interval_of_a_net_benefit_is_that_of_a_mean_and_the_gain_has_the_lesser_ends() -> None:
+    groups, labels, probabilities = draw(1)
+    groups = np.arange(len(groups))
+    (row,) = decision_curve(labels, probabilities, groups, thresholds=(0.2,), resamples=50)
+    worth = {
+        "over none": (probabilities > 0.2) * np.where(labels == 1, 1, -0.25),
+        "over all": ((probabilities > 0.2) - 1.0) * np.where(labels == 1, 1, -0.25),
+    }
+    ends = []
+    for each in worth.values():
+        error = each.std(ddof=1) / math.sqrt(len(each))
+        ends.append((each.mean() - 1.97 * error, each.mean() + 1.97 * error))
+    close = pytest.approx(ends[0], abs=0.002)
+    assert (row["net_benefit"]["low"], row["net_benefit"]["high"]) == close
+    lesser = pytest.approx((min(low for low, _ in ends), min(high for _, high in ends)), abs=0.002)
+    assert (row["gain"]["low"], row["gain"]["high"]) == lesser
+    # Of acting on nobody only the way over acting on all has errors: the lesser value, 0, has no interval.
+    (nothing,) = decision_curve(labels, np.zeros(len(labels)), groups, thresholds=(0.9,), resamples=50)
+    assert (nothing["gain"]["value"], nothing["gain"]["note"][:11]) == (0.0, "no interval")
+
+
 @pytest.mark.thorough
 def test_a_useless_model_is_seldom_called_better_at_any_threshold_and_a_good_one_often() -> None:
     called = [0, 0]
