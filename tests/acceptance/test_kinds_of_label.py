@@ -96,7 +96,7 @@ def describe(row: dict[str, str]) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.main_tier("days")
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", KINDS)
 def test_a_study_of_each_kind_goes_from_import_to_heat_map(run_here: Run, folder: Path, name: str) -> None:
     kind = KINDS[name]

@@ -42,6 +42,7 @@ name = "none"
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_ten_lines_create_work_off_and_read_a_study(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def test_a_wheel_that_is_built_again_is_the_same_to_the_last_bit(wheel: Path) ->
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(wheel.read_bytes()).digest()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_installed_wheel_tests_itself(environment: Path, tmp_path: Path) -> None:
