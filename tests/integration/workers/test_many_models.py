@@ -33,6 +33,9 @@ from workers.objective.study_variants import StudyVariants
 from workers.process.circumstances import Circumstances
 from workers.process.worker import run_worker
 
+pytestmark = pytest.mark.thorough
+"""Four extractions; what varies here, storage/spec and test_head_options hold one by one."""
+
 SEARCH: dict[str, Any] = {
     "backbone": {"type": "choice", "values": ["MobileNet", "MobileNetV2"]},
     "image_size": {"type": "choice", "values": [32, [40, 48]]},
@@ -84,7 +87,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield Finished(database, study, dataset, folder / "cache", printed)
 
 
-@pytest.mark.thorough
 def test_every_trial_is_complete_on_the_model_that_it_asks_for(finished: Finished) -> None:
     points = list_points(finished.database, finished.study.uuid)
     assert [point.outcome for point in points] == ["COMPLETE"] * TRIALS, finished.printed
@@ -106,7 +108,6 @@ def test_every_trial_is_complete_on_the_model_that_it_asks_for(finished: Finishe
     assert all(found["acts"] for found in canary.values()), canary
 
 
-@pytest.mark.thorough
 def test_features_are_extracted_once_for_each_model_and_size(finished: Finished) -> None:
     planned = [point.params for point in list_points(finished.database, finished.study.uuid)]
     sets = {one.inputs for one in list_variants(finished.study.spec, planned) if one.spec.uses_features}
@@ -115,7 +116,6 @@ def test_features_are_extracted_once_for_each_model_and_size(finished: Finished)
     assert 3 <= len(sets) <= len(kept) <= 4
 
 
-@pytest.mark.thorough
 def test_the_study_is_verified_and_its_trials_replayed(finished: Finished) -> None:
     found = verify_study(
         finished.database, finished.study, plan_points(finished.study.spec), finished.dataset
@@ -128,7 +128,6 @@ def test_the_study_is_verified_and_its_trials_replayed(finished: Finished) -> No
         assert replay["identical"], replay
 
 
-@pytest.mark.thorough
 def test_the_winner_is_refitted_as_what_it_was(finished: Finished, tmp_path: Path) -> None:
     from orchestrator.models.training import TrainingRequest, train_model
 
@@ -162,7 +161,6 @@ PURPOSES = {
 """All but `finetune`: a backbone that learns takes a minute of the processor, and test_image_training has one."""
 
 
-@pytest.mark.main_tier("backbones", "quick")
 @pytest.mark.parametrize("preset", PURPOSES)
 def test_a_study_of_every_purpose_is_worked_off(finished: Finished, preset: str) -> None:
     data = {"data.fingerprint": finished.dataset.fingerprint, "data.targets": list(finished.dataset.targets)}
