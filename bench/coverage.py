@@ -35,6 +35,7 @@ SHARED = 0.5
 DRAWS = 400
 """Of the patients, for one interval: fewer than the 1000 that a user gets, for the sake of time."""
 LOWEST, HIGHEST = 0.93, 0.97
+READ_OFF = ("lr_positive", "lr_negative", "mcc")
 DISTORTED: dict[str, tuple[float, Callable[[np.ndarray], np.ndarray]]] = {
     "slope": (0.5, Recalibration(2.0, 0.5).apply),
     "intercept": (-0.5, Recalibration(1.0, 0.5).apply),
@@ -86,7 +87,7 @@ def report_labels(cells: list[tuple[int, float, float]], sets: int, few: int, *,
 
 def report_read(places: Sequence[tuple[int, float, float]], sets: int) -> None:
     """The intervals that draw patients, of what is read off the confusion table and off probabilities."""
-    for name in ("lr_positive", "lr_negative", "mcc"):
+    for name in READ_OFF:
         report(name, ((cell, of_table(name, *cell, sets)) for cell in places))
     for name in DISTORTED:
         report(f"calibration {name}", ((cell, of_calibration(name, *cell, sets)) for cell in places))
@@ -192,16 +193,24 @@ def of_table(
     name: str, patients: int, prevalence: float, right: float, sets: int
 ) -> list[tuple[Interval, float]]:
     """Intervals of likelihood ratios and MCC where sensitivity and specificity are both `right`."""
-    generator, cut = np.random.default_rng(10), NormalDist().inv_cdf(right)
-    shares = prevalence * np.array([right, 1 - right]), (1 - prevalence) * np.array([1 - right, right])
-    (hits, missed), (alarms, rest) = shares
-    exact = float(getattr(Table(*map(np.array, (hits, alarms, missed, rest))), name))
-    found = []
+    shares = (
+        prevalence * right,
+        (1 - prevalence) * (1 - right),
+        prevalence * (1 - right),
+        (1 - prevalence) * right,
+    )
+    exact = float(getattr(Table(*map(np.array, shares)), name))
+    return [(read_interval(found[name]), exact) for found in score_tables(patients, prevalence, right, sets)]
+
+
+@cache
+def score_tables(patients: int, prevalence: float, right: float, sets: int) -> list[dict[str, Any]]:
+    """What is said of `READ_OFF` in each data set."""
+    generator, cut, found = np.random.default_rng(10), NormalDist().inv_cdf(right), []
     for place in range(sets):
         groups, labels, scores = draw(generator, patients, prevalence, 2 * cut)
-        measure = {name: partial(read_table, name, labels, scores, cut)}
-        metric = measure_with_intervals(measure, groups, resamples=DRAWS, seed=place)[name]
-        found.append((read_interval(metric), exact))
+        measures = {name: partial(read_table, name, labels, scores, cut) for name in READ_OFF}
+        found.append(measure_with_intervals(measures, groups, resamples=DRAWS, seed=place))
     return found
 
 
@@ -303,8 +312,9 @@ def of_grades(name: str, patients: int, noise: float, sets: int) -> list[tuple[I
 
 
 def read_interval(metric: dict[str, Any]) -> Interval:
-    """The interval of a metric as a card has it."""
-    return Interval(metric["low"], metric["high"], metric.get("note", ""))
+    """The interval of a metric as a card has it; of a value that is undefined there is none, and no note either."""
+    undefined = "undefined" if np.isnan(metric["low"]) else ""
+    return Interval(metric["low"], metric["high"], metric.get("note", undefined))
 
 
 def draw_numbers(generator: np.random.Generator, patients: int, noise: float) -> Drawn:

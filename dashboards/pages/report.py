@@ -26,6 +26,7 @@ from dashboards.tables.performance import (
 from dashboards.tables.references import GUIDELINES, cite
 from dashboards.tables.settings import list_commands, list_settings
 from dashboards.tables.view import StudyView, Table, list_trials
+from storage.metrics.intervals import NOT_SIMULATED
 from storage.results.evaluations import Evaluation, EvaluationKind
 from storage.studies.study_records import GROWTH
 from storage.wording import say_instant, say_times, show_params
@@ -289,7 +290,7 @@ def _note_performance(chapter: Chapter) -> str:
             said.append("Sensitivity, specificity, PPV and NPV at a probability of 0.5.")
     if any(one.kind != EvaluationKind.OUT_OF_FOLD for one in chapter.evaluations):
         said.append("Hold-out and external results are those of the final model, at the thresholds of its evaluation.")  # fmt: skip
-    return " ".join(said)
+    return " ".join([*said, NOT_SIMULATED])
 
 
 def _describe_plan(view: StudyView) -> list[tuple[str, Any]]:

@@ -26,6 +26,12 @@ RARE = 4
 TOO_FEW, FEW_BEHIND = "fewer than 3 patients of a class", "fewer than 5 patients count for it"
 ALL_EQUAL = "every resample gives the same value"
 UNDEFINED = "more than 5 % of the resamples have no value"
+NOT_SIMULATED = (
+    "Take the intervals of these as approximate, as how often they hold the truth was not simulated: differences between subgroups, means over labels, "
+    "accuracy and grade errors of all classes together, limits of agreement, kappa between readers, agreement of RUST scores, and shares of abstention and of "
+    "conformal sets."
+)
+"""Said where results stand; docs/metrics.md has how often the others hold it."""
 BIASED = "biased upwards on few images; see the slope and the expected value"
 
 

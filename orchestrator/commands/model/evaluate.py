@@ -169,6 +169,8 @@ def _print(document: dict[str, Any]) -> None:
     print_subgroups(document.get("subgroups", {}))
     if "rust" in document:
         _print_rust(document["rust"])
+    console.print_line()
+    console.print_line(document["about_intervals"])
 
 
 def _print_table_of_errors(scored: dict[str, Any]) -> None:

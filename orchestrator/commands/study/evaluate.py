@@ -140,6 +140,8 @@ def _print(document: dict[str, Any]) -> None:
     print_practice(document["practice"])
     print_subgroups(document.get("subgroups", {}))
     print_readers(document.get("readers", {}))
+    console.print_line()
+    console.print_line(document["about_intervals"])
 
 
 def print_readers(readers: dict[str, Any]) -> None:

@@ -339,6 +339,7 @@ def test_a_foreign_data_set_is_judged_whole_without_what_the_model_has_seen(
     assert (document["data"]["part"], document["data"]["images"]) == ("whole", 24)
     assert "was trained on 1 of these images" in said.err
     assert document["openings"] == []
+    assert document["about_intervals"].startswith("Take the intervals of these as approximate")
     compared = ("compare", model, "--resamples", "100", "--json")
     assert place.orch(*compared, "--data", "abroad-data", "--tta", "2") == 0
     document = json.loads(capsys.readouterr().out)

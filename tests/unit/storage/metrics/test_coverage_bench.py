@@ -14,6 +14,6 @@ def test_the_bench_prints_a_table_for_each_kind_of_interval(
     monkeypatch.setattr(sys, "argv", ["coverage", "--small"])
     assert coverage.main() == 0
     printed = capsys.readouterr().out
-    assert [name for name in ("auc", "sensitivity", "ppv", "f1", "balanced_accuracy", "brier", "pr_auc", "mae", "val_quadratic_kappa") if f"\n{name}: patients" in printed] == [
-        "auc", "sensitivity", "ppv", "f1", "balanced_accuracy", "brier", "pr_auc", "mae", "val_quadratic_kappa",
+    assert [name for name in ("auc", "sensitivity", "ppv", "f1", "balanced_accuracy", "mcc", "calibration slope", "gain", "brier", "pr_auc", "mae", "val_quadratic_kappa") if f"\n{name}: patients" in printed] == [
+        "auc", "sensitivity", "ppv", "f1", "balanced_accuracy", "mcc", "calibration slope", "gain", "brier", "pr_auc", "mae", "val_quadratic_kappa",
     ]  # fmt: skip
