@@ -13,6 +13,7 @@ from storage.practice.subgroups import review_subgroups
 from tests.conftest import REPOSITORY
 
 EXACT = 1e-12
+CORTICES = ("medial", "lateral", "anterior", "posterior")
 SHROUT_AND_FLEISS = np.array(
     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
 )
@@ -92,6 +93,22 @@ def test_a_visit_is_scored_over_its_pair_and_one_without_is_named(blank: bool) -
     assert report["scores"] == [{"visit": "a", "labelled": 10, "predicted": 9}]
     assert report["agreement"]["mean_absolute_difference"]["value"] == 1
     assert np.isnan(report["agreement"]["icc"]["value"])
+
+
+def test_the_agreement_of_scores_is_that_of_visits_not_of_readers() -> None:
+    pairs = [(4, 5), (8, 7), (12, 12), (6, 9), (10, 8)]
+
+    def grade(score: int) -> dict[str, int | None]:
+        return {cortex: score // 4 + (place < score % 4) for place, cortex in enumerate(CORTICES)}
+
+    visits = [
+        rust.Visit(str(place), grade(one), grade(other), place, "")
+        for place, (one, other) in enumerate(pairs)
+    ]
+    agreement = rust.compare_scores(visits, resamples=20)["agreement"]
+    # ICC(2,1) by hand (Shrout and Fleiss 1979): mean squares of visits 14.85, of readers 0.1, of what is left 1.85.
+    assert agreement["icc"]["value"] == pytest.approx((14.85 - 1.85) / (14.85 + 1.85 + 2 * (0.1 - 1.85) / 5))
+    assert agreement["mean_absolute_difference"]["value"] == pytest.approx(7 / 5)
 
 
 def test_an_unlabelled_image_is_of_the_likelier_view() -> None:

@@ -290,6 +290,9 @@ def test_the_interval_of_a_slope_leaves_out_patients_one_by_one() -> None:
     error = np.sqrt(59 * np.var(without))
     assert (found["low"] + found["high"]) / 2 == pytest.approx(found["value"])
     assert 1.96 * error < found["high"] - found["value"] < 2.2 * error
+    alone = calibration.describe_measure("slope", labels, scores, groups, with_interval=False)
+    assert alone["value"] == found["value"]
+    assert np.isnan(alone["low"])
     ratio = calibration.describe_measure("observed_expected", labels, scores, groups)
     assert np.sqrt(ratio["low"] * ratio["high"]) == pytest.approx(ratio["value"])
 
