@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from storage.spec.conditions import order_of
-from storage.spec.ranges import SearchRange, number
+from storage.spec import SearchRange, axis, order_of
 
 STEPS = {"type": "float", "low": 0.1, "high": 0.5, "step": 0.1}
 COUNTS = {"type": "int", "low": 2, "high": 8}
@@ -73,7 +72,7 @@ def test_only_a_range_between_two_ends_without_steps_is_endless(
     ],
 )
 def test_what_is_counted_is_a_whole_number(name: str, value: float, read: float) -> None:
-    found = number(name, value)
+    [found] = axis(name, SearchRange.model_validate({"type": "grid", "values": [value]}))
     assert (found, type(found)) == (read, type(read))
 
 
@@ -121,6 +120,23 @@ def test_what_is_no_range_is_said_in_words(document: dict[str, Any], words: str)
 )
 def test_the_least_that_is_a_range_is_one(document: dict[str, Any]) -> None:
     SearchRange.model_validate(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (FREE, "[0.1, 0.5]"),
+        (STEPS, "[0.1, 0.5] in steps of 0.1"),
+        ({"type": "float", "low": 0.1, "high": 0.5, "log": True}, "[0.1, 0.5] log"),
+        ({"type": "choice", "values": ["adam", "sgd"]}, "{adam, sgd}"),
+        (
+            {**FREE, "when": {"optimizer": ["sgd", "adam"], "batch_size": 16}},
+            "[0.1, 0.5], when optimizer is sgd or adam and batch_size is 16",
+        ),
+    ],
+)
+def test_a_range_is_told_with_its_condition(document: dict[str, Any], told: str) -> None:
+    assert SearchRange.model_validate(document).describe() == told
 
 
 def test_of_two_circles_the_first_by_name_is_told() -> None:
