@@ -44,6 +44,7 @@ ROOMS = {
     "queue": Room(
         ("storage/studies/points.py", "storage/studies/losses.py", "storage/studies/point_records.py", "storage/studies/sweeping.py"),
         (f"{UNIT}/storage/studies", f"{INTEGRATION}/storage/test_losses.py", f"{INTEGRATION}/storage/test_storage_contract.py"),
+        NO_SERVER.removesuffix(" and not take_turns"),
     ),
     "splits": Room(("storage/data/splitting.py", "storage/data/folds.py"), tuple(f"{UNIT}/storage/data/test_{name}.py" for name in ("any_split", "further_folds", "golden_splits", "splitting"))),
     "hold-out": Room(
@@ -64,7 +65,7 @@ ROOMS = {
     "login": Room(("dashboards/server/login.py",), (f"{UNIT}/dashboards/server/test_login.py",)),
     "verify": Room(
         ("orchestrator/studies/verify.py", "orchestrator/studies/verify_folds.py"),
-        (f"{INTEGRATION}/orchestrator/test_planted_faults.py",),
+        (f"{UNIT}/orchestrator/studies/test_verify_folds.py", f"{INTEGRATION}/orchestrator/test_planted_faults.py"),
     ),
     "tasks": Room(
         tuple(f"storage/tasks/{name}.py" for name in ("class_metrics", "classes", "labels", "number_metrics", "numbers", "ordered")),
