@@ -64,6 +64,7 @@ def test_a_preview_of_a_key_that_does_not_exist(data: Path, capsys: pytest.Captu
     assert not Path("augmentation.png").exists()
 
 
+@pytest.mark.thorough
 def test_the_finder_draws_fifty_rates_and_suggests_one(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

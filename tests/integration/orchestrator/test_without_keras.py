@@ -63,6 +63,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_what_a_coordinator_runs_needs_neither_keras_nor_a_backend(tmp_path: Path) -> None:

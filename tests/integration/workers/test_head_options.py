@@ -119,6 +119,7 @@ def test_rules_of_a_step_hold_in_folds_together_after_a_restore_and_in_the_model
     assert trainer.run_epoch(1).val_loss == start(features).run_epoch(1).val_loss
 
 
+@pytest.mark.thorough
 def test_each_option_changes_what_is_learnt() -> None:
     features = make_features()
     plain = start(features).run_epoch(1).val_loss

@@ -228,6 +228,7 @@ def test_a_schedule_of_rates_arrives(lenet: tuple[SharedNetwork, ImageSet]) -> N
     assert rates == pytest.approx([1e-3, 5e-4, 1e-3])
 
 
+@pytest.mark.thorough
 def test_an_average_and_an_optimizer_of_keras_reach_images_and_are_restored(
     lenet: tuple[SharedNetwork, ImageSet],
 ) -> None:
@@ -250,7 +251,7 @@ def test_an_average_and_an_optimizer_of_keras_reach_images_and_are_restored(
 BACKBONE = {"kind": "transfer", "backbone": "MobileNet", "image_size": (32, 32), "head": (8,)}
 
 
-@pytest.mark.main_tier("conv_dw_13-conv_dw_13")
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("trainable", "first_that_learns"), [("all", "conv1"), ("conv_dw_13", "conv_dw_13"), ("head", None)]
 )
@@ -304,6 +305,7 @@ def test_the_first_epoch_of_another_fold_traces_and_compiles_nothing(
     assert count() == before
 
 
+@pytest.mark.thorough
 def test_the_benchmark_compares_both_orders_of_folds_with_fit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

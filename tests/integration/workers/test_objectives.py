@@ -160,7 +160,7 @@ CASES = {"val_balanced_accuracy": (balanced_accuracy, 1e-12), "neg_val_brier": (
 """What scikit-learn says of predictions that were kept as float16."""
 
 
-@pytest.mark.main_tier("neg_val_brier-lockstep", "val_balanced_accuracy-sequential")
+@pytest.mark.main_tier("neg_val_brier-lockstep")
 @pytest.mark.parametrize("schedule", ["lockstep", "sequential"])
 @pytest.mark.parametrize("metric", CASES)
 def test_values_are_those_of_the_metric_whatever_stops_and_prunes(

@@ -73,7 +73,7 @@ def test_text_is_readable_on_its_paper(theme: str) -> None:
         ("one", {"trials": 12, "settled": 1}),
         ("failures", {"trials": 4, "failed": 4}),
         ("hundred", {"trials": 100}),
-        pytest.param("thousands", {"trials": 2000, "folds": 2, "epochs": 2}, marks=pytest.mark.slow),
+        pytest.param("thousands", {"trials": 2000, "folds": 2, "epochs": 2}, marks=pytest.mark.thorough),
     ],
 )
 def test_a_study_of_any_size_is_drawn(database: Database, name: str, options: dict) -> None:
