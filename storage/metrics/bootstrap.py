@@ -23,6 +23,8 @@ MOST_LEFT_OUT = 500
 def draw_counts(groups: NDArray, resamples: int, seed: int) -> Iterator[Array]:
     """How often each image counts when groups are drawn with replacement, as many as there are.
 
+    The cluster bootstrap (Field and Welsh 2007, "Bootstrapping clustered data"): a group comes with all its images or not at all.
+
     Args:
         groups: shape (n,): the group of each image.
         resamples: how many draws in all.
@@ -47,6 +49,8 @@ def draw_counts(groups: NDArray, resamples: int, seed: int) -> Iterator[Array]:
 def leave_out(groups: NDArray) -> Iterator[Array]:
     """How often each image counts when one group, or one of `MOST_LEFT_OUT` blocks of groups, is left out.
 
+    The jackknife (Efron and Tibshirani 1993, chapter 11); with blocks the delete-a-group jackknife (Kott 2001).
+
     Args:
         groups: shape (n,): the group of each image.
 
@@ -62,11 +66,11 @@ def leave_out(groups: NDArray) -> Iterator[Array]:
 
 
 def most_undefined(values: NDArray) -> bool:
-    """Whether too many resamples have no value for an interval."""
+    """Whether too many resamples have no value for an interval: by definition more than `MOST_UNDEFINED` of them."""
     return not len(values) or float(np.isnan(values).mean()) > MOST_UNDEFINED
 
 
 def find_quantiles(values: NDArray, places: Sequence[float]) -> tuple[float, float]:
-    """Two quantiles of resampled values, lower first."""
+    """Two quantiles of resampled values, lower first, linear between them (Hyndman and Fan 1996, definition 7)."""
     low, high = np.quantile(values, sorted(places))
     return float(low), float(high)

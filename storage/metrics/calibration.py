@@ -66,7 +66,7 @@ def calibration_error(
 
 
 def reliability(labels: NDArray, probabilities: NDArray, bins: int = BINS) -> Reliability:
-    """The points of a calibration plot, in the bins of `calibration_error`."""
+    """The points of a calibration plot (reliability diagram: DeGroot and Fienberg 1983), in the bins of `calibration_error`."""
     members = _assign(probabilities, bins)
     images = np.bincount(members, minlength=bins).astype(np.float64)
     return Reliability(
@@ -125,7 +125,11 @@ def calibration_slope(labels: NDArray, probabilities: NDArray, weights: NDArray 
 
 
 def calibration_intercept(labels: NDArray, probabilities: NDArray, weights: NDArray | None = None) -> Array:
-    """Intercept of the same regression with the slope held at 1 ("in the large"): 0 is right, below 0 risk is overestimated."""
+    """Intercept of the same regression (Cox 1958) with the slope held at 1: 0 is right, below 0 risk is overestimated.
+
+    "Calibration-in-the-large" (Van Calster et al. 2016, "A calibration hierarchy for risk models was defined"): the intercept at which the
+    probabilities add up to the positives.
+    """
     return _regress(labels, probabilities, weights, free_slope=False)
 
 
@@ -147,7 +151,10 @@ def integrated_calibration_index(labels: NDArray, probabilities: NDArray) -> flo
 
 
 def smooth_calibration(labels: NDArray, probabilities: NDArray, places: NDArray) -> Array:
-    """The share of positives observed about each of `places`, by local linear regression; shape of `places`."""
+    """The share of positives observed about each of `places`, by local linear regression; shape of `places`.
+
+    Cleveland (1979), "Robust locally weighted regression", with its tricube weights and without its robust repetitions: a label is no outlier.
+    """
     truth, guesses = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     distinct, which = np.unique(np.asarray(places, np.float64), return_inverse=True)
     reach = max(2, int(np.ceil(SPAN * len(guesses)))) - 1
@@ -187,7 +194,11 @@ def debiased_error(labels: NDArray, probabilities: NDArray, bins: int = BINS) ->
 
 
 def expected_error(probabilities: NDArray, draws: int = 200, seed: int = 0) -> float:
-    """What `calibration_error` would be in the mean if every probability were right: chance alone, on these images."""
+    """What `calibration_error` would be in the mean if every probability were right: chance alone, on these images.
+
+    Labels are drawn from the probabilities, as in the consistency resampling of Bröcker and Smith (2007), "Increasing the reliability of
+    reliability diagrams"; the images stay the same.
+    """
     guesses = np.asarray(probabilities, np.float64)
     if not len(guesses) or np.isnan(guesses).any():
         return float("nan")

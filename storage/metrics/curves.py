@@ -51,13 +51,13 @@ def average_precision(labels: NDArray, scores: NDArray, weights: NDArray | None 
 
 
 def roc_curve(labels: NDArray, scores: NDArray) -> Curve:
-    """The ROC curve with a point for every threshold that makes a difference."""
+    """The ROC curve with a point for every threshold that makes a difference (Fawcett 2006, "An introduction to ROC analysis")."""
     true, false, thresholds = _count_above(labels, scores)
     return Curve(thresholds, divide(false, false[-1]), divide(true, true[-1]))
 
 
 def precision_recall_curve(labels: NDArray, scores: NDArray) -> Curve:
-    """The precision-recall curve; at the highest threshold nobody is called, and precision is undefined."""
+    """The precision-recall curve (Davis and Goadrich 2006); at the highest threshold nobody is called, and precision is undefined."""
     true, false, thresholds = _count_above(labels, scores)
     return Curve(thresholds, divide(true, true[-1]), divide(true, true + false))
 

@@ -101,6 +101,7 @@ def auc_per_label(labels: NDArray[np.floating], scores: NDArray[np.floating]) ->
 def macro_auc(labels: NDArray[np.floating], scores: NDArray[np.floating]) -> tuple[float, int]:
     """Mean AUC over the labels that have both classes, and how many labels were left out of it.
 
+    A definition: the unweighted mean of what `auc_per_label` gives (Hanley and McNeil 1982).
     A NaN score makes the mean NaN: a diverged model has no AUC.
     """
     has_both = (labels == 1).any(axis=0) & (labels == 0).any(axis=0)
@@ -111,7 +112,7 @@ def macro_auc(labels: NDArray[np.floating], scores: NDArray[np.floating]) -> tup
 
 
 def binary_cross_entropy(labels: NDArray[np.floating], logits: NDArray[np.floating]) -> float:
-    """Mean binary cross-entropy over the assessed entries, in nats, from logits (no clipping).
+    """Mean binary cross-entropy over the assessed entries, in nats, from logits (no clipping): the logarithmic score (Good 1952).
 
     max(x, 0) - x z + log(1 + exp(-|x|)) for a logit x and a label z; NaN when nothing is assessed.
     """
@@ -127,6 +128,7 @@ def precision_recall(
 ) -> tuple[float, float]:
     """Precision and recall at 0.5 over all assessed entries together (micro), as Keras's metrics.
 
+    Definitions: TP / (TP + FP) and TP / (TP + FN) (van Rijsbergen 1979, "Information retrieval").
     Keras scores an undefined one as 0; here it is NaN.
     """
     true_positive, false_positive, false_negative = (
@@ -139,7 +141,10 @@ def precision_recall(
 
 
 def macro_f1(labels: NDArray[np.floating], probabilities: NDArray[np.floating]) -> float:
-    """Mean over labels of F1 at 0.5, 2 TP / (2 TP + FP + FN); labels where that is 0/0 are left out."""
+    """Mean over labels of F1 at 0.5, 2 TP / (2 TP + FP + FN); labels where that is 0/0 are left out.
+
+    F1 is that of van Rijsbergen (1979); that the mean is over the labels' own F1 is a definition ("averaged F1" of Opitz and Burst 2019).
+    """
     if np.isnan(probabilities[~np.isnan(labels)]).any():
         return float("nan")
     true_positive, false_positive, false_negative = _count_errors(labels, probabilities)

@@ -98,6 +98,7 @@ def roc_band(
 ) -> dict[str, list[float]]:
     """A band about a ROC curve: at each threshold the intervals of its two rates, by `share_interval`.
 
+    A definition of our own, by no publication: the rectangles of two intervals (Wilson 1927, by patient as `share_interval` has it), joined.
     The lower edge runs through (highest false positive rate, lowest sensitivity), the upper one through the other corners. Both rates are
     unsure at once, so at a given false positive rate the band is wider than an interval of the sensitivity alone, and holds it at least
     as often as `level` says (in 96 to 100 % of 300 samples of 60 and of 200 patients, by simulation).
@@ -275,7 +276,7 @@ def jackknife_interval(value: float, left_out: NDArray, scale: Scale, level: flo
 
 
 def map_interval(interval: Interval, change: Callable[[float], float]) -> Interval:
-    """The interval of a rising function of a quantity."""
+    """The interval of a rising function of a quantity: by definition the function of its ends, as it keeps their order."""
     if interval.reason:
         return interval
     return Interval(change(interval.low), change(interval.high))
@@ -291,7 +292,7 @@ def describe_ends(interval: Interval | None) -> dict[str, Any]:
 
 
 def normal_quantile(level: float) -> float:
-    """The two-sided quantile of the normal distribution: 1.96 at 95 %."""
+    """The two-sided quantile of the normal distribution: 1.96 at 95 % (Wichura 1988, algorithm AS 241, as Python has it)."""
     return _normal_inverse((1 + level) / 2)
 
 
@@ -311,7 +312,10 @@ def student_quantile(level: float, freedom: float) -> float:
 
 
 def placements(scores: Array, positive: NDArray) -> tuple[Array, Array]:
-    """The share of negatives below each positive, and of positives above each negative; ties count one half."""
+    """The share of negatives below each positive, and of positives above each negative; ties count one half.
+
+    The "structural components" of DeLong, DeLong and Clarke-Pearson (1988), whose means are the area.
+    """
     upper, lower = scores[positive], scores[~positive]
     above, under = np.sort(upper), np.sort(lower)
     wins = (np.searchsorted(under, upper, "left") + np.searchsorted(under, upper, "right")) / (2 * len(lower))

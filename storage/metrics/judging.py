@@ -31,7 +31,7 @@ class Judged(NamedTuple):
 
 
 def judge(curves: Array, objective: str) -> Judged:
-    """Judge a trial by its validation scores.
+    """Judge a trial by its validation scores: a definition.
 
     Args:
         curves: shape (folds, epochs); NaN where a fold has no score, which leaves it out of the mean.

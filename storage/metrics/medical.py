@@ -22,7 +22,7 @@ THRESHOLD = 0.5
 
 
 def measure_medical(labels: NDArray[np.floating], probabilities: NDArray[np.floating]) -> dict[str, float]:
-    """Every metric of `storage.metrics.objectives.MEDICAL`, by name.
+    """Every metric of `storage.metrics.objectives.MEDICAL`, by name; each function of `storage.metrics` that it stands for has the source.
 
     Args:
         labels: shape (n, targets); 0, 1 or NaN (not assessed).

@@ -47,7 +47,7 @@ class Table:
 
     @property
     def balanced_accuracy(self) -> Array:
-        """The mean of sensitivity and specificity."""
+        """The mean of sensitivity and specificity (Brodersen et al. 2010)."""
         return (self.sensitivity + self.specificity) / 2
 
     @property
@@ -62,19 +62,19 @@ class Table:
 
     @property
     def lr_positive(self) -> Array:
-        """Positive likelihood ratio, sensitivity / (1 - specificity); undefined without a false positive."""
+        """Positive likelihood ratio, sensitivity / (1 - specificity) (Deeks and Altman 2004); undefined without a false positive."""
         alarms = divide(self.false_positives, self.true_negatives + self.false_positives)
         return divide(self.sensitivity, alarms)
 
     @property
     def lr_negative(self) -> Array:
-        """Negative likelihood ratio, (1 - sensitivity) / specificity; undefined without a true negative."""
+        """Negative likelihood ratio, (1 - sensitivity) / specificity (Deeks and Altman 2004); undefined without a true negative."""
         missed = divide(self.false_negatives, self.true_positives + self.false_negatives)
         return divide(missed, self.specificity)
 
     @property
     def accuracy(self) -> Array:
-        """(TP + TN) / all."""
+        """(TP + TN) / all: a definition."""
         right = self.true_positives + self.true_negatives
         return divide(right, right + self.false_positives + self.false_negatives)
 
@@ -88,7 +88,7 @@ class Table:
 
     @property
     def f1(self) -> Array:
-        """2 TP / (2 TP + FP + FN)."""
+        """2 TP / (2 TP + FP + FN) (van Rijsbergen 1979)."""
         doubled = 2 * self.true_positives
         return divide(doubled, doubled + self.false_positives + self.false_negatives)
 

@@ -24,7 +24,7 @@ def choose_youden(labels: NDArray, scores: NDArray) -> float:
 
 
 def choose_sensitivity(labels: NDArray, scores: NDArray, wanted: float) -> float:
-    """The highest threshold whose sensitivity is at least `wanted`, in (0, 1]; NaN without a positive."""
+    """The highest threshold whose sensitivity is at least `wanted`, in (0, 1]: a definition; NaN without a positive."""
     curve = roc_curve(labels, scores)
     if not np.isfinite(curve.y).all():
         return float("nan")

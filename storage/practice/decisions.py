@@ -104,7 +104,7 @@ def _take_lesser(values: Sequence[float], ends: Sequence[Interval]) -> Interval:
 
 
 def find_better(gains: Array, drawn: Array) -> NDArray[np.bool_]:
-    """Where a gain is above 0, for all thresholds at once, by the max-T method; nowhere without draws.
+    """Where a gain is above 0, for all thresholds at once, by the max-T method (Westfall and Young 1993); nowhere without draws.
 
     Args:
         gains: shape (thresholds,).

@@ -26,7 +26,7 @@ NUMBERS = 0.9
 
 
 def describe_population(columns: Mapping[str, Sequence[str]], groups: NDArray[np.integer]) -> dict[str, Any]:
-    """The columns that describe patients, as plain data.
+    """The columns that describe patients, as plain data: by definition counts, means and standard deviations (n - 1) over patients.
 
     Args:
         columns: the columns of the labels file that are no labels, each of length n.
@@ -48,8 +48,8 @@ def describe_population(columns: Mapping[str, Sequence[str]], groups: NDArray[np
 def compare_columns(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[float, float]:
     """The standardised difference of two descriptions of a column, and the p-value that they are equal.
 
-    Of numbers the difference of the means over the root of the mean variance, and Welch's t-test; of other values the distance of
-    Yang and Dalton (2012), and the chi-squared test. NaN where either cannot be told.
+    Of numbers the difference of the means over the root of the mean variance (Austin 2009), and the t-test of Welch (1947); of other values
+    the distance of Yang and Dalton (2012), and the chi-squared test of Pearson (1900). NaN where either cannot be told.
     """
     from scipy import stats
 

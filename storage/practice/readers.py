@@ -99,7 +99,7 @@ def compare_readers(
 
 
 def agree(one: NDArray[np.floating], other: NDArray[np.floating], counts: Array) -> Array:
-    """Cohen's kappa of two columns of 0 and 1 on the images that both have, for many weightings: shape (..).
+    """Cohen's kappa (1960) of two columns of 0 and 1 on the images that both have, for many weightings: shape (..).
 
     Args:
         one, other: shape (n,), NaN where there is none.

@@ -25,7 +25,7 @@ def name_visits(groups: NDArray, columns: Sequence[Sequence[str]]) -> list[int]:
 def pool_units(
     labels: NDArray, probabilities: NDArray, units: Sequence[object], pool: str
 ) -> tuple[NDArray, NDArray, NDArray[np.int64]]:
-    """One row for each unit: a finding is there where any assessed image of the unit has it; probabilities are pooled.
+    """One row for each unit: a finding is there where any assessed image of the unit has it; probabilities are pooled: a definition.
 
     Args:
         labels: shape (n, targets): 0, 1 or NaN; a unit without an assessed image of a label is not assessed.

@@ -181,7 +181,7 @@ class Task(ABC):
 
 
 def mean_defined(rows: Sequence[Array] | Array) -> Array:
-    """The mean of what is defined, over the first axis; NaN where nothing is."""
+    """The mean of what is defined, over the first axis: a definition; NaN where nothing is."""
     stacked = np.asarray(rows)
     known = ~np.isnan(stacked)
     return divide(np.where(known, stacked, 0).sum(axis=0), known.sum(axis=0))

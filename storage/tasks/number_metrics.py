@@ -17,23 +17,26 @@ LIMIT = 1.96
 
 
 def mean_absolute_error(truth: NDArray, guess: NDArray, counts: NDArray) -> Array:
-    """The mean of |guess - truth|."""
+    """The mean of |guess - truth|: a definition."""
     return _mean(np.abs(guess - truth), counts)
 
 
 def root_mean_squared_error(truth: NDArray, guess: NDArray, counts: NDArray) -> Array:
-    """The root of the mean of (guess - truth)^2."""
+    """The root of the mean of (guess - truth)^2: a definition."""
     return np.asarray(np.sqrt(_mean((guess - truth) ** 2, counts)))
 
 
 def explained_variance(truth: NDArray, guess: NDArray, counts: NDArray) -> Array:
-    """R2: 1 - sum (guess - truth)^2 / sum (truth - its mean)^2; negative for a model that is worse than the mean."""
+    """R2: 1 - sum (guess - truth)^2 / sum (truth - its mean)^2; negative for a model that is worse than the mean.
+
+    The first of the eight that Kvålseth (1985), "Cautionary note about R2", tells from each other.
+    """
     total = _variance(truth, counts)
     return 1 - divide(_mean((guess - truth) ** 2, counts), total)
 
 
 def pearson(truth: NDArray, guess: NDArray, counts: NDArray) -> Array:
-    """The correlation of guess and truth."""
+    """The correlation of guess and truth (Pearson 1896)."""
     one, other = _variance(truth, counts), _variance(guess, counts)
     together = _mean(truth * guess, counts) - _mean(truth, counts) * _mean(guess, counts)
     return divide(together, np.sqrt(one * other))
@@ -54,7 +57,7 @@ def intraclass(truth: NDArray, guess: NDArray, counts: NDArray) -> Array:
 
 
 def bias(truth: NDArray, guess: NDArray, counts: NDArray) -> Array:
-    """The mean of guess - truth."""
+    """The mean of guess - truth (Bland and Altman 1986)."""
     return _mean(guess - truth, counts)
 
 
@@ -64,7 +67,7 @@ def lower_limit(truth: NDArray, guess: NDArray, counts: NDArray) -> Array:
 
 
 def upper_limit(truth: NDArray, guess: NDArray, counts: NDArray) -> Array:
-    """The upper limit of agreement."""
+    """The upper limit of agreement (Bland and Altman 1986): the bias and 1.96 standard deviations of the difference."""
     return bias(truth, guess, counts) + LIMIT * _spread(guess - truth, counts)
 
 

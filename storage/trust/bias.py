@@ -107,7 +107,7 @@ def draw_weights(groups: NDArray[np.integer], draws: int, seed: int) -> NDArray[
 def weighted_auc(
     labels: NDArray[np.floating], scores: NDArray[np.floating], weights: NDArray[np.float32]
 ) -> Array:
-    """AUC of one label for many weightings of the images at once, ties counting one half.
+    """AUC of one label (Hanley and McNeil 1982) for many weightings of the images at once, ties counting one half.
 
     Args:
         labels: shape (n,), 0, 1 or NaN.

@@ -189,7 +189,7 @@ def _align_runs(sizes: Sequence[Size]) -> Array | None:
 
 
 def judge_apart(curves: Array, objective: str) -> Array:
-    """The value of each fold of one division of the patients, at an epoch that the fold had no part in choosing.
+    """The value of each fold of one division of the patients, at an epoch that the fold had no part in choosing: a definition.
 
     A small size hardly learns, and the best of its epochs is then the luckiest: under "max_of_mean" each fold is therefore read at the epoch that is best
     on average over the other folds. Each fold's own best epoch ("mean_of_max") stays what the study asks for.

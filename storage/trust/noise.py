@@ -67,6 +67,8 @@ class Noise:
 def measure_noise(fold_values: Array, repeats: int = 1) -> Noise | None:
     """Measure the noise; None from fewer than two trials or folds.
 
+    The residual mean square of a two-way table with one value in a cell (Scheffé 1959, "The analysis of variance").
+
     Args:
         fold_values: shape (trials, folds); folds with a NaN anywhere are left out.
         repeats: how many times the images were divided into folds.
@@ -178,6 +180,7 @@ def find_equals(values: Array, noise: Noise, level: float = LEVEL) -> NDArray[np
 def critical_value(count: int, freedom: int, level: float = LEVEL) -> float:
     """The quantile q of `find_equals`: P(max of count-1 differences to a given trial <= q standard errors) = level.
 
+    The integral of Gupta and Sobel (1957), "On a statistic which arises in selection and ranking problems".
     With independent standard normal Z_0..Z_{n-1} and s the root of a mean of `freedom` squares of others:
     P(max (Z_i - Z_0) <= q sqrt(2) s), integrated over Z_0 and s.
     """
@@ -197,7 +200,7 @@ def critical_value(count: int, freedom: int, level: float = LEVEL) -> float:
 
 
 def expected_luck(count: int, sd: float) -> float:
-    """How far the best of `count` equally good trials lies above the truth, on average: sd * E[max of n normals]."""
+    """How far the best of `count` equally good trials lies above the truth, on average: sd * E[max of n normals] (Harter 1961)."""
     if count < 2:
         return 0.0
     z, weight = _normal_grid()
