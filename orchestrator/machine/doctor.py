@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.machine.stores import find_lock_fault, find_write_fault
 from storage.errors import OrchError, SchemaError, StorageNotFoundError
+from storage.own_processes import make_command
 from storage.settings import environment_with
 from storage.wording import say_count, say_duration
 from workers.device import backend
@@ -257,7 +258,7 @@ def _check_backend() -> Iterator[Check]:
     title = BACKENDS[chosen]
     try:
         ran = subprocess.run(
-            [sys.executable, "-P", "-c", PROGRAMS[chosen]],
+            make_command(PROGRAMS[chosen]),
             capture_output=True,
             text=True,
             timeout=BACKEND_SECONDS,

@@ -7,10 +7,10 @@ import fcntl
 import os
 import secrets
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from storage.own_processes import make_command
 from storage.wording import say_duration
 
 TRIED = b"orch doctor" * 6000
@@ -63,7 +63,7 @@ def find_lock_fault(folder: Path, *, of_sqlite: bool = False) -> str:
     try:
         with _held(path, of_sqlite):
             asked = subprocess.run(
-                [sys.executable, "-P", "-c", PROGRAM, str(path), "sqlite" if of_sqlite else "orch"],
+                make_command(PROGRAM, str(path), "sqlite" if of_sqlite else "orch"),
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,

@@ -1,4 +1,4 @@
-"""One worker process under a supervisor: `python -m orchestrator.worker_process REQUEST` (JSON)."""
+"""One worker process under a supervisor, which hands it a request as JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.terminal import console
 from orchestrator.terminal.streams import fill_missing_streams, keep_control_characters_off
+from storage.own_processes import make_command
 from storage.states import StudyState
 from storage.wording import say_duration
 from workers.device.spared_imports import spare_imports
@@ -22,7 +23,7 @@ from workers.device.spared_imports import spare_imports
 if TYPE_CHECKING:
     from storage.database.engine import Database
 
-
+PROGRAM = "from orchestrator.machine.worker_process import main; main()"
 ADVICE_SECONDS = 5.0
 """What is said at the end needs the database, and waits no longer for it."""
 
@@ -59,7 +60,7 @@ class Request:
 
     def to_command(self) -> list[str]:
         """The command line of the process."""
-        return [sys.executable, "-P", "-m", "orchestrator.machine.worker_process", json.dumps(asdict(self))]
+        return make_command(PROGRAM, json.dumps(asdict(self)))
 
 
 @dataclass
@@ -269,7 +270,3 @@ def _end_with_the_supervisor(supervisor: int) -> None:
         leave_if_alone()
     else:
         threading.Thread(target=look, name="orch-supervisor", daemon=True).start()
-
-
-if __name__ == "__main__":
-    main()

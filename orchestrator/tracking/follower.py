@@ -23,6 +23,7 @@ from storage.database.opening import open_database
 from storage.database.trouble import find_database_error
 from storage.database.waiting import wait_for
 from storage.errors import OrchError, TrackerAwayError
+from storage.own_processes import make_command
 from storage.settings import environment_with, storage_url
 from storage.studies.study import find_study, list_studies
 from storage.wording import say_command
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.studies.study import StudyRecord
 
+PROGRAM = "from orchestrator.tracking.follower import main; main()"
 LOOK_SECONDS, LONGEST_SECONDS = 5.0, 60.0
 LAST_SECONDS = 20.0
 """How long the last trials may take to be told once the workers have left."""
@@ -50,12 +52,7 @@ class Follower:
         """
         # Group of its own: Ctrl-C is for the workers, whose last trials are still to be told.
         environment = environment_with({"ORCH_STORAGE": storage} if storage else {})
-        words = [
-            sys.executable,
-            "-m",
-            "orchestrator.tracking.follower",
-            json.dumps([target, study, os.getpid()]),
-        ]
+        words = make_command(PROGRAM, json.dumps([target, study, os.getpid()]))
         self._process = subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, process_group=0)
 
     def finish(self) -> None:
@@ -172,7 +169,3 @@ def _follow_until(ended: threading.Event, target: str, study: str | None) -> int
     database = wait_for(lambda _: open_database(storage_url()), stopped=ended.is_set, sleep=ended.wait)
     with closing(database):
         return follow(database, tracker, target, study, ended=ended, say=console.say)
-
-
-if __name__ == "__main__":
-    main()

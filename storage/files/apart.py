@@ -21,6 +21,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from storage.own_processes import make_command
+
 SECONDS = 20
 """Of computing, for a request that says nothing else."""
 WAITING = 10
@@ -70,8 +72,7 @@ class _Reader:
     def __init__(self) -> None:
         here, there = os.pipe(), os.pipe()
         self.process = subprocess.Popen(
-            # -P: a module in the folder where somebody works is no part of this program.
-            [sys.executable, "-P", "-c", PROGRAM, str(there[0]), str(here[1])],
+            make_command(PROGRAM, str(there[0]), str(here[1])),
             pass_fds=(there[0], here[1]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
