@@ -11,9 +11,8 @@ import sqlalchemy as sa
 from dashboards.pages.publish import CORRECTED
 from storage.database import tables
 from storage.states import PointOutcome, PointState
+from storage.studies.point_records import PACE_POINTS
 
-PACE_POINTS = 50
-"""The pace is that of the last so many trials: workers come and go."""
 LARGEST = 1e300
 """No value is larger; on PostgreSQL NaN is larger than every number."""
 
@@ -87,15 +86,15 @@ def find_reached(
     return reached
 
 
-def find_pace(connection: sa.Connection, uuid: str) -> list[float]:
-    """When the last trials of a study were finished."""
+def find_durations(connection: sa.Connection, uuid: str) -> list[float]:
+    """How long the last trials of a study took a worker, in seconds."""
     query = (
-        sa.select(_points.finished_at)
-        .where(_points.study_uuid == uuid, _points.finished_at.is_not(None))
+        sa.select(_points.finished_at - _points.claimed_at)
+        .where(_points.study_uuid == uuid, _points.finished_at.is_not(None), _points.claimed_at.is_not(None))
         .order_by(_points.finished_at.desc())
         .limit(PACE_POINTS)
     )
-    return [float(at) for at in connection.execute(query).scalars()]
+    return [float(seconds) for seconds in connection.execute(query).scalars()]
 
 
 def read_corrected(connection: sa.Connection) -> dict[int, dict[str, Any]]:

@@ -14,7 +14,7 @@ from dashboards.server.counting import (
     KINDS,
     count,
     find_best,
-    find_pace,
+    find_durations,
     find_reached,
     list_claims,
     read_corrected,
@@ -140,15 +140,19 @@ class OverviewReader:
             reached = find_reached(connection, claims)
             corrected = read_corrected(connection)
             troubles = _list_troubles(connection, studies)
-            pace = {
-                uuid: find_pace(connection, uuid)
+            took = {
+                uuid: find_durations(connection, uuid)
                 for uuid, counted in counts.items()
-                if counted["open"] + counted["running"]
+                if counted["running"]
             }
+        running: dict[str, list[float]] = {}
+        for (uuid, _), claim in claims.items():
+            running.setdefault(uuid, []).append(now - (claim.claimed_at or now))
         lines, unjudged = [], []
         for study in studies.values():
             counted = counts.get(study.uuid) or dict.fromkeys(KINDS, 0)
-            line = _describe_study(study, counted, best.get(study.uuid), corrected.get(study.optuna_study_id), pace.get(study.uuid))  # fmt: skip
+            left = seconds_left(counted["open"], running.get(study.uuid, []), took.get(study.uuid, []))
+            line = _describe_study(study, counted, best.get(study.uuid), corrected.get(study.optuna_study_id), left)  # fmt: skip
             lines.append(line)
             # While trials are left, the value would be another each time.
             if isinstance(study, StudyRecord) and line.complete and line.settled == line.planned:
@@ -249,7 +253,7 @@ def _list_troubles(connection: sa.Connection, studies: dict[str, Any]) -> list[T
 
 def _describe_study(
     study: StudyRecord | UnreadableStudy, counted: dict[str, int], best: tuple[float, int | None] | None,
-    kept: dict[str, Any] | None, pace: list[float] | None,
+    kept: dict[str, Any] | None, seconds: float | None,
 ) -> StudyLine:  # fmt: skip
     planned = sum(counted.values())
     left = counted["open"] + counted["running"]
@@ -270,12 +274,11 @@ def _describe_study(
         corrected = str(kept["said"]) if fits and kept else "being computed"
     elif best is not None:
         corrected = "when finished"
-    seconds = seconds_left(left, pace) if pace and state == "open" else None
     return StudyLine(
         study.uuid, study.name, study.optuna_study_id, state, tone, planned,
         counted["complete"], counted["pruned"], counted["failed"], counted["running"],
         metric, f"{sign * best[0]:.4f}" if best else "-", best[1] if best else None, corrected,
-        say_duration(seconds) if seconds else "", isinstance(study, StudyRecord), note,
+        say_duration(seconds) if seconds and state == "open" else "", isinstance(study, StudyRecord), note,
     )  # fmt: skip
 
 

@@ -6,16 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from storage.states import WorkerState
-from storage.studies import point_records
+from storage.studies.point_records import estimate_left
 from storage.studies.points import PointRecord, count_points, list_points
 from storage.studies.study_records import StudyRecord, StudyRow, UnreadableStudy, list_rows
 from storage.studies.workers import SILENT_SECONDS, is_silent, list_workers
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
-
-PACE_POINTS = 50
-"""The pace is that of the last so many points: workers come and go."""
 
 
 def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, Any]:
@@ -88,6 +85,8 @@ def list_gpus(workers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def study_document(database: Database, study: StudyRow, points: list[PointRecord]) -> dict[str, Any]:
     """Describe what is left of a study."""
     counts = count_points(database, study.uuid)
+    with database.reading() as connection:
+        now = database.now(connection)
     return {
         "study": study.name,
         "state": study.state,
@@ -99,12 +98,5 @@ def study_document(database: Database, study: StudyRow, points: list[PointRecord
         "running": counts.running,
         "open": counts.open,
         "failed": counts.failed,
-        "seconds_left": seconds_left(points),
+        "seconds_left": estimate_left(points, now),
     }
-
-
-def seconds_left(points: list[PointRecord]) -> float | None:
-    """Seconds until the last point is settled, at the pace of the last ones; None before a pace is known."""
-    left = sum(not point.state.is_settled for point in points)
-    finished = sorted(point.finished_at for point in points if point.finished_at is not None)[-PACE_POINTS:]
-    return point_records.seconds_left(left, finished)

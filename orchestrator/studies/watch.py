@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.terminal.wrapping import least_widths
+from orchestrator.terminal.wrapping import fit_columns, least_widths, natural_widths
 from storage.database.trouble import may_only_read
 from storage.database.waiting import wait_for
 from storage.growth.adoption import adopt_enqueued
 from storage.growth.parts import is_left
 from storage.states import PointState, StudyState
-from storage.studies.point_records import best_point, rank_points
+from storage.studies.point_records import best_point, estimate_left, rank_points
 from storage.studies.points import count_points, list_points
 from storage.studies.study import find_study
 from storage.studies.sweeping import sweep
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from storage.studies.point_records import PointCounts, PointRecord
     from storage.studies.study import StudyRecord
 
-MEMORY_SECONDS = 1800.0
-"""How far back the pace is measured, in seconds: workers come and go."""
 DISPENSABLE = ("worker", "epoch", "hyperparameters")
 """Columns of the live table that a narrow terminal goes without, in this order."""
 SHOWN = 8
@@ -117,9 +114,9 @@ def draw_table(
     columns = ["trial", "state", "epoch", f"val {study.spec.metric.label}", "hyperparameters", "worker"]
     fitting = _fitting(columns, [cells for cells, _ in rows], width)
     table = Table(title_justify="left", show_edge=False, pad_edge=False)
-    for place, least in fitting.items():
+    for place, wide in fitting.items():
         side: Any = "right" if place in (0, 2, 3) else "left"
-        table.add_column(columns[place], justify=side, overflow="fold", min_width=least)
+        table.add_column(columns[place], justify=side, overflow="fold", width=wide)
     for number, (cells, style) in enumerate(rows):
         # Names come from users: as Text they cannot be taken for markup.
         table.add_row(
@@ -157,14 +154,9 @@ def _follow(
     sleep: Callable[[float], None],
 ) -> PointCounts:
 
-    history: deque[tuple[float, int]] = deque()
     while True:
-        is_stopped, points, counts = wait_for(lambda _: _look(database, study), sleep=sleep)
-        now = time.monotonic()
-        history.append((now, counts.planned - counts.open - counts.running))
-        while now - history[0][0] > MEMORY_SECONDS:
-            history.popleft()
-        show(points, counts, _time_left(history, counts.open + counts.running))
+        is_stopped, points, counts, now = wait_for(lambda _: _look(database, study), sleep=sleep)
+        show(points, counts, _say_left(counts, points, now))
         if (counts.is_settled and not wait_for(lambda _: is_left(database, study), sleep=sleep)) or (
             is_stopped and not counts.running
         ):
@@ -172,7 +164,7 @@ def _follow(
         sleep(interval)
 
 
-def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecord], PointCounts]:
+def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecord], PointCounts, float]:
 
     try:
         sweep(database, study)
@@ -184,7 +176,9 @@ def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecor
     # Asked before the points are counted: whatever was claimed until it was stopped is among those that run.
     present = find_study(database, study.name)
     is_stopped = present is not None and present.state == StudyState.STOPPED
-    return is_stopped, list_points(database, study.uuid), count_points(database, study.uuid)
+    with database.reading() as connection:
+        now = database.now(connection)
+    return is_stopped, list_points(database, study.uuid), count_points(database, study.uuid), now
 
 
 def _cells(point: PointRecord, state: str) -> list[str]:
@@ -194,17 +188,27 @@ def _cells(point: PointRecord, state: str) -> list[str]:
 
 
 def _fitting(columns: list[str], rows: list[list[str]], width: int | None) -> dict[int, int]:
-    """The columns of a table that fit, by place, each with the width of its longest word."""
-    least = dict(enumerate(least_widths(columns, rows)))
-    for dispensable in DISPENSABLE:
-        if width is None or sum(least.values()) + 3 * len(least) <= width:
-            break
-        del least[columns.index(dispensable)]
-    return least
+    """The columns of a table that fit, by place, each with its width."""
+    least, natural = least_widths(columns, rows), natural_widths(columns, rows)
+    places = list(range(len(columns)))
+    if width is None:
+        return dict(zip(places, natural, strict=True))
+    for dispensable in (*DISPENSABLE, None):
+        room = width - 3 * (len(places) - 1)
+        widths = fit_columns([least[place] for place in places], [natural[place] for place in places], room)
+        if widths is not None:
+            return dict(zip(places, widths, strict=True))
+        if dispensable is not None:
+            places.remove(columns.index(dispensable))
+    return {place: least[place] for place in places}
 
 
-def _time_left(history: deque[tuple[float, int]], left: int) -> str:
-    (first_time, first), (last_time, last) = history[0], history[-1]
-    if not left or last <= first or last_time <= first_time:
+def _say_left(counts: PointCounts, points: list[PointRecord], now: float) -> str:
+    if not counts.running:
         return ""
-    return f"about {say_duration(left * (last_time - first_time) / (last - first))} left"
+    seconds = estimate_left(points, now)
+    return (
+        "time left: known when the first trial is finished"
+        if seconds is None
+        else f"about {say_duration(seconds)} left"
+    )

@@ -8,7 +8,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from orchestrator.terminal.wrapping import least_widths, width_of, wrap
+from orchestrator.terminal.wrapping import (
+    fit_columns,
+    least_widths,
+    longest_word,
+    natural_widths,
+    width_of,
+    wrap,
+)
 from storage.files.documents import without_nan
 from storage.wording import NOT_FOR_TERMINALS, printable
 
@@ -42,15 +49,16 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     cells = [[show(cell) for cell in row] for row in rows]
     width = width_of(sys.stdout)
     if width is not None:
-        least = least_widths(columns, cells)
-        if sum(least) + 3 * len(least) + 1 > width:
+        room = width - 3 * len(columns) - 1
+        widths = fit_columns(least_widths(columns, cells), natural_widths(columns, cells), room)
+        if widths is None:
             _print_records(columns, cells, title)
         else:
-            _draw_table(columns, cells, least, _numeric(columns, rows), title, width)
+            _draw_table(columns, cells, widths, _numeric(columns, rows), title, width)
         return
     if title:
         print_line(title)
-    widths = [max(len(row[place]) for row in [list(columns), *cells]) for place in range(len(columns))]
+    widths = natural_widths(columns, cells)
     right = _numeric(columns, rows)
     for row in [list(columns), *cells]:
         parts = [
@@ -63,7 +71,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
 def _draw_table(
     columns: Sequence[str],
     cells: Sequence[Sequence[str]],
-    least: Sequence[int],
+    widths: Sequence[int],
     numeric: Sequence[bool],
     title: str,
     width: int,
@@ -73,8 +81,8 @@ def _draw_table(
     from rich.text import Text
 
     table = Table(title=title or None, title_justify="left")
-    for name, narrowest, is_number in zip(columns, least, numeric, strict=True):
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold", min_width=narrowest)
+    for name, wide, is_number in zip(columns, widths, numeric, strict=True):
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold", width=wide)
     for row in cells:
         # Names come from users: as Text they cannot be taken for markup.
         table.add_row(*(Text(cell) for cell in row))
@@ -97,7 +105,10 @@ def print_facts(facts: Sequence[tuple[str, Any]]) -> None:
     names = max((len(name) for name, _ in shown), default=0)
     width = width_of(sys.stdout)
     for name, value in shown:
-        sys.stdout.write(wrap(printable(f"{name.ljust(names)}  {value}"), width, hang=names + 2) + "\n")
+        text = printable(f"{name.ljust(names)}  {value}")
+        # A fingerprint or a path that is as wide as the terminal starts further left, so that it stays in one piece.
+        hang = names + 2 if width is None or longest_word(value) + names + 2 <= width else 2
+        sys.stdout.write(wrap(text, width, hang=hang) + "\n")
 
 
 def is_drawn(stream: TextIO) -> bool:

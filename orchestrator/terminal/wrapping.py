@@ -49,6 +49,31 @@ def longest_word(text: str) -> int:
     return max(map(len, text.split()), default=0)
 
 
+def fit_columns(least: Sequence[int], natural: Sequence[int], room: int) -> list[int] | None:
+    """The width of each column of a table that is wider than its terminal; None where even the longest words do not fit side by side.
+
+    Args:
+        least: characters of the longest word of each column.
+        natural: characters of the longest cell of each column.
+        room: characters for all cells, without frame and padding.
+    """
+    widths = list(least)
+    spare = room - sum(least)
+    if spare < 0:
+        return None
+    # The columns that want the least are served first: their cells need no second line at all.
+    for place in sorted(range(len(widths)), key=lambda place: natural[place] - least[place]):
+        given = min(natural[place] - least[place], spare)
+        widths[place] += given
+        spare -= given
+    return widths
+
+
+def natural_widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column of a table with every cell on one line."""
+    return [max(len(row[place]) for row in [columns, *rows]) for place in range(len(columns))]
+
+
 def least_widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
     """The narrowest that each column of a table can be without a word torn apart."""
     return [max(longest_word(row[place]) for row in [columns, *rows]) or 1 for place in range(len(columns))]

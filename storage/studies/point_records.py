@@ -19,6 +19,8 @@ _points = tables.points.c
 ADDED_FROM = 100_000
 """Points beside the plan's sequence (a guess, a trial enqueued in Optuna) are numbered from here: no plan is longer."""
 
+PACE_POINTS = 50
+"""How long a trial takes is the mean of the last so many: what is searched later may be slower."""
 CLOCK_SECONDS = 60.0
 """A clock that is set back by less only makes a dead worker's point wait so much longer."""
 
@@ -144,19 +146,39 @@ def count_points(database: Database, study_uuid: str) -> PointCounts:
     return PointCounts(planned=sum(counted.values()), **counted)
 
 
-def seconds_left(left: int, finished: Sequence[float]) -> float | None:
-    """Seconds until the last of some points is settled, at the pace of the last ones; None before a pace is known.
+def estimate_left(points: Iterable[PointRecord], now: float) -> float | None:
+    """`seconds_left` of all points of a study.
 
     Args:
-        left: how many points are not settled.
-        finished: when the last ones were, in seconds since 1970.
+        points: all of them.
+        now: seconds since 1970 by the clock of the database.
     """
-    if not left:
+    points = list(points)
+    running = [now - (point.claimed_at or now) for point in points if point.state == PointState.CLAIMED]
+    done = [point for point in points if point.finished_at is not None and point.claimed_at is not None]
+    done.sort(key=lambda point: point.finished_at or 0.0)
+    took = [(point.finished_at or 0.0) - (point.claimed_at or 0.0) for point in done[-PACE_POINTS:]]
+    return seconds_left(sum(point.state == PointState.OPEN for point in points), running, took)
+
+
+def seconds_left(waiting: int, running: Sequence[float], took: Sequence[float]) -> float | None:
+    """Seconds until the last trial ends, if as many workers go on; None while no worker runs one, or before one has ended.
+
+    A worker claims a trial when features and data are ready, so the start of a worker is no part of a trial's time. The
+    times between the ends of trials would tell less: workers that begin together end together, too.
+
+    Args:
+        waiting: trials that no worker has begun.
+        running: how long each of those that run has been running, in seconds.
+        took: how long each of the last ones took a worker, in seconds.
+    """
+    if not waiting and not running:
         return 0.0
-    first, last = min(finished, default=0.0), max(finished, default=0.0)
-    if len(finished) < 2 or last <= first:
+    if not running or not took:
         return None
-    return left * (last - first) / (len(finished) - 1)
+    usual = sum(took) / len(took)
+    rest = [max(0.0, usual - spent) for spent in running]
+    return max((waiting * usual + sum(rest)) / len(running), *rest)
 
 
 def new_point(study_uuid: str, number: int, params: dict[str, Any] | None) -> dict[str, Any]:

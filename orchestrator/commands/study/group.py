@@ -23,7 +23,7 @@ from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, Storage, StudyName
 from storage.states import PointOutcome, PointState
-from storage.wording import printable, say_command, say_count, say_instant, show_params
+from storage.wording import printable, say_command, say_count, say_duration, say_instant, show_params
 
 app = CommandGroup(help="Create, follow and export studies.")
 
@@ -249,6 +249,15 @@ def _row(document: dict[str, Any]) -> list[Any]:
     ]
 
 
+def _say_left(document: dict[str, Any]) -> str | None:
+    if document["is_settled"]:
+        return None
+    if not document["points"]["running"]:
+        return "not known: no worker runs a trial (a worker that was just started prepares the data first)"
+    left = document["seconds_left"]
+    return "known when the first trial is finished" if left is None else f"about {say_duration(left)}"
+
+
 def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     counts, best, facts = document["points"], document["best"], document["facts"]
     console.print_facts(
@@ -263,6 +272,7 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
             ),
             ("data folder", document["data_folder"]),
             ("trials", ", ".join(f"{count} {state}" for state, count in counts.items())),
+            ("time left", _say_left(document)),
             ("plan", document["plan"]["hash"] if document["plan"] else None),
             *(("added", sentence) for sentence in document["provenance"]),
             *((PARTS[part["role"]], _tell_part(part)) for part in document["parts"]),

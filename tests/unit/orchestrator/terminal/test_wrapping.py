@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from orchestrator.terminal import console
-from orchestrator.terminal.wrapping import wrap
+from orchestrator.terminal.wrapping import fit_columns, least_widths, natural_widths, wrap
 from tests.unit.test_documentation import COMMANDS
 
 WIDTHS = (60, 80, 120, 200)
@@ -91,6 +91,42 @@ def test_a_table(shown: Shown, width: int) -> None:
     assert set(" ".join(whole).split()) <= set(words_of(text))
     assert too_long(text, width) == []
     assert ("┃" in text) == (width == 200)
+
+
+@pytest.mark.parametrize("room", range(60, 100))
+def test_columns_that_are_too_wide_give_way_to_the_last_character(room: int) -> None:
+    columns = [
+        "label",
+        "development: assessed",
+        "positive",
+        "share",
+        "hold-out: assessed",
+        "positive",
+        "share",
+    ]
+    row = ["pneumonia", "521", "261", "0.5010", "93", "47", "0.5054"]
+    least, natural = least_widths(columns, [row]), natural_widths(columns, [row])
+    widths = fit_columns(least, natural, room)
+    assert widths is not None
+    assert all(a <= b <= c for a, b, c in zip(least, widths, natural, strict=True))
+    assert sum(widths) == min(room, sum(natural))
+
+
+def test_a_table_of_headings_that_are_broken_keeps_its_right_edge(shown: Shown, width: int) -> None:
+    columns = [
+        "label",
+        "development: assessed",
+        "positive",
+        "share",
+        "hold-out: assessed",
+        "positive",
+        "share",
+    ]
+    row = ["pneumonia", 521, 261, 0.501, 93, 47, 0.5054]
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown(lambda: console.print_table(columns, [row]))).splitlines()
+    if width >= 80:
+        assert {line[-1] for line in lines} <= set("┓┃┩│┘")
+        assert max(map(len, lines)) <= width
 
 
 def test_facts_and_sentences(shown: Shown, width: int) -> None:
