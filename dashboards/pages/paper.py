@@ -12,18 +12,25 @@ from dashboards.tables.patients import list_populations, tabulate_patients
 from dashboards.tables.performance import tabulate_overall, tabulate_performance, tabulate_subgroups
 from dashboards.tables.references import GUIDELINES, Reference, cite, to_bibtex
 from dashboards.tables.view import Table
+from storage.metrics.intervals import NOT_SIMULATED
 
 SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$"} | {
     sign: f"\\{sign}" for sign in "&%$#_{}"
 }  # fmt: skip
 
+WITH_INTERVALS = ("results", "classes", "subgroups")
+"""Tables whose intervals are those of `storage.metrics.intervals`."""
+
 
 def collect_texts(chapter: Chapter, versions: Mapping[str, str | None]) -> dict[str, str]:
-    """The texts of one study by name of the file: `table-*.csv`, `table-*.tex` and `methods.md`."""
+    """The texts of one study by name of the file: `table-*.csv`, `table-*.tex`, `table-notes.txt` (what a CSV file has no place for) and `methods.md`."""
     files: dict[str, str] = {}
-    for name, caption, table in list_tables(chapter):
+    notes = []
+    for name, caption, table, note in list_tables(chapter):
         files[f"table-{name}.csv"] = table.to_csv()
-        files[f"table-{name}.tex"] = to_latex(table, caption, name)
+        files[f"table-{name}.tex"] = to_latex(table, caption, name, note)
+        notes += [f"table-{name}: {caption}. {note}".strip()]
+    files["table-notes.txt"] = "\n".join(notes) + "\n"
     methods = write_methods(
         chapter.view, chapter.data_summary, chapter.openings, chapter.evaluations, versions
     )
@@ -37,7 +44,10 @@ def collect_documents(chapter: Chapter) -> dict[str, bytes]:
     Raises:
         ImportError: python-docx is not installed.
     """
-    return {f"table-{name}.docx": to_docx(table, caption) for name, caption, table in list_tables(chapter)}
+    return {
+        f"table-{name}.docx": to_docx(table, caption, note)
+        for name, caption, table, note in list_tables(chapter)
+    }
 
 
 def collect_references(chapters: Sequence[Chapter], versions: Mapping[str, str | None]) -> str:
@@ -50,8 +60,8 @@ def collect_references(chapters: Sequence[Chapter], versions: Mapping[str, str |
     return to_bibtex(cite([*(one.key for one in cited), *GUIDELINES]))
 
 
-def to_latex(table: Table, caption: str, label: str) -> str:
-    """A table for LaTeX with the package booktabs; every text is escaped."""
+def to_latex(table: Table, caption: str, label: str, note: str = "") -> str:
+    """A table for LaTeX with the package booktabs, a note below it; every text is escaped."""
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -64,6 +74,7 @@ def to_latex(table: Table, caption: str, label: str) -> str:
         *(" & ".join(_cell(cell) for cell in row) + r" \\" for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
+        *([rf"\par\smallskip\footnotesize {escape_latex(note)}"] if note else []),
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
@@ -80,8 +91,8 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else escape_latex(str(value))
 
 
-def list_tables(chapter: Chapter) -> list[tuple[str, str, Table]]:
-    """The tables of a paper that have rows: short name, caption, table."""
+def list_tables(chapter: Chapter) -> list[tuple[str, str, Table, str]]:
+    """The tables of a paper that have rows: short name, caption, table, and the note below those that have intervals."""
     found: list[tuple[str, str, Table | None]] = []
     parts = list_populations(chapter.population, chapter.evaluations)
     if parts:
@@ -102,7 +113,7 @@ def list_tables(chapter: Chapter) -> list[tuple[str, str, Table]]:
     found.append(("answer", "the answer", Table(("number", "value", "remark"), answers)))
     study = chapter.view.study.name
     return [
-        (name, f"{study}: {caption}", table)
+        (name, f"{study}: {caption}", table, NOT_SIMULATED if name in WITH_INTERVALS else "")
         for name, caption, table in found
         if table is not None and table.rows
     ]

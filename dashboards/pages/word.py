@@ -21,12 +21,13 @@ def can_write() -> bool:
     return find_spec("docx") is not None
 
 
-def to_docx(table: Table, caption: str) -> bytes:
-    """The file: the caption above the table, lines above and below it and below its head, which is repeated on every page.
+def to_docx(table: Table, caption: str, note: str = "") -> bytes:
+    """The file: the caption above the table, a note below, lines above and below it and below its head, which is repeated on every page.
 
     Args:
         table: its texts are taken as they are; what XML cannot hold becomes a question mark.
         caption: one sentence.
+        note: sentences below the table; none where it is empty.
 
     Raises:
         ImportError: python-docx is not installed.
@@ -61,6 +62,8 @@ def to_docx(table: Table, caption: str) -> bytes:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
             _rule(cell, above=number == 0, below=number in (0, len(cells) - 1))
     _set(drawn.rows[0]._tr.get_or_add_trPr(), "tblHeader", val="true")
+    if note:
+        document.add_paragraph(_plain(note))
     content = io.BytesIO()
     document.save(content)
     return content.getvalue()

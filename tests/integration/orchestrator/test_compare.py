@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dashboards.figures.differences import draw_differences
+from dashboards.pages.paper import escape_latex
 from orchestrator.cli import run
 from orchestrator.studies.comparing import compare_studies
 from storage.data.datasets import COLUMNS, Dataset
@@ -284,3 +285,5 @@ def test_a_paper_is_written_without_a_browser_and_says_what_is_missing(
     )
     assert " to " in (folder / "table-results.csv").read_text()
     assert NOT_SIMULATED in (folder / "report.html").read_text()
+    assert NOT_SIMULATED in (folder / "table-notes.txt").read_text()
+    assert escape_latex(NOT_SIMULATED) in (folder / "table-results.tex").read_text()

@@ -19,6 +19,8 @@ def test_nothing_in_a_table_is_obeyed_by_latex() -> None:
     assert r"label name & n \& \% \\" in text
     assert r"\caption{\$x\$ \{y\}}" in text
     assert text.count(r"\begin") == text.count(r"\end") == 2
+    noted = to_latex(table, "x", "results", "100 % & more")
+    assert r"\footnotesize 100 \% \& more" + "\n\\end{table}" in noted
 
 
 def test_a_document_holds_the_table_as_it_is_whatever_its_texts_are() -> None:
@@ -30,6 +32,8 @@ def test_a_document_holds_the_table_as_it_is_whatever_its_texts_are() -> None:
     assert [[cell.text for cell in row.cells] for row in drawn.rows] == [
         ["label name", "n"], ["<b>&? ?", "0.8124"], ["50 ± 3 < 4", "\N{EN DASH}"],
     ]  # fmt: skip
+    noted = docx.Document(io.BytesIO(to_docx(table, "x", "Of approximate\x00 intervals.")))
+    assert noted.paragraphs[-1].text == "Of approximate? intervals."
     # Numbers stand to the right, and the head is repeated on the next page.
     assert drawn.rows[1].cells[1].paragraphs[0].alignment == 2
     assert "tblHeader" in drawn.rows[0]._tr.xml
