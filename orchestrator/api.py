@@ -98,6 +98,7 @@ def work(
     gpus: str = "all",
     per_gpu: int = 1,
     processes: int | None = None,
+    at_once: int = 1,
     forever: bool = False,
     grace: float = 30.0,
     on_finish: str | None = None,
@@ -114,6 +115,7 @@ def work(
         gpus: "all", "none", numbers such as "0,1", or UUIDs.
         per_gpu: processes on each GPU.
         processes: how many in all; `per_gpu` on each GPU, or one, when left out.
+        at_once: how many trials each of them trains at the same time, under JAX; decides no value.
         forever: wait for new studies instead of returning.
         grace: seconds to finish the epoch in when told to stop.
         on_finish: a shell command for each study that ends; ORCH_STUDY holds its name.
@@ -137,6 +139,7 @@ def work(
         data=tuple(str(folder) for folder in _as_paths(data) or ()),
         forever=forever,
         grace=grace,
+        at_once=at_once,
     )
     code = supervise(
         request,

@@ -131,6 +131,7 @@ class PretendObjective:
     seconds: float = 0.0
     others: Callable[[int, int, int], dict[str, float]] = lambda *place: {}
     at_once: int = 1
+    takes_several: bool = True
     train_together: Callable[[Sequence[Any], int], None] | None = None
 
     def evaluate(self, attempt: Attempt) -> Outcome:

@@ -37,6 +37,16 @@ def worker(
             show_default="--per-gpu for each GPU, or 1",
         ),
     ] = None,
+    at_once: Annotated[
+        int,
+        typer.Option(
+            help="Number of trials that each process trains at the same time, under JAX: one is computed while others are scored and recorded. "
+            "Decides no value.",
+            min=1,
+            max=64,
+            metavar="N",
+        ),
+    ] = 1,
     forever: Annotated[
         bool, typer.Option("--forever", help="Wait for new studies instead of ending.")
     ] = False,
@@ -85,6 +95,7 @@ def worker(
     Examples:
       orch worker first --data my-data
       orch worker --gpus 0,1 --per-gpu 2 --forever
+      KERAS_BACKEND=jax orch worker first --at-once 4
       orch worker first --track mlflow:http://localhost:5000
       orch worker first --notify @~/.orch-webhook
       orch worker first --processes 2 --on-finish 'orch study export "$ORCH_STUDY" -o "$ORCH_STUDY".json'
@@ -97,6 +108,7 @@ def worker(
         data=tuple(str(folder) for folder in data or ()),
         forever=forever,
         grace=grace,
+        at_once=at_once,
         debug="--debug" in sys.argv,
     )
     raise typer.Exit(

@@ -12,8 +12,10 @@ from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for, visible
 from orchestrator.machine.notifying import Notifier, read_target
 from orchestrator.machine.on_finish import VARIABLE, is_safe
 from orchestrator.machine.worker_process import Request
+from storage.errors import UsageError
 from storage.settings import environment_with
 from storage.wording import say_duration
+from workers.device import backend
 from workers.process.supervisor import Slot, Supervisor
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -49,8 +51,10 @@ def supervise(
         storage: the study database, where it is not that of the environment.
 
     Raises:
-        UsageError: `gpus` names none that is here, `track` no tracker, or `notify` no program or address.
+        UsageError: `gpus` names none that is here, `track` no tracker, `notify` no program or address, or several trials at once
+            are asked of TensorFlow.
     """
+    _refuse_what_only_jax_does(request)
     target = read_target(notify)
     slots = choose_slots(gpus, processes, per_gpu, visible=[] if gpus == "none" else visible_gpus())
     if storage:
@@ -76,6 +80,14 @@ def supervise(
             follower.finish()
         if notifier is not None:
             notifier.finish()
+
+
+def _refuse_what_only_jax_does(request: Request) -> None:
+    if request.at_once > 1 and backend.name() != "jax":
+        raise UsageError(
+            f"Only JAX trains several trials in one process (--at-once {request.at_once}), and this one uses {backend.name()}.",
+            next_step="Set KERAS_BACKEND=jax, or use --per-gpu N or --processes N: a process for each trial.",
+        )
 
 
 def run_workers(

@@ -39,6 +39,7 @@ class Request:
         grace: seconds to finish the epoch in when told to stop.
         device: what it computes on, for people.
         per_device: how many processes share that.
+        at_once: how many trials it works on at the same time.
         notify: file descriptor of the supervisor's pipe.
         waits: wait for a database that is away at the start, too.
         restarted: this process takes the place of one that ended, which the server had let in.
@@ -52,6 +53,7 @@ class Request:
     grace: float
     device: str = "CPU"
     per_device: int = 1
+    at_once: int = 1
     notify: int = -1
     waits: bool = False
     restarted: bool = False
@@ -119,6 +121,7 @@ def _work(request: Request, progress: _Progress) -> int:
             report=stack.enter_context(show_stages()),
             device=request.device,
             per_device=request.per_device,
+            at_once=request.at_once,
             artifacts=artifacts_folder(),
             notify=lambda kind, name: _notify(request.notify, kind, name),
             after_trial=make_publisher(database),

@@ -65,7 +65,7 @@ class FeatureSet:
     @property
     def resident_bytes(self) -> int:
         """How much memory of the device its features take at the moment."""
-        return sum(self.size_in(precision) for precision in self._resident)
+        return sum(self.size_in(precision) for precision in list(self._resident))
 
     def size_in(self, precision: str) -> int:
         """How much memory the features take in this precision."""

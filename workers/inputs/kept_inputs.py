@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,7 @@ class KeptInputs:
         self._limit = limit
         self._sets: OrderedDict[str, tuple[Features, FeatureSet]] = OrderedDict()
         self._pixels: dict[str, Pixels] = {}
+        self._guard = threading.Lock()
 
     def features(self, spec: StudySpec) -> tuple[Features, FeatureSet]:
         """The features of a variant; extracted where they are not in the cache.
@@ -80,7 +82,9 @@ class KeptInputs:
         key = name_inputs(spec)
         if key not in self._sets:
             stored = ensure_features(spec, self._dataset, self._cache, report=self._report)
-            self._sets[key] = stored, FeatureSet(stored.values, self._labels, spec.views, self.shares)
+            made = FeatureSet(stored.values, self._labels, spec.views, self.shares)
+            with self._guard:
+                self._sets[key] = stored, made
         return self._sets[key]
 
     def pixels(self, spec: StudySpec) -> Pixels:
@@ -103,12 +107,13 @@ class KeptInputs:
     def make_room(self, spec: StudySpec) -> None:
         """Before a trial on features: let sets that were used longest ago leave the device, until this one fits in beside the rest."""
         key = name_inputs(spec)
-        self._sets.move_to_end(key)
-        _, wanted = self._sets[key]
-        needed = max(wanted.resident_bytes, wanted.size_in("float32"))
-        others = [kept for other, (_, kept) in self._sets.items() if other != key and kept.resident_bytes]
-        for kept in others:
-            if needed + sum(other.resident_bytes for other in others) <= self._limit:
-                return
-            kept.leave()
-            log.debug("Features left the device to make room for others.")
+        with self._guard:
+            self._sets.move_to_end(key)
+            _, wanted = self._sets[key]
+            needed = max(wanted.resident_bytes, wanted.size_in("float32"))
+            others = [kept for other, (_, kept) in self._sets.items() if other != key and kept.resident_bytes]
+            for kept in others:
+                if needed + sum(other.resident_bytes for other in others) <= self._limit:
+                    return
+                kept.leave()
+                log.debug("Features left the device to make room for others.")

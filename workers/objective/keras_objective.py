@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -49,6 +50,11 @@ FEW_IMAGES = 32
 
 class Objective(Protocol):
     """Evaluates trials of one study."""
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether several threads may evaluate a trial each."""
+        ...
 
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate one trial; raises as `workers.cross_validation.cross_validate.cross_validate` does."""
@@ -105,28 +111,34 @@ class KerasObjective:
             shares=self.shares,
         )
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether several threads may evaluate a trial each: heads on features, which share them; a whole network fills a device."""
+        return self.variants.train_heads_only
+
     def evaluate(self, attempt: Attempt) -> Outcome:
         """Cross-validate one trial.
 
         Raises:
             UnpreparedError: this machine lacks what a trial needs that was not planned when the study was prepared.
         """
-        try:
-            data = self.variants.of(attempt.params)
-        except (DataError, FeaturesError, ModelError, SpecError, WeightsError) as error:
-            raise UnpreparedError(
-                f"This machine cannot prepare what the trial learns from: {error.what}",
-                why=error.why,
-                next_step=error.next_step,
-            ) from error
-        outcome = cross_validate(
-            attempt,
-            lambda fold: data.start_fold(attempt.hyperparameters, attempt.point, fold),
-            self.variants.schedule,
-            at_once=data.folds_at_once,
-            train_together=data.train_together,
-        )
-        return replace(outcome, details={**outcome.details, **self._circumstances(data, attempt.params)})
+        with ExitStack() as stack:
+            try:
+                data = stack.enter_context(self.variants.lent(attempt.params))
+            except (DataError, FeaturesError, ModelError, SpecError, WeightsError) as error:
+                raise UnpreparedError(
+                    f"This machine cannot prepare what the trial learns from: {error.what}",
+                    why=error.why,
+                    next_step=error.next_step,
+                ) from error
+            outcome = cross_validate(
+                attempt,
+                lambda fold: data.start_fold(attempt.hyperparameters, attempt.point, fold),
+                self.variants.schedule,
+                at_once=data.folds_at_once,
+                train_together=data.train_together,
+            )
+            return replace(outcome, details={**outcome.details, **self._circumstances(data, attempt.params)})
 
     def _circumstances(self, data: StudyData, params: Parameters) -> dict[str, object]:
         """What a value depends on besides its seeds, and how many parameters are trained."""

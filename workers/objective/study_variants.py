@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,11 +79,14 @@ class StudyVariants:
         self._on_open = on_open
         self._opened: set[str] = set()
         self._kept = KeptInputs(dataset, labels, cache, report, shares=shares)
-        self._built: OrderedDict[str, StudyData] = OrderedDict()
+        self._built: OrderedDict[tuple[str, int], StudyData] = OrderedDict()
+        self._lent: set[tuple[str, int]] = set()
+        self._guard = threading.RLock()
         self.schedule: Schedule = "sequential" if spec.cv.schedule == "sequential" else "lockstep"
         variants = [variant.spec for variant in list_variants(spec, points)]
+        self.train_heads_only = all(variant.uses_features for variant in [spec, *variants])
         if len(variants) == 1:
-            self.schedule = self._build(variants[0], None).schedule
+            self.schedule = self._build(variants[0], None, 0).schedule
         elif self._schedules(variants) != {"lockstep"}:
             self.schedule = "sequential"
 
@@ -93,13 +99,26 @@ class StudyVariants:
         Raises:
             As `workers.objective.study_data.StudyData`; what `on_open` raises.
         """
-        searched = {name: params[name] for name in self._spec.search if name in params and is_known(name)}
-        variant = self._spec.variant(searched)
-        key = name_variant(variant)
-        if key in self._built:
-            self._built.move_to_end(key)
-            return self._built[key]
-        return self._build(variant, self.schedule)
+        return self._find(self._variant(params), 0)
+
+    @contextmanager
+    def lent(self, params: Settings) -> Iterator[StudyData]:
+        """As `of`, for one of several threads: meanwhile no other one is lent the same trainers.
+
+        Raises:
+            As `of`.
+        """
+        variant = self._variant(params)
+        with self._guard:
+            name = name_variant(variant)
+            number = next(number for number in itertools.count() if (name, number) not in self._lent)
+            data = self._find(variant, number)
+            self._lent.add((name, number))
+        try:
+            yield data
+        finally:
+            with self._guard:
+                self._lent.discard((name, number))
 
     def start_fold(
         self, hyperparameters: Settings, point: int, fold: int, *, at_most: int | None = None
@@ -107,11 +126,24 @@ class StudyVariants:
         """As `StudyData.start_fold` of the variant that these hyperparameters ask for."""
         return self.of(hyperparameters).start_fold(hyperparameters, point, fold, at_most=at_most)
 
-    def _build(self, variant: StudySpec, schedule: Schedule | None) -> StudyData:
+    def _variant(self, params: Settings) -> StudySpec:
+        searched = {name: params[name] for name in self._spec.search if name in params and is_known(name)}
+        return self._spec.variant(searched)
+
+    def _find(self, variant: StudySpec, number: int) -> StudyData:
+        """What a variant learns from; trials that are trained at the same time have numbers of their own."""
+        with self._guard:
+            key = name_variant(variant), number
+            if key in self._built:
+                self._built.move_to_end(key)
+                return self._built[key]
+            return self._build(variant, self.schedule, number)
+
+    def _build(self, variant: StudySpec, schedule: Schedule | None, number: int) -> StudyData:
         self._make_room(variant)
         built = StudyData(variant, self._kept, self._labels, self._targets, self._folds, schedule)
         self._note_opened(variant, built.source)
-        self._built[name_variant(variant)] = built
+        self._built[name_variant(variant), number] = built
         return built
 
     def _note_opened(self, variant: StudySpec, source: Source) -> None:
@@ -130,7 +162,7 @@ class StudyVariants:
         ]
         total = sum(size for key, size in sizes.items() if key not in leaving)
         for key, size in sizes.items():
-            if key in leaving:
+            if key in leaving or key in self._lent:
                 continue
             if total > KEPT_BYTES or len(sizes) - len(leaving) >= KEPT_MODELS:
                 leaving.append(key)
@@ -156,7 +188,7 @@ class StudyVariants:
             if body not in bodies or _width(variant) > _width(bodies[body]):
                 bodies[body] = variant
         for variant in bodies.values():
-            found.add(self._build(variant, None).schedule)
+            found.add(self._build(variant, None, 0).schedule)
         self._built.clear()
         return found
 

@@ -8,6 +8,8 @@
 - `loop`: The loop of one worker process: claim a point, evaluate it, settle it; until every point is settled
 - `messages`: What a worker process tells its supervisor, and with which code it leaves. Light to import
 - `preparing`: While a worker prepares a study: it says so, and it leaves a study alone for a while that the world keeps it from preparing
+- `presence`: What a worker process says of itself in the database: that it is there, on which device, and what it works on
+- `side_by_side`: The trials that one process works on at the same time, each on a thread of its own
 - `supervisor`: Keep one worker process per slot alive: start, restart with back-off, pass signals on, give up where it is no use
 - `track_record`: What this process has failed on, and for how long it leaves which study alone: it may be the process that is sick
 - `trial_run`: From a claim to a settled point: start the trial, evaluate it, and say what became of it

@@ -49,6 +49,7 @@ class Circumstances:
         report: told of the progress of long preparations.
         device: what it computes on, for people.
         per_device: how many worker processes share the device.
+        at_once: how many trials of a study this process works on at the same time; decides no value.
         name: unique among all workers.
         artifacts: folder shared by all workers, for checkpoints; None keeps none.
         notify: told (CLAIMED | PROGRESS | SETTLED, name of the study).
@@ -66,6 +67,7 @@ class Circumstances:
     report: Report | None = None
     device: str = field(default_factory=describe_device)
     per_device: int = 1
+    at_once: int = 1
     name: str = field(default_factory=_unique_name)
     artifacts: Path | None = None
     notify: Callable[[str, str], None] = _say_nothing

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import logging
-import os
 import random
-import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
-from storage.database.waiting import wait_for
 from storage.errors import (
     DatabaseAwayError,
     DeviceSettledError,
@@ -27,7 +24,6 @@ from storage.growth.part_specs import may_have_parts
 from storage.growth.parts import FindDataset, is_left, make_missing_part, makes_parts
 from storage.results.judged import judged_epoch
 from storage.results.peers import EpochMeans
-from storage.settings import scheduler_job
 from storage.states import StudyState, WorkerState
 from storage.studies import points
 from storage.studies import workers as fleet
@@ -35,14 +31,17 @@ from storage.studies.points import Claim
 from storage.studies.study import StudyRecord
 from storage.studies.study_records import growth_of
 from storage.studies.sweeping import sweep_beside_others
+from storage.wording import say_count
 from workers.attempts.lease import Drained
-from workers.device.nvml import GpuWatch
 from workers.device.versions import library_versions
+from workers.objective.memory import free_memory
 from workers.process.circumstances import Circumstances
 from workers.process.claiming import claim_next
 from workers.process.grace import Grace
 from workers.process.messages import CLAIMED, PROGRESS, SETTLED
 from workers.process.preparing import refuse_what_does_not_fit, saying_so, set_aside
+from workers.process.presence import Presence
+from workers.process.side_by_side import Places
 from workers.process.track_record import TrackRecord
 from workers.process.trial_run import End, TrialRun, WorkerSummary
 
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
     from workers.objective.keras_objective import Objective
 
 __all__ = ["StudyRefused", "Worker", "WorkerSummary"]
-
-log = logging.getLogger(__name__)
 
 FIRST_IDLE_SECONDS = 0.5
 LONGEST_IDLE_SECONDS = 10.0
@@ -71,17 +68,6 @@ FindObjective = Callable[[StudyRecord], "Objective"]
 
 class StudyRefused(OrchError):
     """This machine cannot serve the study; others may."""
-
-
-def is_alive(pid: int) -> bool:
-    """Whether this machine has such a process."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
 
 
 @dataclass(frozen=True)
@@ -104,9 +90,10 @@ class Worker:
     _adopted_at: list[float] = field(default_factory=lambda: [0.0])
     _look_again_at: list[float] = field(default_factory=lambda: [0.0])
     _runs: list[TrialRun] = field(default_factory=list)
-    _peers: dict[str, EpochMeans] = field(default_factory=dict)
+    _peers: dict[str, list[EpochMeans]] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _alone: set[str] = field(default_factory=set)
     _record: TrackRecord = field(default_factory=TrackRecord)
-    _gpu: GpuWatch = field(default_factory=GpuWatch)
 
     def run(self, studies: Callable[[], Sequence[StudyRecord]], *, forever: bool = False) -> WorkerSummary:
         """Work until every point of the studies is done or failed, or until told to stop.
@@ -119,46 +106,70 @@ class Worker:
         importlib.import_module("sqlalchemy.orm")
         summary = WorkerSummary()
         began = time.monotonic()
-        idle = FIRST_IDLE_SECONDS
         with Grace(
             self.here.stop, self.here.grace_seconds, self._give_up if self.here.overdue else None
         ) as grace:
             try:
-                # Before anything slow is imported: somebody may look for this worker already.
-                self.here.patience.wait(lambda: self._note(WorkerState.STARTING))
-                self.here.patience.wait(lambda: fleet.forget_old_workers(self.here.database))
-                # A process that crashed here said no goodbye: its successor says it.
-                self.here.patience.wait(
-                    lambda: fleet.note_the_dead(self.here.database, socket.gethostname(), is_alive)
-                )
-                while not self.here.stop.is_set():
-                    served = self._take_note_of_additions(self.here.patience.wait(studies), studies)
-                    if self._serve_one(served, summary, grace):
-                        idle = FIRST_IDLE_SECONDS
-                        continue
-                    all_settled = self._settle(served)
-                    if not forever:
-                        if all_settled and not self._adopt(served):
-                            break
-                        refuse_what_does_not_fit(self._record, self._unsettled(served))
-                    self.here.patience.wait(lambda: self._note(WorkerState.IDLE))
-                    longest = self._longest_idle(served, all_settled=all_settled)
-                    crowd = (
-                        self.here.patience.wait(partial(fleet.count_idle, self.here.database))
-                        / CLAIM_TRIES_PER_SECOND
-                    )
-                    self.here.stop.wait(max(min(idle, longest), crowd) * random.uniform(0.8, 1.2))
-                    idle = min(idle * 1.6, longest)
+                self._presence.begin()
+                with self._places:
+                    self._serve(studies, summary, grace, forever=forever)
             except (Drained, DatabaseAwayError):
                 if not self.here.stop.is_set():
                     raise
             except (DeviceSettledError, SpentProcessError, SickProcessError, UnpreparedError):
-                self._say_goodbye()
+                self._presence.end()
                 raise
             summary.drained = self.here.stop.is_set()
             summary.seconds = time.monotonic() - began
-            self._say_goodbye()
+            self._presence.end()
         return summary
+
+    def _serve(
+        self,
+        studies: Callable[[], Sequence[StudyRecord]],
+        summary: WorkerSummary,
+        grace: Grace,
+        *,
+        forever: bool,
+    ) -> None:
+        idle = FIRST_IDLE_SECONDS
+        while not self.here.stop.is_set():
+            self._wait_for_room()
+            served = self._take_note_of_additions(self.here.patience.wait(studies), studies)
+            if self._serve_one(served, summary, grace):
+                idle = FIRST_IDLE_SECONDS
+                continue
+            if self._places.is_any_taken:
+                self._places.wait_for_one(idle)
+                idle = min(idle * 1.6, LONGEST_IDLE_SECONDS)
+                continue
+            all_settled = self._settle(served)
+            if not forever:
+                if all_settled and not self._adopt(served):
+                    break
+                refuse_what_does_not_fit(self._record, self._unsettled(served))
+            self.here.patience.wait(lambda: self._presence.note(WorkerState.IDLE))
+            longest = self._longest_idle(served, all_settled=all_settled)
+            crowd = (
+                self.here.patience.wait(partial(fleet.count_idle, self.here.database))
+                / CLAIM_TRIES_PER_SECOND
+            )
+            self.here.stop.wait(max(min(idle, longest), crowd) * random.uniform(0.8, 1.2))
+            idle = min(idle * 1.6, longest)
+
+    @cached_property
+    def _presence(self) -> Presence:
+        return Presence(self.here)
+
+    @cached_property
+    def _places(self) -> Places[End]:
+        return Places(self.here.at_once)
+
+    def _wait_for_room(self) -> None:
+        if self._places.wait_for_room():
+            self.forget_objective()
+            free_memory()
+            self.here.tell(f"Going on with {say_count(self._places.count, 'trial')} at a time.")
 
     def _take_note_of_additions(
         self, served: Sequence[StudyRecord], studies: Callable[[], Sequence[StudyRecord]]
@@ -197,8 +208,10 @@ class Worker:
                 continue
             if self._record.is_aside(study.uuid):
                 continue
+            # One objective at a time, for memory's sake.
+            self._places.wait_for_others_than(study.uuid)
             try:
-                with saying_so(partial(self._note, WorkerState.PREPARING, study.uuid)):
+                with saying_so(partial(self._presence.note, WorkerState.PREPARING, study.uuid)):
                     objective = self.find_objective(study)
             except (StudyRefused, Drained, DeviceSettledError) as error:
                 if isinstance(error, StudyRefused):
@@ -214,12 +227,31 @@ class Worker:
                 if whole not in summary.studies:
                     summary.studies.append(whole)
                 self.here.notify(CLAIMED, whole)
-                self.here.patience.wait(partial(self._note, WorkerState.WORKING, study.uuid, claim.point))
-                self._learn(study, claim, self._work(study, claim, objective, summary, grace), whole)
-                if self.here.after_trial is not None and not self.here.stop.is_set():
-                    self.here.after_trial(study)
+                self.here.patience.wait(
+                    partial(self._presence.note, WorkerState.WORKING, study.uuid, claim.point)
+                )
+                self._places.put(
+                    partial(self._work, study, claim, objective, summary, grace),
+                    partial(self._conclude, study, claim, whole),
+                    study.uuid,
+                    alone=self._takes_one(study, objective),
+                )
                 return True
         return False
+
+    def _takes_one(self, study: StudyRecord, objective: Objective) -> bool:
+        """Whether trials of this study are trained one at a time whatever this process was told; it is said once."""
+        if self.here.at_once == 1 or objective.takes_several:
+            return False
+        if study.uuid not in self._alone:
+            self._alone.add(study.uuid)
+            self.here.tell(f"{study.name}: trains whole networks, so its trials are trained one at a time.")
+        return True
+
+    def _conclude(self, study: StudyRecord, claim: Claim, whole: str, end: End) -> None:
+        self._learn(study, claim, end, whole)
+        if self.here.after_trial is not None and not self.here.stop.is_set():
+            self.here.after_trial(study)
 
     def _learn(self, study: StudyRecord, claim: Claim, end: End, whole: str) -> None:
         """Draw the conclusions from what became of a trial.
@@ -236,6 +268,8 @@ class Worker:
             self._record.note_failure(study.uuid, claim.point)
         elif end is End.DAMAGED:
             self._record.note_damage()
+        elif end is End.CROWDED:
+            self._places.halve()
         if end in (End.GIVEN_BACK, End.DAMAGED) and not self.here.stop.is_set():
             self.here.stop.wait(self._record.pause())
 
@@ -247,6 +281,7 @@ class Worker:
         summary: WorkerSummary,
         grace: Grace | None,
     ) -> End:
+        peers = self._peers.setdefault(study.uuid, [])
         run = TrialRun(
             here=self.here,
             study=study,
@@ -256,13 +291,20 @@ class Worker:
             hold=partial(self._hold, study, claim),
             facts={"device": self.here.device, "versions": library_versions()},
             forget_objective=self.forget_objective,
-            peers=self._peers.setdefault(study.uuid, EpochMeans()),
+            peers=peers.pop() if peers else EpochMeans(),
         )
-        self._runs[:] = [run]
+        own = WorkerSummary()
+        with self._guard:
+            self._runs.append(run)
+            for one in self._runs:
+                one.has_company |= len(self._runs) > 1
         try:
-            return run.run(summary)
+            return run.run(own)
         finally:
-            self._runs.clear()
+            with self._guard:
+                self._runs.remove(run)
+                summary.add(own)
+            peers.append(run.peers)
 
     def _settle(self, studies: Sequence[StudyRecord]) -> bool:
         """Tidy up what killed workers left, and find out whether anything is left to do.
@@ -316,23 +358,7 @@ class Worker:
 
     def _hold(self, study: StudyRecord, claim: Claim, lease_seconds: float) -> None:
         points.beat(self.here.database, claim, lease_seconds=lease_seconds)
-        self._note(WorkerState.WORKING, study.uuid, claim.point)
-
-    def _note(self, state: WorkerState, study_uuid: str | None = None, point: int | None = None) -> None:
-        reading = self._gpu.latest()
-        fleet.note_worker(
-            self.here.database,
-            worker=self.here.name,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            device=self.here.device,
-            state=state,
-            versions=library_versions(),
-            job=scheduler_job(),
-            gpu=reading.to_document() if reading else None,
-            study_uuid=study_uuid,
-            point=point,
-        )
+        self._presence.note(WorkerState.WORKING, study.uuid, claim.point)
 
     def _give_up(self) -> None:
         for run in list(self._runs):
@@ -340,9 +366,3 @@ class Worker:
         self.here.tell("the grace period ended before the epoch did: leaving")
         assert self.here.overdue is not None
         self.here.overdue()
-
-    def _say_goodbye(self) -> None:
-        try:
-            wait_for(lambda _: self._note(WorkerState.GONE), give_up_after=2)
-        except DatabaseAwayError:
-            log.debug("The database is away, so it cannot be told that this worker ends.")

@@ -62,6 +62,7 @@ class End(enum.Enum):
     LOST = "lost"
     GIVEN_BACK = "given back"
     DAMAGED = "given back, because what it read was damaged"
+    CROWDED = "given back, because the memory was not enough for it beside others"
 
 
 @dataclass
@@ -76,6 +77,11 @@ class WorkerSummary:
     seconds: float = 0.0
     drained: bool = False
     studies: list[str] = field(default_factory=list)
+
+    def add(self, other: WorkerSummary) -> None:
+        """Count what became of the trials of another summary, too."""
+        for name in ("complete", "pruned", "failed", "lost", "stopped"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass
@@ -92,6 +98,7 @@ class TrialRun:
         facts: what is kept with a complete trial besides what the objective says.
         forget_objective: frees what the objective holds, after it ran out of memory.
         peers: what this worker has read of the study's other points.
+        has_company: whether the process worked on another trial meanwhile.
     """
 
     here: Circumstances
@@ -103,6 +110,7 @@ class TrialRun:
     facts: dict[str, object]
     forget_objective: Callable[[], None]
     peers: EpochMeans
+    has_company: bool = False
     trial_id: int | None = None
     trial_number: int | None = None
 
@@ -214,6 +222,10 @@ class TrialRun:
                 why="After such an error every further computation of the process fails as well.",
                 next_step="If it comes again: `nvidia-smi -q` shows the state of the GPU; restart its driver or the machine.",
             ) from error
+        if fault is Fault.MEMORY and self.has_company:
+            # The traceback holds the frames, and they hold the arrays.
+            error.__traceback__ = None
+            return End.CROWDED
         if passes(error):
             return End.GIVEN_BACK
         if fault is Fault.MACHINE and not isinstance(error, UnpreparedError):
@@ -278,7 +290,7 @@ class TrialRun:
             raise
         except Exception as error:
             fault = find_fault(error)
-            if fault not in (Fault.TRIAL, Fault.MEMORY):
+            if fault is not Fault.TRIAL and (fault is not Fault.MEMORY or self.has_company):
                 raise
             log.debug("The objective failed.", exc_info=True)
             summary.failed += 1

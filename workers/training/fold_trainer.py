@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ INITIAL_WEIGHTS = 0
 
 KEPT_PROGRAMS = 32
 """Compiled epochs that a process keeps, some 5 MiB each: a search over head widths would otherwise fill the memory with its shapes."""
+
+_COMPILING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -126,15 +129,16 @@ class FoldTrainer:
         self._settings |= self._kind.prepare(features.labels, self.train_index, self._settings)
         rules = read_rules(self._settings, spec.training.optimizer_options)
         self._averages = rules.averages
-        self._compiled = _compile(
-            spec.model.head,
-            spec.model.head_normalization,
-            spec.training.precision,
-            spec.model.standardizes,
-            rules,
-            (spec.data.task, spec.loss),
-            *self._shape,
-        )
+        with _COMPILING:  # several trials that begin together would each make their own
+            self._compiled = _compile(
+                spec.model.head,
+                spec.model.head_normalization,
+                spec.training.precision,
+                spec.model.standardizes,
+                rules,
+                (spec.data.task, spec.loss),
+                *self._shape,
+            )
         self._resident = features.resident(self._compiled.feature_precision)
         self._validation_rows = features.locate(self.val_index)
         standardizes = self._spec.model.standardizes

@@ -28,6 +28,7 @@ SURFACE = {
         "gpus",
         "per_gpu",
         "processes",
+        "at_once",
         "forever",
         "grace",
         "on_finish",

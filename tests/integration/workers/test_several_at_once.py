@@ -1,0 +1,179 @@
+"""One process that works on several trials at the same time, with objectives that train nothing."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.errors import DeviceError
+from storage.states import PointState
+from storage.studies import points
+from storage.studies import study as studies
+from storage.studies.workers import list_workers
+from tests.studies import PretendObjective, make_study, rising_auc
+from workers.attempts.attempt import Attempt, Pruned
+from workers.process.circumstances import Circumstances
+from workers.process.loop import Worker, WorkerSummary
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    """An open database with orch's tables."""
+    opened = open_database(sqlite_url)
+    yield opened
+    opened.close()
+
+
+def work(
+    database: Database,
+    study: studies.StudyRecord,
+    at_once: int,
+    *,
+    stop: threading.Event | None = None,
+    told: list[str] | None = None,
+    **objective: Any,
+) -> WorkerSummary:
+    """Run one worker until the study is settled or `stop` is set."""
+    tell = (told if told is not None else []).append
+    here = Circumstances(database, stop or threading.Event(), tell=tell, at_once=at_once, device="GPU 0")
+    worker = Worker(here, lambda _: PretendObjective(**objective))
+    return worker.run(lambda: [studies.load_study(database, study.name)])
+
+
+def values_of(database: Database, study: studies.StudyRecord) -> dict[int, float | None]:
+    return {record.point: record.value for record in points.list_points(database, study.uuid)}
+
+
+def test_trials_are_worked_on_side_by_side_and_have_the_values_they_have_alone(database: Database) -> None:
+    alone, together = make_study(database, "alone", points=5), make_study(database, "together", points=5)
+    work(database, alone, 1)
+    meeting = threading.Barrier(3, timeout=20)
+    held: list[set[int]] = []
+
+    def meet_two_others(attempt: Attempt) -> None:
+        if attempt.point < 3:
+            meeting.wait()
+            records = points.list_points(database, together.uuid)
+            held.append({record.point for record in records if record.state == PointState.CLAIMED})
+            meeting.wait()
+
+    summary = work(database, together, 3, before=meet_two_others)
+    assert held == [{0, 1, 2}] * 3, "a point and a lease for each, and no more than asked for"
+    assert (summary.complete, summary.failed, summary.stopped, summary.studies) == (5, 0, 0, ["together"])
+    assert values_of(database, together) == values_of(database, alone)
+    assert len(list_workers(database)) == 2, "one worker, whatever the number of its trials"
+
+
+def test_what_ends_one_trial_does_not_touch_the_others(database: Database) -> None:
+    study = make_study(database, points=4, **{"study.retries": 0})
+
+    def end_two(attempt: Attempt) -> None:
+        if attempt.point == 1:
+            raise ValueError("of this trial alone")
+        if attempt.point == 2:
+            raise Pruned(math.nan)
+
+    summary = work(database, study, 4, before=end_two)
+    assert (summary.complete, summary.pruned, summary.failed) == (2, 1, 1)
+    records = points.list_points(database, study.uuid)
+    assert "of this trial alone" in str(records[1].error)
+    assert [record.value is None for record in records] == [False, True, True, False]
+    expected = sum(rising_auc(3, fold, 3) for fold in range(3)) / 3
+    assert records[3].value == pytest.approx(expected)
+
+
+def test_a_dead_device_gives_all_of_them_back(database: Database) -> None:
+    study = make_study(database, points=6)
+    meeting = threading.Barrier(3, timeout=20)
+
+    def die(attempt: Attempt) -> None:
+        meeting.wait()
+        raise RuntimeError("CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered")
+
+    with pytest.raises(DeviceError):
+        work(database, study, 3, before=die)
+    records = points.list_points(database, study.uuid)
+    assert {record.state for record in records} == {PointState.OPEN}
+    assert sum(record.failures for record in records) == 0
+    assert [record.attempt for record in records] == [1, 1, 1, 0, 0, 0], "and no further one is taken"
+
+
+def test_a_trial_for_which_the_memory_is_not_enough_beside_others_is_tried_beside_fewer(
+    database: Database,
+) -> None:
+    study = make_study(database, points=6, **{"study.retries": 0})
+    at_work: set[int] = set()
+    most: list[int] = []
+
+    def exhaust(attempt: Attempt) -> None:
+        at_work.add(attempt.point)
+        time.sleep(0.2)
+        most.append(len(at_work))
+        try:
+            if len(at_work) > 2:
+                raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
+        finally:
+            time.sleep(0.2)
+            at_work.discard(attempt.point)
+
+    told: list[str] = []
+    summary = work(database, study, 4, before=exhaust, told=told)
+    assert (summary.complete, summary.failed) == (6, 0), "no trial is charged with its neighbours' memory"
+    assert max(most) == 4
+    assert most[-1] <= 2
+    assert "Going on with 2 trials at a time." in told
+
+
+def test_a_worker_told_to_stop_gives_all_of_them_back(database: Database) -> None:
+    study = make_study(database, points=6)
+    stop = threading.Event()
+    meeting = threading.Barrier(3, action=stop.set, timeout=20)
+    summary = work(database, study, 3, stop=stop, before=lambda attempt: meeting.wait() and None)
+    assert (summary.drained, summary.stopped, summary.complete) == (True, 3, 0)
+    records = points.list_points(database, study.uuid)
+    assert {record.state for record in records} == {PointState.OPEN}
+    work(database, study, 3)
+    assert points.count_points(database, study.uuid).complete == 6
+
+
+@pytest.mark.parametrize(("takes_several", "expected"), [(True, 2), (False, 1)])
+def test_an_objective_that_takes_one_trial_gets_one(
+    database: Database, takes_several: bool, expected: int
+) -> None:
+    study = make_study(database, points=4)
+    at_work: set[int] = set()
+    most: list[int] = []
+
+    def count(attempt: Attempt) -> None:
+        at_work.add(attempt.point)
+        time.sleep(0.1)
+        most.append(len(at_work))
+        at_work.discard(attempt.point)
+
+    told: list[str] = []
+    work(database, study, 2, before=count, told=told, takes_several=takes_several)
+    assert max(most) == expected
+    assert sum("one at a time" in line for line in told) == (not takes_several)
+
+
+def test_another_study_waits_until_the_trials_of_the_first_have_ended(database: Database) -> None:
+    first, second = make_study(database, "first", points=3), make_study(database, "second", points=3)
+    at_work: list[str] = []
+
+    def remember(attempt: Attempt) -> None:
+        at_work.append(attempt.study.name)
+        time.sleep(0.1)
+        assert len(set(at_work)) == 1
+        at_work.remove(attempt.study.name)
+
+    find: Callable[[studies.StudyRecord], PretendObjective] = lambda _: PretendObjective(before=remember)  # noqa: E731
+    worker = Worker(Circumstances(database, at_once=2), find)
+    summary = worker.run(lambda: [first, second])
+    assert (summary.complete, summary.failed) == (6, 0)
