@@ -143,6 +143,11 @@ def is_set(variable: str) -> bool:
     return variable in os.environ
 
 
+def wants_colours() -> bool:
+    """Whether a terminal may be sent colours: not with NO_COLOR (https://no-color.org), nor on a dumb one."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def environment_with(values: Mapping[str, str] | None = None) -> dict[str, str]:
     """A copy of the environment for a process to be started, with `values` in place of what is set."""
     return {**os.environ, **(values or {})}

@@ -40,28 +40,52 @@ PROGRAMS_PER_BATCH_SIZE = 4
 """Each batch size is compiled once: its full and its last batch, in training and in validation."""
 MOST_SAVED = 0.67
 """The largest share of fold-epochs that pruning saved in the replays of docs/pruning-evidence.md."""
-FEATURE_COUNTS = {
-    "DenseNet121": 1024,
-    "EfficientNetB0": 1280,
-    "InceptionResNetV2": 1536,
-    "MobileNetV2": 1280,
-    "VGG16": 512,
-    "VGG19": 512,
+BACKBONES = {
+    "ConvNeXtBase": (1024, 5.4),
+    "ConvNeXtLarge": (1536, 12),
+    "ConvNeXtSmall": (768, 3.1),
+    "ConvNeXtTiny": (768, 1.6),
+    "ConvNeXtXLarge": (2048, 21),
+    "DenseNet121": (1024, 1),
+    "DenseNet169": (1664, 1.2),
+    "DenseNet201": (1920, 1.5),
+    "EfficientNetB0": (1280, 0.14),
+    "EfficientNetB1": (1280, 0.2),
+    "EfficientNetB2": (1408, 0.23),
+    "EfficientNetB3": (1536, 0.34),
+    "EfficientNetB4": (1792, 0.53),
+    "EfficientNetB5": (2048, 0.83),
+    "EfficientNetB6": (2304, 1.2),
+    "EfficientNetB7": (2560, 1.8),
+    "EfficientNetV2B0": (1280, 0.25),
+    "EfficientNetV2B1": (1280, 0.36),
+    "EfficientNetV2B2": (1408, 0.41),
+    "EfficientNetV2B3": (1536, 0.57),
+    "EfficientNetV2L": (1280, 4.3),
+    "EfficientNetV2M": (1280, 1.9),
+    "EfficientNetV2S": (1280, 1),
+    "InceptionResNetV2": (1536, 2.3),
+    "InceptionV3": (2048, 1),
+    "MobileNet": (1024, 0.2),
+    "MobileNetV2": (1280, 0.11),
+    "MobileNetV3Large": (960, 0.075),
+    "MobileNetV3Small": (576, 0.019),
+    "NASNetLarge": (4032, 3.8),
+    "NASNetMobile": (1056, 0.2),
+    "ResNet101": (2048, 2.7),
+    "ResNet101V2": (2048, 2.5),
+    "ResNet152": (2048, 4),
+    "ResNet152V2": (2048, 3.8),
+    "ResNet50": (2048, 1.4),
+    "ResNet50V2": (2048, 1.2),
+    "VGG16": (512, 5.4),
+    "VGG19": (512, 6.9),
+    "Xception": (2048, 1.6),
 }
-
-
-COST_OF_A_PASS = {
-    "DenseNet121": 0.9,
-    "EfficientNetB0": 0.12,
-    "InceptionResNetV2": 2.3,
-    "MobileNetV2": 0.1,
-    "NASNetMobile": 0.2,
-    "ResNet50": 1.2,
-    "VGG16": 4.8,
-    "VGG19": 6.1,
-    "Xception": 1.5,
-}
-"""Multiplications for a pixel, as many times those of InceptionV3."""
+"""Of each backbone of Keras: its features for an image, and its multiplications for a pixel, as many times those of InceptionV3 (counted
+layer by layer)."""
+UNKNOWN = (2048, 1.0)
+"""Of a backbone from elsewhere."""
 FEATURE_BYTES = 4
 
 
@@ -184,7 +208,7 @@ def list_extractions(variants: Sequence[Variant], images: int) -> list[Extractio
                 model.image_size,
                 model.pooling,
                 images * views * _seconds_of_pass(spec, model.extraction_precision),
-                images * views * FEATURE_COUNTS.get(model.backbone, 2048) * FEATURE_BYTES,
+                images * views * BACKBONES.get(model.backbone, UNKNOWN)[0] * FEATURE_BYTES,
             )
     return list(found.values())
 
@@ -192,7 +216,7 @@ def list_extractions(variants: Sequence[Variant], images: int) -> list[Extractio
 def _seconds_of_pass(spec: StudySpec, precision: str) -> float:
     """One image through the backbone."""
     pixels = spec.model.image_size[0] * spec.model.image_size[1]
-    cost = COST_OF_A_PASS.get(spec.model.backbone, 1.0) if spec.model.kind == "transfer" else 1.0
+    cost = BACKBONES.get(spec.model.backbone, UNKNOWN)[1] if spec.model.kind == "transfer" else 1.0
     return SECONDS_PER_VIEW[precision] * pixels / RULE_PIXELS * cost
 
 
@@ -276,5 +300,5 @@ def _rule_of_thumb(
 
 
 def _head_weights(spec: StudySpec) -> int:
-    width = spec.model.features_width or FEATURE_COUNTS.get(spec.model.backbone, 2048)
+    width = spec.model.features_width or BACKBONES.get(spec.model.backbone, UNKNOWN)[0]
     return count_weights(spec, width, max(len(spec.data.targets), 1))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, TextIO
 
 from orchestrator.terminal.wrapping import (
+    NARROWEST,
     fit_columns,
     least_widths,
     longest_word,
@@ -17,7 +19,11 @@ from orchestrator.terminal.wrapping import (
     wrap,
 )
 from storage.files.documents import without_nan
+from storage.settings import wants_colours
 from storage.wording import NOT_FOR_TERMINALS, printable
+
+YELLOW, RED = "33", "31"
+"""Of ANSI, as the terminal's own theme shows them."""
 
 
 def print_line(text: str = "") -> None:
@@ -27,15 +33,42 @@ def print_line(text: str = "") -> None:
 
 def say(text: str) -> None:
     """Print one line of progress or advice, which is no part of the result."""
-    # Who reads it may have left (`2>&1 | head`), and a log file's disk may be full; no work is lost for that.
-    with contextlib.suppress(OSError):
-        sys.stderr.write(wrap(printable(text), width_of(sys.stderr)) + "\n")
-        sys.stderr.flush()
+    _write(wrap(printable(text), width_of(sys.stderr)))
 
 
 def warn(text: str) -> None:
     """Print one warning."""
-    say(f"warning: {text}")
+    _mark(f"warning: {text}", "warning:", YELLOW)
+
+
+def warn_briefly(text: str) -> bool:
+    """Print one warning on one line, and return whether a terminal was too narrow for all of it."""
+    width = width_of(sys.stderr)
+    whole = f"warning: {printable(text)}"
+    if width is None or len(whole) <= width or width < NARROWEST:
+        warn(text)
+        return False
+    _mark(textwrap.shorten(whole, width, placeholder=" ..."), "warning:", YELLOW)
+    return True
+
+
+def fail(text: str) -> None:
+    """Print what failed."""
+    _mark(f"orch: {text}", "orch:", RED)
+
+
+def _mark(text: str, word: str, colour: str) -> None:
+    """Print a line that begins with a word, in a colour where colours are wanted."""
+    wrapped = wrap(printable(text), width_of(sys.stderr))
+    is_coloured = sys.stderr.isatty() and wants_colours()
+    _write(f"\x1b[{colour}m{word}\x1b[0m{wrapped.removeprefix(word)}" if is_coloured else wrapped)
+
+
+def _write(text: str) -> None:
+    # Who reads it may have left (`2>&1 | head`), and a log file's disk may be full; no work is lost for that.
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def print_json(document: Any) -> None:
@@ -80,7 +113,9 @@ def _draw_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left")
+    if title:
+        print_line(title)  # rich would break it at the width of the table
+    table = Table()
     for name, wide, is_number in zip(columns, widths, numeric, strict=True):
         table.add_column(name, justify="right" if is_number else "left", overflow="fold", width=wide)
     for row in cells:

@@ -14,18 +14,19 @@ FAILED = 1
 def report_error(error: BaseException, *, debug: bool) -> int:
     """Print what a person needs to know of an error, and return the exit code it means."""
     if isinstance(error, OrchError):
-        for part in (f"orch: {error.what}", error.why, error.next_step):
+        console.fail(error.what)
+        for part in (error.why, error.next_step):
             if part:
                 console.say(part)
         return error.exit_code
     if isinstance(error, OSError):
         return report_os_error(error)
     if isinstance(error, MemoryError):
-        console.say("orch: There is not enough memory for this.")
+        console.fail("There is not enough memory for this.")
         return FAILED
     first_line = (str(error).strip().splitlines() or [""])[0]
     hint = "" if debug else " The same command with --debug shows where; please report it."
-    console.say(f"orch: This is a defect in orch: {type(error).__name__}: {first_line}{hint}")
+    console.fail(f"This is a defect in orch: {type(error).__name__}: {first_line}{hint}")
     return FAILED
 
 
@@ -36,5 +37,5 @@ def report_os_error(error: OSError) -> int:
         text = f"The disk is full{place}. Make room and run the command again; what was finished is kept."
     else:
         text = f"{error.strerror or error}{place}."
-    console.say(f"orch: {text}")
+    console.fail(f"{text}")
     return FAILED

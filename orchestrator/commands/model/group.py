@@ -148,7 +148,7 @@ def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
     out_of_fold = card.get("out_of_fold") or {}
     pooled = out_of_fold.get("macro", {}).get("metrics", {}).get("auc", {})
     return [
-        ("study", f"{card.get('study')}, configuration {card.get('point')}"),
+        ("study", f"{card.get('study')}, trial {card.get('point')}"),
         ("kind", f"{card.get('kind')}, {card.get('epochs')} epochs"),
         ("searched", show_params(card.get("params"))),
         ("fixed", show_params(card.get("fixed"))),
@@ -156,12 +156,19 @@ def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
         ("labels", card.get("targets")),
         ("trained on", f"{card['dataset']['images']} images of {card['dataset']['groups']} groups"),
         ("data set", card["dataset"]["fingerprint"]),
-        (f"cross-validated {_metric_label(validated)}", validated.get("value")),
+        (f"cross-validated {_metric_label(validated)}", _say_validated(validated)),
         ("out-of-fold AUC", console.show_interval(pooled) if pooled else None),
         ("model SHA-256", card.get("model_sha256")),
         ("made", say_written(card.get("made_at"))),
         ("intended use", card.get("intended_use")),
     ]
+
+
+def _say_validated(validated: dict[str, Any]) -> str | None:
+    value = validated.get("value")
+    return (
+        None if value is None else f"{console.show(value)} (the best of the study's trials, hence optimistic)"
+    )
 
 
 def _metric_label(validated: dict[str, Any]) -> str:

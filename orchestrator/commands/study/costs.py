@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from storage.spec import StudySpec
 
 OBJECTIVES = {
-    "max_of_mean": "mean validation {metric} over folds, at the epoch where that mean is highest",
-    "mean_of_max": "mean over folds of the highest {metric} of each fold",
-    "last": "mean {metric} over folds after the last epoch",
+    "max_of_mean": "mean validation {metric} over folds, at the epoch where that mean is best",
+    "mean_of_max": "mean over folds of the best validation {metric} of each fold",
+    "last": "mean validation {metric} over folds after the last epoch",
 }
 """The value of a trial, in words: `study.objective`."""
 
@@ -104,14 +104,29 @@ def _tell_nested(cost: dict[str, Any] | None, own: int, fold_epoch_seconds: floa
     )
 
 
-def _say_time(estimate: dict[str, Any]) -> str:
+def _say_time(estimate: dict[str, Any], *, has_parts: bool) -> str:
     least, most = (say_duration(estimate[name]) for name in ("least_seconds", "total_seconds"))
-    of = "for one worker and the study's own trials"
-    return f"about {most} {of}" if least == most else f"{least} to {most} {of}: the more are pruned, the less"
+    of = f"with one worker{', without what is evaluated again' if has_parts else ''}"
+    return (
+        f"about {most} {of}" if least == most else f"{least} to {most} {of}: less when more trials are pruned"
+    )
 
 
-def print_plan(spec: StudySpec, report: dict[str, Any], review: Review) -> None:
-    """`report` is of `describe_plan`; the warnings of the review follow."""
+def print_warnings(review: Review, *, in_full: bool) -> bool:
+    """Print the warnings of a review, and return whether one was shortened; an error that was accepted never is."""
+    from orchestrator.audit.admission import ACCEPTED
+
+    shortened = False
+    for warning in review.warnings:
+        if in_full or warning.startswith(ACCEPTED):
+            console.warn(warning)
+        else:
+            shortened |= console.warn_briefly(warning)
+    return shortened
+
+
+def print_plan(spec: StudySpec, report: dict[str, Any]) -> None:
+    """`report` is of `describe_plan`."""
     low, high = min(report["train_images"]), max(report["train_images"])
     estimate = report["estimate"]
     console.print_facts(
@@ -136,7 +151,7 @@ def print_plan(spec: StudySpec, report: dict[str, Any], review: Review) -> None:
             ),
             ("schedule", report["schedule"]),
             ("epochs", report["epochs"]),
-            ("objective", OBJECTIVES[report["objective"]].format(metric=report["metric"])),
+            ("objective", OBJECTIVES[report["objective"]].format(metric=spec.metric.measured_label)),
             ("also", ", ".join(one.label for one in spec.further) or None),
             ("pruner", report["pruner"]),
             ("fold-epochs", f"{report['fold_epochs']} (trials x folds x epochs) if no trial is pruned"),
@@ -147,11 +162,9 @@ def print_plan(spec: StudySpec, report: dict[str, Any], review: Review) -> None:
             ),
             (
                 "time",
-                f"{_say_time(estimate)}; "
-                f"{say_duration(estimate['start_seconds'] + estimate['compilation_seconds'])} of that to start and to compile, "
+                f"{_say_time(estimate, has_parts=bool(report['repeats_of_winner'] or report['nested']))}; "
+                f"{say_duration(estimate['start_seconds'] + estimate['compilation_seconds'])} of that to start and compile, "
                 f"{say_duration(estimate['extraction_seconds'])} for the features (basis: {estimate['basis']})",
             ),
         ]
     )
-    for warning in review.warnings:
-        console.warn(warning)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.commands.study.costs import describe_plan, print_plan
+from orchestrator.commands.study.costs import describe_plan, print_plan, print_warnings
 from orchestrator.terminal import console
 from orchestrator.terminal.choices import Preset, Protocol, Pruner, Regime
 from orchestrator.terminal.completing import complete_setting
@@ -220,13 +220,16 @@ def create(
         )
         report = describe_plan(spec, review, estimate)
         if not as_json:
-            print_plan(spec, report, review)
+            print_plan(spec, report)
+            shortened = print_warnings(review, in_full=dry_run)
         if dry_run:
             console.say("Nothing was created (--dry-run).")
         else:
             with open_storage(storage, create=True) if found is None else nullcontext(found) as database:
                 study = create_proposed(database, proposal)
                 report["uuid"] = study.uuid
+                if not as_json and shortened:
+                    console.say(f"Warnings in full: `{say_command('study', 'show', name, '--warnings')}`")
                 console.say(
                     f"The study {name!r} is in {database.url_text}. Next: {say_command('worker', name)}"
                 )

@@ -12,6 +12,7 @@ from orchestrator.terminal.completing import complete_column, complete_study
 from orchestrator.terminal.documents import check_places, hand_out
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
+from storage.metrics.objectives import name_kind
 
 Prevalences = Annotated[
     list[float] | None,
@@ -174,7 +175,7 @@ def print_scores(title: str, scored: dict[str, Any]) -> None:
         metrics = scored["overall"]["metrics"].items()
         console.print_table(
             ["metric", "all classes"],
-            [[metric, console.show_interval(value)] for metric, value in metrics],
+            [[name_kind(metric), console.show_interval(value)] for metric, value in metrics],
             title=title,
         )
         console.print_line()
@@ -190,7 +191,7 @@ def print_scores(title: str, scored: dict[str, Any]) -> None:
     console.print_table(
         ["metric", *(label for label, _ in rows)],
         [
-            [metric, *(console.show_interval(row[part][metric]) for _, row in rows)]
+            [name_kind(metric), *(console.show_interval(row[part][metric]) for _, row in rows)]
             for part in ("metrics", "limits_of_agreement")
             for metric in rows[0][1].get(part, ())
         ],

@@ -2,11 +2,13 @@ import itertools
 
 import pytest
 
+from orchestrator.planning.estimate import BACKBONES
 from orchestrator.planning.plan import fold_epochs, plan_points, share_of_equal_batches, short_last_batch
 from orchestrator.planning.regimes import regime_one, regime_two
 from orchestrator.planning.review import describe_model, describe_pruner
 from storage.spec import StudySpec, parse
 from storage.spec.distributions import distributions
+from workers.models.backbones import list_backbones
 
 SEARCH = {"dropout_rate": {"type": "float", "low": 0, "high": 0.5}}
 
@@ -171,3 +173,8 @@ def test_what_is_trained_is_said(model: dict[str, object], words: str) -> None:
 )
 def test_the_rule_that_stops_trials_is_named(pruner: dict[str, object], words: str) -> None:
     assert describe_pruner(spec_of(search=SEARCH, pruner=pruner)) == words
+
+
+def test_the_cost_of_every_backbone_of_keras_is_known() -> None:
+    assert set(list_backbones()) == set(BACKBONES)
+    assert all(features >= 512 and cost > 0 for features, cost in BACKBONES.values())

@@ -129,13 +129,39 @@ def test_a_table_of_headings_that_are_broken_keeps_its_right_edge(shown: Shown, 
         assert max(map(len, lines)) <= width
 
 
+def test_a_warning_on_one_line(shown: Shown, width: int) -> None:
+    cut: list[bool] = []
+    text = shown(lambda: cut.extend(map(console.warn_briefly, ["Short.", SENTENCES[0]])))
+    first, second = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    assert (first, cut[0]) == ("warning: Short.", False)
+    assert second.startswith("warning: In 4 of 10 configurations the last")
+    assert len(second) <= width
+    assert cut[1] == second.endswith(" ...") == (width < 125)
+
+
+@pytest.mark.parametrize(("name", "value", "coloured"), [("TERM", "xterm", True), ("TERM", "dumb", False), ("NO_COLOR", "1", False)])  # fmt: skip
+def test_warnings_and_failures_have_a_colour_where_colours_are_wanted(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch, name: str, value: str, coloured: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv(name, value)
+
+    def print_it() -> None:
+        console.warn("Look.")
+        console.fail("It failed.")
+
+    text = shown(print_it)
+    plain = "warning: Look.\norch: It failed.\n"
+    assert text == (plain.replace("warning:", "\x1b[33mwarning:\x1b[0m").replace("orch:", "\x1b[31morch:\x1b[0m") if coloured else plain)  # fmt: skip
+
+
 def test_facts_and_sentences(shown: Shown, width: int) -> None:
     def print_it() -> None:
         console.print_facts([("model", SENTENCES[0]), ("fingerprint", LONG)])
         for sentence in SENTENCES:
             console.warn(sentence)
 
-    text = shown(print_it)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown(print_it))
     said = f"model {SENTENCES[0]} fingerprint {LONG} " + " ".join(f"warning: {one}" for one in SENTENCES)
     assert words_of(text) == said.split()
     assert too_long(text, width) == []
