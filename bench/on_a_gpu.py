@@ -43,14 +43,14 @@ class Stage:
 
 STAGES = {
     "facts": Stage(30, "speed", "device, versions, flags, memory bandwidth, rate of products"),
-    "prepare": Stage(75, "studies", "a data set, its features by `orch worker`, one short trial; `orch doctor`"),
+    "prepare": Stage(100, "studies", "a data set, its features by `orch worker`, one short trial; `orch doctor`"),
     "epoch": Stage(100, "speed", "one fold-epoch: alone, stacked, `fit`; and where the time of a stacked one goes"),
-    "extraction": Stage(70, "speed", "views/s of an extraction and of the forward pass alone"),
-    "study": Stage(100, "studies", "a study by `orch worker`: cold and warm compilation cache, several at once"),
-    "same": Stage(60, "agreement", "features and heads against the processor's, stacked against single, run against run"),
-    "replay": Stage(40, "studies", "`orch trial replay`, bit for bit"),
-    "chaos": Stage(60, "studies", "SIGKILL of one of two workers on the GPU"),
-    "memory": Stage(40, "studies", "what a worker says and does when GPU memory is not enough"),
+    "extraction": Stage(90, "speed", "views/s of an extraction and of the forward pass alone"),
+    "study": Stage(160, "studies", "a study by `orch worker`: cold and warm compilation cache, several at once"),
+    "same": Stage(100, "agreement", "features and heads against the processor's, stacked against single, run against run"),
+    "replay": Stage(60, "studies", "`orch trial replay`, bit for bit"),
+    "chaos": Stage(100, "studies", "SIGKILL of one of two workers on the GPU"),
+    "memory": Stage(100, "studies", "what a worker says and does when GPU memory is not enough"),
     "none": Stage(30, "studies", "`orch worker --gpus none` on a machine with a GPU"),
 }  # fmt: skip
 

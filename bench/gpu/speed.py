@@ -110,10 +110,7 @@ def run_extraction(place: Place, found: Found) -> None:
             rate = extract_files(spec, files, Path(name) / precision)
             found[f"{precision}, extract, views/s"] = rate
             found[f"{precision}, extract, start included, s"] = time.perf_counter() - began
-        found["host, where the time of the last goes"] = host_time(
-            lambda: extract_files(spec, files, Path(name) / "again"), times=1
-        )
-        for precision in () if place.rehearse else ("float32", "bfloat16"):
+        for precision in () if place.rehearse else ("bfloat16",):
             model = ModelSection(
                 backbone=backbone_of(place), weights="none", image_size=size, extraction_precision=precision
             )

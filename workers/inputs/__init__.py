@@ -2,7 +2,8 @@
 
 - `augmentation`: Random changes of training images: what they are; the backend makes them
 - `copies`: Changed copies of images, drawn once: what an image's copies are depends on the study's seed and on the image alone
-- `decoding`: Image files decoded on threads before they are asked for: for training and for prediction
+- `decoders`: Image files decoded by processes of their own, on machines with several processors
+- `decoding`: Image files decoded before they are asked for: for training and for prediction
 - `embedding`: Vectors of images, made by a backbone of KerasHub
 - `extraction`: Every possible input of the head, computed once: the frozen backbone over all flips of all images
 - `feature_set`: Features and labels resident in the memory of the device, shared by the folds of a study

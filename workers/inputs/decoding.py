@@ -1,13 +1,10 @@
-"""Image files decoded on threads before they are asked for: for training and for prediction."""
+"""Image files decoded before they are asked for: for training and for prediction."""
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +14,9 @@ from storage.data.images import read_image
 from storage.pictures.fitting import STRETCH
 from storage.pictures.views import VIEWS, is_mirrored, is_upside_down
 from workers.device.contract import ImageBatch
+from workers.inputs.decoders import AHEAD, count_decoders, decode_apart, run_ahead
 
-Given = TypeVar("Given")
-Made = TypeVar("Made")
-
-AHEAD = 64
+AHEAD_ON_THREADS = 64
 """Images that are decoded before the backbone asks for them."""
 
 
@@ -36,7 +31,7 @@ def map_ahead(
         # Alone: it makes the compiled function that the others share.
         yield compute(first)
         break
-    yield from _run_ahead(compute, batches, threads=at_once, ahead=at_once)
+    yield from run_ahead(compute, batches, threads=at_once, ahead=at_once)
 
 
 def read_batches(
@@ -115,11 +110,26 @@ def flip(image: NDArray[np.uint8], view: str) -> NDArray[np.uint8]:
 
 
 def decode_ahead(
-    files: Sequence[Path], size: tuple[int, int], scale: Scale | None = None, resize: str = STRETCH
+    files: Sequence[Path],
+    size: tuple[int, int],
+    scale: Scale | None = None,
+    resize: str = STRETCH,
+    *,
+    processors: int = 0,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the images, uint8 of shape (height, width, 3), in order, decoded on threads before they are asked for."""
-    return _run_ahead(
-        lambda file: read_image(file, size, scale, resize), files, threads=count_processors(), ahead=AHEAD
+    """Yield the images, uint8 of shape (height, width, 3), in order, decoded on threads or by processes before they are asked for.
+
+    Args:
+        files, size, scale, resize: as of `storage.data.images.read_image`.
+        processors: on which to decode; 0 for those that this process may use.
+    """
+    processors = processors or count_processors()
+    decoders = count_decoders(processors, len(files))
+    if decoders:
+        threads = min(processors // decoders, AHEAD - 1)
+        return decode_apart(files, size, scale, resize, decoders=decoders, threads=threads)
+    return run_ahead(
+        lambda file: read_image(file, size, scale, resize), files, threads=processors, ahead=AHEAD_ON_THREADS
     )
 
 
@@ -128,21 +138,3 @@ def count_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # macOS
-
-
-def _run_ahead(
-    compute: Callable[[Given], Made], given: Iterable[Given], *, threads: int, ahead: int
-) -> Iterator[Made]:
-    """Yield what `compute` makes, in order; `ahead` more are begun on threads before they are asked for."""
-    pending: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="ahead") as pool:
-        try:
-            for one in given:
-                pending.append(pool.submit(compute, one))
-                if len(pending) > ahead:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
