@@ -29,6 +29,8 @@ folds = {folds}
 schedule = "lockstep"
 [pruner]
 name = "none"
+"""
+REGIME_ONE = """
 [search.batch_size]
 type = "int"
 low = 97
@@ -39,6 +41,19 @@ low = 0.0
 high = 0.5
 """
 """Regime I in small. All its batch sizes are padded alike, so that a study needs few compiled programs."""
+REGIME_TWO = """
+[search.learning_rate]
+type = "float"
+low = 0.0001
+high = 0.01
+log = true
+[search.epsilon]
+type = "float"
+low = 0.0000001
+high = 0.1
+log = true
+"""
+"""Regime II in small, at the default batch size."""
 
 
 class Desk:
@@ -47,9 +62,10 @@ class Desk:
     Args:
         place: of the stage.
         cache: the cache folder, where it is not the shared one.
+        spec: what is searched.
     """
 
-    def __init__(self, place: Place, cache: Path | None = None) -> None:
+    def __init__(self, place: Place, cache: Path | None = None, spec: str = REGIME_ONE) -> None:
         self._rehearse, self.log = place.rehearse, place.work / f"{place.stage}.log"
         self.folder = place.work / place.stage
         if cache is None:
@@ -64,7 +80,7 @@ class Desk:
         self._spec = self.folder / "study.toml"
         size = [75, 75] if place.rehearse else [299, 299]
         counts = {"epochs": 2, "folds": 2} if place.rehearse else {"epochs": 20, "folds": 6}
-        self._spec.write_text(SPEC.format(backbone=backbone_of(place), size=size, **counts))
+        self._spec.write_text(SPEC.format(backbone=backbone_of(place), size=size, **counts) + spec)
         if not self.data.is_dir():
             # In a rehearsal a tenth of the images will do.
             images = self._few(place.data) if place.rehearse else place.data
