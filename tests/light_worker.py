@@ -39,6 +39,7 @@ def work(
     namespace: str = "",
     grace: float | None = None,
     eager: bool = False,
+    at_once: int = 1,
 ) -> None:
     """Serve one study until it is settled; SIGTERM drains.
 
@@ -51,6 +52,7 @@ def work(
         namespace: network namespace to live in, if any; needs root.
         grace: seconds after which the process is gone once it is told to stop; None takes the time that is needed.
         eager: whether each epoch leaves a checkpoint.
+        at_once: how many trials it works on at the same time.
     """
     if eager:
         Checkpoint.is_due = property(lambda self: self.folder is not None)  # type: ignore[method-assign,assignment]
@@ -69,7 +71,7 @@ def work(
     with draining_on_signals(stop, grace_seconds=grace):
         database = wait_for(lambda _: open_database(url), stopped=stop.is_set, sleep=stop.wait)
         worker = Worker(
-            Circumstances(database, stop, artifacts=Path(artifacts) if artifacts else None),
+            Circumstances(database, stop, artifacts=Path(artifacts) if artifacts else None, at_once=at_once),
             lambda _: PretendObjective(seconds=seconds),
         )
         worker.run(studies)

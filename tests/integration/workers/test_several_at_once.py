@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.studies.verify import verify_study
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DeviceError
 from storage.states import PointState
 from storage.studies import points
 from storage.studies import study as studies
+from storage.studies.point_records import PointRecord
 from storage.studies.workers import list_workers
-from tests.studies import PretendObjective, make_study, rising_auc
+from tests import light_worker
+from tests.studies import PretendObjective, expire, make_study, processes, rising_auc
 from workers.attempts.attempt import Attempt, Pruned
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker, WorkerSummary
@@ -177,3 +183,34 @@ def test_another_study_waits_until_the_trials_of_the_first_have_ended(database: 
     worker = Worker(Circumstances(database, at_once=2), find)
     summary = worker.run(lambda: [first, second])
     assert (summary.complete, summary.failed) == (6, 0)
+
+
+def test_of_a_killed_process_every_trial_is_taken_again_and_none_is_lost(
+    sqlite_url: str, database: Database, tmp_path: Path
+) -> None:
+    undisturbed = make_study(database, "undisturbed", points=6)
+    work(database, undisturbed, 1)
+    study = make_study(database, points=6)
+    doomed = processes.Process(
+        target=light_worker.work, args=(sqlite_url, "small", 0.2, str(tmp_path)), kwargs={"at_once": 3}
+    )
+    doomed.start()
+    while len(held := held_by_all(database, study)) < 3 or min(record.epoch for record in held) < 1:
+        time.sleep(0.02)
+    assert doomed.pid is not None
+    os.kill(doomed.pid, signal.SIGKILL)
+    doomed.join(20)
+    assert {record.point for record in held_by_all(database, study)} == {0, 1, 2}
+    for record in held_by_all(database, study):
+        expire(database, points.Claim(study.uuid, record.point, record.attempt, str(record.token), None))
+    summary = work(database, study, 3)
+    assert (summary.complete, summary.failed, summary.lost) == (6, 0, 0)
+    assert values_of(database, study) == values_of(database, undisturbed)
+    assert [record.attempt for record in points.list_points(database, study.uuid)] == [2, 2, 2, 1, 1, 1]
+    found = verify_study(database, study, [{"batch_size": 16 + number} for number in range(6)])
+    assert found["problems"] == []
+
+
+def held_by_all(database: Database, study: studies.StudyRecord) -> list[PointRecord]:
+    records = points.list_points(database, study.uuid)
+    return [record for record in records if record.state == PointState.CLAIMED]
