@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -68,7 +68,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt; every call waits for a database that is away."""
+    """One attempt; every call waits for a database that is away.
+
+    Attributes:
+        count_at_once: how many trials its process works on now.
+    """
 
     database: Database
     study: StudyRecord
@@ -80,6 +84,7 @@ class Attempt:
     pruner: Pruner
     artifacts: Path | None = None
     peers: EpochMeans = field(default_factory=EpochMeans)
+    count_at_once: Callable[[], int] = lambda: 1
 
     @property
     def point(self) -> int:
@@ -111,7 +116,7 @@ class Attempt:
         """Write finished fold-epochs to the ledger and hold the point.
 
         Args:
-            rows: the fold-epochs.
+            rows: the fold-epochs; their seconds are shared out among the trials that the process works on.
             epoch: how far the trial is.
             finished_fold: number, validation images and predictions of every epoch of a fold that ends with them.
 
@@ -119,6 +124,9 @@ class Attempt:
             LeaseLostError: the point is not held any more.
             Drained: the worker is told to stop.
         """
+        at_once = self.count_at_once()
+        if at_once > 1:
+            rows = [replace(row, seconds=row.seconds / at_once) for row in rows]
 
         def keep(connection: Connection) -> None:
             if finished_fold is not None:

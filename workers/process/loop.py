@@ -292,6 +292,7 @@ class Worker:
             facts={"device": self.here.device, "versions": library_versions()},
             forget_objective=self.forget_objective,
             peers=peers.pop() if peers else EpochMeans(),
+            count_at_once=lambda: len(self._runs),
         )
         own = WorkerSummary()
         with self._guard:

@@ -98,7 +98,8 @@ class TrialRun:
         facts: what is kept with a complete trial besides what the objective says.
         forget_objective: frees what the objective holds, after it ran out of memory.
         peers: what this worker has read of the study's other points.
-        has_company: whether the process worked on another trial meanwhile.
+        count_at_once: how many trials the process works on now.
+        has_company: whether it worked on another one meanwhile.
     """
 
     here: Circumstances
@@ -110,6 +111,7 @@ class TrialRun:
     facts: dict[str, object]
     forget_objective: Callable[[], None]
     peers: EpochMeans
+    count_at_once: Callable[[], int] = lambda: 1
     has_company: bool = False
     trial_id: int | None = None
     trial_number: int | None = None
@@ -263,6 +265,7 @@ class TrialRun:
             make_pruner(spec.pruner, spec.training.epochs, keeps_best=spec.study.objective != "last"),
             self.here.artifacts,
             self.peers,
+            self.count_at_once,
         )
 
     def _evaluate(self, attempt: Attempt, summary: WorkerSummary) -> tuple[End, str]:

@@ -17,6 +17,7 @@ from orchestrator.studies.verify import verify_study
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DeviceError
+from storage.results.ledger import read_curves
 from storage.states import PointState
 from storage.studies import points
 from storage.studies import study as studies
@@ -74,6 +75,9 @@ def test_trials_are_worked_on_side_by_side_and_have_the_values_they_have_alone(d
     assert held == [{0, 1, 2}] * 3, "a point and a lease for each, and no more than asked for"
     assert (summary.complete, summary.failed, summary.stopped, summary.studies) == (5, 0, 0, ["together"])
     assert values_of(database, together) == values_of(database, alone)
+    seconds = {row.seconds for row in read_curves(database, together.uuid)}
+    assert 0.5 / 3 in seconds, "shared out among three"
+    assert seconds <= {0.5 / count for count in (1, 2, 3)}
     assert len(list_workers(database)) == 2, "one worker, whatever the number of its trials"
 
 
