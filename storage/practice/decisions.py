@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import draw_counts, leave_out
+from storage.metrics.bootstrap import draw_counts
 from storage.metrics.curves import Array, count_once
-from storage.metrics.intervals import AS_IT_IS, Interval, describe_ends, jackknife_interval
+from storage.metrics.intervals import Interval, describe_ends, difference_interval, share_interval
 
 ERROR = 0.025
 """How often a useless model may be called better at any of the thresholds."""
@@ -47,7 +47,8 @@ def decision_curve(
 ) -> list[dict[str, Any]]:
     """The net benefit of the model at each threshold, of acting on all, and by how much the model exceeds the better of all and none.
 
-    Intervals leave out patients one by one; each is of its threshold by itself. The gain is the lesser of two differences, over acting on all and
+    Intervals are of weighted sums of two shares of all images, each with its own interval (`share_interval`), joined as by Zou and Donner (2008), with their correlation between patients:
+    TP/n - w FP/n, and less the net benefit of acting on all w TN/n - FN/n, where w are the odds of the threshold. Each is of its threshold by itself. The gain is the lesser of two differences, over acting on all and
     over acting on none, and its ends are the lesser ones of theirs. `is_better` holds for all thresholds at once: the gain lies above 0 by more than its largest standardised deviation over
     the thresholds exceeds in 2.5 % of the draws (max-T: Westfall and Young 1993).
 
@@ -64,7 +65,6 @@ def decision_curve(
     if not len(truth):
         return []
     draws = np.concatenate(list(draw_counts(patients, resamples, seed))) if resamples else None
-    left = np.concatenate(list(leave_out(patients))) if resamples else None
     rows, gains = [], []
     for threshold in thresholds:
 
@@ -77,10 +77,8 @@ def decision_curve(
         model, everyone = (float(one) for one in measure(None))
         row: dict[str, Any] = {"threshold": threshold, "act_on_all": everyone}
         over_none, gain = None, None
-        if left is not None:
-            without = measure(left)
-            over_none = jackknife_interval(model, without[0], AS_IT_IS)
-            over_all = jackknife_interval(model - everyone, without[0] - without[1], AS_IT_IS)
+        if resamples:
+            over_none, over_all = find_ends(truth == 1, guesses > threshold, patients, threshold)
             gain = _take_lesser((model, model - everyone), (over_none, over_all))
         row["net_benefit"] = {"value": model, **describe_ends(over_none)}
         row["gain"] = {"value": model - max(everyone, 0.0), **describe_ends(gain)}
@@ -94,6 +92,37 @@ def decision_curve(
     for row, is_better in zip(rows, find_better(values, np.array(gains)), strict=True):
         row["is_better"] = bool(is_better)
     return rows
+
+
+def find_ends(
+    positive: NDArray, acted: NDArray, groups: NDArray, threshold: float
+) -> tuple[Interval, Interval]:
+    """The intervals of the net benefit, and of what it exceeds that of acting on all by (Zou and Donner 2008, of the shares of two kinds of images each).
+
+    Args:
+        positive: shape (n,): which images have the finding.
+        acted: shape (n,): on which one would act.
+        groups: shape (n,): the patient of each image.
+        threshold: from 0 to below 1.
+    """
+    _, members = np.unique(groups, return_inverse=True)
+    totals = np.bincount(members)
+    odds = threshold / (1 - threshold)
+
+    def of_two(first: NDArray, second: NDArray, weights: tuple[float, float]) -> Interval:
+        hits = [np.bincount(members, among, len(totals)) for among in (first, second)]
+        shares = [float(one.sum() / totals.sum()) for one in hits]
+        away = [one - share * totals for one, share in zip(hits, shares, strict=True)]
+        size = float(np.sqrt((away[0] ** 2).sum() * (away[1] ** 2).sum()))
+        parts = [(share, share_interval(one, totals)) for one, share in zip(hits, shares, strict=True)]
+        return difference_interval(
+            (parts[0], parts[1]), weights, float((away[0] * away[1]).sum()) / size if size else 0.0
+        )
+
+    return (
+        of_two(positive & acted, ~positive & acted, (1.0, -odds)),
+        of_two(positive & ~acted, ~positive & ~acted, (-1.0, odds)),
+    )
 
 
 def _take_lesser(values: Sequence[float], ends: Sequence[Interval]) -> Interval:

@@ -191,3 +191,52 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
         interval = intervals.auc_interval(labels, scores, patients)
         covered += interval.low <= 0.7602 <= interval.high
     assert 370 <= covered <= 394
+
+
+def test_the_intervals_of_a_confusion_table_are_those_worked_by_hand() -> None:
+    """20 patients of one image: 8 of 10 positives found, 1 of 10 negatives called; a sample of n shares has n - 1 in effect, by Wilson's formula."""
+    labels = np.repeat([1.0, 0.0], 10)
+    called = np.array([1] * 8 + [0] * 2 + [1] + [0] * 9, bool)
+    metrics = ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy", "f1", "balanced_accuracy")
+    found = scorecard.closed_intervals(
+        labels, called.astype(float), called, np.arange(20), True, metrics=metrics
+    )
+    worked = {
+        "sensitivity": (0.4738, 0.9467),
+        "specificity": (0.5773, 0.9834),
+        "ppv": (0.5437, 0.9817),
+        "balanced_accuracy": (0.6206, 0.9344),
+    }
+    for name, ends in worked.items():
+        assert (found[name].low, found[name].high) == pytest.approx(ends, abs=1e-4), name
+    # F1 = 2 J / (1 + J) of J = 8 / 11, as is accuracy of 17 / 20.
+    part = intervals.wilson_interval(8 / 11, 10, 1.959964)
+    assert (found["f1"].low, found["f1"].high) == pytest.approx(
+        [2 * end / (1 + end) for end in (part.low, part.high)], abs=1e-6
+    )
+    whole = intervals.wilson_interval(0.85, 19, 1.959964)
+    assert (found["accuracy"].low, found["accuracy"].high) == pytest.approx((whole.low, whole.high), abs=1e-6)
+    assert set(found) == set(metrics)
+
+
+def test_without_a_threshold_there_is_the_interval_of_an_area_alone() -> None:
+    labels, values = np.tile([1.0, 0.0], 10), np.arange(20.0)
+    calls = np.zeros(20, bool)
+    found = scorecard.closed_intervals(
+        labels, values, calls, np.arange(20), False, metrics=("auc", "sensitivity")
+    )
+    assert set(found) == {"auc"}
+    assert not scorecard.closed_intervals(labels, values, calls, np.arange(20), False, metrics=("ppv",))
+
+
+def test_with_three_patients_of_a_class_the_quantile_is_that_of_four_degrees_of_freedom() -> None:
+    labels = np.repeat([1.0, 0.0], [3, 30])
+    scores = np.concatenate([[5.5, 20.5, 33.0], np.arange(30.0)])
+    found = intervals.auc_interval(labels, scores, np.arange(33))
+    wins = np.array([6, 21, 30]) / 30
+    losses = 1 - np.array([(np.array([5.5, 20.5, 33.0]) < one).mean() for one in np.arange(30.0)])
+    area = wins.mean()
+    size = area * (1 - area) / (wins.var(ddof=1) / 3 + losses.var(ddof=1) / 30)
+    model = intervals._newcombe_size(float(area), 3, 30)
+    expected = intervals.wilson_interval(float(area), float(np.sqrt(size * min(size, model))), scipy.stats.t.ppf(0.975, 4))  # fmt: skip
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-3)

@@ -65,13 +65,14 @@ def test_the_interval_of_a_net_benefit_is_that_of_a_mean_and_the_gain_has_the_le
     for each in worth.values():
         error = each.std(ddof=1) / math.sqrt(len(each))
         ends.append((each.mean() - 1.97 * error, each.mean() + 1.97 * error))
-    close = pytest.approx(ends[0], abs=0.002)
+    close = pytest.approx(ends[0], abs=0.003)
     assert (row["net_benefit"]["low"], row["net_benefit"]["high"]) == close
-    lesser = pytest.approx((min(low for low, _ in ends), min(high for _, high in ends)), abs=0.002)
+    lesser = pytest.approx((min(low for low, _ in ends), min(high for _, high in ends)), abs=0.003)
     assert (row["gain"]["low"], row["gain"]["high"]) == lesser
-    # Of acting on nobody only the way over acting on all has errors: the lesser value, 0, has no interval.
+    # Acting on no image of this sample is not acting on none of the next one: its interval holds 0, and is wide where a false alarm costs much.
     (nothing,) = decision_curve(labels, np.zeros(len(labels)), groups, thresholds=(0.9,), resamples=50)
-    assert (nothing["gain"]["value"], nothing["gain"]["note"][:11]) == (0.0, "no interval")
+    assert nothing["net_benefit"]["value"] == 0.0
+    assert nothing["net_benefit"]["low"] < -0.1 < 0 < nothing["net_benefit"]["high"] < 0.03
 
 
 @pytest.mark.thorough
