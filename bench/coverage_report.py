@@ -19,7 +19,7 @@ SELDOM, ONE_END, ALIKE, WIDE = "too seldom", "one end cannot miss", "images alik
 REASONS = {
     SELDOM: "below 93 %: a fault",
     ONE_END: "conservative: the estimate is at its bound so often that an interval whose ends miss 2.5 % each, and which follows the estimate, holds the truth this often at least",
-    ALIKE: "conservative: the interval cannot know how alike the images of a patient are, and where they are all alike it holds the truth this often",
+    ALIKE: "conservative: the interval cannot know how alike the images of a patient are, and where they are all alike it holds the truth this often, or cannot hold it less often",
     WIDE: "conservative, and without a proof that it must be",
 }
 Found = list[tuple[Interval, float, float]]
@@ -112,9 +112,10 @@ def find_reason(covered: float, given: Found, alike: Callable[[], Found] | None)
     if least > HIGHEST:
         return ONE_END, least
     if alike is not None:
-        there = count_held([one for one in alike() if not one[0].reason])[0]
-        if there <= HIGHEST + chance:
-            return ALIKE, there
+        there = [one for one in alike() if not one[0].reason]
+        held, least = count_held(there)[0], attainable([estimate for _, _, estimate in there])
+        if held <= HIGHEST + chance or least > HIGHEST:
+            return ALIKE, min(held, least) if least > HIGHEST else held
     return WIDE, 0.0
 
 
