@@ -45,6 +45,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.drivername == "sqlite"
         self.url_text = show_url(url)
+        self._sessions = 1
 
     @property
     def file(self) -> Path:
@@ -154,6 +155,16 @@ class Database:
             if engine is not None:
                 engine.dispose()
 
+    def keep_sessions(self, count: int) -> None:
+        """Keep so many sessions from now on, for as many threads; called before they begin.
+
+        A server's session takes some milliseconds to make, and with TLS more.
+        """
+        self.close()
+        for name in ("engine", "read_engine"):
+            self.__dict__.pop(name, None)
+        self._sessions = count
+
     def _make_sharing_storage(self, url: str) -> Any:
         """Optuna's storage on this engine, so that a worker, which uses both in turn, holds one session and not two.
 
@@ -175,9 +186,9 @@ class Database:
         if self.is_sqlite:
             options = self._sqlite_options()
         else:
-            # One session is kept; others, for a beat beside a query or a dashboard's readers, are closed after use.
+            # One session is kept, or one for each thread that trains; others, for a beat beside a query or a dashboard's readers, are closed after use.
             # "values_plus_batch": several rows are one round trip, with ON CONFLICT, too.
-            options = {"pool_size": 1, "max_overflow": 9, "pool_recycle": 1800}
+            options = {"pool_size": self._sessions, "max_overflow": 9, "pool_recycle": 1800}
             options["executemany_mode"] = "values_plus_batch"
             options["connect_args"] = self._connect_arguments()
         # The pool logs the traceback of a session that it finds gone, which a terminal shows; whoever asks is told by orch.
@@ -191,6 +202,8 @@ class Database:
         if self.is_read_only:
             # Each look opens the file afresh, as the right way to open it depends on who is at work.
             options["poolclass"] = sa.pool.NullPool
+        elif self._sessions > 1:
+            options |= {"pool_size": self._sessions, "max_overflow": 9 + self._sessions}
         return options
 
     def _connect_arguments(self) -> dict[str, Any]:

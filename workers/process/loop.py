@@ -110,6 +110,8 @@ class Worker:
             self.here.stop, self.here.grace_seconds, self._give_up if self.here.overdue else None
         ) as grace:
             try:
+                if self.here.at_once > 1:
+                    self.here.database.keep_sessions(self.here.at_once)
                 self._presence.begin()
                 with self._places:
                     self._serve(studies, summary, grace, forever=forever)

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,8 @@ from workers.process.loop import Worker, WorkerSummary
 @pytest.fixture
 def database(sqlite_url: str) -> Iterator[Database]:
     """An open database with orch's tables."""
-    opened = open_database(sqlite_url)
-    yield opened
-    opened.close()
+    with closing(open_database(sqlite_url)) as opened:
+        yield opened
 
 
 def work(
@@ -58,7 +58,12 @@ def values_of(database: Database, study: studies.StudyRecord) -> dict[int, float
     return {record.point: record.value for record in points.list_points(database, study.uuid)}
 
 
-def test_trials_are_worked_on_side_by_side_and_have_the_values_they_have_alone(database: Database) -> None:
+def test_trials_are_worked_on_side_by_side_and_have_the_values_they_have_alone(database_url: str) -> None:
+    with closing(open_database(database_url)) as database:
+        work_side_by_side(database)
+
+
+def work_side_by_side(database: Database) -> None:
     alone, together = make_study(database, "alone", points=5), make_study(database, "together", points=5)
     work(database, alone, 1)
     meeting = threading.Barrier(3, timeout=20)
@@ -78,6 +83,7 @@ def test_trials_are_worked_on_side_by_side_and_have_the_values_they_have_alone(d
     seconds = {row.seconds for row in read_curves(database, together.uuid)}
     assert 0.5 / 3 in seconds, "shared out among three"
     assert seconds <= {0.5 / count for count in (1, 2, 3)}
+    assert database.engine.pool.size() == 3, "a session for each"  # type: ignore[attr-defined]
     assert len(list_workers(database)) == 2, "one worker, whatever the number of its trials"
 
 
@@ -124,13 +130,13 @@ def test_a_trial_for_which_the_memory_is_not_enough_beside_others_is_tried_besid
 
     def exhaust(attempt: Attempt) -> None:
         at_work.add(attempt.point)
-        time.sleep(0.2)
+        time.sleep(0.05)
         most.append(len(at_work))
         try:
             if len(at_work) > 2:
                 raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
         finally:
-            time.sleep(0.2)
+            time.sleep(0.05)
             at_work.discard(attempt.point)
 
     told: list[str] = []
