@@ -68,6 +68,7 @@ class CheckedRows(NDArrayOperatorsMixin):
         self._remade: dict[int, NDArray[Any]] = {}
         self._guard = threading.Lock()
         self.shape, self.dtype, self.ndim, self.size = values.shape, values.dtype, values.ndim, values.size
+        self.nbytes = int(values.nbytes)
 
     def __len__(self) -> int:
         """How many rows there are."""

@@ -33,6 +33,12 @@ def test_arithmetic_is_that_of_the_array() -> None:
     assert np.std(rows) == np.std(values)
 
 
+@pytest.mark.parametrize("name", ["shape", "dtype", "ndim", "size", "nbytes"])
+def test_the_size_is_that_of_the_array(name: str) -> None:
+    values = np.zeros((4, 2, 3), np.uint8)
+    assert getattr(check(values), name) == getattr(values, name)
+
+
 def test_a_part_of_a_damaged_row_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checked_rows, "RECHECK_SECONDS", -1.0)
     values = np.arange(24.0).reshape(4, 2, 3)
