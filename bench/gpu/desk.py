@@ -160,7 +160,9 @@ class Desk:
         return [*limit, *command]
 
     def _few(self, data: Path) -> Path:
-        folder = self.folder / "few"
+        # Beside the data set, which says where its images are; a stage's own folder is emptied when it runs again.
+        folder = self.data.parent / "few"
+        shutil.rmtree(folder, ignore_errors=True)
         (folder / "images").mkdir(parents=True)
         head, *rows = (data / "labels.csv").read_text().splitlines()
         names = head.split(",")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,3 +174,13 @@ def run_ahead(
         finally:
             for future in pending:
                 future.cancel()
+
+
+def keep_ready(given: Iterator[Made], ahead: int = 2) -> Iterator[Made]:
+    """Yield what an iterator gives, made on a thread while the one before it is used; `ahead` are ready at most."""
+    end = object()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready") as pool:
+        pending = deque(pool.submit(next, given, end) for _ in range(ahead))
+        while (made := pending.popleft().result()) is not end:
+            pending.append(pool.submit(next, given, end))
+            yield cast("Made", made)

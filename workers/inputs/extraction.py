@@ -19,6 +19,7 @@ from storage.pictures.views import has_copies
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.inputs.copies import read_copies
+from workers.inputs.decoders import keep_ready
 from workers.inputs.decoding import map_ahead, read_batches, read_image_batches
 from workers.models.folding import fold_normalization
 from workers.models.hub import load_for_study
@@ -135,7 +136,7 @@ def extract(
             rows_of = read_copies(spec, dataset, key.batch, writer.done) if copies else read_batches(*source)
             extracted = map_ahead(extract_batch, rows_of, at_once=devices.count_at_once())
         else:
-            extracted = forward.run(read_image_batches(*source))
+            extracted = forward.run(keep_ready(read_image_batches(*source)))
         for rows in extracted:
             writer.append(rows)
             if report:

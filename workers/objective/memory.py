@@ -7,6 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Literal
 
 from storage.errors import NotEnoughMemoryError
+from storage.wording import say_count
 from workers.device import backend
 
 if TYPE_CHECKING:
@@ -104,10 +105,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 def describe_out_of_memory(error: BaseException, *, batch_size: object, per_device: int, device: str) -> str:
     """One sentence that names what to change."""
     first_line = (str(error).strip().splitlines() or [""])[0][:200]
+    less = "A smaller batch size or head needs less."
+    if per_device > 1:
+        less = "A smaller batch size, or fewer processes per GPU (--per-gpu 1), needs less."
     return (
-        f"Out of memory on {device} at batch size {batch_size} with {per_device} worker process(es) on it "
-        f"({type(error).__name__}: {first_line}). A smaller batch size, or fewer processes per GPU "
-        "(--per-gpu 1), needs less."
+        f"Out of memory on {device} at batch size {batch_size} with {say_count(per_device, 'worker process', 'worker processes')} on it "
+        f"({type(error).__name__}: {first_line}). {less}"
     )
 
 
@@ -117,10 +120,11 @@ def describe_models_too_large(
     """What to say when the models of a study do not fit, before a trial of it was begun."""
     first_line = (str(error).strip().splitlines() or [""])[0][:200]
     return NotEnoughMemoryError(
-        f"There is not enough memory on {device} for the models of study {study!r} with {per_device} worker process(es) on it "
+        f"There is not enough memory on {device} for the models of study {study!r} with {say_count(per_device, 'worker process', 'worker processes')} on it "
         f"({type(error).__name__}: {first_line}).",
         why="The models are too large, or other programs use the memory.",
-        next_step='A smaller batch size or head, cv.schedule = "sequential", or fewer processes per GPU (--per-gpu 1) need less.',
+        next_step='A smaller batch size or head, or cv.schedule = "sequential", needs less'
+        + (", and so do fewer processes per GPU (--per-gpu 1)." if per_device > 1 else "."),
     )
 
 

@@ -195,7 +195,7 @@ def test_running_out_of_memory_fails_the_point_and_names_what_to_change(database
     summary = worker.run(lambda: [load_study(database, study.name)])
     assert (summary.failed, summary.complete, freed) == (1, 1, [True])
     error = str(points.list_points(database, study.uuid)[0].error)
-    assert "batch size 16 with 3 worker process(es)" in error
+    assert "batch size 16 with 3 worker processes" in error
     assert "GPU 1" in error
     (failed,) = [t for t in database.optuna.get_all_trials(study.optuna_study_id) if t.state.name == "FAIL"]
     assert failed.user_attrs["error"] == error

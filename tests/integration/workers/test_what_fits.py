@@ -88,6 +88,6 @@ def test_running_out_of_memory_fails_the_point_says_what_needs_less_and_goes_on(
     summary = worker.run(lambda: [load_study(database, study.name)])
     assert (summary.failed, summary.complete) == (1, 2)
     error = str(list_points(database, study.uuid)[0].error)
-    assert "Out of memory on GPU 1 at batch size 16 with 2 worker process(es)" in error
+    assert "Out of memory on GPU 1 at batch size 16 with 2 worker processes" in error
     assert "--per-gpu 1" in error
     database.close()

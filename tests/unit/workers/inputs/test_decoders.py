@@ -18,7 +18,7 @@ from storage.data.grey import Scale
 from storage.data.images import read_image
 from storage.errors import DataError
 from storage.pictures.fitting import STRETCH
-from workers.inputs.decoders import AHEAD, count_decoders, decode_apart
+from workers.inputs.decoders import AHEAD, count_decoders, decode_apart, keep_ready
 
 SIZE = (9, 7)
 COUNT = 3 * AHEAD + 1
@@ -118,3 +118,33 @@ def test_they_leave_when_the_process_that_asked_is_killed(files: list[Path]) -> 
 )
 def test_how_many_there_are(processors: int, images: int, expected: int) -> None:
     assert count_decoders(processors, images) == expected
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+def test_what_is_kept_ready_comes_in_order_and_is_made_before_it_is_asked_for(count: int) -> None:
+    made: list[int] = []
+
+    def make() -> Iterator[int]:
+        for number in range(count):
+            made.append(number)
+            yield number
+
+    found = []
+    for number in keep_ready(make()):
+        ends = time.monotonic() + 10
+        while len(made) < min(count, number + 2):
+            assert time.monotonic() < ends, "the next one is not made meanwhile"
+            time.sleep(0.001)
+        found.append(number)
+    assert found == list(range(count))
+
+
+def test_an_error_of_what_is_kept_ready_comes_after_what_was_made_before_it() -> None:
+    def make() -> Iterator[int]:
+        yield 1
+        raise DataError("damaged")
+
+    ready = keep_ready(make())
+    assert next(ready) == 1
+    with pytest.raises(DataError, match="damaged"):
+        next(ready)
