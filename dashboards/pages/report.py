@@ -287,9 +287,11 @@ def _note_performance(chapter: Chapter) -> str:
             "the best trial was chosen on these images, so these values are optimistic."
         )
         if chapter.view.study.spec.task.is_called:
-            said.append("Sensitivity, specificity, PPV and NPV at a probability of 0.5.")
+            said.append(
+                "An image is called positive above the threshold; sensitivity, specificity, PPV and NPV depend on it."
+            )
     if any(one.kind != EvaluationKind.OUT_OF_FOLD for one in chapter.evaluations):
-        said.append("Hold-out and external results are those of the final model, at the thresholds of its evaluation.")  # fmt: skip
+        said.append("Hold-out and external results are those of the final model.")  # fmt: skip
     return " ".join([*said, NOT_SIMULATED])
 
 

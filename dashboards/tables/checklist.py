@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from dashboards.tables.answer import Line, ask
 from dashboards.tables.guidelines import GUIDELINES
+from dashboards.tables.methods import OBJECTIVES
 from dashboards.tables.training import describe_training
 from dashboards.tables.view import StudyView
+from storage.metrics.objectives import METRICS
 from storage.pictures.fitting import SAID
 from storage.results.evaluations import Evaluation, EvaluationKind
 from storage.spec import AugmentationSection, StudySpec, has_variants
@@ -164,13 +166,16 @@ def _data_answers(view: StudyView, has_table_one: bool) -> dict[str, tuple[str, 
 
 def _describe_augmentation(spec: StudySpec) -> str:
     """Flips and changes of training images, and which of them are searched."""
-    values = {"flips": spec.training.augmentation} | {
+    flips = {"flip": "flips in both directions", "none": "no flips"}.get(
+        spec.training.augmentation, f"{spec.training.augmentation} flips"
+    )
+    changes = {
         name: value for name, value in dict(spec.augmentation).items() if value and name not in spec.search
     }
     searched = [
         name for name in spec.search if name == "augmentation" or name in AugmentationSection.model_fields
     ]
-    said = ", ".join(f"{name} {show_value(value)}" for name, value in values.items())
+    said = ", ".join([flips, *(f"{name} {show_value(value)}" for name, value in changes.items())])
     return f"{said}; searched: {', '.join(searched)}" if searched else said
 
 
@@ -188,10 +193,10 @@ def _model_answers(view: StudyView) -> dict[str, tuple[str, str]]:
         "training": (KNOWN, f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {show_params(spec.hyperparameters)}. {describe_training(spec)}"),
         "selection": (
             KNOWN,
-            f"Objective: {spec.study.objective} of the validation {view.metric.label} ({view.metric.name}) over {spec.fold_words}; "
+            f"Objective: validation {view.metric.label}, {OBJECTIVES[spec.study.objective]} ({spec.fold_words}); "
             f"{view.counts.planned} trials by {spec.sampler.name} search; pruner: {spec.pruner.name}.",
         ),
-        "metrics": (KNOWN, f"Of {spec.task.title}: {', '.join(spec.task.metrics)}; docs/metrics.md has the formulas."),
+        "metrics": (KNOWN, f"Of {spec.task.title}: {', '.join(METRICS[name].measured_label for name in spec.task.metrics)}; docs/metrics.md has the formulas."),
         "output": (KNOWN, "Probabilities." if spec.task.has_probabilities else "Numbers."),
         "checklist": (KNOWN, "CLAIM 2024, TRIPOD+AI and METRICS are filled in on this page."),
         "available": (

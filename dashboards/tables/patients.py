@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dashboards.tables.view import StudyView, Table
 from storage.practice.population import compare_columns
-from storage.results.evaluations import Evaluation, EvaluationKind
+from storage.results.evaluations import Evaluation, EvaluationKind, main_results
 from storage.wording import say_count
 
 
@@ -23,10 +23,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Population:
-    """The patients of one part of the data: its name, and what `describe_population` says of it."""
+    """The patients of one part of the data: its name, what `describe_population` says of it, and its labels as they were judged."""
 
     name: str
     described: Mapping[str, Any]
+    labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def trace_patients(
@@ -105,7 +106,7 @@ def list_populations(
         elif any(part.name == "hold-out" for part in found):
             continue
         name = "hold-out" if one.kind == EvaluationKind.HOLD_OUT else f"external {one.fingerprint[7:13]}"
-        found.append(Population(name, described))
+        found.append(Population(name, described, main_results(one.document).get("labels", {})))
     return found
 
 
@@ -146,14 +147,14 @@ def tabulate_patients(
             ]
             rows.append((f"\N{EN SPACE}{value}", *cells, *("" for _ in extra)))
         rows += _missing(name, columns, extra)
-    if with_labels and summary:
-        rows += _labels(parts, summary, len(extra))
+    if with_labels:
+        rows += _labels(parts, summary or {}, len(extra))
     return Table(("characteristic", *(part.name for part in parts), *extra), rows)
 
 
 def _labels(parts: Sequence[Population], summary: Mapping[str, Any], extra: int) -> list[tuple[Any, ...]]:
     sides = {"development": summary.get("development"), "hold-out": summary.get("holdout")}
-    known = [(sides.get(part.name) or {}).get("labels", {}) for part in parts]
+    known = [(sides.get(part.name) or {}).get("labels") or part.labels for part in parts]
     rows = []
     for name in dict.fromkeys(name for side in known for name in side):
         cells = []

@@ -33,7 +33,8 @@ class Performance:
 
     Attributes:
         images_of: which images these are, for people.
-        labels: by name: `assessed`, `positive` (of labels and classes) and `metrics`, each {"value", "low", "high"}.
+        labels: by name: `assessed`, `positive` (of labels and classes), `threshold` (from which an image is called positive) and `metrics`,
+            each {"value", "low", "high"}.
         overall: metrics of all classes together; empty where there are none.
     """
 
@@ -64,6 +65,7 @@ def measure_outcomes(outcomes: Outcomes) -> Performance:
         rows[target] = {
             "assessed": int(kept.sum()),
             "positive": int((truth == 1).sum()),
+            "threshold": THRESHOLD,
             "metrics": {
                 kind: {"value": float(value), **intervals.describe_ends(found[kind])}
                 for kind, value in measured.items()
@@ -96,12 +98,14 @@ def tabulate_performance(found: Sequence[Performance]) -> Table:
         if any(kind in row["metrics"] for part in found for row in part.labels.values())
     ]
     has_counts = any("positive" in row for part in found for row in part.labels.values())
+    has_thresholds = any("threshold" in row for part in found for row in part.labels.values())
     names = list(dict.fromkeys(name for part in found for name in part.labels))
     rows = [
         (
             name,
             part.images_of,
             _count(part.labels[name], has_counts),
+            *([_say_threshold(part.labels[name].get("threshold"))] if has_thresholds else []),
             *(say_estimate(part.labels[name]["metrics"].get(kind)) for kind in kinds),
         )
         for name in names
@@ -109,7 +113,8 @@ def tabulate_performance(found: Sequence[Performance]) -> Table:
         if name in part.labels
     ]
     counted = "positive / assessed" if has_counts else "assessed"
-    return Table(("label", "judged on", counted, *map(name_kind, kinds)), rows)
+    thresholds = ["threshold"] if has_thresholds else []
+    return Table(("label", "judged on", counted, *thresholds, *map(name_kind, kinds)), rows)
 
 
 def tabulate_overall(found: Sequence[Performance]) -> Table | None:
@@ -166,6 +171,10 @@ def _say_p(value: float | None) -> str:
     if value is None or value != value:
         return "-"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _say_threshold(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.3g}"
 
 
 def _count(row: Mapping[str, Any], has_counts: bool) -> str:

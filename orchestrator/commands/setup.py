@@ -112,7 +112,7 @@ def _show_checks(checks: Iterable[Check], *, as_json: bool) -> None:
     for check in checks:
         made.append(check)
         if not as_json:
-            console.print_line(f"{check.status:<4}  {check.name:<10}  {check.text}")
+            console.print_line(f"{check.status:<4}  {check.name:<10}  {check.text}", hang=18)
     if as_json:
         console.print_json([asdict(check) for check in made])
     if any(check.status == FAIL for check in made):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,18 +74,15 @@ def status(
         counted = ("study", "state", "points", "done", "running", "open", "failed")
         rows = [
             [
-                *(
-                    f"{study[name]}, left to others"
-                    if name == "state" and study["left_to_others"]
-                    else study[name]
-                    for name in counted
-                ),
-                "-" if study["seconds_left"] is None else say_duration(study["seconds_left"]),
+                *(_say_state(study) if name == "state" else study[name] for name in counted),
+                None
+                if study["is_settled"] or study["seconds_left"] is None
+                else say_duration(study["seconds_left"]),
             ]
             for study in document["studies"]
         ]
         shown = ("trials" if name == "points" else name for name in counted)
-        console.print_table((*shown, "time left"), rows, title="Open studies")
+        console.print_table((*shown, "time left"), rows, title="Studies" if everybody else "Open studies")
         for study in document["studies"]:
             if study["left_to_others"]:
                 made_by = f"orch {study['made_by']}" if study["made_by"] else "another version of orch"
@@ -94,6 +91,12 @@ def status(
                 )
     else:
         console.print_line("No study is open.")
+
+
+def _say_state(study: dict[str, Any]) -> str:
+    if study["left_to_others"]:
+        return f"{study['state']}, left to others"
+    return "finished" if study["is_settled"] else str(study["state"])
 
 
 def _say_memory(used: float | None, total: float | None) -> str:

@@ -26,9 +26,9 @@ YELLOW, RED = "33", "31"
 """Of ANSI, as the terminal's own theme shows them."""
 
 
-def print_line(text: str = "") -> None:
-    """Print one line of a result; a terminal gets it broken between words."""
-    sys.stdout.write(wrap(printable(text), width_of(sys.stdout)) + "\n")
+def print_line(text: str = "", *, hang: int = 0) -> None:
+    """Print one line of a result; a terminal gets it broken between words, continued lines indented by `hang`."""
+    sys.stdout.write(wrap(printable(text), width_of(sys.stdout), hang=hang) + "\n")
 
 
 def say(text: str) -> None:

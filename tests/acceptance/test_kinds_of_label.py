@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -15,6 +16,7 @@ import pytest
 
 from orchestrator.demo.radiographs import CORTICES, GRADES, VISITS, draw_radiographs
 from storage.database.opening import open_database
+from tests.conftest import REPOSITORY
 from workers.device.preparation import prepare
 from workers.process.circumstances import Circumstances
 from workers.process.worker import run_worker
@@ -163,3 +165,8 @@ def check_study(orch: Callable[..., str], folder: Path, name: str, kind: dict[st
     page = (folder / f"{name}.html").read_text()
     for figure in kind["figures"]:
         assert f'"s0-{figure}"' in page, (name, figure)
+    # Each of the twelve questions of docs/twelve-questions.md has its place on the page of an evaluated study.
+    questions = (REPOSITORY / "docs" / "twelve-questions.md").read_text()
+    places = re.findall(r"`#([a-z0-9-]+)` \|$", questions, re.MULTILINE)
+    assert len(places) == 12
+    assert [place for place in places if f'id="{place}"' not in page] == []

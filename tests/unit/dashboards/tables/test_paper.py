@@ -47,15 +47,16 @@ def test_every_label_is_judged_on_every_set_of_images() -> None:
     area = found.labels["a"]["metrics"]["auc"]
     assert area["low"] < area["value"] < area["high"]
     elsewhere = read_scored(
-        "hold-out", {"labels": {"a": {"assessed": 9, "positive": 3, "metrics": {"auc": area}}}}
+        "hold-out",
+        {"labels": {"a": {"assessed": 9, "positive": 3, "threshold": 0.3712, "metrics": {"auc": area}}}},
     )
     table = tabulate_performance([found, elsewhere])
-    assert [row[:3] for row in table.rows] == [
-        ("a", "cross-validation (out of fold)", f"{int(labels[:, 0].sum())} / 60"),
-        ("a", "hold-out", "3 / 9"),
-        ("b", "cross-validation (out of fold)", f"{int(np.nansum(labels[:, 1]))} / 55"),
+    assert [row[:4] for row in table.rows] == [
+        ("a", "cross-validation (out of fold)", f"{int(labels[:, 0].sum())} / 60", "0.5"),
+        ("a", "hold-out", "3 / 9", "0.371"),
+        ("b", "cross-validation (out of fold)", f"{int(np.nansum(labels[:, 1]))} / 55", "0.5"),
     ]  # fmt: skip
-    assert table.columns[3:] == ("AUC", "sensitivity", "specificity", "PPV", "NPV")
+    assert table.columns[3:] == ("threshold", "AUC", "sensitivity", "specificity", "PPV", "NPV")
 
 
 def test_the_first_table_compares_every_part_with_development() -> None:
@@ -78,6 +79,13 @@ def test_the_first_table_compares_every_part_with_development() -> None:
     )
     assert rows["age (mean ± SD)"] == ("50.0 ± 10.0", "60.0 ± 10.0", "1.00", "< 0.001")
     assert rows["sex, n (%)"][2:] == ("0.00", "1.000")
+    # Labels of data from elsewhere are those that the evaluation counted.
+    elsewhere = Population("external abc", parts[1].described, {"a": {"positive": 3, "assessed": 12}})
+    table = tabulate_patients([parts[0], elsewhere], summary, with_labels=True)
+    assert {row[0]: row[1:3] for row in table.rows}["label a, images positive"] == (
+        "10 of 40 (25%)",
+        "3 of 12 (25%)",
+    )
     assert rows["\N{EN SPACE}F"][:2] == ("20 (50%)", "20 (50%)")
     assert rows["label a, images positive"][:2] == ("10 of 40 (25%)", "-")
 
