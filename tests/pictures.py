@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from orchestrator.audit import images
-from orchestrator.audit.copies import sketches
+from orchestrator.audit.copies import apart, sketches
 from orchestrator.audit.copies.sketches import Sketch
 
 MODES = ("L", "RGB", "RGBA", "P", "I;16", "1", "LA")
@@ -47,7 +46,7 @@ def _sketch_once(content: bytes, shape: tuple[int, int]) -> Sketch:
 
 def sketch_each_picture_once(patch: pytest.MonkeyPatch) -> None:
     """Let the audit sketch a picture that it has sketched in an earlier test no second time: that is most of its time."""
-    patch.setattr(images, "sketch", lambda grey: _sketch_once(grey.tobytes(), grey.shape))
+    patch.setattr(apart, "sketch", lambda grey: _sketch_once(grey.tobytes(), grey.shape))
 
 
 def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:

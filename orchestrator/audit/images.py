@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from orchestrator.audit.copies.apart import compare_apart, look_at, make_comparer
 from orchestrator.audit.copies.near_duplicates import Duplicate, Stage, find_duplicates
-from orchestrator.audit.copies.sketches import READ_SIDE, Sketch, sketch
+from orchestrator.audit.copies.sketches import Sketch
 from orchestrator.audit.findings import Finding
 from orchestrator.audit.kept import COLUMNS, ImageFacts, keep_facts, name_facts, read_facts
-from orchestrator.audit.trivial_pixels import describe_pixels
-from storage.data.images import read_grey, read_header, scale_of
+from storage.data.images import scale_of
 from storage.holdout.sealed import find_unsealed, sketch_sealed
+from storage.own_processes import Helpers, count_helpers
 from storage.wording import name_few, say_command, say_count
 
 if TYPE_CHECKING:
@@ -44,42 +42,21 @@ def look_at_images(dataset: Dataset, cache: Path, report: Stage | None = None) -
     kept = read_facts(path, count, len(stamps))
     if kept is not None:
         return kept
-    done = 0
-    total = count + len(stamps)
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
+    files = [*dataset.files, *sketch_sealed(dataset, lambda path: path)]
+    seen = []
+    for one in look_at(files, scale, helpers=count_helpers(len(files))):
+        seen.append(one)
         if report:
-            report("looking at images", min(done, total), total)
-
-    def look(path: Path) -> tuple[Sketch, NDArray[np.float32], tuple[str, ...]]:
-        grey = read_grey(path, READ_SIDE, scale)
-        width, height, mode, kind = read_header(path)
-        found = (
-            sketch(grey),
-            describe_pixels(grey),
-            (str(width), str(height), f"{width}x{height}", mode, kind),
-        )
-        tick()
-        return found
-
-    def look_sealed(path: Path) -> Sketch:
-        found = sketch(read_grey(path, READ_SIDE, scale))
-        tick()
-        return found
-
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        seen = list(pool.map(look, dataset.files))
-        waiting = sketch_sealed(dataset, lambda path: pool.submit(look_sealed, path))
-        sealed = [one.result() for one in waiting]
+            report("looking at images", len(seen), len(files))
+    sketches = [one for one, _, _ in seen]
+    del seen[count:]
     forms = list(zip(*(form for _, _, form in seen), strict=True))
     facts = ImageFacts(
         {name: list(cells) for name, cells in zip(COLUMNS, forms, strict=True)},
         np.stack([numbers for _, numbers, _ in seen]),
-        _find_pairs(dataset, [one for one, _, _ in seen], sealed, report),
+        _find_pairs(dataset, files, sketches, report),
     )
-    if len(sealed) == len(stamps) and sketch_sealed(dataset, _stamp) == stamps:
+    if len(files) == count + len(stamps) and sketch_sealed(dataset, _stamp) == stamps:
         keep_facts(path, facts)
     return facts
 
@@ -90,22 +67,18 @@ def _stamp(path: Path) -> list[str | int]:
 
 
 def _find_pairs(
-    dataset: Dataset, development: list[Sketch], sealed: list[Sketch], report: Stage | None
+    dataset: Dataset, files: list[Path], sketches: list[Sketch], report: Stage | None
 ) -> list[Duplicate]:
-    """Pictures that are one, in different groups or on different sides."""
-    scale = scale_of(dataset)
-    readers = [partial(read_grey, path) for path in dataset.files]
-    readers += sketch_sealed(dataset, lambda path: partial(read_grey, path))
-
-    def read(place: int, most: int) -> NDArray[np.uint8]:
-        return readers[place](most, scale)
-
-    groups = np.concatenate([dataset.groups, np.full(len(sealed), -1)])
+    """Pictures that are one, in different groups or on different sides; the files of the development come first."""
+    count = len(dataset.files)
+    groups = np.concatenate([dataset.groups, np.full(len(files) - count, -1)])
 
     def crosses(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        return np.asarray((groups[first] != groups[second]) & (first < len(development)))
+        return np.asarray((groups[first] != groups[second]) & (first < count))
 
-    return find_duplicates([*development, *sealed], crosses, read, report)
+    rule = scale_of(dataset).to_document()
+    with Helpers(make_comparer, rule, count=count_helpers(len(files))) as helpers:
+        return find_duplicates(sketches, crosses, partial(compare_apart, helpers, sketches, files), report)
 
 
 def find_copies(dataset: Dataset, facts: ImageFacts) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,10 +10,11 @@ from numpy.typing import NDArray
 
 from storage.data.grey import Scale
 from storage.data.images import read_image
+from storage.own_processes import count_processors
 from storage.pictures.fitting import STRETCH
 from storage.pictures.views import VIEWS, is_mirrored, is_upside_down
 from workers.device.contract import ImageBatch
-from workers.inputs.decoders import AHEAD, count_decoders, decode_apart, run_ahead
+from workers.inputs.decoders import count_decoders, decode_apart, run_ahead
 
 AHEAD_ON_THREADS = 64
 """Images that are decoded before the backbone asks for them."""
@@ -126,15 +126,8 @@ def decode_ahead(
     processors = processors or count_processors()
     decoders = count_decoders(processors, len(files))
     if decoders:
-        threads = min(processors // decoders, AHEAD - 1)
-        return decode_apart(files, size, scale, resize, decoders=decoders, threads=threads)
+        each = processors // decoders
+        return decode_apart(files, size, scale, resize, decoders=decoders, threads=each)
     return run_ahead(
         lambda file: read_image(file, size, scale, resize), files, threads=processors, ahead=AHEAD_ON_THREADS
     )
-
-
-def count_processors() -> int:
-    """Processors that this process may use: no more threads than that decode at the same time."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS

@@ -7,10 +7,8 @@ of different patients differ most.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,14 +75,15 @@ class Duplicate:
     certain: bool
 
 
-Read = Callable[[int, int], NDArray[np.uint8]]
+Read = Callable[[int], NDArray[np.uint8]]
+Compare = Callable[[Sequence[Candidate]], Iterable[Agreement]]
 Stage = Callable[[str, int, int], None]
 
 
 def find_duplicates(
     sketches: Sequence[Sketch],
     is_wanted: Wanted,
-    read: Read | None = None,
+    compare: Compare | None = None,
     report: Stage | None = None,
 ) -> list[Duplicate]:
     """Every pair of pictures that are one.
@@ -92,8 +91,7 @@ def find_duplicates(
     Args:
         sketches: one per picture.
         is_wanted: told places of first and second pictures; whether each pair is of interest.
-        read: told the place of a picture and the pixels that its longer side may have; the whole picture in grey. Without it
-            pictures are compared as they are sketched.
+        compare: says of some candidates how well they agree, in their order. Without it pictures are compared as they are sketched.
         report: called with (what is done, how much of it, out of how much).
 
     Returns:
@@ -112,30 +110,41 @@ def find_duplicates(
         return (known is not None and known.certain) or min(told[one.first], told[one.second]) >= MOST_PAIRS
 
     tick = tell("comparing pairs")
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for begin in range(0, len(candidates), AT_ONCE):
-            some = [one for one in candidates[begin : begin + AT_ONCE] if not is_known(one)]
-            for one, agreement in zip(
-                some, pool.map(lambda one: _compare(sketches, one, read), some), strict=True
-            ):
-                if is_known(one) or agreement.likeness < POSSIBLE:
-                    continue
-                certain = agreement.likeness >= CERTAIN and agreement.correlation >= CERTAIN_CORRELATION
-                pair = one.first, one.second
-                if certain:
-                    told.update(pair)
-                if pair not in found or certain:
-                    found[pair] = Duplicate(
-                        *pair, agreement.correlation, _say_change(one.flip, agreement), certain
-                    )
-            if tick:
-                tick(min(begin + AT_ONCE, len(candidates)), len(candidates))
+    for begin in range(0, len(candidates), AT_ONCE):
+        some = [one for one in candidates[begin : begin + AT_ONCE] if not is_known(one)]
+        agreements = (
+            compare(some)
+            if compare
+            else [compare_pair(sketches[one.first], sketches[one.second], one) for one in some]
+        )
+        for one, agreement in zip(some, agreements, strict=True):
+            if is_known(one) or agreement.likeness < POSSIBLE:
+                continue
+            certain = agreement.likeness >= CERTAIN and agreement.correlation >= CERTAIN_CORRELATION
+            pair = one.first, one.second
+            if certain:
+                told.update(pair)
+            if pair not in found or certain:
+                found[pair] = Duplicate(
+                    *pair, agreement.correlation, _say_change(one.flip, agreement), certain
+                )
+        if tick:
+            tick(min(begin + AT_ONCE, len(candidates)), len(candidates))
     return [found[pair] for pair in sorted(found)]
 
 
-def _compare(sketches: Sequence[Sketch], candidate: Candidate, read: Read | None) -> Agreement:
-    """Lay the second picture over the first, as well as it fits; then again in full resolution where they agree."""
-    first, second = sketches[candidate.first], sketches[candidate.second]
+def compare_pair(
+    first: Sketch, second: Sketch, candidate: Candidate, read: tuple[Read, Read] | None = None
+) -> Agreement:
+    """Lay the second picture over the first, as well as it fits; then again in full resolution where they agree.
+
+    Args:
+        first: of the candidate.
+        second: of the candidate.
+        candidate: how the second is flipped, and which points look alike.
+        read: of each picture, told the pixels that its longer side may have; the whole picture in grey. Without it they are compared as they
+            are sketched.
+    """
     if len(candidate.ours):
         change = _find_change(first, second, candidate)
     else:
@@ -148,7 +157,7 @@ def _compare(sketches: Sequence[Sketch], candidate: Candidate, read: Read | None
     agreement, change = _lay(ours, theirs, change)
     if agreement.overlap < LEAST_OVERLAP or agreement.likeness < POSSIBLE or read is None:
         return agreement if agreement.overlap >= LEAST_OVERLAP else NONE
-    finer = _compare_finely(sketches, candidate, change, read)
+    finer = _compare_finely((first, second), candidate.flip, change, read)
     if finer is None:
         return agreement
     # A copy may have lost its finest detail to compression; where the detail of both differs, the verdict is one step milder.
@@ -157,17 +166,15 @@ def _compare(sketches: Sequence[Sketch], candidate: Candidate, read: Read | None
 
 
 def _compare_finely(
-    sketches: Sequence[Sketch], candidate: Candidate, change: NDArray[np.float64], read: Read
+    sketches: tuple[Sketch, Sketch], flipped: int, change: NDArray[np.float64], read: tuple[Read, Read]
 ) -> Agreement | None:
     """The same in the resolution of the poorer picture; None where that is no better than the sketches'."""
-    places = candidate.first, candidate.second
-    contents = [_cut(read(place, FULL_SIDE), sketches[place].box) for place in places]
+    contents = [_cut(whole(FULL_SIDE), coarse.box) for whole, coarse in zip(read, sketches, strict=True)]
     side = min(max(content.shape) for content in contents)
     if side < FINER * SIDE:
         return None
     looks, scales, shifts = [], [], []
-    for place, content, flip in zip(places, contents, (0, candidate.flip), strict=True):
-        coarse = sketches[place]
+    for coarse, content, flip in zip(sketches, contents, (0, flipped), strict=True):
         shape = tuple(max(1, round(length * side / SIDE)) for length in coarse.picture.shape)
         known = _resize(coarse.mask() * np.uint8(255), shape) > 127
         looks.append(_look(_resize(content, shape), known, flip))

@@ -6,7 +6,8 @@ brightness, contrast and inversion do not change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,19 @@ class Sketch:
         """What is content, bool, of the shape of the picture."""
         count = self.picture.size
         return np.unpackbits(self.known, count=count).astype(np.bool_).reshape(self.picture.shape)
+
+    def to_arrays(self, prefix: str = "") -> dict[str, NDArray[Any]]:
+        """Its attributes by name, as arrays."""
+        return {f"{prefix}{field.name}": np.asarray(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Sketch:
+        """The sketch that `to_arrays` was called of."""
+        top, left, bottom, right = arrays[f"{prefix}box"].tolist()
+        rest = {
+            name: arrays[f"{prefix}{name}"] for name in (field.name for field in fields(cls)) if name != "box"
+        }
+        return cls(**rest, box=(top, left, bottom, right))
 
 
 def sketch_file(path: Path) -> Sketch:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from orchestrator.audit import images
+from orchestrator.audit.copies import apart
 from orchestrator.audit.evidence import from_dataset
 from orchestrator.audit.report import Audit, audit_dataset
 from orchestrator.importing.choices import Choices
@@ -89,8 +89,8 @@ def test_a_second_audit_opens_no_image_and_a_damaged_file_is_made_again(
     dataset = bring_in(tmp_path, rows)
     first = audit(dataset, tmp_path).to_document()
     opened: list[Path] = []
-    read = images.read_grey
-    monkeypatch.setattr(images, "read_grey", lambda path, *rest: (opened.append(path), read(path, *rest))[1])
+    read = apart.read_grey
+    monkeypatch.setattr(apart, "read_grey", lambda path, *rest: (opened.append(path), read(path, *rest))[1])
     assert audit(dataset, tmp_path).to_document() == first
     assert opened == []
     (kept,) = (tmp_path / "cache" / "audits").iterdir()
@@ -101,7 +101,9 @@ def test_a_second_audit_opens_no_image_and_a_damaged_file_is_made_again(
         kept.write_bytes(damaged)
         opened.clear()
         assert audit(dataset, tmp_path).to_document() == first
-        assert set(opened) > set(dataset.files), "and the sealed ones, for their pictures alone"
+        assert set(opened) > {file.absolute() for file in dataset.files}, (
+            "and the sealed ones, for their pictures alone"
+        )
         assert kept.read_bytes() == whole
 
 

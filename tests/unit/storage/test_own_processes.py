@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 import storage
-from storage.own_processes import make_command
+from storage.own_processes import Helpers, make_command, pack, unpack
 
 
 def run_without_installed_packages(program: str, folder: Path, *words: str) -> str:
@@ -30,3 +36,52 @@ def test_a_module_in_the_working_folder_is_not_taken_for_a_part_of_the_program(t
         "import shutil, sys, storage; print(shutil.__name__, sys.argv[1:])", tmp_path, "a b"
     )
     assert said.strip() == "shutil ['a b']"
+
+
+def make_repeater(setting: tuple[int, int]) -> Callable[[bytes], bytes]:
+    times, asker = setting
+
+    def repeat(request: bytes) -> bytes:
+        is_helper = os.getpid() != asker
+        if request == b"killed" and is_helper:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if request == b"wrong":
+            raise ValueError("nothing can be made of this")
+        return request * times if is_helper else b"computed here"
+
+    return repeat
+
+
+def test_requests_and_answers_that_no_pipe_holds_pass_each_other() -> None:
+    requests = [bytes([number]) * 300_000 for number in range(60)]
+    with Helpers(make_repeater, (3, os.getpid()), count=2, threads=2) as helpers:
+        assert list(helpers.map(requests)) == [3 * request for request in requests]
+        assert list(helpers.map([b"a"])) == [b"aaa"]
+        assert list(helpers.map([])) == []
+
+
+def test_what_a_killed_helper_owes_is_computed_here() -> None:
+    requests = [b"a", b"b", b"killed", b"c", b"d", b"e"]
+    with Helpers(make_repeater, (2, os.getpid()), count=2) as helpers:
+        found = list(helpers.map(requests))
+    # The first of the two is killed; what it was asked for before its end may still have been answered.
+    assert found[1::2] == [b"bb", b"cc", b"ee"]
+    assert found[0] in (b"aa", b"computed here")
+    assert found[2::2] == [b"computed here"] * 2
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_an_error_is_the_one_that_this_process_meets(count: int) -> None:
+    with (
+        Helpers(make_repeater, (2, os.getpid()), count=count) as helpers,
+        pytest.raises(ValueError, match="nothing can be"),
+    ):
+        list(helpers.map([b"a", b"wrong"]))
+
+
+def test_what_is_packed_comes_back() -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    facts, arrays = unpack(pack({"name": "ä\udce4", "number": 0.1}, array=array))
+    assert facts == {"name": "ä\udce4", "number": 0.1}
+    assert np.array_equal(arrays["array"], array)
+    assert arrays["array"].dtype == np.float32

@@ -17,8 +17,9 @@ from PIL import Image
 from storage.data.grey import Scale
 from storage.data.images import read_image
 from storage.errors import DataError
+from storage.own_processes import AHEAD
 from storage.pictures.fitting import STRETCH
-from workers.inputs.decoders import AHEAD, count_decoders, decode_apart, keep_ready
+from workers.inputs.decoders import count_decoders, decode_apart, keep_ready
 
 SIZE = (9, 7)
 COUNT = 3 * AHEAD + 1

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
+from orchestrator.audit.copies.candidates import Candidate
 from orchestrator.audit.copies.frames import find_content
-from orchestrator.audit.copies.near_duplicates import Duplicate, find_duplicates
+from orchestrator.audit.copies.near_duplicates import Duplicate, compare_pair, find_duplicates
+from orchestrator.audit.copies.registration import Agreement
 from orchestrator.audit.copies.sketches import Sketch, sketch
 
 SIDE = 160
@@ -225,9 +228,14 @@ def test_pictures_that_differ_in_their_finest_detail_are_not_surely_one() -> Non
 
     sketches = [sketch(read(place, 384)) for place in range(2)]
     wanted = lambda first, second: first >= 0  # noqa: E731
+
+    def compare(some: Sequence[Candidate]) -> list[Agreement]:
+        whole = partial(read, 0), partial(read, 1)
+        return [compare_pair(sketches[0], sketches[1], one, whole) for one in some]
+
     assert [one.certain for one in find_duplicates(sketches, wanted)] == [True]
-    assert [one.certain for one in find_duplicates(sketches, wanted, read)] == [False]
+    assert [one.certain for one in find_duplicates(sketches, wanted, compare)] == [False]
     copies = [pictures[0], encode(Image.fromarray(pictures[0]))]
     pictures[:] = copies
-    same = [sketch(read(place, 384)) for place in range(2)]
-    assert [one.certain for one in find_duplicates(same, wanted, read)] == [True]
+    sketches = [sketch(read(place, 384)) for place in range(2)]
+    assert [one.certain for one in find_duplicates(sketches, wanted, compare)] == [True]
