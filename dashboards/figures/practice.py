@@ -23,7 +23,7 @@ def draw_decisions(document: Mapping[str, Any]) -> Picture:
     title = "Decision curve"
     caption = (
         "Net benefit: true positives less false positives, these weighed by the odds at which one would act (Vickers and Elkin 2006), per image. Where the "
-        "line of the model lies above both others, acting on the model is better than acting on all or on none. Band: 95 % interval, patients drawn."
+        "line of the model lies above both others, acting on the model is better than acting on all (dotted, in its colour) or on none. Band: 95 % interval, patients drawn."
     )
     rows = [(label, row) for label, found in document.items() for row in found["decision_curve"]]
     table = Table(
@@ -56,10 +56,10 @@ def draw_decisions(document: Mapping[str, Any]) -> Picture:
                 )
             )  # fmt: skip
         traces += [
-            trace("scatter", mode="lines", name=f"{label}: model", x=x, y=shorten([row["net_benefit"]["value"] for row in curve]),
+            trace("scatter", mode="lines", name=label, x=x, y=shorten([row["net_benefit"]["value"] for row in curve]),
                   line={"color": colour, "width": 2.4}, showlegend=True),
-            trace("scatter", mode="lines", name=f"{label}: act on all", x=x, y=shorten([row["act_on_all"] for row in curve]),
-                  line={"color": colour, "width": 1.2, "dash": "dot"}, showlegend=True),
+            trace("scatter", mode="lines", name=f"{label}: acting on all", x=x, y=shorten([row["act_on_all"] for row in curve]),
+                  line={"color": colour, "width": 1.2, "dash": "dot"}, showlegend=False),
         ]  # fmt: skip
     highest = max(max(row["net_benefit"]["value"], row["act_on_all"]) for _, row in rows)
     caption += _say_shown(len(document))

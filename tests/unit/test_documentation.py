@@ -217,3 +217,18 @@ def test_names_on_the_walks_are_where_they_are_said_to_be() -> None:
         assert [
             name for name in names if name and not re.search(rf"^(class )?{name}\b", source, re.MULTILINE)
         ] == []
+
+
+def test_every_figure_is_explained_and_has_a_small_picture() -> None:
+    page = (REPOSITORY / "docs" / "figures.md").read_text()
+    sources = sorted((REPOSITORY / "dashboards" / "figures").glob("*.py"))
+    drawn = {name for path in sources for name in re.findall(r'Picture\("([a-z-]+)"', path.read_text())}
+    explained = set(re.findall(r"`([a-z-]+)`", page))
+    assert drawn >= {"search", "roc", "decisions", "fleet"}
+    assert drawn - explained == set()
+    shown = re.findall(r'<img src="pictures/figures/([a-z-]+)\.png"', page)
+    listed = set(re.findall(r"^\| `([a-z-]+)`", page, re.MULTILINE))
+    assert listed <= set(shown)
+    for name in shown:
+        path = REPOSITORY / "docs" / "pictures" / "figures" / f"{name}.png"
+        assert path.stat().st_size < 80_000, name
