@@ -16,10 +16,12 @@ TAIL = 0.025
 """What each end of an interval may miss."""
 
 SELDOM, ONE_END, ALIKE, WIDE = "too seldom", "one end cannot miss", "images alike", "too wide"
+BY_DEFINITION = "by definition"
 REASONS = {
     SELDOM: "below 93 %: a fault",
     ONE_END: "conservative: the estimate is at its bound so often that an interval whose ends miss 2.5 % each, and which follows the estimate, holds the truth this often at least",
     ALIKE: "conservative: the interval cannot know how alike the images of a patient are, and where they are all alike it holds the truth this often, or cannot hold it less often",
+    BY_DEFINITION: "conservative: it is meant to hold more than one number at once",
     WIDE: "conservative, and without a proof that it must be",
 }
 Found = list[tuple[Interval, float, float]]
@@ -59,6 +61,7 @@ def report(
     sets: int,
     alike: Measure | None = None,
     columns: str = "patients, prevalence, truth",
+    wide: str = WIDE,
 ) -> Tally:
     """Print what each cell came to, and count.
 
@@ -69,6 +72,7 @@ def report(
         sets: data sets a cell.
         alike: the same where all images of a patient are alike; None where that says nothing.
         columns: what the numbers of a cell are.
+        wide: why a cell is too wide where nothing else is the reason.
     """
     tally = Tally()
     print(f"\n{name}: {columns}, coverage, truth below, truth above, mean width, no interval")
@@ -84,6 +88,7 @@ def report(
         width = np.mean([interval.high - interval.low for interval, _, _ in given])
         again = partial(alike, *cell, sets) if alike else None
         reason, proof = find_reason(covered, given, again)
+        reason = wide if reason == WIDE else reason
         tally.cells += 1
         tally.outside.update([reason] if reason else [])
         said = f"   {reason}" + (f" ({proof:.3f})" if proof else "") if reason else ""

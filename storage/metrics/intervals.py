@@ -69,7 +69,9 @@ def wilson_interval(share: float, size: float, quantile: float) -> Interval:
     return Interval(float(low), float(high))
 
 
-def share_interval(hits: NDArray, totals: NDArray, level: float = LEVEL) -> Interval:
+def share_interval(
+    hits: NDArray, totals: NDArray, level: float = LEVEL, away: NDArray | None = None
+) -> Interval:
     """The interval of sum(hits) / sum(totals), where patients are what is sampled.
 
     The variance of the ratio estimator between patients (Cochran 1977, section 6.4, "ratio estimates") gives the size of a
@@ -83,6 +85,8 @@ def share_interval(hits: NDArray, totals: NDArray, level: float = LEVEL) -> Inte
         hits: shape (patients,): images of the patient that count as a success.
         totals: shape (patients,): images of the patient that count.
         level: of confidence.
+        away: shape (patients,): what each patient adds to the error of sum(hits), where which images count depends on all patients, too;
+            None for hits - share * totals.
     """
     kept = totals > 0
     hits, totals = np.asarray(hits, np.float64)[kept], np.asarray(totals, np.float64)[kept]
@@ -90,7 +94,8 @@ def share_interval(hits: NDArray, totals: NDArray, level: float = LEVEL) -> Inte
     if patients < FEWEST_OF_A_SHARE:
         return Interval.none(FEW_BEHIND)
     share = float(hits.sum() / images)
-    variance = patients / (patients - 1) * float(((hits - share * totals) ** 2).sum()) / images**2
+    errors = hits - share * totals if away is None else np.asarray(away, np.float64)
+    variance = patients / (patients - 1) * float((errors**2).sum()) / images**2
     size = min(share * (1 - share) / variance, images) if variance > 0 else float(patients)
     rare = min(int((hits > 0).sum()), int((hits < totals).sum()))
     weight = rare / (rare + RARE)

@@ -68,7 +68,7 @@ def review_subgroups(
         ) | {"differences": {}}
         if resamples and not inside.all():
             document[name]["differences"] = {
-                target: _compare(
+                target: compare_sides(
                     labels[:, place],
                     probabilities[:, place],
                     inside,
@@ -83,7 +83,7 @@ def review_subgroups(
     return document
 
 
-def _compare(
+def compare_sides(
     labels: NDArray,
     probabilities: NDArray,
     inside: NDArray[np.bool_],
@@ -92,6 +92,16 @@ def _compare(
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
+    """Each of `COMPARED` of the images inside less that of all others, with interval and p-value.
+
+    Args:
+        labels: shape (n,): 0, 1 or NaN.
+        probabilities: shape (n,).
+        inside: shape (n,): which images are of the subgroup.
+        groups: shape (n,): the patient of each image.
+        threshold: above which an image is called positive.
+        resamples, seed: of the patients.
+    """
     known = ~np.isnan(labels)
     truth, guesses, sides = labels[known], probabilities[known], inside[known]
     draws = [
