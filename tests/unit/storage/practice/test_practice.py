@@ -14,7 +14,7 @@ from storage.practice.conformal import describe_sets, find_sets
 from storage.practice.decisions import decision_curve, net_benefit
 from storage.practice.prevalence import predictive_values
 from storage.practice.review import review, review_units
-from storage.practice.subgroups import review_subgroups
+from storage.practice.subgroups import compare_sides, review_subgroups
 from storage.practice.units import name_visits, pool_units
 
 
@@ -237,6 +237,27 @@ def test_a_subgroup_that_is_served_worse_is_named_and_equal_ones_are_not() -> No
     assert equal["south"]["differences"]["x"]["auc"]["p_holm"] > 0.01
     alone = review_subgroups(["a"] * len(labels), ["x"], labels[:, None], worse[:, None], groups, thresholds)
     assert alone["a"]["differences"] == {}
+
+
+def test_the_difference_of_a_subgroup_joins_the_intervals_of_the_two_sides_and_its_p_value_agrees() -> None:
+    """56 of 70 less 48 of 80: .0524 to .3339 by Newcombe's method 10 (1998), with one image a patient but for n - 1; p of that table is .008 by the score test."""
+    called = np.repeat([1.0, 0.0, 1.0, 0.0], [56, 14, 48, 32])
+    inside = np.arange(150) < 70
+    labels, groups = np.ones(150), np.arange(150)
+    found = compare_sides(labels, called, inside, groups, 0.5, 50, 0)["sensitivity"]
+    assert found["value"] == pytest.approx(0.2)
+    assert (found["low"], found["high"]) == pytest.approx((0.0524, 0.3339), abs=0.003)
+    assert found["p"] == pytest.approx(0.008, abs=0.003)
+    # At the limit: the p-value is below 5 % exactly where the interval leaves 0 out.
+    for hits in range(40, 56):
+        called[:70] = np.arange(70) < hits
+        one = compare_sides(labels, called, inside, groups, 0.5, 50, 0)["sensitivity"]
+        assert (one["p"] < 0.05) == (one["low"] > 0 or one["high"] < 0)
+    # The same patients on both sides: what makes a patient hard cancels.
+    paired = compare_sides(
+        np.ones(160), np.tile(called[70:], 2), np.arange(160) < 80, np.arange(160) % 80, 0.5, 50, 0
+    )
+    assert paired["sensitivity"]["high"] - paired["sensitivity"]["low"] < 0.05
 
 
 def test_a_review_has_a_place_for_each_label_and_unit() -> None:
