@@ -11,6 +11,7 @@ import importlib
 import io
 import itertools
 import json
+import math
 import os
 import queue
 import subprocess
@@ -50,11 +51,22 @@ def make_command(program: str, *words: str) -> list[str]:
     return [sys.executable, "-P", "-c", find + program, *words]
 
 
-def count_processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS
+def count_processors(groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Processors that this process may use: those that it may run on, or fewer where its container has the time of fewer.
+
+    Args:
+        groups: where Linux says what a container was given.
+    """
+    count = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        count = len(os.sched_getaffinity(0))
+    for name in ("cpu.max", "cpu/cpu.cfs_quota_us"):
+        with contextlib.suppress(OSError, ValueError):
+            quota, *period = (groups / name).read_text().split()
+            period = period or (groups / name).with_name("cpu.cfs_period_us").read_text().split()
+            if quota not in ("max", "-1"):
+                return max(1, min(count, math.ceil(int(quota) / int(period[0]))))
+    return count
 
 
 def count_helpers(requests: int) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from storage.data.datasets import Report
 from storage.data.images import FORMAT_NAMES, LARGEST_FILE, ImageForm, inspect_image
 from storage.errors import DataError, OrchError
+from storage.own_processes import count_processors
 from storage.parsing import read_regular
 from storage.wording import name_few
 
@@ -73,7 +74,7 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
         return [inspect(path) for path in paths[begin : begin + AT_ONCE]]
 
     facts, problems = [], []
-    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 2) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=count_processors() + 2) as pool:
         warnings.simplefilter("ignore")
         for results in pool.map(inspect_some, range(0, len(paths), AT_ONCE)):
             for result in results:

@@ -13,6 +13,7 @@ from orchestrator.machine.notifying import Notifier, read_target
 from orchestrator.machine.on_finish import VARIABLE, is_safe
 from orchestrator.machine.worker_process import Request
 from storage.errors import UsageError
+from storage.own_processes import count_processors
 from storage.settings import environment_with
 from storage.wording import say_duration
 from workers.device import backend
@@ -188,8 +189,4 @@ def choose_slots(gpus: str, processes: int | None, per_gpu: int, *, visible: Seq
 
 def _fair_share(processes: int) -> str:
     """Threads for the libraries of one of so many processes (a study's own threads are part of its spec)."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        cores = os.cpu_count() or 1
-    return str(max(1, cores // processes))
+    return str(max(1, count_processors() // processes))

@@ -29,6 +29,7 @@ import numpy as np
 
 from storage.errors import DataError
 from storage.files.writing import hash_file
+from storage.own_processes import count_processors
 from storage.parsing import check_regular
 from storage.tasks.contract import Task
 from storage.tasks.kinds import LABELS, TASKS, find_task
@@ -261,7 +262,7 @@ def check_files(
             return "missing"
 
     verdicts = []
-    with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 2)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, count_processors() + 2)) as pool:
         for done, verdict in enumerate(pool.map(judge, range(len(files))), start=1):
             verdicts.append(verdict)
             if report:

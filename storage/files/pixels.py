@@ -30,6 +30,7 @@ from storage.files.checked_rows import CheckedRows, Make, sample_rows
 from storage.files.documents import digest_key
 from storage.files.leftovers import sweep
 from storage.files.writing import atomically
+from storage.own_processes import count_processors
 
 log = logging.getLogger(__name__)
 
@@ -209,7 +210,7 @@ def _check_images(path: Path, offset: int, size: int, sums: NDArray[np.uint32]) 
                     return int(number)
         return None
 
-    threads = min(4, os.cpu_count() or 1)
+    threads = min(4, count_processors())
     with ThreadPoolExecutor(threads) as pool:
         parts = np.array_split(np.arange(len(sums)), threads)
         for damaged in pool.map(check, parts):

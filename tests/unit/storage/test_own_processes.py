@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import storage
-from storage.own_processes import Helpers, make_command, pack, unpack
+from storage.own_processes import Helpers, count_processors, make_command, pack, unpack
 
 
 def run_without_installed_packages(program: str, folder: Path, *words: str) -> str:
@@ -85,3 +85,25 @@ def test_what_is_packed_comes_back() -> None:
     assert facts == {"name": "ä\udce4", "number": 0.1}
     assert np.array_equal(arrays["array"], array)
     assert arrays["array"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, None),
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu.max": "100000 100000"}, 1),
+        ({"cpu.max": "20000 100000"}, 1),
+        ({"cpu.max": "99999999 100000"}, None),
+        ({"cpu.max": "nonsense"}, None),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}, 1),
+    ],
+)
+def test_a_container_has_as_many_processors_as_it_was_given_time_of(
+    tmp_path: Path, files: dict[str, str], expected: int | None
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content + "\n")
+    assert count_processors(tmp_path) == (expected or count_processors(tmp_path / "no such folder"))

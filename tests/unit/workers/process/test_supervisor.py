@@ -14,6 +14,7 @@ import pytest
 from orchestrator.machine.gpus import Gpu
 from orchestrator.machine.processes import choose_slots
 from storage.errors import UsageError
+from storage.own_processes import count_processors
 from storage.studies.points import MAX_LOSSES
 from tests.conftest import REPOSITORY
 from workers.process import supervisor
@@ -46,7 +47,7 @@ def test_processes_are_dealt_over_gpus(
 
 
 def test_threads_of_the_libraries_are_split_fairly() -> None:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = count_processors()
     (first, *_) = choose_slots("none", 4, 1, visible=[])
     assert first.environment["OMP_NUM_THREADS"] == str(max(1, cores // 4))
     assert "OMP_NUM_THREADS" not in choose_slots("none", 1, 1, visible=[])[0].environment
