@@ -25,12 +25,14 @@ from storage.spec.distributions import to_optuna
 from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.attempts import list_foreign
 from storage.studies.optuna_record import TOKEN, list_all_trials
-from storage.studies.points import MAX_LOSSES, PointRecord, count_points, list_points
+from storage.studies.point_records import ADDED_FROM, PointRecord, count_points
+from storage.studies.points import MAX_LOSSES
 from storage.studies.study_records import origins
 from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT, value_of
 from storage.trust.evidence import check_chain
 from storage.trust.evidence import read_evidence as read_chained
 from storage.trust.plan import check_plan, describe_deviations, find_plan
+from storage.trust.queue_rows import Queue, read_queue
 from storage.wording import say_count
 
 if TYPE_CHECKING:
@@ -89,15 +91,16 @@ def verify_study(
         A document: `ok`, `problems`, and the counts that they were found in.
     """
     account = Account()
-    points = list_points(database, study.uuid)
+    queue = read_queue(database, study.uuid)
+    points, numbers = queue.points, set(queue.numbers)
+    account.note(queue.problems)
     _check_spec(account, database, study)
-    _check_plan(account, [point for point in points if not point.is_added], planned)
+    _check_plan(account, queue, planned)
     _check_additions(account, study, [point for point in points if point.is_added])
     found = list_all_trials(database, study)
     trials = found or []
     account.require(found is not None, RECORD_GONE)
     by_point: dict[int, list[Any]] = defaultdict(list)
-    numbers = {point.point for point in points}
     for trial in trials:
         number = trial.user_attrs.get(POINT)
         if not OF_ORCH & trial.user_attrs.keys():
@@ -110,27 +113,16 @@ def verify_study(
         curves[row.point].append(row)
     keys = _run_keys(database, study)
     for point in points:
-        if found is not None:
-            _check_attempts(account, study, point, by_point[point.point])
-        if point.state == PointState.DONE:
-            expected = run_key(study.spec_hash, point.params or {})
-            account.require(
-                keys.get(point.point, {expected}) <= {expected},
-                f"Planned trial {point.point} has fold results of other parameters or another spec.",
+        try:
+            if found is not None:
+                _check_attempts(account, study, point, by_point[point.point])
+            if point.state == PointState.DONE:
+                of_trial = curves[point.point], keys.get(point.point, set()), by_point[point.point]
+                _check_results(account, database, study, point, *of_trial, dataset)
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+            account.note(
+                [f"Planned trial {point.point} has something in a row that orch does not write ({error})."]
             )
-            rows = curves[point.point]
-            recorded, missing = count_folds(study.spec, point, rows)
-            account.folds_recorded += recorded
-            account.folds_missing += missing
-            account.note(check_folds(study.spec, point, rows))
-            for trial in by_point[point.point]:
-                if trial.state.name in set(PointOutcome):
-                    account.note(check_reports(study.spec, trial, rows))
-                if trial.state.name == PointOutcome.COMPLETE:
-                    account.note(check_further(study.spec, trial, rows))
-            if point.outcome == PointOutcome.COMPLETE:
-                kept = read_predictions(database, study.uuid, point.point, with_damaged=True)
-                account.note(check_predictions(study.spec, point, rows, kept, dataset))
     chained = read_chained(database, study.uuid)
     account.note(check_chain(chained, head=head))
     plan = find_plan(chained.study["facts"])
@@ -179,12 +171,14 @@ def _check_spec(account: Account, database: Database, study: StudyRecord) -> Non
     )
 
 
-def _check_plan(account: Account, points: list[PointRecord], planned: list[dict[str, Any] | None]) -> None:
+def _check_plan(account: Account, queue: Queue, planned: list[dict[str, Any] | None]) -> None:
+    numbers = [number for number in queue.numbers if number < ADDED_FROM]
     account.require(
-        [point.point for point in points] == list(range(len(planned))),
-        f"The plan has {len(planned)} trials, numbered from 0; the database has {len(points)}.",
+        numbers == list(range(len(planned))),
+        f"The plan has {len(planned)} trials, numbered from 0; the database has {len(numbers)}.",
     )
-    for point, params in zip(points, planned, strict=False):
+    for point in queue.points:
+        params = planned[point.point] if point.point < len(planned) else None
         account.require(
             params is None or point.params == params,
             f"Planned trial {point.point} has the parameters {point.params}, and the plan {params}.",
@@ -248,6 +242,35 @@ def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, tr
             point.failures > study.spec.study.retries or point.losses >= MAX_LOSSES,
             f"{name} failed after {say_count(point.failures, 'error')} and {say_count(point.losses, 'loss', 'losses')}, which is too early.",
         )
+
+
+def _check_results(
+    account: Account,
+    database: Database,
+    study: StudyRecord,
+    point: PointRecord,
+    rows: list[FoldEpoch],
+    keys: set[str],
+    trials: list[Any],
+    dataset: Dataset | None,
+) -> None:
+    """Hold a trial that is done against its fold results, what it reported, and what it predicted."""
+    account.require(
+        keys <= {run_key(study.spec_hash, point.params or {})},
+        f"Planned trial {point.point} has fold results of other parameters or another spec.",
+    )
+    recorded, missing = count_folds(study.spec, point, rows)
+    account.folds_recorded += recorded
+    account.folds_missing += missing
+    account.note(check_folds(study.spec, point, rows))
+    for trial in trials:
+        if trial.state.name in set(PointOutcome):
+            account.note(check_reports(study.spec, trial, rows))
+        if trial.state.name == PointOutcome.COMPLETE:
+            account.note(check_further(study.spec, trial, rows))
+    if point.outcome == PointOutcome.COMPLETE:
+        kept = read_predictions(database, study.uuid, point.point, with_damaged=True)
+        account.note(check_predictions(study.spec, point, rows, kept, dataset))
 
 
 def _check_unfinished(account: Account, point: PointRecord, trials: list[Any]) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from storage.database import tables
 from storage.database.engine import Database
+from storage.errors import StudyUnreadableError
 from storage.states import PointOutcome, PointState
 
 _points = tables.points.c
@@ -59,11 +60,22 @@ class PointRecord:
 
     @classmethod
     def from_row(cls, row: Any) -> PointRecord:
-        """Make a record of one row of `orch_points`."""
+        """Make a record of one row of `orch_points`.
+
+        Raises:
+            StudyUnreadableError: a person, a damaged disk or another version of orch wrote something else into it.
+        """
         values = {name: getattr(row, name) for name in cls.__dataclass_fields__}
-        values["params"] = None if row.params is None else json.loads(row.params)
-        values["state"] = PointState(row.state)
-        values["outcome"] = None if row.outcome is None else PointOutcome(row.outcome)
+        try:
+            values["params"] = None if row.params is None else dict(json.loads(row.params))
+            values["state"] = PointState(row.state)
+            values["outcome"] = None if row.outcome is None else PointOutcome(row.outcome)
+        except (ValueError, TypeError) as error:
+            raise StudyUnreadableError(
+                f"The row of planned trial {row.point} in the database cannot be read: {error}.",
+                why="It was edited or damaged, or another version of orch wrote it.",
+                next_step="`orch study verify NAME` names everything that is wrong with a study.",
+            ) from error
         return cls(**values)
 
 
@@ -80,7 +92,7 @@ def best_point(points: Iterable[PointRecord]) -> PointRecord | None:
 
 @dataclass(frozen=True)
 class PointCounts:
-    """How many points are where; the last five add up to `planned`."""
+    """How many points are where; the last five add up to `planned`, unless other hands wrote into the rows."""
 
     planned: int
     complete: int
@@ -142,8 +154,10 @@ def count_points(database: Database, study_uuid: str) -> PointCounts:
     counted = dict.fromkeys(("complete", "pruned", "failed", "open", "running"), 0)
     for state, outcome, count in rows:
         name = {PointState.CLAIMED: "running", PointState.DONE: str(outcome).lower()}.get(state, state)
-        counted[name] += count
-    return PointCounts(planned=sum(counted.values()), **counted)
+        # A row with anything else, which only other hands write, is none of them: the study is not over.
+        if name in counted:
+            counted[name] += count
+    return PointCounts(planned=sum(row[2] for row in rows), **counted)
 
 
 def estimate_left(points: Iterable[PointRecord], now: float) -> float | None:

@@ -11,6 +11,7 @@
 - `noise`: How sure the choice among trials is: noise, trials that cannot be told from the best, luck of the best of many
 - `plan`: A plan of analysis that is fixed before the first trial: read from TOML, hashed, kept with the study, and held against what was done
 - `power_law`: An inverse power law through the values of a learning curve, with its uncertainty
+- `queue_rows`: What each row of a study's queue must look like, whatever wrote it, and rows that belong to none of them
 - `selection`: How sure a study's choice is, from its database: noise, equals of the best, the value corrected for having been chosen
 - `verdict`: What is said of a study's best value: how much of it is luck, and what else may be as good
 """

@@ -18,6 +18,7 @@ from orchestrator.studies.verify import RECORD_GONE, verify_study
 from storage.data.datasets import Dataset
 from storage.database.engine import Database
 from storage.database.opening import open_database
+from storage.errors import StudyUnreadableError
 from storage.spec.distributions import distributions
 from storage.states import AttemptEnd
 from storage.studies import points, trials
@@ -204,7 +205,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "RUNNING at a point that is open": (
         ("UPDATE orch_points SET state = 'open' WHERE point = 5",),
-        (r"Trial \d+ \(planned trial 5\) is RUNNING, but no worker works on it",),
+        (r"Trial \d+ \(planned trial 5\) is RUNNING, but no worker works on it", "Planned trial 5 is open and still has a lease"),
     ),
     "an attempt that does not say why it ended": (
         (f"DELETE FROM trial_user_attributes WHERE key = 'orch_outcome' AND trial_id = {of_point(0, 'FAIL')}",),
@@ -323,6 +324,93 @@ FAULTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("UPDATE orch_studies SET fingerprint = 'sha256:1'",),
         ("The study is listed with the data set sha256:1, and its spec names sha256:",),
     ),
+    "the curves of all folds are cut short": (
+        ("DELETE FROM orch_epochs WHERE point = 1 AND epoch = 4",),
+        ("Planned trial 1 lacks 3 of 12 fold-epochs", REPORTED),
+    ),
+    "a fold twice": (
+        (
+            "INSERT INTO orch_epochs (study_uuid, point, run_key, fold, epoch, val_auc, steps, samples, labels_left_out, seconds) "
+            "SELECT study_uuid, point, 'another', fold, epoch, val_auc, steps, samples, labels_left_out, seconds FROM orch_epochs "
+            "WHERE point = 1 AND fold = 1",
+        ),
+        ("Planned trial 1 has fold results of other parameters or another spec",),
+    ),
+    "fold results of a trial that is not there": (
+        (
+            "INSERT INTO orch_epochs (study_uuid, point, run_key, fold, epoch, val_auc, steps, samples, labels_left_out, seconds) "
+            "SELECT study_uuid, 77, run_key, fold, epoch, val_auc, steps, samples, labels_left_out, seconds FROM orch_epochs "
+            "WHERE point = 1",
+        ),
+        ("The database has fold results of planned trial 77, which the study does not have",),
+    ),
+    "predictions of a trial that is not there": (
+        (
+            "INSERT INTO orch_predictions (study_uuid, point, fold, run_key, epoch, target_count, indices, \"values\") "
+            "SELECT study_uuid, 77, fold, run_key, epoch, target_count, indices, \"values\" FROM orch_predictions WHERE point = 1",
+        ),
+        ("The database has predictions of planned trial 77, which the study does not have",),
+    ),
+    "the lease of a finished trial": (
+        ("UPDATE orch_points SET expires_at = 1e12 WHERE point = 1",),
+        ("Planned trial 1 is done and still has a lease",),
+    ),
+    "the lease of a failed trial": (
+        ("UPDATE orch_points SET expires_at = 1e12 WHERE point = 3",),
+        ("Planned trial 3 is failed and still has a lease",),
+    ),
+    "a lease without an end": (
+        ("UPDATE orch_points SET expires_at = NULL WHERE point = 5",),
+        ("Planned trial 5 is claimed without a lease that ends",),
+    ),
+    "a lease that ends never": (
+        ("UPDATE orch_points SET expires_at = 9e999 WHERE point = 5",),
+        ("Planned trial 5 is claimed without a lease that ends",),
+    ),
+    "a claim of nobody": (
+        ("UPDATE orch_points SET token = NULL WHERE point = 5",),
+        ("Planned trial 5 is claimed without a lease that ends", r"Trial \d+ \(planned trial 5\) is RUNNING, but no worker works on it"),
+    ),
+    "a value before the end": (
+        ("UPDATE orch_points SET value = 0.99 WHERE point = 5",),
+        ("Planned trial 5 is claimed and yet has an outcome or a value",),
+    ),
+    "an outcome of a trial that failed": (
+        ("UPDATE orch_points SET outcome = 'PRUNED' WHERE point = 3",),
+        ("Planned trial 3 is failed and yet has an outcome or a value",),
+    ),
+    "an end without a time": (
+        ("UPDATE orch_points SET finished_at = NULL WHERE point = 2",),
+        ("Planned trial 2 is done without the time when it ended",),
+    ),
+    "an end without an outcome": (
+        ("UPDATE orch_points SET outcome = NULL WHERE point = 1",),
+        ("Planned trial 1 is done without an outcome", r"Planned trial 1 is None by trial (\d+), but trial \1 is COMPLETE"),
+    ),
+    "a state that there is not": (
+        ("UPDATE orch_points SET state = 'halfway' WHERE point = 1",),
+        ("The row of planned trial 1 in the database cannot be read: 'halfway' is not",),
+    ),
+    "an outcome that there is not": (
+        ("UPDATE orch_points SET outcome = 'WON' WHERE point = 1",),
+        ("The row of planned trial 1 in the database cannot be read: 'WON' is not",),
+    ),
+    "parameters cut off": (
+        ("UPDATE orch_points SET params = substr(params, 1, 5) WHERE point = 1",),
+        ("The row of planned trial 1 in the database cannot be read: ",),
+    ),
+    "a score that is a word": (
+        (CELL.format("val_auc = 'high'", 0, 1),),
+        (r"Planned trial 1 has something in a row that orch does not write \(.*'high'",),
+    ),
+    "fold values that are a word": (
+        (f"""UPDATE trial_user_attributes SET value_json = '"two"' WHERE key = 'fold_values' AND trial_id = {POINT_1}""",),
+        (r"Planned trial 1 has something in a row that orch does not write \(.*'two'",),
+    ),
+    "an attempt that is a list": (
+        (f"UPDATE trial_user_attributes SET value_json = '[1]' WHERE key = 'attempt' AND trial_id = {POINT_1}",),
+        ("Planned trial 1 has something in a row that orch does not write",),
+    ),
     "Optuna's record is gone": (("DELETE FROM studies",), (re.escape(RECORD_GONE),)),
 }  # fmt: skip
 """What is planted: the statements, and a pattern for every sentence that verify must say; it may say no other."""
@@ -398,3 +486,37 @@ def test_a_planted_fault_is_named(finished: Finished, opened: Database, fault: s
         assert any(re.match(pattern, problem) for problem in found), (pattern, found)
     for problem in found:
         assert any(re.match(pattern, problem) for pattern in patterns), problem
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        CELL.format("val_auc = val_auc + 1e-9", 0, 1),
+        "UPDATE orch_points SET value = value + 1e-9 WHERE point = 1",
+    ],
+)
+def test_the_chain_names_a_number_that_was_changed_by_a_billionth(
+    finished: Finished, opened: Database, change: str
+) -> None:
+    restore(finished, opened.url.database or "")
+    with closing(sqlite3.connect(opened.url.database or "")) as connection:
+        assert connection.execute(change).rowcount == 1
+        connection.commit()
+    (problem,) = verify(opened, finished.dataset)["problems"]
+    assert re.match("(The fold results of p|P)lanned trial 1 (were changed after it )?was finished", problem)
+
+
+def test_a_row_that_cannot_be_read_is_no_defect_of_whatever_command_meets_it(
+    finished: Finished, opened: Database
+) -> None:
+    restore(finished, opened.url.database or "")
+    with closing(sqlite3.connect(opened.url.database or "")) as connection:
+        connection.execute("UPDATE orch_points SET state = 'halfway' WHERE point = 1")
+        connection.commit()
+    study = load_study(opened, "labelled")
+    with pytest.raises(
+        StudyUnreadableError, match=r"planned trial 1 .* edited or damaged.* `orch study verify"
+    ):
+        points.list_points(opened, study.uuid)
+    counts = count_points(opened, study.uuid)
+    assert (counts.planned, counts.complete, counts.is_settled) == (6, 2, False)

@@ -20,7 +20,7 @@ from storage.studies.losses import MAX_LOSSES, PROOF_SECONDS, take_back_loss
 from storage.studies.points import Claim
 from storage.studies.study import StudyRecord
 from tests.studies import claim, expire, make_study
-from workers.process.loop import is_alive
+from workers.process.presence import is_alive
 
 
 @pytest.fixture
