@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.coverage_report import Cell, Found, Tally, conclude, report
+from bench.coverage_report import LEAVING_OUT, WIDE, Cell, Found, Tally, conclude, report
 from storage.metrics import scorecard
 from storage.metrics.calibration import Recalibration, describe_measure
 from storage.metrics.curves import auc
@@ -26,7 +26,7 @@ from storage.metrics.tables import Table, tabulate
 from storage.practice.decisions import decision_curve
 from storage.practice.prevalence import predictive_values
 from storage.tasks.kinds import TASKS
-from storage.tasks.number_metrics import MEASURES
+from storage.tasks.number_metrics import MEASURES, SCALES
 from storage.tasks.resampled import measure_with_intervals
 
 PATIENTS, PREVALENCES, TRUTHS = (30, 60, 100, 200, 500), (0.05, 0.1, 0.2, 0.5), (0.6, 0.8, 0.9, 0.95, 0.995)
@@ -70,7 +70,12 @@ def main() -> int:
     )
     for name, measure in of_kinds.items():
         tallies[name] = report(
-            name, spreads, partial(measure, name), few, columns="patients, error in deviations of the truth"
+            name,
+            spreads,
+            partial(measure, name),
+            few,
+            columns="patients, error in deviations of the truth",
+            wide=LEAVING_OUT if name in SCALES else WIDE,
         )
     return conclude(tallies)
 
@@ -104,7 +109,7 @@ def report_read(places: Sequence[Cell], sets: int) -> dict[str, Tally]:
     found = {name: report(name, places, partial(of_table, name), sets) for name in READ_OFF}
     for name in DISTORTED:
         found[f"calibration {name}"] = report(
-            f"calibration {name}", places, partial(of_calibration, name), sets
+            f"calibration {name}", places, partial(of_calibration, name), sets, wide=LEAVING_OUT
         )
     for name in ("net_benefit", "gain"):
         measure = partial(of_decisions, name)

@@ -103,6 +103,24 @@ def test_an_epoch_is_the_one_of_plain_keras(lenet: tuple[SharedNetwork, ImageSet
     assert np.abs(trainer.predict_validation() - expected).max() < 1e-5
 
 
+def test_soft_labels_teach_a_whole_network_and_hard_ones_are_scored(
+    lenet: tuple[SharedNetwork, ImageSet],
+) -> None:
+    """Smoothing by .2 turns 0 and 1 into .1 and .9: the same as these shares of readers."""
+    shared, images = lenet
+    smoothed = start(shared, images, make_spec(), label_smoothing=0.2)
+    one, weights = smoothed.run_epoch(1), [array.copy() for array in smoothed.model.get_weights()]
+    soft = shared.make_image_set(images.pixels, images.labels, 0.8 * images.labels + 0.1)
+    trainer = start(shared, soft, make_spec(soft_labels=True))
+    other = trainer.run_epoch(1)
+    for ours, theirs in zip(trainer.model.get_weights(), weights, strict=True):
+        assert np.abs(ours - theirs).max() < 1e-5
+    assert (other.val_auc, other.val_f1) == pytest.approx((one.val_auc, one.val_f1), nan_ok=True)
+    plain = start(shared, images, make_spec())
+    plain.run_epoch(1)
+    assert max(np.abs(ours - theirs).max() for ours, theirs in zip(plain.model.get_weights(), weights, strict=True)) > 1e-4  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["mixup", "cutmix"])
 def test_mixed_images_learn_the_labels_of_both_by_their_shares(
     lenet: tuple[SharedNetwork, ImageSet], name: str

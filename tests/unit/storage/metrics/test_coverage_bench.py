@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from bench import coverage, coverage_report
+from bench import coverage, coverage_report, coverage_rest
 from storage.metrics.intervals import Interval
 
 
@@ -20,6 +20,18 @@ def test_the_bench_prints_a_table_for_each_kind_of_interval(
         "auc", "sensitivity", "ppv", "f1", "balanced_accuracy", "mcc", "calibration slope", "gain", "brier", "pr_auc", "mae", "val_quadratic_kappa",
     ]  # fmt: skip
     assert printed.splitlines()[-1][:8] in ("reached ", "MISSED  ")
+
+
+@pytest.mark.parametrize("name", ["abstention", "agreement bias"])
+def test_the_bench_of_the_other_intervals_runs_small(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["coverage_rest", "--small", "--only", name])
+    assert coverage_rest.main() in (0, 1)
+    assert f"\n{name}: patients" in capsys.readouterr().out
+    assert set(coverage_rest.WITH_SHARED) <= {
+        one.func for _, one, _ in coverage_rest.list_intervals().values()
+    }
 
 
 def test_an_end_misses_no_more_often_than_the_outermost_estimates_allow() -> None:
