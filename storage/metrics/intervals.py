@@ -96,7 +96,9 @@ def share_interval(
     share = float(hits.sum() / images)
     errors = hits - share * totals if away is None else np.asarray(away, np.float64)
     variance = patients / (patients - 1) * float((errors**2).sum()) / images**2
-    size = min(share * (1 - share) / variance, images) if variance > 0 else float(patients)
+    # Where all count alike, only the patients that `away` brings in vary, and they say nothing of the size.
+    mixed = variance > 0 and 0 < share < 1
+    size = min(share * (1 - share) / variance, images) if mixed else float(patients)
     rare = min(int((hits > 0).sum()), int((hits < totals).sum()))
     weight = rare / (rare + RARE)
     size = size**weight * min(size, patients) ** (1 - weight)

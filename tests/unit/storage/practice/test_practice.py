@@ -187,6 +187,15 @@ def test_what_is_kept_is_surer_and_more_often_right() -> None:
     assert abstention_curve(np.full(4, np.nan), np.zeros(4), np.arange(4)) == []
 
 
+def test_kept_images_that_are_all_right_have_an_interval_of_their_number() -> None:
+    # The surest 20 of 40 are all right, those near the place where the model begins to abstain are not.
+    labels = np.repeat([1.0, 0.0], 20)
+    values = np.r_[np.full(10, 0.9), np.full(10, 0.45), np.full(10, 0.1), np.full(10, 0.55)]
+    (half,) = abstention_curve(labels, values, np.arange(40), shares=(0.5,))
+    assert half["accuracy"]["value"] == half["accuracy"]["high"] == 1.0
+    assert half["accuracy"]["low"] == pytest.approx(20 / (20 + 1.959964**2))
+
+
 def test_sure_is_how_far_a_probability_lies_from_the_threshold_by_hand() -> None:
     # At .3: (.9 - .3) / .7 = .86, (.3 - .1) / .3 = .67, .17 and (.4 - .3) / .7 = .14; the two surest are the first two.
     values, patients = np.array([0.9, 0.1, 0.25, 0.4]), np.array([4, 3, 2, 1])
