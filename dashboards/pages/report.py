@@ -13,7 +13,13 @@ from dashboards.figures.evaluated import KINDS, name_part
 from dashboards.figures.gallery import draw_studies
 from dashboards.pages.chapter import Chapter
 from dashboards.pages.html import ShownFigure, ShownTable, prepare_figure, prepare_table, render_page
-from dashboards.tables.answer import MOST_WARNINGS, ask, describe_progress, rank_warnings
+from dashboards.tables.answer import (
+    MOST_WARNINGS,
+    ask,
+    compare_without_anatomy,
+    describe_progress,
+    rank_warnings,
+)
 from dashboards.tables.checklist import HEADINGS, Item, fill_checklist
 from dashboards.tables.examples import ShownExample
 from dashboards.tables.methods import write_methods
@@ -94,7 +100,7 @@ def _prepare(
 ) -> dict[str, Any]:
     """Everything that the template of a chapter shows."""
     view = chapter.view
-    warnings = rank_warnings(view, chapter.openings, chapter.evaluations)
+    warnings = rank_warnings(view, chapter.openings, chapter.evaluations, chapter.selection)
     pictures = chapter.draw()
     parts = list_populations(chapter.population, chapter.evaluations)
     measured = chapter.measure()
@@ -129,6 +135,7 @@ def _prepare(
         "examples_note": _note_examples(chapter),
         "not_drawn": "; ".join(_say_missing(one) for one in pictures if not one.figure["data"]),
         "selection": chapter.selection,
+        "without_anatomy": compare_without_anatomy(view, chapter.selection)[0],
         "estimates": _table(_list_estimates(chapter.selection or {})),
         "nested": _table(_list_nested(chapter.selection or {})),
         "provenance": view.provenance,
@@ -306,7 +313,9 @@ def _describe_plan(view: StudyView) -> list[tuple[str, Any]]:
     ]
 
 
-HIDDEN = frozenset({"warnings", "findings", "plan", GROWTH, "class_balance", "folds_digest"})
+HIDDEN = frozenset(
+    {"warnings", "findings", "plan", GROWTH, "class_balance", "folds_digest", "without_anatomy"}
+)
 """Facts that stand elsewhere on the page, or that only programs read."""
 
 

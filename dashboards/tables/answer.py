@@ -11,6 +11,7 @@ from typing import Any
 from dashboards.tables.performance import say_estimate
 from dashboards.tables.view import StudyView, fold_spread
 from dashboards.tables.warnings import list_warnings
+from storage.metrics.objectives import AUC
 from storage.metrics.scorecard import find_small
 from storage.results.evaluations import Evaluation, EvaluationKind, headline, main_results
 from storage.states import StudyState
@@ -191,12 +192,37 @@ def _judged(one: Evaluation) -> str:
     )
 
 
+def compare_without_anatomy(view: StudyView, selection: Mapping[str, Any] | None) -> tuple[str, bool]:
+    """What models score that see no anatomy, beside the corrected value; and whether that value fails to exceed them.
+
+    Empty where the study keeps no such scores or is not judged by AUC.
+    """
+    known = [one for one in view.study.facts.get("without_anatomy") or () if one.get("auc") is not None]
+    if not known or view.metric.name != AUC.name:
+        return "", False
+    highest = max(float(one["auc"]) for one in known)
+    said = "; ".join(f"{one['predictor']} {one['auc']:.3f}" for one in known)
+    said = f"Models that see no anatomy score on the same folds: {said} (mean AUC over the folds; no interval was computed)"
+    found = selection or {}
+    value = found.get("corrected_value")
+    bound = "" if value is not None else "at most "
+    value = found.get("corrected_at_most") if value is None else value
+    if value is None:
+        return f"{said}. A model must exceed {highest:.3f} before one may say that it reads anatomy", False
+    if value > highest:
+        return f"{said}. The corrected value, {bound}{value:.3f}, exceeds them", False
+    return (
+        f"{said}. The corrected value, {bound}{value:.3f}, does not exceed them, so the study does not show that the model reads anatomy",
+        True,
+    )
+
+
 RANKS = (
     r"^No trial is complete",
     r"^Accepted when the study was created: ",
     r"hold-out was opened|sealed in the hold-out|^possible-holdout-duplicates: ",
     r"No group column|names no groups|^(patients-unknown|possible-duplicates|groups-carry-label): ",
-    r"^(target-known-without-pixels|target-confounds|trivial-pixels|metadata-baseline|pixel-ranges): ",
+    r"^Models that see no anatomy|^(target-known-without-pixels|target-confounds|trivial-pixels|metadata-baseline|pixel-ranges): ",
     r"is not finished: |was stopped: ",
     r"trials failed",
     r"(only|fewer than) \d+ patients|is small: |cannot score|^(single-class-folds|images-not-seen): ",
@@ -213,9 +239,17 @@ OF_FEW_PATIENTS = re.compile(r"patients \(groups\) .*(unreliable|relied on)")
 SAID_ABOVE = "was selected by this very value"
 
 
-def rank_warnings(view: StudyView, openings: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:
+def rank_warnings(
+    view: StudyView,
+    openings: Sequence[str],
+    evaluations: Sequence[Evaluation],
+    selection: Mapping[str, Any] | None = None,
+) -> list[str]:
     """Every warning, those that matter most first; what the answer itself says is left to the end."""
     found = list(list_warnings(view))
+    compared, is_doubt = compare_without_anatomy(view, selection)
+    if is_doubt:
+        found.append(f"{compared}.")
     if len(openings) > 1:
         found.append(
             f"The hold-out was opened {len(openings)} times: each evaluation after the first makes the estimate more optimistic."

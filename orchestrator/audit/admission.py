@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.audit.baselines import Baseline
 from orchestrator.audit.copies.near_duplicates import Stage
 from orchestrator.audit.evidence import from_dataset
 from orchestrator.audit.findings import Finding, errors_of
-from orchestrator.audit.report import audit_dataset
+from orchestrator.audit.report import Audit, audit_dataset
 from storage.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -30,11 +32,11 @@ def audit_for_study(
     cache: Path,
     database: Database | None,
     report: Stage | None = None,
-) -> list[Finding]:
+) -> Audit:
     """Audit the targets and folds of a study, with the images where they are on this machine."""
     evidence = from_dataset(dataset, spec.data.targets, spec.cv.folds, spec.study.seed, spec.cv.given)
     try:
-        audit = audit_dataset(dataset, evidence, cache=cache, database=database, report=report)
+        return audit_dataset(dataset, evidence, cache=cache, database=database, report=report)
     except DataError as error:
         audit = audit_dataset(dataset, evidence, cache=cache, database=database, with_images=False)
         unseen = Finding(
@@ -43,8 +45,7 @@ def audit_for_study(
             f"The audit did not look at the images. {error.what}",
             "Run `orch data audit` on a machine that has the images: it finds copies across patients only there.",
         )
-        return [*audit.findings, unseen]
-    return audit.findings
+        return replace(audit, findings=[*audit.findings, unseen])
 
 
 def refuse_errors(findings: Sequence[Finding], accepted: Sequence[str]) -> None:
@@ -71,6 +72,14 @@ def refuse_errors(findings: Sequence[Finding], accepted: Sequence[str]) -> None:
             why=" ".join(finding.advice for finding in refused),
             next_step=f"Correct the data; or accept it with {flags}, which is recorded with the study and shown with every result.",
         )
+
+
+def note_baselines(facts: dict[str, Any], audit: Audit) -> None:
+    """Keep among a study's facts what models score that see no anatomy: the best of each kind, on the folds of the study."""
+    best: dict[str, Baseline] = {}
+    for one in audit.without_anatomy:
+        best.setdefault(one.kind, one)
+    facts["without_anatomy"] = [{"predictor": one.predictor, "auc": one.macro} for one in best.values()]
 
 
 def note_findings(facts: dict[str, Any], findings: Sequence[Finding], accepted: Sequence[str]) -> None:

@@ -38,6 +38,12 @@ class Audit:
     baselines: list[Baseline]
     saw_images: bool
 
+    @property
+    def without_anatomy(self) -> list[Baseline]:
+        """The baselines that know neither anatomy nor another target, the best first."""
+        found = [one for one in self.baselines if "target" not in one.kind and one.macro == one.macro]
+        return sorted(found, key=lambda one: one.macro, reverse=True)
+
     def to_document(self) -> dict[str, Any]:
         """What `orch data audit --json` prints."""
         return {

@@ -274,6 +274,16 @@ def metric_warnings(spec: StudySpec) -> list[str]:
     ]
 
 
+def dropout_warnings(spec: StudySpec) -> list[str]:
+    """Warn of dropout that is searched where no model has it."""
+    if "dropout_rate" not in spec.search or spec.possible("kind", spec.model.kind) != {"lenet"}:
+        return []
+    return [
+        "search.dropout_rate changes nothing: LeNet has no dropout, and a worker refuses a study that searches what does not act. "
+        "Describe the search in a spec file without it (`orch init` writes one)."
+    ]
+
+
 def side_warnings(spec: StudySpec, dataset: Dataset) -> list[str]:
     """Warn of labels and columns that say left or right where images are mirrored."""
     words = spec.possible("augmentation", spec.training.augmentation)
@@ -327,6 +337,7 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
         *batch_warnings(spec, points, train_images),
         *metric_warnings(spec),
         *describe_idle(spec),
+        *dropout_warnings(spec),
         *missing_models(spec),
         *side_warnings(spec, dataset),
         *optimizer_warnings(spec),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.audit.admission import audit_for_study, note_findings, refuse_errors
+from orchestrator.audit.admission import audit_for_study, note_baselines, note_findings, refuse_errors
 from orchestrator.importing.given_folds import fill_in_folds
 from orchestrator.planning.analysis_plan import take_plan
 from orchestrator.planning.names import check_new_name
@@ -98,9 +98,10 @@ def propose_study(
         check_new_name(spec.study.name)
     if plan is not None:
         review.facts[FACT] = take_plan(plan, spec, dataset, existing)
-    findings = audit_for_study(spec, dataset, cache=cache_folder(), database=database, report=report)
-    refuse_errors(findings, accept)
-    note_findings(review.facts, findings, accept)
+    audit = audit_for_study(spec, dataset, cache=cache_folder(), database=database, report=report)
+    refuse_errors(audit.findings, accept)
+    note_findings(review.facts, audit.findings, accept)
+    note_baselines(review.facts, audit)
     review.warnings.extend(remarks)
     return Proposal(spec, points, dataset, review)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -156,13 +156,17 @@ def _print_words(audit: Audit) -> None:
         console.print_line("Nothing was found.")
     if audit.baselines:
         console.print_line()
-        console.print_table(
-            ("predictor", "which", "mean AUC", "labels", "mean AUC of the other targets", "others"),
-            [
-                [one.kind, one.predictor, one.macro, len(one.auc), one.macro_others, len(one.others)]
-                for one in audit.baselines[:SHOWN_BASELINES]
-            ],
-            title="Scores of models that do not see the anatomy",
+        shown = audit.baselines[:SHOWN_BASELINES]
+        columns = ["predictor", "which", "mean AUC", "labels"]
+        rows: list[list[Any]] = [[one.kind, one.predictor, one.macro, len(one.auc)] for one in shown]
+        if any("target" in one.kind for one in shown):
+            columns += ["mean AUC of the other targets", "others"]
+            rows = [[*row, one.macro_others, len(one.others)] for row, one in zip(rows, shown, strict=True)]
+        console.print_table(columns, rows, title="Scores of models that do not see the anatomy")
+    if audit.without_anatomy:
+        highest = audit.without_anatomy[0]
+        console.print_line(
+            f"A model must exceed AUC {highest.macro:.2f} ({highest.predictor}) before one may say that it reads anatomy."
         )
 
 

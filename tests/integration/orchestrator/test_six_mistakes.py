@@ -75,7 +75,7 @@ def plan(dataset: Dataset, folder: Path, *accepted: str) -> tuple[StudySpec, dic
     """As `orch study create` does: the spec on this data and the facts that are kept."""
     spec = fill_in_data(regime_one("s").with_values({"study.trials": 4, "cv.folds": 3}), dataset)
     review = review_study(spec, plan_points(spec), dataset)
-    findings = audit_for_study(spec, dataset, cache=folder / "cache", database=None)
+    findings = audit_for_study(spec, dataset, cache=folder / "cache", database=None).findings
     refuse_errors(findings, accepted)
     note_findings(review.facts, findings, accepted)
     return spec, review.facts

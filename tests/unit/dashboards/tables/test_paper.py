@@ -5,20 +5,24 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from dashboards.tables import checklist, methods
-from dashboards.tables.answer import RANKS, _list_doubts, _rank
+from dashboards.tables.answer import RANKS, _list_doubts, _rank, compare_without_anatomy
 from dashboards.tables.guidelines import GUIDELINES
 from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.patients import Population, tabulate_patients
 from dashboards.tables.performance import measure_outcomes, read_scored, say_estimate, tabulate_performance
 from dashboards.tables.references import REFERENCES, to_bibtex
 from orchestrator.audit.admission import ACCEPTED
+from storage.metrics.objectives import AUC, METRICS
 from tests.conftest import REPOSITORY
+
+PIXELS = [{"predictor": "brightness, border, corners", "auc": 0.839}, {"predictor": "words of the file name", "auc": 0.546}]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -114,6 +118,30 @@ def test_every_citation_leads_to_a_reference() -> None:
     text = to_bibtex(REFERENCES.values())
     assert text.count("@") == len(REFERENCES)
     assert text.count("{") == text.count("}")
+
+
+@pytest.mark.parametrize(
+    ("kept", "metric", "selection", "said", "is_doubt"),
+    [
+        (PIXELS, AUC, {"corrected_value": 0.771}, "The corrected value, 0.771, does not exceed them, so the study does not show", True),
+        (PIXELS, AUC, {"corrected_at_most": 0.83}, "The corrected value, at most 0.830, does not exceed them", True),
+        (PIXELS, AUC, {"corrected_value": 0.9}, "brightness, border, corners 0.839; words of the file name 0.546 (mean AUC over the folds; no interval was computed). The corrected value, 0.900, exceeds them", False),
+        (PIXELS, AUC, None, "A model must exceed 0.839 before one may say that it reads anatomy", False),
+        # Of a study that is judged by something else, or was made before the scores were kept, nothing is said.
+        (PIXELS, METRICS["val_f1"], {"corrected_value": 0.771}, "", False),
+        ([], AUC, {"corrected_value": 0.771}, "", False),
+    ],
+)  # fmt: skip
+def test_a_value_is_read_against_models_that_see_no_anatomy(
+    kept: list[dict], metric: Any, selection: Any, said: str, is_doubt: bool
+) -> None:
+    view: Any = SimpleNamespace(
+        study=SimpleNamespace(facts={"without_anatomy": kept} if kept else {}), metric=metric
+    )
+    text, doubt = compare_without_anatomy(view, selection)
+    assert (said in text, bool(text), doubt) == (True, bool(said), is_doubt)
+    if doubt:
+        assert _rank(f"{text}.") == _rank("trivial-pixels: brightness alone")
 
 
 def test_what_makes_a_number_wrong_comes_before_what_could_be_better() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.audit.admission import note_findings, refuse_errors
+from orchestrator.audit.admission import note_baselines, note_findings, refuse_errors
 from orchestrator.audit.baselines import encode_column, encode_tokens
 from orchestrator.audit.evidence import Evidence, from_table
 from orchestrator.audit.findings import Finding
@@ -228,6 +228,12 @@ def draw_pictures(change: str, labels: np.ndarray) -> np.ndarray:
 def test_trivial_pixels_that_follow_a_label_are_found(change: str) -> None:
     evidence = make_evidence(300, targets=2)
     audit = audit_evidence(evidence, trivial=draw_pictures(change, evidence.labels[:, 1]))
+    facts: dict[str, Any] = {}
+    note_baselines(facts, audit)
+    kept = {one["predictor"]: one["auc"] for one in facts["without_anatomy"]}
+    assert "brightness, border, corners" in kept
+    assert not set(kept) & set(evidence.targets)
+    assert list(kept.values()) == sorted(kept.values(), reverse=True)
     (one,) = [baseline for baseline in audit.baselines if baseline.kind == "trivial pixels"]
     found = [finding for finding in audit.findings if finding.name == "trivial-pixels"]
     assert one.auc["t0"] < 0.75

@@ -5,7 +5,7 @@ import pytest
 from orchestrator.planning.estimate import BACKBONES
 from orchestrator.planning.plan import fold_epochs, plan_points, share_of_equal_batches, short_last_batch
 from orchestrator.planning.regimes import regime_one, regime_two
-from orchestrator.planning.review import describe_model, describe_pruner
+from orchestrator.planning.review import describe_model, describe_pruner, dropout_warnings
 from storage.spec import StudySpec, parse
 from storage.spec.distributions import distributions
 from workers.models.backbones import list_backbones
@@ -178,3 +178,10 @@ def test_the_rule_that_stops_trials_is_named(pruner: dict[str, object], words: s
 def test_the_cost_of_every_backbone_of_keras_is_known() -> None:
     assert set(list_backbones()) == set(BACKBONES)
     assert all(features >= 512 and cost > 0 for features, cost in BACKBONES.values())
+
+
+def test_dropout_that_is_searched_without_a_head_is_warned_of() -> None:
+    lenet = spec_of(search=SEARCH, model={"kind": "lenet"})
+    assert dropout_warnings(lenet)[0].startswith("search.dropout_rate changes nothing: LeNet has no dropout")
+    both = {**SEARCH, "kind": {"type": "choice", "values": ["transfer", "lenet"]}}
+    assert dropout_warnings(spec_of(search=both)) == dropout_warnings(spec_of(search=SEARCH)) == []
