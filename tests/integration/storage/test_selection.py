@@ -8,18 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from orchestrator.planning.plan import plan_points
 from orchestrator.planning.regimes import build_spec, repeat_finalists
 from orchestrator.studies import best as export
 from orchestrator.studies.best import read_best
 from orchestrator.studies.records import study_document
+from storage.database import tables
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import SpecError
 from storage.files.documents import to_json
 from storage.files.writing import write_text
 from storage.spec import from_toml, to_toml
+from storage.studies.point_records import list_points
 from storage.studies.study import StudyRecord, create_study, load_study
 from storage.trust.selection import judge_selection
 from storage.trust.verdict import describe_selection
@@ -89,12 +92,22 @@ def test_a_bound_above_the_value_itself_is_not_told(at_most: float, told: str) -
 def test_the_document_accounts_for_every_trial(database: Database) -> None:
     study = make_study(database, points=10)
     work(database, study)
+    with database.transaction() as connection:
+        # Later trials took longer: 0.1 s more in each epoch of each fold.
+        connection.execute(sa.update(tables.epochs).values(seconds=0.1 * (tables.epochs.c.point + 1)))
     selection = judge_selection(database, study)
     assert selection is not None
     assert selection["candidates"] == selection["complete"] == 10
     assert len(selection["indistinguishable"]) + selection["told_apart"] == 10
     assert {0, 1, 2}.isdisjoint(one["point"] for one in selection["indistinguishable"])
     assert selection["indistinguishable"][0]["point"] == selection["best_point"]
+    trained = {point.point: point for point in list_points(database, study.uuid)}
+    fold_epochs = study.spec.fold_count * study.spec.training.epochs
+    for one in selection["indistinguishable"]:
+        point = trained[one["point"]]
+        assert (one["trial"], one["value"], one["params"]) == (point.trial_number, point.value, point.params)
+        assert one["seconds"] == pytest.approx(0.1 * (one["point"] + 1) * fold_epochs)
+    assert selection["cheapest"]["point"] == min(one["point"] for one in selection["indistinguishable"])
     assert selection["correction"] == "simulation"
     assert selection["corrected_value"] < selection["value"]
     assert selection["expected_luck"] > selection["noise_per_trial"] > 0

@@ -172,7 +172,8 @@ def test_the_best_epoch_is_corrected_for_too(database: Database, tmp_path: Path)
 
 @pytest.mark.main_tier("folder", "other data")
 @pytest.mark.parametrize(
-    "lacking", ["folder", "other data", "edited data", "predictions of a fold", "other images"]
+    "lacking",
+    ["folder", "other data", "edited data", "predictions of a fold", "other images", "a label of a fold"],
 )
 def test_without_labels_or_predictions_the_study_is_simulated(
     database: Database, tmp_path: Path, lacking: str
@@ -194,10 +195,16 @@ def test_without_labels_or_predictions_the_study_is_simulated(
         with database.transaction() as connection:
             if lacking == "predictions of a fold":
                 connection.execute(sa.delete(kept).where(of_fold))
+            elif lacking == "a label of a fold":
+                # The same images, and of each the probability of one label.
+                values = connection.execute(sa.select(kept.c["values"]).where(of_fold)).scalar_one()
+                first = np.frombuffer(values, "<f2").reshape(-1, 2)[:, 0].tobytes()
+                changed = {"values": first, "target_count": 1, "digest": None}
+                connection.execute(sa.update(kept).where(of_fold).values(changed))
             else:
                 indices = connection.execute(sa.select(kept.c.indices).where(of_fold)).scalar_one()
                 turned = np.frombuffer(indices, "<i4")[::-1].tobytes()
-                connection.execute(sa.update(kept).where(of_fold).values(indices=turned))
+                connection.execute(sa.update(kept).where(of_fold).values(indices=turned, digest=None))
     found = worked.judge()
     assert found["correction"] == "simulation"
     assert found["corrected_low"] < found["corrected_value"] < found["corrected_high"]

@@ -1,10 +1,17 @@
-"""The time left of a study: what trials take, not when they happen to end."""
+"""Points as records: counts, rows that other hands wrote, and the time left, which is of what trials take, not of when they end."""
 
 from __future__ import annotations
 
-import pytest
+import contextlib
 
-from storage.studies.point_records import seconds_left
+import pytest
+import sqlalchemy as sa
+
+from storage.database import tables
+from storage.database.opening import open_database
+from storage.errors import StudyUnreadableError
+from storage.studies.point_records import count_points, list_points, seconds_left
+from tests.studies import make_study
 
 
 @pytest.mark.parametrize(
@@ -26,3 +33,19 @@ from storage.studies.point_records import seconds_left
 )
 def test_time_left(waiting: int, running: list[float], took: list[float], left: float | None) -> None:
     assert seconds_left(waiting, running, took) == (None if left is None else pytest.approx(left))
+
+
+@pytest.mark.parametrize("change", [{"state": "halfway"}, {"state": "done", "outcome": "WON"}])
+def test_a_row_that_orch_does_not_write_is_planned_and_nothing_else(
+    sqlite_url: str, change: dict[str, str]
+) -> None:
+    with contextlib.closing(open_database(sqlite_url)) as database:
+        study = make_study(database, points=3)
+        with database.transaction() as connection:
+            row = sa.update(tables.points).where(tables.points.c.point == 1)
+            connection.execute(row.values(**change))
+        counts = count_points(database, study.uuid)
+        assert (counts.planned, counts.open, counts.is_settled) == (3, 2, False)
+        with pytest.raises(StudyUnreadableError, match=r"planned trial 1 .*orch study verify"):
+            list_points(database, study.uuid)
+        assert [point.point for point in list_points(database, study.uuid, [0, 2])] == [0, 2]

@@ -48,6 +48,14 @@ def test_two_wild_trials_do_not_double_the_noise_of_all() -> None:
     assert measured.per_fold == pytest.approx(calm.per_fold, rel=0.05)
 
 
+def test_too_few_trials_say_nothing_of_which_is_wild() -> None:
+    chance = np.random.default_rng(3)
+    values = 0.7 + chance.normal(0, 0.01, (noise.FEWEST_TO_SORT, 5))
+    values[1] += [0.3, -0.3, 0.2, -0.1, -0.1]
+    assert noise.find_wild(values).tolist() == [place == 1 for place in range(noise.FEWEST_TO_SORT)]
+    assert not noise.find_wild(values[:-1]).any()
+
+
 def test_equally_noisy_trials_are_seldom_called_wild() -> None:
     generator = np.random.default_rng(21)
     wild, size = [], []
