@@ -301,6 +301,8 @@ class TestTrials:
         study = make_study(database)
         held = claim(database, study)
         start(database, study, held)
+        # What another study has to be swept of is no reason to look through this one.
+        expire(database, claim(database, make_study(database, "another")))
         assert sweeping.sweep_beside_others(database, study), "nothing to do takes no turn"
         expire(database, held)
         assert sweeping.sweep_beside_others(database, study)

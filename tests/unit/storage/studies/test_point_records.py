@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.opening import open_database
 from storage.errors import StudyUnreadableError
-from storage.studies.point_records import count_points, list_points, seconds_left
+from storage.studies.point_records import count_points, estimate_left, list_points, seconds_left
 from tests.studies import make_study
 
 
@@ -33,6 +33,18 @@ from tests.studies import make_study
 )
 def test_time_left(waiting: int, running: list[float], took: list[float], left: float | None) -> None:
     assert seconds_left(waiting, running, took) == (None if left is None else pytest.approx(left))
+
+
+def test_the_time_left_of_the_rows_of_a_study(sqlite_url: str) -> None:
+    with contextlib.closing(open_database(sqlite_url)) as database:
+        study = make_study(database, points=5)
+        ended = {"state": "done", "outcome": "PRUNED", "claimed_at": 100.0, "finished_at": 110.0}
+        with database.transaction() as connection:
+            for number, values in ((0, ended), (1, {"state": "claimed", "claimed_at": 110.0})):
+                row = sa.update(tables.points).where(tables.points.c.point == number)
+                connection.execute(row.values(**values))
+        # A trial takes 10 s; the present one has run for 4 s, and three wait behind it.
+        assert estimate_left(list_points(database, study.uuid), now=114.0) == pytest.approx(6 + 3 * 10)
 
 
 @pytest.mark.parametrize("change", [{"state": "halfway"}, {"state": "done", "outcome": "WON"}])
