@@ -11,6 +11,7 @@ import importlib
 import io
 import itertools
 import json
+import logging
 import math
 import os
 import queue
@@ -20,12 +21,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that this process has orch from: site-packages, or a copy of the source that was never installed."""
@@ -102,12 +105,11 @@ class Helpers:
 
     def map(self, requests: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the answer to each request, in order; to be taken to its end before the next call."""
+        self._start()
         if not self._count:
             with ThreadPoolExecutor(max_workers=2) as pool:
                 yield from pool.map(self._answer_here, requests)
             return
-        while len(self._helpers) < self._count:
-            self._helpers.append(_Helper(self._request))
         asked: deque[tuple[_Helper, bytes]] = deque()
         for helper, request in zip(itertools.cycle(self._helpers), requests, strict=False):
             helper.ask(request)
@@ -117,6 +119,15 @@ class Helpers:
         while asked:
             yield self._take(*asked.popleft())
 
+    def _start(self) -> None:
+        try:
+            while len(self._helpers) < self._count:
+                self._helpers.append(_Helper(self._request))
+        except OSError:
+            # Neither files nor processes nor memory for more of them: those that run, or this process, take over.
+            log.debug("No further helper can be started.", exc_info=True)
+            self._count = len(self._helpers)
+
     def _take(self, helper: _Helper, request: bytes) -> bytes:
         return helper.take() or self._answer_here(request)
 
@@ -125,22 +136,18 @@ class _Helper:
     """A process that computes, seen from the one that asks."""
 
     def __init__(self, request: str) -> None:
-        here, there = os.pipe(), os.pipe()
-        try:
+        taken, self._requests = Pipe(duplex=False)
+        self._answers, given = Pipe(duplex=False)
+        with taken, given:
             self._process = subprocess.Popen(
-                make_command(PROGRAM, str(there[0]), str(here[1]), request),
-                pass_fds=(there[0], here[1]),
+                make_command(PROGRAM, str(taken.fileno()), str(given.fileno()), request),
+                pass_fds=(taken.fileno(), given.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 # A terminal's Ctrl-C is for the process that asks, which ends this one.
                 start_new_session=True,
             )
-        finally:
-            os.close(there[0])
-            os.close(here[1])
-        self._requests = Connection(there[1], readable=False)
-        self._answers = Connection(here[0], writable=False)
 
     def ask(self, request: bytes) -> None:
         # One that is gone is found out when its answer is taken.
@@ -181,27 +188,30 @@ def serve() -> None:
     requests = Connection(int(sys.argv[1]), writable=False)
     answers = Connection(int(sys.argv[2]), readable=False)
     module, name, setting, threads = json.loads(sys.argv[3])
-    compute = getattr(importlib.import_module(module), name)(setting)
+    made: Future[Answer] = Future()
     # Requests are read all the time: whoever asks must never wait for a helper that waits for its answer to be taken.
-    begun: queue.SimpleQueue[Future[bytes] | None] = queue.SimpleQueue()
+    begun: queue.SimpleQueue[Future[bytes]] = queue.SimpleQueue()
+    pool = ThreadPoolExecutor(max_workers=threads)
 
     def answer(request: bytes) -> bytes:
         # Whoever asked meets the same error, and says it.
         with contextlib.suppress(Exception):
-            return bytes(compute(request))
+            return bytes(made.result()(request))
         return b""
 
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    def receive() -> None:
+        try:
+            while True:
+                begun.put(pool.submit(answer, requests.recv_bytes()))
+        finally:
+            # Whoever asked is gone, however much is still to be computed; or no further thread can be started.
+            os._exit(0)
 
-        def receive() -> None:
-            with contextlib.suppress(EOFError, OSError):
-                while True:
-                    begun.put(pool.submit(answer, requests.recv_bytes()))
-            begun.put(None)
-
-        threading.Thread(target=receive, daemon=True).start()
-        with contextlib.suppress(OSError):
-            while (future := begun.get()) is not None:
-                answers.send_bytes(future.result())
-    # A thread may still compute for nobody.
-    os._exit(0)
+    # Before anything is imported, which takes seconds on a machine with much to do: whoever asks may be killed meanwhile.
+    threading.Thread(target=receive, daemon=True).start()
+    try:
+        made.set_result(getattr(importlib.import_module(module), name)(setting))
+        while True:
+            answers.send_bytes(begun.get().result())
+    finally:
+        os._exit(1)

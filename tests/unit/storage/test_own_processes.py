@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +71,54 @@ def test_what_a_killed_helper_owes_is_computed_here() -> None:
     assert found[1::2] == [b"bb", b"cc", b"ee"]
     assert found[0] in (b"aa", b"computed here")
     assert found[2::2] == [b"computed here"] * 2
+
+
+def test_without_a_file_left_for_a_helper_those_that_run_or_this_process_answer() -> None:
+    requests, soft_and_hard = [b"a", b"b", b"c"], resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    for files in (
+        2,
+        10,
+    ):  # not even two pipes; one helper, which has two files, and takes eight while it starts
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free + files, soft_and_hard[1]))
+            with Helpers(make_repeater, (2, os.getpid()), count=3) as helpers:
+                found = list(helpers.map(requests))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, soft_and_hard)
+        assert found == ([b"computed here"] * 3 if files == 2 else [b"aa", b"bb", b"cc"])
+    still_free = os.dup(0)
+    os.close(still_free)
+    assert still_free == free, "nothing stays open"
+
+
+def make_sleeper(seconds: float) -> Callable[[bytes], bytes]:
+    def sleep(request: bytes) -> bytes:
+        time.sleep(seconds)
+        return request
+
+    return sleep
+
+
+def test_no_helper_outlives_the_process_that_asks_whatever_it_still_has_to_compute(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, threading, time; from storage.own_processes import Helpers; "
+        "from tests.unit.storage.test_own_processes import make_sleeper; helpers = Helpers(make_sleeper, 30, count=2); "
+        "threading.Thread(target=lambda: list(helpers.map([b'a'] * 9)), daemon=True).start(); time.sleep(1); "
+        "print(*(one._process.pid for one in helpers._helpers), flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    root = Path(storage.__file__).parent.parent
+    ended = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
+    left = [int(word) for word in ended.stdout.split()]
+    assert len(left) == 2, ended.stderr
+    end = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in left) and time.monotonic() < end:
+        time.sleep(0.05)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            pytest.fail("a helper stayed")
 
 
 @pytest.mark.parametrize("count", [0, 1])
