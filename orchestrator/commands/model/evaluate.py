@@ -162,7 +162,9 @@ def _print(document: dict[str, Any]) -> None:
     )
     for name, scored in document["results"].items():
         console.print_line()
-        title = f"{name} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)"
+        # Test-time augmentation and recalibration give further results beside the raw ones.
+        which = "Results" if len(document["results"]) == 1 else name
+        title = f"{which} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)"
         print_scores(title, scored)
     _print_table_of_errors(document["results"]["raw"])
     print_practice(document["practice"])
@@ -191,7 +193,7 @@ def _print_table_of_errors(scored: dict[str, Any]) -> None:
             ]
             for label, row in scored["labels"].items()
         ],
-        title="raw: confusion tables",
+        title="Confusion tables",
     )
 
 
