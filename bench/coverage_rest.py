@@ -90,13 +90,9 @@ def compare_many(patients: int, prevalence: float, sets: int, shared: float) -> 
     """What is said of the two sides in each data set."""
     generator, apart = np.random.default_rng(21), NormalDist().inv_cdf(CALLED_RIGHT) * 2
     cut, found = squash(np.array([apart / 2]), prevalence, apart)[0], []
-    for place in range(sets):
+    for _ in range(sets):
         groups, labels, scores = draw(generator, patients, prevalence, apart, shared)
-        found.append(
-            compare_sides(
-                labels, squash(scores, prevalence, apart), groups % 3 == 0, groups, cut, DRAWS, place
-            )
-        )
+        found.append(compare_sides(labels, squash(scores, prevalence, apart), groups % 3 == 0, groups, cut))
     return found
 
 

@@ -9,14 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import LEVEL, draw_counts, leave_out
+from storage.metrics.bootstrap import LEVEL, leave_out
 from storage.metrics.calibration import observed_expected
 from storage.metrics.curves import Array, auc
-from storage.metrics.intervals import UNDEFINED, Interval, auc_interval, difference_interval, share_interval
+from storage.metrics.intervals import (
+    LOGARITHM,
+    UNDEFINED,
+    Interval,
+    auc_interval,
+    difference_interval,
+    jackknife_interval,
+    share_interval,
+)
 from storage.metrics.scorecard import name_subgroups, score
 from storage.metrics.tables import tabulate
-from storage.trust.differences import Difference, adjust_holm, patient_difference
+from storage.trust.differences import Difference, adjust_holm
 
+AtLevel = Callable[..., Interval]
+"""An interval from its level."""
 Measure = Callable[[NDArray, NDArray, float, NDArray], Array]
 COMPARED: dict[str, Measure] = {
     "auc": lambda labels, values, _, weights: auc(labels, values, weights),
@@ -43,9 +53,8 @@ def review_subgroups(
 ) -> dict[str, Any]:
     """Score each subgroup of a column, and compare it with all other images.
 
-    A difference is the subgroup less the others. Of AUC, sensitivity and specificity its interval is joined from those of the two sides
-    (Zou and Donner 2008; with their correlation where a patient has images on both, Zou 2007), and the p-value is 1 less the level at which it would just reach 0; of
-    observed / expected patients are drawn, both sides on the same draw. The p-values of one metric over all subgroups and labels are corrected together (Holm 1979).
+    A difference is the subgroup less the others. Its interval is joined from those of the two sides (Zou and Donner 2008; with their correlation
+    where a patient has images on both, Zou 2007), and the p-value is 1 less the level at which it would just reach 0. The p-values of one metric over all subgroups and labels are corrected together (Holm 1979).
 
     Args:
         cells: length n: the value of each image; many different numbers become quarters.
@@ -53,7 +62,7 @@ def review_subgroups(
         labels, probabilities: shape (n, targets).
         groups: shape (n,).
         thresholds: of each label.
-        resamples: for the intervals and differences; 0 for none.
+        resamples: for the intervals without a closed form; 0 for no intervals and no differences.
         seed: of the resamples.
 
     Raises:
@@ -75,13 +84,7 @@ def review_subgroups(
         if resamples and not inside.all():
             document[name]["differences"] = {
                 target: compare_sides(
-                    labels[:, place],
-                    probabilities[:, place],
-                    inside,
-                    groups,
-                    thresholds[place],
-                    resamples,
-                    seed,
+                    labels[:, place], probabilities[:, place], inside, groups, thresholds[place]
                 )
                 for place, target in enumerate(targets)
             }
@@ -90,13 +93,7 @@ def review_subgroups(
 
 
 def compare_sides(
-    labels: NDArray,
-    probabilities: NDArray,
-    inside: NDArray[np.bool_],
-    groups: NDArray,
-    threshold: float,
-    resamples: int,
-    seed: int,
+    labels: NDArray, probabilities: NDArray, inside: NDArray[np.bool_], groups: NDArray, threshold: float
 ) -> dict[str, Any]:
     """Each of `COMPARED` of the images inside less that of all others, with interval and p-value.
 
@@ -106,62 +103,56 @@ def compare_sides(
         inside: shape (n,): which images are of the subgroup.
         groups: shape (n,): the patient of each image.
         threshold: above which an image is called positive.
-        resamples, seed: of the patients.
     """
     known = ~np.isnan(labels)
     truth, guesses, sides, patients = labels[known], probabilities[known], inside[known], groups[known]
-    draws = [
-        np.concatenate(list(rows)) for rows in (draw_counts(patients, resamples, seed), leave_out(patients))
-    ]
+    are_apart = not np.intersect1d(patients[sides], patients[~sides]).size
+    left = None if are_apart else np.concatenate(list(leave_out(patients)))
     found = {}
     for name, measure in COMPARED.items():
-
-        def measure_both(weights: NDArray, measure: Measure = measure) -> tuple[Array, Array]:
-            others, mine = (
-                measure(truth[rows], guesses[rows], threshold, weights[..., rows]) for rows in (~sides, sides)
-            )
-            return others, mine
-
-        others, mine = (float(one) for one in measure_both(np.ones(len(truth))))
-        left_out = measure_both(draws[1])
-        if name in CLOSED:
-            parts = [
-                (value, partial(CLOSED[name], truth[rows], guesses[rows], threshold, patients[rows]))
-                for value, rows in ((mine, sides), (others, ~sides))
-            ]
-            found[name] = _join(parts, _correlate(*left_out, patients, sides)).as_document()
-        else:
-            found[name] = patient_difference(mine - others, measure_both(draws[0]), left_out).as_document()
+        parts, without = [], []
+        for rows in (sides, ~sides):
+            value = float(measure(truth[rows], guesses[rows], threshold, np.ones(int(rows.sum()))))
+            make = INTERVALS[name](truth[rows], guesses[rows], threshold, patients[rows])
+            parts.append((value, make))
+            if left is not None:
+                without.append(measure(truth[rows], guesses[rows], threshold, left[:, rows]))
+        found[name] = _join(parts, _correlate(*without) if without else 0.0).as_document()
     return found
 
 
-def _area(truth: NDArray, guesses: NDArray, cut: float, groups: NDArray, level: float) -> Interval:
-    return auc_interval(truth, guesses, groups, level)
+def _area(truth: NDArray, guesses: NDArray, _: float, groups: NDArray) -> AtLevel:
+    return partial(auc_interval, truth, guesses, groups)
 
 
-def _share(
-    positive: bool, truth: NDArray, guesses: NDArray, cut: float, groups: NDArray, level: float
-) -> Interval:
+def _share(positive: bool, truth: NDArray, guesses: NDArray, cut: float, groups: NDArray) -> AtLevel:
     among = (truth == 1) == positive
     _, members = np.unique(groups, return_inverse=True)
     count = int(members.max()) + 1 if len(members) else 0
     right = among & ((guesses > cut) == positive)
-    return share_interval(np.bincount(members, right, count), np.bincount(members, among, count), level)
+    return partial(share_interval, np.bincount(members, right, count), np.bincount(members, among, count))
 
 
-CLOSED: dict[str, Callable[..., Interval]] = {
+def _ratio(truth: NDArray, guesses: NDArray, _: float, groups: NDArray) -> AtLevel:
+    left = [observed_expected(truth, guesses, counts) for counts in leave_out(groups)]
+    value = float(observed_expected(truth, guesses))
+    return partial(jackknife_interval, value, np.concatenate(left) if left else np.empty(0), LOGARITHM)
+
+
+INTERVALS: dict[str, Callable[..., AtLevel]] = {
     "auc": _area,
     "sensitivity": partial(_share, True),
     "specificity": partial(_share, False),
+    "observed_expected": _ratio,
 }
-"""Those whose interval on each side needs no resampling."""
+"""The interval of each on one side."""
 
 
-def _join(parts: Sequence[tuple[float, Callable[[float], Interval]]], correlation: float) -> Difference:
+def _join(parts: Sequence[tuple[float, AtLevel]], correlation: float) -> Difference:
     """The first less the second, from the interval of each at any level."""
 
     def at(level: float) -> Interval:
-        mine, others = ((value, make(level)) for value, make in parts)
+        mine, others = ((value, make(level=level)) for value, make in parts)
         return difference_interval((mine, others), (1.0, -1.0), correlation)
 
     value, interval = parts[0][0] - parts[1][0], at(LEVEL)
@@ -177,10 +168,8 @@ def _join(parts: Sequence[tuple[float, Callable[[float], Interval]]], correlatio
     return Difference(value, interval, float(np.exp(high)), np.nan)
 
 
-def _correlate(others: Array, mine: Array, groups: NDArray, sides: NDArray[np.bool_]) -> float:
-    """How the two sides vary together, from leaving out patients; 0 where no patient is on both."""
-    if not np.intersect1d(groups[sides], groups[~sides]).size:
-        return 0.0
+def _correlate(mine: Array, others: Array) -> float:
+    """How two sides with patients in common vary together, from leaving out patients."""
     known = ~(np.isnan(others) | np.isnan(mine))
     if not known.any() or not (np.ptp(others[known]) and np.ptp(mine[known])):
         return 0.0

@@ -162,9 +162,7 @@ def _print(document: dict[str, Any]) -> None:
     )
     for name, scored in document["results"].items():
         console.print_line()
-        # Test-time augmentation and recalibration give further results beside the raw ones.
-        which = "Results" if len(document["results"]) == 1 else name
-        title = f"{which} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)"
+        title = f"{name} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)"
         print_scores(title, scored)
     _print_table_of_errors(document["results"]["raw"])
     print_practice(document["practice"])
@@ -193,7 +191,7 @@ def _print_table_of_errors(scored: dict[str, Any]) -> None:
             ]
             for label, row in scored["labels"].items()
         ],
-        title="Confusion tables",
+        title="raw: confusion tables",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +15,6 @@ from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson, DataFolders, ModelPath, Storage
 from storage.wording import say_command, say_written, show_params
-
-if TYPE_CHECKING:
-    from storage.metrics.objectives import Metric
 
 app = CommandGroup(help="Final models: train, evaluate, use and explain them.")
 
@@ -147,11 +144,9 @@ def _find_dataset(flags: list[Path] | None, best: dict[str, Any]) -> Any:
 
 
 def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
-    from storage.results.evaluations import headline
-
     validated = card.get("cross_validation") or {}
     out_of_fold = card.get("out_of_fold") or {}
-    judged, pooled = headline({"results": out_of_fold}, _metric(validated))
+    pooled = out_of_fold.get("macro", {}).get("metrics", {}).get("auc", {})
     return [
         ("study", f"{card.get('study')}, trial {card.get('point')}"),
         ("kind", f"{card.get('kind')}, {card.get('epochs')} epochs"),
@@ -161,8 +156,8 @@ def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
         ("labels", card.get("targets")),
         ("trained on", f"{card['dataset']['images']} images of {card['dataset']['groups']} groups"),
         ("data set", card["dataset"]["fingerprint"]),
-        (f"cross-validated {_metric(validated).label}", _say_validated(validated)),
-        (f"out-of-fold {judged}", console.show_interval(pooled) if pooled else None),
+        (f"cross-validated {_metric_label(validated)}", _say_validated(validated)),
+        ("out-of-fold AUC", console.show_interval(pooled) if pooled else None),
         ("model SHA-256", card.get("model_sha256")),
         ("made", say_written(card.get("made_at"))),
         ("intended use", card.get("intended_use")),
@@ -176,7 +171,7 @@ def _say_validated(validated: dict[str, Any]) -> str | None:
     )
 
 
-def _metric(validated: dict[str, Any]) -> Metric:
+def _metric_label(validated: dict[str, Any]) -> str:
     from storage.metrics.objectives import AUC, METRICS
 
-    return METRICS.get(str(validated.get("metric")), AUC)
+    return METRICS.get(str(validated.get("metric")), AUC).label

@@ -137,7 +137,7 @@ def _print(document: dict[str, Any]) -> None:
     ]
     for title, scored in tables:
         console.print_line()
-        print_scores(f"{title} ({scored['level']:.0%} intervals)", scored)
+        print_scores(title, scored)
     print_practice(document["practice"])
     print_subgroups(document.get("subgroups", {}))
     print_readers(document.get("readers", {}))

@@ -22,7 +22,6 @@ from orchestrator.terminal import console
 from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, Storage, StudyName
-from storage.metrics.objectives import METRICS
 from storage.states import PointOutcome, PointState
 from storage.wording import printable, say_command, say_count, say_duration, say_instant, show_params
 
@@ -277,10 +276,7 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
             ("plan", document["plan"]["hash"] if document["plan"] else None),
             *(("added", sentence) for sentence in document["provenance"]),
             *((PARTS[part["role"]], _tell_part(part)) for part in document["parts"]),
-            (
-                f"best {METRICS[document['metric']].label}",
-                f"{best['value']:.4f} in trial {best['trial']}" if best else None,
-            ),
+            (f"best {document['metric']}", f"{best['value']:.4f} in trial {best['trial']}" if best else None),
         ]
     )
     if document["selection"]:

@@ -253,18 +253,18 @@ def test_the_difference_of_a_subgroup_joins_the_intervals_of_the_two_sides_and_i
     called = np.repeat([1.0, 0.0, 1.0, 0.0], [56, 14, 48, 32])
     inside = np.arange(150) < 70
     labels, groups = np.ones(150), np.arange(150)
-    found = compare_sides(labels, called, inside, groups, 0.5, 50, 0)["sensitivity"]
+    found = compare_sides(labels, called, inside, groups, 0.5)["sensitivity"]
     assert found["value"] == pytest.approx(0.2)
     assert (found["low"], found["high"]) == pytest.approx((0.0524, 0.3339), abs=0.003)
     assert found["p"] == pytest.approx(0.008, abs=0.003)
     # At the limit: the p-value is below 5 % exactly where the interval leaves 0 out.
     for hits in range(40, 56):
         called[:70] = np.arange(70) < hits
-        one = compare_sides(labels, called, inside, groups, 0.5, 50, 0)["sensitivity"]
+        one = compare_sides(labels, called, inside, groups, 0.5)["sensitivity"]
         assert (one["p"] < 0.05) == (one["low"] > 0 or one["high"] < 0)
     # The same patients on both sides: what makes a patient hard cancels.
     paired = compare_sides(
-        np.ones(160), np.tile(called[70:], 2), np.arange(160) < 80, np.arange(160) % 80, 0.5, 50, 0
+        np.ones(160), np.tile(called[70:], 2), np.arange(160) < 80, np.arange(160) % 80, 0.5
     )
     assert paired["sensitivity"]["high"] - paired["sensitivity"]["low"] < 0.05
 
