@@ -6,7 +6,6 @@ import html
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from dashboards.figures.drawing import Picture
 from dashboards.figures.palette import make_template
 from dashboards.pages.html import embed_json, is_square, read_plotly
 from storage.errors import UsageError
+from storage.files.leftovers import scratch
+from storage.files.writing import write_bytes
 from storage.settings import named_browser
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -32,14 +33,19 @@ def find_browser() -> str | None:
 
 
 def print_page(browser: str, page: Path, output: Path) -> None:
-    """Print a page that lies on this machine as a PDF.
+    """Print a page that lies on this machine as a PDF, whole or not at all: the browser may die, or outlive this process.
 
     Raises:
-        UsageError: the browser fails; the file is not there then.
+        UsageError: the browser fails; the file is what it was before.
     """
-    _run(browser, f"--print-to-pdf={output.absolute()}", "--no-pdf-header-footer", page.absolute().as_uri())
-    if not output.is_file():
+    with scratch() as folder:
+        printed = folder / "page.pdf"
+        _run(browser, f"--print-to-pdf={printed}", "--no-pdf-header-footer", page.absolute().as_uri())
+        content = printed.read_bytes() if printed.is_file() else b""
+    # The last line of every PDF (ISO 32000-1, 7.5.5).
+    if not content.startswith(b"%PDF-") or b"%%EOF" not in content[-1024:]:
         raise UsageError(f"{browser} printed no PDF of {page}.", next_step="Open the page and print it.")
+    write_bytes(output, content)
 
 
 def draw_vectors(browser: str, pictures: Mapping[str, Picture]) -> dict[str, str]:
@@ -76,8 +82,8 @@ def draw_vectors(browser: str, pictures: Mapping[str, Picture]) -> dict[str, str
         f'<script type="application/json" id="template">{embed_json(make_template("light"))}</script>'
         f"<script>{read_plotly()}</script><script>{script}</script>"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "figures.html"
+    with scratch() as folder:
+        path = folder / "figures.html"
         path.write_text(page, encoding="utf-8")
         shown = _run(browser, "--dump-dom", path.as_uri())
     found = re.findall(r'<pre class="svg" data-name="([^"]*)">(.*?)</pre>', shown, re.DOTALL)
@@ -91,7 +97,7 @@ def draw_vectors(browser: str, pictures: Mapping[str, Picture]) -> dict[str, str
 
 
 def _run(browser: str, *options: str) -> str:
-    with tempfile.TemporaryDirectory() as profile:
+    with scratch() as profile:
         common = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=60000",
                   "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"]  # fmt: skip
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from orchestrator.studies.comparing import find_contender
 from orchestrator.studies.replay import find_dataset
 from storage.data.datasets import COLUMNS, MANIFEST, PLACES, load_dataset
 from storage.errors import DataError
+from storage.files.leftovers import scratch
 from storage.trust.noise import mean_interval, split_runs
 from storage.trust.selection import read_judged
 from workers.objective.challenge import Challenger
@@ -170,8 +170,7 @@ def _exchange(dataset: Dataset) -> dict[str, Any]:
 
 def _refused(dataset: Dataset, change: Callable[[dict[str, Any]], None], what: str) -> dict[str, Any]:
     """Change the manifest of a copy of the dataset folder, without its images and its hold-out, and try to read it."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
+    with scratch() as copy:
         for file in (MANIFEST, PLACES, COLUMNS):
             if (dataset.folder / file).exists():
                 shutil.copy(dataset.folder / file, copy / file)

@@ -7,7 +7,6 @@ another name and moved into place, so that TensorBoard never reads half of it; w
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tensorboardX import FileWriter, summary
 
 from orchestrator.tracking.runs import Curve, TrialRun
 from storage.errors import TrackerAwayError
+from storage.files.leftovers import scratch
 from storage.studies.study import StudyRecord
 
 FILE = "events.out.tfevents.0.orch"
@@ -66,14 +66,14 @@ def _describe_params(run: TrialRun) -> list[Any]:
 
 def _write(folder: Path, curve: Curve, time: float, before: list[Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as temporary:
-        writer = FileWriter(temporary)
+    with scratch(folder) as temporary:
+        writer = FileWriter(str(temporary))
         for one in before:
             writer.add_summary(one, walltime=time)
         for epoch, values in curve:
             for name, value in values.items():
                 writer.add_summary(summary.scalar(name, value), epoch, walltime=time)
         writer.close()
-        [written] = Path(temporary).glob("events.*")
+        [written] = temporary.glob("events.*")
         written.chmod(0o644)
         shutil.move(written, folder / FILE)

@@ -9,7 +9,7 @@
 - `feature_writer`: How extracted features are written: row after row, to go on where an extraction was stopped, and named when they are whole
 - `features`: The store of extracted features on disk, addressed by everything they depend on
 - `hdf5`: What is in an HDF5 file that somebody else made, read from end to end in a process apart
-- `leftovers`: Unfinished files: how they are named, and which of them nobody will finish any more
+- `leftovers`: Unfinished files and scratch folders: how they are named, and which of them nobody will finish any more
 - `model_configs`: What the configuration in a model file says: its layers, its input, and whether Keras would run code from it
 - `model_files`: Model files as files: what is in them, read without running anything of them
 - `pixels`: Decoded images of one size on disk, once per machine: uint8, read as they are needed

@@ -1,4 +1,4 @@
-"""Unfinished files: how they are named, and which of them nobody will finish any more.
+"""Unfinished files and scratch folders: how they are named, and which of them nobody will finish any more.
 
     .NAME.orch-MACHINE-PID-RANDOM.partial.SUFFIX
 
@@ -15,8 +15,10 @@ import re
 import secrets
 import shutil
 import socket
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PATTERN = re.compile(r"\..*\.orch-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}\.partial(\.[^.]*)?", re.DOTALL)
@@ -63,6 +65,23 @@ def sweep(folder: Path, *, is_over: Callable[[str], bool] = lambda _: False) -> 
         except OSError:
             continue
     return removed
+
+
+@contextmanager
+def scratch(folder: Path | None = None) -> Iterator[Path]:
+    """A folder of one's own for a while. Where this process is killed meanwhile, the next one that wants such a folder removes it.
+
+    Args:
+        folder: where; by default among the temporary files of this machine.
+    """
+    place = Path(tempfile.gettempdir()) if folder is None else folder
+    sweep(place)
+    made = name_partial(place / "scratch")
+    made.mkdir(mode=0o700)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _is_left(entry: os.DirEntry[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from storage.files import leftovers, writing
-from storage.files.leftovers import STALE_SECONDS, name_partial, sweep
+from storage.files.leftovers import STALE_SECONDS, name_partial, scratch, sweep
 
 
 @pytest.fixture
@@ -45,6 +46,27 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path, forget
     writing.write_text(tmp_path / "best.json", "{}")
     assert not left.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["best.json"]
+
+
+def test_a_scratch_folder_goes_with_its_process_or_with_the_next_one(tmp_path: Path) -> None:
+    killed = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import os, pathlib, signal, sys; from storage.files.leftovers import scratch\n"
+            "with scratch(pathlib.Path(sys.argv[1])) as folder:\n"
+            "    (folder / 'half').write_bytes(b'half'); os.kill(os.getpid(), signal.SIGKILL)",
+            tmp_path,
+        ],
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    with scratch(tmp_path) as first, scratch(tmp_path) as second:
+        assert not left.exists()
+        assert {first, second} == set(tmp_path.iterdir()), "who lives keeps its folder"
+        assert first.stat().st_mode & 0o077 == 0, "it may hold what is of patients"
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
