@@ -133,6 +133,22 @@ def test_a_weighted_auc_is_the_auc_of_repeated_images() -> None:
     for draw, value in enumerate(bias.weighted_auc(labels, scores, weights)):
         again = np.repeat(np.arange(60), weights[:, draw].astype(int))
         assert value == pytest.approx(auc_per_label(labels[again, None], scores[again, None])[0])
+    weights[labels == 1, 2] = 0
+    assert np.isnan(bias.weighted_auc(labels, scores, weights)).tolist() == [False, False, True, False, False]
+
+
+def test_the_choice_of_each_draw_is_read_on_the_other_side_by_hand() -> None:
+    nan = math.nan
+    inside = np.array([[0.9, 0.1, 0.9, 0.9, nan, 0.9, nan], [0.2, 0.8, 0.2, 0.2, 0.3, 0.2, nan]])
+    outside = np.array([[0.50, 0.9, 0.60, 0.70, 0.9, 0.9, 0.9], [0.9, 0.55, 0.9, 0.9, 0.65, nan, 0.9]])
+    found = bias.average_choices(inside, outside)
+    assert found is not None
+    # The last two draws have a trial without a score outside, and no score inside.
+    assert (found.draws, found.chosen.tolist()) == (5, [0.6, 0.4])
+    assert found.value == pytest.approx(np.mean([0.50, 0.55, 0.60, 0.70, 0.65]))
+    # Of five values, 2.5 % lie a tenth of the way from the least to the next.
+    assert (found.low, found.high) == (pytest.approx(0.505), pytest.approx(0.695))
+    assert bias.average_choices(inside[:, 5:], outside[:, 5:]) is None
 
 
 def test_groups_are_drawn_whole() -> None:
