@@ -14,6 +14,7 @@ from dashboards.figures.drawing import (
     Panels,
     Picture,
     Trace,
+    epoch_axis,
     label,
     make_empty,
     make_figure,
@@ -43,7 +44,7 @@ MEASURES = {
     # Drawn last and dotted: with classes of equal size it lies on the accuracy.
     "balanced_accuracy": ("mean of sensitivity and specificity", GREY),
 }
-EPOCH_AXIS = {"title": {"text": "epoch"}, "rangemode": "tozero", "zeroline": False}
+FROM_ZERO = {"rangemode": "tozero", "zeroline": False}
 
 
 def draw_trial(
@@ -67,7 +68,7 @@ def draw_trial(
     figure = make_figure(
         fold_traces(view.metric, rows, means, legend=True),
         title=title,
-        xaxis=EPOCH_AXIS,
+        xaxis=epoch_axis(max(row.epoch for row in rows)) | FROM_ZERO,
         yaxis={"title": {"text": view.metric.label}},
     )
     peak = peak_epoch(means)
@@ -113,8 +114,9 @@ def draw_examples(view: StudyView) -> Picture:
         if peak is not None:
             shapes.append(upright_line(peak, panels.suffix(place)))
     lowest = len(chosen) - min(3, len(chosen))
+    x = epoch_axis(max((row.epoch for means in view.means.values() for row in means), default=1))
     layout = panels.layout(
-        xs=[{"title": {"text": "epoch" if place >= lowest else ""}} for place in range(len(chosen))],
+        xs=[x if place >= lowest else {**x, "title": {"text": ""}} for place in range(len(chosen))],
         ys=[{"title": {"text": view.metric.label}} for _ in chosen],
         titles=[_example_title(ranks[point.point], point) for point in chosen],
     )
@@ -162,7 +164,7 @@ def draw_measures(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]
         for side, text, colour in SIDES
     ]  # fmt: skip
     layout = panels.layout(
-        xs=[EPOCH_AXIS, EPOCH_AXIS],
+        xs=[epoch_axis(epochs[-1]) | FROM_ZERO] * 2,
         ys=[{"title": {"text": "validation: share or AUC"}}, {"title": {"text": "cross-entropy"}}],
     )
     legend = {"y": -0.17, "yanchor": "top"}
@@ -193,7 +195,7 @@ def draw_schedule(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]
         [line],
         title=title,
         height=300,
-        xaxis=EPOCH_AXIS,
+        xaxis=epoch_axis(epochs[-1]) | FROM_ZERO,
         yaxis={
             "title": {"text": label("learning_rate")},
             "type": "log",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +29,9 @@ LABELS = {
 DIGITS = 5
 BROAD = "broad"
 """As `meta` of a layout: of a figure that needs the width of the page, whatever else it holds."""
+FEW_EPOCHS = 15
+ENTRY, NO_BREAK = 36, "\xa0"
+"""Characters of a line of a legend within a figure, and a space that no line ends at."""
 MOST_CELLS = 4
 """So many columns of a heat map have room for their values on a phone."""
 
@@ -101,6 +106,20 @@ def make_empty(title: str, why: str) -> Figure:
 def note(text: str, **values: Any) -> dict[str, Any]:
     """A text in a figure."""
     return {"text": text, "showarrow": False, **values}
+
+
+def epoch_axis(epochs: int) -> dict[str, Any]:
+    """The axis of that many epochs: its ticks are whole epochs, for there is no epoch 1.5.
+
+    Plotly takes steps of 1 and more by itself where an axis is long.
+    """
+    return {"title": {"text": "epoch"}, **({"dtick": 1} if epochs <= FEW_EPOCHS else {})}
+
+
+def entry(label: str, said: str) -> str:
+    """A line of a legend within a figure, broken where a phone and a journal's column end; an interval stays whole."""
+    whole = re.sub(r"\([^()]+ to [^()]+\)", lambda found: found[0].replace(" ", NO_BREAK), f"{label}: {said}")
+    return "<br>".join(textwrap.wrap(whole, ENTRY)).replace(NO_BREAK, " ")
 
 
 def upright_line(x: float, panel: str = "") -> dict[str, Any]:

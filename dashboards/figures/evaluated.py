@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboards.figures.drawing import Picture, Trace, make_figure, shorten, trace
+from dashboards.figures.drawing import Picture, Trace, entry, make_figure, shorten, trace
 from dashboards.figures.kinds import show_classes
 from dashboards.figures.outcomes import SHOWN_TARGETS, show_calibration, show_confusions
 from dashboards.figures.palette import GREY, SERIES, fade
@@ -108,7 +108,7 @@ def _draw_roc(curves: Mapping[str, Any], rows: Mapping[str, Any]) -> Picture:
                           fill="toself", fillcolor=fade(colour, 0.15), line={"width": 0}, hoverinfo="skip", showlegend=False)
                 )  # fmt: skip
             area = say_estimate(rows.get(name, {}).get("metrics", {}).get("auc"))
-            traces.append(_line(one["x"], one["y"], f"{name}: AUC {area}", colour))
+            traces.append(_line(one["x"], one["y"], entry(name, f"AUC {area}"), colour))
     figure = make_figure(
         traces,
         title="ROC",

@@ -5,7 +5,17 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from dashboards.figures.drawing import Panels, Picture, Trace, make_empty, make_figure, note, shorten, trace
+from dashboards.figures.drawing import (
+    Panels,
+    Picture,
+    Trace,
+    entry,
+    make_empty,
+    make_figure,
+    note,
+    shorten,
+    trace,
+)
 from dashboards.figures.palette import BLUE, GREY, SERIES, fade
 from dashboards.tables.outcomes import (
     GRID,
@@ -85,7 +95,7 @@ def draw_roc(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> 
             trace("scatter",
                 x=shorten(grid, 3), y=shorten(curve.rate.tolist(), 4), mode="lines",
                 line={"color": colour, "width": 2.5},
-                name=f"{target}: AUC {statistics.fmean(curve.areas):.3f}{sd}",
+                name=entry(target, f"AUC {statistics.fmean(curve.areas):.3f}{sd}"),
             )
         )  # fmt: skip
     figure = make_figure(

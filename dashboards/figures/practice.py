@@ -14,11 +14,12 @@ SHOWN = 4
 """More labels than these are in the table only; the caption says so."""
 
 
-def draw_decisions(document: Mapping[str, Any]) -> Picture:
+def draw_decisions(document: Mapping[str, Any], labels: int = 0) -> Picture:
     """The net benefit of the model, of acting on all and on none, over the threshold at which one would act.
 
     Args:
         document: `practice` of an evaluation, as `storage.practice.review.review` gives it.
+        labels: how many there are, where the document has only the first of them.
     """
     title = "Decision curve"
     caption = (
@@ -61,13 +62,18 @@ def draw_decisions(document: Mapping[str, Any]) -> Picture:
             trace("scatter", mode="lines", name=f"{label}: acting on all", x=x, y=shorten([row["act_on_all"] for row in curve]),
                   line={"color": colour, "width": 1.2, "dash": "dot"}, showlegend=False),
         ]  # fmt: skip
-    highest = max(max(row["net_benefit"]["value"], row["act_on_all"]) for _, row in rows)
+    drawn = list(document)[:SHOWN]
+    highest = max(
+        max(row["net_benefit"]["value"], row["act_on_all"]) for label, row in rows if label in drawn
+    )
+    if labels > len(document):
+        caption += f" Computed for the first {len(document)} of {labels} labels."
     caption += _say_shown(len(document))
     figure = make_figure(
         traces,
         title=title,
         height=420,
-        xaxis={"title": {"text": "threshold probability at which one would act"}},
+        xaxis={"title": {"text": "threshold probability"}},
         yaxis={
             "title": {"text": "net benefit per image"},
             "range": [-0.25 * max(highest, 0.01), 1.1 * max(highest, 0.01)],

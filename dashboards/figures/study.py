@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboards.figures.drawing import Picture, make_empty, make_figure, shorten, trace
+from dashboards.figures.drawing import Picture, epoch_axis, make_empty, make_figure, shorten, trace
 from dashboards.figures.palette import BLUE, GREY, OUTCOME_COLOURS, VERMILLION, fade
 from dashboards.tables.view import (
     StudyView,
@@ -55,7 +56,7 @@ def draw_pruning(view: StudyView) -> Picture:
         traces,
         title=title,
         height=340,
-        xaxis={"title": {"text": "epoch"}},
+        xaxis=epoch_axis(len(stopping.epochs)),
         yaxis={"title": {"text": "trials"}, "rangemode": "tozero"},
     )
     return Picture("pruning", title, caption, table, figure)
@@ -148,14 +149,15 @@ def draw_fleet(view: StudyView) -> Picture:
                     },
                 )
             )  # fmt: skip
-    workers = sorted({_worker_name(attempt.worker) for attempt in shown})
+    workers = sorted({_worker_name(attempt.worker) for attempt in shown}, key=_by_number)
     figure = make_figure(
         traces,
         title=title,
         height=max(260, 34 * len(workers) + 150),
         barmode="overlay",
         bargap=0.25,
-        xaxis={"type": "date", "title": {"text": "time (UTC)"}},
+        # Few ticks, so that times lie flat also on a phone.
+        xaxis={"type": "date", "title": {"text": "time (UTC)"}, "nticks": 6, "tickangle": 0},
         yaxis={"categoryorder": "array", "categoryarray": workers[::-1], "type": "category"},
     )
     return Picture("fleet", title, caption, table, figure)
@@ -211,6 +213,11 @@ def draw_comparison(views: Sequence[StudyView]) -> Picture:
 def _milliseconds(attempt: AttemptRecord, now: float) -> int:
     ended = attempt.ended_at if attempt.ended_at is not None else now
     return max(1, math.ceil((ended - (attempt.started_at or ended)) * 1000))
+
+
+def _by_number(name: str) -> list[Any]:
+    """A key that puts "machine 10" behind "machine 2"."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def _worker_name(name: str | None) -> str:

@@ -1,5 +1,6 @@
 """Figures as pages: the report, the notes in optuna-dashboard, event files.
 
+- `anonymous`: A chapter that may leave the house: machines are numbered, and accounts are not named
 - `chapter`: What a page says of one study: everything that was read of it, its answer, its measurements and its figures
 - `curve_picture`: The k-fold curves of one trial as a small SVG, for the trial's page in optuna-dashboard
 - `html`: The HTML that a page is made of: templates, figures, tables and texts of anybody, escaped, and scripts that need no network

@@ -74,7 +74,8 @@ class Chapter:
         """All its figures."""
         pictures = draw_study(self.view, self.outcomes, self.selection)
         if self.practice:
-            pictures.append(draw_decisions(self.practice))
+            labels = len(self.outcomes.targets) if self.outcomes else 0
+            pictures.append(draw_decisions(self.practice, labels))
         if self.learning_curve:
             pictures.append(draw_learning_curve(self.learning_curve))
         for one in self.judged:

@@ -22,6 +22,8 @@ MEASURED = frozenset({"value", "fold_sd", *METRICS})
 """Columns whose numbers are compared by eye: all with four places. A hyperparameter stands as one writes it."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
+ENDS = re.compile(r"\(-?[\d.]+ to -?[\d.]+\)")
+"""An interval in a cell, which no line ends within: torn after "to" it takes three lines."""
 SQUARE = frozenset({"roc", "calibration", "decisions", "agreement", "differences"})
 """Figures whose two axes are alike, or that journals print square: the last part of their names."""
 
@@ -144,12 +146,14 @@ def _environment() -> Any:
     return made
 
 
-def _cell(value: Any, name: str = "") -> str:
+def _cell(value: Any, name: str = "") -> Any:
     if value is None or value != value:
         return "-"
     if isinstance(value, float):
         return f"{value:.4f}" if name in MEASURED else f"{value:.4g}"
-    return str(value)
+    from markupsafe import Markup
+
+    return Markup(ENDS.sub(r'<span class="ends">\g<0></span>', escape(value)))
 
 
 def _flat(value: Any) -> str:

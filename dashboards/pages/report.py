@@ -126,7 +126,7 @@ def _prepare(
         "flow": trace_patients(view, chapter.data_summary, chapter.openings, chapter.evaluations),
         "table_one": _table(table_one),
         "table_one_note": _note_table_one(len(parts), chapter),
-        "performance": _table(performance),
+        "performance": _table(_values_first(performance)) if performance else None,
         "performance_note": _note_performance(chapter),
         "overall": _table(tabulate_overall(measured)),
         "subgroups": _table(subgroups),
@@ -250,6 +250,20 @@ def _shorten(trials: Table, count: int) -> Table:
     )
 
 
+def _values_first(performance: Table) -> Table:
+    """Results beside what they are of, also on a phone; counts and thresholds behind them."""
+    last = [
+        place
+        for place, name in enumerate(performance.columns)
+        if name in ("positive / assessed", "assessed", "threshold")
+    ]
+    order = [*(place for place in range(len(performance.columns)) if place not in last), *last]
+    return Table(
+        tuple(performance.columns[place] for place in order),
+        [tuple(row[place] for place in order) for row in performance.rows],
+    )
+
+
 def _prepare_example(shown: ShownExample) -> dict[str, Any]:
     """An example as the template shows it: what is seen, in words, and the pictures as texts that need no network."""
     pictures = [("image", shown.image), *([("heat map", shown.heat)] if shown.heat is not None else [])]
@@ -336,8 +350,8 @@ def _describe_data(chapter: Chapter) -> list[tuple[str, Any]]:
     )  # fmt: skip
     known |= {f"opening {number}": line for number, line in enumerate(chapter.openings, start=1)}
     known |= {
-        f"evaluation {number}": f"{one.title}, {one.document['data']['images']} images, {say_instant(one.evaluated_at, UTC)} by "
-        f"{one.evaluated_by} with orch {one.orch}, model {(one.model_sha256 or f'folds of trial {one.trial_number}')[:19]}"
+        f"evaluation {number}": f"{one.title}, {one.document['data']['images']} images, {say_instant(one.evaluated_at, UTC)} "
+        f"with orch {one.orch}, model {(one.model_sha256 or f'folds of trial {one.trial_number}')[:19]}"
         for number, one in enumerate(chapter.evaluations, start=1)
     }
     return list(known.items())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards.figures.gallery import draw_studies, write_pictures
 from dashboards.figures.practice import SHOWN
+from dashboards.pages.anonymous import hide_machines
 from dashboards.pages.chapter import Chapter
 from dashboards.pages.paper import collect_documents, collect_references, collect_texts
 from dashboards.pages.printing import draw_vectors, find_browser, print_page
@@ -222,13 +223,13 @@ def _compare(database: Database, names: Sequence[str], folders: Sequence[Path]) 
 
 
 def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]) -> Chapter:
-    """Read what the page says of one study."""
+    """Read what the page says of one study; machines are numbered and accounts left out, because a page is made to be sent."""
     view = read_view(database, study)
     dataset = find_dataset(study, folders)
     best = view.best
     openings = find_openings(study.fingerprint, dataset.folder if dataset else None, database)
     outcomes = read_outcomes(database, study, best.point, dataset) if best else None
-    return Chapter(
+    chapter = Chapter(
         view=view,
         outcomes=outcomes,
         spec_text=to_toml(study.spec),
@@ -240,6 +241,7 @@ def read_chapter(database: Database, study: StudyRecord, folders: Sequence[Path]
         practice=_weigh_decisions(outcomes) if outcomes else None,
         learning_curve=find_learning_curve(database, study),
     )
+    return hide_machines(chapter)
 
 
 def _describe_patients(dataset: Dataset) -> dict[str, Any] | None:

@@ -9,7 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from dashboards.figures.drawing import entry
 from dashboards.figures.evaluated import draw_evaluation
+from dashboards.figures.practice import draw_decisions
 from orchestrator.models.scores import describe_curves
 from storage.files.documents import without_nan
 from storage.metrics.objectives import AUC
@@ -82,6 +84,30 @@ def test_each_kind_of_label_is_drawn_from_what_is_kept(task: str, targets: int, 
         drawn = {line["name"].partition(":")[0] for line in pictures[2].figure["data"] if "name" in line}
         assert len(drawn) == min(targets, 4)
         assert ("the first 4 of 6 labels" in pictures[2].caption) == (targets == 6)
+
+
+def test_decision_curves_are_as_high_as_those_that_are_drawn_and_say_which_were_computed() -> None:
+    def curve(benefit: float) -> dict[str, Any]:
+        ends = {"low": benefit, "high": benefit}
+        row = {"threshold": 0.5, "act_on_all": 0.0, "net_benefit": {"value": benefit, **ends}}
+        return {"decision_curve": [row | {"gain": row["net_benefit"]}]}
+
+    few = {f"x{number}": curve(0.1) for number in range(4)}
+    picture = draw_decisions({**few, "last": curve(0.9)})
+    assert picture.figure["layout"]["yaxis"]["range"][1] == pytest.approx(0.11)
+    assert "the first 4 of 5 labels" in picture.caption
+    assert "the first 4 of 18 labels" in draw_decisions(few, 18).caption
+    assert "first" not in draw_decisions(few, 4).caption
+
+
+def test_a_legend_in_a_figure_is_broken_before_an_interval_not_within() -> None:
+    assert entry("edema", "AUC 0.812 (0.764 to 0.855)") == "edema: AUC 0.812 (0.764 to 0.855)"
+    assert (
+        entry("pleural thickening", "AUC 0.812 (0.764 to 0.855)")
+        == "pleural thickening: AUC 0.812<br>(0.764 to 0.855)"
+    )
+    said = entry("x" * 50, "AUC 0.933 (no interval: fewer than 5 patients count for it)")
+    assert max(map(len, said.split("<br>"))) <= 36
 
 
 def test_an_evaluation_of_before_the_band_is_drawn_without_it() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.figures.drawing import Picture, make_empty
+from dashboards.pages.anonymous import hide_machines, number_workers
 from dashboards.pages.chapter import Chapter
 from dashboards.pages.html import POLICY, show_pictures
 from dashboards.pages.report import write_page
@@ -45,6 +46,42 @@ def chapter(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     database = open_database(f"sqlite:///{path}")
     yield read_chapter(database, sized_study(database, "small", 6, folds=2, epochs=3), [])
     database.close()
+
+
+def test_a_page_to_send_names_no_machine_and_no_account(chapter: Chapter) -> None:
+    page = write_page([chapter], {"orch": "0"})
+    assert "machine 1, worker 1" in page
+    assert not re.search(r"gpu-\d-4\d\d\d", page)
+    view = chapter.view
+    tries = [
+        replace(view.attempts[0], worker=name)
+        for name in ("ct-lab-7-a1", "ct-lab-8-b2", "ct-9-c3", "ct-lab-7-a1")
+    ]
+    numbers = {
+        "ct-lab-7-a1": "machine 1, worker 1",
+        "ct-lab-8-b2": "machine 1, worker 2",
+        "ct-9-c3": "machine 2, worker 1",
+    }
+    assert number_workers(tries) == numbers
+    point = replace(
+        view.points[0], worker="ct-9-c3", error="OSError: ct-lab: no space; ct-lab-x and ct are others"
+    )
+    hidden = hide_machines(
+        replace(
+            chapter,
+            view=replace(
+                view,
+                attempts=tries,
+                points=[point],
+                provenance=["Extended on Monday by anna@ct-lab.example.org."],
+            ),
+            openings=["2026-01-02 by anna@ct-lab: orch model evaluate"],
+        )
+    )
+    assert [one.worker for one in hidden.view.points] == ["machine 2, worker 1"]
+    assert hidden.view.points[0].error == "OSError: machine 1: no space; ct-lab-x and machine 2 are others"
+    assert hidden.view.provenance == ["Extended on Monday."]
+    assert hidden.openings == ["2026-01-02: orch model evaluate"]
 
 
 def show(chapter: Chapter) -> str:
