@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +38,7 @@ _points = tables.points.c
 
 @dataclass(frozen=True)
 class WorkerLine:
-    """One worker process as the page shows it; `tone` is "good", "warn", "bad" or "calm", `heard_at` in seconds since 1970."""
+    """One worker process and a trial of it, as the page shows them: one that works on several has a line for each; `tone` is "good", "warn", "bad" or "calm", `heard_at` in seconds since 1970."""
 
     worker: str
     host: str
@@ -108,9 +108,7 @@ class Overview:
     @property
     def said(self) -> str:
         """The whole in one sentence, for screen readers and for the title of the window."""
-        counted: dict[str, int] = defaultdict(int)
-        for worker in self.workers:
-            counted[worker.state] += 1
+        counted = Counter({line.worker: line.state for line in reversed(self.workers)}.values())
         fleet = ", ".join(f"{count} {state}" for state, count in sorted(counted.items())) or "none"
         left = sum(study.planned - study.settled for study in self.studies if study.state == "open")
         return f"Workers: {fleet}. Trials left: {left:,}."
@@ -179,46 +177,55 @@ class OverviewReader:
         self, records: list[WorkerRecord], studies: dict[str, Any], claims: dict[tuple[str, int], Any],
         reached: dict[tuple[str, int], dict[int, int]], now: float,
     ) -> list[WorkerLine]:  # fmt: skip
+        held: dict[str, list[Any]] = defaultdict(list)
+        for claim in claims.values():
+            held[claim.worker].append(claim)
         lines = []
         for record in records:
-            study = studies.get(record.study_uuid or "")
-            claim = claims.get((record.study_uuid or "", -1 if record.point is None else record.point))
-            if claim is not None and claim.worker != record.worker:
-                claim = None
-            spec = study.spec if isinstance(study, StudyRecord) else None
-            lease = spec.study.lease_seconds if spec else None
-            is_over = claim is not None and (claim.expires_at or 0) < now
-            is_gone = record.state == WorkerState.GONE
-            if is_gone and claim is None:
-                continue
-            if is_gone or is_over or is_silent(record, lease):
-                if record.seconds_ago > LOST_SECONDS:
-                    continue
-                state, tone = "lost", "bad"
-            elif record.state == WorkerState.WORKING and lease and record.seconds_ago > lease / 2:
-                # It says something every quarter of its lease.
-                state, tone = "late", "warn"
-            else:
-                state, tone = str(record.state), "good" if record.state == WorkerState.WORKING else "calm"
-            place = ""
-            if claim is not None and spec is not None:
-                epochs = reached.get((claim.study_uuid, claim.point), {})
-                place = describe_place(spec, claim.epoch, epochs)
-                silence = self._progress.find_stall(record.worker, claim, epochs, now)
-                if state == "working" and silence is not None:
-                    state, tone = "stalled", "warn"
-                    place += f", no epoch for {say_duration(silence)}"
-            at_work = study is not None and (claim is not None or record.state == WorkerState.PREPARING)
-            lines.append(
-                WorkerLine(
-                    record.worker, printable(record.host), record.pid, printable(record.device), record.job, state, tone,
-                    study.name if at_work and study else None, study.optuna_study_id if at_work and study else None,
-                    claim.trial_number if claim is not None else None, place, record.last_seen,
-                )
-            )  # fmt: skip
-        self._progress.keep({line.worker for line in lines})
+            # A process that says that it works on a trial may work on several.
+            of_record = held[record.worker] if record.point is not None else []
+            for claim in sorted(of_record, key=lambda claim: (claim.study_uuid, claim.point)) or [None]:
+                study = studies.get((record.study_uuid or "") if claim is None else claim.study_uuid)
+                line = self._describe_worker(record, study, claim, reached, now)
+                if line is not None:
+                    lines.append(line)
+        self._progress.keep({claim.token for claim in claims.values()})
         order = {"bad": 0, "warn": 1, "good": 2, "calm": 3}
         return sorted(lines, key=lambda line: (order[line.tone], line.host, line.device, line.pid))
+
+    def _describe_worker(
+        self, record: WorkerRecord, study: Any, claim: Any, reached: dict[tuple[str, int], dict[int, int]], now: float
+    ) -> WorkerLine | None:  # fmt: skip
+        """A worker and a trial that it holds, or none; None where nothing is to be shown of it any more."""
+        spec = study.spec if isinstance(study, StudyRecord) else None
+        lease = spec.study.lease_seconds if spec else None
+        is_over = claim is not None and (claim.expires_at or 0) < now
+        is_gone = record.state == WorkerState.GONE
+        if is_gone and claim is None:
+            return None
+        if is_gone or is_over or is_silent(record, lease):
+            if record.seconds_ago > LOST_SECONDS:
+                return None
+            state, tone = "lost", "bad"
+        elif record.state == WorkerState.WORKING and lease and record.seconds_ago > lease / 2:
+            # It says something every quarter of its lease.
+            state, tone = "late", "warn"
+        else:
+            state, tone = str(record.state), "good" if record.state == WorkerState.WORKING else "calm"
+        place = ""
+        if claim is not None and spec is not None:
+            epochs = reached.get((claim.study_uuid, claim.point), {})
+            place = describe_place(spec, claim.epoch, epochs)
+            silence = self._progress.find_stall(claim, epochs, now)
+            if state == "working" and silence is not None:
+                state, tone = "stalled", "warn"
+                place += f", no epoch for {say_duration(silence)}"
+        at_work = study is not None and (claim is not None or record.state == WorkerState.PREPARING)
+        return WorkerLine(
+            record.worker, printable(record.host), record.pid, printable(record.device), record.job, state, tone,
+            study.name if at_work and study else None, study.optuna_study_id if at_work and study else None,
+            claim.trial_number if claim is not None else None, place, record.last_seen,
+        )  # fmt: skip
 
 
 def _list_troubles(connection: sa.Connection, studies: dict[str, Any]) -> list[Trouble]:

@@ -13,27 +13,26 @@ STALL_EPOCHS = 10.0
 
 
 class Progress:
-    """Remembers when each worker's trial was last seen to advance."""
+    """Remembers when each trial that is worked on was last seen to advance."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Remember the clock, in seconds."""
         self._clock = clock
         self._seen: dict[str, tuple[tuple[Any, ...], float]] = {}
 
-    def find_stall(self, worker: str, claim: Any, reached: Mapping[int, int], now: float) -> float | None:
+    def find_stall(self, claim: Any, reached: Mapping[int, int], now: float) -> float | None:
         """For how many seconds a trial has not advanced, where that is too long; None where it is not.
 
         Args:
-            worker: whose trial.
             claim: its row of `orch_points`.
             reached: the last epoch of each fold.
             now: seconds since 1970 by the clock of the database.
         """
         done = sum(reached.values())
-        place = (claim.token, done, claim.epoch)
-        seen = self._seen.get(worker)
+        place = (done, claim.epoch)
+        seen = self._seen.get(claim.token)
         if seen is None or seen[0] != place:
-            self._seen[worker] = (place, self._clock())
+            self._seen[claim.token] = (place, self._clock())
             return None
         still = self._clock() - seen[1]
         # Folds advance side by side or one after another: what counts is how often something was heard.
@@ -41,9 +40,9 @@ class Progress:
         usual = max(now - began - still, 0.0) / max(len(set(reached.values())), claim.epoch, 1)
         return still if still > max(STALL_SECONDS, STALL_EPOCHS * usual) else None
 
-    def keep(self, workers: set[str]) -> None:
-        """Forget all but these workers."""
-        self._seen = {worker: seen for worker, seen in self._seen.items() if worker in workers}
+    def keep(self, tokens: set[str]) -> None:
+        """Forget all claims but those with these tokens."""
+        self._seen = {token: seen for token, seen in self._seen.items() if token in tokens}
 
 
 def describe_place(spec: StudySpec, epoch: int, reached: Mapping[int, int]) -> str:

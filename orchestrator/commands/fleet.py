@@ -38,6 +38,12 @@ GpuType = Annotated[
 PerGpu = Annotated[
     int, typer.Option(min=1, max=64, metavar="N", help="Processes on each GPU, or of each worker on the CPU.")
 ]
+AtOnce = Annotated[
+    int,
+    typer.Option(
+        min=1, max=64, metavar="N", help="Trials that each process trains at the same time, under JAX."
+    ),
+]
 Cpus = Annotated[int, typer.Option(min=1, max=1024, metavar="N", help="Processors of each worker.")]
 Memory = Annotated[int, typer.Option(min=1, max=100_000, metavar="GIB", help="Memory of each worker.")]
 Grace = Annotated[
@@ -99,6 +105,7 @@ def slurm(
     gpus: Gpus = 1,
     gpu_type: GpuType = "",
     per_gpu: PerGpu = 1,
+    at_once: AtOnce = 1,
     cpus: Cpus = 4,
     memory: Memory = 16,
     hours: Annotated[
@@ -138,7 +145,14 @@ def slurm(
     order = _order(
         name,
         storage,
-        **{"workers": workers, "gpus": gpus, "gpu_type": gpu_type, "per_gpu": per_gpu, "cpus": cpus},
+        **{
+            "workers": workers,
+            "gpus": gpus,
+            "gpu_type": gpu_type,
+            "per_gpu": per_gpu,
+            "at_once": at_once,
+            "cpus": cpus,
+        },
         **{"memory": memory, "grace": grace, "data": data, "program": orch or _this_orch()},
     )
     path = output or Path(f"{order.slug}.sbatch")
@@ -155,6 +169,7 @@ def kubernetes(
     gpus: Gpus = 1,
     gpu_type: GpuType = "",
     per_gpu: PerGpu = 1,
+    at_once: AtOnce = 1,
     cpus: Cpus = 4,
     memory: Memory = 16,
     grace: Grace = 100,
@@ -198,7 +213,14 @@ def kubernetes(
     order = _order(
         name,
         storage,
-        **{"workers": workers, "gpus": gpus, "gpu_type": gpu_type, "per_gpu": per_gpu, "cpus": cpus},
+        **{
+            "workers": workers,
+            "gpus": gpus,
+            "gpu_type": gpu_type,
+            "per_gpu": per_gpu,
+            "at_once": at_once,
+            "cpus": cpus,
+        },
         **{"memory": memory, "grace": grace, "data": data or [Path("/data")], "on_these_folders": False},
     )
     manifests.check_cluster(order)
@@ -216,6 +238,7 @@ def compose(
     workers: Workers = None,
     gpus: Gpus = 1,
     per_gpu: PerGpu = 1,
+    at_once: AtOnce = 1,
     cpus: Cpus = 4,
     memory: Memory = 16,
     grace: Grace = 100,
@@ -251,6 +274,7 @@ def compose(
             "workers": workers,
             "gpus": gpus,
             "per_gpu": per_gpu,
+            "at_once": at_once,
             "cpus": cpus,
             "memory": memory,
             "grace": grace,
@@ -275,6 +299,7 @@ def ssh(
         ),
     ],
     per_gpu: PerGpu = 1,
+    at_once: AtOnce = 1,
     cpu: Annotated[bool, typer.Option("--cpu", help="Compute on the processors, not on the GPUs.")] = False,
     grace: Grace = 25,
     data: DataFolders = None,
@@ -302,7 +327,14 @@ def ssh(
     order = _order(
         name,
         storage,
-        **{"workers": len(hosts), "gpus": 0 if cpu else 1, "per_gpu": per_gpu, "grace": grace, "data": data},
+        **{
+            "workers": len(hosts),
+            "gpus": 0 if cpu else 1,
+            "per_gpu": per_gpu,
+            "at_once": at_once,
+            "grace": grace,
+            "data": data,
+        },
         **{"program": orch or _this_orch()},
     )
     path = output or Path(f"{order.slug}.ssh.sh")

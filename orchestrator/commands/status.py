@@ -40,7 +40,10 @@ def status(
             columns,
             [
                 [
-                    *(worker[name] for name in columns[:-1]),
+                    *(
+                        _list_in_hand(worker, name) if name in ("trial", "epoch") else worker[name]
+                        for name in columns[:-1]
+                    ),
                     f"{say_duration(worker['seconds_ago'])} ago",
                 ]
                 for worker in document["workers"]
@@ -91,6 +94,11 @@ def status(
                 )
     else:
         console.print_line("No study is open.")
+
+
+def _list_in_hand(worker: dict[str, Any], name: str) -> str | None:
+    """One fact of each trial that a worker works on at the moment."""
+    return ", ".join("-" if trial[name] is None else str(trial[name]) for trial in worker["trials"]) or None
 
 
 def _say_state(study: dict[str, Any]) -> str:

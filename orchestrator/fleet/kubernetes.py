@@ -137,7 +137,7 @@ def write_deployment(order: Order, cluster: Cluster) -> str:
                         "dbName": str(url.database),
                         "sslmode": str(url.query.get("sslmode", "prefer")),
                         "query": open_trials_query(order.study),
-                        "targetQueryValue": str(max(order.gpus, 1) * order.per_gpu),
+                        "targetQueryValue": str(order.trials_at_once),
                         "activationTargetQueryValue": "0",
                     },
                     "authenticationRef": {"name": name},

@@ -18,6 +18,7 @@ from storage.states import StudyState
 from storage.studies.point_records import count_points
 from storage.studies.study import load_study
 from storage.wording import say_command, say_count
+from workers.device import backend
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -36,6 +37,7 @@ class Order:
         gpus: GPUs of each; 0 computes on the processor.
         gpu_type: as the scheduler names a kind of GPU or a MIG slice; empty for any.
         per_gpu: worker processes on each GPU; without a GPU, worker processes.
+        at_once: trials that each process trains at the same time, under JAX.
         cpus: processors of each.
         memory: of each, in GiB.
         grace: seconds to finish the epoch in when told to stop.
@@ -49,6 +51,7 @@ class Order:
     gpus: int = 1
     gpu_type: str = ""
     per_gpu: int = 1
+    at_once: int = 1
     cpus: int = 4
     memory: int = 16
     grace: int = 25
@@ -73,7 +76,14 @@ class Order:
             if self.gpus
             else ["--gpus", "none", "--processes", str(self.per_gpu)]
         )
+        if self.at_once > 1:
+            where += ["--at-once", str(self.at_once)]
         return ["worker", *where, "--grace", str(self.grace), "--", self.study]
+
+    @property
+    def trials_at_once(self) -> int:
+        """How many trials one worker works on at the same time."""
+        return max(self.gpus, 1) * self.per_gpu * self.at_once
 
     def export_lines(self) -> list[str]:
         """The environment as lines of a shell script."""
@@ -88,6 +98,7 @@ def place_order(
     gpus: int = 1,
     gpu_type: str = "",
     per_gpu: int = 1,
+    at_once: int = 1,
     cpus: int = 4,
     memory: int = 16,
     grace: int = 25,
@@ -104,6 +115,7 @@ def place_order(
         gpus: GPUs of each.
         gpu_type: as the scheduler names a kind of GPU.
         per_gpu: worker processes on each GPU.
+        at_once: trials that each process trains at the same time.
         cpus: processors of each.
         memory: of each, in GiB.
         grace: seconds to finish the epoch in.
@@ -113,8 +125,10 @@ def place_order(
 
     Raises:
         StudyNotFoundError: there is no such study; the nearest is named.
-        UsageError: the study is finished or stopped, lies in a file that one machine alone may use, or a value makes no sense.
+        UsageError: the study is finished or stopped, lies in a file that one machine alone may use, or a value makes no sense, or
+            several trials at once are asked of another backend than JAX.
     """
+    backend.refuse_what_only_jax_does(at_once)
     record = load_study(database, study)
     counts = count_points(database, record.uuid)
     left = counts.open + counts.running
@@ -151,10 +165,11 @@ def place_order(
         variables["ORCH_DATA"] = ":".join(str(folder) for folder in data)
     return Order(
         study=study,
-        workers=workers or min(DEFAULT_WORKERS, math.ceil(left / (max(gpus, 1) * per_gpu))),
+        workers=workers or min(DEFAULT_WORKERS, math.ceil(left / (max(gpus, 1) * per_gpu * at_once))),
         gpus=gpus,
         gpu_type=gpu_type,
         per_gpu=per_gpu,
+        at_once=at_once,
         cpus=cpus,
         memory=memory,
         grace=grace,
@@ -175,7 +190,8 @@ def describe(order: Order) -> str:
     kind = f" ({order.gpu_type})" if order.gpu_type else ""
     device = f"{say_count(order.gpus, 'GPU')}{kind}" if order.gpus else "no GPU"
     processes = max(order.gpus, 1) * order.per_gpu
+    each = f" with {order.at_once} trials each" if order.at_once > 1 else ""
     return (
         f"{say_count(order.workers, 'worker')} of {order.study!r}, each with {device}, {say_count(order.cpus, 'processor')}, "
-        f"{order.memory} GiB of memory and {say_count(processes, 'process', 'processes')}"
+        f"{order.memory} GiB of memory and {say_count(processes, 'process', 'processes')}{each}"
     )

@@ -12,7 +12,6 @@ from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for, visible
 from orchestrator.machine.notifying import Notifier, read_target
 from orchestrator.machine.on_finish import VARIABLE, is_safe
 from orchestrator.machine.worker_process import Request
-from storage.errors import UsageError
 from storage.own_processes import count_processors
 from storage.settings import environment_with
 from storage.wording import say_duration
@@ -55,7 +54,7 @@ def supervise(
         UsageError: `gpus` names none that is here, `track` no tracker, `notify` no program or address, or several trials at once
             are asked of TensorFlow.
     """
-    _refuse_what_only_jax_does(request)
+    backend.refuse_what_only_jax_does(request.at_once)
     target = read_target(notify)
     slots = choose_slots(gpus, processes, per_gpu, visible=[] if gpus == "none" else visible_gpus())
     if storage:
@@ -81,14 +80,6 @@ def supervise(
             follower.finish()
         if notifier is not None:
             notifier.finish()
-
-
-def _refuse_what_only_jax_does(request: Request) -> None:
-    if request.at_once > 1 and backend.name() != "jax":
-        raise UsageError(
-            f"Only JAX trains several trials in one process (--at-once {request.at_once}), and this one uses {backend.name()}.",
-            next_step="Set KERAS_BACKEND=jax, or use --per-gpu N or --processes N: a process for each trial.",
-        )
 
 
 def run_workers(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from storage.states import WorkerState
+from storage.states import PointState, WorkerState
 from storage.studies.point_records import estimate_left
 from storage.studies.points import PointRecord, count_points, list_points
 from storage.studies.study_records import StudyRecord, StudyRow, UnreadableStudy, list_rows
@@ -24,16 +25,20 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
     """
     studies = {study.uuid: study for study in list_rows(database)}
     points = {uuid: {point.point: point for point in list_points(database, uuid)} for uuid in studies}
+    held: dict[str, list[PointRecord]] = {}
+    for one in itertools.chain.from_iterable(of_study.values() for of_study in points.values()):
+        if one.worker is not None and one.state == PointState.CLAIMED:
+            held.setdefault(one.worker, []).append(one)
     workers = []
     for worker in list_workers(database):
         study = studies.get(worker.study_uuid or "")
         lease = study.spec.study.lease_seconds if isinstance(study, StudyRecord) else 0
         # A table that is printed once says it when it is sure.
         silent = is_silent(worker, max(SILENT_SECONDS, lease))
+        # A process that says that it works on a trial may work on several.
         at_work = worker.state == WorkerState.WORKING and study is not None and worker.point is not None
-        point = points[study.uuid].get(worker.point or 0) if at_work and study else None
-        if point is not None and point.worker != worker.worker:
-            point = None
+        in_hand = held.get(worker.worker, []) if at_work else []
+        point = next((point for point in in_hand if point.point == worker.point), next(iter(in_hand), None))
         workers.append(
             {
                 "worker": worker.worker,
@@ -45,6 +50,9 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
                 "trial": point.trial_number if point else None,
                 "point": point.point if point else None,
                 "epoch": point.epoch if point else None,
+                "trials": [
+                    {"trial": one.trial_number, "point": one.point, "epoch": one.epoch} for one in in_hand
+                ],
                 "last_seen": worker.last_seen,
                 "seconds_ago": worker.seconds_ago,
                 "versions": worker.versions,

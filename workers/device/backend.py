@@ -53,6 +53,19 @@ def name() -> str:
     return found
 
 
+def refuse_what_only_jax_does(at_once: int) -> None:
+    """Check that the backend can train so many trials in one process.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if at_once > 1 and name() != "jax":
+        raise UsageError(
+            f"Only JAX trains several trials in one process (--at-once {at_once}), and this one uses {name()}.",
+            next_step="Set KERAS_BACKEND=jax, or use --per-gpu N (on processors `orch worker --processes N`): a process for each trial.",
+        )
+
+
 def epoch_backend() -> EpochBackend:
     """What trains, of the backend that was chosen.
 

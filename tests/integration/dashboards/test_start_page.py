@@ -4,7 +4,7 @@ import http.client
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from dashboards.server import live
 from dashboards.server.connections import make_server
 from dashboards.server.live import EVENTS, MOST_STREAMS_EACH, Poller, encode_event
 from dashboards.server.overview import LONGEST_ERROR, Overview, OverviewReader, one_line
+from dashboards.server.progress import STALL_SECONDS
 from dashboards.server.serve import make_application
 from dashboards.server.start import StartPage
 from orchestrator.studies.reporting import draw_report
@@ -26,7 +27,7 @@ from storage.studies.points import beat
 from storage.studies.workers import note_worker
 from tests.generated_studies import fleet_at_work, sized_study
 from tests.studies import claim, expire, make_study
-from tests.unit.dashboards.server.test_login import Browser
+from tests.unit.dashboards.server.test_login import Browser, Clock
 
 
 def poll_at_once(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.0) -> None:
@@ -101,6 +102,35 @@ def test_a_worker_is_lost_when_its_lease_is_over_late_before_and_not_shown_when_
     assert [trouble.what for trouble in reader.read().troubles] == [
         "its worker was lost once; it is tried again"
     ]
+
+
+def test_a_worker_with_several_trials_has_a_line_for_each_and_one_that_stalls_is_seen(
+    sqlite: Database,
+) -> None:
+    study, clock = make_study(sqlite), Clock()
+    held = [claim(sqlite, study, "many") for _ in range(3)]
+    reader = OverviewReader(sqlite, clock=clock)
+
+    def look(beating: int, moving: Sequence[int]) -> tuple[list[str], str]:
+        # The record names one of the trials: that whose lease was renewed last.
+        note(sqlite, "many", WorkerState.WORKING, study_uuid=study.uuid, point=held[beating].point)
+        with sqlite.transaction() as connection:
+            moved = tables.points.c.point.in_([held[place].point for place in moving])
+            connection.execute(sa.update(tables.points).where(moved).values(epoch=tables.points.c.epoch + 1))
+        overview = reader.read()
+        return [f"{line.state} {line.place}" for line in overview.workers], overview.said
+
+    assert look(0, [0, 1, 2]) == (["working epoch 1 of 4"] * 3, "Workers: 1 working. Trials left: 6.")
+    clock.now += STALL_SECONDS / 2
+    assert look(1, [0, 2])[0] == ["working epoch 2 of 4", "working epoch 1 of 4", "working epoch 2 of 4"]
+    clock.now += STALL_SECONDS / 2 + 1
+    states, said = look(0, [0, 2])
+    assert [state.partition(",")[0] for state in states] == [
+        "stalled epoch 1 of 4",
+        "working epoch 3 of 4",
+        "working epoch 3 of 4",
+    ]
+    assert said.startswith("Workers: 1 stalled.")
 
 
 def test_the_corrected_value_is_kept_by_the_publisher_and_computed_where_nobody_did(

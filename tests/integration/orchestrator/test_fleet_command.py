@@ -59,11 +59,19 @@ def test_a_file_is_written_for_each_scheduler_and_holds_no_password(
         (("done",), "No trial of 'done' is left"),
         (("first", "--partition", "a\nb"), "is no name"),
         (("first", "--workers", "0"), "greater than or equal to 1"),
+        (("first", "--at-once", "0"), "greater than or equal to 1"),
+        (("first", "--at-once", "4"), "Only JAX trains several trials in one process (--at-once 4)"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_nothing_is_written(
-    run_orch: Run, postgres_url: str, tmp_path: Path, words: tuple[str, ...], said: str
+    run_orch: Run,
+    postgres_url: str,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     with closing(open_database(postgres_url)) as database:
         make_study(database, "first")
         held = claim(database, make_study(database, "done", points=1))
@@ -128,6 +136,24 @@ def test_the_job_of_a_worker_is_shown_and_is_none_of_its_versions(run_orch: Run,
     assert "slurm 17_3" in run_orch("status", "--storage", database_url).stdout
     shown = json.loads(run_orch("status", "--json", "--storage", database_url).stdout)["workers"]
     assert {one["worker"]: one["job"] for one in shown} == {"a": "slurm 17_3", "b": None}
+
+
+def test_every_trial_that_a_worker_works_on_is_shown(run_orch: Run, sqlite_url: str) -> None:
+    with closing(open_database(sqlite_url)) as database:
+        study = make_study(database, "first")
+        held = [claim(database, study, "many") for _ in range(3)]
+        claim(database, study, "another")
+        for number, one in enumerate(held):
+            points.note_trial(database, one, trial_id=number, trial_number=40 + number)
+        note_worker(
+            *(database,),
+            **{"worker": "many", "host": "h", "pid": os.getpid(), "device": "GPU 0", "versions": {}},
+            **{"state": WorkerState.WORKING, "study_uuid": study.uuid, "point": held[1].point},
+        )
+    [shown] = json.loads(run_orch("status", "--json", "--storage", sqlite_url).stdout)["workers"]
+    assert (shown["study"], shown["trial"], shown["point"]) == ("first", 41, 1)
+    assert shown["trials"] == [{"trial": 40 + number, "point": number, "epoch": 0} for number in range(3)]
+    assert "40, 41, 42" in run_orch("status", "--storage", sqlite_url).stdout
 
 
 def test_each_gpu_is_shown_once_with_its_load_and_memory(run_orch: Run, sqlite_url: str) -> None:

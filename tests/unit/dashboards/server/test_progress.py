@@ -17,7 +17,7 @@ def test_a_trial_that_gets_no_further_stalls_and_one_that_is_slow_does_not() -> 
     progress = Progress(clock)
 
     def look(claim: Any, reached: dict[int, int], now: float) -> float | None:
-        return progress.find_stall("gpu-0", claim, reached, now)
+        return progress.find_stall(claim, reached, now)
 
     assert look(held(), {}, 0.0) is None
     clock.now += STALL_SECONDS

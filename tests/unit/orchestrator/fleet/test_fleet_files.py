@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from orchestrator.fleet import compose, kubernetes, slurm, ssh
-from orchestrator.fleet.order import Order
+from orchestrator.fleet.order import Order, describe
 from storage.database.address import parse_url, without_password
 from storage.errors import UsageError
 
@@ -53,6 +53,19 @@ def test_a_job_has_a_completion_for_each_worker_and_no_rights() -> None:
     assert worker["args"][-2:] == ["--", "first"]
     [password] = [one for one in worker["env"] if one["name"] == "PGPASSWORD"]
     assert password["valueFrom"] == {"secretKeyRef": {"name": "orch-db", "key": "PGPASSWORD"}}
+
+
+@pytest.mark.parametrize("gpus", [0, 2])
+def test_the_number_of_trials_at_once_is_passed_on_and_counted(gpus: int) -> None:
+    one, four = (Order("first", 3, gpus=gpus, per_gpu=2, at_once=n, storage=ORDER.storage) for n in (1, 4))
+    assert "--at-once" not in one.worker_words
+    assert " ".join(four.worker_words).count("--at-once 4 --grace") == 1
+    assert (one.trials_at_once, four.trials_at_once) == (2 * max(gpus, 1), 8 * max(gpus, 1))
+    scaled = [documents(kubernetes.write_deployment(order, CLUSTER))[-1] for order in (one, four)]
+    wanted = [document["spec"]["triggers"][0]["metadata"]["targetQueryValue"] for document in scaled]
+    assert wanted == [str(one.trials_at_once), str(four.trials_at_once)]
+    assert describe(four).endswith("processes with 4 trials each")
+    assert "trials each" not in describe(one)
 
 
 def test_a_slice_of_a_gpu_is_a_resource_of_its_own() -> None:
