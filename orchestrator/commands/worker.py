@@ -10,6 +10,7 @@ import typer
 from orchestrator.terminal import console
 from orchestrator.terminal.completing import complete_study
 from orchestrator.terminal.options import DataFolders, Storage
+from storage.wording import say_command
 
 
 def worker(
@@ -111,6 +112,11 @@ def worker(
         at_once=at_once,
         debug="--debug" in sys.argv,
     )
+    if sys.stderr.isatty():
+        followed = say_command("study", "watch", name) if name else "orch status"
+        console.say(
+            f"Starting, which takes some seconds. Progress and time left, in another terminal: `{followed}`"
+        )
     raise typer.Exit(
         supervise(
             request,

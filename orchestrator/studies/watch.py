@@ -92,6 +92,7 @@ def draw_table(
         width: columns of the terminal; what does not fit without a word torn apart is left out, workers first.
     """
     from rich.console import Group
+    from rich.padding import Padding
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -127,7 +128,8 @@ def draw_table(
     if len(running) > SHOWN:
         table.add_row("", Text(f"and {len(running) - SHOWN} more"))
     bar = ProgressBar(total=max(1, counts.planned), completed=settled, width=min(60, width or 60))
-    return Group(head, bar, numbers, table)
+    # A bar by itself ends no line, and the counts would stand behind it.
+    return Group(head, Padding(bar, 0), numbers, table)
 
 
 def describe(points: list[PointRecord], counts: PointCounts) -> str:
@@ -156,7 +158,7 @@ def _follow(
 
     while True:
         is_stopped, points, counts, now = wait_for(lambda _: _look(database, study), sleep=sleep)
-        show(points, counts, _say_left(counts, points, now))
+        show(points, counts, say_left(counts, points, now))
         if (counts.is_settled and not wait_for(lambda _: is_left(database, study), sleep=sleep)) or (
             is_stopped and not counts.running
         ):
@@ -203,7 +205,13 @@ def _fitting(columns: list[str], rows: list[list[str]], width: int | None) -> di
     return {place: least[place] for place in places}
 
 
-def _say_left(counts: PointCounts, points: list[PointRecord], now: float) -> str:
+def say_left(counts: PointCounts, points: list[PointRecord], now: float) -> str:
+    """The time left in words; empty where no worker runs a trial.
+
+    Args:
+        counts, points: of the study.
+        now: seconds since 1970 by the clock of the database.
+    """
     if not counts.running:
         return ""
     seconds = estimate_left(points, now)

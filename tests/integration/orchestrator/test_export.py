@@ -3,18 +3,20 @@
 import csv
 import io
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from orchestrator.planning.regimes import build_spec, regime_two
 from orchestrator.studies import best as export
 from orchestrator.studies.best import read_best
 from orchestrator.studies.records import epoch_means, study_document, trial_document
 from orchestrator.studies.tables import folds_csv, trials_csv
-from orchestrator.studies.watch import watch_study
+from orchestrator.studies.watch import draw_table, say_left, watch_study
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import NothingToExportError, StorageError
@@ -24,7 +26,7 @@ from storage.metrics.objectives import AUC
 from storage.results.ledger import read_curves
 from storage.spec import to_toml
 from storage.studies.point_records import PointRecord
-from storage.studies.points import list_points
+from storage.studies.points import count_points, list_points
 from storage.studies.study import StudyRecord, load_study, stop_study
 from tests.studies import PretendObjective, claim, expire, make_row, make_spec, make_study, rising_auc
 from workers.process.circumstances import Circumstances
@@ -170,6 +172,23 @@ def test_watching_ends_with_the_study_and_prints_changes_only(database: Database
     assert len(lines) == 2
     assert "0 of 6 trials finished" in lines[0]
     assert "6 of 6 trials finished: 6 complete" in lines[1]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_live_table_has_bar_counts_and_time_left_on_lines_of_their_own(
+    database: Database, width: int
+) -> None:
+    study = make_study(database)
+    claim(database, study)
+    points, counts = list_points(database, study.uuid), count_points(database, study.uuid)
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system="standard")
+    console.print(draw_table(study, points, counts, say_left(counts, points, 0.0), width))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
+    shown = [line.strip() for line in lines]
+    assert "time left: known when the first trial is finished" in " ".join(shown[:2])
+    assert any(line and set(line) <= set("━╸╺") for line in shown)
+    assert "0 complete  0 pruned  0 failed  1 running  5 open" in shown
+    assert max(map(len, lines)) <= width
 
 
 def test_watching_ends_where_a_stopped_study_has_nothing_running(database: Database) -> None:
