@@ -20,9 +20,6 @@ from workers.models.network import Network
 
 SCALARS = (*SETTINGS, "dropout_rate", "label_smoothing")
 
-without_autograph: Callable[[Any], Any] = tf.autograph.experimental.do_not_convert
-"""What has no loop over a data set needs no rewriting of its source, nor of all that it calls, before it is traced."""
-
 
 class ImageEpoch:
     """The training epoch and the forward pass of one network; weights and optimizer memory are in `slots`.
@@ -41,9 +38,8 @@ class ImageEpoch:
         self._stepper = Stepper(rules, network.weights)
         self.memory = self._stepper.memory
         # Without a body that learns there is nothing to remember of its pass, which is most of the memory.
-        self._train = tf.function(self._train_graph)
-        self._train_mixed = tf.function(self._train_mixed_graph)
-        self._predict = tf.function(self._predict_graph)
+        self._train = tf.function(self._train_graph, autograph=False)
+        self._predict = tf.function(self._predict_graph, autograph=False)
 
     def train(self, images: ImageSet, plan: ImagePlan, settings: Mapping[str, Any]) -> NDArray[np.float32]:
         """As `workers.inputs.image_contract.ImageEpoch.train`."""
@@ -58,47 +54,54 @@ class ImageEpoch:
             )
         }
         seed = tf.constant(settings["seed"], tf.int64)
-        is_mixed = len(batches.element_spec) > 2
-        return (self._train_mixed if is_mixed else self._train)(batches, tensors, seed).numpy()
+        return self._train(iter(batches), count(batches), tensors, seed).numpy()
 
     def predict(self, images: ImageSet, index: NDArray[np.int64]) -> NDArray[np.float32]:
         """As `workers.inputs.image_contract.ImageEpoch.predict`."""
         slots, batches = self._slots, images.batches(index)
+        parts = iter(batches), count(batches)
         if not self._rules.averages:
-            return self._predict(batches).numpy()
+            return self._predict(*parts).numpy()
         kept = [tf.identity(weight) for weight in slots.weights]
         for weight, average in zip(slots.weights, slots.memory[AVERAGE], strict=True):
             weight.assign(average)
         try:
-            return self._predict(batches).numpy()
+            return self._predict(*parts).numpy()
         finally:
             for weight, value in zip(slots.weights, kept, strict=True):
                 weight.assign(value)
 
-    def _train_graph(self, batches: Any, settings: dict[str, Any], seed: Any) -> Any:
-        targets = self._network.width
-        collected = tf.TensorArray(
-            tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, targets]
+    def _train_graph(self, batches: Any, count: Any, settings: dict[str, Any], seed: Any) -> Any:
+        def train(number: Any, images: Any, labels: Any, *mixed: Any) -> Any:
+            # All images of a mixed batch have one share.
+            others = (mixed[0], mixed[1][0]) if mixed else None
+            return self._step(images, labels, number, settings, seed, others)
+
+        return self._for_each(batches, count, train)
+
+    def _predict_graph(self, batches: Any, count: Any) -> Any:
+        return self._for_each(
+            batches, count, lambda _, images, *__: self._network.logits(images, training=False)
         )
-        number = tf.constant(0)
-        for images, labels in batches:
-            collected = collected.write(number, self._step(images, labels, number, settings, seed))
-            number += 1
+
+    def _for_each(self, batches: Any, count: Any, work: Callable[..., Any]) -> Any:
+        """The logits of each batch that an iterator gives, one after the other.
+
+        A loop over the data set itself becomes one of its operations, which makes all kernels of its body again whenever it runs: for
+        InceptionV3 that takes longer than two steps of 32 images, in each epoch and each validation. The bits are the same.
+        """
+        collected = tf.TensorArray(
+            tf.float32, size=count, infer_shape=False, element_shape=[None, self._network.width]
+        )
+
+        def go_on(number: Any, collected: Any) -> tuple[Any, Any]:
+            return number + 1, collected.write(number, work(number, *batches.get_next()))
+
+        _, collected = tf.while_loop(
+            lambda number, _: number < count, go_on, (tf.constant(0), collected), parallel_iterations=1
+        )
         return collected.concat()
 
-    def _train_mixed_graph(self, batches: Any, settings: dict[str, Any], seed: Any) -> Any:
-        targets = self._network.width
-        collected = tf.TensorArray(
-            tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, targets]
-        )
-        number = tf.constant(0)
-        for images, labels, others, shares in batches:
-            logits = self._step(images, labels, number, settings, seed, (others, shares[0]))
-            collected = collected.write(number, logits)
-            number += 1
-        return collected.concat()
-
-    @without_autograph
     def _step(
         self,
         images: Any,
@@ -134,20 +137,10 @@ class ImageEpoch:
             self._stepper.take(weights, slots.handles(self.memory), gradients, taken, settings)
         return logits
 
-    def _predict_graph(self, batches: Any) -> Any:
-        targets = self._network.width
-        collected = tf.TensorArray(
-            tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, targets]
-        )
-        number = tf.constant(0)
-        for images, _ in batches:
-            collected = collected.write(number, self._look(images))
-            number += 1
-        return collected.concat()
 
-    @without_autograph
-    def _look(self, images: Any) -> Any:
-        return self._network.logits(images, training=False)
+def count(batches: Any) -> Any:
+    """How many there are, int32."""
+    return tf.cast(batches.cardinality(), tf.int32)
 
 
 def make_image_set(
