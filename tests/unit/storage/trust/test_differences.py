@@ -50,7 +50,10 @@ def test_the_corrected_resampled_t_test_by_hand() -> None:
     assert found.value / error * math.sqrt(1 + 4 / 3) == pytest.approx(plain.statistic)
     with_gap = fold_difference(np.append(first, np.nan), np.append(second, 0.9))
     assert with_gap.p == pytest.approx(found.p)
-    assert math.isnan(fold_difference(first[:2], second[:2]).p)
+    of_two = fold_difference(first[:2], second[:2])
+    assert math.isnan(of_two.p)
+    assert of_two.value == pytest.approx((0.03 + 0.01) / 2)
+    assert math.isnan(fold_difference(first[:0], second[:0]).value)
     assert fold_difference(first, first).p == 1.0
 
 
@@ -94,8 +97,8 @@ def test_holms_correction_by_hand() -> None:
     assert adjust_holm([0.6, 0.7]) == pytest.approx([1.0, 1.0])
 
 
-@pytest.mark.parametrize("freedom", [1, 2, 5, 30, 5000])
-def test_the_tail_of_students_t(freedom: int) -> None:
+@pytest.mark.parametrize("freedom", [1, 2, 5, 30, 5000, math.inf])
+def test_the_tail_of_students_t(freedom: float) -> None:
     for value in (-2.5, -0.3, 0.0, 1.0, 4.0):
         assert student_tail(value, freedom) == pytest.approx(stats.t.sf(value, freedom), abs=2e-4)
 
@@ -180,6 +183,35 @@ def test_folds_are_compared_only_where_they_are_the_same() -> None:
     assert compare_folds([first, other], find_metric("neg_val_loss")) is None
 
 
+def test_models_of_the_same_folds_are_tested_over_folds_and_have_no_areas() -> None:
+    groups, labels, one, other = draw_scores(6, patients=60, gap=1.0)
+    folds = [np.flatnonzero(groups % 3 == number) for number in range(3)]
+
+    def model(name: str, scores: np.ndarray) -> Judged:
+        values = [1 / (1 + np.exp(-scores[fold, None])) for fold in folds]
+        areas = [auc(labels[fold], value[:, 0]) for fold, value in zip(folds, values, strict=True)]
+        return Judged(name, folds, values, np.array(areas))
+
+    models = [model("a", one), model("b", other)]
+    (found,) = compare(models, ["x"], labels[:, None], groups, resamples=50)["comparisons"]
+    gaps = np.asarray(models[1].fold_values) - np.asarray(models[0].fold_values)
+    assert (found["claim"]["test"], found["claim"]["metric"], found["areas"]) == ("folds", "val_auc", {})
+    assert found["folds"]["value"] == pytest.approx(gaps.mean())
+    assert found["claim"]["value"] == pytest.approx(gaps.mean())
+    # One fold of all images has no folds to differ by, whatever is recorded of it.
+    rows = [np.arange(len(labels))]
+    whole = [
+        Judged(name, rows, [scores[:, None]], np.array([0.8])) for name, scores in (("a", one), ("b", other))
+    ]
+    brier = find_metric("neg_val_brier")
+    (found,) = compare(whole, ["x"], labels[:, None], groups, metric=brier, resamples=50)["comparisons"]
+    assert (found["claim"]["test"], found["claim"]["metric"], found["folds"]) == (
+        "patients",
+        brier.name,
+        None,
+    )
+
+
 def test_freedom_counts_the_patients_who_decide() -> None:
     generator = np.random.default_rng(0)
     assert effective_freedom(generator.standard_normal(4000)) == pytest.approx(4000, rel=0.15)
@@ -188,3 +220,5 @@ def test_freedom_counts_the_patients_who_decide() -> None:
     few[:20] = [1, -1] * 10
     assert effective_freedom(few) == pytest.approx(2 * 200 / 9)
     assert effective_freedom(np.zeros(5)) == 4
+    # Never more than patients less one: where all change the same, the kurtosis is 1.
+    assert effective_freedom(np.array([1.0, -1.0] * 5)) == 9
