@@ -125,6 +125,38 @@ def test_a_p_value_of_draws_that_tie_by_hand() -> None:
     assert found.p == pytest.approx(2 * stats.norm.cdf(reached - 2 * bias), rel=0.02)
 
 
+def test_where_no_draw_reaches_zero_its_distance_in_standard_deviations_decides() -> None:
+    drawn = np.linspace(0.001, 0.099, 1000)
+    jackknife = 0.05 + 0.001 * np.array([1.0, -1.0] * 10)
+    found = patient_difference(0.05, (np.zeros(1000), drawn), (np.zeros(20), jackknife))
+    score = 0.05 / drawn.std(ddof=1) * math.sqrt(19 / 20)
+    assert found.p == pytest.approx(2 * stats.t.sf(score, 19), rel=1e-3)
+    turned = patient_difference(-0.05, (drawn, np.zeros(1000)), (jackknife, np.zeros(20)))
+    assert turned.p == pytest.approx(found.p)
+
+
+def test_a_difference_that_is_no_number_has_neither_interval_nor_p_value() -> None:
+    found = patient_difference(math.nan, (np.zeros(9), np.ones(9)), (np.zeros(5), np.ones(5)))
+    assert math.isnan(found.p)
+    assert found.interval.reason
+
+
+@pytest.mark.parametrize(("p", "is_claimed"), [(0.02, True), (0.03, False)])
+def test_not_worse_is_claimed_at_half_of_five_percent(p: float, is_claimed: bool) -> None:
+    folds = [np.arange(5), np.arange(5, 10), np.arange(10, 15)]
+    gaps = np.array([0.01, -0.02, 0.005])
+    error = math.sqrt(gaps.var(ddof=1) * (1 / 3 + 1 / 2))
+    margin = float(stats.t.isf(p, 2) * error - gaps.mean())
+    models = [
+        Judged(name, folds, [np.zeros((5, 1))] * 3, 0.8 + gap) for name, gap in (("a", 0 * gaps), ("b", gaps))
+    ]
+    found = compare_folds(models, AUC, margin)
+    assert found is not None
+    claim = found["comparisons"][0]["claim"]
+    assert claim["p_not_worse"] == pytest.approx(p, rel=1e-3)
+    assert claim["not_worse"] is is_claimed
+
+
 def test_each_model_is_compared_with_the_first_and_numbers_have_no_areas() -> None:
     groups, labels, one, other = draw_scores(5, patients=40, gap=1.0)
     values = [np.clip(0.5 + 0.2 * scores[:, None], 0, 1) for scores in (one, other, 0.5 * (one + other))]
