@@ -119,6 +119,8 @@ def epoch_axis(epochs: int) -> dict[str, Any]:
 def entry(label: str, said: str) -> str:
     """A line of a legend within a figure, broken where a phone and a journal's column end; an interval stays whole."""
     whole = re.sub(r"\([^()]+ to [^()]+\)", lambda found: found[0].replace(" ", NO_BREAK), f"{label}: {said}")
+    # Nor does a line end between "AUC" and its number.
+    whole = re.sub(r" (?=\d)", NO_BREAK, whole)
     return "<br>".join(textwrap.wrap(whole, ENTRY)).replace(NO_BREAK, " ")
 
 

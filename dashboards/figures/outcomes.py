@@ -196,6 +196,8 @@ def show_calibration(name: str, title: str, caption: str, found: Calibration, sa
             marker={"size": [6 + 16 * (images / most) ** 0.5 for images in found.images], "opacity": 0.8},
             text=[f"{images:,} labels" for images in found.images],
             name=said, showlegend=True,
+            # Whole dots also at 0 and at 1.
+            cliponaxis=False,
         ),
     ]  # fmt: skip
     figure = make_figure(

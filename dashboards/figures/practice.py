@@ -63,9 +63,15 @@ def draw_decisions(document: Mapping[str, Any], labels: int = 0) -> Picture:
                   line={"color": colour, "width": 1.2, "dash": "dot"}, showlegend=False),
         ]  # fmt: skip
     drawn = list(document)[:SHOWN]
-    highest = max(
-        max(row["net_benefit"]["value"], row["act_on_all"]) for label, row in rows if label in drawn
-    )
+    # Whole bands, down to what no longer matters: acting is worse than not acting there.
+    tops = [
+        value
+        for label, row in rows
+        if label in drawn
+        for value in (row["net_benefit"]["value"], row["net_benefit"]["high"], row["act_on_all"])
+        if value == value
+    ]
+    highest = max(tops, default=0.0)
     if labels > len(document):
         caption += f" Computed for the first {len(document)} of {labels} labels."
     caption += _say_shown(len(document))

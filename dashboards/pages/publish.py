@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -48,6 +49,9 @@ CARD_HEIGHT = 450
 
 CORRECTED = "orch:corrected"
 """The key of the study's system attribute that keeps the corrected value in words, and of how many trials it is."""
+
+TITLE_WIDTH, TITLE_LINE = 60, 18
+"""Characters of a line of a title in half a window of 1,280 pixels, and the pixels that a further line needs; a longer line was cut at the edge."""
 
 NOTE_CHARACTERS = 2045
 """optuna-dashboard keeps a note in pieces of this length."""
@@ -181,7 +185,12 @@ def draw_published(view: StudyView) -> list[tuple[str, dict[str, Any]]]:
     for place, picture in enumerate(pictures, start=1):
         layout = picture.figure["layout"]
         height = min(layout["height"], CARD_HEIGHT)
-        figure = {**picture.figure, "layout": {**layout, "template": template, "height": height}}
+        title = textwrap.wrap(layout["title"]["text"], TITLE_WIDTH)
+        margin = {**layout.get("margin", {})}
+        if len(title) > 1:
+            margin["t"] = margin.get("t", template["layout"]["margin"]["t"]) + TITLE_LINE * (len(title) - 1)
+        fitted = {"title": {"text": "<br>".join(title)}, "margin": margin, "height": height}
+        figure = {**picture.figure, "layout": {**layout, "template": template, **fitted}}
         drawn.append((f"orch-{place}-{picture.name}", figure))
     return drawn
 

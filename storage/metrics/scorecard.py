@@ -16,7 +16,7 @@ from storage.metrics.curves import Array, auc, average_precision, count_once
 from storage.metrics.intervals import Interval, describe_ends
 from storage.metrics.objectives import MEDICAL, TRAINED
 from storage.metrics.tables import Table, tabulate
-from storage.wording import name_few
+from storage.wording import name_few, say_count
 
 RANKED = {"auc": auc, "pr_auc": average_precision}
 CUT = tuple(kind for kind in (*MEDICAL, *TRAINED) if hasattr(Table, kind))
@@ -324,7 +324,9 @@ def find_small(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
         few = {name: row[key] for name, row in rows.items() if row.get(key, FEWEST_GROUPS) < FEWEST_GROUPS}
         if len(few) == 1:
             [(name, count)] = few.items()
-            said.append(f"{name}: only {count} patients (groups) are {side}; its intervals are unreliable.")
+            said.append(
+                f"{name}: only {say_count(count, 'patient (group) is', 'patients (groups) are')} {side}; its intervals are unreliable."
+            )
         elif few:
             said.append(
                 f"{len(few)} of {len(rows)} labels have fewer than {FEWEST_GROUPS} patients (groups) that are {side}, so their intervals are unreliable: "

@@ -15,6 +15,7 @@ from dashboards.figures.curves import TITLE_WIDTH, draw_examples
 from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
 from dashboards.figures.kinds import draw_outcomes
 from dashboards.pages.curve_picture import draw_svg
+from dashboards.pages.publish import draw_published
 from dashboards.tables.importance import Grid, estimate_importance, find_chances
 from dashboards.tables.outcomes import Outcomes, calibrate, count_confusion, macro_roc, mean_roc
 from dashboards.tables.view import Table, compare_studies, count_stopping, list_trials, read_view
@@ -221,6 +222,17 @@ def test_regime_two_is_a_heat_map_that_tells_pruned_cells_apart(database: Databa
     best = texts[round(frame["x0"] + 0.48), round(frame["y0"] + 0.46)]
     assert view.best is not None
     assert best == f"<b>{view.best.value:.4f}</b>"
+
+
+def test_titles_under_a_study_are_no_wider_than_their_cards(database: Database) -> None:
+    study = sized_study(database, "the-second-study-of-left-and-right-knees", 3, folds=2, epochs=2)
+    layouts = [figure["layout"] for _, figure in draw_published(read_view(database, study))]
+    titles = [one["title"]["text"].split("<br>") for one in layouts]
+    assert {len(lines) for lines in titles} == {1, 2}
+    assert max(len(line) for lines in titles for line in lines) <= 60
+    assert all(
+        one["margin"]["t"] >= 40 + 18 for one, lines in zip(layouts, titles, strict=True) if len(lines) > 1
+    )
 
 
 def test_the_curves_of_a_trial_peak_where_its_value_is(database: Database) -> None:
