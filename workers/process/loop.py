@@ -6,7 +6,7 @@ import importlib
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
@@ -43,7 +43,7 @@ from workers.process.preparing import refuse_what_does_not_fit, saying_so, set_a
 from workers.process.presence import Presence
 from workers.process.side_by_side import Places
 from workers.process.track_record import TrackRecord
-from workers.process.trial_run import End, TrialRun, WorkerSummary
+from workers.process.trial_run import RELEASE_SECONDS, End, TrialRun, WorkerSummary
 
 if TYPE_CHECKING:
     from workers.objective.keras_objective import Objective
@@ -295,6 +295,7 @@ class Worker:
             forget_objective=self.forget_objective,
             peers=peers.pop() if peers else EpochMeans(),
             count_at_once=lambda: len(self._runs),
+            release_others=lambda: self._release([other for other in self._runs if other is not run]),
         )
         own = WorkerSummary()
         with self._guard:
@@ -363,9 +364,17 @@ class Worker:
         points.beat(self.here.database, claim, lease_seconds=lease_seconds)
         self._presence.note(WorkerState.WORKING, study.uuid, claim.point)
 
+    def _release(self, runs: Iterable[TrialRun]) -> None:
+        """Give trials back before the process ends, one beside the other: a database that is away is waited for once."""
+        threads = [threading.Thread(target=run.release_quietly, daemon=True) for run in runs]
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + RELEASE_SECONDS
+        for thread in threads:
+            thread.join(max(end - time.monotonic(), 0.0))
+
     def _give_up(self) -> None:
-        for run in list(self._runs):
-            run.release()
+        self._release(list(self._runs))
         self.here.tell("the grace period ended before the epoch did: leaving")
         assert self.here.overdue is not None
         self.here.overdue()

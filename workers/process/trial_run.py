@@ -99,6 +99,7 @@ class TrialRun:
         forget_objective: frees what the objective holds, after it ran out of memory.
         peers: what this worker has read of the study's other points.
         count_at_once: how many trials the process works on now.
+        release_others: gives the other trials of the process back, before it ends.
         has_company: whether it worked on another one meanwhile.
     """
 
@@ -112,6 +113,7 @@ class TrialRun:
     forget_objective: Callable[[], None]
     peers: EpochMeans
     count_at_once: Callable[[], int] = lambda: 1
+    release_others: Callable[[], None] = lambda: None
     has_company: bool = False
     trial_id: int | None = None
     trial_number: int | None = None
@@ -205,6 +207,13 @@ class TrialRun:
             )
             return False
         return True
+
+    def release_quietly(self) -> None:
+        """As `release`, where whatever goes wrong changes nothing any more: the process ends."""
+        try:
+            self.release()
+        except Exception:
+            log.debug("The database refuses to take the trial back.", exc_info=True)
 
     def _give_back(self, error: Exception, summary: WorkerSummary) -> End:
         """What ended the attempt is not the trial's fault: give the point back, and say whether this process may go on."""
@@ -371,6 +380,8 @@ class TrialRun:
             "hang. Leaving the trial to another process."
         )
         if self.here.hung is not None:
+            # They may hang as well, on the same device, but one trial alone is to be charged with the end of its process.
+            self.release_others()
             self.here.hung()
 
     def _end(self, outcome: AttemptEnd) -> None:

@@ -159,6 +159,78 @@ def test_a_worker_told_to_stop_gives_all_of_them_back(database: Database) -> Non
     assert points.count_points(database, study.uuid).complete == 6
 
 
+def run_until_it_leaves(
+    database: Database,
+    study: studies.StudyRecord,
+    leaving: threading.Event,
+    here: Circumstances,
+    **objective: Any,
+) -> None:
+    """Run a worker in a thread until it says that it would end its process."""
+    worker = Worker(here, lambda _: PretendObjective(**objective))
+    thread = threading.Thread(
+        target=lambda: worker.run(lambda: [studies.load_study(database, study.name)]), daemon=True
+    )
+    thread.start()
+    assert leaving.wait(30)
+
+
+def test_a_trial_that_hangs_ends_the_process_and_the_others_are_given_back_before(database: Database) -> None:
+    study = make_study(database, points=3)
+    leaving, back = threading.Event(), threading.Event()
+    states: list[list[str]] = []
+
+    def hang_or_go_on(attempt: Attempt) -> None:
+        if attempt.point == 1:
+            back.wait(60)
+        while not back.is_set():
+            attempt.lease.watchdog.hear()
+            time.sleep(0.02)
+
+    def leave() -> None:
+        states.append([str(record.state) for record in points.list_points(database, study.uuid)])
+        leaving.set()
+        back.wait(60)
+
+    told: list[str] = []
+    here = Circumstances(database, tell=told.append, at_once=3, silence_seconds=0.3, hung=leave)
+    try:
+        run_until_it_leaves(database, study, leaving, here, before=hang_or_go_on)
+        assert states == [["open", "claimed", "open"]], "one alone is charged with what it did to the process"
+        assert "trial 1: no progress of the training for" in " ".join(told)
+    finally:
+        here.stop.set()
+        back.set()
+
+
+def test_when_the_grace_period_ends_a_trial_that_cannot_be_given_back_holds_no_other_one_up(
+    database: Database,
+) -> None:
+    study = make_study(database, points=3)
+    leaving, back = threading.Event(), threading.Event()
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON orch_points WHEN OLD.point = 0 AND NEW.state = 'open' "
+            "BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+        )
+    stop = threading.Event()
+    meeting = threading.Barrier(3, action=stop.set, timeout=20)
+
+    def ignore(_: Attempt) -> None:
+        meeting.wait()
+        back.wait(60)
+
+    here = Circumstances(database, stop, at_once=3, grace_seconds=0.5, overdue=leaving.set)
+    try:
+        run_until_it_leaves(database, study, leaving, here, before=ignore)
+        states = [str(record.state) for record in points.list_points(database, study.uuid)]
+        assert states == ["claimed", "open", "open"]
+    finally:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("DROP TRIGGER refuse")
+        back.set()
+
+
 @pytest.mark.parametrize(("takes_several", "expected"), [(True, 2), (False, 1)])
 def test_an_objective_that_takes_one_trial_gets_one(
     database: Database, takes_several: bool, expected: int
