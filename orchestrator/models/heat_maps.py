@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,21 +258,31 @@ class Names:
 
     def __init__(self, there: Iterable[str] = ()) -> None:
         """Begin with the names of the files that the folder has."""
-        self._given = {name.casefold().removesuffix(".png") for name in there}
+        self._there = {name.casefold().removesuffix(".png") for name in there}
+        self._given: set[str] = set()
 
     def keep(self, folder: Path, begin: str, image: str, digest: str, content: bytes) -> Path:
         """Write a picture, whole and for its owner alone, under a name that nothing has, not even by now.
 
+        A file of the same bytes that an earlier run left, one that was killed or one that ended, is this picture, and stays.
+
         Raises:
             OSError: the disk is full or refuses.
         """
-        while True:
-            path = folder / self.choose(begin, image, digest)
-            try:
-                make_exclusively(path, content, private=True)
-            except FileExistsError:
+        for stem in _stems(begin, image, digest):
+            key, path = stem.casefold(), folder / f"{stem}.png"
+            if key in self._given:
                 continue
+            if key not in self._there:
+                try:
+                    make_exclusively(path, content, private=True)
+                except FileExistsError:
+                    self._there.add(key)
+            if key in self._there and not _has(path, content):
+                continue
+            self._given.add(key)
             return path
+        raise AssertionError("there is always another name")
 
     def choose(self, begin: str, image: str, digest: str) -> str:
         """A name from the image's, its folders too; with a part of its SHA-256 where that is cut, or was given before.
@@ -282,17 +292,28 @@ class Names:
             image: path of the image in its folder.
             digest: its SHA-256.
         """
-        whole = re.sub(r"[^\w.=-]+", "_", str(Path(image).with_suffix("")).lstrip("./\\"))
-        stem = whole[-LONGEST:]
-        candidates = chain(
-            [stem] if stem == whole else [],
-            [f"{stem}-{digest[:8]}"],
-            (f"{stem}-{digest[:8]}-{copy}" for copy in count(2)),
-        )
         # Some file systems take capital and small letters for one.
-        chosen = next(one for one in candidates if f"{begin}-{one}".casefold() not in self._given)
-        self._given.add(f"{begin}-{chosen}".casefold())
-        return f"{begin}-{chosen}.png"
+        taken = self._there | self._given
+        chosen = next(stem for stem in _stems(begin, image, digest) if stem.casefold() not in taken)
+        self._given.add(chosen.casefold())
+        return f"{chosen}.png"
+
+
+def _stems(begin: str, image: str, digest: str) -> Iterator[str]:
+    """The names that the picture of an image may have, the plainest first, without an end."""
+    whole = re.sub(r"[^\w.=-]+", "_", str(Path(image).with_suffix("")).lstrip("./\\"))
+    stem = whole[-LONGEST:]
+    if stem == whole:
+        yield f"{begin}-{stem}"
+    yield f"{begin}-{stem}-{digest[:8]}"
+    yield from (f"{begin}-{stem}-{digest[:8]}-{copy}" for copy in count(2))
+
+
+def _has(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _plain(text: str) -> str:

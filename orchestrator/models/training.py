@@ -129,8 +129,17 @@ def train_model(
             "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
     )
-    save_model(trained.model, out, card, record, None if reference is None else reference.to_arrays())
-    return write_card(out, card)
+    written: dict[str, Any] = {}
+    save_model(
+        trained.model,
+        out,
+        card,
+        record,
+        None if reference is None else reference.to_arrays(),
+        # First the card: a model of this name refuses the next training, which would never write a card that was left out.
+        beside=lambda finished: written.update(write_card(out, card, finished)),
+    )
+    return written
 
 
 def check_out(out: Path) -> None:
@@ -263,8 +272,8 @@ def describe_record(
     }
 
 
-def write_card(out: Path, card: dict[str, Any]) -> dict[str, Any]:
-    """Write the card beside the model, with the model's SHA-256, and return it."""
-    whole = {**card, "file": out.name, "model_sha256": hash_file(out)}
+def write_card(out: Path, card: dict[str, Any], model: Path) -> dict[str, Any]:
+    """Write the card beside a model's place, with the SHA-256 of the model, which may be elsewhere as yet; return it."""
+    whole = {**card, "file": out.name, "model_sha256": hash_file(model)}
     write_text(out.with_suffix(".card.json"), to_json(whole))
     return whole

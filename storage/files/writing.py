@@ -96,6 +96,8 @@ def atomically(path: Path, *, private: bool = False) -> Iterator[Path]:
 def make_exclusively(path: Path, content: bytes, *, private: bool = False) -> None:
     """Make a file, whole and on the disk, that must not be there yet: of several processes and machines one succeeds.
 
+    What a killed writer left in this folder is removed.
+
     Args:
         path: the file.
         content: of it.
@@ -105,6 +107,7 @@ def make_exclusively(path: Path, content: bytes, *, private: bool = False) -> No
         FileExistsError: something of that name is there.
         OSError: the disk refuses.
     """
+    _sweep_once(path.absolute().parent)
     partial = name_partial(path)
     try:
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))

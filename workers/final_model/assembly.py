@@ -105,6 +105,8 @@ def save_model(
     card: dict[str, object],
     record: TrainingRecord,
     reference: Mapping[str, NDArray] | None = None,
+    *,
+    beside: Callable[[Path], None] = lambda _: None,
 ) -> None:
     """Save a model with its card and record, whole or not at all.
 
@@ -114,6 +116,7 @@ def save_model(
         card: plain data without NaN.
         record: see `storage.files.model_files`.
         reference: arrays of `storage.practice.unlike`, or None.
+        beside: told the finished file before it gets its name; writes what a model that has its name must not be without.
 
     Raises:
         UsageError: the folder does not exist or is not writable.
@@ -123,6 +126,7 @@ def save_model(
         model.save(partial)
         _check_reading(partial, model)
         attach(partial, card, record, reference)
+        beside(partial)
 
 
 def _check_reading(path: Path, model: keras.Model) -> None:

@@ -14,6 +14,7 @@ from orchestrator.importing.choices import Choices
 from orchestrator.importing.imports import import_dataset
 from storage.errors import DataError
 from storage.files.model_files import inspect_model
+from storage.files.writing import hash_file
 from storage.spec import parse
 from tests.pictures import make_data
 
@@ -217,8 +218,17 @@ def test_a_network_trained_as_a_whole_becomes_one_model(tmp_path: Path, ensemble
     from storage.files.model_files import TrainingRecord
 
     record = TrainingRecord(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), frozenset())
-    save_model(trained.model, tmp_path / "m.keras", {"schema": "orch.model/1"}, record)
-    loaded = load_model(tmp_path / "m.keras")
+    named, finished = tmp_path / "m.keras", []
+    save_model(
+        trained.model,
+        named,
+        {"schema": "orch.model/1"},
+        record,
+        beside=lambda model: finished.append((hash_file(model), named.exists())),
+    )
+    # What stands beside a model is written of the finished one, and before a kill could leave the model alone.
+    assert finished == [(hash_file(named), False)]
+    loaded = load_model(named)
     found = predict(loaded, dataset.files, dataset.sha256).raw
     assert found.shape == (len(dataset.files), 2)
     assert np.unique(found[:, 0]).size > 1

@@ -56,3 +56,20 @@ def test_an_earlier_heat_map_is_never_written_over(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_second_run_finds_the_pictures_that_a_killed_one_left(tmp_path: Path) -> None:
+    """The same command again ends with the pictures of one run; two images of one name and one content keep a picture each."""
+    images = [("a.png", b"of a"), ("b/1.png", b"of b"), ("b_1.png", b"of b")]
+
+    def run(count: int) -> list[str]:
+        names = Names(path.name for path in tmp_path.iterdir())
+        return [
+            names.keep(tmp_path, "0.5-fx", name, "c" * 64, content).name for name, content in images[:count]
+        ]
+
+    killed, whole = run(2), run(3)
+    assert whole[:2] == killed
+    assert run(3) == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(whole)
+    assert len(set(whole)) == 3

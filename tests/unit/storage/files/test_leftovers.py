@@ -69,6 +69,12 @@ def test_a_scratch_folder_goes_with_its_process_or_with_the_next_one(tmp_path: P
     assert not any(tmp_path.iterdir())
 
 
+def test_a_file_that_must_be_new_removes_what_a_killed_writer_left(tmp_path: Path, forgetful: None) -> None:
+    left = leave(tmp_path / "map.png", pid=killed_process())
+    writing.make_exclusively(tmp_path / "map.png", b"whole")
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(
     ("machine", "age", "stays"),
     [("", 10 * STALE_SECONDS, True), ("0" * 8, 60.0, True), ("0" * 8, STALE_SECONDS + 60, False)],
