@@ -5,17 +5,16 @@
 
 All train the same network in one process, in turns, so that other load on the machine falls on all. `fit` is what a careful user writes:
 under TensorFlow a `tf.data` pipeline that keeps the scaled images in memory, shuffles and reads ahead; under JAX scaled images in an
-array. It computes the AUC of both parts, as orch does.
+array. It computes the AUC of both parts, as orch does. Beside seconds by the clock it prints seconds of processor, which tell more on a machine that does other things.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,9 @@ from workers.device import preparation as devices
 from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
 TARGETS, SEED = 4, 1337
+Spent: TypeAlias = tuple[float, float]
+"""Seconds by the clock, and of processor: those of all threads of this process, which other load changes little."""
+
 FIT, ONE_BY_ONE, IN_TURNS = "fit", "one after the other", "in turns"
 
 
@@ -40,7 +42,7 @@ def main() -> None:
         SharedNetwork(make_spec(asked, "float32"), TARGETS), pixels, labels, train, validation, asked.batch
     )
     fit()
-    taken: dict[str, list[float]] = {FIT: []}
+    taken: dict[str, list[Spent]] = {FIT: []}
     for number in range(asked.rounds):
         taken[FIT].append(measure(fit))
         for name, way in ways.items():
@@ -50,15 +52,17 @@ def main() -> None:
         f"{asked.model} under {backend.name()} on {asked.threads} threads, {asked.images[0]} + {asked.images[1]} images of "
         f"{asked.size} x {asked.size}, batches of {asked.batch}; median of {asked.rounds} rounds, load {os.getloadavg()[0]:.1f}"
     )
-    plain = statistics.median(taken[FIT])
+    plain = np.median(taken[FIT], axis=0)
+    print(f"{'a fold-epoch':31} {'seconds':>9} {'times fit':>9} {'of processor':>12} {'times fit':>9}")
     for name, measured in taken.items():
-        middle = statistics.median(measured)
-        print(f"{name:31} {middle:7.3f} s a fold-epoch  {middle / plain:5.2f} times fit")
+        clock, busy = np.median(measured, axis=0)
+        print(f"{name:31} {clock:9.3f} {clock / plain[0]:9.2f} {busy:12.3f} {busy / plain[1]:9.2f}")
     for name, way in ways.items():
-        usual = statistics.median(taken[f"{name}, {ONE_BY_ONE}"])
-        print(f"{name}, the very first epoch: {way.first:.3f} s, with what is compiled")
+        usual = np.median(taken[f"{name}, {ONE_BY_ONE}"], axis=0)
+        print(f"{name}, the very first epoch: {way.first[0]:.3f} s, with what is compiled")
         print(
-            f"{name}, first epoch of another fold: {way.later_first:.3f} s, {way.later_first / usual:.2f} times a later one; its new weights: {way.beginning:.3f} s"
+            f"{name}, first epoch of another fold: {way.later_first[0]:.3f} s, {way.later_first[1] / usual[1]:.2f} times the processor of a later one; "
+            f"its new weights: {way.beginning[0]:.3f} s"
         )
 
 
@@ -108,9 +112,9 @@ class OrchFolds:
     """Three folds on one network, as a worker trains them: one goes on by itself, two take turns.
 
     Attributes:
-        first: seconds of the first epoch of all, which compiles.
-        later_first: seconds of the first epoch of a fold that begins when another one has been trained.
-        beginning: seconds that such a fold takes to begin.
+        first: what the first epoch of all takes, which compiles.
+        later_first: what the first epoch of a fold takes that begins when another one has been trained.
+        beginning: what such a fold takes to begin.
     """
 
     def __init__(
@@ -134,12 +138,13 @@ class OrchFolds:
         self.beginning = measure(lambda: folds[0].reset(images, train, validation, {}, (SEED, 1, 0)))
         self.later_first = measure(lambda: folds[0].run_epoch(1))
 
-    def run_epochs(self, epoch: int) -> dict[str, float]:
-        """Seconds per fold-epoch of the next epoch, in both orders of the folds."""
+    def run_epochs(self, epoch: int) -> dict[str, Spent]:
+        """What a fold-epoch of the next epoch takes, in both orders of the folds."""
         assert self._alone.model  # it has the network now
         alone = measure(lambda: self._alone.run_epoch(epoch))
         turns = measure(lambda: [fold.run_epoch(epoch) for fold in self._pair])
-        return {ONE_BY_ONE: alone, IN_TURNS: turns / len(self._pair)}
+        each = turns[0] / len(self._pair), turns[1] / len(self._pair)
+        return {ONE_BY_ONE: alone, IN_TURNS: each}
 
 
 def make_fit(
@@ -178,11 +183,11 @@ def make_fit(
     return lambda: model.fit(ahead, validation_data=known, shuffle=False, verbose=0)
 
 
-def measure(work: Callable[[], Any]) -> float:
-    """Seconds that it takes."""
-    began = time.perf_counter()
+def measure(work: Callable[[], Any]) -> Spent:
+    """What it takes."""
+    clock, busy = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - clock, time.process_time() - busy
 
 
 if __name__ == "__main__":

@@ -20,8 +20,10 @@ from storage.pictures.views import FLIPS, VIEWS
 from storage.spec import Precision
 from tests.loss_contract import CrossEntropy, LossContract
 from tests.small_heads import make_trainer
-from tests.small_images import compute_all
+from tests.small_images import COUNT, make_images
+from tests.small_images import make_spec as make_image_spec
 from tests.step_contract import StepContract, Steps
+from tests.training_contract import Agree, TrainingContract, Written
 from workers.backends.jax import device
 from workers.backends.jax.epoch import drop_units
 from workers.backends.jax.forward import ImageForward, tabulate
@@ -29,9 +31,13 @@ from workers.backends.jax.optimizers import Stepper, apply_step, masked_cross_en
 from workers.backends.jax.pooling import max_pool, pooled_alike
 from workers.backends.jax.sizes import SMALLEST, padded_size
 from workers.device import preparation as devices
+from workers.device.steps import StepRules
 from workers.device.versions import library_versions
 from workers.inputs import decoding
+from workers.inputs.augmentation import draw_changes
+from workers.inputs.image_contract import ImagePlan
 from workers.models.transfer import find_preprocessing
+from workers.training.image_trainer import SharedNetwork
 
 STEP = {"learning_rate": 0.01, "epsilon": 1e-7, "beta_1": 0.9, "beta_2": 0.999, "momentum": 0.8}
 
@@ -54,20 +60,12 @@ def _settle_the_device() -> None:
     devices.prepare(1)
 
 
-@pytest.mark.parametrize("batch_size", [47, 19])
-def test_an_epoch_is_written_down_for_the_comparison_with_tensorflow(batch_size: int) -> None:
-    trainer = make_trainer(batch_size)
-    trainer.run_epoch(1)
-    if "ORCH_TEST_STATES" in os.environ:
-        folder = Path(os.environ["ORCH_TEST_STATES"])
-        np.savez(folder / f"{batch_size}.npz", logits=trainer.predict_validation(), **trainer.state())
+class TestTraining(TrainingContract):
+    """Of JAX: what it computes is written down, and compared in a process that has TensorFlow."""
 
-
-def test_images_are_written_down_for_the_comparison_with_tensorflow() -> None:
-    found = compute_all()
-    assert all(np.isfinite(value).all() for value in found.values())
-    if "ORCH_TEST_STATES" in os.environ:
-        np.savez(Path(os.environ["ORCH_TEST_STATES"]) / "images.npz", **found)
+    @pytest.fixture
+    def agree(self) -> Agree:
+        return Written(os.environ.get("ORCH_TEST_STATES"))
 
 
 def test_tensorflow_is_not_here_and_jax_is_what_is_described() -> None:
@@ -137,6 +135,23 @@ def test_batch_sizes_that_are_padded_alike_are_compiled_once() -> None:
     assert all(trainer._compiled is compiled for trainer in trainers)
     # 36 to 40 rows are 40; the rest, 7 to 11 rows, is 16.
     assert compiled._train._cache_size() == 2
+
+
+def test_images_of_a_training_are_sent_once_as_bytes_and_a_batch_is_little_more_than_their_numbers() -> None:
+    pixels, labels = make_images()
+    shared = SharedNetwork(make_image_spec({}), labels.shape[1])
+    images = shared.make_image_set(pixels, labels)
+    epoch: Any = shared.epoch(StepRules())
+    order = np.random.default_rng(0).permutation(COUNT)
+    flips = draw_changes(np.random.default_rng(0), COUNT, images.size, {"augmentation": "flip"})
+    plan = ImagePlan(order, 8, flips, None)
+    sent = [epoch._gather(images, plan, slice(first, min(first + 8, COUNT))) for first in (0, 8, 16)]
+    there = sent[0][0]
+    assert isinstance(there, jax.Array)
+    assert (there.dtype, there.nbytes) == (np.uint8, pixels.nbytes)
+    assert all(each is there for each, _ in sent)
+    assert images.take(order)[0] is there, "validation sends them again"
+    assert all(np.asarray(part).nbytes <= 16 * 4 for _, batch in sent for part in batch.values())
 
 
 def small_backbone() -> keras.Model:

@@ -8,12 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.small_heads import make_trainer
-from tests.small_images import compute_all
+from tests.training_contract import Agree, Compared, TrainingContract
 from workers.device import preparation as devices
 
 HERE = Path(__file__).parent
@@ -30,7 +28,7 @@ CONTRACT = (
 SHORT_FORM = "jax_checks or jax_at_once_checks or test_kinds_of_label or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or rules_of_a_step or teach_nothing or soft_labels or diverged or other_images or do_not_disturb or conv_dw_13-conv or example_of_the_docs"
 """XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them, as XLA
 compiles for users. The short form compiles in less time to slower code (`JAX_DISABLE_MOST_OPTIMIZATIONS`)."""
-MAIN_FORM = "written_down or run[16] or restore[float32] or ten_steps or other_images or size2-strides2-same or (jax_at_once_checks and stacked)"
+MAIN_FORM = "TestTraining or run[16] or restore[float32] or ten_steps or other_images or size2-strides2-same or (jax_at_once_checks and stacked)"
 """What the main tier runs of it: the states that are compared, steps, a restore, an extraction, pooling, several trials at once."""
 EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
 WRITTEN_FOR_TENSORFLOW = (
@@ -40,7 +38,6 @@ WRITTEN_FOR_TENSORFLOW = (
     "test_image_training.py::test_an_epoch_is_the_one_of_plain_keras",
     "test_image_training.py::test_mixed_images_learn_the_labels_of_both_by_their_shares",
 )
-BATCH_SIZES = (47, 19)
 
 
 @pytest.fixture(scope="module")
@@ -83,26 +80,10 @@ def test_further_cases_hold_under_jax(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("batch_size", BATCH_SIZES)
-def test_both_backends_train_alike(states: Path, batch_size: int) -> None:
-    """One step over all images, and an epoch of three with a short last one; float32, no dropout."""
-    devices.prepare(1, 2)
-    trainer = make_trainer(batch_size)
-    trainer.run_epoch(1)
-    state = trainer.state()
-    with np.load(states / f"{batch_size}.npz") as theirs:
-        assert theirs.files == ["logits", *state]
-        for name in state:
-            assert np.abs(theirs[name] - state[name]).max() < 1e-5, name
-        assert np.abs(theirs["logits"] - trainer.predict_validation()).max() < 1e-5
+class TestBothBackends(TrainingContract):
+    """TensorFlow computes here what JAX wrote down."""
 
-
-@pytest.mark.slow
-def test_both_backends_compute_alike_on_images(states: Path) -> None:
-    """Initial weights, every change of a picture, a step with mixed and unmixed images, what is predicted after it, and heat."""
-    devices.prepare(1, 2)
-    mine = compute_all()
-    with np.load(states / "images.npz") as theirs:
-        assert theirs.files == list(mine)
-        for name, value in mine.items():
-            assert np.abs(theirs[name] - value).max() < 1e-5, name
+    @pytest.fixture
+    def agree(self, states: Path) -> Agree:
+        devices.prepare(1, 2)
+        return Compared(str(states))

@@ -19,7 +19,9 @@ from storage.data.images import read_image
 from storage.errors import DataError
 from storage.own_processes import AHEAD
 from storage.pictures.fitting import STRETCH
+from storage.pictures.views import VIEWS
 from workers.inputs.decoders import count_decoders, decode_apart, keep_ready
+from workers.inputs.decoding import read_image_batches
 
 SIZE = (9, 7)
 COUNT = 3 * AHEAD + 1
@@ -149,3 +151,14 @@ def test_an_error_of_what_is_kept_ready_comes_after_what_was_made_before_it() ->
     assert next(ready) == 1
     with pytest.raises(DataError, match="damaged"):
         next(ready)
+
+
+def test_an_image_goes_to_a_device_once_as_bytes_whatever_the_number_of_its_views(files: list[Path]) -> None:
+    chosen, views = files[:8], VIEWS
+    batches = list(read_image_batches(chosen, SIZE, views, 4 * len(views)))
+    sent = np.concatenate([batch.images[: batch.places.max() + 1] for batch in batches])
+    assert sent.dtype == np.uint8
+    assert len(sent) == len(chosen)
+    assert sum(batch.count for batch in batches) == len(chosen) * len(views)
+    # A row more than that lies in each batch: one that begins within an image would need it.
+    assert [len(batch.images) for batch in batches] == [5, 5]
