@@ -27,7 +27,6 @@ from storage.practice.readers import compare_readers
 from storage.practice.subgroups import compare_sides
 from storage.tasks.kinds import TASKS
 from storage.tasks.number_metrics import LIMITS
-from storage.tasks.resampled import measure_with_intervals
 
 DRAWS = 400
 """Of the patients, for one interval."""
@@ -158,8 +157,8 @@ def of_classes(name: str, kind: str, patients: int, noise: float, sets: int) -> 
     found, generator = [], np.random.default_rng(24)
     for place in range(sets):
         groups, labels, values = draw_grades(generator, patients, noise)
-        measures = {kind: partial(task.measure, kind, labels, values)}
-        metric = measure_with_intervals(measures, groups, resamples=1000, seed=place)[kind]
+        card = task.card(list("abcd"), labels, values, groups, resamples=DRAWS, seed=place)
+        metric = card["overall"]["metrics"][kind]
         found.append(read_metric(metric, exact))
     return found
 
@@ -223,7 +222,7 @@ def of_rust(kind: str, patients: int, noise: float, sets: int) -> Found:
 def rust_many(patients: int, noise: float, sets: int) -> list[dict[str, Any]]:
     """The agreement in each data set."""
     generator = np.random.default_rng(28)
-    return [rust_scores(generator, patients, noise, DRAWS, place) for place in range(sets)]
+    return [rust_scores(generator, patients, noise) for _ in range(sets)]
 
 
 def draw_rust(
@@ -234,16 +233,14 @@ def draw_rust(
     return groups, [np.clip(np.rint(10 + 3 * one), 4, 16).astype(int) for one in numbers]
 
 
-def rust_scores(
-    generator: np.random.Generator, patients: int, noise: float, draws: int, seed: int
-) -> dict[str, Any]:
+def rust_scores(generator: np.random.Generator, patients: int, noise: float) -> dict[str, Any]:
     """What is said of such visits."""
     groups, sums = draw_rust(generator, patients, noise)
     visits = [
         Visit(str(place), split_score(int(given)), split_score(int(guessed)), int(group), "")
         for place, (group, given, guessed) in enumerate(zip(groups, *sums, strict=True))
     ]
-    agreement: dict[str, Any] = compare_scores(visits, resamples=draws, seed=seed)["agreement"]
+    agreement: dict[str, Any] = compare_scores(visits)["agreement"]
     return agreement
 
 

@@ -213,7 +213,9 @@ def evaluate(
         document["by_visit"] = review_units(
             targets, labels, predictions.raw, judged.groups, named, thresholds, **drawn
         )
-        document["rust"] = score_rust(visits, targets, labels, predictions.raw, judged.groups, **drawn)
+        document["rust"] = score_rust(
+            visits, targets, labels, predictions.raw, judged.groups, resamples=request.resamples
+        )
     return document
 
 
@@ -349,4 +351,4 @@ def check_request(
         known = record.labels if record is not None else nobody
         fit_recalibrations(targets, known, record.probabilities if record is not None else nobody)
     if request.visits:
-        score_rust([[]], targets, nobody, nobody, nobody[:, 0], resamples=1, seed=0)
+        score_rust([[]], targets, nobody, nobody, nobody[:, 0], resamples=1)

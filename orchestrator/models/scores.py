@@ -225,7 +225,6 @@ def score_rust(
     groups: np.ndarray,
     *,
     resamples: int,
-    seed: int,
 ) -> dict[str, Any]:
     """The modified RUST score of every visit; `visits` are columns whose cells together name one.
 
@@ -242,7 +241,7 @@ def score_rust(
         )
     names = [" ".join(cells) for cells in zip(*visits, strict=True)]
     scored = score_visits(columns, names, labels, probabilities, groups)
-    return compare_scores(scored, resamples=resamples, seed=seed)
+    return compare_scores(scored, resamples=resamples)
 
 
 def _apply(maps: Sequence[Any], probabilities: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from storage.metrics.bootstrap import LEVEL
 from storage.metrics.calibration import brier_score, describe_calibration
 from storage.metrics.curves import Array, auc, average_precision
-from storage.metrics.intervals import auc_interval, describe_ends, share_interval
+from storage.metrics.intervals import LOGARITHM, auc_interval, describe_ends, share_interval
 from storage.metrics.objectives import METRICS
 from storage.metrics.scorecard import find_small
 from storage.metrics.tables import Table
@@ -81,7 +81,14 @@ def describe_classes(
         patients,
         resamples=resamples,
         seed=seed,
+        scales={"grade_error": LOGARITHM},
     )
+    if resamples and len(truth) and "accuracy" in overall:
+        # A share of the images has an interval in closed form, which is never without length.
+        _, members = np.unique(patients, return_inverse=True)
+        right = task.call_of(guesses) == truth.argmax(axis=1)
+        ends = share_interval(np.bincount(members, right), np.bincount(members))
+        overall["accuracy"] = {"value": overall["accuracy"]["value"], **describe_ends(ends)}
     table = task.table(truth, guesses, np.ones(len(truth)))
     called = np.eye(labels.shape[1])[task.call_of(guesses)] if len(guesses) else guesses
     asked = task.questions(targets, truth, guesses)

@@ -151,11 +151,11 @@ def test_the_rust_score_takes_several_columns_as_a_visit_and_its_own_labels_only
     )
     guesses = np.nan_to_num(labels)
     visits = [["7", "7", "7"], ["first", "first", "second"]]
-    found = score_rust(visits, TARGETS, labels, guesses, np.zeros(3), resamples=5, seed=0)
+    found = score_rust(visits, TARGETS, labels, guesses, np.zeros(3), resamples=5)
     assert found["scores"] == [{"visit": "7 first", "labelled": 10, "predicted": 10}]
     assert found["without_score"] == {"7 second": "no lateral image"}
     with pytest.raises(DataError, match="RUST score needs"):
-        score_rust(visits, ["pneumonia"], labels[:, :1], guesses[:, :1], np.zeros(3), resamples=5, seed=0)
+        score_rust(visits, ["pneumonia"], labels[:, :1], guesses[:, :1], np.zeros(3), resamples=5)
 
 
 def test_a_column_of_many_words_makes_no_subgroups() -> None:

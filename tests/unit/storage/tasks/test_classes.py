@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from storage.metrics import intervals
 from storage.tasks import class_metrics
 from storage.tasks.classes import Classes
 from storage.tasks.ordered import Ordered
@@ -57,3 +58,25 @@ def test_what_is_read_off_a_table() -> None:
     ) / 64  # fmt: skip
     assert class_metrics.kappa(graded, 2) == pytest.approx(1 - seen / expected)
     assert class_metrics.grade_error(graded) == pytest.approx(3 / 8)
+
+
+def test_the_accuracy_of_all_classes_has_the_interval_of_a_share_and_the_error_in_grades_that_of_an_error() -> (
+    None
+):
+    """20 patients of one image, 17 called right: Wilson's interval on 19; three errors of one grade, patients left out on the logarithm."""
+    grades = np.arange(20) % 4
+    called = grades.copy()
+    called[:3] = [1, 2, 3]
+    labels, values = np.eye(4)[grades], np.eye(4)[called]
+    found = Ordered().card(list("abcd"), labels, values, np.arange(20), resamples=50)["overall"]["metrics"]
+    simple = intervals.wilson_interval(17 / 20, 19, 1.959964)
+    assert (found["accuracy"]["low"], found["accuracy"]["high"]) == pytest.approx((simple.low, simple.high))
+    without = np.where(np.arange(20) < 3, 2.0, 3.0) / 19
+    error = intervals.jackknife_interval(0.15, without, intervals.LOGARITHM)
+    assert (found["grade_error"]["low"], found["grade_error"]["high"]) == pytest.approx(
+        (error.low, error.high)
+    )
+    # All right: an interval that says that a mistake was possible, where resamples that are all equal gave none.
+    right = Ordered().card(list("abcd"), labels, labels, np.arange(20), resamples=50)["overall"]["metrics"]
+    assert right["accuracy"]["high"] == 1
+    assert right["accuracy"]["low"] == pytest.approx(20 / (20 + 1.959964**2), abs=1e-6)
