@@ -129,7 +129,7 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
             Finding(
                 "metadata-baseline",
                 "warning",
-                f"Without a single pixel, {_name(strongest)} scores a macro AUC of {strongest.macro:.3f} on the same "
+                f"Without a single pixel, {_name(strongest)} {'score' if strongest.kind == 'columns' else 'scores'} a macro AUC of {strongest.macro:.3f} on the same "
                 "folds.",
                 f"A model must exceed AUC {strongest.macro:.2f} before one may say that it uses the image.",
                 strongest.to_document(),
