@@ -107,8 +107,7 @@ class Helpers:
         """Yield the answer to each request, in order; to be taken to its end before the next call."""
         self._start()
         if not self._count:
-            with ThreadPoolExecutor(max_workers=2) as pool:
-                yield from pool.map(self._answer_here, requests)
+            yield from self._map_here(requests)
             return
         asked: deque[tuple[_Helper, bytes]] = deque()
         for helper, request in zip(itertools.cycle(self._helpers), requests, strict=False):
@@ -118,6 +117,20 @@ class Helpers:
                 yield self._take(*asked.popleft())
         while asked:
             yield self._take(*asked.popleft())
+
+    def _map_here(self, requests: Iterable[bytes]) -> Iterator[bytes]:
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            both_run = threading.Event()
+            try:
+                for _ in range(2):
+                    pool.submit(both_run.wait)
+            except RuntimeError:
+                log.debug("No further thread can be started.", exc_info=True)
+                yield from map(self._answer_here, requests)
+                return
+            finally:
+                both_run.set()
+            yield from pool.map(self._answer_here, requests)
 
     def _start(self) -> None:
         try:

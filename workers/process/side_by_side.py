@@ -85,8 +85,8 @@ class Places(Generic[Ended]):
         was_emptied, self._is_emptying = self._is_emptying, False
         return was_emptied
 
-    def wait_for_others_than(self, study: str | None) -> None:
-        """Wait until the trials of every other study have ended; None for all of them."""
+    def wait_for_others_than(self, study: str) -> None:
+        """Wait until the trials of every other study have ended."""
         while self._running and study != self._study:
             self.wait_for_one()
 

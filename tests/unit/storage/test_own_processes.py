@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -91,6 +92,18 @@ def test_without_a_file_left_for_a_helper_those_that_run_or_this_process_answer(
     still_free = os.dup(0)
     os.close(still_free)
     assert still_free == free, "nothing stays open"
+
+
+def test_without_a_thread_left_this_one_answers() -> None:
+    soft_and_hard, stack = resource.getrlimit(resource.RLIMIT_AS), threading.stack_size(2**31)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, soft_and_hard[1]))
+        with Helpers(make_repeater, (2, os.getpid()), count=0) as helpers:
+            assert list(helpers.map([b"a", b"b", b"c"])) == [b"computed here"] * 3
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, soft_and_hard)
+        threading.stack_size(stack)
 
 
 def make_sleeper(seconds: float) -> Callable[[bytes], bytes]:
