@@ -13,6 +13,7 @@ from storage.metrics.objectives import AUC, find_metric
 from storage.tasks.kinds import TASKS
 from storage.trust.comparison import Judged, compare, compare_folds
 from storage.trust.differences import (
+    EQUAL,
     adjust_holm,
     effective_freedom,
     fold_difference,
@@ -135,6 +136,23 @@ def test_where_no_draw_reaches_zero_its_distance_in_standard_deviations_decides(
     assert turned.p == pytest.approx(found.p)
 
 
+def test_draws_that_are_all_the_same_are_equal_models_only_where_they_are_zero() -> None:
+    same = patient_difference(0.0, (np.ones(50), np.ones(50)), (np.ones(9), np.ones(9)))
+    apart = patient_difference(0.02, (np.zeros(50), np.full(50, 0.02)), (np.zeros(9), np.full(9, 0.02)))
+    assert (same.p, same.interval.reason) == (1.0, EQUAL)
+    assert math.isnan(apart.p)
+    assert apart.interval.reason not in ("", None, EQUAL)
+
+
+def test_where_no_patient_matters_more_than_another_nothing_is_accelerated() -> None:
+    unit = 2.0**-7  # a mean of such numbers has no rounding
+    drawn = unit * np.repeat([-1, 1, 3], [100, 450, 450])
+    found = patient_difference(unit, (np.zeros(1000), drawn), (np.zeros(30), np.full(30, unit)))
+    bias, reached = stats.norm.ppf(325 / 1000), stats.norm.ppf(100 / 1000)
+    score = (reached - 2 * bias) * math.sqrt(29 / 30)
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(score), 29), rel=1e-3)
+
+
 def test_a_difference_that_is_no_number_has_neither_interval_nor_p_value() -> None:
     found = patient_difference(math.nan, (np.zeros(9), np.ones(9)), (np.zeros(5), np.ones(5)))
     assert math.isnan(found.p)
@@ -170,7 +188,9 @@ def test_each_model_is_compared_with_the_first_and_numbers_have_no_areas() -> No
     age = 40 + 20 * labels[:, None] + groups[:, None] % 7
     guesses = [age + 5 * value for value in values]
     models = [Judged(name, [np.arange(len(age))], [guesses[n]]) for n, name in enumerate("ab")]
-    (of_numbers,) = compare(models, ["age"], age, groups, resamples=50, task=TASKS["number"])["comparisons"]
+    found = compare(models, ["age"], age, groups, task=TASKS["number"])
+    assert found["resamples"] == 1000
+    (of_numbers,) = found["comparisons"]
     assert of_numbers["areas"] == {}
     assert of_numbers["claim"]["test"] == "patients"
 
@@ -230,6 +250,10 @@ def test_models_of_the_same_folds_are_tested_over_folds_and_have_no_areas() -> N
     assert (found["claim"]["test"], found["claim"]["metric"], found["areas"]) == ("folds", "val_auc", {})
     assert found["folds"]["value"] == pytest.approx(gaps.mean())
     assert found["claim"]["value"] == pytest.approx(gaps.mean())
+    # A model that saw none of the images beside one of folds, whose scores are not of one scale: no area of them all.
+    alone = Judged("c", [np.arange(len(labels))], [other[:, None]])
+    (found,) = compare([alone, models[0]], ["x"], labels[:, None], groups, resamples=50)["comparisons"]
+    assert (found["claim"]["test"], found["areas"]) == ("patients", {})
     # One fold of all images has no folds to differ by, whatever is recorded of it.
     rows = [np.arange(len(labels))]
     whole = [
