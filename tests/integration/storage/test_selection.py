@@ -134,6 +134,15 @@ def test_pruned_trials_are_not_judged_and_leave_only_a_bound(database: Database)
     assert "pruned and are not part of this comparison" in selection["sentence"]
 
 
+def test_a_metric_without_a_bound_has_no_correction_and_says_why(database: Database) -> None:
+    study = make_study(database, points=3, **{"study.metric": "neg_val_loss"})
+    work(database, study)
+    selection = judge_selection(database, study)
+    assert selection is not None
+    assert (selection["correction"], selection["corrected_value"]) == (None, None)
+    assert selection["correction_reason"] == "val_loss has no upper bound, so no correction can be computed"
+
+
 def test_one_complete_trial_tells_no_noise(database: Database) -> None:
     study = make_study(database, points=1)
     work(database, study)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.opening import open_database
 from storage.errors import StudyUnreadableError
-from storage.studies.point_records import count_points, estimate_left, list_points, seconds_left
+from storage.studies.point_records import best_point, count_points, estimate_left, list_points, seconds_left
 from tests.studies import make_study
 
 
@@ -45,6 +45,22 @@ def test_the_time_left_of_the_rows_of_a_study(sqlite_url: str) -> None:
                 connection.execute(row.values(**values))
         # A trial takes 10 s; the present one has run for 4 s, and three wait behind it.
         assert estimate_left(list_points(database, study.uuid), now=114.0) == pytest.approx(6 + 3 * 10)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "value", "is_complete"),
+    [("COMPLETE", 0.8, True), ("PRUNED", 0.8, False), (None, None, False), ("COMPLETE", None, False)],
+)
+def test_only_a_trial_that_was_trained_to_the_end_and_has_a_value_is_complete(
+    sqlite_url: str, outcome: str | None, value: float | None, is_complete: bool
+) -> None:
+    with contextlib.closing(open_database(sqlite_url)) as database:
+        study = make_study(database, points=1)
+        with database.transaction() as connection:
+            connection.execute(sa.update(tables.points).values(outcome=outcome, value=value))
+        (point,) = list_points(database, study.uuid)
+    assert point.is_complete is is_complete
+    assert best_point([point]) == (point if is_complete else None)
 
 
 @pytest.mark.parametrize("change", [{"state": "halfway"}, {"state": "done", "outcome": "WON"}])
