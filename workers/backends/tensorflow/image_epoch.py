@@ -87,8 +87,8 @@ class ImageEpoch:
     def _for_each(self, batches: Any, count: Any, work: Callable[..., Any]) -> Any:
         """The logits of each batch that an iterator gives, one after the other.
 
-        A loop over the data set itself becomes one of its operations, which makes all kernels of its body again whenever it runs: for
-        InceptionV3 that takes longer than two steps of 32 images, in each epoch and each validation. The bits are the same.
+        A loop over the data set itself becomes one of its operations, which prepares and optimizes the graph of its body again whenever it
+        runs: for InceptionV3 that takes longer than two steps of 32 images, in each epoch and each validation.
         """
         collected = tf.TensorArray(
             tf.float32, size=count, infer_shape=False, element_shape=[None, self._network.width]
