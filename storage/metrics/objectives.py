@@ -8,11 +8,16 @@ docs/metrics.md has the formulas.
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass
 from typing import Any
 
 TRAINED = ("loss", "auc", "precision", "recall", "f1")
 """What is measured of the training images, too, and stands in `storage.metrics.epoch.Scores`."""
+
+
+BELOW_ZERO = ("mcc", "kappa", "quadratic_kappa", "r2", "pearson", "icc")
+"""What is 1 where all is right, 0 for chance or the mean alone, and less for what is worse than these."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,15 @@ class Metric:
     def sign(self) -> int:
         """What the column is multiplied by, 1 or -1, so that more is better."""
         return -1 if self.name.startswith("neg_") else 1
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest value that there can be, as more is better."""
+        bounded = 1.0 if self.is_bounded else math.inf
+        if self.sign < 0:
+            return -bounded, 0.0
+        lowest = -bounded if self.kind in BELOW_ZERO else 0.0
+        return lowest, 1.0 if self.kind in BELOW_ZERO else bounded
 
     @property
     def measured_label(self) -> str:

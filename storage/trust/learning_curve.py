@@ -106,7 +106,7 @@ def judge_learning_curve(
     }
     if len(known) >= FEWEST_SIZES:
         metric = study.spec.metric
-        highest = math.inf if not metric.is_bounded else 1.0 if metric.sign > 0 else 0.0
+        highest = math.inf if not metric.is_bounded else metric.limits[1]
         document |= _describe_law(known, targets, highest)
     document["sentence"] = describe_learning_curve(document)
     return document
@@ -220,7 +220,9 @@ def _read_size(database: Database, part: StudyRecord) -> Size:
             ]
     known = [run[~np.isnan(run)] for run in runs]
     value = float(np.mean([run.mean() for run in known])) if runs and all(map(len, known)) else None
-    low, high = (mean_interval(value, runs) if value is not None else None) or (None, None)
+    low, high = (
+        mean_interval(value, runs, limits=part.spec.metric.limits) if value is not None else None
+    ) or (None, None)
     spread = [run.var(ddof=1) / len(run) for run in known if len(run) > 1]
     document = {
         "percent": part.spec.cv.train_percent,

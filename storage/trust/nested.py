@@ -74,7 +74,7 @@ def judge_nested(
     values = np.array([one["value"] for one in known])
     value = float(values.mean())
     method = "folds"
-    low, high = mean_interval(value, [values]) or (None, None)
+    low, high = mean_interval(value, [values], limits=study.spec.metric.limits) or (None, None)
     if dataset is not None and (drawn := _draw_patients(database, study, searches, dataset, value)):
         method, low, high = "patients", drawn.low, drawn.high
     inner = float(np.mean([one["inner_value"] for one in known]))

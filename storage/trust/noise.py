@@ -137,7 +137,10 @@ def split_runs(fold_values: Array, repeats: int = 1) -> list[Array]:
 
 
 def mean_interval(
-    value: float, runs: Sequence[NDArray[np.floating]], level: float = LEVEL
+    value: float,
+    runs: Sequence[NDArray[np.floating]],
+    level: float = LEVEL,
+    limits: tuple[float, float] = (-math.inf, math.inf),
 ) -> tuple[float, float] | None:
     """What a configuration would score with other patients, other folds and other seeds; None from fewer than two folds.
 
@@ -150,6 +153,7 @@ def mean_interval(
         value: the estimate that the interval is laid about, symmetrically.
         runs: the fold values of each run of the configuration; NaN where a fold has none.
         level: of confidence.
+        limits: where the interval ends at the latest: no value of the metric lies beyond, so it holds the truth as often.
     """
     known = [values[~np.isnan(values)] for values in (np.asarray(run, np.float64) for run in runs)]
     known = [values for values in known if len(values) > 1]
@@ -157,7 +161,9 @@ def mean_interval(
         return None
     variance = float(np.mean([values.var(ddof=1) / len(values) for values in known]))
     half = float(student_quantile(level, sum(len(values) - 1 for values in known)) * math.sqrt(variance))
-    return (float(value) - half, float(value) + half) if half > 0 else None
+    if half <= 0:
+        return None
+    return max(float(value) - half, min(limits[0], value)), min(float(value) + half, max(limits[1], value))
 
 
 def find_equals(values: Array, noise: Noise, level: float = LEVEL) -> NDArray[np.int64]:

@@ -161,7 +161,7 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
         mean = float(np.mean([mean_known(run) for run in runs if not np.isnan(run).all()]))
         return found | {
             "corrected_value": mean,
-            **_describe_interval(mean, runs),
+            **_describe_interval(study, mean, runs),
             "correction": "repeats",
             "repeats": count,
         }
@@ -194,13 +194,13 @@ def _correct(database: Database, study: StudyRecord, judged: JudgedTrials, is_pr
         return found | {"corrected_at_most": value}
     return found | {
         "corrected_value": value,
-        **_describe_interval(value, noise.split_runs(judged.fold_values[0], study.spec.cv.repeats)),
+        **_describe_interval(study, value, noise.split_runs(judged.fold_values[0], study.spec.cv.repeats)),
         "correction": method,
     }
 
 
-def _describe_interval(value: float, runs: Sequence[Array]) -> dict[str, Any]:
-    interval = noise.mean_interval(value, runs)
+def _describe_interval(study: StudyRecord, value: float, runs: Sequence[Array]) -> dict[str, Any]:
+    interval = noise.mean_interval(value, runs, limits=study.spec.metric.limits)
     low, high = interval or (None, None)
     return {"corrected_low": low, "corrected_high": high}
 

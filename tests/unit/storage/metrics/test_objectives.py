@@ -181,3 +181,21 @@ def test_the_correction_takes_the_luck_away_from_a_metric_of_which_less_is_bette
     naive_error, corrected_error = np.mean(errors, axis=0)
     assert naive_error > 0.02
     assert abs(corrected_error) < naive_error / 2
+
+
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        ("val_auc", (0, 1)),
+        ("val_lr_positive", (0, math.inf)),
+        ("neg_val_lr_negative", (-math.inf, 0)),
+        ("neg_val_brier", (-1, 0)),
+        ("neg_val_loss", (-math.inf, 0)),
+        ("neg_val_mae", (-math.inf, 0)),
+        ("val_mcc", (-1, 1)),
+        ("val_icc", (-1, 1)),
+        ("val_r2", (-math.inf, 1)),
+    ],
+)
+def test_the_limits_of_a_metric_are_those_of_its_formula(name: str, limits: tuple[float, float]) -> None:
+    assert METRICS[name].limits == limits

@@ -77,6 +77,12 @@ def test_the_interval_of_runs_is_that_of_students_t() -> None:
     error = math.sqrt((stats.sem(one) ** 2 + stats.sem(two, nan_policy="omit") ** 2) / 2)
     interval = noise.mean_interval(0.8, [np.array(one), np.array(two)])
     assert interval == pytest.approx(stats.t.interval(0.95, 5, 0.8, error), abs=1e-4)
+    # Two folds leave one degree of freedom: 0.8 +- 12.7 * 0.1.
+    assert noise.mean_interval(0.8, [np.array([0.7, 0.9])]) == pytest.approx((-0.4706, 2.0706), abs=1e-4)
+    assert noise.mean_interval(0.8, [np.array([0.7, 0.9])], limits=(0, 1)) == (0, 1)
+    assert noise.mean_interval(-0.8, [np.array([-0.7, -0.9])], limits=(-math.inf, 0)) == pytest.approx(
+        (-2.0706, 0), abs=1e-4
+    )
     assert noise.mean_interval(0.8, [np.array([0.8])]) is None
     assert noise.mean_interval(0.8, [np.full(4, 0.8)]) is None
 
