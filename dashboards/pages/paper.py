@@ -18,17 +18,26 @@ SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasc
     sign: f"\\{sign}" for sign in "&%$#_{}"
 }  # fmt: skip
 
+PAGE_CHARACTERS = 85
+"""More than these in a line are wider than a page of text."""
+
 WITH_INTERVALS = ("results", "classes", "subgroups")
 """Tables whose intervals are those of `storage.metrics.intervals`."""
 
 
-def collect_texts(chapter: Chapter, versions: Mapping[str, str | None]) -> dict[str, str]:
-    """The texts of one study by name of the file: `table-*.csv`, `table-*.tex`, `table-notes.txt` (what a CSV file has no place for) and `methods.md`."""
+def collect_texts(chapter: Chapter, versions: Mapping[str, str | None], prefix: str = "") -> dict[str, str]:
+    """The texts of one study by name of the file: `table-*.csv`, `table-*.tex`, `table-notes.txt` (what a CSV file has no place for) and `methods.md`.
+
+    Args:
+        chapter: of the study.
+        versions: of the libraries.
+        prefix: of the labels of its tables, which are those of one of several studies in a paper.
+    """
     files: dict[str, str] = {}
     notes = []
     for name, caption, table, note in list_tables(chapter):
         files[f"table-{name}.csv"] = table.to_csv()
-        files[f"table-{name}.tex"] = to_latex(table, caption, name, note)
+        files[f"table-{name}.tex"] = to_latex(table, caption, prefix + name, note)
         notes += [f"table-{name}: {caption}. {note}".strip()]
     files["table-notes.txt"] = "\n".join(notes) + "\n"
     methods = write_methods(
@@ -61,13 +70,26 @@ def collect_references(chapters: Sequence[Chapter], versions: Mapping[str, str |
 
 
 def to_latex(table: Table, caption: str, label: str, note: str = "") -> str:
-    """A table for LaTeX with the package booktabs, a note below it; every text is escaped."""
+    """A table for LaTeX with the packages booktabs and array, a note below it; every text is escaped.
+
+    One that is wider than a page has smaller letters and columns that break their lines, of widths by what is in them.
+    """
+    widths = (
+        [
+            max(len(str(cell)) for cell in (name, *column))
+            for name, column in zip(table.columns, zip(*table.rows, strict=True), strict=True)
+        ]
+        if table.rows
+        else [1]
+    )
+    is_wide = sum(widths) > PAGE_CHARACTERS
     lines = [
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape_latex(caption)}}}",
         rf"\label{{tab:{re.sub(r'[^a-z0-9-]', '', label.lower())}}}",
-        rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}",
+        *([r"\footnotesize\setlength{\tabcolsep}{3pt}"] if is_wide else []),
+        rf"\begin{{tabular}}{{{_share_page(table) if is_wide else 'l' * len(table.columns)}}}",
         r"\toprule",
         " & ".join(escape_latex(name.replace("_", " ")) for name in table.columns) + r" \\",
         r"\midrule",
@@ -78,6 +100,22 @@ def to_latex(table: Table, caption: str, label: str, note: str = "") -> str:
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _share_page(table: Table) -> str:
+    """Columns of paragraphs that fill a page: each at least as wide as its longest word, the rest by how much text it has."""
+    texts = [
+        [str(cell) for cell in (name, *column)]
+        for name, column in zip(table.columns, zip(*table.rows, strict=True), strict=True)
+    ]
+    needs = [
+        max(max(map(len, re.split(r"[\s-]+", text)), default=1) + len(text) ** 0.5 for text in column)
+        for column in texts
+    ]
+    free = 0.98 - 0.013 * len(needs)
+    return "".join(
+        rf">{{\raggedright\arraybackslash}}p{{{free * need / sum(needs):.3f}\linewidth}}" for need in needs
+    )
 
 
 def escape_latex(text: str) -> str:

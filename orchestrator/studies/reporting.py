@@ -157,7 +157,7 @@ def write_paper(
         )
     for chapter in chapters:
         prefix = f"{_file_name(chapter.view.study.name)}-" if len(chapters) > 1 else ""
-        texts |= {prefix + name: text for name, text in collect_texts(chapter, versions).items()}
+        texts |= {prefix + name: text for name, text in collect_texts(chapter, versions, prefix).items()}
         if can_write():
             documents |= {prefix + name: content for name, content in collect_documents(chapter).items()}
         for picture in chapter.draw():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
@@ -21,6 +22,20 @@ def test_nothing_in_a_table_is_obeyed_by_latex() -> None:
     assert text.count(r"\begin") == text.count(r"\end") == 2
     noted = to_latex(table, "x", "results", "100 % & more")
     assert r"\footnotesize 100 \% \& more" + "\n\\end{table}" in noted
+
+
+def test_a_table_wider_than_a_page_breaks_its_lines() -> None:
+    cell = "0.933 (no interval: fewer than 3 patients of a class)"
+    text = to_latex(
+        Table(("label", "judged on", "AUC", "PPV"), [("edema", "hold-out", cell, cell)]), "x", "two-results"
+    )
+    shares = [float(share) for share in re.findall(r"p\{([.\d]+)\\linewidth\}", text)]
+    assert len(shares) == 4
+    assert 0.85 < sum(shares) <= 0.95
+    assert shares[2] == shares[3] > shares[0]
+    assert r"\label{tab:two-results}" in text
+    assert "linewidth" not in to_latex(Table(("label", "AUC"), [("edema", "0.9")]), "x", "results")
+    assert r"\begin{tabular}{ll}" in to_latex(Table(("label", "AUC"), []), "x", "results")
 
 
 def test_a_document_holds_the_table_as_it_is_whatever_its_texts_are() -> None:
