@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from orchestrator.models.scores import describe_curves
 from storage.data.datasets import (
     MANIFEST,
     PLACES,
@@ -23,14 +25,20 @@ from storage.data.datasets import (
 from storage.data.folds import make_folds
 from storage.database.engine import Database
 from storage.metrics.epoch import macro_auc
+from storage.practice.population import describe_population
+from storage.practice.review import review
+from storage.results.evaluations import record_evaluation
 from storage.results.ledger import FoldEpoch
 from storage.studies.study import StudyRecord, create_study
+from storage.tasks.kinds import TASKS
 from tests.studies import PretendFold, make_spec
 from workers.attempts.attempt import Attempt, Outcome
 from workers.cross_validation.cross_validate import cross_validate
 
 
-def make_dataset(folder: Path, *, patients: int = 40, targets: int = 2, seed: int = 0) -> Dataset:
+def make_dataset(
+    folder: Path, *, patients: int = 40, targets: int = 2, seed: int = 0, labelled: Sequence[str] = ()
+) -> Dataset:
     """A data folder as an import writes it, of images that are nowhere: one to three a patient, some labels blank."""
     chance = np.random.default_rng(seed)
     groups = np.repeat(np.arange(patients), chance.integers(1, 4, patients))
@@ -42,7 +50,7 @@ def make_dataset(folder: Path, *, patients: int = 40, targets: int = 2, seed: in
         {"sha256": name, "labels": list(row), "group": sorted(first, key=first.__getitem__).index(group)}
         for name, row, group in zip(names, labels.tolist(), groups.tolist(), strict=True)
     ]
-    columns = [f"label_{number}" for number in range(targets)]
+    columns = list(labelled) or [f"label_{number}" for number in range(targets)]
     lines = [describe_row(row["sha256"], row["labels"], row["group"]) for row in rows]
     manifest = {
         "schema": SCHEMA,
@@ -68,6 +76,48 @@ def make_labelled_study(
     spec = make_spec(name, points=points, **{"data.fingerprint": dataset.fingerprint, **changes})
     planned = [{"batch_size": 16 + number} for number in range(points)]
     return create_study(database, spec, planned, data_folder=str(dataset.folder), facts={})
+
+
+def remember_evaluation(
+    database: Database, study: StudyRecord, dataset: Dataset, kind: str, images: int = 60
+) -> None:
+    """An evaluation of a final model on images that are nowhere, remembered as `orch model evaluate` does; rare labels lack intervals.
+
+    Args:
+        kind: "hold-out" or "external".
+        images: how many; a patient has one or two.
+    """
+    chance, names, task = np.random.default_rng(images), dataset.targets, TASKS["labels"]
+    labels = (chance.random((images, len(names))) < np.linspace(0.03, 0.5, len(names))).astype(float)
+    values = np.clip(0.35 * labels + 0.65 * chance.random(labels.shape), 0, 1)
+    groups, thresholds = np.arange(images) * 2 // 3, [0.5] * len(names)
+    scored = task.card(names, labels, values, groups, thresholds=thresholds, resamples=20)
+    columns = {
+        "age": [str(age) for age in chance.integers(40, 80, images)],
+        "sex": list(chance.choice(["F", "M"], images)),
+    }
+    is_own = kind == "hold-out"
+    document = {
+        "schema": 1,
+        "model": {"file": "model.keras", "sha256": "c" * 64, "study": study.name, "kind": "refit"},
+        "data": {
+            "fingerprint": dataset.fingerprint if is_own else "sha256:" + "ab12cd" + "0" * 58,
+            "part": "hold-out" if is_own else "whole",
+            "images": images,
+            "groups": len(set(groups.tolist())),
+        },
+        "population": describe_population(columns, groups),
+        "targets": list(names),
+        "task": "labels",
+        "threshold_rule": "0.5",
+        "results": {"raw": scored},
+        "curves": describe_curves(task, names, labels, values, groups),
+        "practice": review(names, labels, values, groups, thresholds, scored, resamples=20),
+        "openings": [],
+        "versions": {},
+        "warnings": scored["warnings"],
+    }
+    record_evaluation(database, study.uuid, document)
 
 
 @dataclass

@@ -34,7 +34,7 @@ def draw_importance(view: StudyView) -> Picture:
             x=shorten([one.estimate for one in found if one.is_significant == told], 3),
             y=[label(one.name) for one in found if one.is_significant == told],
             orientation="h", name=name, width=0.35, marker={"color": colour}, cliponaxis=False,
-            text=[f"{one.estimate:.2f} (p {show_chance(one.p_value)})" for one in found if one.is_significant == told], textposition="outside",
+            text=[f"{one.estimate:.2f}<br>p {show_chance(one.p_value)}" for one in found if one.is_significant == told], textposition="outside",
         )
         for told, name, colour in (
             (True, "significant", BLUE), (False, "not significant", fade(BLUE, 0.45)),
@@ -46,7 +46,8 @@ def draw_importance(view: StudyView) -> Picture:
         title=title,
         height=max(260, 70 * len(found) + 150),
         barmode="overlay",
-        xaxis={"title": {"text": "importance"}, "range": [0, 1.25]},
+        # Room for the text beside a bar of 1, also where a figure is a third of a page wide.
+        xaxis={"title": {"text": "importance"}, "range": [0, 1.4], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
         yaxis={"autorange": "reversed", "categoryorder": "array", "categoryarray": names},
     )
     return Picture("importance", title, caption, table, figure)

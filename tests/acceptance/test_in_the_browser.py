@@ -1,4 +1,4 @@
-"""The installed dashboard and the page to send, driven in a real browser."""
+"""The installed dashboard, driven in a real browser."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,22 +17,14 @@ import pytest
 from dashboards.pages.publish import publish_study
 from dashboards.tables.view import read_view
 from storage.database.opening import open_database
-from tests.browser import open_browser, open_tab, run_axe
+from tests.browser import DESK, LOOK, PHONE, WIDE, check_widths, open_tab, run_axe, wait_for
 from tests.generated_studies import reference_study, regime_two_study, sized_study
 from tests.light_worker import work
 from tests.studies import make_study, processes
 
 PASSWORD = "a password of our own"
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 900}
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with open_browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +87,6 @@ def looked_at(browser: Any, address: str, path: str, **options: Any) -> Iterator
         yield page, wrong
         assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
         assert wrong == []
-
-
-def check_widths(page: Any, selector: str, widths: tuple[int, ...] | None = None) -> None:
-    """Nothing is wider than the window on a phone, a laptop and a desktop."""
-    page.wait_for_selector(selector)
-    for width in widths or WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        wait_for(page, "document.documentElement.scrollWidth <= window.innerWidth + 1")
 
 
 @pytest.mark.main_tier("light")
@@ -254,138 +238,3 @@ def test_what_would_change_something_is_refused(browser: Any, address: str) -> N
             assert "only shows" in text
         page.reload()
         page.wait_for_selector("text=regime-1")
-
-
-def write_report(run: Callable[..., Any], storage: str, names: list[str], output: Path) -> None:
-    made = run("report", *names, "-o", output, "--storage", storage)
-    assert made.returncode == 0, made.stderr
-
-
-@pytest.fixture(scope="module")
-def sized(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("sized")
-    (folder / "orch.db").write_bytes(sqlite_template.read_bytes())
-    url = f"sqlite:///{folder / 'orch.db'}"
-    database = open_database(url)
-    # Fewer folds and epochs than a study has: how large a page gets with all of them is held by test_dashboard_pages.
-    sized_study(database, "five-hundred", 500, folds=3, epochs=8, pruned=False)
-    database.close()
-    return url
-
-
-WIDTHS = (390, 1280, 1920)
-WIDE = WIDTHS[1:]
-"""optuna-dashboard is not made for phones."""
-LOOK = """() => {
-  const bad = [];
-  const seen = (element) => element.getClientRects().length > 0 && !element.closest("details:not([open])");
-  // Contrast as WCAG 2 computes it, of every text against the first painted ground behind it.
-  const light = (colour) => {
-    const [r, g, b] = colour.match(/[0-9.]+/g).slice(0, 3).map((part) => {
-      const share = part / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = (element) => {
-    for (let place = element; place; place = place.parentElement) {
-      const painted = getComputedStyle(place).backgroundColor;
-      if (!/, 0\\)$|transparent/.test(painted)) return painted;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  for (const element of document.querySelectorAll("p, li, dt, dd, b, td, th, caption, figcaption, a, summary, h1, h2, h3, h4, pre")) {
-    if (!seen(element) || !element.textContent.trim() || element.closest(".plot")) continue;
-    const [one, other] = [light(getComputedStyle(element).color), light(ground(element))].sort((a, b) => b - a);
-    if ((one + 0.05) / (other + 0.05) < 4.5) bad.push(`contrast: ${element.tagName} ${element.textContent.slice(0, 30)}`);
-  }
-  let last = 0;
-  for (const heading of document.querySelectorAll("h1, h2, h3, h4")) {
-    const level = Number(heading.tagName[1]);
-    if (level > last + 1) bad.push(`heading: ${heading.tagName} after H${last}`);
-    last = level;
-  }
-  if (document.querySelectorAll("h1").length !== 1) bad.push("not one h1");
-  if (document.querySelectorAll("main").length !== 1) bad.push("not one main");
-  if (!document.documentElement.lang) bad.push("no language");
-  const ids = [...document.querySelectorAll("main [id], nav [id]")].map((element) => element.id);
-  for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) bad.push(`twice: ${id}`);
-  for (const element of document.querySelectorAll("[role=group], [role=img], [role=region], nav"))
-    if (!element.getAttribute("aria-label")) bad.push(`no label: ${element.tagName} ${element.id}`);
-  for (const header of document.querySelectorAll("thead th"))
-    if (!header.textContent.trim() || header.scope !== "col") bad.push(`header: ${header.outerHTML}`);
-  for (const element of document.querySelectorAll("main *"))
-    if (seen(element) && element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX === "auto"
-        && element.tabIndex < 0 && element.tagName !== "FIGURE") bad.push(`no keyboard: ${element.className}`);
-  for (const link of document.querySelectorAll("nav a"))
-    if (link.hash && !document.getElementById(link.hash.slice(1))) bad.push(`leads nowhere: ${link.hash}`);
-  return [...new Set(bad)].slice(0, 20);
-}"""
-"""What a screen reader and weak eyes stumble over: contrast, order of headings, landmarks, labels, and links of the contents list."""
-
-
-LEADS = """async () => {
-  const bad = [];
-  for (const link of document.querySelectorAll("nav a")) {
-    link.click();
-    await new Promise((done) => setTimeout(done, 20));
-    const { top } = document.getElementById(link.hash.slice(1)).getBoundingClientRect();
-    const below = document.documentElement.scrollHeight - window.innerHeight - window.scrollY;
-    if (top < -2 || (top > 80 && below > 2)) bad.push(`${link.textContent}: ${top}`);
-  }
-  return bad;
-}"""
-"""Links of the contents list that do not bring their section to the top of the window, or the end of the page into it."""
-
-
-def wait_for(page: Any, condition: str, seconds: float = 30) -> None:
-    """Ask until it is so; the page's own policy forbids the `eval` with which Playwright's `wait_for_function` asks again."""
-    end = time.monotonic() + seconds
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, condition
-        page.wait_for_timeout(100)
-
-
-def check_report(browser: Any, file: Path, **options: Any) -> None:
-    """Every figure that is not folded is drawn, nothing is asked of a network, nothing is wider than the screen, all can be read."""
-    with open_tab(browser, offline=True, **options) as (page, wrong):
-        requests: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(file.as_uri(), wait_until="commit")
-        page.wait_for_selector("html[data-drawn]", state="attached")
-        drawn = page.locator("figure .plot.js-plotly-plot").count()
-        folded = page.locator("details:not([open]) figure .plot").count()
-        assert int(page.get_attribute("html", "data-drawn")) == drawn >= 3
-        assert drawn + folded == page.locator("figure .plot").count() >= 9
-        assert page.evaluate(LOOK) == []
-        assert page.evaluate(LEADS) == []
-        assert run_axe(page) == []
-        for width in WIDTHS if "viewport" not in options else (options["viewport"]["width"],):
-            page.set_viewport_size({"width": width, "height": 900})
-            # A figure is drawn again after the window has its new width.
-            wait_for(page, "document.documentElement.scrollWidth <= window.innerWidth + 1")
-        page.evaluate("document.querySelector('details.more-figures').open = true")
-        wait_for(
-            page,
-            "document.querySelectorAll('details.more-figures[open] .plot:not(.js-plotly-plot)').length === 0",
-        )
-        # Where it cannot be had, a figure that asks for it says so in place of its drawing.
-        assert "WebGL" not in page.inner_text("body")
-        assert [url for url in requests if not re.match(r"file:|data:|blob:", url)] == []
-        assert wrong == []
-
-
-def test_a_report_of_five_hundred_trials_opens_from_a_file_without_a_network(
-    browser: Any, run_here: Callable[..., Any], sized: str, tmp_path: Path
-) -> None:
-    write_report(run_here, sized, ["five-hundred"], tmp_path / "report.html")
-    assert (tmp_path / "report.html").stat().st_size < 6_000_000
-    check_report(browser, tmp_path / "report.html")
-
-
-@pytest.mark.thorough
-def test_a_report_of_several_studies_suits_a_dark_screen_and_a_phone(
-    browser: Any, run_orch: Callable[..., Any], storage: str, tmp_path: Path
-) -> None:
-    write_report(run_orch, storage, ["regime-1", "regime-2", "failures"], tmp_path / "report.html")
-    check_report(browser, tmp_path / "report.html", color_scheme="dark", viewport=PHONE)
