@@ -106,9 +106,11 @@ def killed_creations(server: PostgresServer, folder: Path) -> dict[str, Any]:
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-        # The tables and the study are written in the last part of the command.
-        time.sleep(chance.uniform(0.3, 1.05) * seconds)
-        created_before_kill += process.poll() == 0
+        # The tables and the study are written in the last part of the command, whose length changes with the machine's load.
+        began = time.monotonic()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(0.3, 1.05) * seconds)
+            created_before_kill, seconds = created_before_kill + 1, time.monotonic() - began
         process.kill()
         process.wait()
         orch(folder, *words, ORCH_STORAGE=url)
