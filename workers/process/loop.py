@@ -93,6 +93,7 @@ class Worker:
     _peers: dict[str, list[EpochMeans]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _alone: set[str] = field(default_factory=set)
+    _leaving: threading.Event = field(default_factory=threading.Event)
     _record: TrackRecord = field(default_factory=TrackRecord)
 
     def run(self, studies: Callable[[], Sequence[StudyRecord]], *, forever: bool = False) -> WorkerSummary:
@@ -200,6 +201,8 @@ class Worker:
         self, studies: Sequence[StudyRecord], summary: WorkerSummary, grace: Grace | None = None
     ) -> bool:
         for study in studies:
+            if self._leaving.is_set():
+                return False
             if self.here.stop.is_set() or study.state != StudyState.OPEN or study.uuid in self._settled:
                 continue
             if not self.here.patience.wait(
@@ -365,7 +368,8 @@ class Worker:
         self._presence.note(WorkerState.WORKING, study.uuid, claim.point)
 
     def _release(self, runs: Iterable[TrialRun]) -> None:
-        """Give trials back before the process ends, one beside the other: a database that is away is waited for once."""
+        """Give trials back before the process ends, and take none: one beside the other, as the database may be away."""
+        self._leaving.set()
         threads = [threading.Thread(target=run.release_quietly, daemon=True) for run in runs]
         for thread in threads:
             thread.start()
