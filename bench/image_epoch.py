@@ -4,7 +4,7 @@
     KERAS_BACKEND=jax python -m bench.image_epoch
 
 All train the same network in one process, in turns, so that other load on the machine falls on all. Each way runs an epoch that is not counted
-before one that is: a library that keeps its last 1,024 prepared operations has lost some of those of one way while another one ran. `fit` is what a careful user writes:
+before one that is: the first epoch after another way took longer, by half for InceptionV3. `fit` is what a careful user writes:
 under TensorFlow a `tf.data` pipeline that keeps the scaled images in memory, shuffles and reads ahead; under JAX scaled images in an
 array. It computes the AUC of both parts, as orch does. Beside seconds by the clock it prints seconds of processor, which tell more on a machine that does other things.
 """
