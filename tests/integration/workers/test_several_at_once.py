@@ -127,10 +127,12 @@ def test_a_trial_for_which_the_memory_is_not_enough_beside_others_is_tried_besid
     study = make_study(database, points=6, **{"study.retries": 0})
     at_work: set[int] = set()
     most: list[int] = []
+    all_four = threading.Barrier(4, timeout=60)
 
     def exhaust(attempt: Attempt) -> None:
         at_work.add(attempt.point)
-        time.sleep(0.05)
+        if not most:
+            all_four.wait()
         most.append(len(at_work))
         try:
             if len(at_work) > 2:
