@@ -220,3 +220,12 @@ def check_report(browser: Any, file: Path, **options: Any) -> None:
         assert "WebGL" not in page.inner_text("body")
         assert [url for url in requests if not re.match(r"file:|data:|blob:", url)] == []
         assert wrong == []
+
+
+def count_printed_pages(browser: Any, file: Path, paper: str) -> int:
+    """Pages of a report on paper, without its appendix."""
+    with open_tab(browser) as (page, _):
+        page.goto(file.as_uri())
+        wait_for(page, "document.querySelectorAll('.plot svg').length > 0")
+        page.add_style_tag(content=".appendix { display: none !important }")
+        return len(re.findall(rb"/Type\s*/Page\b", page.pdf(format=paper)))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storage.database.opening import open_database
-from tests.browser import PHONE, check_report
+from tests.browser import PHONE, check_report, count_printed_pages
 from tests.generated_studies import reference_study, regime_two_study, sized_study
 from tests.labelled_studies import LabelledObjective, make_dataset, make_labelled_study, remember_evaluation
 from workers.process.circumstances import Circumstances
@@ -55,6 +55,9 @@ def test_a_report_of_several_studies_suits_a_dark_screen_a_phone_and_wide_window
     write_report(run_orch, storage, ["regime-1", "regime-2", "failures"], tmp_path / "report.html")
     check_report(browser, tmp_path / "report.html", color_scheme="dark", viewport=PHONE)
     check_report(browser, tmp_path / "report.html", color_scheme="dark")
+    write_report(run_orch, storage, ["regime-1", "regime-2"], tmp_path / "two.html")
+    pages = {paper: count_printed_pages(browser, tmp_path / "two.html", paper) for paper in ("A4", "Letter")}
+    assert all(1 < count <= 8 for count in pages.values()), pages
 
 
 @pytest.mark.thorough

@@ -8,7 +8,6 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,16 +19,16 @@ import pytest
 
 from orchestrator.studies.best import best_document
 from orchestrator.tracking.exporting import open_trackers, tell_trackers
-from orchestrator.tracking.follower import follow
+from orchestrator.tracking.follower import PROGRAM, follow
 from orchestrator.tracking.pushing import push_study
 from orchestrator.tracking.runs import list_finished, read_runs
 from orchestrator.tracking.targets import open_tracker
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import TrackerAwayError, UsageError
+from storage.own_processes import make_command
 from storage.studies.study import StudyRecord, load_study
 from storage.studies.tracking import give_back, take_turn
-from tests.conftest import REPOSITORY
 from tests.studies import PretendObjective, make_study
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
@@ -309,9 +308,9 @@ def test_an_export_is_written_though_its_tracker_does_not_answer(
 def test_a_follower_without_a_database_says_so_in_a_line(tmp_path: Path) -> None:
     target = f"tensorboard:{tmp_path / 'logs'}"
     done = subprocess.run(
-        [sys.executable, "-m", "orchestrator.tracking.follower", json.dumps([target, None, os.getpid()])],
+        make_command(PROGRAM, json.dumps([target, None, os.getpid()])),
         env={**os.environ, "ORCH_STORAGE": f"sqlite:///{tmp_path / 'none.db'}"},
-        input="", capture_output=True, text=True, cwd=REPOSITORY, check=False,
+        input="", capture_output=True, text=True, cwd=tmp_path, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "tensorboard is not told of trials: There is no study database" in done.stderr

@@ -230,7 +230,9 @@ def test_models_that_do_not_fit_are_said_with_what_needs_less_and_other_studies_
         return PretendObjective()
 
     told: list[str] = []
-    with pytest.raises(NotEnoughMemoryError, match=r"batch size.*--per-gpu 1") as raised:
+    with pytest.raises(
+        NotEnoughMemoryError, match=r"A smaller batch size or head, or cv\.schedule"
+    ) as raised:
         prepare_with(database, ["huge", "small"], find, told)
     assert "the models of study 'huge'" in str(raised.value)
     assert points.count_points(database, studies.load_study(database, "small").uuid).complete == 1

@@ -18,6 +18,7 @@ import pytest
 
 import storage
 from storage.own_processes import Helpers, count_processors, make_command, pack, unpack
+from tests.conftest import REPOSITORY
 
 
 def run_without_installed_packages(program: str, folder: Path, *words: str) -> str:
@@ -40,6 +41,12 @@ def test_a_module_in_the_working_folder_is_not_taken_for_a_part_of_the_program(t
         "import shutil, sys, storage; print(shutil.__name__, sys.argv[1:])", tmp_path, "a b"
     )
     assert said.strip() == "shutil ['a b']"
+
+
+@pytest.fixture(autouse=True)
+def _helpers_find_this_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Another package of this name is installed, by a library.
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
 
 
 def make_repeater(setting: tuple[int, int]) -> Callable[[bytes], bytes]:
