@@ -49,8 +49,8 @@ def make_command(program: str, *words: str) -> list[str]:
         words: what it finds in sys.argv[1:].
     """
     # Python's -P: a module in the working folder is no part of this program. It also hides a copy of the source in that folder, which
-    # is therefore named; last, because where orch is installed, the folder is among the others already.
-    find = f"import sys; sys.path.append({str(ROOT)!r}); "
+    # is therefore named; first, because libraries install packages of such names, too. Where orch is installed, the folder is there already.
+    find = f"import sys; {str(ROOT)!r} in sys.path or sys.path.insert(0, {str(ROOT)!r}); "
     return [sys.executable, "-P", "-c", find + program, *words]
 
 

@@ -18,7 +18,6 @@ import pytest
 
 import storage
 from storage.own_processes import Helpers, count_processors, make_command, pack, unpack
-from tests.conftest import REPOSITORY
 
 
 def run_without_installed_packages(program: str, folder: Path, *words: str) -> str:
@@ -34,6 +33,18 @@ def test_a_copy_of_the_source_that_was_never_installed_is_found(tmp_path: Path) 
     assert said.strip() == storage.__file__
 
 
+def test_a_package_of_that_name_that_a_library_installed_is_not_taken_for_it(tmp_path: Path) -> None:
+    (tmp_path / "storage").mkdir()
+    (tmp_path / "storage" / "__init__.py").write_text("")
+    command = make_command("import storage; print(storage.__file__)")
+    installed = {"PYTHONPATH": str(tmp_path)}
+    bare = [sys._base_executable, "-S", *command[1:]]  # type: ignore[attr-defined]
+    said = subprocess.run(
+        bare, cwd=tmp_path, env=installed, capture_output=True, text=True, check=True
+    ).stdout
+    assert said.strip() == storage.__file__
+
+
 def test_a_module_in_the_working_folder_is_not_taken_for_a_part_of_the_program(tmp_path: Path) -> None:
     (tmp_path / "shutil.py").write_text("raise SystemExit('the module of somebody else')\n")
     (tmp_path / "storage.py").write_text("raise SystemExit('the module of somebody else')\n")
@@ -41,12 +52,6 @@ def test_a_module_in_the_working_folder_is_not_taken_for_a_part_of_the_program(t
         "import shutil, sys, storage; print(shutil.__name__, sys.argv[1:])", tmp_path, "a b"
     )
     assert said.strip() == "shutil ['a b']"
-
-
-@pytest.fixture(autouse=True)
-def _helpers_find_this_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Another package of this name is installed, by a library.
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
 
 
 def make_repeater(setting: tuple[int, int]) -> Callable[[bytes], bytes]:
