@@ -72,6 +72,17 @@ def count_processors(groups: Path = Path("/sys/fs/cgroup")) -> int:
     return count
 
 
+def is_alive(process: int) -> bool:
+    """Whether this machine has a process of that id."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def count_helpers(requests: int) -> int:
     """How many helpers so many requests of some 20 ms each are worth; 0 where starting one takes longer than it saves."""
     return min(count_processors(), MOST) if requests >= FEWEST else 0
@@ -104,13 +115,18 @@ class Helpers:
             helper.end()
 
     def map(self, requests: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the answer to each request, in order; to be taken to its end before the next call."""
-        self._start()
-        if not self._count:
-            yield from self._map_here(requests)
-            return
+        """Yield the answer to each request, in order; to be taken to its end before the next call.
+
+        A helper is started for the first request that the ones before it have no turn for: a few requests start a few.
+        """
+        requests = iter(requests)
         asked: deque[tuple[_Helper, bytes]] = deque()
-        for helper, request in zip(itertools.cycle(self._helpers), requests, strict=False):
+        for number, request in enumerate(requests):
+            self._start(number + 1)
+            if not self._helpers:
+                yield from self._map_here(itertools.chain([request], requests))
+                return
+            helper = self._helpers[number % len(self._helpers)]
             helper.ask(request)
             asked.append((helper, request))
             if len(asked) >= AHEAD * self._count:
@@ -132,9 +148,9 @@ class Helpers:
                 both_run.set()
             yield from pool.map(self._answer_here, requests)
 
-    def _start(self) -> None:
+    def _start(self, wanted: int) -> None:
         try:
-            while len(self._helpers) < self._count:
+            while len(self._helpers) < min(wanted, self._count):
                 self._helpers.append(_Helper(self._request))
         except OSError:
             # Neither files nor processes nor memory for more of them: those that run, or this process, take over.

@@ -76,6 +76,21 @@ def test_requests_and_answers_that_no_pipe_holds_pass_each_other() -> None:
         assert list(helpers.map([])) == []
 
 
+def test_no_more_helpers_are_started_than_there_are_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    begin = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *words, **more: started.append(1) or begin(*words, **more)
+    )
+    with Helpers(make_repeater, (2, os.getpid()), count=16) as helpers:
+        assert list(helpers.map([])) == []
+        assert len(started) == 0
+        assert list(helpers.map([b"a", b"b"])) == [b"aa", b"bb"]
+        assert len(started) == 2
+        assert list(helpers.map([b"c", b"d", b"e"])) == [b"cc", b"dd", b"ee"]
+        assert len(started) == 3
+
+
 def test_what_a_killed_helper_owes_is_computed_here() -> None:
     requests = [b"a", b"b", b"killed", b"c", b"d", b"e"]
     with Helpers(make_repeater, (2, os.getpid()), count=2) as helpers:
