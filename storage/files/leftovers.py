@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from storage.own_processes import is_alive
+
 PATTERN = re.compile(r"\..*\.orch-([0-9a-f]{8})-(\d{1,10})-[0-9a-f]{8}\.partial(\.[^.]*)?", re.DOTALL)
 STALE_SECONDS = 2 * 24 * 3600.0
 """What another machine has not written to for so long is left over: a writer writes all the time."""
@@ -89,7 +91,7 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
     if named is None:
         return False
     if named[1] == _this_machine():
-        return int(named[2]) != os.getpid() and not _is_alive(int(named[2]))
+        return int(named[2]) != os.getpid() and not is_alive(int(named[2]))
     return time.time() - _last_change(entry) > STALE_SECONDS
 
 
@@ -99,16 +101,6 @@ def _last_change(entry: os.DirEntry[str]) -> float:
         with os.scandir(entry.path) as inner:
             last = max([last, *(one.stat(follow_symlinks=False).st_mtime for one in inner)])
     return last
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
 
 
 @functools.cache

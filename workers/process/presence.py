@@ -8,6 +8,7 @@ import socket
 
 from storage.database.waiting import wait_for
 from storage.errors import DatabaseAwayError
+from storage.own_processes import is_alive
 from storage.settings import scheduler_job
 from storage.states import WorkerState
 from storage.studies import workers as fleet
@@ -64,14 +65,3 @@ class Presence:
             wait_for(lambda _: self.note(WorkerState.GONE), give_up_after=GOODBYE_SECONDS)
         except DatabaseAwayError:
             log.debug("The database is away, so it cannot be told that this worker ends.")
-
-
-def is_alive(pid: int) -> bool:
-    """Whether this machine has such a process."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

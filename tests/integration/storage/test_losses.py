@@ -13,6 +13,7 @@ import pytest
 
 from storage.database.engine import Database
 from storage.database.opening import open_database
+from storage.own_processes import is_alive
 from storage.states import WorkerState
 from storage.studies import points
 from storage.studies import workers as fleet
@@ -20,7 +21,6 @@ from storage.studies.losses import MAX_LOSSES, PROOF_SECONDS, take_back_loss
 from storage.studies.points import Claim
 from storage.studies.study import StudyRecord
 from tests.studies import claim, expire, make_study
-from workers.process.presence import is_alive
 
 
 @pytest.fixture
