@@ -24,7 +24,7 @@ def draw_decisions(document: Mapping[str, Any], labels: int = 0) -> Picture:
     title = "Decision curve"
     caption = (
         "Net benefit: true positives less false positives, these weighed by the odds at which one would act (Vickers and Elkin 2006), per image. Where the "
-        "line of the model lies above both others, acting on the model is better than acting on all (dotted, in its colour) or on none. Band: 95 % interval, patients drawn."
+        "line of the model lies above both others, acting on the model is better than acting on all (dotted, in its colour) or on none. Band: 95 % interval of each threshold by itself."
     )
     rows = [(label, row) for label, found in document.items() for row in found["decision_curve"]]
     table = Table(

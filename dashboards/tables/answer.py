@@ -195,7 +195,8 @@ def _judged(one: Evaluation) -> str:
 def compare_without_anatomy(view: StudyView, selection: Mapping[str, Any] | None) -> tuple[str, bool]:
     """What models score that see no anatomy, beside the corrected value; and whether that value fails to exceed them.
 
-    Empty where the study keeps no such scores or is not judged by AUC.
+    A value of which only an upper bound is known may lie anywhere below it, and one whose interval reaches down to theirs may be no
+    better. Empty where the study keeps no such scores or is not judged by AUC.
     """
     known = [one for one in view.study.facts.get("without_anatomy") or () if one.get("auc") is not None]
     if not known or view.metric.name != AUC.name:
@@ -204,17 +205,26 @@ def compare_without_anatomy(view: StudyView, selection: Mapping[str, Any] | None
     said = "; ".join(f"{one['predictor']} {one['auc']:.3f}" for one in known)
     said = f"Models that see no anatomy score on the same folds: {said} (mean AUC over the folds; no interval was computed)"
     found = selection or {}
-    value = found.get("corrected_value")
-    bound = "" if value is not None else "at most "
-    value = found.get("corrected_at_most") if value is None else value
-    if value is None:
+    value, most, low = (found.get(f"corrected_{name}") for name in ("value", "at_most", "low"))
+    if value is None and most is None:
         return f"{said}. A model must exceed {highest:.3f} before one may say that it reads anatomy", False
-    if value > highest:
-        return f"{said}. The corrected value, {bound}{value:.3f}, exceeds them", False
-    return (
-        f"{said}. The corrected value, {bound}{value:.3f}, does not exceed them, so the study does not show that the model reads anatomy",
-        True,
-    )
+    shown = f"The corrected value, {f'at most {most:.3f}' if value is None else f'{value:.3f}'},"
+    if (value if value is not None else most or 0.0) <= highest:
+        return (
+            f"{said}. {shown} does not exceed them, so the study does not show that the model reads anatomy",
+            True,
+        )
+    if value is None:
+        return (
+            f"{said}. {shown} may or may not exceed them, because pruned trials cannot be corrected for",
+            False,
+        )
+    if low is not None and low <= highest:
+        return (
+            f"{said}. {shown} exceeds them, but its 95 % interval begins at {low:.3f}: it may be no better",
+            False,
+        )
+    return f"{said}. {shown} exceeds them", False
 
 
 RANKS = (

@@ -126,6 +126,9 @@ def test_every_citation_leads_to_a_reference() -> None:
         (PIXELS, AUC, {"corrected_value": 0.771}, "The corrected value, 0.771, does not exceed them, so the study does not show", True),
         (PIXELS, AUC, {"corrected_at_most": 0.83}, "The corrected value, at most 0.830, does not exceed them", True),
         (PIXELS, AUC, {"corrected_value": 0.9}, "brightness, border, corners 0.839; words of the file name 0.546 (mean AUC over the folds; no interval was computed). The corrected value, 0.900, exceeds them", False),
+        (PIXELS, AUC, {"corrected_value": 0.9, "corrected_low": 0.85}, "The corrected value, 0.900, exceeds them", False),
+        (PIXELS, AUC, {"corrected_value": 0.9, "corrected_low": 0.7}, "exceeds them, but its 95 % interval begins at 0.700: it may be no better", False),
+        (PIXELS, AUC, {"corrected_at_most": 0.9}, "The corrected value, at most 0.900, may or may not exceed them", False),
         (PIXELS, AUC, None, "A model must exceed 0.839 before one may say that it reads anatomy", False),
         # Of a study that is judged by something else, or was made before the scores were kept, nothing is said.
         (PIXELS, METRICS["val_f1"], {"corrected_value": 0.771}, "", False),
