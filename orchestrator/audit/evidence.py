@@ -18,6 +18,7 @@ from storage.data.datasets import MANIFEST, number_groups, read_columns, read_do
 from storage.data.folds import make_folds
 from storage.data.patients import find_patient_columns
 from storage.errors import DataError
+from storage.metrics.objectives import AUC
 from storage.tasks.contract import Task
 from storage.tasks.kinds import TASKS
 
@@ -45,6 +46,8 @@ class Evidence:
         folds: indices that train and that validate, of each fold.
         excludes: whether the kind of label has it that one question tells the others, as classes and grades do.
         classes: the names of classes, one of two that is no target among them.
+        has_auc: whether a model of this kind of label has an AUC: that of a number is of the question whether it lies above the middle, which no model
+            is asked.
     """
 
     source: str
@@ -60,6 +63,7 @@ class Evidence:
     folds: list[tuple[np.ndarray, np.ndarray]]
     excludes: bool = False
     classes: tuple[str, ...] = ()
+    has_auc: bool = True
 
     @property
     def exclusive(self) -> bool:
@@ -194,6 +198,7 @@ def _gather(
         folds=make_folds(task.strata(labels), groups, fold_count, seed, given=given),
         excludes=task.excludes,
         classes=classes,
+        has_auc=AUC.name in task.metrics,
     )
 
 

@@ -40,7 +40,9 @@ class Audit:
 
     @property
     def without_anatomy(self) -> list[Baseline]:
-        """The baselines that know neither anatomy nor another target, the best first."""
+        """The baselines that know neither anatomy nor another target, the best first; none where no model has an AUC to be held against them."""
+        if not self.evidence.has_auc:
+            return []
         found = [one for one in self.baselines if "target" not in one.kind and one.macro == one.macro]
         return sorted(found, key=lambda one: one.macro, reverse=True)
 

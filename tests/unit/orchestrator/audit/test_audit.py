@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,9 @@ def test_trivial_pixels_that_follow_a_label_are_found(change: str) -> None:
     assert "brightness, border, corners" in kept
     assert not set(kept) & set(evidence.targets)
     assert list(kept.values()) == sorted(kept.values(), reverse=True)
+    of_numbers = replace(audit, evidence=replace(evidence, has_auc=False))
+    assert audit.without_anatomy
+    assert of_numbers.without_anatomy == [], "no model of numbers has an AUC"
     (one,) = [baseline for baseline in audit.baselines if baseline.kind == "trivial pixels"]
     found = [finding for finding in audit.findings if finding.name == "trivial-pixels"]
     assert one.auc["t0"] < 0.75
