@@ -1,7 +1,7 @@
 """How a process of orch starts others, which run the same code whatever lies in the folder where somebody works.
 
 `Helpers` compute for it. Threads of one process wait for each other whenever they run Python: on sixteen processors, sixteen threads
-decoded small radiographs no faster than one and compared pictures three times more slowly. What is asked and answered are bytes.
+decoded small radiographs, and compared pictures, hardly faster than one. What is asked and answered are bytes.
 """
 
 from __future__ import annotations
