@@ -39,6 +39,14 @@ def test_a_patient_whose_images_are_all_alike_counts_once() -> None:
     assert (four.low, four.high) == pytest.approx((once.low, once.high), abs=1e-9)
 
 
+def test_a_share_that_three_patients_miss_counts_by_hand() -> None:
+    """Ten patients of four images, three of them with a miss: share .925, variance 10/9 * 2.1 / 40^2, so 47.6 images, of which there are 40; three
+    patients miss, and three fifths of the logarithm are that of 40, two fifths that of ten patients."""
+    interval = intervals.share_interval(np.array([3, 3, 3] + [4] * 7), np.full(10, 4))
+    expected = intervals.wilson_interval(0.925, 40**0.6 * 10**0.4, 1.959964)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
 def test_all_of_28_says_that_a_miss_was_possible() -> None:
     """28 images of 20 patients, all called right: before, the interval was 1 to 1."""
     totals = np.array([2] * 8 + [1] * 12)

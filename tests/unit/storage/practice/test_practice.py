@@ -196,6 +196,22 @@ def test_kept_images_that_are_all_right_have_an_interval_of_their_number() -> No
     assert half["accuracy"]["low"] == pytest.approx(20 / (20 + 1.959964**2))
 
 
+def test_patients_that_move_the_place_of_abstention_widen_its_interval_by_hand() -> None:
+    # Of the surest 20 of 40 the first 15 are right, then 3 of 5; of the next five 1, so that .4 of the ten about the place are.
+    # A right one that is kept adds .6 - .5 * (.9 - .4) = .35, a wrong one -.65, each of the others -.25: squares of 4.3, a variance of 20/19 * 4.3 / 20^2.
+    right = np.r_[np.ones(15), 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, np.ones(15)]
+    labels = np.ones(40)
+    sure = np.linspace(0.49, 0.01, 40)
+    values = np.where(right == 1, 0.5 + sure, 0.5 - sure)
+    (half,) = abstention_curve(labels, values, np.arange(40), shares=(0.5,))
+    assert half["accuracy"]["value"] == pytest.approx(0.9)
+    size = 0.9 * 0.1 / (20 / 19 * 4.3 / 400)
+    expected = wilson_interval(0.9, size, 1.959964)
+    assert (half["accuracy"]["low"], half["accuracy"]["high"]) == pytest.approx(
+        (expected.low, expected.high), abs=1e-6
+    )
+
+
 def test_sure_is_how_far_a_probability_lies_from_the_threshold_by_hand() -> None:
     # At .3: (.9 - .3) / .7 = .86, (.3 - .1) / .3 = .67, .17 and (.4 - .3) / .7 = .14; the two surest are the first two.
     values, patients = np.array([0.9, 0.1, 0.25, 0.4]), np.array([4, 3, 2, 1])
