@@ -143,18 +143,9 @@ def slurm(
         if any(not character.isprintable() or character.isspace() for character in value):
             raise UsageError(f"{option} {value!r} is no name.")
     order = _order(
-        name,
-        storage,
-        **{
-            "workers": workers,
-            "gpus": gpus,
-            "gpu_type": gpu_type,
-            "per_gpu": per_gpu,
-            "at_once": at_once,
-            "cpus": cpus,
-        },
-        **{"memory": memory, "grace": grace, "data": data, "program": orch or _this_orch()},
-    )
+        name, storage, workers=workers, gpus=gpus, gpu_type=gpu_type, per_gpu=per_gpu, at_once=at_once, cpus=cpus,
+        memory=memory, grace=grace, data=data, program=orch or _this_orch(),
+    )  # fmt: skip
     path = output or Path(f"{order.slug}.sbatch")
     logs = path.absolute().parent
     text = write_script(order, hours=hours, logs=logs, partition=partition, account=account)
@@ -211,18 +202,9 @@ def kubernetes(
     from orchestrator.fleet import kubernetes as manifests
 
     order = _order(
-        name,
-        storage,
-        **{
-            "workers": workers,
-            "gpus": gpus,
-            "gpu_type": gpu_type,
-            "per_gpu": per_gpu,
-            "at_once": at_once,
-            "cpus": cpus,
-        },
-        **{"memory": memory, "grace": grace, "data": data or [Path("/data")], "on_these_folders": False},
-    )
+        name, storage, workers=workers, gpus=gpus, gpu_type=gpu_type, per_gpu=per_gpu, at_once=at_once, cpus=cpus,
+        memory=memory, grace=grace, data=data or [Path("/data")], on_these_folders=False,
+    )  # fmt: skip
     manifests.check_cluster(order)
     cluster = manifests.Cluster(image, namespace, secret, data_claim, cache_claim, artifacts_claim)
     manifests.check_names(cluster)
@@ -268,19 +250,8 @@ def compose(
     from orchestrator.fleet.kubernetes import check_cluster
 
     order = _order(
-        name,
-        storage,
-        **{
-            "workers": workers,
-            "gpus": gpus,
-            "per_gpu": per_gpu,
-            "at_once": at_once,
-            "cpus": cpus,
-            "memory": memory,
-            "grace": grace,
-        },
-        **{"data": data},
-    )
+        name, storage, workers=workers, gpus=gpus, per_gpu=per_gpu, at_once=at_once, cpus=cpus, memory=memory, grace=grace, data=data,
+    )  # fmt: skip
     check_cluster(order)
     first = Path(order.variables.get("ORCH_DATA", ".").partition(":")[0])
     mounted = (folder or first.parent).absolute()
@@ -325,18 +296,9 @@ def ssh(
                 f"--host {host!r} is no name of a machine.", next_step="Write HOST or USER@HOST."
             )
     order = _order(
-        name,
-        storage,
-        **{
-            "workers": len(hosts),
-            "gpus": 0 if cpu else 1,
-            "per_gpu": per_gpu,
-            "at_once": at_once,
-            "grace": grace,
-            "data": data,
-        },
-        **{"program": orch or _this_orch()},
-    )
+        name, storage, workers=len(hosts), gpus=0 if cpu else 1, per_gpu=per_gpu, at_once=at_once, grace=grace, data=data,
+        program=orch or _this_orch(),
+    )  # fmt: skip
     path = output or Path(f"{order.slug}.ssh.sh")
     text = write_script(order, hosts, path.name)
     _finish(path, text, ["bash", str(path), "start"], submit=submit, executable=True)
