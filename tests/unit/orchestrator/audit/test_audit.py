@@ -15,7 +15,7 @@ from orchestrator.audit.baselines import encode_column, encode_tokens
 from orchestrator.audit.evidence import Evidence, from_table
 from orchestrator.audit.findings import Finding
 from orchestrator.audit.report import Audit, audit_evidence
-from orchestrator.audit.splits import count_straddling
+from orchestrator.audit.splits import count_straddling, find_split_patients
 from orchestrator.audit.trivial_pixels import describe_pixels
 from storage.errors import DataError, UsageError
 
@@ -151,6 +151,7 @@ def test_an_error_refuses_a_study_until_it_is_accepted_and_then_stays_visible() 
 
 
 def test_the_label_file_of_the_reference_study(reference_study: Path) -> None:
+    """The figures of docs/what-went-wrong.md."""
     labels = reference_study / "rust-labels.csv"
     evidence = from_table(
         labels,
@@ -166,6 +167,7 @@ def test_the_label_file_of_the_reference_study(reference_study: Path) -> None:
     (confounds,) = [finding for finding in audit.findings if finding.name == "target-confounds"]
     assert confounds.details["macro_auc"] == pytest.approx(0.806, abs=0.002)
     assert confounds.details["macro_auc_others"] == pytest.approx(0.781, abs=0.002)
+    assert "with all columns 0.869" in confounds.message
     assert confounds.details["other_targets"] == 16
     assert confounds.details["advised_against"] == ["view_antpr", "view_later"]
     blanks = {f.details["column"]: f.details["targets"] for f in audit.findings if f.name == "blank-advised"}
@@ -174,6 +176,19 @@ def test_the_label_file_of_the_reference_study(reference_study: Path) -> None:
     assert [name.split("_")[0] for name in blanks["view_later"]] == ["anterior"] * 4 + ["posterior"] * 4
     with labels.open() as file:
         assert len(evidence.labels) == len(list(csv.DictReader(file))) == 2936
+    ungrouped = from_table(
+        labels,
+        filename_column="filename",
+        group_columns=(),
+        targets=None,
+        class_column=None,
+        split_column=None,
+        fold_count=6,
+        seed=1337,
+    )
+    (split,) = find_split_patients(ungrouped)
+    assert "84.9% of the patients in column 'record_id'" in split.message
+    assert "89.6% of validation images" in split.message
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
