@@ -12,7 +12,7 @@ from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote
 
 from orchestrator.importing.reading.labels import ignore
-from orchestrator.importing.reading.tables import Table
+from orchestrator.importing.reading.tables import INVISIBLE, Table
 from storage.data.images import FORMAT_NAMES, SUFFIXES
 from storage.errors import DataError
 from storage.wording import name_few, say_count
@@ -25,7 +25,7 @@ class Finder:
     """Finds images by the names that tables write.
 
     A name means the image at that path in the folder; else, where only one image fits, the image whose path ends with it,
-    or does so but for the case of its suffix or a suffix that the table leaves out. A path in the table may begin above the
+    or does so but for the case of its suffix, a suffix that the table leaves out, or blanks around its name, which no table keeps. A path in the table may begin above the
     folder. A path never means an image in another folder that only has the same bare name.
     """
 
@@ -35,7 +35,9 @@ class Finder:
         self._above = [whole.as_posix() for whole in (folder.absolute(), folder.resolve())]
         self._by_end: dict[str, list[str]] = defaultdict(list)
         for image in sorted(self.images):
-            for name in dict.fromkeys((image, _lower_suffix(image), _without_suffix(image))):
+            for name in dict.fromkeys(
+                form(image) for form in (str, _lower_suffix, _without_suffix, _strip_bare)
+            ):
                 self._by_end[name.rpartition("/")[2]].append(image)
 
     def find(self, name: str) -> list[str]:
@@ -43,7 +45,7 @@ class Finder:
         path = self._as_listed(name)
         if path in self.images:
             return [path]
-        for form in (str, _lower_suffix, _without_suffix):
+        for form in (str, _lower_suffix, _without_suffix, _strip_bare):
             wanted = _lower_suffix(path) if form is _lower_suffix else path
             found = [
                 image
@@ -259,6 +261,12 @@ def _lower_suffix(path: str) -> str:
     return f"{stem}.{suffix.lower()}" if dot and "/" not in suffix else path
 
 
+def _strip_bare(path: str) -> str:
+    """A path whose bare name has no blanks and no invisible marks around it: cells are read so."""
+    folder, slash, bare = path.rpartition("/")
+    return f"{folder}{slash}{bare.strip(INVISIBLE)}"
+
+
 def _without_suffix(path: str) -> str:
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and stem and "/" not in suffix else path
@@ -315,13 +323,20 @@ def find_filename_column(table: Table, images: Iterable[str], folder: Path) -> t
 
 
 def _find_loosely(table: Table, finder: Finder) -> str | None:
-    """The only column each of whose cells is another image's name but for suffix, case and zeros; None where it is not the only one."""
-    known: dict[str, int] = defaultdict(int)
-    for image in finder.images:
-        known[_loosen(image)] += 1
+    """The only column each of whose cells is another image's name as other machines, programs and web addresses write it.
+
+    None where it is not the only one. What may be seen through is said in one place, `rewrite_names`.
+    """
+    bare = {_bare_key(image) for image in finder.images}
     found = []
     for name in table.columns:
         cells = table.column(name, option="--filename-column")
-        if len(set(cells)) == len(cells) and all(known.get(_loosen(cell)) == 1 for cell in cells):
+        if len(set(cells)) < len(cells) or not all(_bare_key(cell) in bare for cell in cells[:LOOKED_AT]):
+            continue
+        if all(len(finder.find(cell)) == 1 for cell in rewrite_names(cells, finder, ignore)):
             found.append(name)
     return found[0] if len(found) == 1 else None
+
+
+def _bare_key(name: str) -> str:
+    return _loosen(_unquote(name).replace("\\", "/")).rpartition("/")[2]

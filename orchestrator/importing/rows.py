@@ -243,8 +243,9 @@ def _find_filename(table: Table, scan: Scan, choices: Choices, note: Callable[[s
     """Where the column of file names was not said and is not called so, take the one whose cells name images."""
     if choices.filename_column in table.columns or choices.filename_column != Choices().filename_column:
         return choices
-    name, share = find_filename_column(table, scan.images, scan.folder)
-    if name is None or share < 1:
+    # Where it names some images and not others, the rows that name none are refused by their lines.
+    name, _ = find_filename_column(table, scan.images, scan.folder)
+    if name is None:
         unnamed = UNNAMED.format(1) in table.columns
         return replace(choices, filename_column=UNNAMED.format(1)) if unnamed else choices
     note(f"the column {name!r} names the images (--filename-column).")
@@ -296,17 +297,14 @@ def _read_groups(
     table: Table, folder: Path, paths: Sequence[str], choices: Choices, note: Callable[[str], None]
 ) -> list[tuple[str, ...]] | None:
     if choices.group_dicom:
-        return group_by_patient([folder / path for path in paths])
+        return group_by_patient([folder / path for path in paths], unknown_is_own=choices.unknown_is_own)
     if choices.group_pattern:
         written = table.column(choices.filename_column, option="--filename-column")
         names = [[path, cell] for path, cell in zip(paths, written, strict=True)]
-        found = Table(
-            table.path,
-            ("found by --group-pattern",),
-            [[cell] for cell in find_in_names(choices.group_pattern, "--group-pattern", names)],
-            table.lines,
-        )
-        return read_groups(found, found.columns, note=note)
+        own = choices.unknown_is_own
+        cells = find_in_names(choices.group_pattern, "--group-pattern", names, blank_where_none=own)
+        found = Table(table.path, ("found by --group-pattern",), [[cell] for cell in cells], table.lines)
+        return read_groups(found, found.columns, unknown_is_own=own, note=note)
     if choices.group_columns:
         return read_groups(table, choices.group_columns, unknown_is_own=choices.unknown_is_own, note=note)
     return None

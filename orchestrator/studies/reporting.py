@@ -138,6 +138,9 @@ def write_paper(
         StudyNotFoundError: there is no study of one of the names.
         UsageError: the model is of another study, or the folder cannot be made.
     """
+    # What is wrong with the names or the model is found before a folder is made.
+    for name in names:
+        load_study(database, name)
     card = _read_card(model, names) if model is not None else None
     try:
         output.mkdir(parents=True, exist_ok=True)

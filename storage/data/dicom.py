@@ -21,6 +21,7 @@ from storage.data.grey import Extent
 from storage.data.patients import is_no_patient, patient_key
 from storage.data.shades import Shades, read_numbers, shade
 from storage.errors import DataError, OrchError
+from storage.wording import name_few
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
@@ -128,34 +129,34 @@ def hash_patient(path: Path, salt: bytes) -> str:
     Raises:
         DataError: the file names no patient.
     """
-    return _hash(read_patient(path), salt)
+    patient = read_patient(path)
+    if patient is None:
+        raise _names_no_patient([path], 1)
+    return _hash(patient, salt)
 
 
-def read_patient(path: Path) -> tuple[str, str]:
+def read_patient(path: Path) -> tuple[str, str] | None:
     """Who issued the Patient ID of a file (often blank), and the ID, both in the form that `patient_key` compares.
 
-    Raises:
-        DataError: the file names no patient.
+    None where the file names no patient.
     """
     file = _read(path, pixels=False)
     issuer, patient = (str(file.get(name, "") or "").strip() for name in ("IssuerOfPatientID", "PatientID"))
-    if is_no_patient(patient):
-        raise DataError(
-            f"{path} names no patient, so it cannot be grouped by DICOM patient.",
-            why="Its Patient ID is empty or a placeholder: perhaps the files were made anonymous.",
-            next_step="Group by a column of the labels file: --group COLUMN.",
-        )
-    return patient_key(issuer), patient_key(patient)
+    return None if is_no_patient(patient) else (patient_key(issuer), patient_key(patient))
 
 
-def group_by_patient(files: Sequence[Path]) -> list[tuple[str, ...]]:
+def group_by_patient(files: Sequence[Path], *, unknown_is_own: bool = False) -> list[tuple[str, ...]]:
     """The group of each file: a hash of its patient with a salt that is not kept.
 
     An ID is unique only within what issued it. Where some files of an ID do not say the issuer, which systems on the way
     may drop, all files of that ID are one group: one patient too large is safer than one in two parts.
 
+    Args:
+        files: the DICOM files.
+        unknown_is_own: whether a file that names no patient is a group of its own.
+
     Raises:
-        DataError: a file is no DICOM or names no patient.
+        DataError: a file is no DICOM, or names no patient and `unknown_is_own` is false.
     """
     salt = secrets.token_bytes(32)
     other = [file for file in files if not is_dicom(file)]
@@ -165,8 +166,31 @@ def group_by_patient(files: Sequence[Path]) -> list[tuple[str, ...]]:
             next_step="Group by a column of the labels file: --group COLUMN.",
         )
     patients = [read_patient(file) for file in files]
-    unsaid = {patient for issuer, patient in patients if not issuer}
-    return [(_hash(("" if patient in unsaid else issuer, patient), salt),) for issuer, patient in patients]
+    unknown = [file for file, patient in zip(files, patients, strict=True) if patient is None]
+    if unknown and not unknown_is_own:
+        raise _names_no_patient(unknown, len(files))
+    unsaid = {patient[1] for patient in patients if patient and not patient[0]}
+    return [
+        (
+            _hash(
+                ("", f"\0{place}")
+                if patient is None
+                else ("" if patient[1] in unsaid else patient[0], patient[1]),
+                salt,
+            ),
+        )
+        for place, patient in enumerate(patients)
+    ]
+
+
+def _names_no_patient(unknown: Sequence[Path], count: int) -> DataError:
+    return DataError(
+        f"{len(unknown)} of {count} images {'names' if len(unknown) == 1 else 'name'} no patient, so the images cannot be grouped "
+        f"by DICOM patient: {name_few(map(str, unknown))}.",
+        why="The Patient ID is empty or a placeholder: perhaps the files were made anonymous.",
+        next_step="Group by a column of the labels file, --group COLUMN; or --unknown-patient own, if each of these images comes "
+        "from a different patient.",
+    )
 
 
 def _hash(patient: tuple[str, str], salt: bytes) -> str:

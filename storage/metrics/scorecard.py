@@ -241,8 +241,12 @@ def _find_intervals(
     for row, column in enumerate([*columns, None, together]):
         closed = {} if column is None else closed_intervals(*column, metrics=metrics)
         for name in metrics:
+            measured = [place for place in range(len(columns)) if not np.isnan(values[name][place])]
             if np.isnan(values[name][row]):
                 interval = Interval.none("")
+            elif column is None and len(measured) == 1 and values[name][measured[0]] == values[name][row]:
+                # The mean of one label is that label: one number has one interval.
+                interval = found[name][measured[0]]
             elif name == "calibration_error":
                 interval = Interval.none(intervals.BIASED)
             elif name in closed:

@@ -59,16 +59,19 @@ def read_groups(
     return list(zip(*keys, strict=True))
 
 
-def find_in_names(pattern: str, option: str, names: Sequence[Sequence[str]]) -> list[str]:
+def find_in_names(
+    pattern: str, option: str, names: Sequence[Sequence[str]], *, blank_where_none: bool = False
+) -> list[str]:
     """What a pattern finds in the name of each image: its groups in parentheses, or all of it where it has none.
 
     Args:
         pattern: a regular expression (Python's).
         option: who asked for it.
         names: for each image the names to look in, in this order.
+        blank_where_none: whether an image in whose names the pattern finds nothing gets a blank.
 
     Raises:
-        DataError: the pattern is none, or finds nothing in some names.
+        DataError: the pattern is none, or `blank_where_none` is false and it finds nothing in some names.
     """
     try:
         expression = re.compile(pattern)
@@ -82,9 +85,10 @@ def find_in_names(pattern: str, option: str, names: Sequence[Sequence[str]]) -> 
         found = next((match for name in some if (match := expression.search(name))), None)
         if found is None or not (text := "-".join(filter(None, found.groups())) or found[0]):
             missed.append(some[0])
+            cells.append("")
         else:
             cells.append(text)
-    if missed:
+    if missed and not blank_where_none:
         raise DataError(
             f"{option} {pattern!r} finds nothing in {len(missed)} of {len(names)} names: {name_few(missed)}.",
             why="Each image needs a value: the first match in its path counts.",

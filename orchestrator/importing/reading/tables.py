@@ -332,8 +332,11 @@ def find_separator(text: str) -> str:
         return max(fitting, key=lambda separator: fitting[separator])
     if _stands_in_blanks(text):
         return " "
-    header = re.sub(r'"[^"]*"', "", text.lstrip().split("\n", 1)[0])
-    return max((",", ";", "\t"), key=header.count)
+    plain = [re.sub(r'"[^"]*"', "", line) for line in text.lstrip().split("\n", TRIED)[:TRIED]]
+    # A title above the header has no separator: then the lines below it say which it is.
+    return max(
+        (",", ";", "\t"), key=lambda separator: (plain[0].count(separator), "".join(plain).count(separator))
+    )
 
 
 def _stands_in_blanks(text: str) -> bool:

@@ -274,6 +274,9 @@ def test_a_paper_is_written_without_a_browser_and_says_what_is_missing(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("BROWSER_PATH", raising=False)
     folder = tmp_path / "paper"
+    assert run(["publish", "better", "nothing", "-o", str(folder), "--storage", place[1]]) == 1
+    assert "no study 'nothing'" in capsys.readouterr().err
+    assert not folder.exists()
     assert run(["publish", "better", "-o", str(folder), "--storage", place[1]]) == 0
     assert "no PDF and no SVG" in capsys.readouterr().err
     written = {file.name for file in folder.iterdir()}

@@ -231,6 +231,17 @@ def test_an_id_is_one_patient_only_within_what_issued_it(tmp_path: Path) -> None
     assert group(("clinic a", "17"), ("Clinic A ", "17")) == [0, 0]
 
 
+def test_files_without_a_patient_are_counted_or_each_a_patient_of_its_own(tmp_path: Path) -> None:
+    patients = ("17", "", "ANONYMOUS", "17", "  ", "18")
+    files = [write_dicom(tmp_path / f"{n}.dcm", patient=patient) for n, patient in enumerate(patients)]
+    with pytest.raises(
+        DataError, match=r"3 of 6 images name no patient.*1\.dcm.*2\.dcm.*4\.dcm.*--unknown-patient own"
+    ):
+        group_by_patient(files)
+    groups = group_by_patient(files, unknown_is_own=True)
+    assert [groups.index(one) for one in groups] == [0, 1, 2, 0, 4, 5]
+
+
 def test_files_as_archives_write_them_are_imported(tmp_path: Path) -> None:
     """Without suffix, without preamble and mark, with a directory of them beside."""
     images = tmp_path / "images"

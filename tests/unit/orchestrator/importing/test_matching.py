@@ -44,11 +44,13 @@ def table(names: list[str], column: str = "filename") -> Table:
         ("/data/CheXpert-v1.0-small/a/1.png", "a/1.png"),
         (unicodedata.normalize("NFD", "é.png"), "c/é.png"),
         ("c/é", "c/é.png"),
+        ("lead.png", "d/ lead.png"),
+        ("d/trail", "d/trail "),
     ],
 )
 def test_names_as_tables_write_them(name: str, image: str) -> None:
     images = ["a/1.png", "b/1.png", "a/2.png", "b/1.2.840.7.dcm", "b/1.2.840.8", "c/é.png", "odd\\name.png"]
-    assert Finder(images, FOLDER).find(name) == [image]
+    assert Finder([*images, "d/ lead.png", "d/trail "], FOLDER).find(name) == [image]
 
 
 @pytest.mark.parametrize(
@@ -279,3 +281,22 @@ def test_the_column_of_names_is_found_though_a_spreadsheet_took_their_zeros() ->
     assert find_filename_column(found, images, FOLDER) == ("image id", 1.0)
     twice = Table(Path("l.csv"), ("image id", "row"), [[row[0], row[0]] for row in rows], list(range(2, 10)))
     assert find_filename_column(twice, images, FOLDER) == (None, 0.0)
+
+
+@pytest.mark.parametrize(
+    "form", [r"D:\Studie\{n}.JPG", "/old/disk/set/{n}.dcm", "https://host/set/{n}.png?raw=1", "{n}.TIFF"]
+)
+def test_the_column_of_names_is_found_as_another_machine_wrote_it(form: str) -> None:
+    images = [f"s-{n}.png" for n in range(8)]
+    rows = [[f"{n // 2}", form.format(n=f"S-{n}" if "http" not in form else f"s-{n}")] for n in range(8)]
+    found = Table(Path("l.csv"), ("patient", "Datei"), rows, list(range(2, 10)))
+    assert find_filename_column(found, images, FOLDER) == ("Datei", 1.0)
+    assert find_filename_column(found, [*images[1:], "other.png"], FOLDER)[0] in (None, "Datei")
+
+
+def test_images_in_whose_names_a_pattern_finds_no_patient_may_count_for_themselves() -> None:
+    names = [["p1_a.png"], ["p1_b.png"], ["x.png"], ["y.png"]]
+    cells = find_in_names(r"(p\d)", "--group-pattern", names, blank_where_none=True)
+    assert cells == ["p1", "p1", "", ""]
+    keys = read_groups(table(cells, "patient"), ["patient"], unknown_is_own=True)
+    assert [keys.index(key) for key in keys] == [0, 0, 2, 3]

@@ -167,6 +167,16 @@ def draw(images: int = 120, labels: int = 3) -> tuple[np.ndarray, np.ndarray, np
     return truth, scores, np.arange(images) // 2
 
 
+def test_the_mean_of_one_label_has_the_interval_of_that_label() -> None:
+    truth, scores, groups = draw()
+    alone = scorecard.score(["a"], truth[:, :1], scores[:, :1], groups, thresholds=[0.5], resamples=50)
+    assert repr(alone["macro"]["metrics"]) == repr(alone["labels"]["a"]["metrics"])
+    # So has the mean over labels of which one alone has a value.
+    truth[:, 1] = np.nan
+    one = scorecard.score(["a", "b"], truth[:, :2], scores[:, :2], groups, thresholds=[0.5] * 2, resamples=50)
+    assert repr(one["macro"]["metrics"]) == repr(one["labels"]["a"]["metrics"])
+
+
 def test_a_scorecard_holds_each_label_their_mean_and_all_together() -> None:
     truth, scores, groups = draw()
     card = scorecard.score(

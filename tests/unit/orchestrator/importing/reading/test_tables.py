@@ -215,6 +215,9 @@ def test_what_programs_add_to_a_table_is_no_part_of_it(tmp_path: Path, content: 
 def test_a_title_above_the_header_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the first line has one: Export of May"):
         read(tmp_path, "Export of May\nfilename,a\nx.png,1\n")
+    for separator in ";\t":
+        with pytest.raises(DataError, match="line 3 has 2 cells, but the first line has one: # made in May"):
+            read(tmp_path, f"# made in May\n# by me\nfilename{separator}a\nx.png{separator}1\n")
 
 
 def test_a_column_that_lost_its_name_is_kept_and_row_numbers_are_not(tmp_path: Path) -> None:
