@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from dashboards.pages.publish import CORRECTED
 from storage.database import tables
 from storage.states import PointOutcome, PointState
-from storage.studies.point_records import PACE_POINTS
 
 LARGEST = 1e300
 """No value is larger; on PostgreSQL NaN is larger than every number."""
@@ -84,17 +83,6 @@ def find_reached(
         for point, fold, epoch in rows:
             reached[uuid, point][fold] = epoch
     return reached
-
-
-def find_durations(connection: sa.Connection, uuid: str) -> list[float]:
-    """How long the last trials of a study took a worker, in seconds."""
-    query = (
-        sa.select(_points.finished_at - _points.claimed_at)
-        .where(_points.study_uuid == uuid, _points.finished_at.is_not(None), _points.claimed_at.is_not(None))
-        .order_by(_points.finished_at.desc())
-        .limit(PACE_POINTS)
-    )
-    return [float(seconds) for seconds in connection.execute(query).scalars()]
 
 
 def read_corrected(connection: sa.Connection) -> dict[int, dict[str, Any]]:

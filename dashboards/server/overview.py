@@ -14,7 +14,6 @@ from dashboards.server.counting import (
     KINDS,
     count,
     find_best,
-    find_durations,
     find_reached,
     list_claims,
     read_corrected,
@@ -23,7 +22,7 @@ from dashboards.server.progress import Progress, describe_place
 from storage.database import tables
 from storage.database.engine import Database
 from storage.states import PointState, StudyState, WorkerState
-from storage.studies.point_records import seconds_left
+from storage.studies.point_records import find_durations, seconds_left
 from storage.studies.study_records import StudyRecord, UnreadableStudy, read_row
 from storage.studies.workers import WorkerRecord, is_silent, list_workers
 from storage.wording import printable, say_duration, say_times
@@ -139,9 +138,9 @@ class OverviewReader:
             corrected = read_corrected(connection)
             troubles = _list_troubles(connection, studies)
             took = {
-                uuid: find_durations(connection, uuid)
-                for uuid, counted in counts.items()
-                if counted["running"]
+                uuid: find_durations(connection, study)
+                for uuid, study in studies.items()
+                if counts.get(uuid, {}).get("running")
             }
         running: dict[str, list[float]] = {}
         for (uuid, _), claim in claims.items():

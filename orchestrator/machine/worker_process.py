@@ -95,6 +95,7 @@ def main() -> None:
 
 
 def _work(request: Request, progress: _Progress) -> int:
+    from orchestrator.machine.outlook import Outlook
     from orchestrator.studies.publishing import make_publisher
     from orchestrator.terminal.opening import open_storage
     from orchestrator.terminal.stages import show_stages
@@ -114,6 +115,7 @@ def _work(request: Request, progress: _Progress) -> int:
             else opened(0)
         )
         progress.is_at_work = True
+        outlook = Outlook(database)
         here = Circumstances(
             database,
             stop,
@@ -125,6 +127,8 @@ def _work(request: Request, progress: _Progress) -> int:
             artifacts=artifacts_folder(),
             notify=lambda kind, name: _notify(request.notify, kind, name),
             after_trial=make_publisher(database),
+            outlook=outlook.after_trial,
+            meanwhile=outlook.meanwhile,
             grace_seconds=request.grace,
             is_replaceable=request.notify >= 0,
             hung=lambda: os._exit(CRASHED),

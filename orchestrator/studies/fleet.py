@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from storage.states import PointState, WorkerState
-from storage.studies.point_records import estimate_left
+from storage.studies.point_records import read_left
 from storage.studies.points import PointRecord, count_points, list_points
 from storage.studies.study_records import StudyRecord, StudyRow, UnreadableStudy, list_rows
 from storage.studies.workers import SILENT_SECONDS, is_silent, list_workers
@@ -61,7 +61,7 @@ def fleet_document(database: Database, *, everybody: bool = False) -> dict[str, 
             }
         )
     workers = [worker for worker in workers if everybody or worker["state"] != WorkerState.GONE]
-    shown = [study_document(database, study, list(points[study.uuid].values())) for study in studies.values()]
+    shown = [study_document(database, study) for study in studies.values()]
     return {
         "storage": database.url_text,
         "workers": workers,
@@ -90,11 +90,9 @@ def list_gpus(workers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda gpu: (gpu["host"], gpu["number"], gpu["uuid"]))
 
 
-def study_document(database: Database, study: StudyRow, points: list[PointRecord]) -> dict[str, Any]:
+def study_document(database: Database, study: StudyRow) -> dict[str, Any]:
     """Describe what is left of a study."""
     counts = count_points(database, study.uuid)
-    with database.reading() as connection:
-        now = database.now(connection)
     return {
         "study": study.name,
         "state": study.state,
@@ -106,5 +104,5 @@ def study_document(database: Database, study: StudyRow, points: list[PointRecord
         "running": counts.running,
         "open": counts.open,
         "failed": counts.failed,
-        "seconds_left": estimate_left(points, now),
+        "seconds_left": read_left(database, study),
     }

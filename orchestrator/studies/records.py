@@ -18,7 +18,7 @@ from storage.results.ledger import read_curves
 from storage.spec.distributions import from_optuna
 from storage.studies.attempts import list_foreign
 from storage.studies.optuna_record import gone, list_all_trials
-from storage.studies.point_records import best_point, count_points, estimate_left, list_points
+from storage.studies.point_records import best_point, count_points, list_points, read_left
 from storage.studies.study import read_canary
 from storage.studies.study_records import StudyRecord, origins
 from storage.studies.trials import ALSO, value_of
@@ -43,8 +43,6 @@ def study_document(
     """
     points = list_points(database, study.uuid)
     counts = count_points(database, study.uuid)
-    with database.reading() as connection:
-        now = database.now(connection)
     best = best_point(points)
     readable = study if isinstance(study, StudyRecord) else None
     document: dict[str, Any] = {
@@ -62,7 +60,7 @@ def study_document(
         "fingerprint": study.fingerprint,
         "data_folder": study.data_folder,
         "points": asdict(counts),
-        "seconds_left": estimate_left(points, now),
+        "seconds_left": read_left(database, study),
         "added": sum(point.is_added for point in points),
         "foreign": dict(Counter(trial.kind for trial in list_foreign(database, readable)))
         if readable

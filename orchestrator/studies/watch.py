@@ -12,7 +12,7 @@ from storage.database.waiting import wait_for
 from storage.growth.adoption import adopt_enqueued
 from storage.growth.parts import is_left
 from storage.states import PointState, StudyState
-from storage.studies.point_records import best_point, estimate_left, rank_points
+from storage.studies.point_records import best_point, rank_points, read_left
 from storage.studies.points import count_points, list_points
 from storage.studies.study import find_study
 from storage.studies.sweeping import sweep
@@ -157,8 +157,8 @@ def _follow(
 ) -> PointCounts:
 
     while True:
-        is_stopped, points, counts, now = wait_for(lambda _: _look(database, study), sleep=sleep)
-        show(points, counts, say_left(counts, points, now))
+        is_stopped, points, counts, left = wait_for(lambda _: _look(database, study), sleep=sleep)
+        show(points, counts, say_left(counts, left))
         if (counts.is_settled and not wait_for(lambda _: is_left(database, study), sleep=sleep)) or (
             is_stopped and not counts.running
         ):
@@ -166,7 +166,9 @@ def _follow(
         sleep(interval)
 
 
-def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecord], PointCounts, float]:
+def _look(
+    database: Database, study: StudyRecord
+) -> tuple[bool, list[PointRecord], PointCounts, float | None]:
 
     try:
         sweep(database, study)
@@ -178,9 +180,8 @@ def _look(database: Database, study: StudyRecord) -> tuple[bool, list[PointRecor
     # Asked before the points are counted: whatever was claimed until it was stopped is among those that run.
     present = find_study(database, study.name)
     is_stopped = present is not None and present.state == StudyState.STOPPED
-    with database.reading() as connection:
-        now = database.now(connection)
-    return is_stopped, list_points(database, study.uuid), count_points(database, study.uuid), now
+    points, counts = list_points(database, study.uuid), count_points(database, study.uuid)
+    return is_stopped, points, counts, read_left(database, study)
 
 
 def _cells(point: PointRecord, state: str) -> list[str]:
@@ -205,18 +206,17 @@ def _fitting(columns: list[str], rows: list[list[str]], width: int | None) -> di
     return {place: least[place] for place in places}
 
 
-def say_left(counts: PointCounts, points: list[PointRecord], now: float) -> str:
+def say_left(counts: PointCounts, seconds: float | None) -> str:
     """The time left in words; empty where no worker runs a trial.
 
     Args:
-        counts, points: of the study.
-        now: seconds since 1970 by the clock of the database.
+        counts: of the study.
+        seconds: `storage.studies.point_records.read_left`.
     """
     if not counts.running:
         return ""
-    seconds = estimate_left(points, now)
     return (
-        "time left: known when the first trial is finished"
+        "time left: known after the first epochs"
         if seconds is None
         else f"about {say_duration(seconds)} left"
     )

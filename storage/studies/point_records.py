@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.errors import StudyUnreadableError
 from storage.states import PointOutcome, PointState
+from storage.studies.study_records import StudyRecord, StudyRow
 
 _points = tables.points.c
 
@@ -22,6 +24,8 @@ ADDED_FROM = 100_000
 
 PACE_POINTS = 50
 """How long a trial takes is the mean of the last so many: what is searched later may be slower."""
+PACE_FOLD_EPOCHS = 500
+"""Before a trial has ended, the time of a fold-epoch is the median of so many."""
 CLOCK_SECONDS = 60.0
 """A clock that is set back by less only makes a dead worker's point wait so much longer."""
 
@@ -160,23 +164,62 @@ def count_points(database: Database, study_uuid: str) -> PointCounts:
     return PointCounts(planned=sum(row[2] for row in rows), **counted)
 
 
-def estimate_left(points: Iterable[PointRecord], now: float) -> float | None:
-    """`seconds_left` of all points of a study.
+def read_left(database: Database, study: StudyRow, *, begins_next: bool = False) -> float | None:
+    """`seconds_left` of a study, in light queries.
 
     Args:
-        points: all of them.
-        now: seconds since 1970 by the clock of the database.
+        database: where it is.
+        study: which; of one that this orch cannot read the time is known when its first trial has ended.
+        begins_next: the worker that asks has just ended a trial, and begins the next one that waits.
     """
-    points = list(points)
-    running = [now - (point.claimed_at or now) for point in points if point.state == PointState.CLAIMED]
-    done = [point for point in points if point.finished_at is not None and point.claimed_at is not None]
-    done.sort(key=lambda point: point.finished_at or 0.0)
-    took = [(point.finished_at or 0.0) - (point.claimed_at or 0.0) for point in done[-PACE_POINTS:]]
-    return seconds_left(sum(point.state == PointState.OPEN for point in points), running, took)
+    with database.reading() as connection:
+        waiting = connection.execute(
+            sa.select(sa.func.count()).where(
+                _points.study_uuid == study.uuid, _points.state == PointState.OPEN
+            )
+        ).scalar_one()
+        claimed = connection.execute(
+            sa.select(_points.claimed_at).where(
+                _points.study_uuid == study.uuid, _points.state == PointState.CLAIMED
+            )
+        ).scalars()
+        now = database.now(connection)
+        running = [now - (begun or now) for begun in claimed]
+        if begins_next and waiting:
+            waiting -= 1
+            running.append(0.0)
+        return seconds_left(waiting, running, find_durations(connection, study) if running else [])
+
+
+def find_durations(connection: sa.Connection, study: StudyRow) -> list[float]:
+    """How long the last trials of a study took a worker, in seconds; before one has ended, how long one will take."""
+    query = (
+        sa.select(_points.finished_at - _points.claimed_at)
+        .where(
+            _points.study_uuid == study.uuid,
+            _points.finished_at.is_not(None),
+            _points.claimed_at.is_not(None),
+        )
+        .order_by(_points.finished_at.desc())
+        .limit(PACE_POINTS)
+    )
+    took = [float(seconds) for seconds in connection.execute(query).scalars()]
+    if took or not isinstance(study, StudyRecord):
+        return took
+    # Programs are compiled in a fold's first epoch, so that it tells nothing of the others.
+    epochs = tables.epochs.c
+    later = (
+        sa.select(epochs.seconds)
+        .where(epochs.study_uuid == study.uuid, epochs.epoch > 1)
+        .limit(PACE_FOLD_EPOCHS)
+    )
+    seconds = list(connection.execute(later).scalars())
+    whole = study.spec.fold_count * study.spec.training.epochs
+    return [whole * statistics.median(seconds)] if seconds else []
 
 
 def seconds_left(waiting: int, running: Sequence[float], took: Sequence[float]) -> float | None:
-    """Seconds until the last trial ends, if as many workers go on; None while no worker runs one, or before one has ended.
+    """Seconds until the last trial ends, if as many workers go on; None while no worker runs one, or while nothing tells how long one takes.
 
     A worker claims a trial when features and data are ready, so the start of a worker is no part of a trial's time. The
     times between the ends of trials would tell less: workers that begin together end together, too.

@@ -54,6 +54,8 @@ class Circumstances:
         artifacts: folder shared by all workers, for checkpoints; None keeps none.
         notify: told (CLAIMED | PROGRESS | SETTLED, name of the study).
         after_trial: handed the study after each trial; must return soon and never raise.
+        outlook: what is left of the study, for people, when a trial has ended; "" for nothing; returns soon and never raises.
+        meanwhile: the same while a trial runs, of which the number in the plan is given.
         grace_seconds: how long finishing the epoch may take once `stop` is set.
         is_replaceable: whether a supervisor starts a new process in place of this one when it leaves with RENEWED or CRASHED.
         silence_seconds: as `workers.attempts.watchdog.SILENCE_SECONDS`.
@@ -72,6 +74,8 @@ class Circumstances:
     artifacts: Path | None = None
     notify: Callable[[str, str], None] = _say_nothing
     after_trial: Callable[[StudyRecord], None] | None = None
+    outlook: Callable[[StudyRecord], str] = lambda _: ""
+    meanwhile: Callable[[StudyRecord, int], str] = lambda *_: ""
     grace_seconds: float = GRACE_SECONDS
     is_replaceable: bool = False
     silence_seconds: float = SILENCE_SECONDS

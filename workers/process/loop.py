@@ -366,6 +366,9 @@ class Worker:
     def _hold(self, study: StudyRecord, claim: Claim, lease_seconds: float) -> None:
         points.beat(self.here.database, claim, lease_seconds=lease_seconds)
         self._presence.note(WorkerState.WORKING, study.uuid, claim.point)
+        said = self.here.meanwhile(study, claim.point)
+        if said:
+            self.here.tell(f"{study.name} {said}")
 
     def _release(self, runs: Iterable[TrialRun]) -> None:
         """Give trials back before the process ends, and take none: one beside the other, as the database may be away."""

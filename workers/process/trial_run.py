@@ -153,7 +153,8 @@ class TrialRun:
                         raise
                     return self._give_back(error, summary)
             seconds = time.monotonic() - began
-            tell(f"{self._name} {line}, {say_duration(seconds)}")
+            left = self.here.outlook(study)
+            tell(f"{self._name} {line}, {say_duration(seconds)}{f'; {left}' if left else ''}")
         except RecordGoneError as gone:
             # Every further attempt would end so, and count as lost: nobody is to take another point.
             summary.lost += 1

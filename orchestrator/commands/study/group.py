@@ -255,7 +255,7 @@ def _say_left(document: dict[str, Any]) -> str | None:
     if not document["points"]["running"]:
         return "not known: no worker runs a trial (a worker that was just started prepares the data first)"
     left = document["seconds_left"]
-    return "known when the first trial is finished" if left is None else f"about {say_duration(left)}"
+    return "known after the first epochs" if left is None else f"about {say_duration(left)}"
 
 
 def _print_study(document: dict[str, Any], *, in_full: bool) -> None:

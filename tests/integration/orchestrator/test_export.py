@@ -182,10 +182,10 @@ def test_the_live_table_has_bar_counts_and_time_left_on_lines_of_their_own(
     claim(database, study)
     points, counts = list_points(database, study.uuid), count_points(database, study.uuid)
     console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system="standard")
-    console.print(draw_table(study, points, counts, say_left(counts, points, 0.0), width))
+    console.print(draw_table(study, points, counts, say_left(counts, None), width))
     lines = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
     shown = [line.strip() for line in lines]
-    assert "time left: known when the first trial is finished" in " ".join(shown[:2])
+    assert "time left: known after the first epochs" in " ".join(shown[:2])
     assert any(line and set(line) <= set("━╸╺") for line in shown)
     assert "0 complete  0 pruned  0 failed  1 running  5 open" in shown
     assert max(map(len, lines)) <= width

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.opening import open_database
 from storage.errors import StudyUnreadableError
-from storage.studies.point_records import best_point, count_points, estimate_left, list_points, seconds_left
-from tests.studies import make_study
+from storage.results.ledger import record_epochs
+from storage.studies.point_records import best_point, count_points, list_points, read_left, seconds_left
+from tests.studies import claim, make_row, make_study
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_time_left(waiting: int, running: list[float], took: list[float], left: 
     assert seconds_left(waiting, running, took) == (None if left is None else pytest.approx(left))
 
 
-def test_the_time_left_of_the_rows_of_a_study(sqlite_url: str) -> None:
+def test_the_time_left_of_the_rows_of_a_study(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with contextlib.closing(open_database(sqlite_url)) as database:
         study = make_study(database, points=5)
         ended = {"state": "done", "outcome": "PRUNED", "claimed_at": 100.0, "finished_at": 110.0}
@@ -44,7 +45,32 @@ def test_the_time_left_of_the_rows_of_a_study(sqlite_url: str) -> None:
                 row = sa.update(tables.points).where(tables.points.c.point == number)
                 connection.execute(row.values(**values))
         # A trial takes 10 s; the present one has run for 4 s, and three wait behind it.
-        assert estimate_left(list_points(database, study.uuid), now=114.0) == pytest.approx(6 + 3 * 10)
+        monkeypatch.setattr(type(database), "now", lambda *_: 114.0)
+        assert read_left(database, study) == pytest.approx(6 + 3 * 10)
+        # A second worker that has just ended a trial begins the next one, and two wait behind both.
+        assert read_left(database, study, begins_next=True) == pytest.approx((2 * 10 + 6 + 10) / 2)
+
+
+def test_before_a_trial_has_ended_the_time_left_follows_from_its_epochs(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(open_database(sqlite_url)) as database:
+        study = make_study(database, points=3)
+        held = claim(database, study)
+        began = list_points(database, study.uuid, [held.point])[0].claimed_at
+        assert began is not None
+        monkeypatch.setattr(type(database), "now", lambda *_: began + 30.0)
+
+        def record(epoch: int, seconds: float) -> None:
+            rows = [make_row(held.point, fold, epoch, seconds=seconds) for fold in range(3)]
+            record_epochs(database, held, "key", rows, epoch=epoch, lease_seconds=60)
+
+        # The first epoch compiles the programs: of it nothing follows.
+        record(1, 8.0)
+        assert read_left(database, study) is None
+        record(2, 5.0)
+        # Three folds of four epochs of 5 s, of which 30 s are over; two more trials wait.
+        assert read_left(database, study) == pytest.approx(60 - 30 + 2 * 60)
 
 
 @pytest.mark.parametrize(
