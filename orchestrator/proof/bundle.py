@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.proof.stated_best import as_record, check_best
 from orchestrator.studies.best import best_document
 from storage.errors import DataError, NothingToExportError
 from storage.files.archives import check_archive, read_member
@@ -20,10 +21,11 @@ from storage.growth.parts import list_parts
 from storage.holdout.openings import find_openings
 from storage.parsing import parse_json
 from storage.spec import from_json
-from storage.states import StudyState
+from storage.studies.chain import Event
 from storage.studies.study_records import StudyRecord
 from storage.trust.evidence import (
     PACKED,
+    PACKED_RECORDS,
     Evidence,
     check_evidence,
     pack_evidence,
@@ -40,13 +42,18 @@ SCHEMA = "orch.proof/1"
 MANIFEST = "manifest.json"
 PARTS = "parts.json"
 """The evidence of the study's parts, in a bundle of a study that has some."""
+OPTIONAL = (PARTS, PACKED_RECORDS)
 MORE = ("openings.json", "versions.json", "best.json", "replays.json")
 LARGEST = 512 * 2**20
 """Bytes of a bundle, unpacked."""
 
 
 def write_bundle(
-    database: Database, study: StudyRecord, replay: Callable[[int], dict[str, Any]] | None, trials: int
+    database: Database,
+    study: StudyRecord,
+    replay: Callable[[int], dict[str, Any]] | None,
+    trials: int,
+    folder: Path | None = None,
 ) -> tuple[bytes, dict[str, Any]]:
     """A study as a bundle.
 
@@ -55,22 +62,18 @@ def write_bundle(
         study: which.
         replay: trains a trial again and says what differs, by the number of the trial; None to replay none.
         trials: how many are replayed, drawn by the head of the chain, which nobody chooses.
+        folder: of its data set, where it is on this machine: openings of the hold-out are noted there, too.
 
     Returns:
         The file, and what it holds in short.
     """
     evidence = read_evidence(database, study.uuid)
-    head = evidence.head or ""
-    complete = [one["trial_number"] for one in evidence.points if one["outcome"] == "COMPLETE"]
-    drawn = sorted(complete, key=lambda number: hashlib.sha256(f"{head} {number}".encode()).hexdigest())[
-        :trials
-    ]
-    replays = [replay(number) for number in drawn] if replay is not None else []
+    replays = [replay(number) for number in _draw(evidence)[:trials]] if replay is not None else []
     try:
         best: dict[str, Any] | None = best_document(database, study)
     except NothingToExportError:
         best = None
-    openings = [asdict(one) for one in find_openings(study.fingerprint, None, database)]
+    openings = [asdict(one) for one in find_openings(study.fingerprint, folder, database)]
     texts = {
         **pack_evidence(evidence),
         "openings.json": json.dumps(openings),
@@ -99,7 +102,7 @@ def write_bundle(
         "trials": len(evidence.points),
         "replayed": len(replays),
         "replays_differ": sum(one.get("different", 0) > 0 for one in replays),
-        "problems": [*check_evidence(evidence), *_check_parts(evidence, parts)],
+        "problems": [*check_evidence(evidence), *_check_parts(evidence, parts, is_bundle=False)],
         "parts": [part.study["name"] for part in parts],
     }
 
@@ -121,7 +124,7 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
         check_archive(path, LARGEST)
         with zipfile.ZipFile(path) as archive:
             names = [MANIFEST, *PACKED, *MORE]
-            names += [PARTS] if PARTS in archive.namelist() else []
+            names += [name for name in OPTIONAL if name in archive.namelist()]
             strange = sorted(set(archive.namelist()) - set(names))
             texts = {name: read_member(archive, name, LARGEST).decode() for name in names}
         manifest = dict(parse_json(texts.pop(MANIFEST)))
@@ -153,7 +156,7 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
         problems.append("The bundle names another last link than its chain has.")
     if not evidence.chain:
         problems.append("The study has no chain: it was made by an older orch, so that edits cannot be told.")
-    problems += [*check_evidence(evidence, head=head), *_check_parts(evidence, parts)]
+    problems += [*check_evidence(evidence, head=head, is_bundle=True), *_check_parts(evidence, parts)]
     sealed = find_plan(evidence.study["facts"])
     problems += check_plan(sealed) if sealed else []
     problems += [
@@ -161,13 +164,11 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
         for one in replays
         if one.get("different")
     ]
-    complete = [
-        one["value"] for one in evidence.points if one["outcome"] == "COMPLETE" and one["value"] is not None
-    ]
-    if best and (not complete or best.get("value") != max(complete)):
+    if [one.get("trial") for one in replays] != _draw(evidence)[: len(replays)]:
         problems.append(
-            f"best.json has the value {best.get('value')}, and the best trial {max(complete, default=None)}."
+            "The trials that were trained again are not those that the last link of the chain draws."
         )
+    problems += [*check_best(best, evidence, spec), *_check_openings(evidence, openings)]
     return {
         "study": evidence.study["name"],
         "ok": not problems,
@@ -186,7 +187,25 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
     }
 
 
-def _check_parts(evidence: Evidence, parts: Sequence[Evidence]) -> list[str]:
+def _draw(evidence: Evidence) -> list[int]:
+    """The complete trials in the order in which they are trained again, which the last link of the chain draws."""
+    complete = [one["trial_number"] for one in evidence.points if one["outcome"] == "COMPLETE"]
+    return sorted(
+        complete, key=lambda number: hashlib.sha256(f"{evidence.head or ''} {number}".encode()).hexdigest()
+    )
+
+
+def _check_openings(evidence: Evidence, openings: Sequence[Any]) -> list[str]:
+    """Hold the openings that the plan is held against, against those that the chain knows."""
+    missing = [
+        one
+        for one in evidence.records.get(Event.OPENING, ())
+        if one.get("fingerprint") == evidence.study["fingerprint"] and one not in openings
+    ]
+    return [f"{len(missing)} openings of the hold-out are not in openings.json."] if missing else []
+
+
+def _check_parts(evidence: Evidence, parts: Sequence[Evidence], *, is_bundle: bool = True) -> list[str]:
     """Hold the parts of a study against their own chains, and against the study that they follow from."""
     complete = {
         one.study["uuid"]: {
@@ -197,27 +216,13 @@ def _check_parts(evidence: Evidence, parts: Sequence[Evidence]) -> list[str]:
         for one in (evidence, *parts)
     }
     found = check_parts(
-        _as_record(evidence), [_as_record(part) for part in parts], lambda study: complete[study.uuid]
+        as_record(evidence), [as_record(part) for part in parts], lambda study: complete[study.uuid]
     )
     return [
         *found,
-        *(f"{part.study['name']}: {problem}" for part in parts for problem in check_evidence(part)),
+        *(
+            f"{part.study['name']}: {problem}"
+            for part in parts
+            for problem in check_evidence(part, is_bundle=is_bundle)
+        ),
     ]
-
-
-def _as_record(evidence: Evidence) -> StudyRecord:
-    """The row of a study, as far as a bundle has it."""
-    row = evidence.study
-    return StudyRecord(
-        uuid=row["uuid"],
-        optuna_study_id=0,
-        name=row["name"],
-        fingerprint=row["fingerprint"],
-        data_folder="",
-        state=StudyState.OPEN,
-        created_at=row["created_at"],
-        made_by=None,
-        spec=from_json(row["spec"]),
-        spec_hash=row["spec_hash"],
-        facts=json.loads(row["facts"]),
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.studies.verify_folds import (
@@ -16,8 +16,9 @@ from orchestrator.studies.verify_folds import (
     is_equal,
 )
 from storage.database import tables
-from storage.errors import SpecError
+from storage.errors import DataError, SpecError
 from storage.growth.evidence import read_evidence, summarize_evidence
+from storage.holdout.openings import find_openings
 from storage.results.ledger import FoldEpoch, read_curves, run_key
 from storage.results.predictions import read_predictions
 from storage.spec import require_whole
@@ -125,6 +126,7 @@ def verify_study(
             )
     chained = read_chained(database, study.uuid)
     account.note(check_chain(chained, head=head))
+    openings = _find_openings(account, database, study, dataset)
     plan = find_plan(chained.study["facts"])
     if plan is not None:
         account.note(check_plan(plan))
@@ -142,10 +144,8 @@ def verify_study(
         "folds": {"recorded": account.folds_recorded, "missing": account.folds_missing},
         "chain": {"links": len(chained.chain), "head": chained.head},
         "plan": plan,
-        "deviations": describe_deviations(plan, study.spec, _holdout_openings(database, study))
-        if plan
-        else [],
-        "holdout_openings": _holdout_openings(database, study),
+        "deviations": describe_deviations(plan, study.spec, openings) if plan else [],
+        "holdout_openings": openings,
         "problems": account.problems,
     }
 
@@ -306,20 +306,23 @@ def _run_keys(database: Database, study: StudyRecord) -> dict[int, set[str]]:
     return found
 
 
-def _holdout_openings(database: Database, study: StudyRecord) -> list[dict[str, Any]]:
-    import sqlalchemy as sa
-
-    opened = tables.holdout_openings.c
-    query = sa.select(tables.holdout_openings).where(opened.fingerprint == study.fingerprint)
-    with database.reading() as connection:
-        rows = connection.execute(query.order_by(opened.opened_at)).all()
+def _find_openings(
+    account: Account, database: Database, study: StudyRecord, dataset: Dataset | None
+) -> list[dict[str, Any]]:
+    """The openings of the hold-out by the database, and by the folder of the data set where it is on this machine."""
+    try:
+        found = find_openings(study.fingerprint, dataset.folder if dataset is not None else None, database)
+    except DataError as error:
+        account.note([error.what])
+        found = find_openings(study.fingerprint, None, database)
     return [
         {
-            "opened_at": row.opened_at,
-            "opened_by": row.opened_by,
-            "model_sha256": row.model_sha256,
-            "purpose": row.purpose,
-            "by_this_study": row.study_uuid == study.uuid,
+            **{
+                name: value
+                for name, value in asdict(one).items()
+                if name not in ("fingerprint", "study_uuid")
+            },
+            "by_this_study": one.study_uuid == study.uuid,
         }
-        for row in rows
+        for one in found
     ]

@@ -16,6 +16,7 @@ from storage.database.waiting import described
 from storage.errors import SpecError
 from storage.growth.extending import lock_facts, note_growth
 from storage.settings import name_user
+from storage.studies.chain import link_growth
 from storage.studies.study_records import EVIDENCE, StudyRecord
 
 _facts = tables.facts.c
@@ -80,6 +81,7 @@ def keep_evidence(database: Database, study: StudyRecord, evidence: Evidence) ->
         connection.execute(sa.insert(tables.facts).values(key=key, value=text))
         entry = {"how": EVIDENCE, "study": evidence.study, "trials": len(evidence.trials)}
         note_growth(database, connection, study, facts, entry)
+    link_growth(database, study.uuid)
 
 
 def read_evidence(database: Database, study: StudyRecord) -> list[Evidence]:

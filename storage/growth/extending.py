@@ -21,6 +21,7 @@ from storage.database.engine import Database
 from storage.database.waiting import described
 from storage.errors import SpecError, StudyNotFoundError
 from storage.settings import name_user
+from storage.studies.chain import link_growth
 from storage.studies.point_records import ADDED_FROM, new_point
 from storage.studies.study_records import EXTENDED, GROWTH, GUESSED, StudyRow
 from storage.wording import show_params
@@ -55,6 +56,7 @@ def extend_study(database: Database, study: StudyRow, planned: Sequence[dict[str
         note_growth(
             database, connection, study, facts, {"how": EXTENDED, "from": present, "to": len(planned)}
         )
+    link_growth(database, study.uuid)
     return len(new)
 
 
@@ -85,7 +87,9 @@ def add_guess(database: Database, study: StudyRow, params: dict[str, Any]) -> in
                     why="The same hyperparameters give the same result again but for the seed.",
                     next_step="For repeats with new folds and seeds: `orch study create NAME --from best.json --repeats 5`.",
                 )
-        return add_point(database, connection, study, facts, params, GUESSED)
+        number = add_point(database, connection, study, facts, params, GUESSED)
+    link_growth(database, study.uuid)
+    return number
 
 
 def add_point(

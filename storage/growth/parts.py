@@ -32,6 +32,7 @@ from storage.growth.part_specs import (
 )
 from storage.spec import StudySpec
 from storage.states import StudyState
+from storage.studies.chain import link_growth
 from storage.studies.point_records import PointRecord, best_point, count_points, list_points
 from storage.studies.study import create_study, read_canary, register_canary
 from storage.studies.study_records import GROWTH, PART, StudyRecord, StudyRow, find_row
@@ -333,6 +334,7 @@ def _note_part(database: Database, study: StudyRecord, part: StudyRecord) -> Non
         if all(one.get("part") != part.uuid for one in facts.get(GROWTH, ())):
             noted = {"how": PART, "part": part.uuid, "name": part.name}
             note_growth(database, connection, study, facts, noted)
+    link_growth(database, study.uuid)
 
 
 def _note_folds(spec: StudySpec, dataset: Dataset) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from storage.errors import DataError
 from storage.files.writing import make_exclusively, sync
 from storage.holdout.sealed_predictions import read_sealed_predictions
 from storage.settings import cache_folder
+from storage.studies.chain import Event, link_event
 from storage.wording import say_instant, say_times
 
 if TYPE_CHECKING:
@@ -116,6 +118,10 @@ def record_opening(dataset: Dataset, database: Database | None, opening: Opening
             # The database did not take it, and no row was given away: nothing was opened.
             (dataset.folder / OPENINGS).unlink(missing_ok=True)
         raise
+    if opening.study_uuid is not None:
+        # It is on record; where the database refuses just now, it is only not in the chain.
+        with contextlib.suppress(sa.exc.SQLAlchemyError):
+            link_event(database, opening.study_uuid, Event.OPENING, asdict(opening))
 
 
 def _record_in_folder(dataset: Dataset, opening: Opening, *, again: bool) -> None:

@@ -21,6 +21,7 @@ from storage.files.documents import without_nan
 from storage.metrics.objectives import Metric, name_kind
 from storage.metrics.scorecard import FEWEST_GROUPS
 from storage.settings import name_user
+from storage.studies.chain import Event, link_event
 from storage.versions import orch_version
 
 _columns = tables.evaluations.c
@@ -58,6 +59,12 @@ class Evaluation:
     fingerprint: str
     document: dict[str, Any]
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Evaluation:
+        """An evaluation from its row of `orch_evaluations`."""
+        values = {name: row[name] for name in cls.__dataclass_fields__}
+        return cls(**{**values, "kind": EvaluationKind(row["kind"]), "document": json.loads(row["document"])})
+
     @property
     def title(self) -> str:
         """Which images these are, in words."""
@@ -82,19 +89,19 @@ def record_evaluation(database: Database, study_uuid: str, document: Mapping[str
     else:
         kind = EvaluationKind.HOLD_OUT if part == "hold-out" else EvaluationKind.EXTERNAL
     with database.transaction() as connection:
-        connection.execute(
-            sa.insert(tables.evaluations).values(
-                study_uuid=study_uuid,
-                kind=kind,
-                evaluated_at=database.now(connection),
-                evaluated_by=f"{name_user()}@{socket.gethostname()}"[:200],
-                orch=orch_version()[:64],
-                trial_number=document.get("trial"),
-                model_sha256=model.get("sha256"),
-                fingerprint=document["data"]["fingerprint"],
-                document=json.dumps(without_nan(keep_shareable(document)), ensure_ascii=False),
-            )
-        )
+        row = {
+            "study_uuid": study_uuid,
+            "kind": str(kind),
+            "evaluated_at": database.now(connection),
+            "evaluated_by": f"{name_user()}@{socket.gethostname()}"[:200],
+            "orch": orch_version()[:64],
+            "trial_number": document.get("trial"),
+            "model_sha256": model.get("sha256"),
+            "fingerprint": document["data"]["fingerprint"],
+            "document": json.dumps(without_nan(keep_shareable(document)), ensure_ascii=False),
+        }
+        connection.execute(sa.insert(tables.evaluations).values(row))
+    link_event(database, study_uuid, Event.EVALUATION, row)
     return kind
 
 
@@ -103,19 +110,7 @@ def list_evaluations(database: Database, study_uuid: str) -> list[Evaluation]:
     query = sa.select(tables.evaluations).where(_columns.study_uuid == study_uuid)
     with database.reading() as connection:
         rows = connection.execute(query.order_by(_columns.evaluated_at, _columns.id)).all()
-    return [
-        Evaluation(
-            kind=EvaluationKind(row.kind),
-            evaluated_at=row.evaluated_at,
-            evaluated_by=row.evaluated_by,
-            orch=row.orch,
-            trial_number=row.trial_number,
-            model_sha256=row.model_sha256,
-            fingerprint=row.fingerprint,
-            document=json.loads(row.document),
-        )
-        for row in rows
-    ]
+    return [Evaluation.from_row(dict(row._mapping)) for row in rows]
 
 
 def keep_shareable(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A chain of hashes over what a study finished: a row that is edited or deleted later does not fit it any more.
 
 The first link holds the spec, the data set, the plan and the number of trials as they were at the creation; each further one holds one settled
-trial with the digests of its epochs and predictions, and the hash of the link before it. Links are written right after a trial is settled; what a
+trial with the digests of its epochs and predictions, or an event (a hold-out that was opened, an evaluation, what was added to the study), and the
+hash of the link before it. Links are written right after a trial is settled; what a
 killed worker left, the next sweep links. Who can write to the database can also forge all links, but not the last hash as it was published:
 best.json, `orch study prove` and `orch study verify` name it.
 """
@@ -12,6 +13,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,8 +32,19 @@ GROWTH = "growth"
 """The key of a study's facts under which its additions are noted, in order."""
 POINT_COLUMNS = ("point", "attempt", "trial_number", "outcome", "value", "params", "error")
 """What of a settled trial's row is linked."""
+EVENT = "event"
+"""The key of a link that holds no trial: it says what was recorded."""
 STUDY_COLUMNS = ("spec", "spec_hash", "fingerprint", "facts", "canary")
 """What of a study's row is linked with each of its trials."""
+
+
+class Event(StrEnum):
+    """What is linked besides trials."""
+
+    OPENING = "opening"
+    EVALUATION = "evaluation"
+    GROWTH = "growth"
+
 
 SORTED = json.JSONEncoder(sort_keys=True)
 
@@ -85,14 +98,55 @@ def link_point(database: Database, study_uuid: str, point: int) -> bool:
                 return False
             last = json.loads(row["last"])
             content = describe_point(row, *_read_rows(connection, wholes, study_uuid, point))
-            link = make_link(last["n"] + 1, last["hash"], {**content, **describe_study(row)})
-            rows = [{"key": key, "value": str(link["n"])}, _row_of(study_uuid, link)]
-            if connection.execute(
-                database.insert(tables.facts).values(rows).on_conflict_do_nothing()
-            ).rowcount == len(rows):
+            if _add(database, connection, study_uuid, key, last, {**content, **describe_study(row)}):
                 return True
             connection.rollback()
     return False
+
+
+def link_event(database: Database, study_uuid: str, event: Event, row: Mapping[str, Any]) -> bool:
+    """Link what was recorded of a study besides its trials, once. Returns whether a link was written.
+
+    Args:
+        database: where.
+        study_uuid: the study; of one that is not there, or was made before there were chains, nothing is linked.
+        event: what kind of record it is.
+        row: the record, as the database gives it back.
+    """
+    digest = digest_event(row)
+    # As long as a key may be.
+    key = tables.linked_key(study_uuid, f"{event[:4]}:{digest[:15]}")
+    query = sa.select(
+        *(tables.studies.c[name] for name in STUDY_COLUMNS),
+        _last_link(study_uuid).scalar_subquery().label("last"),
+        sa.exists().where(_facts.key == key).label("is_linked"),
+    ).where(tables.studies.c.uuid == study_uuid)
+    for _ in range(ATTEMPTS):
+        with database.transaction() as connection:
+            found = connection.execute(query).first()
+            if found is None or found.last is None or found.is_linked:
+                return False
+            content = {EVENT: str(event), "digest": digest, **describe_study(dict(found._mapping))}
+            if _add(database, connection, study_uuid, key, json.loads(found.last), content):
+                return True
+            connection.rollback()
+    return False
+
+
+def link_growth(database: Database, study_uuid: str) -> bool:
+    """Link what was added to a study since its last link. Returns whether a link was written."""
+    query = sa.select(
+        *(tables.studies.c[name] for name in STUDY_COLUMNS),
+        _last_link(study_uuid).scalar_subquery().label("last"),
+    ).where(tables.studies.c.uuid == study_uuid)
+    with database.reading() as connection:
+        row = connection.execute(query).first()
+    if row is None or row.last is None:
+        return False
+    grown = describe_study(dict(row._mapping))["grown"]
+    if json.loads(row.last).get("grown", [0])[0] == grown[0]:
+        return False
+    return link_event(database, study_uuid, Event.GROWTH, {"grown": json.dumps(grown)})
 
 
 def complete_chain(database: Database, study_uuid: str) -> int:
@@ -111,6 +165,7 @@ def complete_chain(database: Database, study_uuid: str) -> int:
             sa.select(_facts.key).where(_facts.key.startswith(prefix, autoescape=True))
         ).scalars()
         linked = {key.removeprefix(prefix) for key in keys}
+    link_growth(database, study_uuid)
     return sum(link_point(database, study_uuid, number) for number in numbers if str(number) not in linked)
 
 
@@ -134,6 +189,11 @@ def make_link(number: int, previous: str, content: Mapping[str, Any]) -> dict[st
 def hash_link(link: Mapping[str, Any]) -> str:
     """The hash that a link must have."""
     return digest_text(json.dumps({key: link[key] for key in sorted(link) if key != "hash"}, sort_keys=True))
+
+
+def digest_event(row: Mapping[str, Any]) -> str:
+    """The digest of a record, whatever number its database gave it."""
+    return digest_rows([{key: value for key, value in row.items() if key != "id"}])
 
 
 def describe_study(study: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,6 +287,21 @@ def _last_link(study_uuid: str) -> sa.Select[Any]:
         .order_by(_facts.key.desc())
         .limit(1)
     )
+
+
+def _add(
+    database: Database,
+    connection: Connection,
+    study_uuid: str,
+    key: str,
+    last: Mapping[str, Any],
+    content: Mapping[str, Any],
+) -> bool:
+    """Write a link after the last one, and under `key` which it is; whether nobody else wrote one at this moment."""
+    link = make_link(last["n"] + 1, last["hash"], content)
+    rows = [{"key": key, "value": str(link["n"])}, _row_of(study_uuid, link)]
+    statement = database.insert(tables.facts).values(rows).on_conflict_do_nothing()
+    return bool(connection.execute(statement).rowcount == len(rows))
 
 
 def _row_of(study_uuid: str, link: Mapping[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,18 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.columns import select_whole
 from storage.database.engine import Database
-from storage.metrics.judging import judge
+from storage.metrics.judging import Array, judge
 from storage.spec import StudySpec, from_json
 from storage.states import PointOutcome, PointState
 from storage.studies.chain import (
+    EVENT,
     GROWTH,
     ROWS,
     START,
+    Event,
     describe_point,
     describe_study,
+    digest_event,
     digest_text,
     hash_link,
     read_chain,
@@ -51,6 +54,9 @@ TOLERANCE = 1e-9
 
 Rows = dict[int, list[dict[str, Any]]]
 
+RECORDS = {Event.OPENING: tables.holdout_openings, Event.EVALUATION: tables.evaluations}
+"""What is linked as it is in a table, by the kind of the event."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -61,6 +67,7 @@ class Evidence:
         points: rows of `orch_points`, of `POINT_COLUMNS`.
         epochs, predictions: rows by the number of the trial in the plan, without the name of the study.
         chain: its links.
+        records: openings of hold-outs for its models and evaluations of them, by the name of the event.
         read_at: seconds since 1970 by the clock of the database.
     """
 
@@ -70,6 +77,7 @@ class Evidence:
     predictions: Rows
     chain: list[dict[str, Any]]
     read_at: float
+    records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def head(self) -> str | None:
@@ -100,27 +108,36 @@ def read_evidence(database: Database, study_uuid: str) -> Evidence:
                     {key: value for key, value in row._mapping.items() if key != "study_uuid"}
                 )
             by_table.append(dict(rows))
+        records = {
+            str(event): [
+                {key: value for key, value in row._mapping.items() if key != "id"}
+                for row in connection.execute(
+                    sa.select(table).where(table.c.study_uuid == study_uuid).order_by(table.c.id)
+                )
+            ]
+            for event, table in RECORDS.items()
+        }
         now = database.now(connection)
-    return Evidence(
-        dict(study._mapping), [dict(point._mapping) for point in points], by_table[0], by_table[1], chain, now
-    )
+    rows_of_points = [dict(point._mapping) for point in points]
+    return Evidence(dict(study._mapping), rows_of_points, by_table[0], by_table[1], chain, now, records)
 
 
-def check_evidence(evidence: Evidence, *, head: str | None = None) -> list[str]:
+def check_evidence(evidence: Evidence, *, head: str | None = None, is_bundle: bool = False) -> list[str]:
     """Everything that does not fit, one sentence each; nothing where all does.
 
     Args:
         evidence: of a study.
         head: a hash of the chain that was published before; it must be one of its links.
+        is_bundle: no worker is about to write a link: every settled trial must have its own.
     """
-    return [*_check_study(evidence), *check_chain(evidence, head=head)]
+    return [*_check_study(evidence), *check_chain(evidence, head=head, is_bundle=is_bundle)]
 
 
-def check_chain(evidence: Evidence, *, head: str | None = None) -> list[str]:
+def check_chain(evidence: Evidence, *, head: str | None = None, is_bundle: bool = False) -> list[str]:
     """What does not fit the chain, one sentence each; of a study that was made before there were chains, nothing.
 
     Args:
-        evidence, head: as of `check_evidence`.
+        evidence, head, is_bundle: as of `check_evidence`.
     """
     if not evidence.chain:
         return [] if head is None else ["The study has no chain, and a hash of one was published."]
@@ -130,7 +147,8 @@ def check_chain(evidence: Evidence, *, head: str | None = None) -> list[str]:
             *problems,
             *_check_head(evidence.chain, head),
             *_check_row(evidence),
-            *_check_trials(evidence),
+            *_check_trials(evidence, is_bundle),
+            *_check_events(evidence),
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return [
@@ -159,19 +177,24 @@ def _check_study(evidence: Evidence) -> Iterator[str]:
 
 def _check_values(evidence: Evidence, spec: StudySpec) -> Iterator[str]:
     """Hold the value of each complete trial against its fold results."""
-    column, sign = spec.metric.column, spec.metric.sign
     for point in evidence.points:
         if point["outcome"] != PointOutcome.COMPLETE or point["state"] != PointState.DONE:
             continue
-        curves = np.full((spec.fold_count, spec.training.epochs), np.nan)
-        for row in evidence.epochs.get(point["point"], ()):
-            inside = 0 <= row["fold"] < spec.fold_count and 1 <= row["epoch"] <= spec.training.epochs
-            if inside and row.get(column) is not None:
-                curves[row["fold"], row["epoch"] - 1] = sign * row[column]
-        value = judge(curves, spec.study.objective).value
+        value = judge(tabulate(evidence, spec, point["point"]), spec.study.objective).value
         stated = point["value"]
         if stated is None or math.isnan(value) or abs(value - stated) > TOLERANCE:
             yield f"Planned trial {point['point']} has the value {stated}, and its fold results mean {value}."
+
+
+def tabulate(evidence: Evidence, spec: StudySpec, point: int) -> Array:
+    """The scores of a trial, shape (folds, epochs), NaN where there is none."""
+    column, sign = spec.metric.column, spec.metric.sign
+    curves = np.full((spec.fold_count, spec.training.epochs), np.nan)
+    for row in evidence.epochs.get(point, ()):
+        inside = 0 <= row["fold"] < spec.fold_count and 1 <= row["epoch"] <= spec.training.epochs
+        if inside and row.get(column) is not None:
+            curves[row["fold"], row["epoch"] - 1] = sign * row[column]
+    return curves
 
 
 def _check_links(chain: list[dict[str, Any]]) -> Iterator[str]:
@@ -187,6 +210,8 @@ def _check_links(chain: list[dict[str, Any]]) -> Iterator[str]:
         previous = link["hash"]
     seen: dict[int, int] = {}
     for number, link in enumerate(chain[1:], start=1):
+        if EVENT in link:
+            continue
         point = link["point"]
         if point in seen:
             yield f"Planned trial {point} is in links {seen[point]} and {number} of the chain."
@@ -205,10 +230,11 @@ WORDS = {
 def _check_row(evidence: Evidence) -> Iterator[str]:
     """Hold the study's row against what each link says of it."""
     now, first, last = describe_study(evidence.study), evidence.chain[0], evidence.chain[-1]
+    trials = [link for link in evidence.chain[1:] if EVENT not in link]
     for name, words in WORDS.items():
-        # The canary is tried by the first worker, after the first link.
-        held = last if name == "canary" else first
-        if name == "canary" and len(evidence.chain) < 2:
+        # The canary is tried by the first worker, after the first link and before the first trial.
+        held = trials[-1] if name == "canary" and trials else first
+        if name == "canary" and not trials:
             continue
         if now[name] != held.get(name):
             yield f"Since the chain noted it, this was changed: {words}."
@@ -221,11 +247,13 @@ def _check_row(evidence: Evidence) -> Iterator[str]:
         yield f"The study was created with {first['trials']} trials and has {planned}."
 
 
-def _check_trials(evidence: Evidence) -> Iterator[str]:
+def _check_trials(evidence: Evidence, is_bundle: bool) -> Iterator[str]:
     """Hold each settled trial against its link."""
     points = {point["point"]: point for point in evidence.points}
     linked = set()
     for link in evidence.chain[1:]:
+        if EVENT in link:
+            continue
         number = link["point"]
         linked.add(number)
         point = points.get(number)
@@ -243,9 +271,24 @@ def _check_trials(evidence: Evidence) -> Iterator[str]:
                 yield f"Planned trial {number} was finished with {name.replace('_', ' ')} {link.get(name)}, and now has {value}."
     for point in evidence.points:
         is_settled = point["state"] in (PointState.DONE, PointState.FAILED)
-        is_fresh = evidence.read_at - (point["finished_at"] or 0) < FRESH_SECONDS
+        is_fresh = not is_bundle and evidence.read_at - (point["finished_at"] or 0) < FRESH_SECONDS
         if is_settled and point["point"] not in linked and not is_fresh:
             yield f"Planned trial {point['point']} is finished and is not in the chain."
+
+
+EVENTS = {
+    Event.OPENING: "A record that the hold-out was opened for a model of this study was changed or deleted",
+    Event.EVALUATION: "An evaluation of a model of this study was changed or deleted",
+}
+
+
+def _check_events(evidence: Evidence) -> Iterator[str]:
+    """Hold openings and evaluations against their links."""
+    digests = {str(event): {digest_event(row) for row in evidence.records.get(event, ())} for event in EVENTS}
+    for link in evidence.chain[1:]:
+        event = link.get(EVENT)
+        if event in digests and link["digest"] not in digests[event]:
+            yield f"{EVENTS[Event(event)]} after link {link['n']} of the chain noted it."
 
 
 def pack_evidence(evidence: Evidence) -> dict[str, str]:
@@ -261,9 +304,12 @@ def pack_evidence(evidence: Evidence) -> dict[str, str]:
         "epochs.jsonl": lines(evidence.epochs),
         "predictions.jsonl": lines(evidence.predictions),
         "chain.jsonl": "".join(json.dumps(link, sort_keys=True) + "\n" for link in evidence.chain),
+        PACKED_RECORDS: json.dumps(evidence.records, sort_keys=True),
     }
 
 
+PACKED_RECORDS = "records.json"
+"""What an older orch does not write."""
 PACKED = ("study.json", "points.jsonl", "epochs.jsonl", "predictions.jsonl", "chain.jsonl")
 
 
@@ -295,8 +341,18 @@ def unpack_evidence(texts: Mapping[str, str], parse: Callable[[str], Any]) -> Ev
             raise ValueError("a row of a trial has other columns")
     if set(study) != set(STUDY_COLUMNS):
         raise ValueError("the row of the study has other columns")
+    records = {
+        str(event): [dict(row) for row in found]
+        for event, found in dict(parse(texts.get(PACKED_RECORDS, "{}"))).items()
+    }
     return Evidence(
-        study, points, by_point("epochs.jsonl"), by_point("predictions.jsonl"), rows("chain.jsonl"), read_at
+        study,
+        points,
+        by_point("epochs.jsonl"),
+        by_point("predictions.jsonl"),
+        rows("chain.jsonl"),
+        read_at,
+        records,
     )
 
 

@@ -40,6 +40,7 @@ def prove(
     """
     from functools import partial
 
+    from dashboards.tables.outcomes import find_dataset
     from orchestrator.proof.bundle import write_bundle
     from orchestrator.terminal.stages import show_stages
     from storage.files.writing import check_place, write_bytes
@@ -56,7 +57,10 @@ def prove(
             again = partial(
                 _replay, replay_recorded, database, study, data_folders(data), cache_folder(), report
             )
-        content, document = write_bundle(database, study, again, replay)
+        dataset = find_dataset(study, data_folders(data))
+        content, document = write_bundle(
+            database, study, again, replay, dataset.folder if dataset is not None else None
+        )
     write_bytes(output, content)
     document["file"] = str(output)
     if as_json:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import shutil
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +26,12 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DataError
+from storage.holdout.openings import Opening, record_opening
 from storage.spec import from_json
-from storage.studies.chain import complete_chain, link_point, read_chain
-from storage.studies.study import delete_study, load_study
+from storage.studies.chain import complete_chain, link_growth, link_point, read_chain
+from storage.studies.study import create_study, delete_study, load_study
 from storage.trust.plan import FACT, seal_plan
-from tests.labelled_studies import LabelledObjective, make_dataset
+from tests.labelled_studies import LabelledObjective, make_dataset, remember_evaluation
 from tests.studies import make_spec
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker
@@ -49,8 +53,6 @@ class Finished:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Finished:
-    from storage.studies.study import create_study
-
     folder = tmp_path_factory.mktemp("finished")
     for part in sqlite_template.parent.glob("orch.db*"):
         shutil.copy(part, folder / part.name)
@@ -62,6 +64,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
     Worker(Circumstances(database), lambda _: LabelledObjective(dataset)).run(
         lambda: [load_study(database, NAME)]
     )
+    study = load_study(database, NAME)
+    remember_evaluation(database, study, dataset, "hold-out")
+    opening = Opening(dataset.fingerprint, time.time(), "me@here", "c" * 64, "evaluation", study.uuid)
+    record_opening(dataset, database, opening, again=False)
     age(database)
     database.close()
     return Finished(folder, dataset)
@@ -84,8 +90,9 @@ def ask_both(database: Database, dataset: Dataset | None, bundle: Path) -> tuple
 def test_an_honest_study_is_consistent_and_its_bundle_says_so(finished: Finished, tmp_path: Path) -> None:
     database = finished.copy(tmp_path)
     chain = read_chain(database, load_study(database, NAME).uuid)
-    assert [link["n"] for link in chain] == list(range(5))
-    assert sorted(link["point"] for link in chain[1:]) == [0, 1, 2, 3]
+    assert [link["n"] for link in chain] == list(range(7))
+    assert sorted(link["point"] for link in chain[1:5]) == [0, 1, 2, 3]
+    assert [link["event"] for link in chain[5:]] == ["evaluation", "opening"]
     assert ask_both(database, finished.dataset, tmp_path / "bundle.zip") == ([], [])
     document = check_bundle(tmp_path / "bundle.zip", head=chain[-1]["hash"])
     assert document["ok"]
@@ -104,8 +111,8 @@ def test_an_honest_study_is_consistent_and_its_bundle_says_so(finished: Finished
     database.close()
 
 
-epochs, points, predictions, studies, facts = (
-    tables.epochs, tables.points, tables.predictions, tables.studies, tables.facts,
+epochs, points, predictions, studies, facts, evaluations, openings = (
+    tables.epochs, tables.points, tables.predictions, tables.studies, tables.facts, tables.evaluations, tables.holdout_openings,
 )  # fmt: skip
 
 
@@ -172,8 +179,9 @@ def swap_images(connection: Any) -> None:
 
 
 def cut_the_chain(connection: Any) -> None:
-    last = sa.select(sa.func.max(facts.c.key)).where(facts.c.key.startswith("chain:")).scalar_subquery()
-    connection.execute(sa.delete(facts).where(facts.c.key == last))
+    # From the last trial on.
+    keys = connection.execute(sa.select(facts.c.key).where(facts.c.key.like("chain:%"))).scalars()
+    connection.execute(sa.delete(facts).where(facts.c.key.in_(sorted(keys)[4:])))
 
 
 def edit_a_link(connection: Any) -> None:
@@ -226,6 +234,12 @@ CHANGES: dict[str, tuple[Any, str]] = {
         sa.update(points).where(points.c.point == 3).values(params='{"batch_size": 999}'), "was finished with params",
     ),
     "an attempt": (sa.update(points).where(points.c.point == 3).values(attempt=9), "was finished with attempt"),
+    "an evaluation": (
+        sa.update(evaluations).values(document=sa.func.replace(evaluations.c.document, "0.", "0.9")), "An evaluation of a model of this study was changed",
+    ),
+    "an evaluation deleted": (sa.delete(evaluations), "An evaluation of a model of this study was changed"),
+    "an opening": (sa.update(openings).values(model_sha256="d" * 64), "the hold-out was opened for a model of this study"),
+    "an opening deleted": (sa.delete(openings), "the hold-out was opened for a model of this study"),
     "the last link": (cut_the_chain, "is not in the chain"),
     "a link": (edit_a_link, "was edited"),
 }  # fmt: skip
@@ -241,7 +255,7 @@ def opened(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @contextmanager
 def restored(database: Database) -> Iterator[None]:
     """Put every row back at the end: a copy of the database for each change would take seconds."""
-    changed = (studies, points, epochs, predictions, facts)
+    changed = (studies, points, epochs, predictions, facts, evaluations, openings)
     with database.reading() as connection:
         kept = [[dict(row._mapping) for row in connection.execute(sa.select(table))] for table in changed]
     yield
@@ -259,6 +273,94 @@ def test_a_change_is_named(opened: Database, tmp_path: Path, change: str) -> Non
             act(connection) if callable(act) else connection.execute(act)
         for problems in ask_both(opened, None, tmp_path / "bundle.zip"):
             assert any(told in problem for problem in problems), problems
+
+
+def change_lines(
+    name: str, change: Callable[[list[dict[str, Any]]], Any]
+) -> Callable[[dict[str, str]], None]:
+    def edit(texts: dict[str, str]) -> None:
+        rows = [json.loads(line) for line in texts[name].splitlines()]
+        change(rows)
+        texts[name] = "".join(json.dumps(row) + "\n" for row in rows)
+
+    return edit
+
+
+def cut_and_date(texts: dict[str, str]) -> None:
+    # As if the last trial had been finished a moment before the bundle was written.
+    change_lines("chain.jsonl", lambda links: links.__delitem__(slice(4, None)))(texts)
+    change_lines("study.json", lambda rows: rows[0].update(read_at=0.0))(texts)
+
+
+def change_best(**values: Any) -> Callable[[dict[str, str]], None]:
+    return change_lines("best.json", lambda rows: rows[0].update(values))
+
+
+EDITS: dict[str, tuple[Callable[[dict[str, str]], None], str]] = {
+    "openings emptied": (lambda texts: texts.update({"openings.json": "[]"}), "1 openings of the hold-out are not in openings.json"),
+    "records emptied": (lambda texts: texts.update({"records.json": "{}"}), "the hold-out was opened for a model of this study"),
+    "the chain cut": (cut_and_date, "is finished and is not in the chain"),
+    "other trials replayed": (
+        lambda texts: texts.update({"replays.json": json.dumps([{"trial": 99, "numbers": 9, "different": 0}])}), "are not those that the last link",
+    ),
+    "no best": (lambda texts: texts.update({"best.json": "null"}), "do not agree on whether there is a complete one"),
+    **{
+        f"another {name} in best.json": (change_best(**{name: value}), f"best.json has another {name}")
+        for name, value in {
+            "value": 0.99, "trial": 77, "params": {"batch_size": 1}, "fold_values": [0.99, 0.99, 0.99], "best_epoch": 1, "plan": None,
+            "points": {"planned": 2}, "spec": {"training": {"epochs": 9}}, "warnings": [], "evaluations": [], "chain": {"head": "x"},
+        }.items()
+    },
+}  # fmt: skip
+"""Edits of a bundle whose maker also wrote its hashes again."""
+
+
+@pytest.fixture(scope="module")
+def texts(finished: Finished, opened: Database) -> dict[str, str]:
+    content, _ = write_bundle(opened, load_study(opened, NAME), None, 0, finished.dataset.folder)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_of_a_bundle_is_named(texts: dict[str, str], tmp_path: Path, edit: str) -> None:
+    act, told = EDITS[edit]
+    edited = dict(texts)
+    act(edited)
+    manifest = json.loads(edited.pop("manifest.json"))
+    manifest["files"] = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in edited.items()}
+    manifest["head"] = json.loads(edited["chain.jsonl"].splitlines()[-1])["hash"]
+    with zipfile.ZipFile(tmp_path / "edited.zip", "w") as archive:
+        for name, text in {"manifest.json": json.dumps(manifest), **edited}.items():
+            archive.writestr(name, text)
+    problems = check_bundle(tmp_path / "edited.zip")["problems"]
+    assert any(told in problem for problem in problems), problems
+
+
+def test_an_addition_after_the_last_trial_is_linked_and_the_best_of_every_objective_fits(
+    finished: Finished, tmp_path: Path
+) -> None:
+    database = finished.copy(tmp_path)
+    spec = make_spec(
+        NAME, points=2, **{"data.fingerprint": finished.dataset.fingerprint, "study.objective": "mean_of_max"}
+    )
+    delete_study(database, load_study(database, NAME))
+    create_study(database, spec, plan_points(spec), data_folder="", facts={})
+    Worker(Circumstances(database), lambda _: LabelledObjective(finished.dataset)).run(
+        lambda: [load_study(database, NAME)]
+    )
+    age(database)
+    assert ask_both(database, finished.dataset, tmp_path / "bundle.zip") == ([], [])
+    uuid = load_study(database, NAME).uuid
+    with database.transaction() as connection:
+        edit_facts("growth", [{"how": "part", "part": "x", "name": "x"}])(connection)
+    assert link_growth(database, uuid)
+    assert not link_growth(database, uuid)
+    with database.transaction() as connection:
+        edit_facts("growth", [])(connection)
+    for problems in ask_both(database, None, tmp_path / "bundle.zip"):
+        assert any("What was added to the study was changed or removed" in problem for problem in problems)
+    database.close()
 
 
 def test_a_bundle_that_was_edited_says_so_and_a_stranger_is_refused(
