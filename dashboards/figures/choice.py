@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboards.figures.drawing import Picture, make_figure, note, shorten, trace
+from dashboards.figures.drawing import Picture, make_figure, measure, name_axis, note, trace
 from dashboards.figures.palette import BLUE, GREY, VERMILLION, fade
 from dashboards.tables.view import StudyView, Table
 
@@ -22,10 +22,11 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
     """
     title = f"{view.study.name}: best trial and statistically equivalent trials"
     noise = selection["noise_per_trial"]
+    worse = "lower" if view.metric.sign > 0 else "higher"
     spread = f" Bars: the standard error of a trial over its folds ({noise:.4f})." if noise else ""
     caption = (
         f"Complete trials by rank. Blue: statistically indistinguishable from the best (95 %); grey: significantly "
-        f"lower.{spread} Dashed: the best value corrected for selection."
+        f"{worse}.{spread} Dashed: the best value corrected for selection."
     )
     equals = {one["point"] for one in selection["indistinguishable"]}
     table = Table(
@@ -38,7 +39,7 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
     traces = []
     for name, colour, wanted in (
         ("statistically equivalent", BLUE, True),
-        ("significantly lower", GREY, False),
+        (f"significantly {worse}", GREY, False),
     ):
         rows = [row for row in table.rows if row[4] is wanted]
         if not rows:
@@ -46,7 +47,7 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
         bars = {"type": "constant", "value": noise, "color": fade(colour, 0.35), "thickness": 1.2, "width": 0}
         traces.append(
             trace(
-                "scatter", x=[row[0] for row in rows], y=shorten([row[3] for row in rows]), mode="markers", showlegend=True,
+                "scatter", x=[row[0] for row in rows], y=measure([row[3] for row in rows], view.metric), mode="markers", showlegend=True,
                 name=f"{name} ({len(rows)})", marker={"color": colour, "size": 6},
                 customdata=[[row[1], row[2]] for row in rows],
                 hovertemplate="rank %{x}: %{y:.4f}<br>trial %{customdata[1]}<extra></extra>",
@@ -58,12 +59,14 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
         title=title,
         height=380,
         xaxis={"title": {"text": "rank"}, "zeroline": False},
-        yaxis={"title": {"text": view.metric.long_label}},
+        yaxis=name_axis(view.metric),
     )
     corrected = selection["corrected_value"]
-    text = "corrected" if corrected is not None else "corrected: at most"
+    bound = "at most" if view.metric.sign > 0 else "at least"
+    text = "corrected" if corrected is not None else f"corrected: {bound}"
     corrected = corrected if corrected is not None else selection["corrected_at_most"]
     if corrected is not None:
+        corrected = view.metric.measured(corrected)
         line = {"dash": "dash", "width": 1.8, "color": VERMILLION}
         figure["layout"]["shapes"] = [
             {

@@ -18,6 +18,8 @@ from dashboards.figures.drawing import (
     label,
     make_empty,
     make_figure,
+    measure,
+    name_axis,
     note,
     shorten,
     shorten_one,
@@ -56,7 +58,7 @@ def draw_trial(
     title = f"{view.study.name}: folds of the {which} ({point.trial_number}): {show_params(point.params)}"
     caption = (
         f"{view.metric.label} over epochs. Thin: each fold; bold: their mean; blue: validation, red: training. The dotted "
-        f"line is the epoch of the highest {view.metric.long_label}."
+        f"line is the epoch of the {'highest' if view.metric.sign > 0 else 'lowest'} {view.metric.long_label}."
         + ("" if view.metric.train_column else " The study recorded it of validation only.")
     )
     table = Table(
@@ -69,11 +71,11 @@ def draw_trial(
         fold_traces(view.metric, rows, means, legend=True),
         title=title,
         xaxis=epoch_axis(max(row.epoch for row in rows)) | FROM_ZERO,
-        yaxis={"title": {"text": view.metric.label}},
+        yaxis=name_axis(view.metric, view.metric.label),
     )
     peak = peak_epoch(means)
     if peak is not None:
-        highest = next(row.score for row in means if row.epoch == peak)
+        highest = view.metric.measured(next(row.score for row in means if row.epoch == peak))
         figure["layout"]["shapes"] = [upright_line(peak)]
         side = "right" if peak > len(means) / 2 else "left"
         text = f" {highest:.4f} at epoch {peak} "
@@ -117,8 +119,8 @@ def draw_examples(view: StudyView) -> Picture:
     x = epoch_axis(max((row.epoch for means in view.means.values() for row in means), default=1))
     layout = panels.layout(
         xs=[x if place >= lowest else {**x, "title": {"text": ""}} for place in range(len(chosen))],
-        ys=[{"title": {"text": view.metric.label}} for _ in chosen],
-        titles=[_example_title(ranks[point.point], point) for point in chosen],
+        ys=[name_axis(view.metric, view.metric.label) for _ in chosen],
+        titles=[_example_title(ranks[point.point], point, view.metric) for point in chosen],
     )
     figure = make_figure(
         traces,
@@ -221,14 +223,14 @@ def fold_traces(
         for fold, epochs in sorted(by_fold.items()):
             traces.append(
                 trace("scatter",
-                    x=[row.epoch for row in epochs], y=shorten([read(row) for row in epochs], 4),
+                    x=[row.epoch for row in epochs], y=measure([read(row) for row in epochs], metric, 4),
                     mode="lines", line={"width": 0.9, "color": fade(colour, 0.55)}, showlegend=False,
                     legendgroup=side, hovertemplate=f"fold {fold + 1}, {text}: %{{y:.4f}}<extra></extra>",
                 )
             )  # fmt: skip
         traces.append(
             trace("scatter",
-                x=[row.epoch for row in means], y=shorten([getattr(row, mean) for row in means], 4),
+                x=[row.epoch for row in means], y=measure([getattr(row, mean) for row in means], metric, 4),
                 mode="lines", line={"width": 3, "color": colour}, name=f"{text}, mean of folds",
                 legendgroup=side, showlegend=legend,
                 hovertemplate=f"mean, {text}: %{{y:.4f}}<extra></extra>",
@@ -245,7 +247,7 @@ def _mean_measures(rows: Sequence[FoldEpoch]) -> dict[str, list[Any]]:
     if not by_epoch:
         return {}
     series: dict[str, list[Any]] = {"epoch": sorted(by_epoch)}
-    for name in (*(f"val_{measure}" for measure in MEASURES), "val_recall", "train_loss", "val_loss"):
+    for name in (*(f"val_{kind}" for kind in MEASURES), "val_recall", "train_loss", "val_loss"):
         values = [_mean([getattr(row, name) for row in by_epoch[epoch]]) for epoch in series["epoch"]]
         if name.endswith("loss") or not all(map(math.isnan, values)):
             series[name if name.endswith("loss") else name.removeprefix("val_")] = values
@@ -261,7 +263,7 @@ def _mean(values: Sequence[float]) -> float:
     return statistics.fmean(finite) if finite else math.nan
 
 
-def _example_title(rank: int, point: PointRecord) -> str:
+def _example_title(rank: int, point: PointRecord, metric: Metric) -> str:
     """What fits above a third of a page: rank, value, and hyperparameters in two short lines; the numbers have all of them."""
     shown = {name: shorten_one(value, 3) for name, value in (point.params or {}).items()}
     lines = wrap(
@@ -270,4 +272,4 @@ def _example_title(rank: int, point: PointRecord) -> str:
         max_lines=2,
         placeholder=" …",
     )
-    return "<br>".join([f"<b>{rank}. {point.value:.4f}</b>", *lines])
+    return "<br>".join([f"<b>{rank}. {metric.measured(point.value or 0.0):.4f}</b>", *lines])

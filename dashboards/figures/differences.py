@@ -8,7 +8,10 @@ from typing import Any
 from dashboards.figures.drawing import Picture, make_empty, make_figure, shorten_one, trace, upright_line
 from dashboards.figures.palette import GREY, SERIES
 from dashboards.tables.view import Table
-from storage.metrics.objectives import METRICS
+from storage.metrics.objectives import AUC, METRICS, Metric
+
+LOWER = " (lower is better)"
+WORSE = {1: "lower", -1: "higher"}
 
 
 def draw_differences(document: Mapping[str, Any]) -> Picture:
@@ -32,10 +35,16 @@ def draw_differences(document: Mapping[str, Any]) -> Picture:
         ],
     )
     margin = document.get("margin")
+    claims = [comparison["claim"]["metric"] for comparison in document["comparisons"]]
+    claimed = METRICS[claims[0]] if claims else AUC
     caption = (
         f"Each mark is a metric of a model less that of {first}; to the right of 0 it is higher. Bars: 95 % intervals, where patients are drawn "
         "and both models are measured on each draw; of the row over folds, by the corrected resampled t-test (Nadeau and Bengio 2003)."
-        + (f" Dotted: the margin, {margin:g} lower." if margin is not None else "")
+        + (
+            f" Dotted: the margin, {claimed.label} {margin:g} {WORSE[claimed.sign]}."
+            if margin is not None
+            else ""
+        )
     )
     if not rows:
         return Picture("differences", title, caption, table, make_empty(title, "there is nothing to compare"))
@@ -46,7 +55,7 @@ def draw_differences(document: Mapping[str, Any]) -> Picture:
         traces.append(
             trace(
                 "scatter", mode="markers", name=comparison["second"], showlegend=True,
-                x=[shorten_one(one["value"]) for *_, one in mine], y=[label for _, _, label, _ in mine],
+                x=[shorten_one(one["value"]) for *_, one in mine], y=[label.replace(LOWER, f"<br>{LOWER.strip()}") for _, _, label, _ in mine],
                 marker={"size": 9, "color": SERIES[place % len(SERIES)]},
                 error_x={
                     "type": "data", "symmetric": False, "thickness": 1.8,
@@ -64,19 +73,28 @@ def draw_differences(document: Mapping[str, Any]) -> Picture:
         scattermode="group",
     )
     if margin is not None:
-        figure["layout"]["shapes"] = [upright_line(-margin)]
+        figure["layout"]["shapes"] = [upright_line(-margin * claimed.sign)]
     return Picture("differences", title, caption, table, figure)
 
 
 def list_rows(comparison: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """The differences of one comparison that have a value: name, words and numbers."""
+    """The differences of one comparison that have a value: name, words and numbers, of measured values."""
     rows = []
     if comparison["folds"]:
         name = comparison["claim"]["metric"]
-        rows.append((f"{name}:folds", f"{METRICS[name].label}, over folds", comparison["folds"]))
+        row = METRICS[name].measured_estimate(comparison["folds"])
+        rows.append((f"{name}:folds", name_difference(METRICS[name], ", over folds"), row))
     rows += [(f"area:{name}", f"AUC of {name}", one) for name, one in comparison["areas"].items()]
-    rows += [(name, METRICS[name].label, one) for name, one in comparison["metrics"].items()]
+    rows += [
+        (name, name_difference(METRICS[name]), METRICS[name].measured_estimate(one))
+        for name, one in comparison["metrics"].items()
+    ]
     return [row for row in rows if row[2]["value"] is not None and row[2]["value"] == row[2]["value"]]
+
+
+def name_difference(metric: Metric, over: str = "") -> str:
+    """A metric whose measured values are subtracted from each other, and which way is better where that is not up."""
+    return f"{metric.label}{over}{LOWER if metric.sign < 0 else ''}"
 
 
 def _ends(one: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -32,6 +32,8 @@ BROAD = "broad"
 FEW_EPOCHS = 15
 ENTRY, NO_BREAK = 36, "\xa0"
 """Characters of a line of a legend within a figure, and a space that no line ends at."""
+AXIS_LINE = 34
+"""Characters of a line beside an upright axis."""
 MOST_CELLS = 4
 """So many columns of a heat map have room for their values on a phone."""
 
@@ -218,12 +220,29 @@ def label(name: str) -> str:
     return LABELS.get(name, name.replace("_", " "))
 
 
+def measure(values: Sequence[Any], metric: Metric, digits: int = DIGITS) -> list[Any]:
+    """Scores as people read them, rounded to what a figure shows: errors, where their negatives were maximised."""
+    return shorten([None if value is None else metric.measured(float(value)) for value in values], digits)
+
+
+def name_axis(metric: Metric, said: str | None = None) -> dict[str, Any]:
+    """The title of an axis with measured values, in lines that fit the height of a figure.
+
+    Args:
+        metric: which.
+        said: what is on the axis; left out, means over the folds.
+    """
+    words = (said or metric.long_label) + (", lower is better" if metric.sign < 0 else "")
+    return {"title": {"text": "<br>".join(textwrap.wrap(words, AXIS_LINE))}}
+
+
 def value_colours(values: Sequence[float], metric: Metric) -> dict[str, Any]:
-    """The colour axis of a metric over the range of these values."""
+    """The colour axis of a metric over the range of these values as they are measured; the best has the lightest colour."""
     low, high = min(values), max(values)
     margin = 0.005 if high - low < 1e-6 else 0.0
     return {
         "colorscale": VALUE_SCALE,
+        "reversescale": metric.sign < 0,
         "cmin": shorten_one(low - margin),
         "cmax": shorten_one(high + margin),
         "colorbar": {

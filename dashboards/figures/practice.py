@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboards.figures.drawing import Picture, make_empty, make_figure, shorten, trace, upright_line
+from dashboards.figures.drawing import (
+    Picture,
+    make_empty,
+    make_figure,
+    name_axis,
+    shorten,
+    trace,
+    upright_line,
+)
 from dashboards.figures.palette import BLUE, GREY, SERIES, fade
 from dashboards.tables.view import Table
 from storage.metrics.objectives import METRICS
@@ -152,22 +160,28 @@ def draw_learning_curve(document: Mapping[str, Any]) -> Picture:
         document: as `storage.trust.learning_curve.judge_learning_curve` gives it.
     """
     title = f"{document['study']}: trial {document['trial']} trained on fewer patients"
-    label = METRICS[document["metric"]].long_label
+    metric = METRICS[document["metric"]]
+    label = metric.long_label
     caption = (
         f"Marks: the {label} on the patients of each fold, whatever the size; bars: 95 % intervals. Line and band: an inverse power law (Mukherjee et al. "
         "2003) and its 95 % band (profile likelihood); to the right of the dotted line it is an extrapolation, which assumes that further patients are "
         f"like the present ones. {document['sentence']}."
     )
-    sizes = [one for one in document["sizes"] if one["value"] is not None and one["patients"]]
+    sizes = [
+        metric.measured_estimate(one)
+        for one in document["sizes"]
+        if one["value"] is not None and one["patients"]
+    ]
+    band = [metric.measured_estimate(one) for one in document["band"]]
     columns = ("kind", "percent", "patients", "value", "low", "high")
     table = Table(
         columns,
         [("measured", *(one[name] for name in columns[1:])) for one in sizes]
-        + [("law", None, *(one[name] for name in columns[2:])) for one in document["band"]],
+        + [("law", None, *(one[name] for name in columns[2:])) for one in band],
     )
     if not sizes:
         return Picture("learning-curve", title, caption, table, make_empty(title, "no size is finished"))
-    traces, band = [], document["band"]
+    traces = []
     if band:
         x = [one["patients"] for one in band]
         traces = [
@@ -197,7 +211,7 @@ def draw_learning_curve(document: Mapping[str, Any]) -> Picture:
         title=title,
         height=400,
         xaxis={"title": {"text": "patients trained on"}, "rangemode": "tozero", "zeroline": False},
-        yaxis={"title": {"text": label}},
+        yaxis=name_axis(metric),
     )
     figure["layout"]["shapes"] = [upright_line(max(one["patients"] for one in sizes))]
     return Picture("learning-curve", title, caption, table, figure)

@@ -12,6 +12,8 @@ from dashboards.figures.drawing import (
     label,
     make_empty,
     make_figure,
+    measure,
+    name_axis,
     shorten,
     shorten_one,
     trace,
@@ -19,6 +21,7 @@ from dashboards.figures.drawing import (
 )
 from dashboards.figures.palette import BLUE, GREY, VALUE_SCALE, VERMILLION, fade
 from dashboards.tables.view import StudyView, Table, as_cell, describe_state, read_params
+from storage.metrics.objectives import Metric
 from storage.states import PointOutcome, PointState
 from storage.studies.point_records import PointRecord
 from storage.wording import show_params
@@ -63,7 +66,7 @@ def draw_scatter(view: StudyView) -> Picture:
         title=title,
         height=480,
         xaxis=_axis(view, names[0]),
-        yaxis=_axis(view, names[1]) if len(names) > 1 else {"title": {"text": view.metric.long_label}},
+        yaxis=_axis(view, names[1]) if len(names) > 1 else name_axis(view.metric),
     )
     return Picture("search", title, caption, table, figure)
 
@@ -74,11 +77,13 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
         def read(name: str) -> list[Any]:
             return shorten([as_cell((point.params or {}).get(name)) for point in points])
 
+        values = measure([point.value for point in points], view.metric)
         return {
             "x": read(names[0]),
-            "y": read(names[1]) if len(names) > 1 else shorten([point.value for point in points]),
+            "y": read(names[1]) if len(names) > 1 else values,
             "customdata": [
-                [point.point, point.trial_number, shorten_one(point.value, 4)] for point in points
+                [point.point, point.trial_number, shorten_one(value, 4)]
+                for point, value in zip(points, values, strict=True)
             ],
             "hovertemplate": "trial %{customdata[1]}<br>%{x}, %{y}"
             f"<br>val {view.metric.label} %{{customdata[2]}}",
@@ -93,11 +98,11 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
         marker = {"symbol": "circle-open", "size": 7, "color": GREY, "line": {"width": 1.2}}
         traces.append(trace("scatter", **place(pruned), name="pruned", marker=marker))
     if complete:
-        values = [float(point.value or 0) for point in complete]
+        values = measure([point.value for point in complete], view.metric)
         traces.append(
             trace("scatter",
                 **place(complete), name="complete",
-                marker={"size": 10, "color": shorten(values), "line": {"width": 1, "color": fade(GREY, 0.9)},
+                marker={"size": 10, "color": values, "line": {"width": 1, "color": fade(GREY, 0.9)},
                         **value_colours(values, view.metric)},
             )
         )  # fmt: skip
@@ -111,7 +116,7 @@ def _scatter_traces(view: StudyView, tried: list[PointRecord], names: list[str])
             )
         )
     if view.best:
-        name = f"best: {view.best.value:.4f}"
+        name = f"best: {view.metric.measured(view.best.value or 0.0):.4f}"
         traces.append(trace("scatter", **place([view.best]), name=name, marker=BEST))
     return traces
 
@@ -139,16 +144,20 @@ def draw_heat_map(view: StudyView) -> Picture:
     )
     layers = {PointOutcome.COMPLETE: 1.0, PointOutcome.PRUNED: 0.35}
     known = [
-        float(point.value) for point in cells.values() if point.outcome in layers and point.value is not None
+        view.metric.measured(point.value)
+        for point in cells.values()
+        if point.outcome in layers and point.value is not None
     ]
     if not known:
         return Picture("search", title, caption, table, make_empty(title, "no cell has finished yet"))
-    scale = value_colours([point.value or 0 for point in view.ranked] or known, view.metric)
+    scale = value_colours(measure([point.value for point in view.ranked], view.metric) or known, view.metric)
     traces: list[Trace] = []
     for outcome, opacity in layers.items():
         grid = [
             [
-                shorten_one(cells[x, y].value) if (x, y) in cells and cells[x, y].outcome == outcome else None
+                measure([cells[x, y].value], view.metric)[0]
+                if (x, y) in cells and cells[x, y].outcome == outcome
+                else None
                 for x in range(len(xs))
             ]
             for y in range(len(ys))
@@ -157,7 +166,7 @@ def draw_heat_map(view: StudyView) -> Picture:
             traces.append(
                 trace("heatmap",
                     z=grid, x=list(range(len(xs))), y=list(range(len(ys))), opacity=opacity,
-                    colorscale=VALUE_SCALE, zmin=scale["cmin"], zmax=scale["cmax"], xgap=2, ygap=2,
+                    colorscale=VALUE_SCALE, reversescale=scale["reversescale"], zmin=scale["cmin"], zmax=scale["cmax"], xgap=2, ygap=2,
                     showscale=not traces, colorbar=scale["colorbar"], hoverinfo="skip",
                 )
             )  # fmt: skip
@@ -169,7 +178,7 @@ def draw_heat_map(view: StudyView) -> Picture:
                "ticktext": [_power(value) for value in xs], "showgrid": False, "zeroline": False},
         yaxis={"title": {"text": _title(view, down)}, "tickvals": list(range(len(ys))),
                "ticktext": [_power(value) for value in ys], "showgrid": False, "zeroline": False},
-        annotations=[_cell_text(x, y, point, scale) for (x, y), point in cells.items()],
+        annotations=[_cell_text(x, y, point, scale, view.metric) for (x, y), point in cells.items()],
     )  # fmt: skip
     best = view.best
     for (x, y), point in cells.items():
@@ -191,7 +200,7 @@ def draw_slices(view: StudyView) -> Picture:
     if not complete or not view.searched:
         return Picture("slices", title, caption, table, make_empty(title, "no trial is complete yet"))
     panels = Panels(len(view.searched), 3, across=0.04, down=0.22, share_y=True)
-    values = shorten([float(point.value or 0) for point in complete])
+    values = measure([point.value for point in complete], view.metric)
     traces = [
         trace(
             "scatter", x=shorten([as_cell((point.params or {}).get(name)) for point in complete]), y=values, mode="markers",
@@ -202,7 +211,7 @@ def draw_slices(view: StudyView) -> Picture:
     ]  # fmt: skip
     layout = panels.layout(
         xs=[_axis(view, name) for name in view.searched],
-        ys=[{"title": {"text": view.metric.long_label}} for _ in view.searched],
+        ys=[name_axis(view.metric) for _ in view.searched],
     )
     figure = make_figure(traces, title=title, height=280 * panels.rows + 100, **layout)
     return Picture("slices", title, caption, table, figure)
@@ -215,15 +224,16 @@ def _order(view: StudyView) -> tuple[str, str]:
     return (one, other) if counts[one] <= counts[other] else (other, one)
 
 
-def _cell_text(x: int, y: int, point: PointRecord, scale: dict[str, Any]) -> dict[str, Any]:
+def _cell_text(x: int, y: int, point: PointRecord, scale: dict[str, Any], metric: Metric) -> dict[str, Any]:
     text = "not a number" if point.state == PointState.DONE else describe_state(point)
     font: dict[str, Any] = {"size": 12}
+    value = metric.measured(point.value or 0.0)
     if point.is_complete:
-        text = f"<b>{point.value:.4f}</b>"
+        text = f"<b>{value:.4f}</b>"
         middle = (scale["cmin"] + scale["cmax"]) / 2
-        font["color"] = "#ffffff" if (point.value or 0.0) < middle else "#1f2430"
+        font["color"] = "#1f2430" if (value < middle) == scale["reversescale"] else "#ffffff"
     elif point.outcome == PointOutcome.PRUNED and point.value is not None:
-        text = f"{point.value:.4f}<br>@{point.epoch}"
+        text = f"{value:.4f}<br>@{point.epoch}"
     return {"x": x, "y": y, "text": text, "showarrow": False, "font": font}
 
 

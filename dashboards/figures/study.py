@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboards.figures.drawing import Picture, epoch_axis, make_empty, make_figure, shorten, trace
+from dashboards.figures.drawing import Picture, epoch_axis, make_empty, make_figure, name_axis, shorten, trace
 from dashboards.figures.palette import BLUE, GREY, OUTCOME_COLOURS, VERMILLION, fade
 from dashboards.tables.view import (
     StudyView,
@@ -87,7 +87,7 @@ def draw_folds(view: StudyView) -> Picture:
     points = "all" if max(map(len, folds.values())) <= SHOWN_DOTS else False
     traces = [
         trace("box",
-            y=shorten(values, 3), name=f"fold {fold + 1}", boxpoints=points, pointpos=0, jitter=0.5,
+            y=shorten([view.metric.measured(value) for value in values], 3), name=f"fold {fold + 1}", boxpoints=points, pointpos=0, jitter=0.5,
             marker={"color": fade(BLUE, 0.45), "size": 4}, line={"color": BLUE, "width": 1.5},
             fillcolor=fade(BLUE, 0.12), showlegend=False,
         )
@@ -97,7 +97,7 @@ def draw_folds(view: StudyView) -> Picture:
         traces,
         title=title,
         height=360,
-        yaxis={"title": {"text": f"{view.metric.label} minus the trial's mean"}, "zeroline": True},
+        yaxis=name_axis(view.metric, f"{view.metric.label} minus the trial's mean") | {"zeroline": True},
     )
     return Picture("folds", title, caption, table, figure)
 
@@ -168,6 +168,7 @@ def draw_comparison(views: Sequence[StudyView]) -> Picture:
     title = "Studies compared: the best trial of each"
     is_shared = len({view.metric.name for view in views}) == 1
     label = f"validation {views[0].metric.label}" if is_shared else OWN_METRIC
+    direction = ", lower is better" if is_shared and views[0].metric.sign < 0 else ""
     caption = (
         f"Dots: {label} of each fold of the study's best trial at its best epoch. Diamond and bar: their mean "
         "and standard deviation. Studies with other folds or data are not compared fold by fold."
@@ -176,9 +177,10 @@ def draw_comparison(views: Sequence[StudyView]) -> Picture:
     known = []
     for view in views:
         attempt = view.attempt_of.get(view.best.point) if view.best else None
-        values = [value for value in (attempt.fold_values if attempt else ()) if value == value]
+        folds = attempt.fold_values if attempt else ()
+        values = [view.metric.measured(value) for value in folds if value == value]
         if values:
-            name = view.study.name if is_shared else f"{view.study.name} ({view.metric.name})"
+            name = view.study.name if is_shared else f"{view.study.name} ({view.metric.label})"
             known.append((name, values))
     if not known:
         return Picture(
@@ -204,7 +206,7 @@ def draw_comparison(views: Sequence[StudyView]) -> Picture:
         traces,
         title=title,
         height=max(260, 46 * len(known) + 170),
-        xaxis={"title": {"text": label}},
+        xaxis={"title": {"text": label + direction}},
         yaxis={"type": "category", "autorange": "reversed"},
     )
     return Picture("comparison", title, caption, table, figure)

@@ -15,13 +15,16 @@ from dashboards.figures.drawing import (
     label,
     make_empty,
     make_figure,
+    measure,
+    name_axis,
     note,
     shorten,
     shorten_one,
     trace,
 )
-from dashboards.figures.palette import BLUE, GREY, HALO, RAMP, VERMILLION, fade
+from dashboards.figures.palette import BLUE, GREY, RAMP, VERMILLION, fade
 from dashboards.tables.view import StudyView, Table, as_cell, read_params
+from storage.metrics.objectives import METRICS, Metric
 from storage.results.further import further_of, list_front
 from storage.studies.point_records import PointRecord
 
@@ -33,6 +36,8 @@ MOST_WORDS = 12
 LONGEST_WORD = 18
 ROOM = 0.12
 """The place of `IDLE` below the axis, as a share of the axis."""
+LEAST_WIDTH, CHARACTER, BROADEST = 540, 6.2, 0.6
+"""Pixels that all axes have on the narrowest paper, those of a letter, and the broadest an axis gets, in distances between axes."""
 MOST_LINES = 500
 """Lines that can be seen beside each other, the best ones first."""
 
@@ -65,19 +70,20 @@ def draw_parallel(view: StudyView) -> Picture:
     )
     if not complete or not view.searched:
         return Picture("parallel", title, caption, table, make_empty(title, "no trial is complete yet"))
-    values = [float(point.value or 0) for point in shown]
+    scores = [float(point.value or 0) for point in shown]
     axes = [_axis(view, name, [(point.params or {}).get(name) for point in shown]) for name in view.searched]
-    axes.append(_number_axis(view.metric.long_label, values, log=False))
+    axes.append(_number_axis(_name_last(view.metric), measure(scores, view.metric), log=False))
+    lanes = [_lane(axis, len(axes)) for axis in axes]
     figure = make_figure(
-        [*_lines(shown, values, axes), _colour_bar(values, view.metric.label)],
+        [*_lines(view, shown, axes, lanes), _colour_bar(scores, view.metric)],
         title=title,
         height=440,
         meta=BROAD,
-        margin={"l": 70, "r": 20, "t": 100, "b": 25},
+        margin={"l": 20, "r": 20, "t": 100, "b": 25},
         showlegend=False,
         xaxis={
-            "range": [-0.3, len(axes) - 0.6],
-            "tickvals": list(range(len(axes))),
+            "range": [-lanes[0] - 0.03, len(axes) - 0.97],
+            "tickvals": [round(place - lane / 2, 4) for place, lane in enumerate(lanes)],
             "ticktext": ["<br>".join(wrap(axis.title, LONGEST_WORD)) for axis in axes],
             "side": "top",
             "ticks": "",
@@ -88,26 +94,19 @@ def draw_parallel(view: StudyView) -> Picture:
         yaxis={"visible": False, "range": [-0.05, 1.05], "fixedrange": True},
         shapes=[
             {
-                "type": "line",
-                "x0": place,
+                "type": "rect",
+                "x0": round(place - lane, 4),
                 "x1": place,
                 "y0": 0,
                 "y1": 1,
-                "line": {"color": GREY, "width": 1.2},
+                "line": {"width": 0},
+                "fillcolor": fade(GREY, 0.12),
+                "layer": "below",
             }
-            for place in range(len(axes))
+            for place, lane in enumerate(lanes)
         ],
         annotations=[
-            note(
-                text,
-                x=place,
-                y=round(y, 4),
-                xanchor="right",
-                xshift=-3,
-                font={"size": 11},
-                bgcolor=HALO,
-                borderpad=1,
-            )
+            note(text, x=place, y=round(y, 4), xanchor="right", xshift=-4, font={"size": 11})
             for place, axis in enumerate(axes)
             for y, text in axis.marks
         ],
@@ -115,13 +114,48 @@ def draw_parallel(view: StudyView) -> Picture:
     return Picture("parallel", title, caption, table, figure)
 
 
-def _lines(shown: Sequence[PointRecord], values: Sequence[float], axes: Sequence[_Axis]) -> list[Trace]:
+def _name_last(metric: Metric) -> str:
+    return metric.long_label + (", lower is better" if metric.sign < 0 else "")
+
+
+def _lane(axis: _Axis, axes: int) -> float:
+    """How broad an axis is, in distances between axes: its words stand within, where no line passes."""
+    longest = max((len(text) for _, text in axis.marks), default=0)
+    return round(min(BROADEST, (CHARACTER * longest + 10) * axes / LEAST_WIDTH), 4)
+
+
+def _lines(
+    view: StudyView, shown: Sequence[PointRecord], axes: Sequence[_Axis], lanes: Sequence[float]
+) -> list[Trace]:
     """One trace for all lines of a colour, with gaps between them; the best trial last, on top of all others."""
-    low, high = _ends(values)
+    scores = [float(point.value or 0) for point in shown]
+    low, high = _ends(scores)
     steps = [
-        min(int((value - low) / (high - low) * len(RAMP)), len(RAMP) - 1) if value > low else 0
-        for value in values
+        min(int((score - low) / (high - low) * len(RAMP)), len(RAMP) - 1) if score > low else 0
+        for score in scores
     ]
+    said = [
+        f"trial {point.trial_number}: {view.metric.measured(score):.4g}"
+        for point, score in zip(shown, scores, strict=True)
+    ]
+
+    def path(members: Sequence[int], line: dict[str, Any], opacity: float) -> Trace:
+        x: list[Any] = []
+        y: list[Any] = []
+        text: list[Any] = []
+        for number in members:
+            for place, (axis, lane) in enumerate(zip(axes, lanes, strict=True)):
+                height = round(axis.places[number], 4)
+                # Up to the left edge of an axis, and on from its right edge.
+                x += [round(place - lane, 4), None, place]
+                y += [height, None, height]
+                text += [said[number], None, said[number]]
+            x, y, text = [*x, None], [*y, None], [*text, None]
+        return trace(
+            "scatter", x=x, y=y, text=text, hoverinfo="text", mode="lines", line=line, opacity=opacity,
+            connectgaps=False,
+        )  # fmt: skip
+
     clear = 1.0 if len(shown) <= 20 else 0.75 if len(shown) <= 100 else 0.45
     traces = []
     for step, colour in enumerate(RAMP):
@@ -129,31 +163,8 @@ def _lines(shown: Sequence[PointRecord], values: Sequence[float], axes: Sequence
         if members:
             share = step / (len(RAMP) - 1)
             line = {"color": colour, "width": round(1 + 1.2 * share, 2)}
-            traces.append(_path(shown, values, axes, members, line, round(clear * (0.6 + 0.4 * share), 2)))
-    return [*traces, _path(shown, values, axes, [0], {"color": VERMILLION, "width": 3}, 1)]
-
-
-def _path(
-    shown: Sequence[PointRecord], values: Sequence[float], axes: Sequence[_Axis], members: Sequence[int], line: dict[str, Any], opacity: float
-) -> Trace:  # fmt: skip
-    x: list[Any] = []
-    y: list[Any] = []
-    text: list[Any] = []
-    for number in members:
-        x += [*range(len(axes)), None]
-        y += [*(round(axis.places[number], 4) for axis in axes), None]
-        text += [*([f"trial {shown[number].trial_number}: {values[number]:.4g}"] * len(axes)), None]
-    return trace(
-        "scatter",
-        x=x,
-        y=y,
-        text=text,
-        hoverinfo="text",
-        mode="lines",
-        line=line,
-        opacity=opacity,
-        connectgaps=False,
-    )
+            traces.append(path(members, line, round(clear * (0.6 + 0.4 * share), 2)))
+    return [*traces, path([0], {"color": VERMILLION, "width": 3}, 1)]
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:
@@ -162,12 +173,13 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
     return low, max(max(values), low + 1e-6)
 
 
-def _colour_bar(values: Sequence[float], metric: str) -> Trace:
+def _colour_bar(scores: Sequence[float], metric: Metric) -> Trace:
     """A trace that shows nothing but the colours of the lines."""
-    low, high = _ends(values)
-    scale = [[(step + end) / len(RAMP), colour] for step, colour in enumerate(RAMP) for end in (0, 1)]
+    low, high = sorted(metric.measured(end) for end in _ends(scores))
+    ramp = RAMP[:: metric.sign]
+    scale = [[(step + end) / len(ramp), colour] for step, colour in enumerate(ramp) for end in (0, 1)]
     bar = {
-        "title": {"text": f"val {metric}", "side": "right"},
+        "title": {"text": f"val {metric.label}", "side": "right"},
         "thickness": 14,
         "outlinewidth": 0,
         "nticks": TICKS,
@@ -246,7 +258,14 @@ def draw_front(view: StudyView) -> Picture:
     if not complete:
         return Picture("pareto", title, caption, table, make_empty(title, "no trial is complete yet"))
     across = further[0]
-    places = {point.point: (known[point.point][across.name], float(point.value or 0)) for point in complete}
+    metric = METRICS.get(across.name)
+    places = {
+        point.point: (
+            metric.measured(known[point.point][across.name]) if metric else known[point.point][across.name],
+            view.metric.measured(float(point.value or 0)),
+        )
+        for point in complete
+    }
 
     def xy(points: list[int]) -> dict[str, list[float]]:
         return {
@@ -268,7 +287,7 @@ def draw_front(view: StudyView) -> Picture:
         traces,
         title=title,
         height=460,
-        xaxis={"title": {"text": across.label}},
-        yaxis={"title": {"text": view.metric.long_label}},
+        xaxis={"title": {"text": across.label + (", lower is better" if metric and metric.sign < 0 else "")}},
+        yaxis=name_axis(view.metric),
     )
     return Picture("pareto", title, caption, table, figure)

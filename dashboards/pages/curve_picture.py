@@ -17,8 +17,11 @@ SIDES = (("train", "training", VERMILLION), ("val", "validation", BLUE))
 
 
 def draw_svg(rows: Sequence[FoldEpoch], title: str, metric: Metric) -> str:
-    """Thin lines for folds, bold for their means, dotted where the mean validation score is highest."""
+    """Thin lines for folds, bold for their means, dotted where the mean validation value is best."""
     series = {"train": _columns(rows, metric.train_score), "val": _columns(rows, metric.score)}
+    for folds in series.values():
+        for line in folds.values():
+            line |= {epoch: metric.measured(value) for epoch, value in line.items()}
     values = [value for folds in series.values() for line in folds.values() for value in line.values()]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
@@ -63,7 +66,7 @@ def draw_svg(rows: Sequence[FoldEpoch], title: str, metric: Metric) -> str:
             f'<text x="{LEFT + max(60, 8 * len(metric.label)) + 180 * place}" y="16" fill="{colour}">{name}, mean of folds</text>'
         )
         if side == "val" and mean:
-            peak = max(mean, key=lambda epoch: (mean[epoch], -epoch))
+            peak = max(mean, key=lambda epoch: (metric.sign * mean[epoch], -epoch))
             parts.append(
                 f'<line x1="{x(peak):.1f}" x2="{x(peak):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="{GREY}" '
                 f'stroke-dasharray="2 3"/><text x="{WIDTH - RIGHT}" y="16" text-anchor="end">{mean[peak]:.4f} at epoch '

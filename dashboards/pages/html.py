@@ -18,7 +18,10 @@ from dashboards.tables.methods import CITED
 from dashboards.tables.view import Table
 from storage.metrics.objectives import METRICS
 
-MEASURED = frozenset({"value", "fold_sd", *METRICS})
+COLUMN_NAMES = {"fold_sd": "SD over folds"}
+MEASURED = frozenset(
+    {"value", *COLUMN_NAMES.values(), *(f"validation {one.label}" for one in METRICS.values())}
+)
 """Columns whose numbers are compared by eye: all with four places. A hyperparameter stands as one writes it."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
@@ -113,12 +116,33 @@ def is_square(picture: Picture) -> bool:
 
 
 def prepare_table(table: Table) -> ShownTable:
-    """A table as a template shows it."""
+    """A table as a template shows it: metrics as they are measured, under their names."""
+    table = _measure(table)
     numeric = [
         all(row[place] is None or isinstance(row[place], int | float) for row in table.rows)
         for place in range(len(table.columns))
     ]
     return ShownTable(table.columns, table.rows, numeric)
+
+
+def _measure(table: Table) -> Table:
+    """Scores as people read them, under the words for what they are."""
+    metrics = [METRICS.get(name) for name in table.columns]
+    rows = [
+        tuple(
+            metric.measured(cell) if metric and isinstance(cell, float) else cell
+            for metric, cell in zip(metrics, row, strict=True)
+        )
+        for row in table.rows
+    ]
+    return Table(tuple(name_column(name) for name in table.columns), rows)
+
+
+def name_column(name: str) -> str:
+    """The head of a column in words: "validation AUC" of `val_auc`."""
+    if name in METRICS:
+        return f"validation {METRICS[name].label}"
+    return COLUMN_NAMES.get(name, name.replace("_", " "))
 
 
 @cache
@@ -140,7 +164,6 @@ def _environment() -> Any:
         "flat": _flat,
         "prose": _prose,
         "cited": _cite,
-        "spaced": lambda name: str(name).replace("_", " "),
         "breakable": _breakable,
     }
     return made

@@ -45,15 +45,15 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
     ]
     if best is not None:
         lines += [
-            f"**Best:** {view.metric.name} **{best.value:.4f}**, trial {best.trial_number}, {_params(best)}",
+            f"**Best:** {view.metric.label} **{view.metric.measured(best.value or 0.0):.4f}**, trial {best.trial_number}, {_params(best)}",
             "",
         ]
         if how_sure:
             lines += [f"**How sure is the best value?** {how_sure}.", ""]
         lines += _table(
-            ("rank", "trial", view.metric.name, "sd over folds", "epoch", *view.searched),
+            ("rank", "trial", view.metric.label, "sd over folds", "epoch", *view.searched),
             [
-                (rank, point.trial_number, f"{point.value:.4f}", *_attempt_cells(view, point),
+                (rank, point.trial_number, f"{view.metric.measured(point.value or 0.0):.4f}", *_attempt_cells(view, point),
                  *(show_number((point.params or {}).get(name)) for name in view.searched))
                 for rank, point in enumerate(view.ranked[:TOP], start=1)
             ],
@@ -79,7 +79,9 @@ def write_study_note(view: StudyView, how_sure: str = "") -> str:
 def write_trial_note(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]) -> str:
     """The result of one trial: its folds over epochs, or the error that ended it."""
     trials = [attempt for attempt in view.attempts if attempt.point == point.point]
-    value = "" if point.value is None else f", {view.metric.name} **{point.value:.4f}**"
+    value = (
+        "" if point.value is None else f", {view.metric.label} **{view.metric.measured(point.value):.4f}**"
+    )
     lines = [f"**Trial {point.trial_number}: {describe_state(point)}**{value}. {_params(point)}", ""]
     if len(trials) > 1:
         told = ", ".join(f"trial {one.number} {describe_attempt(one)}" for one in trials)
@@ -108,8 +110,9 @@ def _fold_table(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]) 
         step = math.ceil(len(epochs) / SHOWN_EPOCHS)
         epochs = [epoch for epoch in epochs if epoch % step == 0 or epoch in (1, peak, epochs[-1])]
     folds = sorted({row.fold for row in rows})[:SHOWN_FOLDS]
-    known = {(row.epoch, row.fold): view.metric.score(row) for row in rows}
-    means = {row.epoch: row.score for row in view.means.get(point.point, [])}
+    measured = view.metric.measured
+    known = {(row.epoch, row.fold): measured(view.metric.score(row)) for row in rows}
+    means = {row.epoch: measured(row.score) for row in view.means.get(point.point, [])}
     body = []
     for epoch in epochs:
         mark = "**" if epoch == peak else ""

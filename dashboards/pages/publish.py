@@ -163,7 +163,7 @@ def _keep_summary(database: Database, view: StudyView, selection: Mapping[str, A
     shown = {"progress": f"{settled} of {counts.planned} trials finished{failed}"}
     if best is not None and best.value is not None:
         shown |= {
-            f"best {view.metric.measured_label}": f"{sign * best.value:.4f} (trial {best.trial_number})",
+            f"best {view.metric.label}": f"{sign * best.value:.4f} (trial {best.trial_number})",
             "corrected for selection": said,
         }
     known = storage.get_study_user_attrs(study_id)

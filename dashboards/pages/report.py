@@ -33,6 +33,7 @@ from dashboards.tables.references import GUIDELINES, cite
 from dashboards.tables.settings import list_commands, list_settings
 from dashboards.tables.view import StudyView, Table, list_trials
 from storage.metrics.intervals import NOT_SIMULATED
+from storage.metrics.objectives import Metric
 from storage.results.evaluations import Evaluation, EvaluationKind
 from storage.studies.study_records import GROWTH
 from storage.wording import say_instant, say_times, show_params
@@ -136,8 +137,8 @@ def _prepare(
         "not_drawn": "; ".join(_say_missing(one) for one in pictures if not one.figure["data"]),
         "selection": chapter.selection,
         "without_anatomy": compare_without_anatomy(view, chapter.selection)[0],
-        "estimates": _table(_list_estimates(chapter.selection or {})),
-        "nested": _table(_list_nested(chapter.selection or {})),
+        "estimates": _table(_list_estimates(chapter.selection or {}, view.metric)),
+        "nested": _table(_list_nested(chapter.selection or {}, view.metric)),
         "provenance": view.provenance,
         "top": prepare_table(_shorten(trials, TOP_TRIALS)),
         "best_trial": view.best.trial_number if view.best else None,
@@ -207,25 +208,29 @@ def _say_missing(picture: Picture) -> str:
     return f"{picture.title.partition(': ')[2] or picture.title} ({notes[0]['text']})"
 
 
-def _list_estimates(selection: Mapping[str, Any]) -> Table | None:
+def _list_estimates(selection: Mapping[str, Any], metric: Metric) -> Table | None:
     """The estimates side by side where parts of the study gave some, with what each cost."""
     estimates = selection.get("estimates") or []
     if not any(one["fold_epochs"] for one in estimates[1:]):
         return None
     columns = ("estimate", "value", "low", "high", "fold_epochs")
-    return Table(columns, [tuple(one[name] for name in columns) for one in estimates])
+    measured = [metric.measured_estimate(one) for one in estimates]
+    return Table(columns, [tuple(one[name] for name in columns) for one in measured])
 
 
-def _list_nested(selection: Mapping[str, Any]) -> Table | None:
+def _list_nested(selection: Mapping[str, Any], metric: Metric) -> Table | None:
     """What the search within each outer fold chose, and what that scored on the fold."""
     nested = selection.get("nested")
     if not nested or not nested["finished"]:
         return None
     columns = ("fold", "value", "inner_value", "epochs", "params")
-    rows = [
-        tuple(show_params(one[name] or {}) if name == "params" else one[name] for name in columns)
-        for one in nested["outer"]
-    ]
+
+    def cell(name: str, value: Any) -> Any:
+        if name == "params":
+            return show_params(value or {})
+        return metric.measured(value) if name.endswith("value") and value is not None else value
+
+    rows = [tuple(cell(name, one[name]) for name in columns) for one in nested["outer"]]
     return Table(("outer fold", "value", "value in its search", "epochs", "hyperparameters"), rows)
 
 

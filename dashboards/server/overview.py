@@ -272,7 +272,7 @@ def _describe_study(
         state, tone = "stopped", "warn"
     metric, sign = "", 1
     if isinstance(study, StudyRecord):
-        metric, sign = study.spec.metric.measured_label, study.spec.metric.sign
+        metric, sign = study.spec.metric.label, study.spec.metric.sign
         note = "part of another study" if study.spec.study.part_of else note
     corrected = "-"
     if state == "finished" and best is not None:

@@ -58,7 +58,7 @@ def ask(view: StudyView) -> str:
     model = "LeNet" if spec.model.kind == "lenet" else view.model.backbone_name if spec.model.kind == "transfer" else spec.model.kind  # fmt: skip
     return (
         f"Which of {say_count(view.counts.planned, 'configuration')} of {model} ({way}"
-        f"{f'; varied: {searched}' if searched else ''}) predicts {predicted} best, by mean validation {view.metric.measured_label} over "
+        f"{f'; varied: {searched}' if searched else ''}) predicts {predicted} best, by mean validation {view.metric.label} over "
         f"{spec.fold_words} of {images} of {patients}?"
     )
 
@@ -85,7 +85,7 @@ def answer(
         return [
             Line(
                 "corrected",
-                f"Best mean validation {view.metric.measured_label}",
+                f"Best mean validation {view.metric.label}",
                 "none",
                 "No trial is complete.",
             ),
@@ -110,7 +110,7 @@ def answer(
 
 def _corrected(view: StudyView, selection: Mapping[str, Any] | None) -> Line:
     tried = view.counts.complete + view.counts.pruned
-    what = f"Cross-validated {view.metric.measured_label}"
+    what = f"Cross-validated {view.metric.label}"
     what += ", corrected for having been chosen" if tried > 1 else ""
     how = {"repeats": "mean of repeats with new folds and seeds", "bootstrap": "bootstrap over patients", "simulation": "simulation of the study"}  # fmt: skip
     found = selection or {}

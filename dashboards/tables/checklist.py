@@ -196,7 +196,7 @@ def _model_answers(view: StudyView) -> dict[str, tuple[str, str]]:
             f"Objective: validation {view.metric.label}, {OBJECTIVES[spec.study.objective]} ({spec.fold_words}); "
             f"{view.counts.planned} trials by {spec.sampler.name} search; pruner: {spec.pruner.name}.",
         ),
-        "metrics": (KNOWN, f"Of {spec.task.title}: {', '.join(METRICS[name].measured_label for name in spec.task.metrics)}; docs/metrics.md has the formulas."),
+        "metrics": (KNOWN, f"Of {spec.task.title}: {', '.join(METRICS[name].label for name in spec.task.metrics)}; docs/metrics.md has the formulas."),
         "output": (KNOWN, "Probabilities." if spec.task.has_probabilities else "Numbers."),
         "checklist": (KNOWN, "CLAIM 2024, TRIPOD+AI and METRICS are filled in on this page."),
         "available": (

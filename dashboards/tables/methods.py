@@ -132,7 +132,7 @@ def _search(view: StudyView) -> list[str]:
     judged = OBJECTIVES[spec.study.objective].replace(
         "highest", "highest" if view.metric.sign > 0 else "lowest"
     )
-    said.append(f"A configuration was judged by validation {view.metric.measured_label}: {judged}.")  # fmt: skip
+    said.append(f"A configuration was judged by validation {view.metric.label}: {judged}.")  # fmt: skip
     if spec.pruner.name != "none":
         said.append(f"Weak trials were stopped early by the rule {spec.pruner.name} ({counts.pruned:,} of {counts.planned:,}).")  # fmt: skip
     if counts.failed:

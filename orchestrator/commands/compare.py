@@ -178,6 +178,7 @@ def _compare_files(
 
 
 def _print(document: dict[str, Any]) -> None:
+    from dashboards.figures.differences import name_difference
     from storage.metrics.objectives import METRICS
     from storage.wording import show_value
 
@@ -186,23 +187,26 @@ def _print(document: dict[str, Any]) -> None:
     if shown:
         console.print_table(
             ["metric", *(model["name"] for model in models)],
-            [[METRICS[name].label, *(model["metrics"][name] for model in models)] for name in shown],
+            [
+                [METRICS[name].label, *(METRICS[name].measured(model["metrics"][name]) for model in models)]
+                for name in shown
+            ],
             title=f"{document['images']:,} images of {document['groups']:,} groups; `orch study evaluate` and `orch model evaluate` give intervals",
         )
     for comparison in document["comparisons"]:
         console.print_line()
         claim = comparison["claim"]
-        rows = [
-            [METRICS[name].label, console.show_interval(one), one["p"]]
-            for name, one in comparison["metrics"].items()
-        ]
-        rows += [
-            [f"AUC of {name}", console.show_interval(one), one["p"]]
-            for name, one in comparison["areas"].items()
-        ]
+        measured = [(METRICS[name], "", one) for name, one in comparison["metrics"].items()]
         if comparison["folds"]:
-            label = f"{METRICS[claim['metric']].label}, over folds"
-            rows.append([label, console.show_interval(comparison["folds"]), comparison["folds"]["p"]])
+            measured.append((METRICS[claim["metric"]], ", over folds", comparison["folds"]))
+        rows = [
+            [name_difference(metric, over), console.show_interval(metric.measured_estimate(one)), one["p"]]
+            for metric, over, one in measured
+        ]
+        areas = comparison["areas"].items()
+        rows[len(comparison["metrics"]) : len(comparison["metrics"])] = [
+            [f"AUC of {name}", console.show_interval(one), one["p"]] for name, one in areas
+        ]
         console.print_table(
             ["difference", f"{document['level']:.0%} interval", "p, uncorrected"],
             rows,
@@ -225,12 +229,13 @@ def say_claim(comparison: dict[str, Any]) -> str:
     from storage.metrics.objectives import METRICS
 
     claim = comparison["claim"]
-    label, test = METRICS[claim["metric"]].label, TESTS[claim["test"]]
+    metric, test = METRICS[claim["metric"]], TESTS[claim["test"]]
+    label = metric.label
     if claim["p_holm"] != claim["p_holm"]:
         said = f"{label}: no test ({claim.get('note', 'no value')})."
     elif claim["differs"]:
-        higher = comparison["second"] if claim["value"] > 0 else comparison["first"]
-        said = f"{label} differs: {higher} is higher (p = {claim['p_holm']:.3g}, {test}, corrected for all comparisons)."
+        better = comparison["second"] if claim["value"] > 0 else comparison["first"]
+        said = f"{label} differs: {better} is {metric.better} (p = {claim['p_holm']:.3g}, {test}, corrected for all comparisons)."
     else:
         said = f"{label}: no difference was shown (p = {claim['p_holm']:.3g}, {test}, corrected for all comparisons). This does not show that they are equal."
     if "not_worse" in claim:

@@ -165,14 +165,14 @@ def epoch_means(epochs: list[dict[str, Any]], metric: Metric) -> list[list[Any]]
     for epoch in sorted({row["epoch"] for row in epochs}):
         folds = [row for row in epochs if row["epoch"] == epoch]
         known = (row[metric.column] for row in folds)
-        scores = [metric.sign * value for value in known if value == value]
+        measured = [value for value in known if value == value]
         rows.append(
             [
                 epoch,
                 len(folds),
-                sum(scores) / len(scores) if scores else None,
-                min(scores, default=None),
-                max(scores, default=None),
+                sum(measured) / len(measured) if measured else None,
+                min(measured, default=None),
+                max(measured, default=None),
                 *(_mean_of(folds, name) for name in ("train_auc", "train_loss", "val_loss")),
                 max(row["steps"] for row in folds),
             ]

@@ -11,6 +11,7 @@ from storage.database.trouble import may_only_read
 from storage.database.waiting import wait_for
 from storage.growth.adoption import adopt_enqueued
 from storage.growth.parts import is_left
+from storage.metrics.objectives import Metric
 from storage.states import PointState, StudyState
 from storage.studies.point_records import best_point, rank_points, read_left
 from storage.studies.points import count_points, list_points
@@ -46,7 +47,7 @@ def watch_study(
 
     def show(points: list[PointRecord], counts: PointCounts, left: str) -> None:
         nonlocal shown
-        line = describe(points, counts)
+        line = describe(points, counts, study.spec.metric)
         if line != shown:
             print_line(f"{say_instant(time.time())}  {line}{f', {left}' if left else ''}")
             shown = line
@@ -109,9 +110,9 @@ def draw_table(
     )
     complete = rank_points(points)
     running = [point for point in points if point.state == PointState.CLAIMED]
-    rows = [(_cells(point, "best" if place == 0 else "complete"), "bold green" if place == 0 else "")
+    rows = [(_cells(point, "best" if place == 0 else "complete", study.spec.metric), "bold green" if place == 0 else "")
             for place, point in enumerate(complete[:SHOWN])]  # fmt: skip
-    rows += [(_cells(point, "running"), "cyan") for point in running[:SHOWN]]
+    rows += [(_cells(point, "running", study.spec.metric), "cyan") for point in running[:SHOWN]]
     columns = ["trial", "state", "epoch", f"val {study.spec.metric.label}", "hyperparameters", "worker"]
     fitting = _fitting(columns, [cells for cells, _ in rows], width)
     table = Table(title_justify="left", show_edge=False, pad_edge=False)
@@ -132,7 +133,7 @@ def draw_table(
     return Group(head, Padding(bar, 0), numbers, table)
 
 
-def describe(points: list[PointRecord], counts: PointCounts) -> str:
+def describe(points: list[PointRecord], counts: PointCounts, metric: Metric) -> str:
     """Return the state of a study on one line."""
     settled = counts.planned - counts.open - counts.running
     parts = [
@@ -144,7 +145,9 @@ def describe(points: list[PointRecord], counts: PointCounts) -> str:
 
     best = best_point(points)
     if best is not None:
-        parts.append(f"best {best.value:.4f} (trial {best.trial_number}: {show_params(best.params)})")
+        parts.append(
+            f"best {metric.measured(best.value or 0.0):.4f} (trial {best.trial_number}: {show_params(best.params)})"
+        )
     return ", ".join(parts)
 
 
@@ -184,8 +187,8 @@ def _look(
     return is_stopped, points, counts, read_left(database, study)
 
 
-def _cells(point: PointRecord, state: str) -> list[str]:
-    value = "" if point.value is None else f"{point.value:.4f}"
+def _cells(point: PointRecord, state: str, metric: Metric) -> list[str]:
+    value = "" if point.value is None else f"{metric.measured(point.value):.4f}"
     number = "" if point.trial_number is None else str(point.trial_number)
     return [number, state, str(point.epoch), value, show_params(point.params), point.worker or ""]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ class Metric:
     Attributes:
         name: as `study.metric` of a spec has it.
         column: of `storage.results.ledger.FoldEpoch`, whose value is read.
-        label: as it stands on an axis.
+        label: what is measured, as it stands on an axis; a score of a `neg_` metric is the negative of it.
         undefined_when: how a fold comes to have no value.
         depends_on_calls: whether a fold can be without a value in one epoch and have one in another, because it depends on
             which images were called positive; otherwise the labels of the fold alone decide.
@@ -58,9 +59,9 @@ class Metric:
         return lowest, 1.0 if self.kind in BELOW_ZERO else bounded
 
     @property
-    def measured_label(self) -> str:
-        """The label of what the column holds, whose sign is as it was measured: "mean absolute error"."""
-        return self.label.removeprefix("negated ")
+    def better(self) -> str:
+        """Which way a measured value is better: "higher" or "lower"."""
+        return "higher" if self.sign > 0 else "lower"
 
     @property
     def kind(self) -> str:
@@ -71,6 +72,17 @@ class Metric:
     def long_label(self) -> str:
         """The label of a mean over folds."""
         return f"mean validation {self.label}"
+
+    def measured(self, score: float) -> float:
+        """A score as people read it: an error, where its negative was maximised."""
+        return self.sign * score + 0.0  # never "-0.000"
+
+    def measured_estimate(self, estimate: Mapping[str, Any]) -> dict[str, Any]:
+        """The same of a score with its interval (`value`, `low`, `high`, whose ends change places) and of a difference of two."""
+        keys = ("value", "low", "high") if self.sign > 0 else ("value", "high", "low")
+        ends = [estimate.get(key) for key in keys]
+        known = [None if end is None else self.measured(end) for end in ends]
+        return {**estimate, **dict(zip(("value", "low", "high"), known, strict=True))}
 
     @property
     def train_column(self) -> str | None:
@@ -112,17 +124,17 @@ METRICS: dict[str, Metric] = {
         Metric("val_ppv", "val_ppv", "PPV", "no image was predicted positive at 0.5", True),
         Metric("val_npv", "val_npv", "NPV", "no image was predicted negative at 0.5", True),
         Metric("val_lr_positive", "val_lr_positive", "LR+", "there was no false positive at 0.5", True, False),
-        Metric("neg_val_lr_negative", "val_lr_negative", "negated LR-", "there was no true negative at 0.5", True, False),
+        Metric("neg_val_lr_negative", "val_lr_negative", "LR-", "there was no true negative at 0.5", True, False),
         Metric("val_accuracy", "val_accuracy", "accuracy", _ASSESSED),
-        Metric("neg_val_loss", "val_loss", "negated loss", _ASSESSED, is_bounded=False),
-        Metric("neg_val_brier", "val_brier", "negated Brier score", _ASSESSED),
-        Metric("neg_val_calibration_error", "val_calibration_error", "negated calibration error", _ASSESSED),
+        Metric("neg_val_loss", "val_loss", "loss", _ASSESSED, is_bounded=False),
+        Metric("neg_val_brier", "val_brier", "Brier score", _ASSESSED),
+        Metric("neg_val_calibration_error", "val_calibration_error", "calibration error", _ASSESSED),
         Metric("val_mcc", "val_mcc", "MCC", "all predictions at 0.5, or all labels, are of one class", True),
         Metric("val_kappa", "val_kappa", "kappa", _ONE_CLASS),
         Metric("val_quadratic_kappa", "val_quadratic_kappa", "quadratic weighted kappa", _ONE_CLASS),
-        Metric("neg_val_grade_error", "val_grade_error", "negated error in grades", _ASSESSED, False, False, True),
-        Metric("neg_val_mae", "val_mae", "negated mean absolute error", _KNOWN, False, False, True),
-        Metric("neg_val_rmse", "val_rmse", "negated root mean squared error", _KNOWN, False, False, True),
+        Metric("neg_val_grade_error", "val_grade_error", "error in grades", _ASSESSED, False, False, True),
+        Metric("neg_val_mae", "val_mae", "mean absolute error", _KNOWN, False, False, True),
+        Metric("neg_val_rmse", "val_rmse", "root mean squared error", _KNOWN, False, False, True),
         Metric("val_r2", "val_r2", "R2", _VARIES, False, False, True),
         Metric("val_pearson", "val_pearson", "Pearson correlation", "its numbers, or all predictions, are equal", True),
         Metric("val_icc", "val_icc", "ICC(2,1)", _VARIES),
@@ -148,7 +160,7 @@ def of_kind(*kinds: str) -> tuple[str, ...]:
 
 def name_kind(kind: str) -> str:
     """What is measured, as people read it: "mean absolute error" of "mae"."""
-    named = {metric.kind: metric.measured_label for metric in METRICS.values()}
+    named = {metric.kind: metric.label for metric in METRICS.values()}
     return named.get(kind, kind.replace("_", " "))
 
 

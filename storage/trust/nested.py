@@ -123,22 +123,21 @@ def patients_interval(
     return corrected_interval(value, drawn, without)
 
 
-def describe_nested(document: dict[str, Any] | None, places: int = 3) -> str | None:
-    """Say it for people, without the last full stop; None where there is nothing to say."""
+def describe_nested(document: dict[str, Any] | None, places: int = 3, sign: int = 1) -> str | None:
+    """Say it for people, without the last full stop; None where there is nothing to say. `sign` is that of the metric."""
     if document is None:
         return None
     if document["value"] is None:
         return (
             f"Nested cross-validation: {document['finished']} of {document['folds']} outer folds are finished"
         )
-    interval = (
-        ""
-        if document["low"] is None
-        else f", 95 % interval {document['low']:.{places}f} to {document['high']:.{places}f}"
-    )
+    interval = ""
+    if document["low"] is not None:
+        low, high = sorted(sign * document[end] for end in ("low", "high"))
+        interval = f", 95 % interval {low:.{places}f} to {high:.{places}f}"
     return (
         f"Nested cross-validation ({document['folds']} outer folds, the whole search in each): "
-        f"{document['value']:.{places}f}{interval}"
+        f"{sign * document['value']:.{places}f}{interval}"
     )
 
 

@@ -151,7 +151,7 @@ def print_plan(spec: StudySpec, report: dict[str, Any]) -> None:
             ),
             ("schedule", report["schedule"]),
             ("epochs", report["epochs"]),
-            ("objective", OBJECTIVES[report["objective"]].format(metric=spec.metric.measured_label)),
+            ("objective", OBJECTIVES[report["objective"]].format(metric=spec.metric.label)),
             ("also", ", ".join(one.label for one in spec.further) or None),
             ("pruner", report["pruner"]),
             ("fold-epochs", f"{report['fold_epochs']} (trials x folds x epochs) if no trial is pruned"),

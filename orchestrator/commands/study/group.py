@@ -22,6 +22,7 @@ from orchestrator.terminal import console
 from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, Storage, StudyName
+from storage.metrics.objectives import METRICS, Metric
 from storage.states import PointOutcome, PointState
 from storage.wording import printable, say_command, say_count, say_duration, say_instant, show_params
 
@@ -260,6 +261,7 @@ def _say_left(document: dict[str, Any]) -> str | None:
 
 def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     counts, best, facts = document["points"], document["best"], document["facts"]
+    metric = METRICS[document["metric"]]
     console.print_facts(
         [
             ("study", document["study"]),
@@ -276,12 +278,15 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
             ("plan", document["plan"]["hash"] if document["plan"] else None),
             *(("added", sentence) for sentence in document["provenance"]),
             *((PARTS[part["role"]], _tell_part(part)) for part in document["parts"]),
-            (f"best {document['metric']}", f"{best['value']:.4f} in trial {best['trial']}" if best else None),
+            (
+                f"best {metric.name if metric.sign > 0 else metric.label}",
+                f"{metric.measured(best['value']):.4f} in trial {best['trial']}" if best else None,
+            ),
         ]
     )
     if document["selection"]:
         console.print_line(f"\nHow sure is the best value? {document['selection']['sentence']}.")
-        _print_estimates(document["selection"])
+        _print_estimates(document["selection"], metric)
     _print_evaluations(document["evaluations"])
     for point in document["pareto"]:
         point |= point["also"]
@@ -293,7 +298,8 @@ def _print_study(document: dict[str, Any], *, in_full: bool) -> None:
     finished = [point for point in points if point["value"] is not None]
     # A pruned point's value is what it had when it was stopped, so complete points come first.
     finished.sort(key=lambda point: (point["outcome"] != PointOutcome.COMPLETE, -point["value"]))
-    _print_points("Best trials", finished[:SHOWN_POINTS], ("trial", "outcome", "value"))
+    measured = [point | {"value": metric.measured(point["value"])} for point in finished[:SHOWN_POINTS]]
+    _print_points("Best trials", measured, ("trial", "outcome", "value"))
     _print_points(
         "Running",
         [p for p in points if p["state"] == PointState.CLAIMED],
@@ -330,20 +336,28 @@ def _print_evaluations(evaluations: list[dict[str, Any]]) -> None:
         )
 
 
-def _print_estimates(selection: dict[str, Any]) -> None:
+def _print_estimates(selection: dict[str, Any], metric: Metric) -> None:
     """The estimates side by side where parts of the study gave some, and what was chosen within each outer fold."""
     estimates, nested = selection["estimates"], selection["nested"]
     if any(one["fold_epochs"] for one in estimates[1:]):
         console.print_line()
         columns = ("estimate", "value", "low", "high", "fold_epochs")
-        rows = [[one[name] for name in columns] for one in estimates]
+        rows = [[metric.measured_estimate(one)[name] for name in columns] for one in estimates]
         console.print_table(
             ("estimate", "value", "95 % from", "to", "fold-epochs"), rows, title="Estimates and their price"
         )
     if nested and nested["finished"]:
         console.print_line()
         rows = [
-            [one["fold"], one["value"], one["inner_value"], one["epochs"], show_params(one["params"] or {})]
+            [
+                one["fold"],
+                *(
+                    None if one[name] is None else metric.measured(one[name])
+                    for name in ("value", "inner_value")
+                ),
+                one["epochs"],
+                show_params(one["params"] or {}),
+            ]
             for one in nested["outer"]
         ]
         columns = ("outer fold", "value", "value in its search", "epochs", "hyperparameters")

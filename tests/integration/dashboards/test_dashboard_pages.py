@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 from optuna_dashboard import get_note
 
-from dashboards.pages.notes import escape, write_study_note
+from dashboards.figures.gallery import draw_study
+from dashboards.pages.html import prepare_table
+from dashboards.pages.notes import escape, write_study_note, write_trial_note
 from dashboards.pages.publish import CARD_HEIGHT, Publisher, draw_published, publish_study
 from dashboards.pages.report import write_page
 from dashboards.server import connections
@@ -26,13 +28,14 @@ from dashboards.server.connections import make_server
 from dashboards.server.login import comes_from_here
 from dashboards.server.serve import add_transport_security, make_application, serve_dashboard
 from dashboards.tables.answer import ask
-from dashboards.tables.view import read_view
+from dashboards.tables.view import list_trials, read_view
 from orchestrator.studies.publishing import publish_unpublished
 from orchestrator.studies.reporting import read_chapter
 from storage.database.engine import Database
 from storage.errors import UsageError
 from storage.studies.publishing import begin_publishing, end_publishing
 from storage.studies.study import StudyRecord
+from storage.trust.selection import judge_selection
 from tests.conftest import REPOSITORY
 from tests.generated_studies import reference_study, regime_two_study, sized_study
 from tests.studies import PretendObjective, make_study
@@ -343,13 +346,36 @@ def test_an_error_stands_on_the_first_screen_as_it_is_measured(sqlite: Database)
     assert "by mean validation mean absolute error over 3 folds" in ask(chapter.view)
     found = {line.name: line for line in chapter.answer}
     assert found["best"].value.startswith("61.000 ")
-    assert "negated" not in str(found)
+    assert "-6" not in str(found)
     chapter = replace(
         chapter, selection={"corrected_value": -63.0, "corrected_low": -66.0, "corrected_high": -61.0, "correction": "bootstrap"}
     )  # fmt: skip
     assert chapter.answer[0].value == "63.000 (61.000 to 66.000)"
     chapter = replace(chapter, selection={"corrected_at_most": -62.5})
     assert chapter.answer[0].value.startswith("at least 62.500 ")
+    # Nor has a figure, a note or a table a negative error, and each axis says which way is better.
+    drawn = {
+        one.name: one.figure for one in draw_study(chapter.view, selection=judge_selection(sqlite, study))
+    }
+    values = ("choice", "best-curves", "examples", "slices")
+    for name in values:
+        assert min(y for line in drawn[name]["data"] for y in line["y"] if y is not None) >= 60, name
+        axes = [axis for key, axis in drawn[name]["layout"].items() if key.startswith("yaxis")]
+        assert "lower is better" in " ".join(axes[0]["title"]["text"].split("<br>")), name
+    marks = [
+        one["text"]
+        for one in drawn["parallel"]["layout"]["annotations"]
+        if one["x"] == len(study.spec.search)
+    ]
+    assert (marks[0], marks[-1]) == ("61", "66")
+    best = chapter.view.best
+    assert best is not None
+    note = write_trial_note(chapter.view, best, chapter.view.curves_of(best.point))
+    assert "mean absolute error **61.0000**" in note
+    assert "-6" not in note
+    shown = prepare_table(list_trials(chapter.view))
+    assert shown.columns[3] == "validation mean absolute error"
+    assert [row[3] for row in shown.rows] == [61, 62, 63, 64, 65, 66]
 
 
 def test_the_page_to_send_holds_everything_and_asks_the_network_for_nothing(sqlite: Database) -> None:

@@ -16,6 +16,7 @@ import pytest
 from dashboards.figures.differences import draw_differences
 from dashboards.pages.paper import escape_latex
 from orchestrator.cli import run
+from orchestrator.commands.compare import say_claim
 from orchestrator.studies.comparing import compare_studies
 from storage.data.datasets import COLUMNS, Dataset
 from storage.database.engine import Database
@@ -84,6 +85,13 @@ def test_two_studies_on_the_same_folds(place: tuple[Database, str, Dataset]) -> 
     assert {"key": "training.epochs", "first": 4, "second": 5} in comparison["specs"]
     picture = draw_differences(found)
     assert len(picture.table.rows) == len(found["models"][0]["metrics"]) + 1
+    # What is shown is measured: of a Brier score less is better, and the interval is turned around with it.
+    shown = {row[2]: row[3:6] for row in picture.table.rows}
+    kept = comparison["metrics"]["neg_val_brier"]
+    assert shown["Brier score (lower is better)"] == (-kept["value"], -kept["high"], -kept["low"])
+    assert "negated" not in str(picture)
+    claim = {**comparison["claim"], "metric": "neg_val_brier", "value": 0.01, "p_holm": 0.01, "differs": True}
+    assert "Brier score differs: better is lower (p" in say_claim({**comparison, "claim": claim})
 
 
 def test_what_differs_is_what_was_trained_wherever_it_was_set(place: tuple[Database, str, Dataset]) -> None:

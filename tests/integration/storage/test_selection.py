@@ -73,6 +73,23 @@ def test_optimism_that_was_not_measured_is_not_claimed() -> None:
     )
 
 
+def test_an_error_is_said_as_it_is_measured() -> None:
+    document = {
+        **{"study": "x", "candidates": 8, "metric": "neg_val_mae", "value": -9.2, "corrected_value": -9.8},
+        **{"corrected_low": -11.0, "corrected_high": -9.1, "correction": "bootstrap", "noise_per_trial": 0.1},
+        **dict.fromkeys(("corrected_at_most", "correction_reason", "cheapest")),
+        **{"indistinguishable": [{"point": 1}], "not_judged": []},
+        "nested": {"folds": 3, "value": -10.1, "low": -12.5, "high": -8.25},
+    }
+    assert describe_selection(document) == (
+        "Best mean validation mean absolute error 9.200. Because it is the minimum of 8 trials it is optimistic. Corrected for selection: about 9.800, "
+        "95 % interval 9.100 to 11.000 (estimated by bootstrap over patients). Nested cross-validation (3 outer folds, the whole search in each): 10.100, "
+        "95 % interval 8.250 to 12.500. All other complete trials are significantly higher (95 %)"
+    )
+    bound = {**document, "corrected_value": None, "corrected_low": None, "corrected_at_most": -9.5}
+    assert "at least 9.500 (a lower bound, since" in describe_selection(bound)
+
+
 @pytest.mark.parametrize(
     ("at_most", "told"),
     [(0.78, "Corrected for selection: at most 0.780 (an"), (0.7967, "By how much is unknown, since")],

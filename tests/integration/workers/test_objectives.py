@@ -328,5 +328,5 @@ def test_nothing_calls_another_metric_auc(database: Database, metric: str) -> No
     document = trial_document(database, study, best.trial_number or 0)
     assert (document["metric"], study_document(database, study)["metric"]) == (metric, metric)
     (first, *_) = epoch_means(document["epochs"], view.metric)
-    assert first[2] == pytest.approx(view.metric.sign * (brier_of(best.point, 1, 1)))
+    assert first[2] == pytest.approx(brier_of(best.point, 1, 1))
     assert epoch_columns(view.metric)[2] == f"val {label}"

@@ -131,15 +131,24 @@ def test_words_lists_and_conditions_are_drawn(database: Database) -> None:
         name: [(one["text"], one["y"]) for one in layout["annotations"] if one["x"] == place]
         for place, name in enumerate(names)
     }
+    bands = [(one["x0"], one["x1"]) for one in layout["shapes"]]
+    # Words stand to the left of the right edge of an axis, and no line passes between its edges.
+    assert [right for _, right in bands] == list(range(len(names)))
+    for line in lines:
+        ends = zip(line["x"], line["x"][1:], strict=False)
+        assert not any(
+            one == left and other == right for one, other in ends for left, right in bands if one is not None
+        )
     assert [text for text, _ in marks["head"]] == ["[64]", "[64, 32]"]
     assert [text for text, _ in marks["head normalization"]] == ["true", "false"]
     assert [text for text, _ in marks["optimizer"]] == ["adam", "sgd"]
     assert marks["momentum"][0] == ("not used", 0)
     assert len(marks["mean validation<br>AUC"]) == 5
+    step = 3 * len(names) + 1
     met = [
-        one["y"][start : start + len(names)]
+        one["y"][start : start + step : 3][: len(names)]
         for one in lines
-        for start in range(0, len(one["y"]), len(names) + 1)
+        for start in range(0, len(one["y"]), step)
     ]
     assert len(met) == 60
     optimizer, momentum = names.index("optimizer"), names.index("momentum")
@@ -147,10 +156,7 @@ def test_words_lists_and_conditions_are_drawn(database: Database) -> None:
     assert min(line[momentum] for line in met if line[optimizer] == 1) > 0.1
     # The best is drawn last, and no line runs from one trial to the next.
     assert met[-1][-1] == max(line[-1] for line in met) == 1
-    assert all(
-        one["y"][len(names) :: len(names) + 1] == [None] * len(one["y"][len(names) :: len(names) + 1])
-        for one in lines
-    )
+    assert all(set(one["y"][step - 1 :: step]) == {None} for one in lines)
     slices = pictures["slices"].figure["layout"]
     heads = [
         axis for key, axis in slices.items() if key.startswith("xaxis") and axis["title"]["text"] == "head"
