@@ -279,6 +279,7 @@ class TrialRun:
         )
 
     def _evaluate(self, attempt: Attempt, summary: WorkerSummary) -> tuple[End, str]:
+        measured = self.study.spec.metric.measured
         try:
             with attempt.lease.watchdog:
                 outcome = self.objective.evaluate(attempt)
@@ -298,12 +299,7 @@ class TrialRun:
             self._link(attempt)
             attempt.checkpoint.remove()
             summary.pruned += 1
-            return (
-                End.DONE,
-                "pruned (not a number)"
-                if value is None
-                else f"pruned at {self.study.spec.metric.measured(value):.4f}",
-            )
+            return End.DONE, "pruned (not a number)" if value is None else f"pruned at {measured(value):.4f}"
         except (LeaseLostError, Drained):
             raise
         except Exception as error:
@@ -315,10 +311,7 @@ class TrialRun:
             return self._fail(attempt, error, fault)
         self._finish(attempt, outcome, also)
         summary.complete += 1
-        return (
-            End.DONE,
-            f"complete at {self.study.spec.metric.measured(outcome.value):.4f} (epoch {outcome.best_epoch})",
-        )
+        return End.DONE, f"complete at {measured(outcome.value):.4f} (epoch {outcome.best_epoch})"
 
     def _finish(self, attempt: Attempt, outcome: Outcome, also: dict[str, float]) -> None:
         attempt.keep_predictions(outcome.predictions)
