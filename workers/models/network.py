@@ -14,7 +14,7 @@ from workers.heads.kinds import find_head
 from workers.models.drawing import drawn_alike
 from workers.models.head import build_head
 from workers.models.lenet import build_lenet, scale_pixels
-from workers.models.own import build_own_model
+from workers.models.own import BUILT_IN, build_own_model
 from workers.models.precision import built_for, name_policy
 from workers.models.transfer import build_backbone, find_preprocessing, seeded
 
@@ -86,6 +86,9 @@ class Network:
         for layer in self.kind.finish(target_count):
             outputs = layer(outputs)
         self.model = keras.Model(images, outputs, name="network")
+        # Built-in ones draw by Keras, and under JAX there is nothing else to draw by that is seeded.
+        may_draw_otherwise = model.kind not in BUILT_IN and keras.backend.backend() == "tensorflow"
+        self._draws_otherwise: bool | None = None if may_draw_otherwise else False
         self._pristine = (
             [variable.numpy() for variable in self.model.variables] if self._is_pretrained else []
         )
@@ -163,19 +166,17 @@ class Network:
     def draw(self, seed: tuple[int, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """New values of `weights` and `statistics`: pretrained ones as they were, the others drawn from a seed."""
         drawn = int(np.random.SeedSequence(seed).generate_state(1)[0]) % 2**31
-        with drawn_alike(), seeded(drawn):
-            if self._is_pretrained:
+        if self._is_pretrained:
+            with drawn_alike(), seeded(drawn):
                 head = build_head(self._spec, self.body.output_shape[-1], self._target_count)
-                places = {id(variable): place for place, variable in enumerate(self.model.variables)}
-                values = list(self._pristine)
-                for layer, fresh in zip(self.tail, head.layers, strict=False):
-                    for variable, value in zip(layer.variables, fresh.variables, strict=True):
-                        if id(variable) in places:
-                            values[places[id(variable)]] = value.numpy()
-            else:
-                again = self._spec.with_values({"model.weights_seed": drawn})
-                other = Network(again, self._target_count, self._dropout_rate)
-                values = [variable.numpy() for variable in other.model.variables]
+            places = {id(variable): place for place, variable in enumerate(self.model.variables)}
+            values = list(self._pristine)
+            for layer, fresh in zip(self.tail, head.layers, strict=False):
+                for variable, value in zip(layer.variables, fresh.variables, strict=True):
+                    if id(variable) in places:
+                        values[places[id(variable)]] = value.numpy()
+        else:
+            values = self._build_again(drawn, tensorflow_too=self._draws_from_tensorflow(drawn))
         by_variable = {
             id(variable): value for variable, value in zip(self.model.variables, values, strict=True)
         }
@@ -183,6 +184,22 @@ class Network:
             [by_variable[id(variable)] for variable in self.weights],
             [by_variable[id(variable)] for variable in self.statistics],
         )
+
+    def _build_again(self, seed: int, *, tensorflow_too: bool) -> list[np.ndarray]:
+        """The values of all variables of a network like this one, drawn from a seed."""
+        again = self._spec.with_values({"model.weights_seed": seed})
+        with drawn_alike(), seeded(seed, tensorflow_too=tensorflow_too):
+            other = Network(again, self._target_count, self._dropout_rate)
+        return [variable.numpy() for variable in other.model.variables]
+
+    def _draws_from_tensorflow(self, seed: int) -> bool:
+        """Whether a model of the user's own draws with operations of TensorFlow, which know no seed but TensorFlow's; found out once."""
+        if self._draws_otherwise is None:
+            one, two = (self._build_again(seed, tensorflow_too=False) for _ in range(2))
+            self._draws_otherwise = any(
+                not np.array_equal(*pair, equal_nan=True) for pair in zip(one, two, strict=True)
+            )
+        return self._draws_otherwise
 
     @property
     def _is_pretrained(self) -> bool:

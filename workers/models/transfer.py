@@ -197,12 +197,25 @@ def _build_imagenet(model: ModelSection, build: Callable[..., keras.Model]) -> k
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Let Keras draw initial weights from a seed, and leave the global generators as they were."""
+def seeded(seed: int, *, tensorflow_too: bool = False) -> Iterator[None]:
+    """Let Keras draw initial weights from a seed, and leave the global generators as they were.
+
+    Args:
+        seed: as of `keras.utils.set_random_seed`.
+        tensorflow_too: set TensorFlow's own seed, from which no layer of Keras draws. TensorFlow then forgets how every compiled function of
+            the process is run, and prepares its graph again at the next call: of InceptionV3 for longer than an epoch takes.
+    """
     import keras
+    from keras.src.backend.common import global_state
+    from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 
     python_state, numpy_state = random.getstate(), np.random.get_state()
-    keras.utils.set_random_seed(seed)
+    if tensorflow_too:
+        keras.utils.set_random_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    # What Keras draws without a seed it draws from a generator that is made from Python's.
+    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, None)
     try:
         yield
     finally:

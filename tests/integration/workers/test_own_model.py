@@ -12,6 +12,7 @@ import pytest
 from storage.errors import ModelError, SpecError
 from storage.spec import ModelSection, StudySpec, parse
 from tests.conftest import REPOSITORY
+from workers.device import backend
 from workers.device import preparation as devices
 
 NAME = "my_models"
@@ -73,6 +74,38 @@ def test_the_example_of_the_docs_is_found_and_trained(
     first = train()
     assert train(dropout_rate=0.9) != first, "a searched dropout rate did not arrive"
     assert train() == first
+
+
+NOISY = """
+import keras
+import tensorflow as tf
+
+class Noise(keras.layers.Layer):
+    def build(self, shape):
+        self.noise = self.add_weight(shape=(shape[-1],), initializer=lambda shape, dtype: tf.random.normal(shape, dtype=dtype))
+
+    def call(self, inputs):
+        return inputs + self.noise
+
+def build(settings, target_count):
+    layers = [keras.Input((*settings.image_size, 3)), keras.layers.GlobalAveragePooling2D(), Noise()]
+    return keras.Sequential([*layers, keras.layers.Dense(target_count, dtype="float32")])
+"""
+
+
+def test_weights_that_tensorflow_draws_for_a_model_come_from_the_seed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if backend.name() == "jax":
+        return
+    from workers.models.network import Network
+
+    install(tmp_path, monkeypatch, NOISY, "noisy = my_models:build")
+    network = Network(make_spec("noisy"), 2)
+    first, other, again = (network.draw((1, 2, fold))[0] for fold in (0, 1, 0))
+    for one, another, repeated in zip(first, other, again, strict=True):
+        assert (one == repeated).all()
+        assert (one != another).any() or not one.any()
 
 
 @pytest.mark.parametrize(
