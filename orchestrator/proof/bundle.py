@@ -179,7 +179,11 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
         "links": len(evidence.chain),
         "head": evidence.head,
         "plan": sealed,
-        "deviations": describe_deviations(sealed, spec, openings, len(evidence.points)) if sealed else [],
+        "deviations": describe_deviations(
+            sealed, spec, openings, len(evidence.points), evidence.records.get(Event.EVALUATION, ())
+        )
+        if sealed
+        else [],
         "openings": len(openings),
         "parts": [part.study["name"] for part in parts],
         "replayed": [one.get("trial") for one in replays],

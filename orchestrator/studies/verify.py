@@ -25,6 +25,7 @@ from storage.spec import require_whole
 from storage.spec.distributions import to_optuna
 from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.attempts import list_foreign
+from storage.studies.chain import Event
 from storage.studies.optuna_record import TOKEN, list_all_trials
 from storage.studies.point_records import ADDED_FROM, PointRecord, count_points
 from storage.studies.points import MAX_LOSSES
@@ -144,7 +145,11 @@ def verify_study(
         "folds": {"recorded": account.folds_recorded, "missing": account.folds_missing},
         "chain": {"links": len(chained.chain), "head": chained.head},
         "plan": plan,
-        "deviations": describe_deviations(plan, study.spec, openings) if plan else [],
+        "deviations": describe_deviations(
+            plan, study.spec, openings, len(queue.numbers), chained.records[Event.EVALUATION]
+        )
+        if plan
+        else [],
         "holdout_openings": openings,
         "problems": account.problems,
     }

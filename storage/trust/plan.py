@@ -5,15 +5,17 @@ from __future__ import annotations
 import difflib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from storage.errors import SpecError
 from storage.metrics.objectives import METRICS
 from storage.metrics.thresholds import read_rule
+from storage.results.evaluations import EvaluationKind
 from storage.spec import StudySpec, read_toml
 from storage.studies.chain import digest_text
+from storage.wording import say_times
 
 FACT = "plan"
 """The key of a study's facts that holds its plan."""
@@ -125,6 +127,7 @@ def describe_deviations(
     spec: StudySpec,
     openings: Sequence[Mapping[str, Any]],
     planned: int | None = None,
+    evaluations: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """What was done otherwise than planned, as far as the database knows, one sentence each.
 
@@ -133,6 +136,7 @@ def describe_deviations(
         spec: of the study as it is.
         openings: of the hold-out of its data set.
         planned: how many trials the study has by now; as in its spec when left out.
+        evaluations: rows of `orch_evaluations` of its models; those on the hold-out are held against the plan.
     """
     plan, said = sealed["plan"], []
     if "primary_metric" in plan and plan["primary_metric"] != spec.metric.name:
@@ -148,13 +152,24 @@ def describe_deviations(
         )
     own = [one for one in openings if one.get("opened_at", 0) >= sealed.get("at", 0)]
     if plan.get("holdout") == "never" and own:
-        said.append(f"the hold-out was not to be opened, and was, {len(own)} times.")
+        said.append(f"the hold-out was not to be opened, and was, {say_times(len(own))}.")
     if plan.get("holdout") == "once" and len(own) > 1:
-        said.append(f"the hold-out was to be opened once, and was opened {len(own)} times.")
+        said.append(f"the hold-out was to be opened once, and was opened {say_times(len(own))}.")
     earlier = [one for one in openings if one.get("opened_at", 0) < sealed.get("at", 0)]
     if earlier:
-        said.append(f"the hold-out had been opened {len(earlier)} times before the plan was fixed.")
-    return said
+        said.append(f"the hold-out had been opened {say_times(len(earlier))} before the plan was fixed.")
+    judged = [json.loads(one["document"]) for one in evaluations if one["kind"] == EvaluationKind.HOLD_OUT]
+    return [*said, *dict.fromkeys(_differ_in_evaluation(plan, judged))]
+
+
+def _differ_in_evaluation(plan: Mapping[str, Any], documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for document in documents:
+        rule = str(document.get("threshold_rule"))
+        if "threshold" in plan and read_rule(rule) != read_rule(str(plan["threshold"])):
+            yield f"the threshold was to be {plan['threshold']}, and the hold-out was judged with {rule}."
+        missing = [name for name in plan.get("subgroups", ()) if name not in document.get("subgroups", {})]
+        if missing:
+            yield f"the subgroups by {', '.join(missing)} were planned, and an evaluation of the hold-out does not have them."
 
 
 def _is_text(value: Any) -> bool:

@@ -17,6 +17,7 @@ from storage.metrics.judging import Array, judge, mean_known
 from storage.results.curves import tabulate_columns, tabulate_rows
 from storage.results.ledger import read_curves, read_score_columns, run_key
 from storage.results.predictions import FoldPredictions, read_predictions
+from storage.settings import data_folders
 from storage.states import PointOutcome
 from storage.studies.point_records import PointRecord, list_points, rank_points
 from storage.studies.study import StudyRecord, list_studies
@@ -255,14 +256,16 @@ def _bootstrap(database: Database, study: StudyRecord, judged: JudgedTrials) -> 
 
 
 def _find_dataset(study: StudyRecord) -> Dataset | None:
-    """The study's data where it lies on this machine; the labels of the development side are all that is needed."""
-    if not study.data_folder or not Path(study.data_folder).is_dir():
-        return None
-    try:
-        dataset = load_dataset(Path(study.data_folder))
-    except DataError:
-        return None
-    return dataset if dataset.fingerprint == study.fingerprint else None
+    """The study's data where it was noted or where this machine offers it; the labels of the development side are all that is needed."""
+    noted = [Path(study.data_folder)] if study.data_folder else []
+    for folder in (*noted, *data_folders()):
+        try:
+            dataset = load_dataset(folder) if folder.is_dir() else None
+        except DataError:
+            continue
+        if dataset is not None and dataset.fingerprint == study.fingerprint:
+            return dataset
+    return None
 
 
 def _describe(judged: JudgedTrials, place: int) -> dict[str, Any]:

@@ -176,13 +176,16 @@ def test_the_best_epoch_is_corrected_for_too(database: Database, tmp_path: Path)
     ["folder", "other data", "edited data", "predictions of a fold", "other images", "a label of a fold"],
 )
 def test_without_labels_or_predictions_the_study_is_simulated(
-    database: Database, tmp_path: Path, lacking: str
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
 ) -> None:
     worked = work(database, tmp_path / "data")
     assert worked.judge()["correction"] == "bootstrap"
     kept = tables.predictions
     if lacking == "folder":
-        shutil.rmtree(tmp_path / "data")
+        (tmp_path / "data").rename(tmp_path / "elsewhere")
+        monkeypatch.setenv("ORCH_DATA", str(tmp_path / "elsewhere"))
+        assert worked.judge()["correction"] == "bootstrap"
+        monkeypatch.delenv("ORCH_DATA")
     elif lacking == "other data":
         shutil.rmtree(tmp_path / "data")
         make_dataset(tmp_path / "data", targets=3, patients=30, seed=1)
