@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.terminal import console
 from orchestrator.terminal.completing import complete_study
-from orchestrator.terminal.documents import check_places, hand_out
+from orchestrator.terminal.documents import hand_out
 from orchestrator.terminal.opening import database_if_any, open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage, TestTimeBy, TestTimeRepeats
 
@@ -81,6 +81,7 @@ def compare(
       orch compare a.keras b.keras --data other-hospital --tta 4 -o compared.json
     """
     from storage.errors import UsageError
+    from storage.files.writing import check_places
 
     check_places(out, html)
     if margin is not None and not math.isfinite(margin):

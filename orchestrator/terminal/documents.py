@@ -9,19 +9,6 @@ from typing import Any
 from orchestrator.terminal import console
 
 
-def check_places(*paths: Path | None) -> None:
-    """Find out before the work begins whether each file can be written where it was asked for.
-
-    Raises:
-        OrchError: it cannot.
-    """
-    from storage.files.writing import check_place
-
-    for path in paths:
-        if path is not None:
-            check_place(path)
-
-
 def hand_out(
     document: dict[str, Any],
     *,

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from storage.errors import DataError
-from storage.files.writing import hash_file
+from storage.files.writing import DATASET_FILES, hash_file
 from storage.own_processes import count_processors
 from storage.parsing import check_regular
 from storage.tasks.contract import Task
@@ -36,11 +36,7 @@ from storage.tasks.kinds import LABELS, TASKS, find_task
 from storage.wording import name_few
 
 SCHEMA = "orch.dataset/1"
-MANIFEST = "manifest.json"
-PLACES = "places.json"
-COLUMNS = "columns.csv"
-SEALED = "sealed.json"
-OPENINGS = "openings.jsonl"
+MANIFEST, PLACES, COLUMNS, SEALED, OPENINGS = DATASET_FILES
 
 Report = Callable[[int, int], None]
 

@@ -21,11 +21,10 @@ from storage.database.schema import check, is_readable, schema_version, too_new
 from storage.database.sqlite_file import find_damage
 from storage.database.trouble import damaged, described
 from storage.errors import OrchError, StorageError, UsageError
-from storage.files.writing import replacing
+from storage.files.writing import SQLITE, replacing
 from storage.settings import environment_with
 from storage.states import PointState
 
-SQLITE = b"SQLite format 3\x00"
 POSTGRESQL = b"PGDMP"
 """The first bytes of the two kinds of backup."""
 LOOK_SECONDS = 15.0

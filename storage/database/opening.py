@@ -15,7 +15,7 @@ from storage.database.engine import Database
 from storage.database.hosts import check_host
 from storage.database.trouble import away, is_damaged, is_forbidden, is_passing, refusal, say_reason
 from storage.errors import StorageNotFoundError
-from storage.files.writing import PRIVATE
+from storage.files.writing import PRIVATE, SQLITE
 from storage.parsing import check_regular
 
 OF_THE_FILE = ("readonly", "unable to open")
@@ -66,7 +66,7 @@ def _check_file(path: Path, create: bool) -> None:
         try:
             check_regular(path)
             with path.open("rb") as file:
-                begin = file.read(16)
+                begin = file.read(len(SQLITE))
         except ValueError as error:
             raise StorageNotFoundError(f"{path.absolute()} is not a SQLite database: {error}.") from error
         except PermissionError as error:
@@ -75,7 +75,7 @@ def _check_file(path: Path, create: bool) -> None:
                 why="orch makes it readable for its owner alone, because it names images and patients.",
                 next_step=f"Its owner can share it with a group: chmod g+rw {shlex.quote(str(path.absolute()))}",
             ) from error
-        if begin and begin != b"SQLite format 3\x00":
+        if begin and begin != SQLITE:
             raise StorageNotFoundError(f"{path.absolute()} exists, but is not a SQLite database.")
         return
     if not create:

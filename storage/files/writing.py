@@ -12,6 +12,12 @@ from pathlib import Path
 from storage.errors import UsageError
 from storage.files.leftovers import name_partial, sweep
 
+DATASET_FILES = ("manifest.json", "places.json", "columns.csv", "sealed.json", "openings.jsonl")
+"""What a dataset folder holds: manifest, places of the images, other columns, sealed hold-out, record of its openings."""
+
+SQLITE = b"SQLite format 3\0"
+"""How every SQLite file begins."""
+
 PRIVATE = 0o600
 """What orch writes of patients is read by who wrote it."""
 
@@ -23,7 +29,8 @@ def check_place(path: Path) -> None:
     """Make sure, before long work, that a file can be written here.
 
     Raises:
-        UsageError: there is no such folder, it cannot be written in, or something that is no file has the name.
+        UsageError: there is no such folder, it cannot be written in, or what has the name is no file, a database, or part of a
+            dataset folder.
     """
     folder = path.absolute().parent
     if path.is_dir():
@@ -47,6 +54,39 @@ def check_place(path: Path) -> None:
             why=f"You may not write in the folder {folder}.",
             next_step="Name a file elsewhere.",
         )
+    if what := _find_irreplaceable(path.absolute()):
+        raise UsageError(
+            f"{path} is {what}, and no result replaces it.",
+            why="What it holds could not be made again.",
+            next_step="Name another file.",
+        )
+
+
+def check_places(*paths: Path | None) -> None:
+    """As `check_place`, for all files of one command; None is one that was not asked for.
+
+    Raises:
+        UsageError: as `check_place`, or two results are to be written into one file.
+    """
+    taken: set[Path] = set()
+    for path in paths:
+        if path is None:
+            continue
+        check_place(path)
+        if path.resolve() in taken:
+            raise UsageError(f"Two results are to be written into {path}.", next_step="Name a file for each.")
+        taken.add(path.resolve())
+
+
+def _find_irreplaceable(path: Path) -> str | None:
+    """What a file is that must not be written over, in words; None where it may be, or is not there."""
+    if path.name in DATASET_FILES and path.exists() and path.with_name(DATASET_FILES[0]).exists():
+        return f"part of the dataset folder {path.parent}"
+    try:
+        with path.open("rb") as file:
+            return "a SQLite database" if file.read(len(SQLITE)) == SQLITE else None
+    except OSError:
+        return None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.terminal import console
 from orchestrator.terminal.completing import complete_column, complete_study
-from orchestrator.terminal.documents import check_places, hand_out
+from orchestrator.terminal.documents import hand_out
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, DataFolders, Storage
 from storage.metrics.objectives import name_kind
@@ -89,6 +89,7 @@ def evaluate(
     from orchestrator.models.evaluation_files import remember
     from orchestrator.models.out_of_fold import StudyQuestions, evaluate_study
     from orchestrator.models.prevalences import check_prevalences
+    from storage.files.writing import check_places
     from storage.settings import data_folders
     from storage.studies.study import load_study
 

@@ -73,7 +73,7 @@ def export(
     from orchestrator.tracking.exporting import open_trackers, tell_trackers
     from storage.errors import UsageError
     from storage.files.documents import to_json
-    from storage.files.writing import check_place, write_text
+    from storage.files.writing import check_places, write_text
     from storage.results.further import further_of
     from storage.results.ledger import read_curves
     from storage.spec import to_toml
@@ -81,9 +81,7 @@ def export(
     from storage.studies.points import list_points
     from storage.studies.study import load_study
 
-    for path in (output, trials_csv, folds_csv, spec_toml):
-        if path is not None:
-            check_place(path)
+    check_places(output, trials_csv, folds_csv, spec_toml)
     trackers = {"tensorboard": tensorboard, "mlflow": mlflow, "wandb": wandb}
     if model is not None and (mlflow is None or not model.is_file()):
         raise UsageError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from orchestrator.models.prediction_tables import check_out, write_table
 from storage.errors import UsageError
 from storage.files import writing as files
 from storage.files.model_files import TrainingRecord
-from storage.files.writing import check_place, write_text
+from storage.files.writing import DATASET_FILES, check_place, check_places, write_text
 from workers.final_model.assembly import save_model
 
 HEADER, ROWS = ("filename", "raw"), (("=1.png", 0.5), ("2.png", None))
@@ -124,3 +126,30 @@ def test_an_error_without_a_number_names_the_file_too(tmp_path: Path) -> None:
         save_model(Refusing(), tmp_path / "m.keras", {}, RECORD)  # type: ignore[arg-type]
     assert caught.value.filename == str(tmp_path / "m.keras")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_result_replaces_a_database_or_part_of_a_dataset_folder(tmp_path: Path) -> None:
+    database = tmp_path / "orch.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    kept = database.read_bytes()
+    with pytest.raises(UsageError, match="is a SQLite database, and no result replaces it"):
+        write_text(database, "x")
+    assert database.read_bytes() == kept
+    for name in DATASET_FILES:
+        # Elsewhere these are names like any other.
+        write_text(tmp_path / name, "x")
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / name).write_text("kept")
+        with pytest.raises(UsageError, match="part of the dataset folder"):
+            check_place(tmp_path / "data" / name)
+        (tmp_path / name).unlink()
+    write_text(tmp_path / "data" / "best.json", "x")
+    write_text(tmp_path / "data" / "best.json", "y")
+
+
+def test_two_results_in_one_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    check_places(None, tmp_path / "a.csv", None, tmp_path / "b.csv")
+    with pytest.raises(UsageError, match="Two results are to be written into"):
+        check_places(tmp_path / "a.csv", tmp_path / "link" / "a.csv")
