@@ -322,6 +322,22 @@ def find_filename_column(table: Table, images: Iterable[str], folder: Path) -> t
     return (loosely, 1.0) if loosely else (None, 0.0)
 
 
+def find_column_for(table: Table, images: Sequence[str], folder: Path) -> str | None:
+    """The column by which most of these images have a row, whatever other images the table names; None where none has.
+
+    A column that would give an image two rows, or a row two images, is none.
+    """
+    most, chosen = 0, None
+    for name in table.columns:
+        try:
+            found = sum(row is not None for row in find_rows_of(table, name, images, folder))
+        except DataError:
+            continue
+        if found > most:
+            most, chosen = found, name
+    return chosen
+
+
 def _find_loosely(table: Table, finder: Finder) -> str | None:
     """The only column each of whose cells is another image's name as other machines, programs and web addresses write it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.importing.feature_tables import match_features
 from orchestrator.models.given_features import check_features, read_needed_features
-from orchestrator.models.judged_images import find_images, leave_out_seen
+from orchestrator.models.judged_images import call_labels, find_images, leave_out_seen
 from orchestrator.models.scores import (
     check_subgroups,
     describe_curves,
@@ -67,6 +68,7 @@ class EvaluationRequest:
         resamples: of the patients, for intervals.
         seed: of the resamples.
         features: the table of features of a model that takes them in place of images.
+        labels: which label of the data set stands for which of the model, as of `call_labels`.
     """
 
     open_holdout: bool = False
@@ -79,6 +81,7 @@ class EvaluationRequest:
     resamples: int = 1000
     seed: int = 0
     features: Path | None = None
+    labels: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -120,7 +123,9 @@ def evaluate(
     else:
         check_features(model, table, dataset, opens=request.open_holdout)
     digest = hash_file(path)
-    targets = find_targets(card, dataset, count_outputs(model))
+    if request.labels:
+        dataset = call_labels(dataset, tuple(card.get("targets") or ()), request.labels)
+    targets = find_targets(card, dataset, count_outputs(model), may_call=True)
     record = read_record(path)
     rule = read_thresholds(request.threshold, record, len(targets))
     check_calls(dataset.task, request)
@@ -168,6 +173,7 @@ def evaluate(
         },
         "population": describe_population(judged.columns, judged.groups),
         "targets": list(targets),
+        **({"called": list(request.labels)} if request.labels else {}),
         "task": dataset.task.name,
         "threshold_rule": request.threshold,
         "augmentation": {"repeats": repeats.effective, **repeats.settings},
@@ -219,8 +225,10 @@ def evaluate(
     return document
 
 
-def find_targets(card: dict[str, Any], dataset: Dataset, outputs: int) -> tuple[str, ...]:
-    """The labels that the outputs of a model stand for.
+def find_targets(
+    card: dict[str, Any], dataset: Dataset, outputs: int, *, may_call: bool = False
+) -> tuple[str, ...]:
+    """The labels that the outputs of a model stand for; `may_call`: the command has --label.
 
     Raises:
         DataError: the data set does not label them.
@@ -239,7 +247,10 @@ def find_targets(card: dict[str, Any], dataset: Dataset, outputs: int) -> tuple[
             if missing
             else f"The model has {say_count(outputs, 'output')}, {dataset.folder} has {say_count(len(targets), 'label')}.",
             why=f"Its labels are {', '.join(dataset.targets)}.",
-            next_step="Import the images with label columns of these names.",
+            next_step="Say which label of the data set stands for which of the model, such as "
+            f"--label {shlex.quote(f'{missing[0]}={dataset.targets[0]}')}; or import the images with label columns of these names."
+            if may_call and missing and len(dataset.targets) >= len(targets)
+            else "Import the images with label columns of these names.",
         )
     return targets
 

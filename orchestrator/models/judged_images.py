@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.data.datasets import read_columns
-from storage.errors import DataError
+from storage.errors import DataError, UsageError
 from storage.holdout.sealed import open_holdout
 from storage.studies.study import find_study
-from storage.wording import say_count
+from storage.wording import name_few, say_count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,41 @@ class Judged:
     labels: np.ndarray
     groups: np.ndarray
     columns: dict[str, list[str]]
+
+
+def call_labels(dataset: Dataset, targets: Sequence[str], pairs: Sequence[str]) -> Dataset:
+    """The data set with its labels called as those of the model.
+
+    Args:
+        dataset: of another place.
+        targets: the labels of the model.
+        pairs: as "MODEL=DATA": a label of the model, and the one of the data set that stands for it. Both may hold "=".
+
+    Raises:
+        UsageError: a pair names no label of the model or of the data set, or one of them twice.
+    """
+    renamed: dict[str, str] = {}
+    for pair in pairs:
+        parts = pair.split("=")
+        cuts = [("=".join(parts[:place]), "=".join(parts[place:])) for place in range(1, len(parts))]
+        fitting = [(own, its) for own, its in cuts if own in targets and its in dataset.targets]
+        if not fitting:
+            raise UsageError(
+                f"--label {pair} does not name a label of the model and one of {dataset.folder}.",
+                why=f"The model has {name_few(targets)}; the data set has {name_few(dataset.targets)}.",
+                next_step="Write --label MODEL=DATA, such as --label fracture=Fraktur.",
+            )
+        own, its = fitting[0]
+        if its in renamed or own in renamed.values():
+            raise UsageError(f"--label names a label twice: {pair}.", next_step="Name each label once.")
+        renamed[its] = own
+    called = tuple(renamed.get(name, name) for name in dataset.targets)
+    if twice := next((name for name in called if called.count(name) > 1), None):
+        raise UsageError(
+            f"{dataset.folder} has a label {twice!r} of its own, beside the one that --label gives this name.",
+            next_step="Leave that --label out.",
+        )
+    return replace(dataset, targets=called)
 
 
 def find_images(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator.importing.choices import Choices
 from orchestrator.importing.feature_tables import match_features
-from orchestrator.importing.matching import find_rows_of
+from orchestrator.importing.matching import find_column_for, find_rows_of
 from orchestrator.importing.reading.tables import read_table
 from orchestrator.importing.scanning import scan_folder
 from orchestrator.models.answers import ANSWERS, Answer
@@ -226,6 +227,9 @@ def _read_labels(
     Rows are matched to images as the import matches them.
     """
     table = read_table(path)
+    if filename_column not in table.columns and filename_column == Choices().filename_column:
+        # It was not said: as in an import, the cells say which it is.
+        filename_column = find_column_for(table, names, folder) or filename_column
     rows = find_rows_of(table, filename_column, names, folder)
     read = {target: answer.read_label(table, target, rows) for target in targets}
     known = {target: cells for target, cells in read.items() if cells is not None}

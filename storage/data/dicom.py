@@ -217,7 +217,7 @@ def _read(source: Path | bytes, *, pixels: bool = True) -> FileDataset:
             # Older archives left the mark out; what has rows and columns is a picture all the same.
             file = read(force=True)
             if "Rows" not in file or "Columns" not in file:
-                raise
+                raise ValueError("the mark that DICOM files begin with is missing") from None
             _say_syntax(file)
     except OSError:
         raise

@@ -60,6 +60,15 @@ def evaluate(
         ),
     ] = False,
     features: FeaturesTable = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="MODEL=DATA",
+            help="A label of the model, and the label of another data set that stands for it where the names differ; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     subgroup: Columns = None,
     visit: Annotated[
         str,
@@ -121,6 +130,7 @@ def evaluate(
         prevalences=check_prevalences(prevalence),
         resamples=resamples,
         features=features,
+        labels=tuple(label or ()),
     )
     repeats = read_repeats(path, tta, tta_by, say=console.say)
     with database_if_any(storage) as database, show_progress("Predicting") as report:
@@ -152,6 +162,7 @@ def _print(document: dict[str, Any]) -> None:
             ("model", f"{document['model']['file']} (SHA-256 {document['model']['sha256'][:12]}..)"),
             ("judged on", f"{data['part']}: {images} of {groups}"),
             ("data set", data["fingerprint"]),
+            ("labels called", ", ".join(document["called"]) if "called" in document else None),
             ("hold-out opened", say_times(len(openings)) if openings else None),
             *(
                 ("", f"{say_instant(one['opened_at'])} by {one['opened_by']}: {one['purpose']}")

@@ -340,6 +340,17 @@ def test_a_foreign_data_set_is_judged_whole_without_what_the_model_has_seen(
     assert "was trained on 1 of these images" in said.err
     assert document["openings"] == []
     assert document["about_intervals"].startswith("Take the intervals of these as approximate")
+    labels.write_text(labels.read_text().replace(",".join(TARGETS), ",".join(f"their={t}" for t in TARGETS)))
+    import_dataset(
+        images, labels, place.folder / "renamed-data", Choices(group_columns=("patient",), holdout=0)
+    )
+    renamed = ("model", "evaluate", model, "--data", "renamed-data", "--resamples", "50", "--json")
+    assert place.orch(*renamed) == 2
+    assert f"--label {TARGETS[0]}=their={TARGETS[0]}" in capsys.readouterr().err
+    pairs = [part for name in TARGETS for part in ("--label", f"{name}=their={name}")]
+    assert place.orch(*renamed, *pairs) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["results"], again["targets"]) == (document["results"], list(TARGETS))
     compared = ("compare", model, "--resamples", "100", "--json")
     assert place.orch(*compared, "--data", "abroad-data", "--tta", "2") == 0
     document = json.loads(capsys.readouterr().out)

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.importing.matching import Finder, find_filename_column, find_rows_of, match_rows
+from orchestrator.importing.matching import (
+    Finder,
+    find_column_for,
+    find_filename_column,
+    find_rows_of,
+    match_rows,
+)
 from orchestrator.importing.precision import expect_width, patients_needed
 from orchestrator.importing.reading.groups import find_in_names, read_groups
 from orchestrator.importing.reading.tables import Table
@@ -300,3 +306,12 @@ def test_images_in_whose_names_a_pattern_finds_no_patient_may_count_for_themselv
     assert cells == ["p1", "p1", "", ""]
     keys = read_groups(table(cells, "patient"), ["patient"], unknown_is_own=True)
     assert [keys.index(key) for key in keys] == [0, 0, 2, 3]
+
+
+def test_the_column_for_a_prediction_is_the_one_that_names_its_images() -> None:
+    rows = [[f"{n // 2}", f"SOP {n}", f"{n}"] for n in range(40)]
+    whole = Table(Path("l.csv"), ("patient", "SOP", "row"), rows, list(range(2, 42)))
+    assert find_column_for(whole, ["SOP 3.dcm", "SOP 4.dcm"], FOLDER) == "SOP"
+    assert find_column_for(whole, ["x.dcm"], FOLDER) is None
+    # Two rows for one image: the column names something else.
+    assert find_column_for(whole, ["3.dcm"], FOLDER) == "row"
