@@ -60,7 +60,9 @@ def main() -> int:
 
 def report(name: str, places, judge, sets: int) -> bool:
     """Print false claims, coverage and power at each place; whether the goals are reached."""
-    print(f"\n{name}: place, false claims, coverage, power at a difference of .03 and .06")
+    print(
+        f"\n{name}: place, false claims, coverage, power at a difference of .03 and .06, degrees of freedom (median)"
+    )
     good = True
     for place in places:
         rows = [[judge(place, gap, seed) for seed in range(sets)] for gap in (0.0, 0.03, 0.06)]
@@ -74,7 +76,8 @@ def report(name: str, places, judge, sets: int) -> bool:
         covered = float(np.mean(held))
         chance = 2 * np.sqrt(0.05 * 0.95 / sets)
         good &= bool(false <= max(MOST_FALSE, 0.05 + chance) and covered >= LOWEST - chance / 2)
-        print(f"{place!s:>14} {false:9.3f} {covered:9.3f} {power[0]:9.3f} {power[1]:9.3f}")
+        freedom = float(np.median([one.freedom for row in rows for one, _ in row]))
+        print(f"{place!s:>14} {false:9.3f} {covered:9.3f} {power[0]:9.3f} {power[1]:9.3f} {freedom:9.0f}")
     return good
 
 

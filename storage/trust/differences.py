@@ -8,8 +8,9 @@ to train, with other seeds, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 from typing import Any
 
@@ -32,6 +33,9 @@ Array = NDArray[np.float64]
 FEWEST_FOLDS = 3
 """From fewer folds no test: two differences have one degree of freedom."""
 
+LEAST_TAIL = 1e-12
+"""A tail below this is taken as this: it has no quantile in numbers."""
+
 FEW_FOLDS = "fewer than 3 folds have a value in both"
 EQUAL = "the two are equal in every draw"
 
@@ -46,6 +50,7 @@ class Difference:
         p: the probability of a difference at least so large where there is none.
         error: its standard error.
         freedom: of Student's t; infinite for a resampled one.
+        beyond: of a resampled one, the one-sided p-value of "the difference is at most this", which belongs to its interval.
     """
 
     value: float
@@ -53,6 +58,7 @@ class Difference:
     p: float
     error: float
     freedom: float = math.inf
+    beyond: Callable[[float], float] | None = None
 
     def exceeds(self, bound: float) -> float:
         """The one-sided p-value of "the difference is at most `bound`": small where it is surely larger."""
@@ -60,6 +66,8 @@ class Difference:
             return math.nan
         if self.error == 0:
             return 0.0 if self.value > bound else 1.0
+        if self.beyond is not None:
+            return self.beyond(bound)
         return student_tail((self.value - bound) / self.error, self.freedom)
 
     def as_document(self) -> dict[str, Any]:
@@ -146,7 +154,7 @@ def patient_difference(
     jackknife = jackknife[~np.isnan(jackknife)]
     if math.isnan(value) or len(known) < 2 or len(jackknife) < 2:
         return Difference(value, Interval.none(UNDEFINED), math.nan, math.nan)
-    # Few patients: quantiles further out, by as much as Student's t is wider (Hesterberg 2015, section 5.3).
+    # Few patients: quantiles further out, by as much as Student's t is wider (Hesterberg 2015, the expanded percentile interval).
     freedom = effective_freedom(jackknife)
     stretch = student_quantile(level, freedom) * math.sqrt((freedom + 1) / freedom)
     wider = 2 * NormalDist().cdf(stretch) - 1
@@ -160,14 +168,15 @@ def patient_difference(
             1.0 if equal else math.nan,
             0.0 if equal else math.nan,
         )
-    return Difference(value, interval, _reaching_zero(value, known, jackknife), error, freedom)
+    beyond = partial(_beyond, value, known, jackknife)
+    return Difference(value, interval, 2 * min(beyond(0.0), 1 - beyond(0.0)), error, freedom, beyond)
 
 
 def effective_freedom(jackknife: NDArray) -> float:
     """How many degrees of freedom the variance between patients has, from what leaving out each of them changes.
 
     A variance of n values with kurtosis k varies as one of 2 n / (k - 1) degrees of freedom does (its second moment matched, as
-    Satterthwaite 1946 does). Where a few patients decide, those of a rare finding, k is large: 200 patients with 20 positives have some 15.
+    Satterthwaite 1946 does). Where a few patients decide, those of a rare finding, k is large: 200 patients with 20 positives have some 13.
 
     Args:
         jackknife: the difference without each patient, shape (patients,), at least 2.
@@ -217,7 +226,8 @@ def _from_student(value: float, error: float, freedom: float, level: float) -> D
     return Difference(value, Interval(value - half, value + half), p, error, freedom)
 
 
-def _reaching_zero(value: float, known: Array, jackknife: Array) -> float:
+def _beyond(value: float, known: Array, jackknife: Array, limit: float) -> float:
+    """One less the one-sided level at which the interval of `patient_difference` would just reach `limit`."""
     normal = NormalDist()
 
     def share(bound: float) -> float:
@@ -228,13 +238,15 @@ def _reaching_zero(value: float, known: Array, jackknife: Array) -> float:
     gaps = jackknife.mean() - jackknife
     spread = float((gaps**2).sum())
     acceleration = float((gaps**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
-    if (known > 0).all() or (known < 0).all():
-        # No draw reaches 0, and how far away it is only the spread of the draws can tell.
-        score = -value / float(known.std(ddof=1))
+    if (known > limit).all() or (known < limit).all():
+        # No draw reaches it, and how far away it is only the spread of the draws can tell.
+        score = (limit - value) / float(known.std(ddof=1))
     else:
-        reached = normal.inv_cdf(share(0.0)) - bias
+        reached = normal.inv_cdf(share(limit)) - bias
         # The inverse of the interval's own transformation of a quantile.
         score = reached / (1 + acceleration * reached) - bias
-    freedom = effective_freedom(jackknife)
-    score *= math.sqrt(freedom / (freedom + 1))
-    return 2 * student_tail(abs(score), freedom)
+    # Back through both widenings of the interval: that of the interval itself, and that for the patients who decide.
+    patients, freedom = len(jackknife), effective_freedom(jackknife)
+    tail = student_tail(score * math.sqrt((patients - 1) / patients), patients - 1)
+    score = normal.inv_cdf(1 - min(max(tail, LEAST_TAIL), 1 - LEAST_TAIL))
+    return student_tail(-score * math.sqrt(freedom / (freedom + 1)), freedom)

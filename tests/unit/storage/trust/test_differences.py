@@ -117,21 +117,34 @@ def test_the_p_value_is_where_the_interval_reaches_zero() -> None:
     assert patient_difference(0.0, (drawn[0], drawn[0]), (left[0], left[0])).p == 1.0
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_not_worse_is_where_the_lower_end_of_the_interval_lies_above_the_margin(seed: int) -> None:
+    """Of skewed draws, whose lower end is not two standard errors away."""
+    generator = np.random.default_rng(seed)
+    gaps = generator.exponential(size=20001) - 1
+    left_out = (generator.exponential(size=40) - 1) / 40
+    found = patient_difference(0.0, (np.zeros(20001), gaps), (np.zeros(40), left_out))
+    assert found.exceeds(found.interval.low - 0.005) < 0.025 < found.exceeds(found.interval.low + 0.005)
+    assert found.exceeds(found.interval.high - 0.05) < 0.975 < found.exceeds(found.interval.high + 0.05)
+    assert found.p == pytest.approx(2 * min(found.exceeds(0.0), 1 - found.exceeds(0.0)))
+
+
 def test_a_p_value_of_draws_that_tie_by_hand() -> None:
     # The share below the value, ties by half: 1,500 + 1,000 of 4,000; what reaches 0: 250 of 4,000.
     drawn = np.repeat([-0.01, 0.0, 0.01, 0.02, 0.03], [0, 500, 1000, 2000, 500])
     jackknife = 0.02 + 0.001 * np.repeat([1.0, -1.0], 1000)
     found = patient_difference(0.02, (np.zeros(4000), drawn), (np.zeros(2000), jackknife))
     bias, reached = stats.norm.ppf(2500 / 4000), stats.norm.ppf(250 / 4000)
-    assert found.p == pytest.approx(2 * stats.norm.cdf(reached - 2 * bias), rel=0.02)
+    assert found.p == pytest.approx(2 * stats.norm.cdf(reached - 2 * bias), rel=0.03)
 
 
 def test_where_no_draw_reaches_zero_its_distance_in_standard_deviations_decides() -> None:
     drawn = np.linspace(0.001, 0.099, 1000)
     jackknife = 0.05 + 0.001 * np.array([1.0, -1.0] * 10)
     found = patient_difference(0.05, (np.zeros(1000), drawn), (np.zeros(20), jackknife))
-    score = 0.05 / drawn.std(ddof=1) * math.sqrt(19 / 20)
-    assert found.p == pytest.approx(2 * stats.t.sf(score, 19), rel=1e-3)
+    # The interval is widened twice, by Student's t of the patients and of those who decide, here all: each is taken back.
+    inner = stats.norm.isf(stats.t.sf(0.05 / drawn.std(ddof=1) * math.sqrt(19 / 20), 19))
+    assert found.p == pytest.approx(2 * stats.t.sf(inner * math.sqrt(19 / 20), 19), rel=1e-3)
     turned = patient_difference(-0.05, (drawn, np.zeros(1000)), (jackknife, np.zeros(20)))
     assert turned.p == pytest.approx(found.p)
 
@@ -149,8 +162,9 @@ def test_where_no_patient_matters_more_than_another_nothing_is_accelerated() -> 
     drawn = unit * np.repeat([-1, 1, 3], [100, 450, 450])
     found = patient_difference(unit, (np.zeros(1000), drawn), (np.zeros(30), np.full(30, unit)))
     bias, reached = stats.norm.ppf(325 / 1000), stats.norm.ppf(100 / 1000)
-    score = (reached - 2 * bias) * math.sqrt(29 / 30)
-    assert found.p == pytest.approx(2 * stats.t.sf(abs(score), 29), rel=1e-3)
+    # Both widenings are by Student's t of 30 patients.
+    inner = stats.norm.isf(stats.t.sf(abs(reached - 2 * bias) * math.sqrt(29 / 30), 29))
+    assert found.p == pytest.approx(2 * stats.t.sf(inner * math.sqrt(29 / 30), 29), rel=1e-3)
 
 
 def test_a_difference_that_is_no_number_has_neither_interval_nor_p_value() -> None:
