@@ -58,7 +58,9 @@ def compare(
     ] = 1000,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE.json", help="File with all results.", show_default=False),
+        typer.Option(
+            "-o", "--out", "--output", metavar="FILE.json", help="File with all results.", show_default=False
+        ),
     ] = None,
     html: Annotated[
         Path | None,
@@ -69,9 +71,7 @@ def compare(
 ) -> None:
     """Compare studies or models on the same patients.
 
-    Differences have intervals and tests; a trial is named NAME:NUMBER.
-
-    Each is compared with the first one. Studies and trials are compared by their out-of-fold predictions, model files by what they predict for images
+    Each is compared with the first one; differences have intervals and tests. A trial is named NAME:NUMBER. Studies and trials are compared by their out-of-fold predictions, model files by what they predict for images
     that none of them was trained on. With --tta, pooled predictions are compared with raw ones, too.
 
     \b

@@ -13,7 +13,7 @@ from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.options import AsJson
 from storage.wording import say_command, say_count
 
-app = CommandGroup(help="Bring features of another program, or of KerasHub.")
+app = CommandGroup(help="Import features computed elsewhere, or extract them with KerasHub.")
 
 
 class Pooling(StrEnum):
@@ -25,7 +25,7 @@ class Pooling(StrEnum):
 
 @app.callback()
 def _group() -> None:
-    """Bring features of another program, or of KerasHub."""
+    """Import features computed elsewhere, or extract them with KerasHub."""
 
 
 @app.command("import")
@@ -103,7 +103,9 @@ def extract(
     ],
     out: Annotated[
         Path,
-        typer.Option("-o", "--out", metavar="FILE.npz", help="File with the table.", show_default=False),
+        typer.Option(
+            "-o", "--out", "--output", metavar="FILE.npz", help="File with the table.", show_default=False
+        ),
     ],
     size: Annotated[
         int | None,

@@ -59,7 +59,12 @@ Submit = Annotated[bool, typer.Option("--submit", help="Also hand the file to th
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="The file to write.", show_default="named after the study"
+        "-o",
+        "--out",
+        "--output",
+        metavar="FILE",
+        help="The file to write.",
+        show_default="named after the study",
     ),
 ]
 Program = Annotated[

@@ -23,7 +23,9 @@ def publish(
     ],
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder for all files; made where it is missing."),
+        typer.Option(
+            "-o", "--out", "--output", metavar="DIR", help="Folder for all files; made where it is missing."
+        ),
     ] = Path("paper"),
     model: Annotated[
         Path | None,

@@ -24,7 +24,7 @@ def report(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML file to write.")
+        Path, typer.Option("-o", "--out", "--output", metavar="FILE", help="The HTML file to write.")
     ] = Path("report.html"),
     figures: Annotated[
         Path | None,

@@ -42,7 +42,7 @@ def worker(
         int,
         typer.Option(
             help="Number of trials that each process trains at the same time, under JAX: one is computed while others are scored and recorded. "
-            "Decides no value.",
+            "Changes no result.",
             min=1,
             max=64,
             metavar="N",

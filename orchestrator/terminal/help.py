@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,10 @@ from typer.core import TyperCommand
 
 from orchestrator.terminal.wrapping import longest_word, wrap
 
+ALIASES = {"--output": "--out"}
+"""Options that have two names: both are taken, help shows the second."""
+CONTINUED = " \\"
+"""At the end of a line of a command that a shell reads on in the next one."""
 TERM_COLUMNS = 30
 """The most that an option and its value take beside what they mean."""
 
@@ -29,13 +34,34 @@ class PlainCommand(TyperCommand):
             *(name if needed else f"[{name}]" for name, needed in zip(named, required, strict=True)),
         ]
 
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write what the command does, and its examples so that each can be copied from a narrow terminal."""
+        text = inspect.cleandoc(self.help or "").partition("\f")[0]
+        if not text:
+            return
+        formatter.write_paragraph()
+        with formatter.indentation():
+            blocks = text.split("\n\n")
+            for block in blocks:
+                if block is not blocks[0]:
+                    formatter.write("\n")
+                if block.startswith("\b\n"):
+                    lines = [
+                        fold_command(line, formatter.width - formatter.current_indent)
+                        for line in block[2:].split("\n")
+                    ]
+                    for line in "\n".join(lines).split("\n"):
+                        formatter.write(f"{' ' * formatter.current_indent}{line}".rstrip() + "\n")
+                else:
+                    formatter.write_text(block)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the sections on arguments and on options."""
         arguments = [(one, one.get_help_record(ctx)) for one in _arguments(self, ctx)]
         options = [
             record
             for one in self.get_params(ctx)
-            if one.param_type_name == "option" and (record := one.get_help_record(ctx)) is not None
+            if one.param_type_name == "option" and (record := _record(one, ctx)) is not None
         ]
         for title, rows in (
             ("Arguments", [(_name(one), record[1]) for one, record in arguments if record is not None]),
@@ -57,6 +83,41 @@ class CommandGroup(typer.Typer):
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         """As `typer.Typer.command`."""
         return super().command(name, cls=PlainCommand, **settings)
+
+
+def fold_command(line: str, width: int) -> str:
+    """Break a command before options so that it fits the terminal; a shell reads the lines as one command.
+
+    Args:
+        line: a command with an indent.
+        width: columns; where no place to break fits, the line stays longer.
+    """
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    folded, rest = [], line
+    while len(rest) > width:
+        begin = len(rest) - len(rest.lstrip(" "))
+        places = [
+            place
+            for place in range(begin + 1, width - len(CONTINUED) + 1)
+            if rest.startswith(" -", place) and not any(rest.count(quote, 0, place) % 2 for quote in "'\"")
+        ]
+        if not places:
+            break
+        folded.append(rest[: places[-1]] + CONTINUED)
+        rest = f"{indent}    {rest[places[-1] + 1 :]}"
+    return "\n".join([*folded, rest])
+
+
+def _record(option: Any, ctx: Any) -> tuple[str, str] | None:
+    """The option's names and value and its meaning, with one name for each option that has two."""
+    record = option.get_help_record(ctx)
+    if record is None:
+        return None
+    term = record[0]
+    for other, name in ALIASES.items():
+        if name in option.opts:
+            term = term.replace(f", {other}", "")
+    return term, record[1]
 
 
 def _write_rows(formatter: Any, rows: list[tuple[str, str]]) -> None:

@@ -14,7 +14,7 @@ from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson
 from storage.wording import say_command
 
-PRESET_NAMES = "nih|chexpert|mimic|vindr|rsna|padchest|mura|ham10000|isic|kermany|boneage"
+PRESET_NAMES = "nih, chexpert, mimic, vindr, rsna, padchest, mura, ham10000, isic, kermany or boneage"
 
 
 def _option(*names: str, metavar: str | None = None, text: str) -> Any:
@@ -49,8 +49,8 @@ def import_(
         str | None,
         _option(
             "--preset",
-            metavar=PRESET_NAMES,
-            text="Read the table by the conventions of this published collection; other options take precedence.",
+            metavar="COLLECTION",
+            text=f"Read the table by the conventions of a published collection: {PRESET_NAMES}. Other options take precedence.",
         ),
     ] = None,
     guess: Annotated[

@@ -14,7 +14,7 @@ from orchestrator.terminal.options import SpecChanges, SpecFile
 def preview(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder.", show_default=False)],
     out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="FILE.png", help="The picture to write.")
+        Path, typer.Option("-o", "--out", "--output", metavar="FILE.png", help="The picture to write.")
     ] = Path("augmentation.png"),
     spec_file: SpecFile = None,
     settings: SpecChanges = None,

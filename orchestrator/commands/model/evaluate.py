@@ -88,6 +88,7 @@ def evaluate(
         typer.Option(
             "-o",
             "--out",
+            "--output",
             metavar="FILE.json",
             help="File with all results. Default with --open-holdout: MODEL.evaluation.json beside the model.",
             show_default=False,

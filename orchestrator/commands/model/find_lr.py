@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def find_lr(
     data: DataFolders = None,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.html", help="The curve to write.")] = Path(
-        "lr.html"
-    ),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", "--output", metavar="FILE.html", help="The curve to write.")
+    ] = Path("lr.html"),
     spec_file: SpecFile = None,
     settings: SpecChanges = None,
     images: Annotated[int, typer.Option(min=2, metavar="N", help="Size of the sample.")] = 200,

@@ -32,7 +32,9 @@ def train(
     ],
     out: Annotated[
         Path,
-        typer.Option("-o", "--out", metavar="FILE.keras", help="The model to write.", show_default=False),
+        typer.Option(
+            "-o", "--out", "--output", metavar="FILE.keras", help="The model to write.", show_default=False
+        ),
     ],
     data: DataFolders = None,
     epochs: Annotated[

@@ -48,7 +48,14 @@ def predict(
     source: Source,
     out: Annotated[
         Path,
-        typer.Option("-o", "--out", metavar="FILE.csv|FILE.xlsx", help="Where to write.", show_default=False),
+        typer.Option(
+            "-o",
+            "--out",
+            "--output",
+            metavar="FILE.csv|FILE.xlsx",
+            help="Where to write.",
+            show_default=False,
+        ),
     ],
     tta: TestTimeRepeats = 0,
     tta_by: TestTimeBy = "",
@@ -123,7 +130,10 @@ def explain(
     path: ModelPath,
     source: Source,
     out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the pictures.", show_default=False)
+        Path,
+        typer.Option(
+            "-o", "--out", "--output", metavar="DIR", help="Folder for the pictures.", show_default=False
+        ),
     ],
     target: Annotated[
         str,

@@ -34,7 +34,7 @@ def challenge(
 ) -> None:
     """Plant faults in a study on purpose, and see whether each of them shows.
 
-    Labels are shuffled (the AUC must be .5), a leak is planted (the audit must find it), the batch is doubled (it must act), the same is
+    Labels are shuffled (the AUC must be .5), a leak is planted (the audit must find it), the batch is doubled (the training must change), the same is
     trained twice (it must be the same), a label is flipped and the hold-out exchanged (the data set must be refused). Nothing is written.
     Exit code 1 where a fault does not show.
 

@@ -65,7 +65,9 @@ def evaluate(
     ] = 1000,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE.json", help="File with all results.", show_default=False),
+        typer.Option(
+            "-o", "--out", "--output", metavar="FILE.json", help="File with all results.", show_default=False
+        ),
     ] = None,
     html: Annotated[
         Path | None,

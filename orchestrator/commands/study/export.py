@@ -18,7 +18,9 @@ def export(
     name: StudyName,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="The file to write.", show_default="stdout"),
+        typer.Option(
+            "-o", "--out", "--output", metavar="FILE", help="The file to write.", show_default="stdout"
+        ),
     ] = None,
     trials_csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write every trial as CSV.", show_default=False)

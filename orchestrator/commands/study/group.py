@@ -38,7 +38,7 @@ app.command("evaluate", short_help="Evaluate the best trial on what its folds di
 app.command("learning-curve", short_help="Estimate what more patients would bring.")(learning_curve)
 app.command("challenge", short_help="Plant faults on purpose, and see whether each shows.")(challenge)
 app.command("prove", short_help="Write all evidence of a study to one file.")(prove)
-app.command("check", short_help="Check such a file, without database and images.")(check)
+app.command("check", short_help="Check a bundle of `prove`, without database and images.")(check)
 app.command("verify", short_help="Check that every trial, attempt and fold is accounted for.")(verify)
 
 UNKNOWN_LEASE_SECONDS = 60.0

@@ -15,7 +15,7 @@ from orchestrator.terminal.options import AsJson, DataFolders, Storage, StudyNam
 def prove(
     name: StudyName,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE.zip", help="The bundle to write.")
+        Path, typer.Option("-o", "--out", "--output", metavar="FILE.zip", help="The bundle to write.")
     ] = Path("bundle.zip"),
     replay: Annotated[
         int,

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shlex
 import struct
 import sys
 import termios
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from orchestrator.terminal import console
+from orchestrator.terminal.help import fold_command
 from orchestrator.terminal.wrapping import fit_columns, least_widths, natural_widths, wrap
 from tests.unit.test_documentation import COMMANDS
 
@@ -170,6 +172,7 @@ def test_facts_and_sentences(shown: Shown, width: int) -> None:
 
 def help_of(name: str) -> list[str]:
     text = COMMANDS[name].make_context(f"orch {name}", [], resilient_parsing=True).get_help()
+    text = re.sub(r" \\\n +", " ", text)  # a command that goes on in the next line
     # A line may end at the hyphen of a word, not at that of an option.
     return re.sub(r"(?<= )(\w[\w-]*-)\n +", r"\1", text).split()
 
@@ -188,3 +191,24 @@ def test_what_goes_to_a_file_keeps_its_lines() -> None:
 
 def test_an_indent_is_kept() -> None:
     assert wrap("    one two three four five", 20) == "    one two three\n    four five"
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        ("  orch init", ["  orch init"]),
+        ("  orch a b --one 1 --two 2", ["  orch a b --one 1 \\", "      --two 2"]),
+        (
+            "  orch a --one 1 --two 2 --three 3 -o f",
+            ["  orch a --one 1 \\", "      --two 2 \\", "      --three 3 -o f"],
+        ),
+        # Not within quotes, and not where nothing fits.
+        ("  orch a --on 'x --y z --w v'", ["  orch a \\", "      --on 'x --y z --w v'"]),
+    ],
+)
+def test_an_example_is_broken_before_options_and_a_shell_reads_it_as_one_command(
+    command: str, lines: list[str]
+) -> None:
+    folded = fold_command(command, 22)
+    assert folded.split("\n") == lines
+    assert shlex.split(folded.replace("\\\n", " ")) == shlex.split(command)
