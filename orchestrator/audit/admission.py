@@ -68,8 +68,9 @@ def refuse_errors(findings: Sequence[Finding], accepted: Sequence[str]) -> None:
         flags = " ".join(f"--accept {name}" for name in dict.fromkeys(finding.name for finding in refused))
         raise DataError(
             "The audit found errors in the data that make results too optimistic: "
-            + " ".join(f"{finding.name}: {finding.message}" for finding in refused),
-            why=" ".join(finding.advice for finding in refused),
+            + "\n".join(f"{finding.name}: {finding.message}" for finding in refused),
+            # A line for each: some end with a command to paste.
+            why="\n".join(finding.advice for finding in refused),
             next_step=f"Correct the data; or accept it with {flags}, which is recorded with the study and shown with every result.",
         )
 

@@ -115,13 +115,20 @@ def find_groups_with_labels(evidence: Evidence) -> list[Finding]:
         if several.any() and not varies and with_one.any() and with_zero.any():
             carried.append(target)
     if carried and count <= FEW_GROUPS:
+        # Folds keep groups whole, so what is learned of a group does not make the value better. Where no fold can score a label, no
+        # value is of it at all.
+        never = {target for target in carried if _folds_with_both(evidence, target) == 0}
+        unscored = (
+            f" No fold has both classes of {_few([*never])} among its validation images." if never else ""
+        )
         return [
             Finding(
                 "groups-carry-label",
-                "error" if count <= 2 * len(evidence.folds) else "warning",
+                "error" if never else "warning",
                 f"{say_count(len(carried), 'label never varies', 'labels never vary')} within a group and there are only {count} groups: "
-                f"{_few(carried)}. A model may learn the group instead of the label.",
-                "Use the patient as group, not the site or the class; or add patients.",
+                f"{_few(carried)}. The sample is {count} groups, not {len(evidence.groups)} images, and a model may learn the group instead of the "
+                f"label.{unscored}",
+                "If the groups are patients, add patients; if they are sites or classes, import again with the patient as group.",
                 {"targets": carried, "groups": count},
             )
         ]
@@ -137,6 +144,15 @@ def find_groups_with_labels(evidence: Evidence) -> list[Finding]:
             )
         ]
     return []
+
+
+def _folds_with_both(evidence: Evidence, target: str) -> int:
+    """How many folds have both classes of a label among their validation images."""
+    column = evidence.labels[:, evidence.targets.index(target)]
+    return sum(
+        bool((column[validation] == 1).any() and (column[validation] == 0).any())
+        for _, validation in evidence.folds
+    )
 
 
 def find_single_classes(evidence: Evidence) -> list[Finding]:

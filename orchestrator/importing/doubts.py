@@ -107,7 +107,7 @@ def _doubt_labels(targets: Sequence[str], labels: np.ndarray, groups: np.ndarray
         if not min(counts.values()):
             constant.append(name)
         elif min(counts.values()) < USUAL_FOLDS:
-            rare.append(name)
+            rare.append(f"{name} ({min(counts.values())})")
     doubts = []
     if constant:
         doubts.append(
@@ -116,8 +116,8 @@ def _doubt_labels(targets: Sequence[str], labels: np.ndarray, groups: np.ndarray
         )
     if rare:
         doubts.append(
-            f"{say_count(len(rare), 'label has', 'labels have')} a class in fewer than {USUAL_FOLDS} groups of the development images, so with "
-            f"{USUAL_FOLDS} folds some folds cannot score them: {name_few(rare)}."
+            f"{say_count(len(rare), 'label has', 'labels have')} a class in fewer than {USUAL_FOLDS} groups of the development images: "
+            f"{name_few(rare)}. With more folds than that number some folds cannot score {'it' if len(rare) == 1 else 'them'}."
         )
     return doubts
 

@@ -21,8 +21,29 @@ KINDS = {
     "a valid tuple": "a list",
     "a finite number": "a number that is not infinite",
     "a valid dictionary": "a section with keys of its own",
+    "a valid dictionary or instance of SearchRange": 'a range or a choice, such as {type="float", low=0.1, high=0.5} or {type="choice", values=[0.1, 0.2]}',
 }
 """What pydantic calls the kinds of values -> words for people who write a spec."""
+
+
+ELSEWHERE = {
+    "lr": "learning_rate",
+    "dropout": "dropout_rate",
+    "bs": "batch_size",
+    "batch": "batch_size",
+    "wd": "weight_decay",
+    "img_size": "image_size",
+    "input_size": "image_size",
+    "resolution": "image_size",
+    "arch": "backbone",
+    "architecture": "backbone",
+    "network": "backbone",
+    "k": "folds",
+    "n_folds": "folds",
+    "n_splits": "folds",
+    "n_trials": "trials",
+}
+"""What other programs call a key -> its name here."""
 
 
 def describe_problem(problem: Mapping[str, Any], valid: Iterable[str]) -> str:
@@ -40,13 +61,15 @@ def describe_problem(problem: Mapping[str, Any], valid: Iterable[str]) -> str:
             valid = [f"{of_the_range}.{name}" for name in SearchRange.model_fields]
         return f"{key} is not a key{name_nearest(key, valid)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
-    if message.startswith("Input should be ") and isinstance(problem["input"], str | int | float):
+    if message.startswith("Input should be "):
         wanted = message.removeprefix("Input should be ")
-        kind = KINDS.get(wanted.partition(",")[0].partition(" or instance")[0], wanted)
-        given = repr(
-            problem["input"][:LONGEST_NAME] if isinstance(problem["input"], str) else problem["input"]
-        )
-        return f"{key} should be {kind}, not {given}"
+        kind = KINDS.get(wanted) or KINDS.get(wanted.partition(",")[0].partition(" or instance")[0], wanted)
+        given = problem["input"]
+        if isinstance(given, str | int | float | list | dict):
+            said = repr(given)
+            return (
+                f"{key} should be {kind}, not {said[:LONGEST_NAME]}{'..' if len(said) > LONGEST_NAME else ''}"
+            )
     return f"{key}: {message[:1].lower()}{message[1:]}" if key else message
 
 
@@ -74,5 +97,15 @@ def unknown_key(key: str, valid: Iterable[str]) -> SpecError:
 def name_nearest(name: str, valid: Iterable[str]) -> str:
     """The valid name that was probably meant, in brackets; where none is near, all of them."""
     valid = list(valid)
-    near = difflib.get_close_matches(name[:LONGEST_NAME], valid, n=1, cutoff=0.4)
-    return f" (did you mean {near[0]}?)" if near else f"{ALL}{', '.join(sorted(valid))})"
+    near = find_nearest(name, valid)
+    return f" (did you mean {near}?)" if near else f"{ALL}{', '.join(sorted(valid))})"
+
+
+def find_nearest(name: str, valid: Iterable[str]) -> str | None:
+    """The valid name that was probably meant: what its short name stands for elsewhere, else the one that is written most alike."""
+    valid = list(valid)
+    _, _, last = name[:LONGEST_NAME].rpartition(".")
+    usual = ELSEWHERE.get(last.lower())
+    called = [one for one in valid if usual and one.rpartition(".")[2] == usual]
+    near = called or difflib.get_close_matches(name[:LONGEST_NAME], valid, n=1, cutoff=0.4)
+    return near[0] if near else None

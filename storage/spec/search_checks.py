@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -29,6 +28,7 @@ from storage.spec.hyperparameters import (
     is_option,
     is_whole,
 )
+from storage.spec.messages import find_nearest
 from storage.spec.ranges import SearchRange, axis, number
 from storage.spec.section import Section
 from storage.spec.sections import (
@@ -283,8 +283,8 @@ def count_cells(spec: Searching) -> int:
 def _describe_unknown(name: str) -> str:
     if name in NOT_SEARCHED:
         return f"search.{name} cannot be searched: {NOT_SEARCHED[name]}"
-    near = difflib.get_close_matches(name, SEARCHABLE, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"valid: {', '.join(sorted(SEARCHABLE))}"
+    near = find_nearest(name, SEARCHABLE)
+    hint = f"did you mean {near}?" if near else f"valid: {', '.join(sorted(SEARCHABLE))}"
     return f"search.{name} is not a hyperparameter ({hint})"
 
 

@@ -122,11 +122,17 @@ def test_a_label_with_one_class_in_a_fold_is_named() -> None:
     assert "single-class-folds" in names(audit_evidence(make_evidence(labels=labels)))
 
 
-def test_groups_that_are_the_class_are_an_error() -> None:
-    groups = np.repeat(np.arange(6), 70)
-    labels = np.column_stack([groups % 2, (groups // 2) % 2]).astype(np.float32)
-    audit = audit_evidence(make_evidence(420, targets=2, labels=labels, groups=groups))
-    assert [f.severity for f in audit.findings if f.name == "groups-carry-label"] == ["error"]
+@pytest.mark.parametrize(("count", "severity"), [(4, "error"), (8, "warning"), (12, "warning"), (90, "note")])
+def test_groups_that_carry_the_label_are_an_error_where_no_fold_can_score_it(
+    count: int, severity: str
+) -> None:
+    """Twelve patients whose images are all ill or all well are a small study, and their folds are honest."""
+    groups = np.repeat(np.arange(count), 6)
+    labels = (groups % 2).astype(np.float32)[:, None]
+    audit = audit_evidence(make_evidence(6 * count, targets=1, labels=labels, groups=groups))
+    (finding,) = [finding for finding in audit.findings if finding.name == "groups-carry-label"]
+    assert finding.severity == severity
+    assert f"{count} groups" in finding.message or f"number of groups ({count})" in finding.message
 
 
 def test_numbers_are_put_in_classes_and_what_never_varies_is_left_out() -> None:

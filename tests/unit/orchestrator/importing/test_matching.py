@@ -6,8 +6,10 @@ import os
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from orchestrator.importing.doubts import _doubt_labels
 from orchestrator.importing.matching import (
     Finder,
     find_column_for,
@@ -315,3 +317,12 @@ def test_the_column_for_a_prediction_is_the_one_that_names_its_images() -> None:
     assert find_column_for(whole, ["x.dcm"], FOLDER) is None
     # Two rows for one image: the column names something else.
     assert find_column_for(whole, ["3.dcm"], FOLDER) == "row"
+
+
+def test_how_many_folds_a_rare_label_allows_is_said_whatever_a_study_takes() -> None:
+    labels = np.zeros((40, 2), np.float32)
+    labels[:4, 0], labels[:20, 1] = 1, 1
+    (said,) = _doubt_labels(("rare", "common"), labels, np.arange(40) // 2)
+    assert "rare (2)" in said
+    assert "common" not in said
+    assert "With more folds than that number some folds cannot score it" in said

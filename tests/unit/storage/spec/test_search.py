@@ -118,6 +118,8 @@ def test_every_key_of_the_searched_sections_may_be_searched_or_it_is_said_why_no
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"backbones": {"type": "choice", "values": ["a"]}}, "not a hyperparameter .did you mean backbone"),
+    ({"lr": {"type": "float", "low": 1e-4, "high": 1e-2}}, "not a hyperparameter .did you mean learning_rate"),
+    ({"learning_rate": [0.1, 0.2]}, r"search.learning_rate should be a range or a choice, such as .*, not \[0.1, 0.2\]"),
     ({"epochs": {"type": "int", "low": 1, "high": 9}}, "search.epochs cannot be searched: the objective already takes"),
     ({"head": {"type": "choice", "values": [512]}}, "with lists"),
     ({"head": {"type": "choice", "values": [[0]]}}, r"search.head holds \[0\]"),
