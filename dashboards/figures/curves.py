@@ -46,6 +46,7 @@ MEASURES = {
     # Drawn last and dotted: with classes of equal size it lies on the accuracy.
     "balanced_accuracy": ("mean of sensitivity and specificity", GREY),
 }
+LOSS_AXIS = {True: "cross-entropy", False: "squared error, in variances"}
 FROM_ZERO = {"rangemode": "tozero", "zeroline": False}
 
 
@@ -57,9 +58,9 @@ def draw_trial(
     which = "best trial" if is_best else "trial"
     title = f"{view.study.name}: folds of the {which} ({point.trial_number}): {show_params(point.params)}"
     caption = (
-        f"{view.metric.label} over epochs. Thin: each fold; bold: their mean; blue: validation, red: training. The dotted "
+        f"{view.metric.label[:1].upper()}{view.metric.label[1:]} over epochs. Thin: each fold; bold: their mean"
+        f"{'; blue: validation, red: training' if view.metric.train_column else ', of validation alone'}. The dotted "
         f"line is the epoch of the {'highest' if view.metric.sign > 0 else 'lowest'} {view.metric.long_label}."
-        + ("" if view.metric.train_column else " The study recorded it of validation only.")
     )
     table = Table(
         tuple(field.name for field in fields(FoldEpoch)), [tuple(asdict(row).values()) for row in rows]
@@ -138,16 +139,23 @@ def draw_examples(view: StudyView) -> Picture:
 def draw_measures(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]) -> Picture:
     """Validation measures, and the losses, of one trial over epochs: means over the folds."""
     title = f"{view.study.name}, trial {point.trial_number}: measures over epochs"
+    task = view.study.spec.task
     caption = (
         "Means over the folds. Sensitivity, specificity, precision, accuracy and F1 are at a threshold of 0.5, "
         "as far as the study recorded them; AUC needs no threshold."
+        if task.is_called
+        else "Means over the folds; F1 is the mean of the classes, each against all others."
+        if task.has_probabilities
+        else "Means over the folds."
     )
     series = _mean_measures(rows)
     epochs = series.pop("epoch", [])
     table = Table(("epoch", *series), list(zip(epochs, *series.values(), strict=True)))
     if not epochs:
         return Picture("measures", title, caption, table, make_empty(title, "no epoch has finished yet"))
-    panels = Panels(2, 2, across=0.12)
+    # Of numbers there is the loss alone.
+    measured = [(name, *said) for name, said in MEASURES.items() if name in series]
+    panels = Panels(2 if measured else 1, 2, across=0.12)
     traces = [
         trace(
             "scatter", x=epochs, y=shorten(series[name], 4), name=text, mode="lines",
@@ -155,19 +163,21 @@ def draw_measures(view: StudyView, point: PointRecord, rows: Sequence[FoldEpoch]
                   "dash": "dot" if name == "balanced_accuracy" else "solid"},
             **panels.axes(0),
         )
-        for name, (text, colour) in MEASURES.items()
-        if name in series
+        for name, text, colour in measured
     ]  # fmt: skip
     traces += [
         trace(
             "scatter", x=epochs, y=shorten(series[f"{side}_loss"], 4), name=f"{text} loss", mode="lines",
-            line={"color": colour, "dash": "dash" if side == "train" else "solid", "width": 2}, **panels.axes(1),
+            line={"color": colour, "dash": "dash" if side == "train" else "solid", "width": 2}, **panels.axes(panels.count - 1),
         )
         for side, text, colour in SIDES
     ]  # fmt: skip
     layout = panels.layout(
-        xs=[epoch_axis(epochs[-1]) | FROM_ZERO] * 2,
-        ys=[{"title": {"text": "validation: share or AUC"}}, {"title": {"text": "cross-entropy"}}],
+        xs=[epoch_axis(epochs[-1]) | FROM_ZERO] * panels.count,
+        ys=[
+            {"title": {"text": "validation: share or AUC"}},
+            {"title": {"text": LOSS_AXIS[task.has_probabilities]}},
+        ][-panels.count :],
     )
     legend = {"y": -0.17, "yanchor": "top"}
     figure = make_figure(traces, title=title, height=460, legend=legend, margin={"b": 130}, **layout)

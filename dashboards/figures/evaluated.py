@@ -21,7 +21,8 @@ from dashboards.tables.outcomes import GRID, Calibration
 from dashboards.tables.performance import say_estimate
 from dashboards.tables.view import Table
 from storage.metrics.tables import Table as Confusion
-from storage.results.evaluations import Evaluation, EvaluationKind, main_results
+from storage.results.evaluations import Evaluation, EvaluationKind, main_results, name_images
+from storage.tasks.naming import shorten_names
 
 HOLD_OUT = "holdout"
 KINDS = ("roc", "calibration", "decisions", "confusion")
@@ -35,19 +36,16 @@ def name_part(evaluation: Evaluation) -> str:
     )
 
 
-def draw_evaluation(study: str, evaluation: Evaluation) -> list[Picture]:
+def draw_evaluation(study: str, evaluation: Evaluation, others: Sequence[Evaluation] = ()) -> list[Picture]:
     """Those figures that the evaluation has numbers for, named `PART-KIND` with a kind of `KINDS`.
 
     Args:
         study: its name.
         evaluation: of a final model.
+        others: that stand beside it.
     """
     document, scored = evaluation.document, main_results(evaluation.document)
-    on = (
-        "hold-out"
-        if evaluation.kind == EvaluationKind.HOLD_OUT
-        else f"external data ({evaluation.fingerprint[7:13]})"
-    )
+    on = name_images(evaluation, others)
     curves = document.get("curves") or {}
     found = []
     if curves:
@@ -70,6 +68,7 @@ def _draw_roc(curves: Mapping[str, Any], rows: Mapping[str, Any]) -> Picture:
         for name, one in known.items()
         if not np.isnan(one["y"]).any() and not np.isnan(one["x"]).any()
     }
+    short = shorten_names([*known])
     table = Table(
         ("target", "threshold", "false_positive_rate", "true_positive_rate"),
         [
@@ -108,7 +107,7 @@ def _draw_roc(curves: Mapping[str, Any], rows: Mapping[str, Any]) -> Picture:
                           fill="toself", fillcolor=fade(colour, 0.15), line={"width": 0}, hoverinfo="skip", showlegend=False)
                 )  # fmt: skip
             area = say_estimate(rows.get(name, {}).get("metrics", {}).get("auc"))
-            traces.append(_line(one["x"], one["y"], entry(name, f"AUC {area}"), colour))
+            traces.append(_line(one["x"], one["y"], entry(short[name], f"AUC {area}"), colour))
     figure = make_figure(
         traces,
         title="ROC",
@@ -164,7 +163,7 @@ def _draw_calibration(curves: Mapping[str, Any], rows: Mapping[str, Any]) -> Pic
 def _draw_confusion(scored: Mapping[str, Any]) -> list[Picture]:
     caption = "Counts of images; the final model had seen none of them."
     if scored.get("confusion"):
-        names = [str(one).rpartition("=")[2] for one in scored["classes"]]
+        names = [*shorten_names([str(one) for one in scored["classes"]]).values()]
         said = (
             caption
             + " Rows are what an image is, columns what it is called. The colour is the share of its row."

@@ -47,7 +47,12 @@ def draw_importance(view: StudyView) -> Picture:
         height=max(260, 70 * len(found) + 150),
         barmode="overlay",
         # Room for the text beside a bar of 1, also where a figure is a third of a page wide.
-        xaxis={"title": {"text": "importance"}, "range": [0, 1.4], "tickvals": [0, 0.25, 0.5, 0.75, 1]},
+        xaxis={
+            "title": {"text": "importance"},
+            "range": [0, 1.4],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "showgrid": False,
+        },
         yaxis={"autorange": "reversed", "categoryorder": "array", "categoryarray": names},
     )
     return Picture("importance", title, caption, table, figure)

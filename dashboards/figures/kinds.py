@@ -103,9 +103,10 @@ def draw_agreement(view: StudyView, point: PointRecord, outcomes: Outcomes | Non
                   line={"dash": "dot", "color": GREY})
         )  # fmt: skip
         traces.append(_dots(truth, guess, f"{name}: {said}", colour))
+    of = found[0][0] if len(found) == 1 else ""
     axes = {
-        "xaxis": {"title": {"text": "true"}, "zeroline": False},
-        "yaxis": {"title": {"text": "predicted"}, "zeroline": False},
+        "xaxis": {"title": {"text": f"true {of}".strip()}, "zeroline": False},
+        "yaxis": {"title": {"text": f"predicted {of}".strip()}, "zeroline": False},
     }
     return Picture("agreement", title, caption, table, make_figure(traces, title=title, height=480, **axes))
 
@@ -134,11 +135,11 @@ def draw_differences(view: StudyView, point: PointRecord, outcomes: Outcomes | N
         for level, dash in ((bias, "solid"), (bias - reach, "dash"), (bias + reach, "dash")):
             traces.append(
                 trace("scatter", x=ends, y=[level, level], mode="lines", hoverinfo="skip",
-                      line={"dash": dash, "color": colour, "width": 1.5}, showlegend=dash != "dash", name=f"bias {bias:.3g}, limits {bias - reach:.3g} to {bias + reach:.3g}")
+                      line={"dash": dash, "color": colour, "width": 1.5}, showlegend=dash != "dash", name=f"bias {bias:.3g}, limits {bias - reach:.3g} to {bias + reach:.3g}".replace("-", "\N{MINUS SIGN}"))
             )  # fmt: skip
     axes = {
         "xaxis": {"title": {"text": "mean of predicted and true"}, "zeroline": False},
-        "yaxis": {"title": {"text": "predicted - true"}},
+        "yaxis": {"title": {"text": "predicted \N{MINUS SIGN} true"}},
     }
     figure = make_figure(traces, title=title, height=440, **axes)
     return Picture("differences", title, caption, Table(columns, rows), figure)

@@ -30,6 +30,7 @@ from dashboards.tables.outcomes import (
 from dashboards.tables.view import StudyView, Table
 from storage.metrics.tables import Table as Confusion
 from storage.studies.point_records import PointRecord
+from storage.tasks.naming import shorten_names
 
 SHOWN_TARGETS = 4
 """Of more labels than these a figure would be unreadable: it shows the macro average alone, and the table has all."""
@@ -70,6 +71,7 @@ def draw_roc(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> 
         why = "no fold has both classes of any label"
         return Picture("roc", title, caption, table, make_empty(title, why))
     shown = curves if len(curves) <= SHOWN_TARGETS else [(f"macro average of {len(curves)} labels", macro)]
+    short = shorten_names(outcomes.targets)
     traces: list[Trace] = [
         trace("scatter",
             x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": GREY, "width": 1.2}, name="chance",
@@ -95,7 +97,7 @@ def draw_roc(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> 
             trace("scatter",
                 x=shorten(grid, 3), y=shorten(curve.rate.tolist(), 4), mode="lines",
                 line={"color": colour, "width": 2.5},
-                name=entry(target, f"AUC {statistics.fmean(curve.areas):.3f}{sd}"),
+                name=entry(short.get(target, target), f"AUC {statistics.fmean(curve.areas):.3f}{sd}"),
             )
         )  # fmt: skip
     figure = make_figure(

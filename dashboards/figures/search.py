@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -191,7 +192,7 @@ def draw_heat_map(view: StudyView) -> Picture:
 def draw_slices(view: StudyView) -> Picture:
     """The objective over each searched hyperparameter alone."""
     title = f"{view.study.name}: each hyperparameter alone"
-    caption = "The same trials as above, plotted against one hyperparameter at a time."
+    caption = "The complete trials, plotted against one hyperparameter at a time."
     complete = view.ranked
     table = Table(
         ("point", *view.searched, view.metric.name),
@@ -264,6 +265,16 @@ def _power(value: float | str) -> str:
     )
 
 
+def _list_ticks(low: float, high: float) -> dict[str, Any]:
+    """Ticks at 1, 2 and 5 of a log axis of less than a power of ten, where all the digits would run into each other."""
+    power = 10 ** math.floor(math.log10(low))
+    values = [float(f"{digit * power * ten:.3g}") for ten in (1, 10) for digit in (1, 2, 3, 5, 7)]
+    shown = [value for value in values if 0.95 * low <= value <= 1.05 * high]
+    coarse = [value for value in shown if f"{value:e}"[0] in "125"]
+    found = coarse if len(coarse) > 1 else shown
+    return {"tickvals": found, "ticktext": [f"{value:g}" for value in found]} if len(found) > 1 else {}
+
+
 def _title(view: StudyView, name: str) -> str:
     return f"{label(name)}, log scale" if view.study.spec.search[name].log else label(name)
 
@@ -278,4 +289,6 @@ def _axis(view: StudyView, name: str) -> dict[str, Any]:
         tried = [float((point.params or {})[name]) for point in view.points if name in (point.params or {})]
         if tried and max(tried) >= 10 * min(tried):
             axis["dtick"] = 1 if max(tried) < 1e4 * min(tried) else 2
+        elif tried:
+            axis |= _list_ticks(min(tried), max(tried))
     return axis

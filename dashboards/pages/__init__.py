@@ -8,6 +8,7 @@
 - `paper`: What goes into a paper beside the page: tables as CSV and LaTeX, the methods section, the references
 - `printing`: Chromium as a printer: a page as a PDF, figures as SVG of a journal's width
 - `publish`: orch's notes and figures into optuna-dashboard: a study's note and figures, and the note of each trial
+- `remarks`: What a page says below its tables and images: how they were made, and how far they hold
 - `report`: One self-contained HTML page of one or several studies: opens from a file, asks the network for nothing
 - `word`: A table as a document of a word processor (.docx), ruled as journals print tables
 """

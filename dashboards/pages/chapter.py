@@ -18,6 +18,16 @@ from dashboards.tables.view import StudyView
 from storage.results.evaluations import Evaluation, EvaluationKind
 
 
+def tells(picture: Picture) -> bool:
+    """Whether a figure says anything: none does of pruning that stopped no trial, or of a learning rate that stayed as it was."""
+    if not picture.figure["data"]:
+        return False
+    last = [row[-1] for row in picture.table.rows]
+    if picture.name == "pruning":
+        return any(last)
+    return picture.name != "learning-rate" or len(set(last)) > 1
+
+
 @dataclass(frozen=True)
 class Chapter:
     """What the report says of one study.
@@ -68,7 +78,7 @@ class Chapter:
     def measure(self) -> list[Performance]:
         """The performance on every set of images that was judged."""
         found = [measure_outcomes(self.outcomes)] if self.outcomes is not None else []
-        return found + [read_evaluation(one) for one in self.judged]
+        return found + [read_evaluation(one, self.judged) for one in self.judged]
 
     def draw(self) -> list[Picture]:
         """All its figures."""
@@ -79,5 +89,5 @@ class Chapter:
         if self.learning_curve:
             pictures.append(draw_learning_curve(self.learning_curve))
         for one in self.judged:
-            pictures += draw_evaluation(self.view.study.name, one)
+            pictures += draw_evaluation(self.view.study.name, one, self.judged)
         return pictures

@@ -25,8 +25,10 @@ MEASURED = frozenset(
 """Columns whose numbers are compared by eye: all with four places. A hyperparameter stands as one writes it."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
-ENDS = re.compile(r"\(-?[\d.]+ to -?[\d.]+\)")
-"""An interval in a cell, which no line ends within: torn after "to" it takes three lines."""
+WHOLE = re.compile(r"\([\d.\u2212]+ to [\d.\u2212]+\)[;,.]?|(?<![\w-])--?[a-z][\w-]*")
+"""What no line ends within: an interval, which torn after "to" takes three lines, and an option, which is torn at its hyphens."""
+SIGN = re.compile(r"(?<![^\s(])-(?=[\d.]*\d)")
+"""The hyphen before a number, which is printed as a minus."""
 SQUARE = frozenset({"roc", "calibration", "decisions", "agreement", "differences"})
 """Figures whose two axes are alike, or that journals print square: the last part of their names."""
 
@@ -163,6 +165,7 @@ def _environment() -> Any:
         "cell": _cell,
         "flat": _flat,
         "prose": _prose,
+        "whole": _whole,
         "cited": _cite,
         "breakable": _breakable,
     }
@@ -173,13 +176,25 @@ def _cell(value: Any, name: str = "") -> Any:
     if value is None or value != value:
         return "-"
     if isinstance(value, float):
-        return f"{value:.4f}" if name in MEASURED else f"{value:.4g}"
+        return print_signs(f"{value:.4f}" if name in MEASURED else f"{value:.4g}")
+    return _whole(value)
+
+
+def print_signs(text: str) -> str:
+    """A text with a minus sign before its negative numbers, as journals print them."""
+    return SIGN.sub("\N{MINUS SIGN}", text)
+
+
+def _whole(value: Any) -> Any:
+    """A text whose intervals and options stay on one line."""
     from markupsafe import Markup
 
-    return Markup(ENDS.sub(r'<span class="ends">\g<0></span>', escape(value)))
+    return Markup(WHOLE.sub(r'<span class="ends">\g<0></span>', escape(print_signs(str(value)))))
 
 
 def _flat(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {_flat(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
@@ -198,7 +213,7 @@ def _prose(value: str) -> Any:
     """A text with its `commands` set as such."""
     from markupsafe import Markup
 
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(value)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(_whole(value))))
 
 
 def _cite(value: str, numbers: Mapping[str, int], place: str) -> Any:

@@ -25,6 +25,14 @@
     layout.margin = { ...margin, t: Math.max((margin.t || 70) - 30, 30) };
     if (phone.matches) layout.margin = { ...layout.margin, l: 45, r: 8 };
     if (look === "square") layout.height = place.clientWidth;
+    if (phone.matches && !printing && look === "square" && layout.legend) {
+      // A phone has no room for a legend within the axes: it stands below them, and the figure is higher by its lines.
+      const named = figure.data.filter((one) => one.showlegend !== false && one.name);
+      const foot = 22 + 18 * named.reduce((lines, one) => lines + one.name.split("<br>").length, 0);
+      layout.height += foot;
+      layout.margin = { ...layout.margin, b: 50 + foot };
+      layout.legend = { ...layout.legend, x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom" };
+    }
     if (printing) {
       // Wider than the paper, and the browser shrinks the whole page until no table can be read.
       const width = look === "broad" ? PAPER.whole : PAPER.part;
@@ -37,7 +45,8 @@
       layout.margin = { ...layout.margin, l: 42, r: 6, b: foot };
       layout.annotations = (layout.annotations || []).map((one) => ({ ...one, font: { ...(one.font || {}), size: 8 } }));
     }
-    place.style.height = look === "square" ? "" : `${layout.height || 420}px`;
+    place.style.height = `${layout.height || 420}px`;
+    if (look === "square") place.style.aspectRatio = "auto";
     const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
     return Plotly.react(place, figure.data, layout, config);
   };
@@ -45,7 +54,15 @@
   const isShown = (name) => !document.getElementById(name).closest("details:not([open])");
   const drawShown = () => Promise.all(Object.keys(figures).filter(isShown).map(draw));
 
-  const note = () => { document.documentElement.dataset.drawn = String(document.querySelectorAll(".plot.js-plotly-plot").length); };
+  // A table that only tells breaks its lines; what is still wider than its place says so.
+  const hint = () => {
+    for (const one of document.querySelectorAll(".wide, figure.broad"))
+      one.classList.toggle("overflows", one.scrollWidth > one.clientWidth + 1);
+  };
+  new ResizeObserver(hint).observe(document.body);
+
+  const note = () => {
+    hint(); document.documentElement.dataset.drawn = String(document.querySelectorAll(".plot.js-plotly-plot").length); };
   drawShown().then(note);
   for (const folded of document.querySelectorAll("main details")) folded.addEventListener("toggle", () => drawShown().then(note));
   if (phone.matches) for (const contents of document.querySelectorAll("nav details")) contents.open = false;

@@ -11,8 +11,9 @@ from dashboards.figures.differences import draw_differences
 from dashboards.figures.drawing import Picture
 from dashboards.figures.evaluated import KINDS, name_part
 from dashboards.figures.gallery import draw_studies
-from dashboards.pages.chapter import Chapter
+from dashboards.pages.chapter import Chapter, tells
 from dashboards.pages.html import ShownFigure, ShownTable, prepare_figure, prepare_table, render_page
+from dashboards.pages.remarks import EACH, note_examples, note_performance, note_table_one
 from dashboards.tables.answer import (
     MOST_WARNINGS,
     ask,
@@ -32,9 +33,8 @@ from dashboards.tables.performance import (
 from dashboards.tables.references import GUIDELINES, cite
 from dashboards.tables.settings import list_commands, list_settings
 from dashboards.tables.view import StudyView, Table, list_trials
-from storage.metrics.intervals import NOT_SIMULATED
 from storage.metrics.objectives import Metric
-from storage.results.evaluations import Evaluation, EvaluationKind
+from storage.results.evaluations import Evaluation
 from storage.studies.study_records import GROWTH
 from storage.wording import say_instant, say_times, show_params
 
@@ -126,14 +126,15 @@ def _prepare(
         "more_warnings": warnings[MOST_WARNINGS:],
         "flow": trace_patients(view, chapter.data_summary, chapter.openings, chapter.evaluations),
         "table_one": _table(table_one),
-        "table_one_note": _note_table_one(len(parts), chapter),
+        "table_one_note": note_table_one(len(parts), chapter),
         "performance": _table(_values_first(performance)) if performance else None,
-        "performance_note": _note_performance(chapter),
+        "performance_title": f"{EACH[view.study.spec.task.name]} on each set of images (95 % intervals)",
+        "performance_note": note_performance(chapter),
         "overall": _table(tabulate_overall(measured)),
         "subgroups": _table(subgroups),
         "figures": _place_figures(pictures, chapter.judged, place, drawn),
         "examples": [_prepare_example(one) for one in chapter.examples],
-        "examples_note": _note_examples(chapter),
+        "examples_note": note_examples(chapter),
         "not_drawn": "; ".join(_say_missing(one) for one in pictures if not one.figure["data"]),
         "selection": chapter.selection,
         "without_anatomy": compare_without_anatomy(view, chapter.selection)[0],
@@ -142,9 +143,8 @@ def _prepare(
         "provenance": view.provenance,
         "top": prepare_table(_shorten(trials, TOP_TRIALS)),
         "best_trial": view.best.trial_number if view.best else None,
-        "trials": prepare_table(Table(trials.columns, trials.rows[:MOST_TRIALS])),
+        "trials": prepare_table(_shorten(trials, MOST_TRIALS, without=("point",))),
         "trial_count": len(trials.rows),
-        "best_point": view.best.point if view.best else None,
         "methods": methods.paragraphs,
         "references": references,
         "numbers": {one.key: number for number, one in enumerate(references, start=1)},
@@ -181,7 +181,7 @@ def _place_figures(
     pictures: Sequence[Picture], judged: Sequence[Evaluation], place: str, drawn: dict[str, Any]
 ) -> dict[str, list[ShownFigure]]:
     """Figures that say something, by the section they stand in."""
-    known = {one.name: one for one in pictures if one.figure["data"]}
+    known = {one.name: one for one in pictures if tells(one)}
     shown: Sequence[str] = PERFORMANCE
     if judged:
         parts = [name_part(one) for one in judged]
@@ -190,14 +190,12 @@ def _place_figures(
             *(f"{parts[0]}-{kind}" for kind in KINDS),
             *(f"{part}-roc" for part in parts[1:]),
         ]
-    # Where no trial was pruned, the figure of it says nothing that the first screen does not.
-    was_pruned = "pruning" in known and any(row[-1] for row in known["pruning"].table.rows)
     body = {
         "performance": [known[name] for name in shown if name in known],
-        "learning": [known[name] for name in LEARNING if name in known and (was_pruned or name != "pruning")],
+        "learning": [known[name] for name in LEARNING if name in known],
     }
     used = {id(one) for part in body.values() for one in part}
-    body["appendix"] = [one for one in pictures if one.figure["data"] and id(one) not in used]
+    body["appendix"] = [one for one in pictures if tells(one) and id(one) not in used]
     return {
         name: [prepare_figure(one, place, drawn) for one in part] for name, part in body.items()
     }  # fmt: skip
@@ -246,12 +244,16 @@ def _table(table: Table | None) -> ShownTable | None:
     return prepare_table(table) if table is not None and table.rows else None
 
 
-def _shorten(trials: Table, count: int) -> Table:
-    """The first trials without what a reader of results does not need."""
-    kept = [place for place, name in enumerate(trials.columns) if name not in ("point", "worker", "error")]
+def _shorten(trials: Table, count: int, without: Sequence[str] = ("point", "worker", "error")) -> Table:
+    """The first trials without what a reader of results does not need, and without columns that hold nothing."""
+    rows = trials.rows[:count]
+    kept = [
+        place
+        for place, name in enumerate(trials.columns)
+        if name not in without and (name != "error" or any(row[place] for row in rows))
+    ]
     return Table(
-        tuple(trials.columns[place] for place in kept),
-        [tuple(row[place] for place in kept) for row in trials.rows[:count]],
+        tuple(trials.columns[place] for place in kept), [tuple(row[place] for place in kept) for row in rows]
     )
 
 
@@ -280,45 +282,6 @@ def _prepare_example(shown: ShownExample) -> dict[str, Any]:
             for what, content in pictures
         ],
     }
-
-
-def _note_examples(chapter: Chapter) -> str:
-    said = "Development images of different patients on which the models of the folds were most confident, judged out of fold; chosen by the numbers alone."
-    if any(one.heat is not None for one in chapter.examples):
-        said += (
-            " Colours: where the final model looks (Grad-CAM), from blue (nothing) to red (most). It was trained on these images, too. A heat map shows "
-            "what moved the score, not whether it is a reason."
-        )
-    return said + " This page contains images of patients: share it accordingly."
-
-
-def _note_table_one(parts: int, chapter: Chapter) -> str:
-    said = "Of several images of a patient the first one counts; values of fewer than 5 patients stand together as others."
-    if parts > 1:
-        said += (
-            " SMD: standardised difference from development (above 0.1 is often called an imbalance); p: Welch's t-test of means, "
-            "chi-squared test of shares."
-        )
-    held = (chapter.data_summary or {}).get("holdout")
-    if held and not any(one.kind == EvaluationKind.HOLD_OUT for one in chapter.evaluations):
-        said += " The hold-out is sealed, so its patients are not described here."
-    return said
-
-
-def _note_performance(chapter: Chapter) -> str:
-    said = []
-    if chapter.outcomes is not None:
-        said.append(
-            "Out of fold: each image is judged by the model of the fold that did not train on it, and the folds' predictions are pooled; "
-            "the best trial was chosen on these images, so these values are optimistic."
-        )
-        if chapter.view.study.spec.task.is_called:
-            said.append(
-                "An image is called positive above the threshold; sensitivity, specificity, PPV and NPV depend on it."
-            )
-    if any(one.kind != EvaluationKind.OUT_OF_FOLD for one in chapter.evaluations):
-        said.append("Hold-out and external results are those of the final model.")  # fmt: skip
-    return " ".join([*said, NOT_SIMULATED])
 
 
 def _describe_plan(view: StudyView) -> list[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from storage.metrics.objectives import AUC
 from storage.metrics.scorecard import find_small
 from storage.results.evaluations import Evaluation, EvaluationKind, headline, main_results
 from storage.states import StudyState
+from storage.tasks.naming import say_targets
 from storage.wording import name_few, say_count, say_instant, say_times, show_params
 
 MOST_WARNINGS = 3
@@ -50,7 +51,7 @@ def ask(view: StudyView) -> str:
     """What the study asked, in one sentence."""
     spec, facts = view.study.spec, view.study.facts
     targets = [str(name) for name in spec.data.targets or facts.get("targets") or ()]
-    predicted = name_few(targets, 4) if targets else "every label of the data set"
+    predicted = say_targets(spec.task, targets) if targets else "every label of the data set"
     searched = name_few((name.replace("_", " ") for name in view.searched), 6)
     patients = say_count(facts["groups"], "patient" if facts.get("grouped", True) else "group") if isinstance(facts.get("groups"), int) else "patients"  # fmt: skip
     images = f"{facts['images']:,} images" if isinstance(facts.get("images"), int) else "the images"

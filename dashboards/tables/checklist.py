@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from dashboards.tables.answer import Line, ask
 from dashboards.tables.guidelines import GUIDELINES
-from dashboards.tables.methods import OBJECTIVES
+from dashboards.tables.methods import CITED, OBJECTIVES, describe_network
 from dashboards.tables.training import describe_training
 from dashboards.tables.view import StudyView
 from storage.metrics.objectives import METRICS
 from storage.pictures.fitting import SAID
 from storage.results.evaluations import Evaluation, EvaluationKind
 from storage.spec import AugmentationSection, StudySpec, has_variants
+from storage.tasks.naming import say_targets
 from storage.wording import say_times, show_params, show_value
 
+TRANSFER = "transfer"
 KNOWN, PARTLY, AUTHORS, NOT_HERE = "from orch", "partly", "for the authors", "does not apply"
 FOR_AUTHORS = (AUTHORS, "")
 
@@ -120,7 +122,7 @@ def _data_answers(view: StudyView, has_table_one: bool) -> dict[str, tuple[str, 
         "question": (PARTLY, ask(view)),
         "preprocessing": (
             KNOWN,
-            f"Images resized to {height} x {width} pixels ({SAID[view.model.resize]}), three channels, scaled as {view.model.backbone_name} expects; "
+            f"Images resized to {height} x {width} pixels ({SAID[view.model.resize]}), {_describe_scaling(view)}; "
             f"augmentation: {_describe_augmentation(spec)}.",
         ),
         "subsets": (
@@ -129,7 +131,7 @@ def _data_answers(view: StudyView, has_table_one: bool) -> dict[str, tuple[str, 
         ),
         "targets": (
             PARTLY,
-            f"Labels: {', '.join(map(str, spec.data.targets or facts.get('targets') or ['all of the data set']))}. How they were found is for the authors.",
+            f"{spec.task.title.capitalize()}: {_say_all(view) or 'all of the data set'}. How they were found is for the authors.",
         ),
         "identifiers": (
             PARTLY,
@@ -164,6 +166,21 @@ def _data_answers(view: StudyView, has_table_one: bool) -> dict[str, tuple[str, 
     }
 
 
+def _say_all(view: StudyView) -> str:
+    spec, facts = view.study.spec, view.study.facts
+    targets = [str(name) for name in spec.data.targets or facts.get("targets") or ()]
+    return say_targets(spec.task, targets, most=len(targets))
+
+
+def _describe_scaling(view: StudyView) -> str:
+    model = view.model
+    if model.kind == TRANSFER and not model.features:
+        return f"three channels, scaled as {model.backbone_name} expects"
+    return (
+        "three channels, scaled to -1 to 1" if model.kind == "lenet" else "scaled as the authors' model does"
+    )
+
+
 def _describe_augmentation(spec: StudySpec) -> str:
     """Flips and changes of training images, and which of them are searched."""
     flips = {"flip": "flips in both directions", "none": "no flips"}.get(
@@ -183,13 +200,12 @@ def _model_answers(view: StudyView) -> dict[str, tuple[str, str]]:
     spec = view.study.spec
     searched = ", ".join(f"{name} ({_range(view, name)})" for name in view.searched)
     model = view.model
-    head = "-".join(str(width) for width in model.head)
-    chosen = " (of the best trial)" if has_variants(spec) else ""
+    chosen = " This is the network of the best trial." if has_variants(spec) else ""
     weights = f"those of the preset, SHA-256 {model.weights_sha256}" if model.is_preset else model.weights
     return {
-        "model": (KNOWN, f"{model.backbone_name}, weights {weights}, pooling {model.pooling}, dense head {head}{chosen}."),
+        "model": (KNOWN, CITED.sub("", describe_network(view)).replace("  ", " ") + chosen),
         "software": (KNOWN, "Versions are listed under How to reproduce."),
-        "initial": (KNOWN, f"Backbone: {weights}; head: seeded by (study seed, trial, fold)."),
+        "initial": (KNOWN, f"{f'Backbone: {weights}; head: s' if model.kind == TRANSFER and not model.features else 'S'}eeded by (study seed, trial, fold)."),
         "training": (KNOWN, f"{spec.training.epochs} epochs; searched: {searched or 'nothing'}; fixed: {show_params(spec.hyperparameters)}. {describe_training(spec)}"),
         "selection": (
             KNOWN,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dashboards.tables.outcomes import Outcomes
 from storage.tasks.classes import Classes
+from storage.tasks.naming import shorten_names
 
 MOST_LABELS = 4
 """Labels or classes of which examples are shown: those with the most positives."""
@@ -94,7 +95,7 @@ def _list_classes(outcomes: Outcomes, task: Classes, labels: NDArray, values: ND
     found: list[Wanted] = []
     known = ~np.isnan(labels).any(axis=1)
     truth, called = np.nan_to_num(labels).argmax(axis=1), task.call_of(values)
-    names = [target.rpartition("=")[2] for target in outcomes.targets]
+    names = [*shorten_names(outcomes.targets).values()]
     for place in sorted(np.argsort(-np.nansum(labels, axis=0), kind="stable")[:MOST_LABELS].tolist()):
         for kind, is_right in (
             (f"{names[place]}, called rightly", True),
@@ -103,7 +104,10 @@ def _list_classes(outcomes: Outcomes, task: Classes, labels: NDArray, values: ND
             rows = np.flatnonzero(known & (truth == place) & ((called == truth) == is_right))
             sure = values[rows, called[rows]]
             clearest = rows[np.argsort(-sure, kind="stable")].tolist()
-            said = {row: f"called {names[called[row]]} ({values[row, called[row]]:.2f})" for row in clearest}
+            said = {
+                row: f"called {names[called[row]]} (probability {values[row, called[row]]:.2f})"
+                for row in clearest
+            }
             found.append((int(place), kind, clearest, said))
     return found
 

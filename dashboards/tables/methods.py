@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dashboards.tables.performance import has_tested_subgroups
 from dashboards.tables.references import Reference, cite
 from dashboards.tables.training import list_unusual
 from dashboards.tables.view import StudyView
 from storage.results.evaluations import Evaluation, EvaluationKind
+from storage.tasks.contract import Task
+from storage.tasks.naming import ORDERED, say_targets
 from storage.wording import say_count, say_times, show_value
 
 CITED = re.compile(r"\[@([a-z0-9]+)\]")
@@ -71,32 +74,47 @@ def _data(view: StudyView, summary: Mapping[str, Any] | None) -> list[str]:
             f"{' of ' + say_count(held['groups'], 'patient') if grouped else ''} were sealed as a hold-out."
         )
     if targets:
-        said.append(f"{'The label was' if len(targets) == 1 else 'The labels were'} {', '.join(targets)} ({spec.task.title}).")  # fmt: skip
+        said.append(_name_targets(spec.task, targets))
     said.append("A blank label means not assessed; it was left out of loss and metrics.")
     return said
 
 
-def _model(view: StudyView) -> list[str]:
-    model, training = view.model, view.study.spec.training
-    searched = set(view.searched)
+def _name_targets(task: Task, targets: Sequence[str]) -> str:
+    many = len(targets) > 1
+    said = say_targets(task, targets, most=len(targets))
+    if not task.has_probabilities:
+        return f"The {'numbers' if many else 'number'} to predict {'were' if many else 'was'} {said}."
+    if not task.excludes:
+        return f"The {'labels were' if many else 'label was'} {said}."
+    order = ", in this order" if task.name == ORDERED else ""
+    return f"Each image was of one class{order}: {said}."
+
+
+def describe_network(view: StudyView) -> str:
+    """The network of the best trial and what of it was trained, in a sentence."""
+    model = view.model
     height, width = model.image_size
     head = "-".join(map(str, model.head))
-    said = []
     if model.kind == "lenet":
-        said.append(f"The network was LeNet [@lecun1998] on images of {height} x {width} pixels, trained from random weights.")  # fmt: skip
-    elif model.kind == "transfer" and not model.features:
+        return f"The network was LeNet [@lecun1998] on images of {height} x {width} pixels, trained from random weights."  # fmt: skip
+    if model.kind == "transfer" and not model.features:
         weights = "random weights" if model.weights == "none" else f"{_last_part(model.weights)} weights"
         backbone = f"{'KerasHub preset' if model.is_preset else 'backbone'} {model.backbone_name}"
         if model.is_preset:
             weights = f"its own weights (SHA-256 of its files {model.weights_sha256})"
         trained = {"head": "was frozen", "all": "was trained as a whole"}.get(model.trainable, f"was trained from layer {model.trainable} on")  # fmt: skip
-        said.append(
+        return (
             f"The {backbone} with {weights} saw images of {height} x {width} pixels and {trained}; "
             f"{model.pooling} pooling was followed by {'dense layers of ' + head + ' units' if head else 'one dense layer'}."
         )
-    else:
-        what = "features from elsewhere" if model.features else f"a model of the authors ({model.kind})"
-        said.append(f"The network was {what}.")
+    if model.features:
+        return f"The network was {'dense layers of ' + head + ' units' if head else 'one dense layer'} on features from elsewhere ({model.features})."
+    return f"The network was a model of the authors ({model.kind}) on images of {height} x {width} pixels."
+
+
+def _model(view: StudyView) -> list[str]:
+    training, searched = view.study.spec.training, set(view.searched)
+    said = [describe_network(view)]
     fixed = [f"{say} {show_value(getattr(training, key))}" for key, say in (("batch_size", "batch size"), ("learning_rate", "learning rate")) if key not in searched]  # fmt: skip
     optimizer = {"adam": "Adam [@kingma2015]", "adamw": "AdamW", "sgd": "stochastic gradient descent"}.get(
         str(training.optimizer), str(training.optimizer)
@@ -159,7 +177,7 @@ def _statistics(view: StudyView, openings: Sequence[str], evaluations: Sequence[
         said.append("Intervals (95 %) count patients, not images; those of areas under the curve are by Obuchowski [@obuchowski1997].")  # fmt: skip
     else:
         said.append("Intervals (95 %) were obtained by leaving out patients one at a time (jackknife); agreement is shown by limits of agreement [@bland1986].")  # fmt: skip
-    if any(one.document.get("subgroups") for one in evaluations):
+    if has_tested_subgroups(evaluations):
         said.append("P-values of subgroups were corrected together [@holm1979].")
     return said
 

@@ -21,6 +21,7 @@ from storage.studies.study import StudyRecord
 from storage.tasks.classes import Classes
 from storage.tasks.contract import Task
 from storage.tasks.kinds import LABELS, TASKS
+from storage.tasks.naming import shorten_names
 from storage.tasks.number_metrics import MEASURES
 
 GRID = np.linspace(0.0, 1.0, 101)
@@ -123,7 +124,7 @@ def tabulate_classes(outcomes: Outcomes) -> tuple[tuple[str, ...], NDArray]:
     known = ~np.isnan(labels).any(axis=1)
     task = outcomes.task
     assert isinstance(task, Classes)
-    names = tuple(target.rpartition("=")[2] for target in outcomes.targets)
+    names = tuple(shorten_names(outcomes.targets).values())
     return names, task.table(labels[known], values[known], np.ones(int(known.sum())))
 
 

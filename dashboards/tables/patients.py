@@ -8,7 +8,8 @@ from typing import Any
 
 from dashboards.tables.view import StudyView, Table
 from storage.practice.population import compare_columns
-from storage.results.evaluations import Evaluation, EvaluationKind, main_results
+from storage.results.evaluations import Evaluation, EvaluationKind, main_results, name_images
+from storage.tasks.naming import find_column, shorten_names
 from storage.wording import say_count
 
 
@@ -87,7 +88,13 @@ def trace_patients(
         if one.kind == EvaluationKind.EXTERNAL and one.fingerprint not in seen:
             seen.add(one.fingerprint)
             data = one.document["data"]
-            steps.append(Step("External data", count(data["images"], data["groups"]), one.fingerprint[:19]))
+            steps.append(
+                Step(
+                    "External data",
+                    count(data["images"], data["groups"]),
+                    f"data set {one.fingerprint[7:13]}",
+                )
+            )
     return steps
 
 
@@ -105,9 +112,20 @@ def list_populations(
             seen.add(one.fingerprint)
         elif any(part.name == "hold-out" for part in found):
             continue
-        name = "hold-out" if one.kind == EvaluationKind.HOLD_OUT else f"external {one.fingerprint[7:13]}"
-        found.append(Population(name, described, main_results(one.document).get("labels", {})))
+        name = name_images(one, evaluations).replace("external data", "external")
+        found.append(Population(name, described, _count_labels(main_results(one.document))))
     return found
+
+
+def _count_labels(scored: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """How many images are positive; of classes as the table of confusion counts them, whose labels are comparisons or cuts."""
+    if not scored.get("confusion"):
+        return scored.get("labels", {})
+    counts = [sum(row) for row in scored["confusion"]]
+    return {
+        str(name): {"positive": count, "assessed": sum(counts)}
+        for name, count in zip(scored["classes"], counts, strict=True)
+    }
 
 
 def tabulate_patients(
@@ -118,7 +136,7 @@ def tabulate_patients(
     Args:
         parts: the first one is what the others are compared with.
         summary: of the data set, for the labels of both its sides.
-        with_labels: whether labels are counted as positive.
+        with_labels: whether labels are counted as positive; otherwise they are numbers.
     """
     extra = [f"{part.name}: {what}" for part in parts[1:] for what in ("SMD", "p")]
     rows: list[tuple[Any, ...]] = [
@@ -147,23 +165,44 @@ def tabulate_patients(
             ]
             rows.append((f"\N{EN SPACE}{value}", *cells, *("" for _ in extra)))
         rows += _missing(name, columns, extra)
-    if with_labels:
-        rows += _labels(parts, summary or {}, len(extra))
+    rows += (_labels if with_labels else _numbers)(parts, summary or {}, len(extra))
     return Table(("characteristic", *(part.name for part in parts), *extra), rows)
 
 
 def _labels(parts: Sequence[Population], summary: Mapping[str, Any], extra: int) -> list[tuple[Any, ...]]:
     sides = {"development": summary.get("development"), "hold-out": summary.get("holdout")}
     known = [(sides.get(part.name) or {}).get("labels") or part.labels for part in parts]
-    rows = []
-    for name in dict.fromkeys(name for side in known for name in side):
+    rows: list[tuple[Any, ...]] = []
+    names = list(dict.fromkeys(name for side in known for name in side))
+    column, short = find_column(names), shorten_names(names)
+    if column:
+        rows.append((f"{column}, images (%)", *([""] * (len(parts) + extra))))
+    for name in names:
         cells = []
         for side in known:
             row = side.get(name) or {}
             count, assessed = row.get("positive"), row.get("assessed")
             cells.append(f"{count:,} of {assessed:,} ({count / assessed:.0%})" if assessed and count is not None else "-")  # fmt: skip
         if any(cell != "-" for cell in cells):
-            rows.append((f"label {name}, images positive", *cells, *([""] * extra)))
+            head = f"\N{EN SPACE}{short[name]}" if column else f"label {name}, images positive"
+            rows.append((head, *cells, *([""] * extra)))
+    return rows
+
+
+def _numbers(parts: Sequence[Population], summary: Mapping[str, Any], extra: int) -> list[tuple[Any, ...]]:
+    """The numbers that are predicted, by image."""
+    sides = {"development": summary.get("development"), "hold-out": summary.get("holdout")}
+    known = [(sides.get(part.name) or {}).get("labels") or {} for part in parts]
+    rows = []
+    for name in dict.fromkeys(name for side in known for name in side):
+        found = [side.get(name) or {} for side in known]
+        cells = [
+            f"{one['mean']:.1f} ± {one['sd']:.1f}"
+            if one.get("mean") is not None and one.get("sd") is not None
+            else "-"
+            for one in found
+        ]
+        rows.append((f"{name}, to be predicted, by image (mean ± SD)", *cells, *([""] * extra)))
     return rows
 
 

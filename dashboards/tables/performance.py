@@ -15,7 +15,8 @@ from storage.metrics.curves import auc
 from storage.metrics.objectives import name_kind
 from storage.metrics.scorecard import closed_intervals
 from storage.metrics.tables import tabulate
-from storage.results.evaluations import Evaluation, EvaluationKind, main_results
+from storage.results.evaluations import Evaluation, main_results, name_images
+from storage.tasks.naming import shorten_names
 
 RESAMPLES = 200
 """Of the patients, for what has no closed form: a page is written in seconds."""
@@ -74,15 +75,9 @@ def measure_outcomes(outcomes: Outcomes) -> Performance:
     return Performance(name, rows, {})
 
 
-def read_evaluation(evaluation: Evaluation) -> Performance:
-    """What an evaluation that the study remembers says."""
-    data = evaluation.document["data"]
-    name = (
-        "hold-out"
-        if evaluation.kind == EvaluationKind.HOLD_OUT
-        else f"external ({data['images']:,} images, {evaluation.fingerprint[7:13]})"
-    )
-    return read_scored(name, main_results(evaluation.document))
+def read_evaluation(evaluation: Evaluation, others: Sequence[Evaluation] = ()) -> Performance:
+    """What an evaluation that the study remembers says; `others` are those that stand beside it."""
+    return read_scored(name_images(evaluation, others), main_results(evaluation.document))
 
 
 def read_scored(name: str, scored: Mapping[str, Any]) -> Performance:
@@ -99,14 +94,17 @@ def tabulate_performance(found: Sequence[Performance]) -> Table:
     ]
     has_counts = any("positive" in row for part in found for row in part.labels.values())
     has_thresholds = any("threshold" in row for part in found for row in part.labels.values())
+    has_limits = any("limits_of_agreement" in row for part in found for row in part.labels.values())
     names = list(dict.fromkeys(name for part in found for name in part.labels))
+    short = shorten_names(names)
     rows = [
         (
-            name,
+            short[name],
             part.images_of,
             _count(part.labels[name], has_counts),
             *([_say_threshold(part.labels[name].get("threshold"))] if has_thresholds else []),
             *(say_estimate(part.labels[name]["metrics"].get(kind)) for kind in kinds),
+            *(_say_limits(part.labels[name].get("limits_of_agreement")) if has_limits else ()),
         )
         for name in names
         for part in found
@@ -114,7 +112,9 @@ def tabulate_performance(found: Sequence[Performance]) -> Table:
     ]
     counted = "positive / assessed" if has_counts else "assessed"
     thresholds = ["threshold"] if has_thresholds else []
-    return Table(("label", "judged on", counted, *thresholds, *map(name_kind, kinds)), rows)
+    limits = ["bias", "limits of agreement"] if has_limits else []
+    what = "number" if has_limits else "label"
+    return Table((what, "judged on", counted, *thresholds, *map(name_kind, kinds), *limits), rows)
 
 
 def tabulate_overall(found: Sequence[Performance]) -> Table | None:
@@ -127,27 +127,48 @@ def tabulate_overall(found: Sequence[Performance]) -> Table | None:
 
 
 def tabulate_subgroups(evaluations: Sequence[Evaluation]) -> Table | None:
-    """AUC and sensitivity within subgroups, of each set of images that was judged by them; None where none was."""
-    rows = []
+    """The first two metrics within subgroups, of each set of images that was judged by them; None where none was."""
+    rows: list[tuple[str, ...]] = []
+    found = [
+        row
+        for one in evaluations
+        for parts in one.document.get("subgroups", {}).values()
+        for part in parts.values()
+        for row in part.get("labels", {}).values()
+    ]
+    kinds = [kind for kind in SHOWN if any(kind in row["metrics"] for row in found)][:2]
     for one in evaluations:
         for column, parts in one.document.get("subgroups", {}).items():
             for value, part in parts.items():
+                short = shorten_names([*part.get("labels", {})])
                 for label, row in part.get("labels", {}).items():
                     metrics, gap = row["metrics"], (part.get("differences") or {}).get(label, {})
-                    kinds = [kind for kind in SHOWN if kind in metrics][:2]
                     rows.append(
                         (
-                            one.title,
+                            name_images(one, evaluations),
                             f"{column} = {value}",
                             f"{part['images']:,} / {part['groups']:,}",
-                            label,
-                            "; ".join(f"{name_kind(kind)} {say_estimate(metrics[kind])}" for kind in kinds),
+                            short[label],
+                            *(say_estimate(metrics.get(kind)) for kind in kinds),
                             say_estimate(gap.get("auc")),
                             _say_p(gap.get("sensitivity", {}).get("p_holm")),
                         )
                     )
-    columns = ("judged on", "subgroup", "images / patients", "label", "result (95 % CI)", "AUC less all others", "p (Holm), sensitivity")  # fmt: skip
-    return Table(columns, rows) if rows else None
+    columns = ("judged on", "subgroup", "images / patients", "label", *map(name_kind, kinds), "AUC less all others", "p (Holm), sensitivity")  # fmt: skip
+    # Of classes and numbers no differences are tested.
+    said = [place for place in range(len(columns)) if place < 4 or any(row[place] != "-" for row in rows)]
+    return Table(tuple(columns[place] for place in said), [tuple(row[place] for place in said) for row in rows]) if rows else None  # fmt: skip
+
+
+def has_tested_subgroups(evaluations: Sequence[Evaluation]) -> bool:
+    """Whether any subgroup was tested against the others."""
+    return any(
+        gap.get("sensitivity", {}).get("p_holm") is not None
+        for one in evaluations
+        for parts in (one.document.get("subgroups") or {}).values()
+        for part in parts.values()
+        for gap in (part.get("differences") or {}).values()
+    )
 
 
 def say_estimate(metric: Mapping[str, Any] | None, places: int = PLACES) -> str:
@@ -160,6 +181,13 @@ def say_estimate(metric: Mapping[str, Any] | None, places: int = PLACES) -> str:
         return f"{value:.{places}f} ({low:.{places}f} to {high:.{places}f})"
     note = str((metric or {}).get("note") or "no interval").removeprefix("no interval: ")
     return f"{value:.{places}f} ({'no interval' if note == 'no interval' else f'no interval: {note}'})"
+
+
+def _say_limits(limits: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The mean difference with its interval, and between which ends 95 % of the differences lie (Bland and Altman 1986)."""
+    ends = [_known((limits or {}).get(f"{end}_limit"), "value") for end in ("lower", "upper")]
+    said = "-" if None in ends else f"{ends[0]:.{PLACES}f} to {ends[1]:.{PLACES}f}"
+    return say_estimate((limits or {}).get("bias")), said
 
 
 def _known(metric: Mapping[str, Any] | None, key: str) -> float | None:

@@ -120,8 +120,15 @@ def score_baselines(
     return sorted(scored, key=_over_others, reverse=True)
 
 
-def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -> list[Finding]:
-    """What the scores mean for the choice of targets, and what a result must be read against."""
+def judge_baselines(
+    baselines: Sequence[Baseline], twins: dict[str, set[str]], *, has_auc: bool = True
+) -> list[Finding]:
+    """What the scores mean for the choice of targets, and what a result must be read against.
+
+    Args:
+        baselines, twins: of the audit.
+        has_auc: whether a model of this kind of label has an AUC to be held against.
+    """
     found = []
     strongest = next((one for one in baselines if one.kind in ("column", "columns", "file")), None)
     if strongest is not None and strongest.macro >= CONFOUNDED:
@@ -131,7 +138,9 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
                 "warning",
                 f"Without a single pixel, {_name(strongest)} {'score' if strongest.kind == 'columns' else 'scores'} a macro AUC of {strongest.macro:.3f} on the same "
                 "folds.",
-                f"A model must exceed AUC {strongest.macro:.2f} before one may say that it uses the image.",
+                f"A model must exceed AUC {strongest.macro:.3f} before one may say that it uses the image."
+                if has_auc
+                else "The AUC is of whether a number lies above its median. Report what a model of these columns predicts beside the model of the images.",
                 strongest.to_document(),
             )
         )
@@ -176,7 +185,9 @@ def judge_baselines(baselines: Sequence[Baseline], twins: dict[str, set[str]]) -
             )
         )
     found += [
-        _report_trivial(one) for one in baselines if one.kind == "trivial pixels" and _best(one) >= TRIVIAL
+        _report_trivial(one, has_auc)
+        for one in baselines
+        if one.kind == "trivial pixels" and _best(one) >= TRIVIAL
     ]
     named = [one for one in baselines if one.kind == "file name" and (one.macro >= CONFOUNDED or _knows(one))]
     found += [
@@ -254,7 +265,7 @@ def _score(
     )
 
 
-def _report_trivial(one: Baseline) -> Finding:
+def _report_trivial(one: Baseline, has_auc: bool) -> Finding:
     told = {target: auc for target, auc in one.auc.items() if auc >= TRIVIAL}
     listed = ", ".join(f"{target} ({auc:.3f})" for target, auc in sorted(told.items()))
     return Finding(
@@ -262,7 +273,8 @@ def _report_trivial(one: Baseline) -> Finding:
         "warning",
         f"Brightness, border, corners and an 8 x 8 thumbnail alone predict {say_count(len(told), 'target')}: AUC of {listed}.",
         "A network may learn the device, the exposure, a frame or a marker instead of the finding. Compare the images of both "
-        "classes (`orch data audit --html audit.html`); a model must exceed this AUC before one may say that it reads anatomy.",
+        "classes (`orch data audit --html audit.html`)"
+        + ("; a model must exceed this AUC before one may say that it reads anatomy." if has_auc else "."),
         one.to_document(),
     )
 

@@ -68,8 +68,8 @@ def find_impossible(evidence: Evidence, twins: dict[str, dict[str, str]]) -> lis
     Conditions are the values of columns that are no labels, and targets that come as complements (a view, a side);
     any other target excludes some targets by its nature, as grades do.
     """
-    if evidence.classes:
-        # A class that a view never has is absent there, and that is no gap in the labels.
+    if evidence.classes or not evidence.has_auc:
+        # A class that a view never has is absent there, and that is no gap in the labels. Nor is a number that is low there.
         return []
     conditions: dict[tuple[str, str], np.ndarray] = {}
     for name, cells in evidence.columns.items():

@@ -81,7 +81,9 @@ def audit_evidence(
         *find_single_classes(evidence),
         *judge_twins(twins),
         *find_impossible(evidence, twins),
-        *judge_baselines(baselines, {name: set(others) for name, others in twins.items()}),
+        *judge_baselines(
+            baselines, {name: set(others) for name, others in twins.items()}, has_auc=evidence.has_auc
+        ),
     ]
     return Audit(evidence, sort_findings(findings), baselines, file_facts is not None)
 

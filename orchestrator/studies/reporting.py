@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.figures.gallery import draw_studies, write_pictures
 from dashboards.figures.practice import SHOWN
 from dashboards.pages.anonymous import hide_machines
-from dashboards.pages.chapter import Chapter
+from dashboards.pages.chapter import Chapter, tells
 from dashboards.pages.paper import collect_documents, collect_references, collect_texts
 from dashboards.pages.printing import draw_vectors, find_browser, print_page
 from dashboards.pages.report import write_page
@@ -164,7 +164,7 @@ def write_paper(
         if can_write():
             documents |= {prefix + name: content for name, content in collect_documents(chapter).items()}
         for picture in chapter.draw():
-            if picture.figure["data"]:
+            if tells(picture):
                 pictures[f"{prefix}figure-{picture.name}"] = picture
                 texts[f"{prefix}figure-{picture.name}.csv"] = picture.table.to_csv()
     written = [page]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -73,6 +73,16 @@ class Evaluation:
             EvaluationKind.HOLD_OUT: "hold-out",
             EvaluationKind.EXTERNAL: "external data set",
         }[self.kind]
+
+
+def name_images(evaluation: Evaluation, others: Sequence[Evaluation]) -> str:
+    """Which images these are, short enough for a column: "external data", with its fingerprint only where several were judged."""
+    if evaluation.kind != EvaluationKind.EXTERNAL:
+        return evaluation.title
+    known = {one.fingerprint for one in others if one.kind == EvaluationKind.EXTERNAL} | {
+        evaluation.fingerprint
+    }
+    return "external data" + (f" {evaluation.fingerprint[7:13]}" if len(known) > 1 else "")
 
 
 def record_evaluation(database: Database, study_uuid: str, document: Mapping[str, Any]) -> EvaluationKind:

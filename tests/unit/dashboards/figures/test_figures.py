@@ -14,6 +14,7 @@ from dashboards.figures import palette
 from dashboards.figures.curves import TITLE_WIDTH, draw_examples
 from dashboards.figures.gallery import draw_studies, draw_study, write_pictures
 from dashboards.figures.kinds import draw_outcomes
+from dashboards.figures.search import _list_ticks
 from dashboards.pages.curve_picture import draw_svg
 from dashboards.pages.publish import draw_published
 from dashboards.tables.importance import Grid, estimate_importance, find_chances
@@ -458,6 +459,33 @@ def test_a_log_axis_counts_in_powers_of_ten(database: Database) -> None:
     epsilon = slices.figure["layout"]["xaxis"]
     # Plotly's own ticks of an epsilon are 10n, 1µ and 100µ.
     assert (epsilon["type"], epsilon["exponentformat"], epsilon["dtick"]) == ("log", "power", 2)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.00131, 0.00712, [0.002, 0.005]),
+        (0.0009, 0.0081, [0.001, 0.002, 0.005]),
+        (0.0025, 0.0045, [0.003]),
+        (16, 64, [20, 50]),
+        (2.2, 7.9, [3, 5, 7]),
+        (30, 33, [30]),
+    ],
+)
+def test_a_short_log_axis_has_few_ticks_and_more_than_one(
+    low: float, high: float, ticks: list[float]
+) -> None:
+    found = _list_ticks(low, high)
+    assert found.get("tickvals", ticks) == ticks
+    assert ("tickvals" in found) == (len(ticks) > 1)
+    assert found.get("ticktext") in (None, [f"{tick:g}" for tick in ticks])
+
+
+def test_no_line_of_a_grid_is_seen_through_a_bar(database: Database) -> None:
+    importance = next(
+        one for one in draw_study(read_view(database, reference_study(database))) if one.name == "importance"
+    )
+    assert importance.figure["layout"]["xaxis"]["showgrid"] is False
 
 
 def test_figures_that_a_phone_would_squeeze_are_scrolled(database: Database) -> None:

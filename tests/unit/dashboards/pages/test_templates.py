@@ -13,7 +13,7 @@ import pytest
 from dashboards.figures.drawing import Picture, make_empty
 from dashboards.pages.anonymous import hide_machines, number_workers
 from dashboards.pages.chapter import Chapter
-from dashboards.pages.html import POLICY, show_pictures
+from dashboards.pages.html import POLICY, _cell, _prose, show_pictures
 from dashboards.pages.report import write_page
 from dashboards.tables.examples import Example, ShownExample
 from dashboards.tables.view import Table
@@ -36,6 +36,25 @@ def test_no_text_from_a_study_becomes_markup() -> None:
     assert POLICY in own
     (figures,) = re.findall(r'<script type="application/json" id="figures">(.*?)</script>', page)
     assert json.loads(figures)["p-roc"]["layout"]["title"]["text"] == EVIL
+
+
+def test_intervals_and_options_stay_on_a_line_and_numbers_have_a_minus() -> None:
+    whole = '<span class="ends">{}</span>'
+    assert str(_cell("0.011 (-0.081 to 0.100); see")) == f"0.011 {whole.format('(−0.081 to 0.100);')} see"
+    assert str(_cell("repeats (--repeats) with -o x-ray.html")) == (
+        f"repeats ({whole.format('--repeats')}) with {whole.format('-o')} x-ray.html"
+    )
+    assert [str(_cell(text)) for text in ("-1.2 ± 1.4", "a=-1", "2026-11-27", "1e-05")] == [
+        "−1.2 ± 1.4",
+        "a=-1",
+        "2026-11-27",
+        "1e-05",
+    ]
+    assert (_cell(-0.25), _cell(-0.25, "value")) == ("−0.25", "−0.2500")
+    assert (
+        str(_prose("`orch study create NAME --from b.json`"))
+        == f"<code>orch study create NAME {whole.format('--from')} b.json</code>"
+    )
 
 
 @pytest.fixture(scope="module")

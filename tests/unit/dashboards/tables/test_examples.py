@@ -40,11 +40,11 @@ def test_classes_and_numbers_have_examples_of_their_own_kind() -> None:
         Outcomes(names, [(truth, values)], TASKS["classes"], groups=np.arange(6), rows=np.arange(6))
     )
     assert [(one.kind, one.row, one.said) for one in found] == [
-        ("left, called rightly", 0, "called left (0.80)"),
-        ("left, called wrongly", 1, "called right (0.70)"),
-        ("right, called rightly", 5, "called right (1.00)"),
-        ("both, called rightly", 3, "called both (0.70)"),
-        ("both, called wrongly", 4, "called left (0.60)"),
+        ("left, called rightly", 0, "called left (probability 0.80)"),
+        ("left, called wrongly", 1, "called right (probability 0.70)"),
+        ("right, called rightly", 5, "called right (probability 1.00)"),
+        ("both, called rightly", 3, "called both (probability 0.70)"),
+        ("both, called wrongly", 4, "called left (probability 0.60)"),
     ]
     ages, guesses = np.array([[50.0], [60], [70], [np.nan]]), np.array([[51.0], [80], [40], [9]])
     found = choose_examples(

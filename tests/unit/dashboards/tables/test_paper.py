@@ -15,11 +15,19 @@ from dashboards.tables import checklist, methods
 from dashboards.tables.answer import RANKS, _list_doubts, _rank, compare_without_anatomy
 from dashboards.tables.guidelines import GUIDELINES
 from dashboards.tables.outcomes import Outcomes
-from dashboards.tables.patients import Population, tabulate_patients
-from dashboards.tables.performance import measure_outcomes, read_scored, say_estimate, tabulate_performance
+from dashboards.tables.patients import Population, _count_labels, tabulate_patients
+from dashboards.tables.performance import (
+    measure_outcomes,
+    read_scored,
+    say_estimate,
+    tabulate_performance,
+    tabulate_subgroups,
+    has_tested_subgroups,
+)
 from dashboards.tables.references import REFERENCES, to_bibtex
 from orchestrator.audit.admission import ACCEPTED
 from storage.metrics.objectives import AUC, METRICS
+from storage.results.evaluations import Evaluation, EvaluationKind, name_images
 from tests.conftest import REPOSITORY
 
 PIXELS = [{"predictor": "brightness, border, corners", "auc": 0.839}, {"predictor": "words of the file name", "auc": 0.546}]  # fmt: skip
@@ -92,6 +100,83 @@ def test_the_first_table_compares_every_part_with_development() -> None:
     )
     assert rows["\N{EN SPACE}F"][:2] == ("20 (50%)", "20 (50%)")
     assert rows["label a, images positive"][:2] == ("10 of 40 (25%)", "-")
+
+
+def test_grades_and_numbers_are_counted_as_what_they_are() -> None:
+    described = {"images": 12, "groups": 9, "columns": {}}
+    grades = {"g=low": {"positive": 10, "assessed": 40}, "g=high": {"positive": 30, "assessed": 40}}
+    scored = {
+        "classes": ["g=low", "g=high"],
+        "confusion": [[2, 1], [4, 5]],
+        "labels": {"above g=low": {"positive": 9, "assessed": 12}},
+    }
+    parts = [Population("development", described), Population("external", described, _count_labels(scored))]
+    table = tabulate_patients(parts, {"development": {"labels": grades}}, with_labels=True)
+    assert [row[:3] for row in table.rows[2:]] == [
+        ("g, images (%)", "", ""),
+        ("\N{EN SPACE}low", "10 of 40 (25%)", "3 of 12 (25%)"),
+        ("\N{EN SPACE}high", "30 of 40 (75%)", "9 of 12 (75%)"),
+    ]
+    ages = {"age": {"assessed": 40, "mean": 52.04, "sd": 17.6}}
+    table = tabulate_patients(parts, {"development": {"labels": ages}}, with_labels=False)
+    assert table.rows[-1][:3] == ("age, to be predicted, by image (mean ± SD)", "52.0 ± 17.6", "-")
+
+
+def make_evaluation(kind: EvaluationKind, fingerprint: str, document: dict[str, Any]) -> Evaluation:
+    return Evaluation(kind, 0.0, "", "0", None, None, f"sha256:{fingerprint}", document)
+
+
+def test_data_from_elsewhere_have_a_name_of_their_own_only_where_there_are_several() -> None:
+    one, other = (make_evaluation(EvaluationKind.EXTERNAL, name * 12, {}) for name in "ab")
+    held = make_evaluation(EvaluationKind.HOLD_OUT, "c" * 12, {})
+    assert [name_images(each, [held, one]) for each in (held, one)] == ["hold-out", "external data"]
+    assert name_images(one, [held, one, other]) == "external data aaaaaa"
+
+
+def test_subgroups_have_a_column_for_each_metric_and_none_that_is_empty() -> None:
+    area = {"value": 0.8, "low": 0.7, "high": 0.9}
+    part = {
+        "images": 20,
+        "groups": 15,
+        "labels": {f"above g={g}": {"metrics": {"auc": area, "sensitivity": area}} for g in "ab"},
+    }
+    one = make_evaluation(EvaluationKind.HOLD_OUT, "a" * 12, {"subgroups": {"sex": {"F": part}}})
+    table = tabulate_subgroups([one])
+    assert table is not None
+    assert table.columns == ("judged on", "subgroup", "images / patients", "label", "AUC", "sensitivity")
+    assert table.rows[0] == ("hold-out", "sex = F", "20 / 15", "above a", *["0.800 (0.700 to 0.900)"] * 2)
+    assert not has_tested_subgroups([one])
+    tested = {**part, "differences": {"above g=a": {"auc": area, "sensitivity": {"p_holm": 0.04}}}}
+    one = make_evaluation(EvaluationKind.HOLD_OUT, "a" * 12, {"subgroups": {"sex": {"F": tested}}})
+    table = tabulate_subgroups([one])
+    assert table is not None
+    assert table.columns[-2:] == ("AUC less all others", "p (Holm), sensitivity")
+    assert has_tested_subgroups([one])
+
+
+def test_numbers_have_their_bias_and_limits_of_agreement() -> None:
+    limits = {
+        "bias": {"value": -1.25, "low": -2.0, "high": -0.5},
+        "lower_limit": {"value": -20.1},
+        "upper_limit": {"value": 17.6},
+    }
+    row = {
+        "assessed": 9,
+        "metrics": {"mae": {"value": 8.0, "low": 7.0, "high": 9.5}},
+        "limits_of_agreement": limits,
+    }
+    table = tabulate_performance([read_scored("hold-out", {"labels": {"age": row}})])
+    assert table.columns == (
+        "number",
+        "judged on",
+        "assessed",
+        "mean absolute error",
+        "bias",
+        "limits of agreement",
+    )
+    assert table.rows == [
+        ("age", "hold-out", "9", "8.000 (7.000 to 9.500)", "-1.250 (-2.000 to -0.500)", "-20.100 to 17.600")
+    ]
 
 
 def test_the_check_lists_have_every_item_once_and_ask_for_answers_that_exist() -> None:

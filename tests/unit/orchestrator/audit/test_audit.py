@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from orchestrator.audit.admission import note_baselines, note_findings, refuse_errors
-from orchestrator.audit.baselines import encode_column, encode_tokens
+from orchestrator.audit.baselines import encode_column, encode_tokens, judge_baselines
 from orchestrator.audit.evidence import Evidence, from_table
 from orchestrator.audit.findings import Finding
 from orchestrator.audit.report import Audit, audit_evidence
@@ -259,6 +259,7 @@ def test_trivial_pixels_that_follow_a_label_are_found(change: str) -> None:
     of_numbers = replace(audit, evidence=replace(evidence, has_auc=False))
     assert audit.without_anatomy
     assert of_numbers.without_anatomy == [], "no model of numbers has an AUC"
+    assert "must exceed" not in str(judge_baselines(audit.baselines, {}, has_auc=False))
     (one,) = [baseline for baseline in audit.baselines if baseline.kind == "trivial pixels"]
     found = [finding for finding in audit.findings if finding.name == "trivial-pixels"]
     assert one.auc["t0"] < 0.75
