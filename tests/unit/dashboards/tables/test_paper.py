@@ -17,12 +17,12 @@ from dashboards.tables.guidelines import GUIDELINES
 from dashboards.tables.outcomes import Outcomes
 from dashboards.tables.patients import Population, _count_labels, tabulate_patients
 from dashboards.tables.performance import (
+    has_tested_subgroups,
     measure_outcomes,
     read_scored,
     say_estimate,
     tabulate_performance,
     tabulate_subgroups,
-    has_tested_subgroups,
 )
 from dashboards.tables.references import REFERENCES, to_bibtex
 from orchestrator.audit.admission import ACCEPTED
