@@ -4,6 +4,7 @@ Changed copies among the chest X-rays where they are here, else among drawn radi
 trivial pixels that follow a label; patients split; sealed images in training; label columns among the targets. Goals: 90 % of
 each kind of copy found, no false error and at most 0.1 % false warnings in any frame; an AUC above .9 by trivial pixels that
 were planted; 95 % of the rest found at 1 % false alarms. Run: python -m bench.leaks [tables] [copies of each kind] [frames]
+Every frame has draws of its own, so that a run in pieces prints what a whole one does: 0 tables leave out trivial pixels and tables.
 """
 
 import csv
@@ -35,6 +36,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 FOUND, FALSE_ALARMS = 0.95, 0.01
 COPIES_FOUND, FALSE_WARNINGS = 0.90, 0.001
 TRIVIAL_FOUND = 0.90
+SEED = 5
+DRAWS = 3
+"""Of labels, for each kind of trivial pixels."""
 
 
 def bring_images(folder: Path) -> tuple[str, list[Path], np.ndarray]:
@@ -103,9 +107,16 @@ def plant_copies(
 
 
 def score_trivial(
-    files: list[Path], patients: np.ndarray, change: Change, generator: Generator
+    files: list[Path], clean: np.ndarray, patients: np.ndarray, change: Change, generator: Generator
 ) -> tuple[float, float]:
-    """The AUC of trivial pixels for a label drawn by patient: on clean images, and where a change follows it."""
+    """The AUC of trivial pixels for a label drawn by patient: on clean images, and where a change follows it.
+
+    Args:
+        files, patients: of the images.
+        clean: what `describe_pixels` says of each, unchanged.
+        change: what is done to the images of the label.
+        generator: draws the label.
+    """
     labels = (generator.random(patients.max() + 1) < 0.4)[patients].astype(np.float32)[:, None]
     evidence = Evidence(
         source="chest X-rays",
@@ -120,7 +131,6 @@ def score_trivial(
         sides=None,
         folds=make_folds(labels, patients, 6, 1),
     )
-    clean = np.stack([describe_pixels(read_grey(file, READ_SIDE)) for file in files])
     changed = clean.copy()
     for place in np.flatnonzero(labels[:, 0]):
         changed[place] = describe_pixels(np.asarray(change(Image.open(files[place]).convert("L"), generator)))
@@ -198,7 +208,7 @@ def plant_sealed(folder: Path, generator: Generator, tables: int) -> tuple[float
     return float(np.mean(found)), float(np.mean(alarms))
 
 
-def run_pictures(folder: Path, copies: int, names: list[str], generator: Generator) -> bool:
+def run_pictures(folder: Path, copies: int, names: list[str], with_trivial: bool) -> bool:
     """Print what is found in pictures, as they are and framed; whether every goal is reached."""
     source, files, patients = bring_images(folder)
     print(f"{source}: {len(files)} images of {patients.max() + 1} patients, {copies} copies of each kind")
@@ -207,15 +217,25 @@ def run_pictures(folder: Path, copies: int, names: list[str], generator: Generat
     reached = True
     for name in names:
         began = time.perf_counter()
+        generator = np.random.default_rng([SEED, list(FRAMES).index(name)])
         shares, errors, warnings = plant_copies(files, patients, FRAMES[name], copies, generator)
         found = " ".join(f"{share:>9.1%}" for share in shares.values())
         seconds = time.perf_counter() - began
         print(f"{name:<20} {found} {errors:>8.2%} {warnings:>8.2%} {seconds:>7.0f}", flush=True)
         reached &= min(shares.values()) >= COPIES_FOUND and errors == 0 and warnings <= FALSE_WARNINGS
+    if not with_trivial:
+        return reached
+    generator = np.random.default_rng([SEED, len(FRAMES)])
+    unchanged = np.stack([describe_pixels(read_grey(file, READ_SIDE)) for file in files])
     for name, change in FOLLOWING.items():
-        clean, planted = score_trivial(files, patients, change, generator)
-        print(f"trivial pixels, {name} follows the label: AUC {planted:.3f}, clean {clean:.3f}", flush=True)
-        reached &= planted > TRIVIAL_FOUND
+        scores = [score_trivial(files, unchanged, patients, change, generator) for _ in range(DRAWS)]
+        clean, planted = (sorted(side) for side in zip(*scores, strict=True))
+        print(
+            f"trivial pixels, {name} follows the label: AUC {planted[0]:.3f} to {planted[-1]:.3f}, "
+            f"clean {clean[0]:.3f} to {clean[-1]:.3f} ({DRAWS} draws)",
+            flush=True,
+        )
+        reached &= planted[0] > TRIVIAL_FOUND
     return reached
 
 
@@ -224,9 +244,11 @@ def main() -> None:
     tables = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     copies = int(sys.argv[2]) if len(sys.argv) > 2 else 60
     names = sys.argv[3].split(",") if len(sys.argv) > 3 else list(FRAMES)
-    generator = np.random.default_rng(5)
+    generator = np.random.default_rng([SEED, len(FRAMES) + 1])
     with tempfile.TemporaryDirectory() as name:
-        pictures_reached = run_pictures(Path(name), copies, names, generator)
+        pictures_reached = run_pictures(Path(name), copies, names, tables > 0)
+        if not tables:
+            sys.exit(not pictures_reached)
         share, false = plant_sealed(Path(name), generator, tables)
     rows = [("hold-out in training", share, false, tables)]
     shares = {

@@ -97,6 +97,7 @@ def main() -> None:
     """Print a table; exit code 1 when a goal is missed."""
     rows = kept_rows.collect(judge, studies=600)
     missed = False
+    together = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     for place, law in enumerate(LAWS):
         mine = [row for number, row in enumerate(rows) if number % len(LAWS) == place]
         if not mine:
@@ -124,6 +125,17 @@ def main() -> None:
         off = [name for name, share in judged.items() if not COVERED[0] - chance / 2 <= share]
         missed |= len(mine) >= FEWEST and bool(off)
         print(f"  below 93 %: {', '.join(off) or 'none'}")
+    shares = ("size", "band", "target", "ended")
+    print(
+        f"\nAll {len(rows)} curves (a share of 95 % is known to {2 * math.sqrt(0.95 * 0.05 / len(rows)):.1%})"
+    )
+    for share in shares:
+        said = [
+            f"{name.partition('_')[2]}: {value:.1%}"
+            for name, value in together.items()
+            if name.startswith(share)
+        ]
+        print(f"  {share:<7} {', '.join(said)}")
     print(f"\n{'MISSED ' if missed else 'reached'}  the intervals hold the truth in at least 93 %")
     sys.exit(missed)
 
