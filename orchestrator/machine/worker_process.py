@@ -23,7 +23,12 @@ from workers.device.spared_imports import spare_imports
 if TYPE_CHECKING:
     from storage.database.engine import Database
 
-PROGRAM = "from orchestrator.machine.worker_process import main; main()"
+PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "from orchestrator.machine.worker_process import main; main()"
+)
+"""What the process runs. Told to stop while it imports, it ends: nothing has been begun, and no traceback is of use."""
+
 ADVICE_SECONDS = 5.0
 """What is said at the end needs the database, and waits no longer for it."""
 
@@ -78,6 +83,7 @@ class _Progress:
 
 def main() -> None:
     """Run one worker and leave with its exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     fill_missing_streams()
     keep_control_characters_off()
     spare_imports()
@@ -209,6 +215,10 @@ def _report(error: BaseException, request: Request, *, at_work: bool) -> int:
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, KeyboardInterrupt):
+        # Before the worker looks out for signals, or when it has ended.
+        console.say("Stopped; no trial was being worked on.")
+        return 128 + signal.SIGINT
     if isinstance(error, DeviceSettledError | SpentProcessError):
         console.say(f"{error.what} Starting a new process for the next trial.")
         return RENEWED

@@ -46,13 +46,17 @@ def refused(text: str) -> Exception:
         (OSError(errno.EACCES, "not yours"), 1, 1),
         (DataError("Images are missing."), 2, 2),
         (OrchError("A last word."), 1, 1),
+        (KeyboardInterrupt(), 130, 130),
     ],
 )
 def test_only_what_neither_time_nor_another_process_changes_is_a_last_word(
-    error: Exception, at_work: int, at_the_start: int, capsys: pytest.CaptureFixture[str]
+    error: BaseException, at_work: int, at_the_start: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     request = Request(name="s", data=(), forever=False, grace=1.0)
     report: Callable[..., int] = _report
     assert report(error, request, at_work=True) == at_work
     assert report(error, request, at_work=False) == at_the_start
-    assert "Traceback" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    # Who pressed Ctrl-C while a worker started found no defect.
+    assert "defect" not in said or isinstance(error, KeyError)
