@@ -81,8 +81,7 @@ class MeanRoc:
 
 def find_dataset(study: StudyRecord, folders: Sequence[Path] = ()) -> Dataset | None:
     """The study's data set where this machine has it: in `folders` or where it was noted; None otherwise."""
-    noted = [Path(study.data_folder)] if study.data_folder else []
-    for folder in (*folders, *noted):
+    for folder in (*folders, *study.noted_folders):
         try:
             dataset = load_dataset(folder)
         except (DataError, OSError):

@@ -114,7 +114,7 @@ def find_dataset(study: StudyRecord, folders: Sequence[Path]) -> Dataset:
     Raises:
         DataError: it is in none of them.
     """
-    for folder in (*folders, *([Path(study.data_folder)] if study.data_folder else [])):
+    for folder in (*folders, *study.noted_folders):
         if folder.is_dir():
             dataset = load_dataset(folder)
             if dataset.fingerprint == study.fingerprint:

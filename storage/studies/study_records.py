@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,6 +38,19 @@ class StudyRow:
     state: str
     created_at: float
     made_by: str | None
+
+    @property
+    def noted_folders(self) -> list[Path]:
+        """Where the data set may lie on this machine, whose fingerprint tells whether it does.
+
+        Where it was when the study was made, and, as a project that was moved or copied has it, below the current folder under the
+        last parts of that path.
+        """
+        if not self.data_folder:
+            return []
+        noted = Path(self.data_folder)
+        moved = [Path(*noted.parts[first:]) for first in range(1, len(noted.parts))]
+        return [noted, *(folder for folder in moved if folder.is_dir())]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -257,8 +256,7 @@ def _bootstrap(database: Database, study: StudyRecord, judged: JudgedTrials) -> 
 
 def _find_dataset(study: StudyRecord) -> Dataset | None:
     """The study's data where it was noted or where this machine offers it; the labels of the development side are all that is needed."""
-    noted = [Path(study.data_folder)] if study.data_folder else []
-    for folder in (*noted, *data_folders()):
+    for folder in (*study.noted_folders, *data_folders()):
         try:
             dataset = load_dataset(folder) if folder.is_dir() else None
         except DataError:

@@ -160,14 +160,15 @@ class _StudyRegistry:
 
     def find(self, study: StudyRecord) -> Dataset | None:
         """The data of a study on this machine."""
-        if study.fingerprint not in self._datasets and study.data_folder:
-            noted = Path(study.data_folder)
+        for folder in study.noted_folders if study.fingerprint not in self._datasets else ():
             try:
-                dataset = load_dataset(noted) if noted.is_dir() else None
+                dataset = load_dataset(folder) if folder.is_dir() else None
             except DataError:
                 dataset = None
             if dataset is not None:
                 self._datasets[dataset.fingerprint] = dataset
+            if study.fingerprint in self._datasets:
+                break
         return self._datasets.get(study.fingerprint)
 
     def _heed(self, what: str, done: int, total: int) -> None:
