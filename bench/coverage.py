@@ -2,12 +2,11 @@
 
 Patients with one to four images; half of the variance of a score is the patient's. For areas under the ROC curve, sensitivity and
 predictive value over patients, prevalence and true value; for the metrics that resample patients, at fewer places. Goal: 93 to
-97 %, where there is an interval at all, or a proof that it must be more. Run: python -m bench.coverage [--sets 2000] [--small]
+97 %, where there is an interval at all, or a proof that it must be more. Run: python -m bench.coverage [--sets 2000] [--only NAME] [--small] [--keep FILE --minutes M]
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -16,18 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from bench.coverage_report import LEAVING_OUT, WIDE, Cell, Found, Tally, conclude, report
+from bench.coverage_report import LEAVING_OUT, Cell, Found, Measure, Report, read_command
 from storage.metrics import scorecard
 from storage.metrics.calibration import Recalibration, describe_measure
 from storage.metrics.curves import auc
 from storage.metrics.intervals import Interval, auc_interval, share_interval
-from storage.metrics.objectives import METRICS
 from storage.metrics.tables import Table, tabulate
 from storage.practice.decisions import decision_curve
 from storage.practice.prevalence import predictive_values
 from storage.tasks.kinds import TASKS
-from storage.tasks.number_metrics import MEASURES, SCALES
-from storage.tasks.resampled import measure_with_intervals
+from storage.tasks.number_metrics import MEASURES
 
 PATIENTS, PREVALENCES, TRUTHS = (30, 60, 100, 200, 500), (0.05, 0.1, 0.2, 0.5), (0.6, 0.8, 0.9, 0.95, 0.995)
 CLOSED = tuple(
@@ -35,9 +32,10 @@ CLOSED = tuple(
 )
 SHARED, ALL_ALIKE = 0.5, 1.0
 """The part of the variance of a score that the images of a patient have in common, and what it can be at most."""
-DRAWS = 400
-"""Of the patients, for one interval: fewer than the 1000 that a user gets, for the sake of time."""
-READ_OFF = ("lr_positive", "lr_negative", "mcc")
+DRAWS = 1000
+"""Of the patients, for one interval: as a user gets."""
+CLOSED_ONES = ("specificity", "npv", "accuracy", "f1", "balanced_accuracy", "lr_positive", "lr_negative")
+"""Metrics of the confusion table that need no drawing, besides those that are looked at in every cell."""
 DISTORTED: dict[str, tuple[float, Callable[[np.ndarray], np.ndarray]]] = {
     "slope": (0.5, Recalibration(2.0, 0.5).apply),
     "intercept": (-0.5, Recalibration(1.0, 0.5).apply),
@@ -48,73 +46,45 @@ Drawn = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def main() -> int:
-    """Print a table for each kind of interval, and whether the goal is reached; the exit code is 1 where it is not."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", type=int, default=2000, help="data sets a cell")
-    parser.add_argument("--kinds", action="store_true", help="only the metrics of numbers and grades")
-    parser.add_argument("--small", action="store_true", help="few cells and sets, to see that it runs")
-    chosen = parser.parse_args()
-    sets = 40 if chosen.small else chosen.sets
+    """Print a table for each kind of interval, and whether the goal is reached; the exit code is 1 where it is not, 3 where it is not finished."""
+    report, sets, small = read_command(__doc__.splitlines()[0], sets=2000)
     cells = [(p, q, t) for p in PATIENTS for q in PREVALENCES for t in TRUTHS]
-    if chosen.small:
-        cells = cells[:: len(cells) // 4]
-    few = max(20, sets // 2)
-    tallies: dict[str, Tally] = {}
-    if not chosen.kinds:
-        tallies |= report_labels(cells, sets, few, small=chosen.small)
+    report_labels(report, cells[:: len(cells) // 4] if small else cells, sets, small=small)
     spreads = [(patients, noise) for patients in (30, 60, 200) for noise in (0.3, 1.0)]
-    if chosen.small:
-        spreads = spreads[:1]
-    of_kinds = dict.fromkeys(MEASURES, of_numbers) | dict.fromkeys(
-        ("val_kappa", "val_quadratic_kappa"), of_grades
-    )
-    for name, measure in of_kinds.items():
-        tallies[name] = report(
+    for name in MEASURES:
+        report.add(
             name,
-            spreads,
-            partial(measure, name),
-            few,
+            spreads[:1] if small else spreads,
+            partial(of_numbers, name),
+            max(20, sets // 2),
             columns="patients, error in deviations of the truth",
-            wide=LEAVING_OUT if name in SCALES else WIDE,
+            wide=LEAVING_OUT,
         )
-    return conclude(tallies)
+    return report.conclude()
 
 
-def report_labels(cells: list[Cell], sets: int, few: int, *, small: bool) -> dict[str, Tally]:
+def report_labels(report: Report, cells: list[Cell], sets: int, *, small: bool) -> None:
     """The intervals of metrics of labels."""
-    found = {
-        name: report(name, cells, measure, sets, partial(measure, shared=ALL_ALIKE))
-        for name, measure in (
-            ("auc", of_area), ("sensitivity", of_sensitivity), ("ppv", of_predictive_value),
-        )
-    }  # fmt: skip
     places: Sequence[Cell] = ((100, 0.3, 0.8),) if small else CLOSED
-    for name in ("specificity", "npv", "accuracy", "f1", "balanced_accuracy"):
-        measure = partial(of_closed, name)
-        found[name] = report(name, places, measure, sets, partial(measure, shared=ALL_ALIKE))
+    measures: dict[str, tuple[Sequence[Cell], Measure, int]] = {
+        "auc": (cells, of_area, sets),
+        "sensitivity": (cells, of_sensitivity, sets),
+        "ppv": (cells, of_predictive_value, sets),
+    }
+    for name in CLOSED_ONES:
+        measures[name] = (places, partial(of_closed, name), sets)
     for name in ("ppv", "npv"):
-        measure = partial(of_elsewhere, name)
-        found[f"{name} elsewhere"] = report(
-            f"{name} elsewhere", places, measure, sets, partial(measure, shared=ALL_ALIKE)
-        )
-    found |= report_read(places, sets // 2)
-    for name in ("brier", "pr_auc"):
-        places = ((100, 0.3, 0.8),) if small else ((60, 0.3, 0.8), (200, 0.2, 0.8), (200, 0.3, 0.95))
-        found[name] = report(name, places, partial(of_resampled, name), few)
-    return found
-
-
-def report_read(places: Sequence[Cell], sets: int) -> dict[str, Tally]:
-    """The intervals of what is read off the confusion table and off probabilities."""
-    found = {name: report(name, places, partial(of_table, name), sets) for name in READ_OFF}
-    for name in DISTORTED:
-        found[f"calibration {name}"] = report(
-            f"calibration {name}", places, partial(of_calibration, name), sets, wide=LEAVING_OUT
-        )
+        measures[f"{name} elsewhere"] = (places, partial(of_elsewhere, name), sets)
+    measures["mcc"] = (places, of_correlation, sets // 2)
     for name in ("net_benefit", "gain"):
-        measure = partial(of_decisions, name)
-        found[name] = report(name, places, measure, sets, partial(measure, shared=ALL_ALIKE))
-    return found
+        measures[name] = (places, partial(of_decisions, name), sets // 2)
+    for name in ("brier", "pr_auc"):
+        more = places if small else (*places, (60, 0.3, 0.95), (200, 0.3, 0.95))
+        measures[name] = (more, partial(of_resampled, name), sets // 2)
+    for name, (where, measure, count) in measures.items():
+        report.add(name, where, measure, count, partial(measure, shared=ALL_ALIKE))
+    for name in DISTORTED:
+        report.add(f"calibration {name}", places, partial(of_calibration, name), sets // 2, wide=LEAVING_OUT)
 
 
 def of_area(patients: int, prevalence: float, truth: float, sets: int, shared: float = SHARED) -> Found:
@@ -166,7 +136,7 @@ def of_closed(
     generator, cut = np.random.default_rng(8), NormalDist().inv_cdf(right)
     hits, alarms, rest = prevalence * right, (1 - prevalence) * (1 - right), (1 - prevalence) * right
     missed = prevalence - hits
-    exact = {"npv": rest / (rest + missed), "f1": 2 * hits / (2 * hits + alarms + missed)}.get(name, right)
+    exact = float(getattr(Table(*map(np.array, (hits, alarms, missed, rest))), name))
     found = []
     for _ in range(sets):
         groups, labels, scores = draw(generator, patients, prevalence, 2 * cut, shared)
@@ -192,34 +162,22 @@ def of_elsewhere(
     return found
 
 
-def of_table(name: str, patients: int, prevalence: float, right: float, sets: int) -> Found:
-    """Intervals of likelihood ratios and MCC where sensitivity and specificity are both `right`."""
-    shares = (
-        prevalence * right,
-        (1 - prevalence) * (1 - right),
-        prevalence * (1 - right),
-        (1 - prevalence) * right,
-    )
-    exact = float(getattr(Table(*map(np.array, shares)), name))
-    return [read_metric(found[name], exact) for found in score_tables(patients, prevalence, right, sets)]
-
-
-@cache
-def score_tables(patients: int, prevalence: float, right: float, sets: int) -> list[dict[str, Any]]:
-    """What is said of `READ_OFF` in each data set."""
+def of_correlation(
+    patients: int, prevalence: float, right: float, sets: int, shared: float = SHARED
+) -> Found:
+    """Intervals of Matthews' correlation where sensitivity and specificity are both `right`."""
+    hits, alarms = prevalence * right, (1 - prevalence) * (1 - right)
+    shares = (hits, alarms, prevalence - hits, 1 - prevalence - alarms)
+    exact = float(Table(*map(np.array, shares)).mcc)
     generator, cut, found = np.random.default_rng(10), NormalDist().inv_cdf(right), []
     for place in range(sets):
-        groups, labels, scores = draw(generator, patients, prevalence, 2 * cut)
-        measures = {name: partial(read_table, name, labels, scores, cut) for name in READ_OFF}
-        found.append(measure_with_intervals(measures, groups, resamples=DRAWS, seed=place))
+        groups, labels, scores = draw(generator, patients, prevalence, 2 * cut, shared)
+        card = scorecard.score(
+            ["a"], labels[:, None], scores[:, None], groups,
+            thresholds=[cut], resamples=DRAWS, seed=place, metrics=("mcc",),
+        )  # fmt: skip
+        found.append(read_metric(card["labels"]["a"]["metrics"]["mcc"], exact))
     return found
-
-
-def read_table(
-    name: str, labels: np.ndarray, scores: np.ndarray, cut: float, weights: np.ndarray | None
-) -> np.ndarray:
-    """A metric of the confusion table at a threshold."""
-    return np.asarray(getattr(tabulate(labels, scores, cut, weights), name))
 
 
 def of_calibration(name: str, patients: int, prevalence: float, truth: float, sets: int) -> Found:
@@ -258,17 +216,26 @@ def of_decisions(
     return found
 
 
-def of_resampled(name: str, patients: int, prevalence: float, truth: float, sets: int) -> Found:
-    """Intervals that draw patients; the truth is the metric of 200,000 images."""
+def of_resampled(
+    name: str, patients: int, prevalence: float, truth: float, sets: int, shared: float = SHARED
+) -> Found:
+    """Intervals of the Brier score and of PR-AUC; the truth is the metric of 200,000 images."""
     generator, apart = np.random.default_rng(4), NormalDist().inv_cdf(truth) * np.sqrt(2)
     measure: Callable[..., np.ndarray] = {**scorecard.RANKED, **scorecard.PROBABILITY}[name]
-    _, labels, scores = draw(generator, 80_000, prevalence, apart)
+    _, labels, scores = draw(generator, 80_000, prevalence, apart, shared)
     exact, found = float(measure(labels, squash(scores, prevalence, apart))), []
     for place in range(sets):
-        groups, labels, scores = draw(generator, patients, prevalence, apart)
+        groups, labels, scores = draw(generator, patients, prevalence, apart, shared)
         probabilities = squash(scores, prevalence, apart)[:, None]
         card = scorecard.score(
-            ["a"], labels[:, None], probabilities, groups, thresholds=[0.5], seed=place, metrics=(name,)
+            ["a"],
+            labels[:, None],
+            probabilities,
+            groups,
+            thresholds=[0.5],
+            resamples=DRAWS,
+            seed=place,
+            metrics=(name,),
         )
         metric = card["labels"]["a"]["metrics"][name]
         found.append(read_metric(metric, exact))
@@ -293,21 +260,6 @@ def score_numbers(patients: int, noise: float, sets: int) -> list[dict[str, Any]
     return cards
 
 
-def of_grades(name: str, patients: int, noise: float, sets: int) -> Found:
-    """Intervals of a metric of four grades: numbers as above, cut into grades."""
-    generator, task = np.random.default_rng(6), TASKS["classes" if name == "val_kappa" else "ordered"]
-    kind = METRICS[name].kind
-    _, labels, values = draw_grades(generator, 80_000, noise)
-    exact = float(task.measure(kind, labels, values, np.ones(len(labels))))
-    found = []
-    for place in range(sets):
-        groups, labels, values = draw_grades(generator, patients, noise)
-        measure = {kind: partial(task.measure, kind, labels, values)}
-        metric = measure_with_intervals(measure, groups, resamples=1000, seed=place)[kind]
-        found.append(read_metric(metric, exact))
-    return found
-
-
 def read_metric(metric: dict[str, Any], exact: float) -> tuple[Interval, float, float]:
     """The interval of a metric as a card has it, the truth and the value; of a value that is undefined there is no interval, and no note either."""
     undefined = "undefined" if np.isnan(metric["low"]) else ""
@@ -330,10 +282,12 @@ def draw_numbers(generator: np.random.Generator, patients: int, noise: float) ->
 
 
 def draw_grades(generator: np.random.Generator, patients: int, noise: float) -> Drawn:
-    """Groups, grades as columns of 0 and 1, and probabilities that are 1 for the grade of the guess."""
+    """Groups, grades as columns of 0 and 1, and probabilities that fall with the distance of a grade from the guess."""
     groups, truth, guess = draw_numbers(generator, patients, noise)
     cuts = np.array([-0.7, 0.0, 0.7])
-    return groups, *(np.eye(4)[np.searchsorted(cuts, numbers)] for numbers in (truth, guess))
+    below = 1 / (1 + np.exp(-2 * (cuts - guess[:, None]) / noise))
+    edges = np.concatenate([np.zeros((len(guess), 1)), below, np.ones((len(guess), 1))], axis=1)
+    return groups, np.eye(4)[np.searchsorted(cuts, truth)], np.diff(edges, axis=1)
 
 
 def draw(

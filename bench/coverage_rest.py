@@ -1,12 +1,11 @@
 """How often do the other intervals of an evaluation hold the truth: differences between subgroups, means over labels, limits of agreement, readers, RUST, abstention, sets, the ROC band?
 
 Patients with one to four images; half of the variance of a score is the patient's, as in `bench.coverage`. What has no formula for its truth
-has that of 20,000 to 80,000 patients. Goal: 93 to 97 %, or a proof that it must be more. Run: python -m bench.coverage_rest [--sets 1000] [--only NAME] [--small]
+has that of 20,000 to 80,000 patients. Goal: 93 to 97 %, or a proof that it must be more. Run: python -m bench.coverage_rest [--sets 1000] [--only NAME] [--small] [--keep FILE --minutes M]
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
 from functools import cache, partial
@@ -16,44 +15,44 @@ from typing import Any
 import numpy as np
 
 from bench.coverage import ALL_ALIKE, SHARED, draw, draw_grades, draw_numbers, read_metric, squash
-from bench.coverage_report import BY_DEFINITION, WIDE, Cell, Found, Tally, conclude, report
+from bench.coverage_report import BY_DEFINITION, WIDE, Cell, Found, read_command
 from storage.metrics import scorecard
 from storage.metrics.agreement import intraclass_correlation, weighted_kappa
 from storage.metrics.intervals import Interval, roc_band
+from storage.metrics.objectives import METRICS
 from storage.metrics.rust import CORTICES, Visit, compare_scores
+from storage.metrics.tables import Table
 from storage.practice.abstention import abstention_curve
 from storage.practice.conformal import describe_sets, find_sets
 from storage.practice.readers import compare_readers
 from storage.practice.subgroups import compare_sides
+from storage.tasks.class_cards import describe_overall
+from storage.tasks.classes import Classes
 from storage.tasks.kinds import TASKS
 from storage.tasks.number_metrics import LIMITS
 
-DRAWS = 400
-"""Of the patients, for one interval."""
+DRAWS = 1000
+"""Of the patients, for one interval: as a user gets."""
 AREA, CALLED_RIGHT = 0.8, 0.8
 PLACES: tuple[Cell, ...] = ((60, 0.3), (100, 0.2), (200, 0.05), (200, 0.3))
 SIZES: tuple[Cell, ...] = tuple((patients, noise) for patients in (30, 60, 200) for noise in (0.3, 1.0))
+TOGETHER: tuple[Cell, ...] = (
+    *((patients, prevalence, CALLED_RIGHT) for patients, prevalence in PLACES),
+    *((60, 0.3, 0.95), (200, 0.05, 0.95)),
+)
+"""The last is the sensitivity, and the specificity."""
+SEVERAL = tuple(kind for kind in scorecard.METRICS if kind != "calibration_error")
 MANY = 20_000
 
 
 def main() -> int:
     """Print a table for each interval, and whether the goal is reached; the exit code is 1 where it is not."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", type=int, default=1000, help="data sets a cell")
-    parser.add_argument("--only", help="names that begin so")
-    parser.add_argument("--small", action="store_true", help="few cells and sets, to see that it runs")
-    chosen = parser.parse_args()
-    sets = 20 if chosen.small else chosen.sets
-    tallies: dict[str, Tally] = {}
+    report, sets, small = read_command(__doc__.splitlines()[0], sets=1000)
     for name, (cells, measure, columns) in list_intervals().items():
-        if chosen.only and not name.startswith(chosen.only):
-            continue
-        rows = cells[:1] if chosen.small else cells
+        rows = cells[:1] if small else cells
         alike = partial(measure, shared=ALL_ALIKE) if measure.func in WITH_SHARED else None
-        tallies[name] = report(
-            name, rows, measure, sets, alike, columns, BY_DEFINITION if "band" in name else WIDE
-        )
-    return conclude(tallies)
+        report.add(name, rows, measure, sets, alike, columns, BY_DEFINITION if "band" in name else WIDE)
+    return report.conclude()
 
 
 def list_intervals() -> dict[str, tuple[tuple[Cell, ...], Any, str]]:
@@ -62,13 +61,20 @@ def list_intervals() -> dict[str, tuple[tuple[Cell, ...], Any, str]]:
     found: dict[str, tuple[tuple[Cell, ...], Any, str]] = {}
     for kind in ("auc", "sensitivity", "specificity", "observed_expected"):
         found[f"subgroup {kind}"] = (PLACES, partial(of_sides, kind), binary)
-    for kind in ("auc", "sensitivity", "specificity", "ppv", "f1"):
-        found[f"macro {kind}"] = (PLACES, partial(of_macro, kind), binary)
+    for side in ("macro", "micro"):
+        for kind in SEVERAL:
+            found[f"{side} {kind}"] = (
+                TOGETHER,
+                partial(of_several, side, kind),
+                f"{binary}, share called right",
+            )
     for kind in LIMITS:
         found[f"agreement {kind}"] = (SIZES, partial(of_limits, kind), numbers)
-    for task, kind in (("classes", "accuracy"), ("classes", "balanced_accuracy"), ("ordered", "grade_error")):
-        found[f"classes {kind}"] = (SIZES, partial(of_classes, task, kind), numbers)
-    for kind in ("pair", "model", "difference"):
+    for task in ("classes", "ordered"):
+        for kind in (METRICS[name].kind for name in TASKS[task].metrics):
+            if kind != "calibration_error":
+                found[f"{task} {kind}"] = (SIZES, partial(of_classes, task, kind), numbers)
+    for kind in ("pair", "model", "difference", "auc", "distance"):
         found[f"readers {kind}"] = (PLACES, partial(of_readers, kind), binary)
     for kind in ("weighted_kappa", "icc", "mean_absolute_difference"):
         found[f"rust {kind}"] = (SIZES, partial(of_rust, kind), numbers)
@@ -95,40 +101,70 @@ def compare_many(patients: int, prevalence: float, sets: int, shared: float) -> 
     return found
 
 
-def of_macro(kind: str, patients: int, prevalence: float, sets: int, shared: float = SHARED) -> Found:
-    """Intervals of the mean over three labels of .5, 1 and 2 times the prevalence; sensitivity and specificity of each are the same."""
-    exact = np.mean([exact_of(kind, prevalence * times) for times in (0.5, 1, 2)])
-    return [read_metric(one[kind], float(exact)) for one in score_many(patients, prevalence, sets, shared)]
+def of_several(
+    side: str, kind: str, patients: int, prevalence: float, right: float, sets: int, shared: float = SHARED
+) -> Found:
+    """Intervals of the mean over three labels, or of all of them together; sensitivity and specificity of each are `right`.
 
-
-def exact_of(kind: str, prevalence: float) -> float:
-    """A metric where sensitivity and specificity are both `CALLED_RIGHT`."""
-    right = CALLED_RIGHT
-    if kind == "auc":
-        return NormalDist().cdf(np.sqrt(2) * NormalDist().inv_cdf(right))
-    hits, alarms = prevalence * right, (1 - prevalence) * (1 - right)
-    return {"ppv": hits / (hits + alarms), "f1": 2 * hits / (hits + alarms + prevalence)}.get(kind, right)
+    They are of .5, 1 and 2 times the prevalence. What has no formula for its truth has that of 20,000 patients five times over.
+    """
+    exact = measure_truly(side, kind, prevalence, right, shared)
+    cards = score_many(patients, prevalence, right, sets, shared)
+    return [read_metric(one[side][kind], exact) for one in cards]
 
 
 @cache
-def score_many(patients: int, prevalence: float, sets: int, shared: float) -> list[dict[str, Any]]:
-    """The means over labels in each data set."""
-    generator, apart = np.random.default_rng(22), NormalDist().inv_cdf(CALLED_RIGHT) * 2
-    found = []
-    for place in range(sets):
-        groups, _, _ = draw(generator, patients, prevalence, apart, shared)
-        labels, scores = np.empty((2, len(groups), 3))
-        for column, times in enumerate((0.5, 1, 2)):
-            own = (generator.random(patients) < prevalence * times)[groups].astype(np.float64)
-            noise = np.sqrt(shared) * generator.standard_normal(patients)[groups]
-            noise += np.sqrt(1 - shared) * generator.standard_normal(len(groups))
-            labels[:, column], scores[:, column] = own, 1 / (1 + np.exp(apart / 2 - noise - apart * own))
+def measure_truly(side: str, kind: str, prevalence: float, right: float, shared: float) -> float:
+    """The truth of such labels: by formula where there is one."""
+    tables, areas = [], []
+    for part in (0.5 * prevalence, prevalence, 2 * prevalence):
+        hits, alarms = part * right, (1 - part) * (1 - right)
+        tables.append(Table(*map(np.array, (hits, alarms, part - hits, 1 - part - alarms))))
+        areas.append(NormalDist().cdf(np.sqrt(2) * NormalDist().inv_cdf(right)))
+    if kind in scorecard.CUT and side == "macro":
+        return float(np.mean([getattr(table, kind) for table in tables]))
+    if kind in scorecard.CUT:
+        return float(getattr(sum(tables, Table.empty()), kind))
+    if kind == "auc" and side == "macro":
+        return float(np.mean(areas))
+    generator, found = np.random.default_rng(33), []
+    for _ in range(5):
+        groups, labels, scores = draw_several(generator, MANY, prevalence, right, shared)
         card = scorecard.score(
-            ["a", "b", "c"], labels, scores, groups, thresholds=[0.5] * 3, resamples=DRAWS, seed=place,
-            metrics=("auc", "sensitivity", "specificity", "ppv", "f1"),
+            list("abc"), labels, scores, groups, thresholds=[0.5] * 3, resamples=0, metrics=(kind,)
+        )
+        found.append(card[side]["metrics"][kind]["value"])
+    return float(np.mean(found))
+
+
+@cache
+def score_many(
+    patients: int, prevalence: float, right: float, sets: int, shared: float
+) -> list[dict[str, Any]]:
+    """The mean over labels and all together in each data set."""
+    generator, found = np.random.default_rng(22), []
+    for place in range(sets):
+        groups, labels, scores = draw_several(generator, patients, prevalence, right, shared)
+        card = scorecard.score(
+            list("abc"), labels, scores, groups, thresholds=[0.5] * 3, resamples=DRAWS, seed=place, metrics=SEVERAL
         )  # fmt: skip
-        found.append(card["macro"]["metrics"])
+        found.append({side: card[side]["metrics"] for side in ("macro", "micro")})
     return found
+
+
+def draw_several(
+    generator: np.random.Generator, patients: int, prevalence: float, right: float, shared: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Groups, and labels and scores of shape (n, 3)."""
+    groups, _, _ = draw(generator, patients, prevalence, 0.0, shared)
+    apart = NormalDist().inv_cdf(right) * 2
+    labels, scores = np.empty((2, len(groups), 3))
+    for column, times in enumerate((0.5, 1, 2)):
+        own = (generator.random(patients) < prevalence * times)[groups].astype(np.float64)
+        noise = np.sqrt(shared) * generator.standard_normal(patients)[groups]
+        noise += np.sqrt(1 - shared) * generator.standard_normal(len(groups))
+        labels[:, column], scores[:, column] = own, 1 / (1 + np.exp(apart / 2 - noise - apart * own))
+    return groups, labels, scores
 
 
 def of_limits(kind: str, patients: int, noise: float, sets: int) -> Found:
@@ -150,21 +186,26 @@ def limit_many(patients: int, noise: float, sets: int) -> list[dict[str, Any]]:
 
 
 def of_classes(name: str, kind: str, patients: int, noise: float, sets: int) -> Found:
-    """Intervals of metrics of all classes together: four grades, as in `bench.coverage`."""
+    """Intervals of metrics of all classes together: four grades."""
     task = TASKS[name]
     _, labels, values = draw_grades(np.random.default_rng(6), 4 * MANY, noise)
     exact = float(task.measure(kind, labels, values, np.ones(len(labels))))
-    found, generator = [], np.random.default_rng(24)
-    for place in range(sets):
+    return [read_metric(one[kind], exact) for one in describe_many(name, patients, noise, sets)]
+
+
+@cache
+def describe_many(name: str, patients: int, noise: float, sets: int) -> list[dict[str, Any]]:
+    """What is said of all classes together in each data set."""
+    generator, task, found = np.random.default_rng(24), TASKS[name], []
+    assert isinstance(task, Classes)
+    for _ in range(sets):
         groups, labels, values = draw_grades(generator, patients, noise)
-        card = task.card(list("abcd"), labels, values, groups, resamples=DRAWS, seed=place)
-        metric = card["overall"]["metrics"][kind]
-        found.append(read_metric(metric, exact))
+        found.append(describe_overall(task, labels, values, groups, resamples=DRAWS))
     return found
 
 
 def of_readers(kind: str, patients: int, prevalence: float, sets: int, shared: float = SHARED) -> Found:
-    """Intervals of kappa of two readers, of the model with a reader, and of their difference; three readers as good as the model."""
+    """Intervals of kappa of two readers, of the model with a reader, and of their difference, of its area against a reader, and of its distance from the share of readers; three readers as good as the model."""
     exact = read_kappa(describe_readers(np.random.default_rng(25), MANY, prevalence, 0, 0, shared), kind)[
         "value"
     ]
@@ -203,6 +244,8 @@ def read_kappa(found: dict[str, Any], kind: str) -> dict[str, Any]:
         "pair": found["pairs"][0]["kappa"],
         "model": found["model"][0]["kappa"],
         "difference": found["difference"],
+        "auc": found["model"][0]["auc"],
+        "distance": found["brier_soft"],
     }
     return places[kind]
 
@@ -312,7 +355,7 @@ def of_band(rate: float, patients: int, prevalence: float, sets: int, shared: fl
 
 
 WITH_SHARED: frozenset[Callable[..., Found]] = frozenset(
-    {of_sides, of_macro, of_readers, of_abstention, of_sets, of_band}
+    {of_sides, of_several, of_readers, of_abstention, of_sets, of_band}
 )
 """Measures that can be taken where the images of a patient are all alike, too."""
 

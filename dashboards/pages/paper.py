@@ -12,7 +12,7 @@ from dashboards.tables.patients import list_populations, tabulate_patients
 from dashboards.tables.performance import tabulate_overall, tabulate_performance, tabulate_subgroups
 from dashboards.tables.references import GUIDELINES, Reference, cite, to_bibtex
 from dashboards.tables.view import Table
-from storage.metrics.intervals import NOT_SIMULATED
+from storage.metrics.intervals import ABOUT_INTERVALS
 
 SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$"} | {
     sign: f"\\{sign}" for sign in "&%$#_{}"
@@ -151,7 +151,7 @@ def list_tables(chapter: Chapter) -> list[tuple[str, str, Table, str]]:
     found.append(("answer", "the answer", Table(("number", "value", "remark"), answers)))
     study = chapter.view.study.name
     return [
-        (name, f"{study}: {caption}", table, NOT_SIMULATED if name in WITH_INTERVALS else "")
+        (name, f"{study}: {caption}", table, ABOUT_INTERVALS if name in WITH_INTERVALS else "")
         for name, caption, table in found
         if table is not None and table.rows
     ]

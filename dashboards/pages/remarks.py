@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.pages.chapter import Chapter
-from storage.metrics.intervals import NOT_SIMULATED
+from storage.metrics.intervals import ABOUT_INTERVALS
 from storage.results.evaluations import EvaluationKind
 
 OF_LABELS = (
@@ -70,4 +70,4 @@ def note_performance(chapter: Chapter) -> str:
         said += [CALLS[name] for name in CALLS if name == chapter.view.study.spec.task.name]
     if any(one.kind != EvaluationKind.OUT_OF_FOLD for one in chapter.evaluations):
         said.append("Hold-out and external results are those of the final model.")  # fmt: skip
-    return " ".join([*said, NOT_SIMULATED])
+    return " ".join([*said, ABOUT_INTERVALS])

@@ -26,7 +26,7 @@ from storage.errors import DataError
 from storage.files.model_files import read_record, read_whole_card
 from storage.files.writing import hash_file
 from storage.holdout.openings import list_openings
-from storage.metrics.intervals import NOT_SIMULATED
+from storage.metrics.intervals import ABOUT_INTERVALS
 from storage.metrics.thresholds import RULES, choose_thresholds, read_rule
 from storage.pictures.fitting import resize_of_card
 from storage.practice.population import describe_population
@@ -194,7 +194,7 @@ def evaluate(
         "openings": [asdict(opening) for opening in openings],
         "versions": library_versions(),
         "warnings": results["raw"]["warnings"],
-        "about_intervals": NOT_SIMULATED,
+        "about_intervals": ABOUT_INTERVALS,
     }
     if request.subgroups:
         columns = {name: judged.columns[name] for name in request.subgroups}

@@ -17,7 +17,7 @@ from orchestrator.models.scores import check_subgroups, score_subgroups
 from orchestrator.studies.comparing import find_contender
 from storage.data.datasets import read_columns
 from storage.errors import DataError, UsageError
-from storage.metrics.intervals import NOT_SIMULATED
+from storage.metrics.intervals import ABOUT_INTERVALS
 from storage.practice.readers import compare_readers
 from storage.practice.review import review, review_units
 from storage.practice.units import name_visits
@@ -138,7 +138,7 @@ def evaluate_study(
         if task.is_called
         else {},
         "warnings": list(scored["warnings"]),
-        "about_intervals": NOT_SIMULATED,
+        "about_intervals": ABOUT_INTERVALS,
     }
     if trial.is_best and trial.study.spec.point_count > 1:
         document["warnings"].append(

@@ -10,8 +10,7 @@ from storage.metrics.calibration import fit_recalibration, reliability
 from storage.metrics.curves import precision_recall_curve, roc_curve
 from storage.metrics.intervals import roc_band
 from storage.metrics.rust import compare_scores, find_columns, score_visits
-from storage.metrics.scorecard import name_subgroups
-from storage.practice.subgroups import review_subgroups
+from storage.practice.subgroups import name_subgroups, review_subgroups
 from storage.tasks.contract import Task
 
 if TYPE_CHECKING:

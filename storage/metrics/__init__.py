@@ -1,11 +1,11 @@
 """What is measured: every metric of labels and probabilities, and what a trial is worth. NumPy only.
 
 - `agreement`: How far two readers agree: weighted kappa for grades, intraclass correlation for scores
-- `bootstrap`: Patients drawn with replacement, and left out one by one: images of one patient are not independent
+- `bootstrap`: Patients drawn with replacement, and left out one by one, and the intervals of that: images of one patient are not independent
 - `calibration`: Whether a probability of 0.8 means eight in ten, and what can be done about it
 - `curves`: Curves over all thresholds: ROC with its area, precision-recall with its area
 - `epoch`: Exact metrics of multi-label predictions; a NaN label was not assessed and counts nowhere
-- `intervals`: Confidence intervals whose coverage was simulated: shares and areas in closed form, metrics of numbers by leaving out patients, everything else by drawing them
+- `intervals`: Confidence intervals whose coverage was simulated: shares and areas in closed form, and what is made of them
 - `judging`: What a trial is worth: its value, the epoch that the value is taken at, and the value of each fold
 - `medical`: Medical metrics of one epoch's validation, all labels at once: a study computes them thousands of times
 - `objectives`: What a study may maximise: the validation metrics of the ledger by name, each with its column and its sign

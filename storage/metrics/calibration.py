@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import leave_out
+from storage.metrics.bootstrap import AS_IT_IS, jackknife_interval, leave_out
 from storage.metrics.curves import Array, count_once, divide
-from storage.metrics.intervals import AS_IT_IS, LOGARITHM, Scale, describe_ends, jackknife_interval
+from storage.metrics.intervals import LEVEL, UNDEFINED, Interval, describe_ends, map_interval, share_interval
 
 BINS = 10
 SPAN, SMOOTHED_FROM = 0.75, 20
@@ -207,18 +207,43 @@ def expected_error(probabilities: NDArray, draws: int = 200, seed: int = 0) -> f
     return float(np.abs((drawn - guesses) @ members.astype(np.float64)).sum(axis=1).mean() / len(guesses))
 
 
-REGRESSED: dict[str, tuple[Callable[..., Array], Scale]] = {
-    "slope": (calibration_slope, AS_IT_IS),
-    "intercept": (calibration_intercept, AS_IT_IS),
-    "observed_expected": (observed_expected, LOGARITHM),
+def observed_expected_interval(
+    labels: NDArray, probabilities: NDArray, groups: NDArray, level: float = LEVEL
+) -> Interval:
+    """The interval of observed / expected: that of the share of positives (`share_interval`), over the mean probability.
+
+    What a patient adds to the error is positives less the ratio times the sum of the probabilities: the ratio estimator of Cochran (1977, section 6.4),
+    with the probabilities as what is divided by.
+
+    Args:
+        labels: shape (n,): 0 or 1.
+        probabilities: shape (n,).
+        groups: shape (n,): the patient of each image.
+        level: of confidence.
+    """
+    _, members = np.unique(groups, return_inverse=True)
+    seen, awaited, images = (
+        np.bincount(members, weights) for weights in (labels, probabilities, np.ones(len(labels)))
+    )
+    total = float(awaited.sum())
+    if not total > 0:
+        return Interval.none(UNDEFINED)
+    of_share = share_interval(seen, images, level, seen - seen.sum() / total * awaited)
+    return map_interval(of_share, lambda share: share * len(labels) / total)
+
+
+REGRESSED: dict[str, Callable[..., Array]] = {
+    "slope": calibration_slope,
+    "intercept": calibration_intercept,
+    "observed_expected": observed_expected,
 }
-"""Measures with an interval, and the scale on which their errors are nearly normal (of a ratio, its logarithm)."""
+"""Measures with an interval."""
 
 
 def describe_measure(
     name: str, labels: NDArray, probabilities: NDArray, groups: NDArray, *, with_interval: bool = True
 ) -> dict[str, Any]:
-    """One of `REGRESSED` with its interval, patients left out one by one.
+    """One of `REGRESSED` with its interval: of observed / expected `observed_expected_interval`, of the others patients left out one by one.
 
     A slope of few images is too steep in the mean; where patients are drawn, its interval misses the truth too often on that side.
 
@@ -229,12 +254,14 @@ def describe_measure(
         groups: shape (n,).
         with_interval: False for the value alone.
     """
-    measure, scale = REGRESSED[name]
+    measure = REGRESSED[name]
     value = float(measure(labels, probabilities))
     interval = None
-    if with_interval and not np.isnan(value):
+    if with_interval and not np.isnan(value) and name == "observed_expected":
+        interval = observed_expected_interval(labels, probabilities, groups)
+    elif with_interval and not np.isnan(value):
         left_out = [measure(labels, probabilities, counts) for counts in leave_out(groups)]
-        interval = jackknife_interval(value, np.concatenate(left_out), scale)
+        interval = jackknife_interval(value, np.concatenate(left_out), AS_IT_IS)
     return {"value": value, **describe_ends(interval)}
 
 

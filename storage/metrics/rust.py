@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.metrics.agreement import intraclass_correlation, weighted_kappa
-from storage.metrics.bootstrap import leave_out
-from storage.metrics.intervals import FISHER, LOGARITHM, Scale, jackknife_interval
+from storage.metrics.bootstrap import FISHER, LOGARITHM, Scale, jackknife_interval, leave_out
 
 GRADES = 4
 CORTICES = {"anterior": "ap", "posterior": "ap", "medial": "lateral", "lateral": "lateral"}

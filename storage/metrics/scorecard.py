@@ -10,10 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.metrics import intervals
-from storage.metrics.bootstrap import LEVEL, draw_counts, leave_out
+from storage.metrics.bootstrap import (
+    LOGIT,
+    corrected_interval,
+    correlate,
+    draw_counts,
+    jackknife_interval,
+    leave_out,
+    mean_interval,
+)
 from storage.metrics.calibration import brier_score, calibration_error, describe_calibration
 from storage.metrics.curves import Array, auc, average_precision, count_once
-from storage.metrics.intervals import Interval, describe_ends
+from storage.metrics.intervals import LEVEL, Interval, describe_ends
 from storage.metrics.objectives import MEDICAL, TRAINED
 from storage.metrics.tables import Table, tabulate
 from storage.wording import name_few, say_count
@@ -23,6 +31,12 @@ CUT = tuple(kind for kind in (*MEDICAL, *TRAINED) if hasattr(Table, kind))
 """What is read off the confusion table."""
 PROBABILITY = {"brier": brier_score, "calibration_error": calibration_error}
 METRICS = (*RANKED, *CUT, *PROBABILITY)
+JOINED = ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy", "f1")
+"""Shares and areas, whose mean over labels has its interval from those of the labels; see `mean_interval`."""
+RATIOS = ("lr_positive", "lr_negative")
+"""Ratios of two shares: the interval of their mean over labels is joined from those of all labels that have a value."""
+DRAWN = ("mcc", "brier")
+"""Metrics whose interval draws patients: of each label, or of the mean over labels."""
 
 FEWEST_GROUPS = 10
 """With fewer groups (patients) of a class, resampling them says little about other patients of that class."""
@@ -38,8 +52,6 @@ MEAN_OF_TRIVIAL = (
     "for {count} of {labels} labels it is 1 whatever the model says, as all their assessed images are alike"
 )
 ONE_CLASS = "all assessed images are {side}, so that it is 1 whatever the model says"
-
-MOST_SUBGROUPS = 12
 
 
 def score(
@@ -150,24 +162,6 @@ def _leave_out_trivial(labels: Array, values: dict[str, Array]) -> dict[tuple[st
     return reasons
 
 
-def name_subgroups(column: Sequence[str]) -> list[str]:
-    """The subgroup of each cell: its value, or the quarter that its number falls in.
-
-    Raises:
-        ValueError: too many different values, and they are no numbers.
-    """
-    cells = [cell.strip() or "(blank)" for cell in column]
-    if len(set(cells)) <= MOST_SUBGROUPS:
-        return cells
-    numbers = np.array([np.nan if cell == "(blank)" else float(cell) for cell in cells])
-    edges = np.quantile(numbers[~np.isnan(numbers)], [0, 0.25, 0.5, 0.75, 1])
-    quarters = np.searchsorted(edges[1:-1], numbers, side="left")
-    return [
-        cell if cell == "(blank)" else f"{'[' if place == 0 else '('}{edges[place]:g}, {edges[place + 1]:g}]"
-        for cell, place in zip(cells, quarters, strict=True)
-    ]
-
-
 def _measure(
     labels: Array,
     probabilities: Array,
@@ -219,12 +213,14 @@ def _find_intervals(
 ) -> dict[str, list[Interval]]:
     """An interval for each metric of every label, of their mean, and of all entries together: t + 2 each."""
     metrics = tuple(values)
+    drawn_ones = tuple(name for name in metrics if name in DRAWN)
 
-    def measure_all(draws: Iterable[Array]) -> dict[str, Array]:
-        parts = [_measure(labels, probabilities, thresholds, counts, metrics) for counts in draws]
-        return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in metrics}
+    def measure_all(draws: Iterable[Array], names: Sequence[str]) -> dict[str, Array]:
+        parts = [_measure(labels, probabilities, thresholds, counts, names) for counts in draws]
+        return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in names}
 
-    drawn, left_out = measure_all(draw_counts(groups, resamples, seed)), measure_all(leave_out(groups))
+    drawn = measure_all(draw_counts(groups, resamples, seed), drawn_ones) if drawn_ones else {}
+    left_out = measure_all(leave_out(groups), metrics)
     assessed = ~np.isnan(labels)
     images, places = np.nonzero(assessed)
     # The calls of all labels together count against each label's own threshold.
@@ -237,9 +233,10 @@ def _find_intervals(
     together = (
         labels[images, places], probabilities[images, places], above[images, places], groups[images], known.all(),
     )  # fmt: skip
+    closed = [closed_intervals(*column, metrics=metrics) for column in columns]
+    means = _find_mean_intervals(values, left_out, closed)
     found: dict[str, list[Interval]] = {name: [] for name in metrics}
-    for row, column in enumerate([*columns, None, together]):
-        closed = {} if column is None else closed_intervals(*column, metrics=metrics)
+    for row, given in enumerate([*closed, means, closed_intervals(*together, metrics=metrics)]):
         for name in metrics:
             measured = [place for place in range(len(columns)) if not np.isnan(values[name][place])]
             if np.isnan(values[name][row]):
@@ -249,13 +246,57 @@ def _find_intervals(
                 interval = found[name][measured[0]]
             elif name == "calibration_error":
                 interval = Interval.none(intervals.BIASED)
-            elif name in closed:
-                interval = closed[name]
+            elif name in given:
+                interval = given[name]
+            elif name == "pr_auc":
+                interval = jackknife_interval(float(values[name][row]), left_out[name][row], LOGIT)
             else:
-                interval = intervals.corrected_interval(
-                    float(values[name][row]), drawn[name][row], left_out[name][row]
-                )
+                interval = corrected_interval(float(values[name][row]), drawn[name][row], left_out[name][row])
             found[name].append(interval)
+    return found
+
+
+def _find_mean_intervals(
+    values: Mapping[str, Array], left_out: Mapping[str, Array], closed: Sequence[Mapping[str, Interval]]
+) -> dict[str, Interval]:
+    """The intervals of means over labels, of metrics that are shares, areas or ratios of shares.
+
+    Args:
+        values: of `_measure`: labels, their mean, all together.
+        left_out: the same without each patient, which is the last axis.
+        closed: of each label.
+    """
+    count, unknown = len(closed), Interval.none(intervals.UNDEFINED)
+
+    def join(name: str, among: NDArray) -> tuple[float, Interval, Array]:
+        rows = np.where(among[:, None], left_out[name][:count], np.nan)
+        # What is 1 whatever the model says counts in the mean, and does not vary.
+        trivial = np.isnan(values[name][:count]) & ~np.isnan(rows).all(axis=1)
+        parts = np.where(trivial, 1.0, np.where(among, values[name][:count], np.nan))
+        ends = [
+            Interval.none(intervals.ALL_EQUAL) if is_trivial else given.get(name, unknown)
+            for is_trivial, given in zip(trivial, closed, strict=True)
+        ]
+        value, means = float(_mean(list(parts))), _mean(list(rows))
+        return value, mean_interval(value, means, rows, parts, ends), means
+
+    found = {name: join(name, np.ones(count, bool))[1] for name in JOINED if name in values}
+    for name in RATIOS:
+        if name in values and not np.isnan(values[name][count]):
+            known = np.flatnonzero(~np.isnan(values[name][:count])).tolist()
+            found[name] = intervals.difference_interval(
+                [(float(values[name][place]), closed[place].get(name, unknown)) for place in known],
+                [1 / len(known)] * len(known),
+                correlate(left_out[name][known]),
+            )
+    if "sensitivity" in found:
+        both = ~np.isnan(values["balanced_accuracy"][:count])
+        parts = [join(name, both) for name in ("sensitivity", "specificity")]
+        found["balanced_accuracy"] = intervals.difference_interval(
+            ((parts[0][0], parts[0][1]), (parts[1][0], parts[1][1])),
+            (0.5, 0.5),
+            correlate(np.stack([parts[0][2], parts[1][2]]))[0, 1],
+        )
     return found
 
 
@@ -268,7 +309,7 @@ def closed_intervals(
     *,
     metrics: Sequence[str],
 ) -> dict[str, Interval]:
-    """The intervals that need no resampling: of areas and of shares."""
+    """The intervals that need no resampling: of areas, of shares, and of what is made of two of them."""
     found = {}
     if "auc" in metrics:
         found["auc"] = intervals.auc_interval(labels, probabilities, groups)
@@ -293,13 +334,14 @@ def closed_intervals(
         # F1 is a rising function of a share: with J = TP / (TP + FP + FN), F1 = 2 J / (1 + J).
         "f1": intervals.map_interval(share(right, positive | called), lambda part: 2 * part / (1 + part)),
     }
-    found["balanced_accuracy"] = intervals.difference_interval(
-        (
-            (float(table.sensitivity), found["sensitivity"]),
-            (float(table.specificity), found["specificity"]),
-        ),
-        (0.5, 0.5),
-    )
+    sides = [
+        (float(value), found[name])
+        for name, value in (("sensitivity", table.sensitivity), ("specificity", table.specificity))
+    ]
+    missed, alarms = ((1 - value, intervals.complement(interval)) for value, interval in sides)
+    found["balanced_accuracy"] = intervals.difference_interval((sides[0], sides[1]), (0.5, 0.5))
+    found["lr_positive"] = intervals.ratio_interval(sides[0], alarms)
+    found["lr_negative"] = intervals.ratio_interval(missed, sides[1])
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from storage.metrics.intervals import Interval, describe_ends
+from storage.metrics.intervals import Interval, complement, describe_ends, map_interval, ratio_interval
 
 Measured = tuple[float, Interval]
 
@@ -21,7 +21,7 @@ def predictive_values(sensitivity: Measured, specificity: Measured, prevalence: 
         prevalence: above 0 and below 1, held to be known.
     """
     odds = prevalence / (1 - prevalence)
-    missed, alarms = _complement(sensitivity), _complement(specificity)
+    missed, alarms = ((1 - value, complement(interval)) for value, interval in (sensitivity, specificity))
     return {
         "prevalence": prevalence,
         "ppv": _describe(odds, sensitivity, alarms),
@@ -29,42 +29,18 @@ def predictive_values(sensitivity: Measured, specificity: Measured, prevalence: 
     }
 
 
-def _complement(measured: Measured) -> Measured:
-    value, interval = measured
-    if interval.reason or math.isnan(interval.low):
-        return 1 - value, interval
-    return 1 - value, Interval(1 - interval.high, 1 - interval.low)
-
-
 def _describe(odds: float, right: Measured, wrong: Measured) -> dict[str, Any]:
     value = _chance(odds, right[0], wrong[0])
     reason = right[1].reason or wrong[1].reason
     if reason or math.isnan(value):
         return {"value": value, **describe_ends(Interval.none(reason))}
-    logs = [
-        [_log(one) for one in (measured[1].low, measured[0], measured[1].high)] for measured in (right, wrong)
-    ]
-    (right_low, right_log, right_high), (wrong_low, wrong_log, wrong_high) = logs
-    # A share of 0 has no logarithm: the other end of its interval stands for it.
-    below = math.hypot(right_log - right_low, wrong_high - wrong_log)
-    above = math.hypot(right_high - right_log, wrong_log - wrong_low)
-    ratio = right_log - wrong_log
-    low, high = (_sigmoid(math.log(odds) + end) for end in (ratio - below, ratio + above))
     if wrong[0] == 0:
-        low, high = _chance(odds, right[1].low, wrong[1].high), 1.0
-    if right[0] == 0:
-        low, high = 0.0, _chance(odds, right[1].high, wrong[1].low)
-    return {"value": value, **describe_ends(Interval(low, high))}
+        # Without an error the ratio has no upper end.
+        return {"value": value, **describe_ends(Interval(_chance(odds, right[1].low, wrong[1].high), 1.0))}
+    ratio = ratio_interval(right, wrong)
+    return {"value": value, **describe_ends(map_interval(ratio, lambda end: odds * end / (1 + odds * end)))}
 
 
 def _chance(odds: float, right: float, wrong: float) -> float:
     total = odds * right + wrong
     return odds * right / total if total > 0 else math.nan
-
-
-def _log(share: float) -> float:
-    return math.log(max(share, 1e-12))
-
-
-def _sigmoid(logit: float) -> float:
-    return 1 / (1 + math.exp(-min(max(logit, -700.0), 700.0)))

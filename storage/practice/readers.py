@@ -2,7 +2,8 @@
 
 Cohen's kappa (1960) of each pair; the model against each reader, against their majority and against the share of them that say yes (a soft
 label); and whether the model agrees with the readers as well as they do among themselves: the mean kappa of the model and a reader
-less the mean kappa of two readers. Intervals draw patients; every number of one draw is of the same patients.
+less the mean kappa of two readers. Intervals of kappa leave patients out one by one, on Fisher's scale (1921), those of the difference on its own; the
+area against a reader has the one of any area, and the distance from the share of readers draws patients.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.metrics.bootstrap import AS_IT_IS, FISHER
 from storage.metrics.curves import Array, auc
+from storage.metrics.intervals import auc_interval, describe_ends
 from storage.tasks.class_metrics import confusion, kappa
 from storage.tasks.resampled import Measure, measure_with_intervals
 
@@ -60,7 +63,7 @@ def compare_readers(
         measures[f"pair {one} {other}"] = partial(agree, ratings[:, one], ratings[:, other])
     for place, (_, labels) in enumerate(sides):
         measures[f"kappa {place}"] = partial(agree, labels, called)
-        measures[f"auc {place}"] = partial(_area, labels, probabilities)
+    scales = dict.fromkeys(measures, FISHER) | {"difference": AS_IT_IS}
     measures["brier"] = partial(_distance, share, probabilities)
 
     def difference(counts: Array) -> Array:
@@ -69,7 +72,7 @@ def compare_readers(
         return np.asarray(np.mean(ours, axis=0) - np.mean(own, axis=0))
 
     found = measure_with_intervals(
-        {**measures, "difference": difference}, groups, resamples=resamples, seed=seed
+        {**measures, "difference": difference}, groups, resamples=resamples, seed=seed, scales=scales
     )
     return {
         "readers": list(names),
@@ -89,7 +92,7 @@ def compare_readers(
                 "images": int((~np.isnan(labels)).sum()),
                 "positive": int((labels == 1).sum()),
                 "kappa": found[f"kappa {place}"],
-                "auc": found[f"auc {place}"],
+                "auc": _describe_area(labels, probabilities, groups, with_interval=resamples > 0),
             }
             for place, (name, labels) in enumerate(sides)
         ],
@@ -112,9 +115,18 @@ def agree(one: NDArray[np.floating], other: NDArray[np.floating], counts: Array)
     return kappa(table)
 
 
-def _area(labels: NDArray[np.floating], scores: NDArray[np.floating], counts: Array) -> Array:
+def _describe_area(
+    labels: NDArray[np.floating],
+    scores: NDArray[np.floating],
+    groups: NDArray[Any],
+    *,
+    with_interval: bool,
+) -> dict[str, Any]:
     known = ~(np.isnan(labels) | np.isnan(scores))
-    return auc(labels[known], scores[known], np.asarray(counts)[..., known])
+    truth, guesses = labels[known], scores[known]
+    value = float(auc(truth, guesses))
+    has_one = with_interval and not np.isnan(value)
+    return {"value": value, **describe_ends(auc_interval(truth, guesses, groups[known]) if has_one else None)}
 
 
 def _distance(share: NDArray[np.floating], scores: NDArray[np.floating], counts: Array) -> Array:

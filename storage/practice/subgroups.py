@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import LEVEL, leave_out
-from storage.metrics.calibration import observed_expected
+from storage.metrics.bootstrap import leave_out
+from storage.metrics.calibration import observed_expected, observed_expected_interval
 from storage.metrics.curves import Array, auc
 from storage.metrics.intervals import (
-    LOGARITHM,
+    LEVEL,
     UNDEFINED,
     Interval,
     auc_interval,
     difference_interval,
-    jackknife_interval,
     share_interval,
 )
-from storage.metrics.scorecard import name_subgroups, score
+from storage.metrics.scorecard import score
 from storage.metrics.tables import tabulate
 from storage.trust.differences import Difference, adjust_holm
 
@@ -36,8 +35,28 @@ COMPARED: dict[str, Measure] = {
 }
 """What a subgroup is compared with the others by: whom a model serves worse, and whether its probabilities fit there."""
 
+MOST_SUBGROUPS = 12
+
 SMALLEST, HALVINGS = 1e-6, 16
 """The least p-value that is looked for, and how often its range (of logarithms) is halved."""
+
+
+def name_subgroups(column: Sequence[str]) -> list[str]:
+    """The subgroup of each cell: its value, or the quarter that its number falls in.
+
+    Raises:
+        ValueError: too many different values, and they are no numbers.
+    """
+    cells = [cell.strip() or "(blank)" for cell in column]
+    if len(set(cells)) <= MOST_SUBGROUPS:
+        return cells
+    numbers = np.array([np.nan if cell == "(blank)" else float(cell) for cell in cells])
+    edges = np.quantile(numbers[~np.isnan(numbers)], [0, 0.25, 0.5, 0.75, 1])
+    quarters = np.searchsorted(edges[1:-1], numbers, side="left")
+    return [
+        cell if cell == "(blank)" else f"{'[' if place == 0 else '('}{edges[place]:g}, {edges[place + 1]:g}]"
+        for cell, place in zip(cells, quarters, strict=True)
+    ]
 
 
 def review_subgroups(
@@ -134,9 +153,7 @@ def _share(positive: bool, truth: NDArray, guesses: NDArray, cut: float, groups:
 
 
 def _ratio(truth: NDArray, guesses: NDArray, _: float, groups: NDArray) -> AtLevel:
-    left = [observed_expected(truth, guesses, counts) for counts in leave_out(groups)]
-    value = float(observed_expected(truth, guesses))
-    return partial(jackknife_interval, value, np.concatenate(left) if left else np.empty(0), LOGARITHM)
+    return partial(observed_expected_interval, truth, guesses, groups)
 
 
 INTERVALS: dict[str, Callable[..., AtLevel]] = {

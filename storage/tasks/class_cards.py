@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import LEVEL
+from storage.metrics.bootstrap import FISHER, LOGARITHM, LOGIT
 from storage.metrics.calibration import brier_score, describe_calibration
 from storage.metrics.curves import Array, auc, average_precision
-from storage.metrics.intervals import LOGARITHM, auc_interval, describe_ends, share_interval
+from storage.metrics.intervals import BIASED, LEVEL, Interval, auc_interval, describe_ends, share_interval
 from storage.metrics.objectives import METRICS
 from storage.metrics.scorecard import find_small
 from storage.metrics.tables import Table
@@ -55,6 +55,12 @@ class OfClasses(Protocol):
         ...
 
 
+SCALES = (
+    dict.fromkeys(("auc", "accuracy", "balanced_accuracy", "f1"), LOGIT)
+    | dict.fromkeys(("kappa", "quadratic_kappa"), FISHER)
+    | dict.fromkeys(("grade_error", "loss", "brier", "calibration_error"), LOGARITHM)
+)
+"""On which the errors of each metric of all classes together are nearly normal (`bench.coverage_rest`)."""
 SHARES = ("sensitivity", "specificity", "ppv", "npv")
 
 
@@ -75,20 +81,7 @@ def describe_classes(
     """
     known = ~np.isnan(labels).any(axis=1)
     truth, guesses, patients = labels[known], np.asarray(values, np.float64)[known], np.asarray(groups)[known]
-    kinds = [METRICS[name].kind for name in task.metrics]
-    overall = measure_with_intervals(
-        {kind: partial(_measure, task, kind, truth, guesses) for kind in kinds},
-        patients,
-        resamples=resamples,
-        seed=seed,
-        scales={"grade_error": LOGARITHM},
-    )
-    if resamples and len(truth) and "accuracy" in overall:
-        # A share of the images has an interval in closed form, which is never without length.
-        _, members = np.unique(patients, return_inverse=True)
-        right = task.call_of(guesses) == truth.argmax(axis=1)
-        ends = share_interval(np.bincount(members, right), np.bincount(members))
-        overall["accuracy"] = {"value": overall["accuracy"]["value"], **describe_ends(ends)}
+    overall = describe_overall(task, truth, guesses, patients, resamples=resamples, seed=seed)
     table = task.table(truth, guesses, np.ones(len(truth)))
     called = np.eye(labels.shape[1])[task.call_of(guesses)] if len(guesses) else guesses
     asked = task.questions(targets, truth, guesses)
@@ -113,6 +106,44 @@ def describe_classes(
         "labels": rows,
         "warnings": find_small(rows),
     }
+
+
+def describe_overall(
+    task: OfClasses,
+    labels: NDArray[np.floating],
+    values: Array,
+    groups: NDArray[Any],
+    *,
+    resamples: int,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Each metric of all classes together, with its interval.
+
+    Args:
+        task: of classes or grades.
+        labels, values: shape (n, classes): known labels, and probabilities.
+        groups: shape (n,): the patient of each image.
+        resamples: 0 for no intervals.
+        seed: of the resamples.
+    """
+    kinds = [METRICS[name].kind for name in task.metrics]
+    overall = measure_with_intervals(
+        {kind: partial(_measure, task, kind, labels, values) for kind in kinds},
+        groups,
+        resamples=resamples,
+        seed=seed,
+        scales={kind: SCALES[kind] for kind in kinds},
+    )
+    if resamples and len(labels) and "accuracy" in overall:
+        # A share of the images has an interval in closed form, which is never without length.
+        _, members = np.unique(groups, return_inverse=True)
+        right = task.call_of(values) == labels.argmax(axis=1)
+        ends = share_interval(np.bincount(members, right), np.bincount(members))
+        overall["accuracy"] = {"value": overall["accuracy"]["value"], **describe_ends(ends)}
+    if resamples and not np.isnan(overall.get("calibration_error", {"value": np.nan})["value"]):
+        biased = describe_ends(Interval.none(BIASED))
+        overall["calibration_error"] = {"value": overall["calibration_error"]["value"], **biased}
+    return overall
 
 
 def _measure(task: OfClasses, kind: str, labels: NDArray[np.floating], values: Array, counts: Array) -> Array:
@@ -155,6 +186,7 @@ def _describe_question(
         groups,
         resamples=resamples,
         seed=seed,
+        scales={"pr_auc": LOGIT},
     )
     for name in SHARES:
         value = float(getattr(table, name))

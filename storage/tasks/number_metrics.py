@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.metrics.bootstrap import AS_IT_IS, FISHER, LEFT_OVER, LOGARITHM
 from storage.metrics.curves import Array, divide
-from storage.metrics.intervals import AS_IT_IS, FISHER, LEFT_OVER, LOGARITHM
 
 LIMIT = 1.96
 """Standard deviations of the difference within which 95 % of them lie, where they are normal (Bland and Altman 1986)."""

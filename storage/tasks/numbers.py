@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import LEVEL
 from storage.metrics.curves import Array
 from storage.metrics.epoch import Scores
+from storage.metrics.intervals import LEVEL
 from storage.metrics.objectives import METRICS, of_kind
 from storage.metrics.scorecard import find_small
 from storage.tasks.contract import Questions, Settings, Task

@@ -8,17 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import draw_counts, leave_out
+from storage.metrics.bootstrap import Scale, corrected_interval, draw_counts, jackknife_interval, leave_out
 from storage.metrics.curves import Array
-from storage.metrics.intervals import (
-    FEW_BEHIND,
-    FEWEST_OF_A_SHARE,
-    Interval,
-    Scale,
-    corrected_interval,
-    describe_ends,
-    jackknife_interval,
-)
+from storage.metrics.intervals import FEW_BEHIND, FEWEST_OF_A_SHARE, Interval, describe_ends
 
 Measure = Callable[[Array], Array]
 """A metric from how often each image counts, shape (.., n)."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import LEVEL, draw_counts, leave_out
-from storage.metrics.intervals import Interval
+from storage.metrics.bootstrap import draw_counts, leave_out
+from storage.metrics.intervals import LEVEL, Interval
 from storage.metrics.objectives import METRICS, Metric
 from storage.tasks.contract import Task
 from storage.tasks.kinds import LABELS, TASKS

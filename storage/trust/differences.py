@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import LEVEL
+from storage.metrics.bootstrap import corrected_interval
 from storage.metrics.intervals import (
     FEWEST_GROUPS,
+    LEVEL,
     TOO_FEW,
     UNDEFINED,
     Interval,
-    corrected_interval,
     describe_ends,
     placements,
     student_quantile,

@@ -17,8 +17,8 @@ from storage.data.datasets import Dataset
 from storage.database.engine import Database
 from storage.growth.part_specs import Role, role_of
 from storage.growth.parts import count_fold_epochs, find_follower, list_parts
-from storage.metrics.bootstrap import leave_out
-from storage.metrics.intervals import Interval, corrected_interval
+from storage.metrics.bootstrap import corrected_interval, leave_out
+from storage.metrics.intervals import Interval
 from storage.metrics.objectives import Metric
 from storage.results.curves import tabulate_rows
 from storage.results.ledger import read_curves, run_key

@@ -22,7 +22,7 @@ from storage.data.datasets import COLUMNS, Dataset
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DataError, NothingToExportError, UsageError
-from storage.metrics.intervals import NOT_SIMULATED
+from storage.metrics.intervals import ABOUT_INTERVALS
 from storage.results.evaluations import list_evaluations
 from storage.results.predictions import read_predictions
 from storage.spec import parse
@@ -243,8 +243,8 @@ def test_a_study_is_evaluated_on_what_its_folds_did_not_see(
     assert run(said) == 0
     told = capsys.readouterr().out
     assert "by patient, mean of the images" in told
-    assert document["about_intervals"] == NOT_SIMULATED
-    assert NOT_SIMULATED in " ".join(told.split())
+    assert document["about_intervals"] == ABOUT_INTERVALS
+    assert ABOUT_INTERVALS in " ".join(told.split())
     assert len(list_kept(url)) == 2
     assert run(["study", "show", "better", "--storage", url]) == 0
     assert "folds of trial" in capsys.readouterr().out
@@ -295,6 +295,6 @@ def test_a_paper_is_written_without_a_browser_and_says_what_is_missing(
         re.findall(r"^@\w+{([a-z0-9]+),", (folder / "references.bib").read_text(), re.MULTILINE)
     )
     assert " to " in (folder / "table-results.csv").read_text()
-    assert NOT_SIMULATED in (folder / "report.html").read_text()
-    assert NOT_SIMULATED in (folder / "table-notes.txt").read_text()
-    assert escape_latex(NOT_SIMULATED) in (folder / "table-results.tex").read_text()
+    assert ABOUT_INTERVALS in (folder / "report.html").read_text()
+    assert ABOUT_INTERVALS in (folder / "table-notes.txt").read_text()
+    assert escape_latex(ABOUT_INTERVALS) in (folder / "table-results.tex").read_text()

@@ -339,7 +339,7 @@ def test_a_foreign_data_set_is_judged_whole_without_what_the_model_has_seen(
     assert (document["data"]["part"], document["data"]["images"]) == ("whole", 24)
     assert "was trained on 1 of these images" in said.err
     assert document["openings"] == []
-    assert document["about_intervals"].startswith("Take the intervals of these as approximate")
+    assert document["about_intervals"].startswith("Intervals are of 95 %, and patients are what is sampled.")
     labels.write_text(labels.read_text().replace(",".join(TARGETS), ",".join(f"their={t}" for t in TARGETS)))
     import_dataset(
         images, labels, place.folder / "renamed-data", Choices(group_columns=("patient",), holdout=0)

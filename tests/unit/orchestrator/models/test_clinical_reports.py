@@ -9,7 +9,7 @@ import pytest
 import sklearn.metrics as reference
 
 from storage.metrics import agreement, bootstrap, rust, scorecard
-from storage.practice.subgroups import review_subgroups
+from storage.practice.subgroups import name_subgroups, review_subgroups
 from tests.conftest import REPOSITORY
 
 EXACT = 1e-12
@@ -231,10 +231,10 @@ def test_subgroups_are_the_same_metric_on_fewer_images() -> None:
 
 def test_many_different_numbers_become_quarters_and_many_words_are_refused() -> None:
     ages = [str(age) for age in range(1, 101)]
-    quarters = scorecard.name_subgroups(ages)
+    quarters = name_subgroups(ages)
     assert [quarters.count(name) for name in sorted(set(quarters))] == [25, 25, 25, 25]
     with pytest.raises(ValueError, match="could not convert"):
-        scorecard.name_subgroups([f"word {place}" for place in range(100)])
+        name_subgroups([f"word {place}" for place in range(100)])
 
 
 def test_metrics_need_neither_keras_nor_scikit_learn() -> None:

@@ -293,8 +293,6 @@ def test_the_interval_of_a_slope_leaves_out_patients_one_by_one() -> None:
     alone = calibration.describe_measure("slope", labels, scores, groups, with_interval=False)
     assert alone["value"] == found["value"]
     assert np.isnan(alone["low"])
-    ratio = calibration.describe_measure("observed_expected", labels, scores, groups)
-    assert np.sqrt(ratio["low"] * ratio["high"]) == pytest.approx(ratio["value"])
 
 
 def test_where_a_threshold_separates_the_classes_there_is_no_slope() -> None:

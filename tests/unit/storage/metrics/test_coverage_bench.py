@@ -1,6 +1,7 @@
 """The bench of the intervals runs, small; and it says rightly why a cell is outside its goal."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,9 +62,39 @@ def test_a_cell_is_outside_for_a_reason() -> None:
 def test_the_goal_is_missed_where_a_cell_is_outside_without_a_proof(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    tally = coverage_report.Tally(4)
+    report = coverage_report.Report()
+    tally = report.tallies["a"] = coverage_report.Tally(4)
     tally.outside[coverage_report.ONE_END] = 1
-    assert coverage_report.conclude({"a": tally}) == 0
+    assert report.conclude() == 0
     tally.outside[coverage_report.WIDE] = 1
-    assert coverage_report.conclude({"a": tally}) == 1
+    assert report.conclude() == 1
     assert "2 of 4 cells" in capsys.readouterr().out
+
+
+def test_a_run_that_ends_early_says_so_and_goes_on_where_it_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counted = []
+
+    def measure(patients: float, sets: int) -> coverage_report.Found:
+        counted.append(patients)
+        return [(Interval(0.4, 0.6), 0.5 if place < 950 else 0.7, place / 1000) for place in range(sets)]
+
+    keep, cells = tmp_path / "rows", ((30.0,), (60.0,))
+    first = coverage_report.Report(keep)
+    first.add("a", cells[:1], measure, 1000)
+    later = coverage_report.Report(keep, minutes=-1)
+    later.add("a", cells, measure, 1000)
+    assert later.conclude() == 3, "neither reached nor missed"
+    assert "NOT FINISHED  1 cells are left" in capsys.readouterr().out
+    last = coverage_report.Report(keep)
+    last.add("a", cells, measure, 1000)
+    last.add("b", cells, measure, 1000)
+    assert last.conclude() == 0
+    assert counted == [30, 60, 30, 60], "the name is part of what was counted"
+    printed = capsys.readouterr().out
+    assert "a: 2 of 2 cells within 93% to 97% (one standard error for chance), 0.950 to 0.950" in printed
+    assert "4 of 4 cells" in printed
+    keep.write_text(keep.read_text().replace(coverage_report.hash_code(), "another"))
+    coverage_report.Report(keep)
+    assert "4 kept cells are of other code" in capsys.readouterr().out

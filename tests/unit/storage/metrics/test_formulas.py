@@ -61,6 +61,17 @@ def test_the_sum_of_two_parts_has_newcombes_interval() -> None:
     assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
     nothing = intervals.Interval.none("few")
     assert intervals.difference_interval((parts[0], (0.5, nothing)), (0.5, 0.5)) is nothing
+    # Where all go together, lengths add up as values do; where none does, their squares.
+    three, thirds = (parts[0], parts[1], parts[1]), (1 / 3, 1 / 3, 1 / 3)
+    below = np.array([value - interval.low for value, interval in three]) / 3
+    mean = sum(value for value, _ in three) / 3
+    for correlation, length in (
+        (1.0, below.sum()),
+        (0.0, np.sqrt(below @ below)),
+        (np.eye(3), np.sqrt(below @ below)),
+    ):
+        low = intervals.difference_interval(three, thirds, correlation).low
+        assert low == pytest.approx(mean - length)
 
 
 def test_a_rising_function_takes_the_ends_with_it() -> None:

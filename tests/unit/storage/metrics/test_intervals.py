@@ -8,7 +8,13 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.metrics import bootstrap, curves, intervals, scorecard
+from storage.metrics import bootstrap, calibration, curves, intervals, scorecard
+
+
+def solve_wilson(share: float, size: float, quantile: float = 1.959964) -> np.ndarray:
+    """The shares p that `share` is `quantile` standard errors of p away from: (share - p)^2 = quantile^2 p (1 - p) / size."""
+    part = quantile**2 / size
+    return np.sort(np.roots([1 + part, -2 * share - part, share**2]))
 
 
 def test_wilson_gives_the_published_example() -> None:
@@ -84,7 +90,7 @@ def test_a_perfect_area_may_have_been_chance() -> None:
 
 def test_the_corrected_interval_is_the_percentile_interval_where_nothing_is_skew() -> None:
     values = np.linspace(-1, 1, 2001)
-    interval = intervals.corrected_interval(0.0, values, np.tile([-0.1, 0.1], 50_000))
+    interval = bootstrap.corrected_interval(0.0, values, np.tile([-0.1, 0.1], 50_000))
     assert (interval.low, interval.high) == pytest.approx((-0.95, 0.95), abs=2e-3)
 
 
@@ -92,7 +98,7 @@ def test_the_corrected_interval_is_wider_by_students_t_where_there_are_few_patie
     from scipy import stats
 
     values = np.linspace(-1, 1, 2001)
-    interval = intervals.corrected_interval(0.0, values, np.tile([-0.1, 0.1], 5))
+    interval = bootstrap.corrected_interval(0.0, values, np.tile([-0.1, 0.1], 5))
     place = stats.norm.cdf(stats.t.ppf(0.975, 9) * np.sqrt(10 / 9))
     assert interval.high == pytest.approx(2 * place - 1, abs=2e-3)
     assert interval.low == pytest.approx(-interval.high, abs=2e-3)
@@ -112,7 +118,7 @@ def test_the_corrected_interval_agrees_with_scipy() -> None:
         mean = weights @ sample / weights.sum(axis=1)
         return weights @ sample**2 / weights.sum(axis=1) - mean**2
 
-    ours = intervals.corrected_interval(float(np.var(sample)), variance(counts), variance(without))
+    ours = bootstrap.corrected_interval(float(np.var(sample)), variance(counts), variance(without))
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=0.06)
 
 
@@ -120,7 +126,7 @@ def test_leaving_out_patients_gives_the_error_of_a_mean_and_welchs_kind_of_freed
     chance = np.random.default_rng(8)
     values = chance.exponential(size=40)
     without = (values.sum() - values) / 39
-    found = intervals.jackknife_interval(float(values.mean()), without, intervals.AS_IT_IS)
+    found = bootstrap.jackknife_interval(float(values.mean()), without, bootstrap.AS_IT_IS)
     error = float(scipy.stats.sem(values))
     kurtosis = float(scipy.stats.kurtosis(values, fisher=False))
     freedom = 80 / (kurtosis - 1 + 2 / 39)
@@ -128,29 +134,29 @@ def test_leaving_out_patients_gives_the_error_of_a_mean_and_welchs_kind_of_freed
     half = scipy.stats.t.ppf(0.975, freedom) * error
     assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half), rel=1e-4)
     even = np.tile([-1.0, 1.0], 20)
-    low = intervals.jackknife_interval(0.0, -even / 39, intervals.AS_IT_IS).low
+    low = bootstrap.jackknife_interval(0.0, -even / 39, bootstrap.AS_IT_IS).low
     assert low == pytest.approx(scipy.stats.t.interval(0.95, 39, scale=scipy.stats.sem(even))[0], rel=1e-4)
 
 
 @pytest.mark.parametrize(
     ("scale", "value", "wanted"),
     [
-        (intervals.LOGARITHM, 2.0, (0.0, np.inf)),
-        (intervals.FISHER, 0.97, (-1.0, 1.0)),
-        (intervals.LEFT_OVER, 0.97, (-np.inf, 1.0)),
+        (bootstrap.LOGARITHM, 2.0, (0.0, np.inf)),
+        (bootstrap.FISHER, 0.97, (-1.0, 1.0)),
+        (bootstrap.LEFT_OVER, 0.97, (-np.inf, 1.0)),
     ],
 )
 def test_an_interval_stays_within_the_range_of_its_metric(
-    scale: intervals.Scale, value: float, wanted: tuple[float, float]
+    scale: bootstrap.Scale, value: float, wanted: tuple[float, float]
 ) -> None:
     without = value + 0.02 * np.random.default_rng(1).standard_normal(6) * (1 if value > 1 else 0.3)
-    found = intervals.jackknife_interval(value, without, scale)
+    found = bootstrap.jackknife_interval(value, without, scale)
     assert wanted[0] < found.low < value < found.high < wanted[1]
     assert float(scale.back(scale.there(np.float64(value)))) == pytest.approx(value)
-    assert intervals.jackknife_interval(value, np.full(6, value), scale).reason == intervals.ALL_EQUAL
-    assert intervals.jackknife_interval(value, np.full(6, np.nan), scale).reason == intervals.UNDEFINED
+    assert bootstrap.jackknife_interval(value, np.full(6, value), scale).reason == intervals.ALL_EQUAL
+    assert bootstrap.jackknife_interval(value, np.full(6, np.nan), scale).reason == intervals.UNDEFINED
     assert (
-        intervals.jackknife_interval(1.0 if value < 1 else 0.0, without, scale).reason == intervals.ALL_EQUAL
+        bootstrap.jackknife_interval(1.0 if value < 1 else 0.0, without, scale).reason == intervals.ALL_EQUAL
     )
 
 
@@ -163,7 +169,7 @@ def test_an_interval_stays_within_the_range_of_its_metric(
     ],
 )
 def test_what_has_no_interval_says_why(values: np.ndarray, reason: str) -> None:
-    interval = intervals.corrected_interval(0.9, values, np.array([0.9, 0.9]))
+    interval = bootstrap.corrected_interval(0.9, values, np.array([0.9, 0.9]))
     assert np.isnan([interval.low, interval.high]).all()
     assert interval.reason == reason
 
@@ -224,7 +230,93 @@ def test_the_intervals_of_a_confusion_table_are_those_worked_by_hand() -> None:
     )
     whole = intervals.wilson_interval(0.85, 19, 1.959964)
     assert (found["accuracy"].low, found["accuracy"].high) == pytest.approx((whole.low, whole.high), abs=1e-6)
-    assert set(found) == set(metrics)
+    # Of a ratio, by its logarithm: LR+ = .8 / .1 with the ends of both shares, LR- = .2 / .9.
+    for name, parts in (
+        ("lr_positive", ((0.8, 0.4738, 0.9467), (0.1, 0.0166, 0.4227))),
+        ("lr_negative", ((0.2, 0.0533, 0.5262), (0.9, 0.5773, 0.9834))),
+    ):
+        (one, low, high), (other, least, most) = parts
+        below = np.hypot(np.log(one / low), np.log(most / other))
+        above = np.hypot(np.log(high / one), np.log(other / least))
+        ends = (one / other * np.exp(-below), one / other * np.exp(above))
+        assert (found[name].low, found[name].high) == pytest.approx(ends, rel=2e-3), name
+    assert set(found) == {*metrics, "lr_positive", "lr_negative"}
+
+
+def test_observed_over_expected_has_the_interval_of_the_share_of_positives() -> None:
+    """Of one image a patient that are all given .25, it is Wilson's of 12 of 40 (a sample of n has n - 1 in effect), over .25."""
+    labels, groups = np.repeat([1.0, 0.0], [12, 28]), np.arange(40)
+    found = calibration.describe_measure("observed_expected", labels, np.full(40, 0.25), groups)
+    low, high = solve_wilson(0.3, 39)
+    assert (found["low"], found["value"], found["high"]) == pytest.approx((4 * low, 1.2, 4 * high))
+    # Probabilities that know the patients leave less to chance, and more images of each patient leave no more.
+    knowing = np.where(labels == 1, 0.6, 0.1)
+    narrow = calibration.observed_expected_interval(labels, knowing, groups)
+    assert narrow.high - narrow.low <= (high - low) / knowing.mean() * 1.001
+    twice = calibration.observed_expected_interval(
+        *(np.repeat(one, 2) for one in (labels, np.full(40, 0.25), groups))
+    )
+    assert (twice.low, twice.high) == pytest.approx((4 * low, 4 * high))
+    none_seen = calibration.observed_expected_interval(np.zeros(40), np.full(40, 0.25), groups)
+    assert none_seen.low == 0 < none_seen.high < 0.5
+    assert calibration.observed_expected_interval(labels, np.zeros(40), groups).reason == intervals.UNDEFINED
+
+
+def test_a_negative_likelihood_ratio_of_0_may_have_been_chance() -> None:
+    """All of 10 positives found, 9 of 10 negatives left alone: the highest miss rate over the lowest specificity."""
+    labels = np.repeat([1.0, 0.0], 10)
+    called = np.array([1] * 11 + [0] * 9, bool)
+    found = scorecard.closed_intervals(
+        labels, called.astype(float), called, np.arange(20), True, metrics=("lr_negative",)
+    )
+    missed, right = 1 - found["sensitivity"].low, found["specificity"].low
+    assert (found["lr_negative"].low, found["lr_negative"].high) == pytest.approx((0.0, missed / right))
+
+
+def test_the_interval_of_a_mean_over_labels_is_that_of_the_means_of_patients() -> None:
+    """40 patients of one image and three labels: the mean is that of 40 shares, whose variance SciPy has; the labels' own intervals are Wilson's."""
+    chance = np.random.default_rng(5)
+    right = (chance.random((40, 3)) < [0.9, 0.8, 0.6]) | (chance.random((40, 1)) < 0.3)
+    labels = np.tile([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]], (20, 1))
+    scores = np.where(right == (labels == 1), 0.9, 0.1)
+    card = scorecard.score(
+        list("abc"), labels, scores, np.arange(40), thresholds=[0.5] * 3, metrics=("accuracy",)
+    )
+    found = card["macro"]["metrics"]["accuracy"]
+    patients, value = right.mean(axis=1), right.mean()
+    variance = scipy.stats.sem(patients) ** 2
+    kurtosis = scipy.stats.kurtosis(patients, fisher=False)
+    freedom = 80 / max(kurtosis - 1 + 2 / 39, 80 / 39)
+    own = [solve_wilson(share, 39) for share in right.mean(axis=0)]
+    errors = np.array([(high - low) / 2 / scipy.stats.norm.ppf(0.975) for low, high in own])
+    joined = errors @ np.corrcoef(right.T) @ errors / 9
+    middle = np.mean(own)
+    sizes = value * (1 - value) / variance, middle * (1 - middle) / joined - scipy.stats.norm.ppf(0.975) ** 2
+    size = np.sqrt(sizes[0] * min(sizes))
+    wanted = solve_wilson(value, size, scipy.stats.t.ppf(0.975, freedom))
+    assert found["value"] == pytest.approx(value)
+    assert (found["low"], found["high"]) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_mean_over_labels_is_not_sure_of_a_label_at_its_bound() -> None:
+    without = np.array([[0.945, 0.955] * 20, [1.0] * 40])
+    sure, unsure = intervals.Interval(0.999, 1.0), intervals.Interval(0.7, 1.0)
+    ends = [intervals.Interval(0.9, 0.98), unsure]
+    parts = np.array([0.95, 1.0])
+    found, alone = (
+        bootstrap.mean_interval(0.975, without.mean(axis=0), without, parts, [ends[0], other])
+        for other in (unsure, sure)
+    )
+    assert found.low < alone.low < 0.975 < found.high <= 1
+    perfect = bootstrap.mean_interval(1.0, np.ones(40), np.ones((2, 40)), np.ones(2), [ends[1], ends[1]])
+    assert perfect.high == 1 > perfect.low > 0.7, "two labels say more than one"
+    none = intervals.Interval.none(intervals.TOO_FEW)
+    few = bootstrap.mean_interval(0.9, np.full(3, 0.9), np.full((1, 3), 0.9), np.array([0.9]), [none])
+    assert few.reason == intervals.TOO_FEW
+    nothing = bootstrap.mean_interval(
+        np.nan, np.full(3, np.nan), np.full((1, 3), np.nan), np.array([np.nan]), [none]
+    )
+    assert np.isnan([nothing.low, nothing.high]).all()
 
 
 def test_without_a_threshold_there_is_the_interval_of_an_area_alone() -> None:

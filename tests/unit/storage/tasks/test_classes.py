@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from storage.metrics import intervals
+from storage.metrics import bootstrap, intervals
 from storage.tasks import class_metrics
 from storage.tasks.classes import Classes
 from storage.tasks.ordered import Ordered
@@ -72,7 +72,7 @@ def test_the_accuracy_of_all_classes_has_the_interval_of_a_share_and_the_error_i
     simple = intervals.wilson_interval(17 / 20, 19, 1.959964)
     assert (found["accuracy"]["low"], found["accuracy"]["high"]) == pytest.approx((simple.low, simple.high))
     without = np.where(np.arange(20) < 3, 2.0, 3.0) / 19
-    error = intervals.jackknife_interval(0.15, without, intervals.LOGARITHM)
+    error = bootstrap.jackknife_interval(0.15, without, bootstrap.LOGARITHM)
     assert (found["grade_error"]["low"], found["grade_error"]["high"]) == pytest.approx(
         (error.low, error.high)
     )

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from sklearn.metrics import roc_auc_score
 
-from storage.metrics import intervals
+from storage.metrics import bootstrap
 from storage.metrics.objectives import AUC, METRICS
 from storage.trust import bias, nested
 
@@ -99,7 +99,7 @@ def test_the_interval_draws_patients_and_takes_the_area_within_each_fold() -> No
         )
 
     value = float(areas(np.ones((120, 1)))[0])
-    expected = intervals.corrected_interval(value, areas(weights), areas(without))
+    expected = bootstrap.corrected_interval(value, areas(weights), areas(without))
     found = nested.patients_interval(
         value,
         AUC,
