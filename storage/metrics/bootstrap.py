@@ -137,6 +137,8 @@ LOGARITHM = Scale(np.log, np.exp)
 """Of an error that is above 0."""
 LOGIT = Scale(lambda share: np.log(share / (1 - share)), lambda logit: 1 / (1 + np.exp(-logit)))
 """Of an area under a precision-recall curve, and of what is a mean of shares."""
+UP_TO_TWO = Scale(lambda score: np.log(score / (2 - score)), lambda logit: 2 / (1 + np.exp(-logit)))
+"""Of a score from 0 to 2: the logit of its half."""
 FISHER = Scale(np.arctanh, np.tanh)
 """Of a correlation (Fisher 1921)."""
 LEFT_OVER = Scale(lambda share: np.log(1 - share), lambda logarithm: 1 - np.exp(logarithm))

@@ -299,8 +299,8 @@ def _regress(labels: NDArray, probabilities: NDArray, weights: NDArray | None, *
     truth, inputs = np.asarray(labels, np.float64), _logit(probabilities)
     slopes, intercepts = np.ones(len(counts)), np.zeros(len(counts))
     for _ in range(50):
-        with np.errstate(invalid="ignore"):  # a weighting that has run off
-            predicted = _sigmoid(slopes[:, None] * inputs + intercepts[:, None])
+        with np.errstate(invalid="ignore", over="ignore"):  # a weighting that has run off
+            predicted = 1 / (1 + np.exp(-slopes[:, None] * inputs - intercepts[:, None]))
         errors, spread = counts * (truth - predicted), counts * predicted * (1 - predicted)
         first, total = errors.sum(axis=1), spread.sum(axis=1)
         if not free_slope:

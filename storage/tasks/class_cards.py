@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import FISHER, LOGARITHM, LOGIT
+from storage.metrics.bootstrap import FISHER, LOGARITHM, LOGIT, UP_TO_TWO, leave_out, mean_interval
 from storage.metrics.calibration import brier_score, describe_calibration
-from storage.metrics.curves import Array, auc, average_precision
+from storage.metrics.curves import Array, auc, average_precision, divide
 from storage.metrics.intervals import BIASED, LEVEL, Interval, auc_interval, describe_ends, share_interval
 from storage.metrics.objectives import METRICS
 from storage.metrics.scorecard import find_small
 from storage.metrics.tables import Table
-from storage.tasks.contract import Questions
+from storage.tasks.contract import Questions, mean_defined
 from storage.tasks.resampled import measure_with_intervals
 
 
@@ -58,7 +58,8 @@ class OfClasses(Protocol):
 SCALES = (
     dict.fromkeys(("auc", "accuracy", "balanced_accuracy", "f1"), LOGIT)
     | dict.fromkeys(("kappa", "quadratic_kappa"), FISHER)
-    | dict.fromkeys(("grade_error", "loss", "brier", "calibration_error"), LOGARITHM)
+    | dict.fromkeys(("grade_error", "loss", "calibration_error"), LOGARITHM)
+    | {"brier": UP_TO_TWO}
 )
 """On which the errors of each metric of all classes together are nearly normal (`bench.coverage_rest`)."""
 SHARES = ("sensitivity", "specificity", "ppv", "npv")
@@ -134,16 +135,33 @@ def describe_overall(
         seed=seed,
         scales={kind: SCALES[kind] for kind in kinds},
     )
-    if resamples and len(labels) and "accuracy" in overall:
-        # A share of the images has an interval in closed form, which is never without length.
+    better: dict[str, Interval] = {}
+    if resamples and len(labels):
+        # Shares have an interval in closed form, which is never without length.
         _, members = np.unique(groups, return_inverse=True)
         right = task.call_of(values) == labels.argmax(axis=1)
-        ends = share_interval(np.bincount(members, right), np.bincount(members))
-        overall["accuracy"] = {"value": overall["accuracy"]["value"], **describe_ends(ends)}
-    if resamples and not np.isnan(overall.get("calibration_error", {"value": np.nan})["value"]):
-        biased = describe_ends(Interval.none(BIASED))
-        overall["calibration_error"] = {"value": overall["calibration_error"]["value"], **biased}
+        better["accuracy"] = share_interval(np.bincount(members, right), np.bincount(members))
+        better["balanced_accuracy"] = _find_balanced(labels.argmax(axis=1), right, members)
+        better["calibration_error"] = Interval.none(BIASED)
+    for kind, interval in better.items():
+        if kind in overall and not np.isnan(overall[kind]["value"]):
+            overall[kind] = {"value": overall[kind]["value"], **describe_ends(interval)}
     return overall
+
+
+def _find_balanced(
+    truth: NDArray[np.int64], right: NDArray[np.bool_], members: NDArray[np.int64]
+) -> Interval:
+    """The interval of the mean over classes of the share of their images that are called so."""
+    parts, ends, rows = [], [], []
+    left_out = np.concatenate(list(leave_out(members)))
+    for place in np.unique(truth):
+        among = truth == place
+        parts.append(right[among].mean())
+        ends.append(share_interval(np.bincount(members, right & among), np.bincount(members, among)))
+        rows.append(divide(left_out @ (right & among), left_out @ among))
+    value, without = float(np.mean(parts)), np.stack(rows)
+    return mean_interval(value, mean_defined(without), without, np.array(parts), ends)
 
 
 def _measure(task: OfClasses, kind: str, labels: NDArray[np.floating], values: Array, counts: Array) -> Array:
