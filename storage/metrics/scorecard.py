@@ -241,7 +241,7 @@ def _find_intervals(
             measured = [place for place in range(len(columns)) if not np.isnan(values[name][place])]
             if np.isnan(values[name][row]):
                 interval = Interval.none("")
-            elif column is None and len(measured) == 1 and values[name][measured[0]] == values[name][row]:
+            elif given is means and len(measured) == 1 and values[name][measured[0]] == values[name][row]:
                 # The mean of one label is that label: one number has one interval.
                 interval = found[name][measured[0]]
             elif name == "calibration_error":
