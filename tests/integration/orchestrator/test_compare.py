@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -295,6 +296,6 @@ def test_a_paper_is_written_without_a_browser_and_says_what_is_missing(
         re.findall(r"^@\w+{([a-z0-9]+),", (folder / "references.bib").read_text(), re.MULTILINE)
     )
     assert " to " in (folder / "table-results.csv").read_text()
-    assert ABOUT_INTERVALS in (folder / "report.html").read_text()
+    assert ABOUT_INTERVALS in unescape((folder / "report.html").read_text())
     assert ABOUT_INTERVALS in (folder / "table-notes.txt").read_text()
     assert escape_latex(ABOUT_INTERVALS) in (folder / "table-results.tex").read_text()

@@ -26,7 +26,13 @@ def test_the_bench_prints_a_table_for_each_kind_of_interval(
 
 
 @pytest.mark.parametrize(
-    "name", ["abstention", "agreement bias", "macro balanced_accuracy", "ordered quadratic_kappa"]
+    "name",
+    [
+        "abstention",
+        "agreement bias",
+        "ordered quadratic_kappa",
+        pytest.param("macro mcc", marks=pytest.mark.thorough),
+    ],
 )
 def test_the_bench_of_the_other_intervals_runs_small(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
