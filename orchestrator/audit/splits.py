@@ -80,17 +80,19 @@ def _find_straddling_sides(evidence: Evidence) -> list[Finding]:
 
 def _guess_patients(evidence: Evidence) -> Finding:
     rows = [re.split(r"[^A-Za-z0-9]+", name) for name in evidence.names]
-    hint, details = "", {}
+    hint, details, most = "", {}, 0
     for place in range(min((len(row) - 1 for row in rows), default=0)):
         tokens = [row[place] for row in rows]
         different = len(set(tokens))
-        if len(rows) >= ROWS_BEFORE_GUESSING and len(rows) / 20 <= different <= 0.9 * len(rows):
+        # Folders and sides repeat, too; patients are more.
+        if len(rows) >= ROWS_BEFORE_GUESSING and max(len(rows) / 20, most + 1) <= different <= 0.9 * len(
+            rows
+        ):
             hint = (
                 f" Part {place + 1} of the file names (such as {tokens[0]!r}) repeats like a patient's number: "
                 f"{different} values in {len(rows)} names."
             )
-            details = {"part_of_file_name": place + 1, "values": different}
-            break
+            details, most = {"part_of_file_name": place + 1, "values": different}, different
     return Finding(
         "patients-unknown",
         "warning",

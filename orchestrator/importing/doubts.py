@@ -65,6 +65,7 @@ def describe_doubts(
             f"are in both training and validation, and values are too optimistic.{hint}"
         )
     doubts += _doubt_copies(facts, labels)
+    doubts += _doubt_instances(facts, labels, groups)
     doubts += [
         f"{count} images may have text burned in ({reason}): a model may learn it, and it may name a patient."
         for reason, count in Counter(fact.burned_in for fact in facts if fact.burned_in).items()
@@ -97,6 +98,30 @@ def _doubt_copies(facts: Sequence[ImageFacts], labels: np.ndarray) -> list[str]:
     say = f", {differing} of them with differing labels" if differing else ""
     return [
         f"{say_count(len(copied), 'image occurs', 'images occur')} more than once in the same group (equal bytes){say}; all are kept."
+    ]
+
+
+def _doubt_instances(facts: Sequence[ImageFacts], labels: np.ndarray, groups: np.ndarray) -> list[str]:
+    """DICOM files of different bytes that say they are one picture: sent twice with another header, or made anonymous by a careless program."""
+    places = defaultdict(list)
+    for place, fact in enumerate(facts):
+        if fact.form.instance:
+            places[fact.form.instance].append(place)
+    several = [found for found in places.values() if len({facts[place].sha256 for place in found}) > 1]
+    if not several:
+        return []
+    differing = sum(
+        any(not np.array_equal(labels[one[0]], labels[other], equal_nan=True) for other in one[1:])
+        for one in several
+    )
+    torn = sum(len(np.unique(groups[one])) > 1 for one in several)
+    also = [f"{torn} of them in different groups"] * (torn > 0) + [f"{differing} with differing labels"] * (
+        differing > 0
+    )
+    return [
+        f"{say_count(len(several), 'SOP Instance UID stands', 'SOP Instance UIDs stand')} in several DICOM files that differ"
+        f"{': ' if also else ''}{', '.join(also)}. Each should be one picture: look whether pictures were exported twice; `orch data audit` compares "
+        "pictures of different groups."
     ]
 
 

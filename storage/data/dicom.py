@@ -51,6 +51,7 @@ class DicomFacts:
         rule: what made the grey values: "table", "window" or "own range".
         extent: the lowest and highest value, for "own range".
         notes: tags that were set aside, and of several windows or tables the first, in words.
+        instance: the number that one picture alone has (SOP Instance UID); empty where the file has none.
     """
 
     mode: str
@@ -59,6 +60,7 @@ class DicomFacts:
     rule: str = "window"
     extent: Extent | None = None
     notes: tuple[str, ...] = ()
+    instance: str = ""
 
 
 def is_dicom(source: Path | bytes) -> bool:
@@ -110,6 +112,7 @@ def inspect_dicom(content: bytes) -> DicomFacts:
         rule=shades.rule,
         extent=shades.extent,
         notes=tuple(shades.notes),
+        instance=str(file.get("SOPInstanceUID", "") or "").strip(),
     )
 
 

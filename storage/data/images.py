@@ -66,6 +66,7 @@ class ImageForm:
         extent: its lowest and highest value where its range is its own; None for 8 bits, a window or a table.
         burned_in: why text may be part of a DICOM picture; empty otherwise.
         notes: tags of a DICOM file that were set aside, and of several windows the first.
+        instance: the number that DICOM gives one picture alone; empty where there is none.
     """
 
     mode: str
@@ -75,6 +76,7 @@ class ImageForm:
     extent: Extent | None = None
     burned_in: str = ""
     notes: tuple[str, ...] = ()
+    instance: str = ""
 
 
 def read_image(
@@ -174,7 +176,14 @@ def inspect_image(content: bytes, name: str = "") -> ImageForm:
         facts = inspect_dicom(content)
         bits = find_depth(facts.extent.highest) if facts.extent and facts.extent.has_depth else 0
         return ImageForm(
-            facts.mode, facts.shape, facts.rule, bits, facts.extent, facts.burned_in, facts.notes
+            facts.mode,
+            facts.shape,
+            facts.rule,
+            bits,
+            facts.extent,
+            facts.burned_in,
+            facts.notes,
+            facts.instance,
         )
 
     def reopen() -> Image:

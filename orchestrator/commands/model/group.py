@@ -14,7 +14,7 @@ from orchestrator.terminal import console
 from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.opening import database_if_any
 from orchestrator.terminal.options import AsJson, DataFolders, ModelPath, Storage
-from storage.wording import say_command, say_written, show_params
+from storage.wording import say_command, say_count, say_written, show_params
 
 app = CommandGroup(help="Final models: train, evaluate, use and explain them.")
 
@@ -151,7 +151,7 @@ def _card_facts(card: dict[str, Any]) -> list[tuple[str, Any]]:
     pooled = out_of_fold.get("macro", {}).get("metrics", {}).get("auc", {})
     return [
         ("study", f"{card.get('study')}, trial {card.get('point')}"),
-        ("kind", f"{card.get('kind')}, {card.get('epochs')} epochs"),
+        ("kind", f"{card.get('kind')}, {say_count(card.get('epochs') or 0, 'epoch')}"),
         ("searched", show_params(card.get("params"))),
         ("fixed", show_params(card.get("fixed"))),
         ("training", card.get("training")),

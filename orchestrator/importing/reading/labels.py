@@ -22,7 +22,7 @@ from storage.errors import DataError
 from storage.wording import name_few, say_count
 
 NO_LABELS = re.compile(
-    r"\b(age|sex|gender|male|female|follow ?up|fold|split|geschlecht|year|jahr|index|reader|rater)\b"
+    r"\b(age|sex|gender|male|female|follow ?up|(k ?|cv ?)?folds?|splits?|partition|subset|(is|in) (train|training|val|valid|validation|test)|geschlecht|year|jahr|index|reader|rater)\b"
 )
 """Names of columns that hold 0 and 1 and are no findings; --targets takes them all the same."""
 
@@ -190,8 +190,9 @@ def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
         return say("blank", "nothing in it")
     different = {clean(cell) for cell in given}
     numbers = {as_number(cell) for cell in different}
+    is_no_finding = NO_LABELS.search(re.sub(r"[\W_]+", " ", name.casefold()))
     if not reading.wrong:
-        if NO_LABELS.search(re.sub(r"[\W_]+", " ", name.casefold())):
+        if is_no_finding:
             return say("labels", "yes and no, but by its name it is not a finding")
         if reading.words and len(reading.kept) < 2:
             if len(given) < len(cells):
@@ -201,7 +202,7 @@ def describe_column(name: str, cells: Sequence[str], rules: Rules) -> Column:
             return say("coded", "-1 throughout")
         return say("labels", "yes and no", taken=True)
     fitting = reading.given - len(reading.wrong)
-    if len(reading.kept) == 2 and (fitting >= reading.given / 2 or None in numbers):
+    if not is_no_finding and len(reading.kept) == 2 and (fitting >= reading.given / 2 or None in numbers):
         # Leaving the column out in silence would lose a target to one slip of the hand.
         return say("labels", "yes and no with other cells among them", taken=True)
     if len(different) == 1 and len(given) < len(cells) and len(word := different.pop()) <= LONGEST_MARK:

@@ -242,6 +242,29 @@ def test_files_without_a_patient_are_counted_or_each_a_patient_of_its_own(tmp_pa
     assert [groups.index(one) for one in groups] == [0, 1, 2, 0, 4, 5]
 
 
+def test_files_that_say_they_are_one_picture_are_counted(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(8):
+        # Pictures 2 and 3 were sent twice with another header, 3 to another patient and with another label.
+        uid = {"SOPInstanceUID": f"1.2.{number % 4}"} if number % 4 > 1 else {}
+        patient = "P9" if number == 7 else f"P{number % 4}"
+        write_dicom(
+            images / f"{number}.dcm",
+            RAMP // (number % 4 + 1),
+            patient=patient,
+            StudyTime=f"10000{number}",
+            **uid,
+        )
+    rows = [[f"{n}.dcm", int(n in (1, 7))] for n in range(8)]
+    table = write_table(tmp_path / "l.csv", ["filename", "ill"], rows)
+    choices = Choices(holdout=0, group_dicom=True)
+    said = [one for one in import_dataset(images, table, tmp_path / "data", choices).warnings if "SOP" in one]
+    assert len(said) == 1
+    assert "2 SOP Instance UIDs stand in several DICOM files" in said[0]
+    assert "1 of them in different groups, 1 with differing labels" in said[0]
+
+
 def test_files_as_archives_write_them_are_imported(tmp_path: Path) -> None:
     """Without suffix, without preamble and mark, with a directory of them beside."""
     images = tmp_path / "images"

@@ -77,6 +77,11 @@ def test_file_names_that_repeat_like_patients_are_named() -> None:
     audit = audit_evidence(make_evidence(group=None, identifiers={}, names=names))
     (finding,) = [finding for finding in audit.findings if finding.name == "patients-unknown"]
     assert finding.details == {"part_of_file_name": 1, "values": 200}
+    # Folders repeat, too: of parts that may be patients the one with the most values is.
+    nested = [f"sub{number % 30}/{name}" for number, name in enumerate(names)]
+    audit = audit_evidence(make_evidence(group=None, identifiers={}, names=nested))
+    (finding,) = [finding for finding in audit.findings if finding.name == "patients-unknown"]
+    assert finding.details == {"part_of_file_name": 2, "values": 200}
 
 
 def test_copies_and_complements_are_named() -> None:
