@@ -316,6 +316,8 @@ def test_the_curves_of_the_reference_study(reference_study: Path) -> None:
     dropout = np.column_stack([searched[:, 1], searched[:, 1] ** 2])
     everything = np.column_stack([searched[:, 0], dropout])
     assert 1 - rest(values, everything) / rest(values, dropout) == pytest.approx(0.003, abs=5e-4)
+    left = rest(values, everything)
+    assert stats.f.sf((rest(values, dropout) / left - 1) * 106, 1, 106) == pytest.approx(0.59, abs=5e-3)
     assert 1 - rest(values, everything) / rest(values, searched[:, :1]) == pytest.approx(0.868, abs=5e-4)
     found = simulate_luck(curves)
     assert found is not None
