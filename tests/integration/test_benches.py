@@ -37,6 +37,7 @@ def test_there_is_one_way_to_name_and_to_run_a_bench() -> None:
         ("importance", "two equal effects"),
         ("nested", "as reported"),
         ("learning_curve", "the band at 2 x the patients"),
+        ("practice", "useless models"),
         ("startup", "heavy imports        none"),
         ("import_rate", "an import takes"),
     ],
