@@ -80,7 +80,9 @@ def evaluate(
     resamples: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", help="Number of bootstrap resamples of the patients for the intervals."
+            min=0,
+            metavar="N",
+            help="Draws of the patients, for the intervals that need them; 0 for no intervals.",
         ),
     ] = 1000,
     out: Annotated[
@@ -174,7 +176,7 @@ def _print(document: dict[str, Any]) -> None:
     )
     for name, scored in document["results"].items():
         console.print_line()
-        title = f"{name} ({scored['level']:.0%} intervals, {scored['resamples']} resamples of the patients)"
+        title = f"{name} ({scored['level']:.0%} intervals)" if scored["resamples"] else name
         print_scores(title, scored)
     _print_table_of_errors(document["results"]["raw"])
     print_practice(document["practice"])

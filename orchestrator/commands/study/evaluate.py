@@ -61,7 +61,8 @@ def evaluate(
         ),
     ] = None,
     resamples: Annotated[
-        int, typer.Option(min=100, metavar="N", help="Number of bootstrap resamples of the patients.")
+        int,
+        typer.Option(min=100, metavar="N", help="Draws of the patients, for the intervals that need them."),
     ] = 1000,
     out: Annotated[
         Path | None,

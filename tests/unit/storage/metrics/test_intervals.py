@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
 from storage.metrics import bootstrap, calibration, curves, intervals, scorecard
 
@@ -340,3 +342,24 @@ def test_with_three_patients_of_a_class_the_quantile_is_that_of_four_degrees_of_
     model = intervals._newcombe_size(float(area), 3, 30)
     expected = intervals.wilson_interval(float(area), float(np.sqrt(size * min(size, model))), scipy.stats.t.ppf(0.975, 4))  # fmt: skip
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-3)
+
+
+def test_an_area_under_a_precision_recall_curve_leaves_patients_out_on_its_logit() -> None:
+    chance = np.random.default_rng(3)
+    groups = np.repeat(np.arange(30), 2)
+    labels = (chance.random(30) < 0.4)[groups].astype(float)
+    scores = chance.random(60) + 0.5 * labels
+    card = scorecard.score(
+        ["a"], labels[:, None], scores[:, None], groups, thresholds=[0.5], metrics=("pr_auc",)
+    )
+    found = card["labels"]["a"]["metrics"]["pr_auc"]
+    without = scipy.special.logit(
+        [average_precision_score(labels[groups != one], scores[groups != one]) for one in range(30)]
+    )
+    kurtosis = scipy.stats.kurtosis(without, fisher=False)
+    freedom = 60 / max(kurtosis - 1 + 2 / 29, 60 / 29)
+    half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt(29 * np.var(without))
+    middle = scipy.special.logit(average_precision_score(labels, scores))
+    wanted = scipy.special.expit([middle - half, middle, middle + half])
+    assert (found["low"], found["value"], found["high"]) == pytest.approx(tuple(wanted), rel=1e-4)
+    assert card["micro"]["metrics"]["pr_auc"] == found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 from sklearn.metrics import brier_score_loss, cohen_kappa_score, roc_auc_score
 
 from storage.practice.readers import MAJORITY, compare_readers
@@ -54,3 +55,29 @@ def test_hard_labels_of_readers_who_agree_give_the_brier_score() -> None:
     found = compare_readers(["a", "b"], alike, scores, groups, threshold=0.5, resamples=0)
     assert found["pairs"][0]["kappa"]["value"] == 1
     assert found["brier_soft"]["value"] == pytest.approx(brier_score_loss(alike[:, 0], scores))
+
+
+def test_the_intervals_leave_out_patients_one_by_one() -> None:
+    """The model's kappa less the readers' as it is, kappa on Fisher's scale: each patient left out by scikit-learn."""
+    groups, ratings, scores = (part[:80] for part in draw())
+    ratings = np.nan_to_num(ratings)
+    called = scores > 0.5
+    found = compare_readers(["a", "b"], ratings, scores, groups, threshold=0.5, resamples=100)
+    pairs, gaps = [], []
+    for one in np.unique(groups):
+        kept = groups != one
+        pairs.append(cohen_kappa_score(ratings[kept, 0], ratings[kept, 1]))
+        own = [cohen_kappa_score(ratings[kept, place], called[kept]) for place in range(2)]
+        gaps.append(np.mean(own) - pairs[-1])
+    for shown, without, there, back in (
+        (found["difference"], np.array(gaps), np.positive, np.positive),
+        (found["pairs"][0]["kappa"], np.arctanh(pairs), np.arctanh, np.tanh),
+    ):
+        count = len(without)
+        kurtosis = scipy.stats.kurtosis(without, fisher=False)
+        freedom = 2 * count / max(kurtosis - 1 + 2 / (count - 1), 2 * count / (count - 1))
+        half = scipy.stats.t.ppf(0.975, freedom) * np.sqrt((count - 1) * np.var(without))
+        middle = there(shown["value"])
+        assert (shown["low"], shown["high"]) == pytest.approx(
+            (back(middle - half), back(middle + half)), rel=1e-3
+        )
