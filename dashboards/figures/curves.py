@@ -26,7 +26,7 @@ from dashboards.figures.drawing import (
     trace,
     upright_line,
 )
-from dashboards.figures.palette import BLUE, GREEN, GREY, PINK, VERMILLION, fade
+from dashboards.figures.palette import BLUE, GREEN, GREY, HALO, PINK, VERMILLION, fade
 from dashboards.tables.view import StudyView, Table, peak_epoch, read_params
 from storage.metrics.objectives import Metric
 from storage.results.ledger import EpochMean, FoldEpoch
@@ -80,7 +80,9 @@ def draw_trial(
         figure["layout"]["shapes"] = [upright_line(peak)]
         side = "right" if peak > len(means) / 2 else "left"
         text = f" {highest:.4f} at epoch {peak} "
-        figure["layout"]["annotations"] = [note(text, x=peak, y=0.04, yref="paper", xanchor=side)]
+        figure["layout"]["annotations"] = [
+            note(text, x=peak, y=0.04, yref="paper", xanchor=side, bgcolor=HALO, borderpad=1)
+        ]
     return Picture(name, title, caption, table, figure)
 
 

@@ -232,8 +232,8 @@ def name_axis(metric: Metric, said: str | None = None) -> dict[str, Any]:
         metric: which.
         said: what is on the axis; left out, means over the folds.
     """
-    words = (said or metric.long_label) + (", lower is better" if metric.sign < 0 else "")
-    return {"title": {"text": "<br>".join(textwrap.wrap(words, AXIS_LINE))}}
+    lines = textwrap.wrap(said or metric.long_label, AXIS_LINE)
+    return {"title": {"text": "<br>".join([*lines, *(["(lower is better)"] if metric.sign < 0 else [])])}}
 
 
 def value_colours(values: Sequence[float], metric: Metric) -> dict[str, Any]:

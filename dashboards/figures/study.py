@@ -168,7 +168,7 @@ def draw_comparison(views: Sequence[StudyView]) -> Picture:
     title = "Studies compared: the best trial of each"
     is_shared = len({view.metric.name for view in views}) == 1
     label = f"validation {views[0].metric.label}" if is_shared else OWN_METRIC
-    direction = ", lower is better" if is_shared and views[0].metric.sign < 0 else ""
+    direction = " (lower is better)" if is_shared and views[0].metric.sign < 0 else ""
     caption = (
         f"Dots: {label} of each fold of the study's best trial at its best epoch. Diamond and bar: their mean "
         "and standard deviation. Studies with other folds or data are not compared fold by fold."

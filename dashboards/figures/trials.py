@@ -115,7 +115,7 @@ def draw_parallel(view: StudyView) -> Picture:
 
 
 def _name_last(metric: Metric) -> str:
-    return metric.long_label + (", lower is better" if metric.sign < 0 else "")
+    return metric.long_label + (" (lower is better)" if metric.sign < 0 else "")
 
 
 def _lane(axis: _Axis, axes: int) -> float:
@@ -287,7 +287,9 @@ def draw_front(view: StudyView) -> Picture:
         traces,
         title=title,
         height=460,
-        xaxis={"title": {"text": across.label + (", lower is better" if metric and metric.sign < 0 else "")}},
+        xaxis={
+            "title": {"text": across.label + (" (lower is better)" if metric and metric.sign < 0 else "")}
+        },
         yaxis=name_axis(view.metric),
     )
     return Picture("pareto", title, caption, table, figure)

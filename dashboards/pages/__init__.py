@@ -2,6 +2,7 @@
 
 - `anonymous`: A chapter that may leave the house: machines are numbered, and accounts are not named
 - `chapter`: What a page says of one study: everything that was read of it, its answer, its measurements and its figures
+- `columns`: The columns of a printed table: what no line ends within, and how wide each column is for what is in it
 - `curve_picture`: The k-fold curves of one trial as a small SVG, for the trial's page in optuna-dashboard
 - `html`: The HTML that a page is made of: templates, figures, tables and texts of anybody, escaped, and scripts that need no network
 - `notes`: The notes of a study and of its trials in optuna-dashboard, as Markdown

@@ -14,6 +14,7 @@ from typing import Any
 
 from dashboards.figures.drawing import Picture
 from dashboards.figures.palette import list_swaps, make_template
+from dashboards.pages.columns import print_signs
 from dashboards.tables.methods import CITED
 from dashboards.tables.view import Table
 from storage.metrics.objectives import METRICS
@@ -27,8 +28,6 @@ MEASURED = frozenset(
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 WHOLE = re.compile(r"\([\d.\u2212]+ to [\d.\u2212]+\)[;,.]?|(?<![\w-])--?[a-z][\w-]*")
 """What no line ends within: an interval, which torn after "to" takes three lines, and an option, which is torn at its hyphens."""
-SIGN = re.compile(r"(?<![^\s(])-(?=[\d.]*\d)")
-"""The hyphen before a number, which is printed as a minus."""
 SQUARE = frozenset({"roc", "calibration", "decisions", "agreement", "differences"})
 """Figures whose two axes are alike, or that journals print square: the last part of their names."""
 
@@ -178,11 +177,6 @@ def _cell(value: Any, name: str = "") -> Any:
     if isinstance(value, float):
         return print_signs(f"{value:.4f}" if name in MEASURED else f"{value:.4g}")
     return _whole(value)
-
-
-def print_signs(text: str) -> str:
-    """A text with a minus sign before its negative numbers, as journals print them."""
-    return SIGN.sub("\N{MINUS SIGN}", text)
 
 
 def _whole(value: Any) -> Any:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from dashboards.pages.chapter import Chapter
+from dashboards.pages.columns import NO_BREAK, keep_together, list_texts, longest_word, share_width
 from dashboards.pages.word import to_docx
 from dashboards.tables.methods import to_markdown, write_methods
 from dashboards.tables.patients import list_populations, tabulate_patients
@@ -14,12 +15,15 @@ from dashboards.tables.references import GUIDELINES, Reference, cite, to_bibtex
 from dashboards.tables.view import Table
 from storage.metrics.intervals import ABOUT_INTERVALS
 
-SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$"} | {
+SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$", "\N{MINUS SIGN}": "$-$", NO_BREAK: "~"} | {
     sign: f"\\{sign}" for sign in "&%$#_{}"
 }  # fmt: skip
 
 PAGE_CHARACTERS = 85
 """More than these in a line are wider than a page of text."""
+
+FOOTNOTE_CHARACTERS = 105
+"""As many fit into a line of footnote size; of more the letters are smaller."""
 
 WITH_INTERVALS = ("results", "classes", "subgroups")
 """Tables whose intervals are those of `storage.metrics.intervals`."""
@@ -74,21 +78,17 @@ def to_latex(table: Table, caption: str, label: str, note: str = "") -> str:
 
     One that is wider than a page has smaller letters and columns that break their lines, of widths by what is in them.
     """
-    widths = (
-        [
-            max(len(str(cell)) for cell in (name, *column))
-            for name, column in zip(table.columns, zip(*table.rows, strict=True), strict=True)
-        ]
-        if table.rows
-        else [1]
-    )
-    is_wide = sum(widths) > PAGE_CHARACTERS
+    columns = list_texts(table)
+    is_wide = sum(max(map(len, column)) for column in columns) > PAGE_CHARACTERS
+    # What no line ends within decides how small the letters are.
+    least = sum(max(map(longest_word, column)) + 2 for column in columns)
+    size = r"\footnotesize" if least <= FOOTNOTE_CHARACTERS else r"\scriptsize"
     lines = [
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape_latex(caption)}}}",
         rf"\label{{tab:{re.sub(r'[^a-z0-9-]', '', label.lower())}}}",
-        *([r"\footnotesize\setlength{\tabcolsep}{3pt}"] if is_wide else []),
+        *([rf"{size}\setlength{{\tabcolsep}}{{3pt}}"] if is_wide else []),
         rf"\begin{{tabular}}{{{_share_page(table) if is_wide else 'l' * len(table.columns)}}}",
         r"\toprule",
         " & ".join(escape_latex(name.replace("_", " ")) for name in table.columns) + r" \\",
@@ -103,30 +103,23 @@ def to_latex(table: Table, caption: str, label: str, note: str = "") -> str:
 
 
 def _share_page(table: Table) -> str:
-    """Columns of paragraphs that fill a page: each at least as wide as its longest word, the rest by how much text it has."""
-    texts = [
-        [str(cell) for cell in (name, *column)]
-        for name, column in zip(table.columns, zip(*table.rows, strict=True), strict=True)
-    ]
-    needs = [
-        max(max(map(len, re.split(r"[\s-]+", text)), default=1) + len(text) ** 0.5 for text in column)
-        for column in texts
-    ]
-    free = 0.98 - 0.013 * len(needs)
-    return "".join(
-        rf">{{\raggedright\arraybackslash}}p{{{free * need / sum(needs):.3f}\linewidth}}" for need in needs
-    )
+    """Columns of paragraphs that fill a page."""
+    shares = share_width(table)
+    free = 0.98 - 0.013 * len(shares)
+    return "".join(rf">{{\raggedright\arraybackslash}}p{{{free * share:.3f}\linewidth}}" for share in shares)
 
 
 def escape_latex(text: str) -> str:
     """A text from anywhere, which LaTeX prints as it is and obeys in nothing."""
-    return "".join(SPECIAL.get(sign, sign) for sign in " ".join(text.split()))
+    indent = r"\quad " if text.startswith("\N{EN SPACE}") else ""
+    kept = keep_together(" ".join(text.split()))
+    return indent + "".join(SPECIAL.get(sign, sign) for sign in kept)
 
 
 def _cell(value: object) -> str:
     if value is None or value != value:
         return "--"
-    return f"{value:.4g}" if isinstance(value, float) else escape_latex(str(value))
+    return escape_latex(f"{value:.4g}" if isinstance(value, float) else str(value))
 
 
 def list_tables(chapter: Chapter) -> list[tuple[str, str, Table, str]]:
@@ -148,7 +141,7 @@ def list_tables(chapter: Chapter) -> list[tuple[str, str, Table, str]]:
         found.append(("classes", "all classes together, 95 % intervals", tabulate_overall(measured)))
     found.append(("subgroups", "results within subgroups", tabulate_subgroups(chapter.evaluations)))
     answers = [(line.what, line.value, line.remark) for line in chapter.answer]
-    found.append(("answer", "the answer", Table(("number", "value", "remark"), answers)))
+    found.append(("answer", "main results", Table(("result", "value", "remark"), answers)))
     study = chapter.view.study.name
     return [
         (name, f"{study}: {caption}", table, ABOUT_INTERVALS if name in WITH_INTERVALS else "")

@@ -22,6 +22,7 @@ PATIENCE = 300
 """Seconds for one page: a busy machine takes its time with megabytes of JavaScript."""
 MILLIMETRE = 96 / 25.4
 """Pixels of CSS."""
+PAPER = "A4"
 COLUMN, PAGE = 85.0, 174.0
 """Millimetres of one column and of two, as most journals of radiology print them."""
 
@@ -39,8 +40,13 @@ def print_page(browser: str, page: Path, output: Path) -> None:
         UsageError: the browser fails; the file is what it was before.
     """
     with scratch() as folder:
-        printed = folder / "page.pdf"
-        _run(browser, f"--print-to-pdf={printed}", "--no-pdf-header-footer", page.absolute().as_uri())
+        printed, sized = folder / "page.pdf", folder / "page.html"
+        # A browser takes the paper of its country, and has no option for it.
+        text = page.read_text(encoding="utf-8")
+        sized.write_text(
+            text.replace("</head>", f"<style>@page {{ size: {PAPER} }}</style></head>", 1), encoding="utf-8"
+        )
+        _run(browser, f"--print-to-pdf={printed}", "--no-pdf-header-footer", sized.absolute().as_uri())
         content = printed.read_bytes() if printed.is_file() else b""
     # The last line of every PDF (ISO 32000-1, 7.5.5).
     if not content.startswith(b"%PDF-") or b"%%EOF" not in content[-1024:]:

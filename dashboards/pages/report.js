@@ -12,7 +12,7 @@
 
   const draw = (name) => {
     const place = document.getElementById(name);
-    const look = place.parentElement.className;
+    const [look = ""] = ["square", "broad"].filter((one) => place.parentElement.classList.contains(one));
     const isDark = dark.matches && !printing;
     const template = templates[isDark ? "dark" : "light"];
     let text = JSON.stringify(figures[name]);
@@ -25,14 +25,16 @@
     layout.margin = { ...margin, t: Math.max((margin.t || 70) - 30, 30) };
     if (phone.matches) layout.margin = { ...layout.margin, l: 45, r: 8 };
     if (look === "square") layout.height = place.clientWidth;
-    if (phone.matches && !printing && look === "square" && layout.legend) {
-      // A phone has no room for a legend within the axes: it stands below them, and the figure is higher by its lines.
+    // A phone and a third of a page have no room for a legend within the axes: it stands below them, and the figure is higher by its lines.
+    const lower = (line) => {
+      if (look !== "square" || !layout.legend) return;
       const named = figure.data.filter((one) => one.showlegend !== false && one.name);
-      const foot = 22 + 18 * named.reduce((lines, one) => lines + one.name.split("<br>").length, 0);
+      const foot = Math.round(line * (1.2 + named.reduce((lines, one) => lines + one.name.split("<br>").length, 0)));
       layout.height += foot;
-      layout.margin = { ...layout.margin, b: 50 + foot };
+      layout.margin = { ...layout.margin, b: 2.8 * line + foot };
       layout.legend = { ...layout.legend, x: 0, xanchor: "left", yref: "container", y: 0, yanchor: "bottom" };
-    }
+    };
+    if (phone.matches && !printing) lower(18);
     if (printing) {
       // Wider than the paper, and the browser shrinks the whole page until no table can be read.
       const width = look === "broad" ? PAPER.whole : PAPER.part;
@@ -44,6 +46,7 @@
       const foot = (layout.legend || {}).yref === "container" ? 52 : 36;
       layout.margin = { ...layout.margin, l: 42, r: 6, b: foot };
       layout.annotations = (layout.annotations || []).map((one) => ({ ...one, font: { ...(one.font || {}), size: 8 } }));
+      lower(11);
     }
     place.style.height = `${layout.height || 420}px`;
     if (look === "square") place.style.aspectRatio = "auto";

@@ -7,6 +7,7 @@ import re
 from importlib.util import find_spec
 from typing import Any
 
+from dashboards.pages.columns import keep_together, share_width
 from dashboards.pages.html import prepare_table
 from dashboards.tables.view import Table
 
@@ -52,12 +53,16 @@ def to_docx(table: Table, caption: str, note: str = "") -> bytes:
         *([_cell(one) for one in row] for row in table.rows),
     ]
     drawn = document.add_table(len(cells), len(table.columns))
+    drawn.autofit = False
+    room = section.page_width - section.left_margin - section.right_margin
+    widths = [round(room * share) for share in share_width(table)]
     # Its own lists of rows and cells are made again at every look.
     for number, (row, texts) in enumerate(zip(drawn.rows, cells, strict=True)):
         for place, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):
+            cell.width = widths[place]
             paragraph = cell.paragraphs[0]
             paragraph.paragraph_format.space_after = Pt(0)
-            paragraph.add_run(_plain(text)).bold = number == 0 or None
+            paragraph.add_run(_plain(keep_together(text))).bold = number == 0 or None
             if shown.numeric[place]:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
             _rule(cell, above=number == 0, below=number in (0, len(cells) - 1))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+PLACE = re.compile(r"(?P<name>[^,]+?)(?: (?P<volume>\d+))?(?:, (?P<pages>e?\d[\d-]*))?")
+"""Of an article or a paper: "Machine Learning 52, 239-281", "KDD, 2623-2631", "ICLR"."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,11 @@ class Reference:
     def bibtex(self) -> str:
         """As a `.bib` file has it."""
         place = {"article": "journal", "inproceedings": "booktitle", "book": "publisher"}[self.kind]
-        fields = {"author": self.authors.replace(", ", " and "), "title": f"{{{self.title}}}", place: self.where, "year": str(self.year), "doi": self.doi}  # fmt: skip
+        parts = PLACE.fullmatch(self.where) if self.kind != "book" else None
+        where = {place: self.where} if parts is None else {
+            place: parts["name"], "volume": parts["volume"] or "", "pages": (parts["pages"] or "").replace("-", "--"),
+        }  # fmt: skip
+        fields = {"author": self.authors.replace(", ", " and "), "title": f"{{{self.title}}}", **where, "year": str(self.year), "doi": self.doi}  # fmt: skip
         body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
         return f"@{self.kind}{{{self.key},\n{body}\n}}"
 

@@ -7,8 +7,10 @@ import re
 
 import pytest
 
+from dashboards.pages.columns import share_width
 from dashboards.pages.paper import to_latex
 from dashboards.pages.word import to_docx
+from dashboards.tables.references import REFERENCES, to_bibtex
 from dashboards.tables.view import Table
 
 
@@ -16,7 +18,7 @@ def test_nothing_in_a_table_is_obeyed_by_latex() -> None:
     table = Table(("label_name", "n & %"), [("\\input{secret}", 0.81239), ("50 ± 3 < 4", None)])
     text = to_latex(table, "$x$ {y}", "results")
     assert r"\textbackslash{}input\{secret\} & 0.8124 \\" in text
-    assert r"50 $\pm$ 3 $<$ 4 & -- \\" in text
+    assert r"50~$\pm$~3 $<$ 4 & -- \\" in text
     assert r"label name & n \& \% \\" in text
     assert r"\caption{\$x\$ \{y\}}" in text
     assert text.count(r"\begin") == text.count(r"\end") == 2
@@ -38,6 +40,40 @@ def test_a_table_wider_than_a_page_breaks_its_lines() -> None:
     assert r"\begin{tabular}{ll}" in to_latex(Table(("label", "AUC"), []), "x", "results")
 
 
+def test_no_interval_is_torn_and_what_is_indented_stays_so() -> None:
+    rows = [("\N{EN SPACE}women", "-0.011 (-0.081 to 0.100)", "0.9 (0.8 to 1)"), ("all", "1 of 20", "-")]
+    table = Table(("group", "kappa", "area"), rows)
+    text = to_latex(table, "x", "groups")
+    assert r"\quad women & $-$0.011 ($-$0.081~to~0.100) & 0.9 (0.8~to~1) \\" in text
+    assert "all & 1~of~20 & - " in text
+    # Letters of a page with many intervals are smaller, so that each stays on a line of its column.
+    many = Table(("label", *(f"metric {n}" for n in range(6))), [("edema", *["0.910 (0.871 to 0.938)"] * 6)])
+    wide = to_latex(many, "x", "results")
+    assert r"\scriptsize" in wide
+    assert r"\footnotesize" not in wide
+    shares = share_width(many)
+    assert sum(shares) == pytest.approx(1)
+    assert min(shares[1:]) > shares[0] > 0
+    docx = pytest.importorskip("docx", reason="python-docx is not installed (extra publish)")
+    (drawn,) = docx.Document(io.BytesIO(to_docx(many, "x"))).tables
+    widths = [cell.width for cell in drawn.rows[0].cells]
+    assert widths[1] > widths[0]
+    assert drawn.rows[1].cells[1].text == "0.910 (0.871\xa0to\xa00.938)"
+
+
+def test_a_work_has_its_volume_and_its_pages_apart() -> None:
+    text = to_bibtex(REFERENCES.values())
+    for entry in (
+        "journal = {BMJ},\n  volume = {385},\n  pages = {e078378}",
+        "booktitle = {KDD},\n  pages = {2623--2631}",
+        "journal = {Insights into Imaging},\n  volume = {15},\n  pages = {8}",
+        "booktitle = {ICLR},\n  year",
+        "journal = {Radiology: Artificial Intelligence},\n  volume = {6}",
+        "booktitle = {SAS Global Forum, paper 335}",
+    ):
+        assert entry in text  # fmt: skip
+
+
 def test_a_document_holds_the_table_as_it_is_whatever_its_texts_are() -> None:
     docx = pytest.importorskip("docx", reason="python-docx is not installed (extra publish)")
     table = Table(("label_name", "n"), [("<b>&\x00 \ud800", 0.81239), ("50 ± 3 < 4", None)])
@@ -45,7 +81,7 @@ def test_a_document_holds_the_table_as_it_is_whatever_its_texts_are() -> None:
     assert document.paragraphs[0].text == document.core_properties.title == "Study & co: results"
     [drawn] = document.tables
     assert [[cell.text for cell in row.cells] for row in drawn.rows] == [
-        ["label name", "n"], ["<b>&? ?", "0.8124"], ["50 ± 3 < 4", "\N{EN DASH}"],
+        ["label name", "n"], ["<b>&? ?", "0.8124"], ["50\xa0±\xa03 < 4", "\N{EN DASH}"],
     ]  # fmt: skip
     noted = docx.Document(io.BytesIO(to_docx(table, "x", "Of approximate\x00 intervals.")))
     assert noted.paragraphs[-1].text == "Of approximate? intervals."

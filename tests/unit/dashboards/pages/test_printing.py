@@ -15,9 +15,12 @@ WHOLE = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\nstartxref\n9\n%%EOF\n"
 def make_browser(folder: Path, printed: bytes | None) -> str:
     """A program that prints these bytes where it is told to, or nothing."""
     (folder / "printed").write_bytes(printed or b"")
+    (folder / "report.html").write_text("<head><title>x</title></head><body>size</body>")
     program = folder / "browser"
     copy = f'cp "{folder}/printed" "${{word#--print-to-pdf=}}"' if printed is not None else ":"
-    program.write_text(f'#!/bin/sh\nfor word; do case "$word" in --print-to-pdf=*) {copy};; esac; done\n')
+    program.write_text(
+        f'#!/bin/sh\nfor word; do case "$word" in --print-to-pdf=*) {copy};; file://*) cp "${{word#file://}}" "{folder}/seen.html";; esac; done\n'
+    )
     program.chmod(0o755)
     return str(program)
 
@@ -38,3 +41,4 @@ def test_a_page_that_was_printed_whole_takes_the_place_of_the_earlier_one(tmp_pa
     output.write_bytes(b"the earlier one")
     print_page(make_browser(tmp_path, WHOLE), tmp_path / "report.html", output)
     assert output.read_bytes() == WHOLE
+    assert "@page { size: A4 }</style></head>" in (tmp_path / "seen.html").read_text()
