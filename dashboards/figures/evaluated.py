@@ -50,7 +50,7 @@ def draw_evaluation(study: str, evaluation: Evaluation, others: Sequence[Evaluat
     found = []
     if curves:
         found += [
-            _draw_roc(curves, scored.get("labels", {})),
+            _draw_roc(curves, scored),
             _draw_calibration(curves, scored.get("labels", {})),
         ]
     if any(row["decision_curve"] for row in (document.get("practice") or {}).values()):
@@ -60,7 +60,8 @@ def draw_evaluation(study: str, evaluation: Evaluation, others: Sequence[Evaluat
     return [replace(one, name=f"{part}-{one.name}", title=f"{study}: {one.title}, {on}") for one in found]
 
 
-def _draw_roc(curves: Mapping[str, Any], rows: Mapping[str, Any]) -> Picture:
+def _draw_roc(curves: Mapping[str, Any], scored: Mapping[str, Any]) -> Picture:
+    rows = scored.get("labels", {})
     caption = "The final model on images that it had not seen. Band: 95 % intervals of both rates at each threshold, which count patients. AUC with its 95 % interval."
     known = {name: _read(one["roc"]) for name, one in curves.items()}
     known = {
@@ -95,9 +96,13 @@ def _draw_roc(curves: Mapping[str, Any], rows: Mapping[str, Any]) -> Picture:
             for name in known
             if (value := rows.get(name, {}).get("metrics", {}).get("auc", {}).get("value")) is not None
         ]
-        said = f": AUC {np.mean(areas):.3f}" if areas else ""
-        traces.append(_line(GRID, mean, f"mean of {len(known)} labels{said} (no band)", SERIES[0]))
-        caption = f"The final model on images that it had not seen: the mean of the curves of {len(known)} labels; Results per label has each AUC with its interval."
+        macro = ((scored.get("macro") or {}).get("metrics") or {}).get("auc") or {}
+        said = (
+            say_estimate(macro) if macro.get("low") is not None else f"{np.mean(areas):.3f}" if areas else ""
+        )
+        name = f"mean of {len(known)} labels"
+        traces.append(_line(GRID, mean, entry(name, f"AUC {said}") if said else name, SERIES[0]))
+        caption = f"The final model on images that it had not seen: the mean of the curves of {len(known)} labels, which has no band, and the mean of their AUC; Results per label has each AUC with its interval."
     else:
         for (name, one), colour in zip(known.items(), SERIES, strict=False):
             band = curves[name]["roc"].get("band") or {}

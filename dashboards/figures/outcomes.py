@@ -70,7 +70,7 @@ def draw_roc(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> 
     if not curves or macro is None:
         why = "no fold has both classes of any label"
         return Picture("roc", title, caption, table, make_empty(title, why))
-    shown = curves if len(curves) <= SHOWN_TARGETS else [(f"macro average of {len(curves)} labels", macro)]
+    shown = curves if len(curves) <= SHOWN_TARGETS else [(f"mean of {len(curves)} labels", macro)]
     short = shorten_names(outcomes.targets)
     traces: list[Trace] = [
         trace("scatter",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +11,13 @@ from dashboards.pages.columns import NO_BREAK, keep_together, list_texts, longes
 from dashboards.pages.word import to_docx
 from dashboards.tables.methods import to_markdown, write_methods
 from dashboards.tables.patients import list_populations, tabulate_patients
-from dashboards.tables.performance import tabulate_overall, tabulate_performance, tabulate_subgroups
+from dashboards.tables.performance import (
+    RUST_TITLE,
+    tabulate_overall,
+    tabulate_performance,
+    tabulate_rust,
+    tabulate_subgroups,
+)
 from dashboards.tables.references import GUIDELINES, Reference, cite, to_bibtex
 from dashboards.tables.view import Table
 from storage.metrics.intervals import ABOUT_INTERVALS
@@ -25,7 +32,10 @@ PAGE_CHARACTERS = 85
 FOOTNOTE_CHARACTERS = 105
 """As many fit into a line of footnote size; of more the letters are smaller."""
 
-WITH_INTERVALS = ("results", "classes", "subgroups")
+PAGE_LINES = 45
+"""More lines than these do not fit on a page with its caption; such a table goes on on the next one."""
+
+WITH_INTERVALS = ("results", "classes", "rust", "subgroups")
 """Tables whose intervals are those of `storage.metrics.intervals`."""
 
 
@@ -74,7 +84,7 @@ def collect_references(chapters: Sequence[Chapter], versions: Mapping[str, str |
 
 
 def to_latex(table: Table, caption: str, label: str, note: str = "") -> str:
-    """A table for LaTeX with the packages booktabs and array, a note below it; every text is escaped.
+    """A table for LaTeX with the packages booktabs, array and longtable, a note below it; every text is escaped.
 
     One that is wider than a page has smaller letters and columns that break their lines, of widths by what is in them.
     """
@@ -82,24 +92,61 @@ def to_latex(table: Table, caption: str, label: str, note: str = "") -> str:
     is_wide = sum(max(map(len, column)) for column in columns) > PAGE_CHARACTERS
     # What no line ends within decides how small the letters are.
     least = sum(max(map(longest_word, column)) + 2 for column in columns)
-    size = r"\footnotesize" if least <= FOOTNOTE_CHARACTERS else r"\scriptsize"
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{escape_latex(caption)}}}",
-        rf"\label{{tab:{re.sub(r'[^a-z0-9-]', '', label.lower())}}}",
-        *([rf"{size}\setlength{{\tabcolsep}}{{3pt}}"] if is_wide else []),
-        rf"\begin{{tabular}}{{{_share_page(table) if is_wide else 'l' * len(table.columns)}}}",
+    is_small = least > FOOTNOTE_CHARACTERS
+    size = (r"\scriptsize" if is_small else r"\footnotesize") + r"\setlength{\tabcolsep}{3pt}"
+    shape = _share_page(table) if is_wide else "l" * len(table.columns)
+    head = [
         r"\toprule",
         " & ".join(escape_latex(name.replace("_", " ")) for name in table.columns) + r" \\",
         r"\midrule",
-        *(" & ".join(_cell(cell) for cell in row) + r" \\" for row in table.rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        *([rf"\par\smallskip\footnotesize {escape_latex(note)}"] if note else []),
-        r"\end{table}",
     ]
+    rows = [" & ".join(_cell(cell) for cell in row) + r" \\" for row in table.rows]
+    caption = rf"\caption{{{escape_latex(caption)}}}"
+    name = rf"\label{{tab:{re.sub(r'[^a-z0-9-]', '', label.lower())}}}"
+    below = [rf"\par\smallskip\footnotesize {escape_latex(note)}"] if note else []
+    if _count_lines(table, columns, is_wide=is_wide) > PAGE_LINES:
+        lines = [
+            "{" + (size if is_wide else ""),
+            rf"\begin{{longtable}}{{{shape}}}",
+            caption + name + r"\\",
+            *head,
+            r"\endfirsthead",
+            *head,
+            r"\endhead",
+            r"\bottomrule",
+            r"\endfoot",
+            *rows,
+            r"\end{longtable}",
+            *below,
+            "}",
+        ]
+    else:
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            caption,
+            name,
+            *([size] if is_wide else []),
+            rf"\begin{{tabular}}{{{shape}}}",
+            *head,
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *below,
+            r"\end{table}",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _count_lines(table: Table, columns: Sequence[Sequence[str]], *, is_wide: bool) -> int:
+    """Lines that a table takes on paper, about."""
+    if not is_wide:
+        return len(table.rows)
+    room = [max(1.0, share * FOOTNOTE_CHARACTERS) for share in share_width(table)]
+    return sum(
+        max(math.ceil(len(text) / wide) for text, wide in zip(row, room, strict=True))
+        for row in zip(*columns, strict=True)
+    )
 
 
 def _share_page(table: Table) -> str:
@@ -113,7 +160,7 @@ def escape_latex(text: str) -> str:
     """A text from anywhere, which LaTeX prints as it is and obeys in nothing."""
     indent = r"\quad " if text.startswith("\N{EN SPACE}") else ""
     kept = keep_together(" ".join(text.split()))
-    return indent + "".join(SPECIAL.get(sign, sign) for sign in kept)
+    return indent + "".join(SPECIAL.get(sign, sign) for sign in kept).replace(r"\_", r"\_\allowbreak{}")
 
 
 def _cell(value: object) -> str:
@@ -139,6 +186,7 @@ def list_tables(chapter: Chapter) -> list[tuple[str, str, Table, str]]:
     if measured:
         found.append(("results", "results per label, 95 % intervals", tabulate_performance(measured)))
         found.append(("classes", "all classes together, 95 % intervals", tabulate_overall(measured)))
+    found.append(("rust", RUST_TITLE, tabulate_rust(chapter.judged)))
     found.append(("subgroups", "results within subgroups", tabulate_subgroups(chapter.evaluations)))
     answers = [(line.what, line.value, line.remark) for line in chapter.answer]
     found.append(("answer", "main results", Table(("result", "value", "remark"), answers)))

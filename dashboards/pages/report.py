@@ -26,8 +26,10 @@ from dashboards.tables.examples import ShownExample
 from dashboards.tables.methods import write_methods
 from dashboards.tables.patients import list_populations, tabulate_patients, trace_patients
 from dashboards.tables.performance import (
+    RUST_TITLE,
     tabulate_overall,
     tabulate_performance,
+    tabulate_rust,
     tabulate_subgroups,
 )
 from dashboards.tables.references import GUIDELINES, cite
@@ -132,6 +134,8 @@ def _prepare(
         "performance_note": note_performance(chapter),
         "overall": _table(tabulate_overall(measured)),
         "subgroups": _table(subgroups),
+        "rust": _table(tabulate_rust(chapter.judged)),
+        "rust_title": f"{RUST_TITLE[:1].upper()}{RUST_TITLE[1:]} (95 % intervals)",
         "figures": _place_figures(pictures, chapter.judged, place, drawn),
         "examples": [_prepare_example(one) for one in chapter.examples],
         "examples_note": note_examples(chapter),

@@ -86,7 +86,7 @@ def _list_labels(outcomes: Outcomes, labels: NDArray, values: NDArray) -> list[W
             rows = np.flatnonzero((truth == is_positive) & ((guess > THRESHOLD) == is_called))
             clearest = rows[np.argsort(-guess[rows] if is_called else guess[rows], kind="stable")].tolist()
             found.append(
-                (place, kind, clearest, {row: f"{name}: predicted {guess[row]:.2f}" for row in clearest})
+                (place, kind, clearest, {row: f"{name}: probability {guess[row]:.2f}" for row in clearest})
             )
     return found
 

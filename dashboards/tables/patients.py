@@ -150,6 +150,8 @@ def tabulate_patients(
         for column in columns[1:]:
             gap, p = compare_columns(columns[0], column) if columns[0] and column else (float("nan"),) * 2
             compared += [_say(gap, 2), _say_p(p)]
+        if len({value for one in columns if one for value in one.get("counts", ("", " "))}) < 2:
+            continue  # Every patient has the same value, such as the readers of all images.
         if all(column is None or column["kind"] == "number" for column in columns):
             cells = [f"{one['mean']:.1f} ± {one['sd']:.1f}" if one else "-" for one in columns]
             rows.append((f"{name} (mean ± SD)", *cells, *compared))
@@ -175,8 +177,9 @@ def _labels(parts: Sequence[Population], summary: Mapping[str, Any], extra: int)
     rows: list[tuple[Any, ...]] = []
     names = list(dict.fromkeys(name for side in known for name in side))
     column, short = find_column(names), shorten_names(names)
-    if column:
-        rows.append((f"{column}, images (%)", *([""] * (len(parts) + extra))))
+    rows.append(
+        (f"{column or 'label'}, images {'' if column else 'positive '}(%)", *([""] * (len(parts) + extra)))
+    )
     for name in names:
         cells = []
         for side in known:
@@ -184,9 +187,8 @@ def _labels(parts: Sequence[Population], summary: Mapping[str, Any], extra: int)
             count, assessed = row.get("positive"), row.get("assessed")
             cells.append(f"{count:,} of {assessed:,} ({count / assessed:.0%})" if assessed and count is not None else "-")  # fmt: skip
         if any(cell != "-" for cell in cells):
-            head = f"\N{EN SPACE}{short[name]}" if column else f"label {name}, images positive"
-            rows.append((head, *cells, *([""] * extra)))
-    return rows
+            rows.append((f"\N{EN SPACE}{short[name]}", *cells, *([""] * extra)))
+    return rows if len(rows) > 1 else []
 
 
 def _numbers(parts: Sequence[Population], summary: Mapping[str, Any], extra: int) -> list[tuple[Any, ...]]:

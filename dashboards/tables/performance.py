@@ -25,6 +25,8 @@ SHOWN = ("auc", "sensitivity", "specificity", "ppv", "npv", "mae", "rmse", "r2",
 """Metrics of a label in the table of results, in this order; the rest is in `orch study evaluate`."""
 OVERALL = ("accuracy", "balanced_accuracy", "kappa", "quadratic_kappa", "grade_error")
 """Of all classes together."""
+RUST = ("weighted_kappa", "icc", "mean_absolute_difference")
+RUST_TITLE = "modified RUST score of each visit, predicted and true"
 PLACES = 3
 
 
@@ -158,6 +160,23 @@ def tabulate_subgroups(evaluations: Sequence[Evaluation]) -> Table | None:
     # Of classes and numbers no differences are tested.
     said = [place for place in range(len(columns)) if place < 4 or any(row[place] != "-" for row in rows)]
     return Table(tuple(columns[place] for place in said), [tuple(row[place] for place in said) for row in rows]) if rows else None  # fmt: skip
+
+
+def tabulate_rust(evaluations: Sequence[Evaluation]) -> Table | None:
+    """How well the modified RUST score of each visit agrees with the true one; None where no evaluation was asked for it."""
+    rows = []
+    for one in evaluations:
+        rust = one.document.get("rust")
+        if rust:
+            agreement = (say_estimate(rust["agreement"].get(kind)) for kind in RUST)
+            rows.append(
+                (name_images(one, evaluations), f"{rust['compared']:,} of {rust['visits']:,}", *agreement)
+            )
+    return (
+        Table(("judged on", "visits with a score", *(kind.replace("_", " ") for kind in RUST)), rows)
+        if rows
+        else None
+    )
 
 
 def has_tested_subgroups(evaluations: Sequence[Evaluation]) -> bool:

@@ -61,6 +61,19 @@ def test_no_interval_is_torn_and_what_is_indented_stays_so() -> None:
     assert drawn.rows[1].cells[1].text == "0.910 (0.871\xa0to\xa00.938)"
 
 
+@pytest.mark.parametrize("rows", [40, 60])
+def test_a_table_longer_than_a_page_goes_on_on_the_next(rows: int) -> None:
+    text = to_latex(Table(("label", "n"), [("medial_cortex_1", 3)] * rows), "x", "results", "A note.")
+    is_long = rows > 45
+    assert (r"\begin{longtable}{ll}" in text, r"\endhead" in text) == (is_long, is_long)
+    assert (r"\begin{table}" in text) != is_long
+    assert text.count("label & n") == 1 + is_long
+    assert text.count(r"\begin") == text.count(r"\end{")
+    assert text.count("{") == text.count("}")
+    # A name is broken at its underscores, or it would run into the next column.
+    assert r"medial\_\allowbreak{}cortex\_\allowbreak{}1 & 3" in text
+
+
 def test_a_work_has_its_volume_and_its_pages_apart() -> None:
     text = to_bibtex(REFERENCES.values())
     for entry in (

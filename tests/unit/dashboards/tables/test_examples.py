@@ -17,10 +17,10 @@ def test_the_most_confident_calls_of_each_kind_are_shown_and_no_patient_twice() 
     folds = [(labels[:4], values[:4]), (labels[4:], values[4:])]
     found = choose_examples(Outcomes(("fracture",), folds, groups=groups, rows=rows))
     assert [(one.kind, one.row, one.said) for one in found] == [
-        ("true positive", 11, "fracture: predicted 0.90"),
-        ("false positive", 13, "fracture: predicted 0.80"),
-        ("false negative", 14, "fracture: predicted 0.30"),
-        ("true negative", 16, "fracture: predicted 0.10"),
+        ("true positive", 11, "fracture: probability 0.90"),
+        ("false positive", 13, "fracture: probability 0.80"),
+        ("false negative", 14, "fracture: probability 0.30"),
+        ("true negative", 16, "fracture: probability 0.10"),
     ]
     # The next clearest where a patient was shown already; none where there is no other.
     alike = choose_examples(

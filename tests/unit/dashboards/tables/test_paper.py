@@ -22,6 +22,7 @@ from dashboards.tables.performance import (
     read_scored,
     say_estimate,
     tabulate_performance,
+    tabulate_rust,
     tabulate_subgroups,
 )
 from dashboards.tables.references import REFERENCES, to_bibtex
@@ -81,7 +82,7 @@ def test_the_first_table_compares_every_part_with_development() -> None:
     ]
     summary = {"development": {"labels": {"a": {"positive": 10, "assessed": 40}}}}
     table = tabulate_patients(parts, summary, with_labels=True)
-    rows = {row[0]: row[1:] for row in table.rows}
+    rows = {row[0].strip(): row[1:] for row in table.rows}
     assert table.columns == (
         "characteristic",
         "development",
@@ -94,12 +95,12 @@ def test_the_first_table_compares_every_part_with_development() -> None:
     # Labels of data from elsewhere are those that the evaluation counted.
     elsewhere = Population("external abc", parts[1].described, {"a": {"positive": 3, "assessed": 12}})
     table = tabulate_patients([parts[0], elsewhere], summary, with_labels=True)
-    assert {row[0]: row[1:3] for row in table.rows}["label a, images positive"] == (
+    assert {row[0]: row[1:3] for row in table.rows}["\N{EN SPACE}a"] == (
         "10 of 40 (25%)",
         "3 of 12 (25%)",
     )
-    assert rows["\N{EN SPACE}F"][:2] == ("20 (50%)", "20 (50%)")
-    assert rows["label a, images positive"][:2] == ("10 of 40 (25%)", "-")
+    assert rows["F"][:2] == ("20 (50%)", "20 (50%)")
+    assert rows["a"][:2] == ("10 of 40 (25%)", "-")
 
 
 def test_grades_and_numbers_are_counted_as_what_they_are() -> None:
@@ -120,6 +121,34 @@ def test_grades_and_numbers_are_counted_as_what_they_are() -> None:
     ages = {"age": {"assessed": 40, "mean": 52.04, "sd": 17.6}}
     table = tabulate_patients(parts, {"development": {"labels": ages}}, with_labels=False)
     assert table.rows[-1][:3] == ("age, to be predicted, by image (mean ± SD)", "52.0 ± 17.6", "-")
+
+
+def test_a_column_with_one_value_says_nothing_of_patients() -> None:
+    readers = {"kind": "category", "n": 9, "missing": 0, "counts": {"A|B|C": 9}}
+    sex = {"kind": "category", "n": 9, "missing": 0, "counts": {"F": 9}}
+    parts = [
+        Population("development", {"images": 9, "groups": 9, "columns": {"reader": readers, "sex": sex}}),
+        Population(
+            "external",
+            {"images": 9, "groups": 9, "columns": {"reader": readers, "sex": {**sex, "counts": {"M": 9}}}},
+        ),
+    ]
+    table = tabulate_patients(parts, {}, with_labels=True)
+    assert [row[0].strip() for row in table.rows] == ["patients", "images", "sex, n (%)", "F", "M"]
+
+
+def test_the_modified_rust_score_is_in_a_table() -> None:
+    kappa = {"value": 0.628, "low": 0.33, "high": 0.813}
+    rust = {
+        "visits": 33,
+        "compared": 30,
+        "agreement": {"weighted_kappa": kappa, "icc": kappa, "mean_absolute_difference": {"value": 2.1}},
+    }
+    held = make_evaluation(EvaluationKind.HOLD_OUT, "a" * 12, {"rust": rust})
+    table = tabulate_rust([held, make_evaluation(EvaluationKind.EXTERNAL, "b" * 12, {})])
+    assert table is not None
+    assert table.rows == [("hold-out", "30 of 33", *["0.628 (0.330 to 0.813)"] * 2, "2.100 (no interval)")]
+    assert tabulate_rust([]) is None
 
 
 def make_evaluation(kind: EvaluationKind, fingerprint: str, document: dict[str, Any]) -> Evaluation:
