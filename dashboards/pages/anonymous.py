@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from dashboards.pages.chapter import Chapter
+from storage.spec import StudySpec, to_toml
 from storage.studies.attempts import AttemptRecord
 
 ACCOUNT = re.compile(r" by [^\s@]+@[^\s:]*[^\s:.]")
 """Who did something, as orch writes it down: " by anna@gpu-3.example.org"."""
+FOLDER = re.compile(r"[/~\\]|\.{1,2}[/\\]|[A-Za-z]:[/\\]")
+"""How a path of a machine begins."""
+
+
+def leave_out_folders(value: Any) -> Any:
+    """Plain data in which a file is named without the folder it lies in, which may be somebody's: "weights.h5" of "/home/anna/weights.h5"."""
+    if isinstance(value, Mapping):
+        return {leave_out_folders(key): leave_out_folders(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(leave_out_folders(item) for item in value)
+    if isinstance(value, str) and FOLDER.match(value):
+        return value.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return value
+
+
+def _shorten_spec(spec: StudySpec) -> StudySpec:
+    named = ("backbone", "weights", "weights_of", "weights_hashes")
+    short = {name: leave_out_folders(getattr(spec.model, name)) for name in named}
+    search = {
+        name: one.model_copy(update={"values": leave_out_folders(one.values)})
+        for name, one in spec.search.items()
+    }
+    return spec.model_copy(update={"model": spec.model.model_copy(update=short), "search": search})
 
 
 def hide_machines(chapter: Chapter) -> Chapter:
@@ -19,7 +44,7 @@ def hide_machines(chapter: Chapter) -> Chapter:
     What a paper's readers do not need, and what its author should not have to look for: names of machines and of accounts. Which is
     which stays in the database, for `orch trial show` and the dashboard.
     """
-    view = chapter.view
+    view, spec = chapter.view, _shorten_spec(chapter.view.study.spec)
     names = number_workers(view.attempts)
     hosts = {_host(worker): name.partition(",")[0] for worker, name in names.items()}
 
@@ -32,8 +57,14 @@ def hide_machines(chapter: Chapter) -> Chapter:
         chapter,
         view=replace(
             view,
+            study=replace(view.study, spec=spec),
             points=[
-                replace(one, worker=one.worker and names.get(one.worker), error=clean(one.error))
+                replace(
+                    one,
+                    worker=one.worker and names.get(one.worker),
+                    error=clean(one.error),
+                    params=leave_out_folders(one.params),
+                )
                 for one in view.points
             ],
             attempts=[
@@ -42,6 +73,7 @@ def hide_machines(chapter: Chapter) -> Chapter:
             ],
             provenance=[ACCOUNT.sub("", sentence) for sentence in view.provenance],
         ),
+        spec_text=to_toml(spec) if chapter.spec_text else "",
         openings=[ACCOUNT.sub("", line) for line in chapter.openings],
         evaluations=[replace(one, evaluated_by="") for one in chapter.evaluations],
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards.figures.gallery import draw_studies, write_pictures
 from dashboards.figures.practice import SHOWN
-from dashboards.pages.anonymous import hide_machines
+from dashboards.pages.anonymous import hide_machines, leave_out_folders
 from dashboards.pages.chapter import Chapter, tells
 from dashboards.pages.paper import collect_documents, collect_references, collect_texts
 from dashboards.pages.printing import draw_vectors, find_browser, print_page
@@ -151,7 +151,7 @@ def write_paper(
     versions = library_versions()
     texts = {"references.bib": collect_references(chapters, versions)}
     if card is not None:
-        texts["model-card.json"] = to_json(card)
+        texts["model-card.json"] = to_json(leave_out_folders(card))
     pictures = {}
     documents: dict[str, bytes] = {}
     if not can_write():

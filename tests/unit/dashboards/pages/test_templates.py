@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.figures.drawing import Picture, make_empty
-from dashboards.pages.anonymous import hide_machines, number_workers
+from dashboards.pages.anonymous import hide_machines, leave_out_folders, number_workers
 from dashboards.pages.chapter import Chapter
 from dashboards.pages.html import POLICY, _cell, _prose, show_pictures
 from dashboards.pages.report import write_page
@@ -19,6 +19,7 @@ from dashboards.tables.examples import Example, ShownExample
 from dashboards.tables.view import Table
 from orchestrator.studies.reporting import read_chapter
 from storage.database.opening import open_database
+from storage.spec import to_toml
 from tests.generated_studies import sized_study
 
 EVIL = "</script><img src=x onerror=alert(1)> `code` {{ 7 * 7 }}"
@@ -101,6 +102,34 @@ def test_a_page_to_send_names_no_machine_and_no_account(chapter: Chapter) -> Non
     assert hidden.view.points[0].error == "OSError: machine 1: no space; ct-lab-x and machine 2 are others"
     assert hidden.view.provenance == ["Extended on Monday."]
     assert hidden.openings == ["2026-01-02: orch model evaluate"]
+
+
+def test_a_file_is_named_without_the_folder_that_may_be_somebodys(chapter: Chapter) -> None:
+    folder, windows = "/home/anna/Müller's files", "C:\\Users\\anna"
+    model = chapter.view.study.spec.model.model_copy(
+        update={
+            "weights": f"{folder}/in net.h5",
+            "weights_of": {"ResNet50": f"{windows}\\res.h5", "/home/anna/preset": "none"},
+        }
+    )
+    spec = chapter.view.study.spec.model_copy(update={"model": model})
+    view = replace(chapter.view, study=replace(chapter.view.study, spec=spec))
+    page = show(hide_machines(replace(chapter, view=view, spec_text=to_toml(spec))))
+    assert "anna" not in page
+    for name in ("in net.h5", "res.h5"):
+        assert name in page
+    card = {
+        "spec": {"model": {"weights": f"{folder}/net.h5"}},
+        "at": "2026-11-27",
+        "range": "1/2",
+        "list": [f"{windows}\\x"],
+    }
+    assert leave_out_folders(card) == {
+        "spec": {"model": {"weights": "net.h5"}},
+        "at": "2026-11-27",
+        "range": "1/2",
+        "list": ["x"],
+    }
 
 
 def show(chapter: Chapter) -> str:
