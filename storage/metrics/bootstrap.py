@@ -136,7 +136,9 @@ AS_IT_IS = Scale(np.asarray, np.asarray)
 LOGARITHM = Scale(np.log, np.exp)
 """Of an error that is above 0."""
 LOGIT = Scale(lambda share: np.log(share / (1 - share)), lambda logit: 1 / (1 + np.exp(-logit)))
-"""Of an area under a precision-recall curve, and of what is a mean of shares."""
+"""Of an area under a precision-recall curve."""
+SHARE = Scale(np.asarray, np.asarray)
+"""Of a mean of what lies between 0 and 1: Wilson's interval (1927) on the size of a sample of shares that would be as informative."""
 UP_TO_TWO = Scale(lambda score: np.log(score / (2 - score)), lambda logit: 2 / (1 + np.exp(-logit)))
 """Of a score from 0 to 2: the logit of its half."""
 FISHER = Scale(np.arctanh, np.tanh)
@@ -168,6 +170,10 @@ def jackknife_interval(value: float, left_out: NDArray, scale: Scale, level: flo
     variance, freedom = _jackknife(moved)
     if variance <= len(moved) * (1e-12 * max(1.0, abs(middle))) ** 2:
         return Interval.none(ALL_EQUAL)
+    if scale is SHARE and not 0 < value < 1:
+        return Interval.none(ALL_EQUAL)
+    if scale is SHARE:
+        return wilson_interval(value, value * (1 - value) / variance, student_quantile(level, freedom))
     half = student_quantile(level, freedom) * float(np.sqrt(variance))
     low, high = np.sort(scale.back(middle + half * np.array([-1.0, 1.0]))).tolist()
     return Interval(low, high) if high > low else Interval.none(ALL_EQUAL)

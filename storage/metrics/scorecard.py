@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from storage.metrics import intervals
 from storage.metrics.bootstrap import (
     LOGIT,
+    SHARE,
     corrected_interval,
     correlate,
     draw_counts,
@@ -35,7 +36,9 @@ JOINED = ("auc", "sensitivity", "specificity", "ppv", "npv", "accuracy", "f1")
 """Shares and areas, whose mean over labels has its interval from those of the labels; see `mean_interval`."""
 RATIOS = ("lr_positive", "lr_negative")
 """Ratios of two shares: the interval of their mean over labels is joined from those of all labels that have a value."""
-DRAWN = ("mcc", "brier")
+SCALES = {"pr_auc": LOGIT, "brier": SHARE}
+"""What has the interval of the jackknife, for each label as for the mean over labels, and on which scale."""
+DRAWN = ("mcc",)
 """Metrics whose interval draws patients: of each label, or of the mean over labels."""
 
 FEWEST_GROUPS = 10
@@ -248,8 +251,8 @@ def _find_intervals(
                 interval = Interval.none(intervals.BIASED)
             elif name in given:
                 interval = given[name]
-            elif name == "pr_auc":
-                interval = jackknife_interval(float(values[name][row]), left_out[name][row], LOGIT)
+            elif name in SCALES:
+                interval = jackknife_interval(float(values[name][row]), left_out[name][row], SCALES[name])
             else:
                 interval = corrected_interval(float(values[name][row]), drawn[name][row], left_out[name][row])
             found[name].append(interval)

@@ -3,7 +3,7 @@
 Cohen's kappa (1960) of each pair; the model against each reader, against their majority and against the share of them that say yes (a soft
 label); and whether the model agrees with the readers as well as they do among themselves: the mean kappa of the model and a reader
 less the mean kappa of two readers. Intervals of kappa leave patients out one by one, on Fisher's scale (1921), those of the difference on its own; the
-area against a reader has the one of any area, and the distance from the share of readers draws patients.
+area against a reader has the one of any area, the distance from the share of readers that of any Brier score.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import AS_IT_IS, FISHER
+from storage.metrics.bootstrap import AS_IT_IS, FISHER, SHARE
 from storage.metrics.curves import Array, auc
 from storage.metrics.intervals import auc_interval, describe_ends
 from storage.tasks.class_metrics import confusion, kappa
@@ -63,7 +63,7 @@ def compare_readers(
         measures[f"pair {one} {other}"] = partial(agree, ratings[:, one], ratings[:, other])
     for place, (_, labels) in enumerate(sides):
         measures[f"kappa {place}"] = partial(agree, labels, called)
-    scales = dict.fromkeys(measures, FISHER) | {"difference": AS_IT_IS}
+    scales = dict.fromkeys(measures, FISHER) | {"difference": AS_IT_IS, "brier": SHARE}
     measures["brier"] = partial(_distance, share, probabilities)
 
     def difference(counts: Array) -> Array:

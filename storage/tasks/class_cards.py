@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.metrics.bootstrap import FISHER, LOGARITHM, LOGIT, UP_TO_TWO, leave_out, mean_interval
+from storage.metrics.bootstrap import FISHER, LOGARITHM, LOGIT, SHARE, UP_TO_TWO, leave_out, mean_interval
 from storage.metrics.calibration import brier_score, describe_calibration
 from storage.metrics.curves import Array, auc, average_precision, divide
 from storage.metrics.intervals import BIASED, LEVEL, Interval, auc_interval, describe_ends, share_interval
@@ -56,7 +56,7 @@ class OfClasses(Protocol):
 
 
 SCALES = (
-    dict.fromkeys(("auc", "accuracy", "balanced_accuracy", "f1"), LOGIT)
+    dict.fromkeys(("auc", "accuracy", "balanced_accuracy", "f1"), SHARE)
     | dict.fromkeys(("kappa", "quadratic_kappa"), FISHER)
     | dict.fromkeys(("grade_error", "loss", "calibration_error"), LOGARITHM)
     | {"brier": UP_TO_TWO}
@@ -204,7 +204,7 @@ def _describe_question(
         groups,
         resamples=resamples,
         seed=seed,
-        scales={"pr_auc": LOGIT},
+        scales={"pr_auc": LOGIT, "brier": SHARE},
     )
     for name in SHARES:
         value = float(getattr(table, name))
