@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.proof.stated_best import as_record, check_best
 from orchestrator.studies.best import best_document
+from orchestrator.studies.verify_parts import verify_whole
 from storage.errors import DataError, NothingToExportError
 from storage.files.archives import check_archive, read_member
 from storage.files.documents import to_json, without_nan
@@ -36,13 +37,16 @@ from storage.trust.plan import check_plan, describe_deviations, find_plan
 from workers.device.versions import library_versions
 
 if TYPE_CHECKING:
+    from storage.data.datasets import Dataset
     from storage.database.engine import Database
 
 SCHEMA = "orch.proof/1"
 MANIFEST = "manifest.json"
 PARTS = "parts.json"
 """The evidence of the study's parts, in a bundle of a study that has some."""
-OPTIONAL = (PARTS, PACKED_RECORDS)
+VERIFIED = "verified.json"
+"""What `orch study verify` found when the bundle was written: it also sees Optuna's record, and the labels where they are at hand."""
+OPTIONAL = (PARTS, PACKED_RECORDS, VERIFIED)
 MORE = ("openings.json", "versions.json", "best.json", "replays.json")
 LARGEST = 512 * 2**20
 """Bytes of a bundle, unpacked."""
@@ -53,7 +57,7 @@ def write_bundle(
     study: StudyRecord,
     replay: Callable[[int], dict[str, Any]] | None,
     trials: int,
-    folder: Path | None = None,
+    dataset: Dataset | None = None,
 ) -> tuple[bytes, dict[str, Any]]:
     """A study as a bundle.
 
@@ -62,7 +66,7 @@ def write_bundle(
         study: which.
         replay: trains a trial again and says what differs, by the number of the trial; None to replay none.
         trials: how many are replayed, drawn by the head of the chain, which nobody chooses.
-        folder: of its data set, where it is on this machine: openings of the hold-out are noted there, too.
+        dataset: its data set, where it is on this machine: openings of the hold-out are noted there, too, and its labels score predictions.
 
     Returns:
         The file, and what it holds in short.
@@ -73,13 +77,18 @@ def write_bundle(
         best: dict[str, Any] | None = best_document(database, study)
     except NothingToExportError:
         best = None
-    openings = [asdict(one) for one in find_openings(study.fingerprint, folder, database)]
+    openings = [
+        asdict(one)
+        for one in find_openings(study.fingerprint, dataset.folder if dataset is not None else None, database)
+    ]
+    verified = verify_whole(database, study, dataset)["problems"]
     texts = {
         **pack_evidence(evidence),
         "openings.json": json.dumps(openings),
         "versions.json": json.dumps(library_versions()),
         "best.json": json.dumps(without_nan(best)),
         "replays.json": json.dumps(without_nan(replays)),
+        VERIFIED: json.dumps(verified),
     }
     parts = [read_evidence(database, part.uuid) for part in list_parts(database, study)]
     if parts:
@@ -102,7 +111,11 @@ def write_bundle(
         "trials": len(evidence.points),
         "replayed": len(replays),
         "replays_differ": sum(one.get("different", 0) > 0 for one in replays),
-        "problems": [*check_evidence(evidence), *_check_parts(evidence, parts, is_bundle=False)],
+        "problems": list(
+            dict.fromkeys(
+                [*verified, *check_evidence(evidence), *_check_parts(evidence, parts, is_bundle=False)]
+            )
+        ),
         "parts": [part.study["name"] for part in parts],
     }
 
@@ -133,6 +146,7 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
         evidence = unpack_evidence(texts, parse_json)
         openings, replays = list(parse_json(texts["openings.json"])), list(parse_json(texts["replays.json"]))
         best = parse_json(texts["best.json"])
+        verified = [str(one) for one in list(parse_json(texts.get(VERIFIED, "[]")))]
         spec = from_json(evidence.study["spec"])
         parts = [unpack_evidence(dict(one), parse_json) for one in list(parse_json(texts.get(PARTS, "[]")))]
         for part in parts:
@@ -169,6 +183,11 @@ def check_bundle(path: Path, *, head: str | None = None) -> dict[str, Any]:
             "The trials that were trained again are not those that the last link of the chain draws."
         )
     problems += [*check_best(best, evidence, spec), *_check_openings(evidence, openings)]
+    problems += [
+        f"`orch study verify` found when the bundle was written: {one}"
+        for one in verified
+        if one not in problems
+    ]
     return {
         "study": evidence.study["name"],
         "ok": not problems,

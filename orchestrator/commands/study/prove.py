@@ -58,9 +58,7 @@ def prove(
                 _replay, replay_recorded, database, study, data_folders(data), cache_folder(), report
             )
         dataset = find_dataset(study, data_folders(data))
-        content, document = write_bundle(
-            database, study, again, replay, dataset.folder if dataset is not None else None
-        )
+        content, document = write_bundle(database, study, again, replay, dataset)
     write_bytes(output, content)
     document["file"] = str(output)
     if as_json:
