@@ -11,7 +11,15 @@ import sqlalchemy as sa
 from storage.database import tables
 from storage.database.opening import open_database
 from storage.states import PointOutcome, PointState
-from storage.studies.chain import complete_chain, hash_link, link_point, read_chain
+from storage.studies.chain import (
+    EVENT,
+    Event,
+    complete_chain,
+    hash_link,
+    link_event,
+    link_point,
+    read_chain,
+)
 from tests.studies import make_study
 
 
@@ -25,15 +33,16 @@ def test_links_that_are_written_at_once_form_one_chain(postgres_url: str) -> Non
 
         def link(numbers: range) -> int:
             with closing(open_database(postgres_url)) as mine:
-                return sum(link_point(mine, study.uuid, number) for number in numbers)
+                linked = sum(link_point(mine, study.uuid, number) for number in numbers)
+                return linked + link_event(mine, study.uuid, Event.EVALUATION, {"first": numbers.start})
 
-        # Two workers want the same trials.
+        # Two workers want the same trials, and two note the same evaluation.
         wanted = [range(0, 4), range(4, 8), range(0, 8)]
         with ThreadPoolExecutor(3) as pool:
-            assert sum(pool.map(link, wanted)) == 8
+            assert sum(pool.map(link, wanted)) == 8 + 2
         assert complete_chain(database, study.uuid) == 4
         chain = read_chain(database, study.uuid)
-        assert [one["n"] for one in chain] == list(range(13))
-        assert sorted(one["point"] for one in chain[1:]) == list(range(12))
+        assert [one["n"] for one in chain] == list(range(15))
+        assert sorted(one["point"] for one in chain[1:] if EVENT not in one) == list(range(12))
         assert all(one["previous"] == before["hash"] for before, one in pairwise(chain))
         assert all(hash_link(one) == one["hash"] for one in chain)
