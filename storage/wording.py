@@ -24,7 +24,7 @@ def say_count(number: int, one: str, more: str = "") -> str:
         one: the noun, and what follows it, for one.
         more: the same for any other number; left out, it is `one` with an s.
     """
-    return f"{number} {one if number == 1 else more or one + 's'}"
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def say_times(number: int) -> str:

@@ -20,6 +20,7 @@ from tests.conftest import REPOSITORY
         (2, ("label",), "2 labels"),
         (1, ("study", "studies"), "1 study"),
         (0, ("study", "studies"), "0 studies"),
+        (1020, ("patient",), "1,020 patients"),
     ],
 )
 def test_a_count_agrees_with_its_noun(number: int, words: tuple[str, ...], text: str) -> None:
