@@ -17,7 +17,7 @@ from orchestrator.studies.verify_folds import (
 )
 from storage.database import tables
 from storage.errors import DataError, SpecError
-from storage.growth.evidence import read_evidence, summarize_evidence
+from storage.growth.evidence import check_kept, read_evidence, summarize_evidence
 from storage.holdout.openings import find_openings
 from storage.results.ledger import FoldEpoch, read_curves, run_key
 from storage.results.predictions import read_predictions
@@ -125,6 +125,7 @@ def verify_study(
             account.note(
                 [f"Planned trial {point.point} has something in a row that orch does not write ({error})."]
             )
+    account.note(check_kept(database, study))
     chained = read_chained(database, study.uuid)
     account.note(check_chain(chained, head=head))
     openings = _find_openings(account, database, study, dataset)

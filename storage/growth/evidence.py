@@ -16,8 +16,8 @@ from storage.database.waiting import described
 from storage.errors import SpecError
 from storage.growth.extending import lock_facts, note_growth
 from storage.settings import name_user
-from storage.studies.chain import link_growth
-from storage.studies.study_records import EVIDENCE, StudyRecord
+from storage.studies.chain import digest_text, link_growth
+from storage.studies.study_records import EVIDENCE, StudyRecord, growth_of
 
 _facts = tables.facts.c
 
@@ -79,19 +79,37 @@ def keep_evidence(database: Database, study: StudyRecord, evidence: Evidence) ->
         text = json.dumps({**asdict(evidence), **dated})
         key = tables.evidence_key(study.uuid, len(known))
         connection.execute(sa.insert(tables.facts).values(key=key, value=text))
-        entry = {"how": EVIDENCE, "study": evidence.study, "trials": len(evidence.trials)}
+        entry = {
+            "how": EVIDENCE,
+            "study": evidence.study,
+            "trials": len(evidence.trials),
+            "digest": digest_text(text),
+        }
         note_growth(database, connection, study, facts, entry)
     link_growth(database, study.uuid)
 
 
-def read_evidence(database: Database, study: StudyRecord) -> list[Evidence]:
-    """The evidence that a study was given, in order."""
+def check_kept(database: Database, study: StudyRecord) -> list[str]:
+    """Hold the evidence of a study against the record of what it was given, one sentence for each that does not fit."""
+    kept = {digest_text(text) for text in _read_texts(database, study)}
+    return [
+        f"The trials of the study {one['study']!r}, made elsewhere, were changed or deleted after they were added."
+        for one in growth_of(study)
+        if one["how"] == EVIDENCE and one.get("digest", "") not in {*kept, ""}
+    ]
+
+
+def _read_texts(database: Database, study: StudyRecord) -> list[str]:
     query = sa.select(_facts.value).where(
         _facts.key.startswith(tables.evidence_key(study.uuid, ""), autoescape=True)
     )
     with database.reading() as connection:
-        found = list(connection.execute(query.order_by(_facts.key)).scalars())
-    read = [json.loads(text) for text in found]
+        return list(connection.execute(query.order_by(_facts.key)).scalars())
+
+
+def read_evidence(database: Database, study: StudyRecord) -> list[Evidence]:
+    """The evidence that a study was given, in order."""
+    read = [json.loads(text) for text in _read_texts(database, study)]
     return [Evidence(**{**one, "trials": tuple(one["trials"])}) for one in read]
 
 

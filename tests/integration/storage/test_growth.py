@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import sqlalchemy as sa
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
@@ -23,6 +24,7 @@ from orchestrator.planning.plan import plan_points
 from orchestrator.studies.best import best_document
 from orchestrator.studies.records import study_document
 from orchestrator.studies.verify import verify_study
+from storage.database import tables
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import SpecError
@@ -346,6 +348,11 @@ def test_a_study_made_elsewhere_is_evidence_and_a_start_for_tpe(
     report = run_orch("report", "small", "-o", str(tmp_path / "report.html"), "--storage", database_url)
     assert report.returncode == 0, report.stderr
     assert "Evidence from the study" in (tmp_path / "report.html").read_text()
+    kept = tables.facts.c.key.startswith("evidence:")
+    with database.transaction() as connection:
+        changed = sa.func.replace(tables.facts.c.value, "50.0", "49.0")
+        connection.execute(sa.update(tables.facts).where(kept).values(value=changed))
+    assert any("'unet', made elsewhere, were changed" in one for one in verify(database)["problems"])
     delete_study(database, study)
     assert read_evidence(database, study) == []
 
