@@ -65,9 +65,13 @@ def inspect_images(folder: Path, paths: Sequence[str], report: Report | None = N
         # A missing library is the machine's fault, not the file's.
         except OrchError:
             raise
+        except PermissionError:
+            advice.append(("They belong to another user.", "Their owner can open them: chmod -R a+rX FOLDER"))
+            return f"{path} (you may not read it)"
         # Pillow's decoders raise many kinds of errors for damaged files.
         except Exception as error:
-            reason = str(error).rstrip(".") or type(error).__name__
+            said = error.strerror if isinstance(error, OSError) else None
+            reason = (said or str(error)).rstrip(".") or type(error).__name__
             return f"{path} ({'no image' if 'cannot identify' in reason else reason})"
 
     def inspect_some(begin: int) -> list[ImageFacts | str]:

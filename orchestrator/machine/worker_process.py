@@ -105,6 +105,7 @@ def _work(request: Request, progress: _Progress) -> int:
     from orchestrator.studies.publishing import make_publisher
     from orchestrator.terminal.opening import open_storage
     from orchestrator.terminal.stages import show_stages
+    from storage.database.opening import require_writable
     from storage.database.waiting import wait_for
     from storage.settings import artifacts_folder, cache_folder, data_folders
     from workers.process.circumstances import Circumstances
@@ -120,6 +121,8 @@ def _work(request: Request, progress: _Progress) -> int:
             if request.waits
             else opened(0)
         )
+        if not request.waits:
+            require_writable(database)
         progress.is_at_work = True
         outlook = Outlook(database)
         here = Circumstances(

@@ -254,6 +254,8 @@ def check_files(
             if (status.st_size, status.st_mtime_ns) == stamps[place]:
                 return "same"
             return "same" if hash_file(files[place]) == sha256[place] else "changed"
+        except PermissionError:
+            return "closed"
         except OSError:
             return "missing"
 
@@ -265,6 +267,13 @@ def check_files(
                 report(done, len(files))
     missing = [str(file) for file, verdict in zip(files, verdicts, strict=True) if verdict == "missing"]
     changed = [str(file) for file, verdict in zip(files, verdicts, strict=True) if verdict == "changed"]
+    closed = [str(file) for file, verdict in zip(files, verdicts, strict=True) if verdict == "closed"]
+    if closed:
+        raise DataError(
+            f"You may not read {len(closed)} of {len(files)} images of {folder}: {name_few(closed)}.",
+            why="They, or a folder above them, belong to another user.",
+            next_step="Their owner can open them: chmod -R a+rX FOLDER",
+        )
     if missing:
         raise DataError(
             f"{len(missing)} of {len(files)} images of {folder} are not where they were: {name_few(missing)}.",

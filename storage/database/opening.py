@@ -14,7 +14,7 @@ from storage.database.address import parse_url
 from storage.database.engine import Database
 from storage.database.hosts import check_host
 from storage.database.trouble import away, is_damaged, is_forbidden, is_passing, refusal, say_reason
-from storage.errors import StorageNotFoundError
+from storage.errors import StorageError, StorageNotFoundError
 from storage.files.writing import PRIVATE, SQLITE
 from storage.parsing import check_regular
 
@@ -57,6 +57,24 @@ def open_database(url: str, *, create: bool = False) -> Database:
         database.close()
         raise
     return database
+
+
+def require_writable(database: Database) -> None:
+    """Make sure that this user may write in a SQLite file, before long work whose results would have no place.
+
+    A worker that is at work waits where the database can only be read; one that starts would wait for its owner.
+
+    Raises:
+        StorageError: the file, its folder or its disk is closed to this user.
+    """
+    if not database.is_sqlite or not database.sqlite_file.is_read_only:
+        return
+    path = database.file.absolute()
+    raise StorageError(
+        f"You may only read the study database {path}, and results are written into it.",
+        why="It or its folder belongs to another user, or is read-only.",
+        next_step=f"Its owner can share both with a group: chmod g+rw {shlex.quote(str(path))} {shlex.quote(str(path.parent))}",
+    )
 
 
 def _check_file(path: Path, create: bool) -> None:
