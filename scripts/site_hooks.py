@@ -23,19 +23,21 @@ LINK = re.compile(r"(\]\(|src=\")([^)\s\"]+)")
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages and the files that stand outside of docs/."""
+    linked: set[str] = set()
     for source, target in PAGES.items():
         text = (REPOSITORY / source).read_text(encoding="utf-8")
+        linked |= {path for _, link in LINK.findall(text) if (path := _outside(link, folder="")) not in PAGES}
         files.append(File.generated(config, target, content=_lead(text, folder="")))
     for notebook in sorted((REPOSITORY / "docs" / "notebooks").glob("*.ipynb")):
         text = _read_notebook(json.loads(notebook.read_text(encoding="utf-8"))["cells"])
         files.append(File.generated(config, f"notebooks/{notebook.stem}.md", content=text))
-    linked = {
+    linked |= {
         path
         for page in files.documentation_pages()
         for _, link in LINK.findall(page.content_string)
-        if (path := _outside(link)) and path not in PAGES
+        if (path := _outside(link)) not in PAGES
     }
-    for path in sorted(linked):
+    for path in sorted(linked - {""}):
         content = (REPOSITORY / path).read_bytes()
         files.append(File.generated(config, f"files/{posixpath.basename(path)}", content=content))
     return files
@@ -68,10 +70,10 @@ def _read_notebook(cells: list[dict[str, Any]]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _outside(link: str) -> str:
-    """The path in the repository of what a link of docs/ leads to outside of docs/; "" for another link."""
-    path = posixpath.normpath(posixpath.join("docs", link.partition("#")[0]))
-    return "" if ":" in link or path.startswith(("docs", "..")) else path
+def _outside(link: str, *, folder: str = "docs") -> str:
+    """The path in the repository of what a link of a page in `folder` leads to outside of docs/; "" for another link."""
+    path = posixpath.normpath(posixpath.join(folder, link.partition("#")[0]))
+    return "" if ":" in link or path.startswith(("docs", "..", ".")) else path
 
 
 def _lead(markdown: str, *, folder: str) -> str:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -72,3 +73,19 @@ def test_it_is_searched_as_files_without_a_request_or_an_error(site: Path) -> No
         for width in (390, 1280, 1920):
             tab.set_viewport_size({"width": width, "height": 900})
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_link_within_the_site_leads_to_a_file_and_a_place_in_it(site: Path) -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    places = {path: set(re.findall(r"\bid=\"?([^\"\s>]+)", text)) for path, text in texts.items()}
+    broken = []
+    for path, text in texts.items():
+        for link in re.findall(r"href=\"?([^\"\s>]+)", text):
+            file, _, place = link.partition("#")
+            if path.name == "404.html" or re.match(r"[a-z]+:|//", link):
+                continue
+            target = (path.parent / file).resolve() if file else path
+            target = target / "index.html" if target.is_dir() else target
+            if not target.exists() or (place and unquote(place) not in places.get(target, {unquote(place)})):
+                broken.append(f"{path.name}: {link}")
+    assert broken == []
