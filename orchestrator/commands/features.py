@@ -13,7 +13,7 @@ from orchestrator.terminal.help import CommandGroup
 from orchestrator.terminal.options import AsJson
 from storage.wording import say_command, say_count
 
-app = CommandGroup(help="Import features computed elsewhere, or extract them with KerasHub.")
+app = CommandGroup(help="Import features made elsewhere, or extract them by KerasHub.")
 
 
 class Pooling(StrEnum):
@@ -25,7 +25,7 @@ class Pooling(StrEnum):
 
 @app.callback()
 def _group() -> None:
-    """Import features computed elsewhere, or extract them with KerasHub."""
+    """Import features made elsewhere, or extract them by KerasHub."""
 
 
 @app.command("import")
