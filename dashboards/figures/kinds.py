@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dashboards.figures.drawing import Picture, Trace, make_empty, make_figure, note, shorten, trace
+from dashboards.figures.drawing import Panels, Picture, Trace, make_empty, make_figure, note, shorten, trace
 from dashboards.figures.outcomes import MISSING, SHOWN_TARGETS, draw_calibration, draw_confusion, draw_roc
 from dashboards.figures.palette import BLUE, GREY, SERIES, fade
 from dashboards.tables.outcomes import Outcomes, compare_numbers, tabulate_classes
@@ -16,6 +16,7 @@ from storage.studies.point_records import PointRecord
 Draw = Callable[[StudyView, PointRecord, Outcomes | None], Picture]
 
 CLASSES = ("class", "predicted", "images")
+UNKNOWN = "no number is known"
 MOST_POINTS = 2000
 """Points of a scatter that a page holds without growing by megabytes."""
 
@@ -95,20 +96,27 @@ def draw_agreement(view: StudyView, point: PointRecord, outcomes: Outcomes | Non
             for x, y in zip(truth, guess, strict=True)
         ],
     )
+    if not found:
+        return Picture("agreement", title, caption, table, make_empty(title, UNKNOWN))
     traces: list[Trace] = []
-    for (name, truth, guess, said), colour in zip(found[:SHOWN_TARGETS], SERIES, strict=False):
+    panels = Panels(min(len(found), SHOWN_TARGETS), 2, across=0.12, down=0.22)
+    shown = zip(found[:SHOWN_TARGETS], SERIES, strict=False)
+    for place, ((_, truth, guess, _), colour) in enumerate(shown):
         low, high = (float(end(np.concatenate([truth, guess]))) for end in (np.min, np.max))
         traces.append(
             trace("scatter", x=[low, high], y=[low, high], mode="lines", showlegend=False, hoverinfo="skip",
-                  line={"dash": "dot", "color": GREY})
+                  line={"dash": "dot", "color": GREY}, **panels.axes(place))
         )  # fmt: skip
-        traces.append(_dots(truth, guess, f"{name}: {said}", colour))
-    of = found[0][0] if len(found) == 1 else ""
-    axes = {
-        "xaxis": {"title": {"text": f"true {of}".strip()}, "zeroline": False},
-        "yaxis": {"title": {"text": f"predicted {of}".strip()}, "zeroline": False},
-    }
-    return Picture("agreement", title, caption, table, make_figure(traces, title=title, height=480, **axes))
+        traces.append(_dots(truth, guess, colour, panels.axes(place)))
+    layout = panels.layout(
+        xs=[{"title": {"text": f"true {name}"}, "zeroline": False} for name, *_ in found[:SHOWN_TARGETS]],
+        ys=[
+            {"title": {"text": f"predicted {name}"}, "zeroline": False} for name, *_ in found[:SHOWN_TARGETS]
+        ],
+        titles=[said for *_, said in found[:SHOWN_TARGETS]],
+    )
+    figure = make_figure(traces, title=title, height=400 * panels.rows + 80, **layout)
+    return Picture("agreement", title, caption, table, figure)
 
 
 def draw_differences(view: StudyView, point: PointRecord, outcomes: Outcomes | None) -> Picture:
@@ -121,35 +129,42 @@ def draw_differences(view: StudyView, point: PointRecord, outcomes: Outcomes | N
     columns = ("target", "mean", "difference")
     if outcomes is None:
         return Picture("differences", title, caption, Table(columns, []), make_empty(title, MISSING))
-    rows, traces = [], []
-    for place, ((name, truth, guess, _), colour) in enumerate(
-        zip(compare_numbers(outcomes), [*SERIES] * 20, strict=False)
-    ):
+    rows, traces, titles = [], [], []
+    found = compare_numbers(outcomes)
+    if not found:
+        return Picture("differences", title, caption, Table(columns, []), make_empty(title, UNKNOWN))
+    panels = Panels(min(len(found), SHOWN_TARGETS), 2, across=0.12, down=0.22)
+    for place, ((name, truth, guess, _), colour) in enumerate(zip(found, [*SERIES] * 20, strict=False)):
         middle, gap = (truth + guess) / 2, guess - truth
         rows += [(name, float(x), float(y)) for x, y in zip(middle, gap, strict=True)]
         if place >= SHOWN_TARGETS or len(gap) < 2:
+            titles.append("")
             continue
-        traces.append(_dots(middle, gap, name, colour))
+        traces.append(_dots(middle, gap, colour, panels.axes(place)))
         bias, reach = float(gap.mean()), 1.96 * float(gap.std(ddof=1))
         ends = [float(middle.min()), float(middle.max())]
+        said = f"bias {bias:.3g}, limits {bias - reach:.3g} to {bias + reach:.3g}"
+        titles.append(said.replace("-", "\N{MINUS SIGN}"))
         for level, dash in ((bias, "solid"), (bias - reach, "dash"), (bias + reach, "dash")):
             traces.append(
                 trace("scatter", x=ends, y=[level, level], mode="lines", hoverinfo="skip",
-                      line={"dash": dash, "color": colour, "width": 1.5}, showlegend=dash != "dash", name=f"bias {bias:.3g}, limits {bias - reach:.3g} to {bias + reach:.3g}".replace("-", "\N{MINUS SIGN}"))
+                      line={"dash": dash, "color": colour, "width": 1.5}, showlegend=False, **panels.axes(place))
             )  # fmt: skip
-    axes = {
-        "xaxis": {"title": {"text": "mean of predicted and true"}, "zeroline": False},
-        "yaxis": {"title": {"text": "predicted \N{MINUS SIGN} true"}},
-    }
-    figure = make_figure(traces, title=title, height=440, **axes)
+    names = [name for name, *_ in found[: panels.count]]
+    layout = panels.layout(
+        xs=[{"title": {"text": f"mean of predicted and true {name}"}, "zeroline": False} for name in names],
+        ys=[{"title": {"text": f"predicted \N{MINUS SIGN} true {name}"}} for name in names],
+        titles=titles[: panels.count],
+    )
+    figure = make_figure(traces, title=title, height=360 * panels.rows + 80, **layout)
     return Picture("differences", title, caption, Table(columns, rows), figure)
 
 
-def _dots(x: np.ndarray, y: np.ndarray, name: str, colour: str) -> Trace:
+def _dots(x: np.ndarray, y: np.ndarray, colour: str, axes: dict[str, str]) -> Trace:
     step = -(-len(x) // MOST_POINTS) or 1
     return trace(
-        "scatter", x=shorten(x[::step].tolist(), 5), y=shorten(y[::step].tolist(), 5), mode="markers", name=name, showlegend=True,
-        marker={"size": 6, "color": fade(colour, 0.5)},
+        "scatter", x=shorten(x[::step].tolist(), 5), y=shorten(y[::step].tolist(), 5), mode="markers", showlegend=False,
+        marker={"size": 6, "color": fade(colour, 0.5)}, **axes,
     )  # fmt: skip
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from dashboards.tables.performance import say_estimate
 from dashboards.tables.view import StudyView, fold_spread
 from dashboards.tables.warnings import list_warnings
-from storage.metrics.objectives import AUC
+from storage.metrics.objectives import AUC, Metric
 from storage.metrics.scorecard import find_small
-from storage.results.evaluations import Evaluation, EvaluationKind, headline, main_results
+from storage.results.evaluations import Evaluation, EvaluationKind, headline, headlines, main_results
 from storage.states import StudyState
 from storage.tasks.naming import say_targets
 from storage.wording import name_few, say_count, say_instant, say_times, show_params
@@ -112,6 +112,9 @@ def answer(
 def _corrected(view: StudyView, selection: Mapping[str, Any] | None) -> Line:
     tried = view.counts.complete + view.counts.pruned
     what = f"Cross-validated {view.metric.label}"
+    targets = view.study.spec.data.targets or view.study.facts.get("targets") or ()
+    if not view.study.spec.task.has_probabilities and len(targets) > 1:
+        what += f", mean of {len(targets)} numbers"
     what += ", corrected for having been chosen" if tried > 1 else ""
     how = {"repeats": "mean of repeats with new folds and seeds", "bootstrap": "bootstrap over patients", "simulation": "simulation of the study"}  # fmt: skip
     found = selection or {}
@@ -150,13 +153,13 @@ def _hold_out(
     judged = [one for one in evaluations if one.kind == EvaluationKind.HOLD_OUT]
     times = max(len(openings), len(judged))
     if judged:
-        name, value = headline(judged[0].document, view.metric)
+        name, value = _say_headline(judged[0], view.metric)
         opened = (
             f"opened {say_times(times)}"
             if times == 1
             else f"opened {say_times(times)}; this is the first result"
         )
-        return Line("holdout", f"Hold-out {name}", say_estimate(value), f"{_judged(judged[0])}; {opened}")
+        return Line("holdout", f"Hold-out {name}", value, f"{_judged(judged[0])}; {opened}")
     if openings:
         return Line(
             "holdout",
@@ -176,13 +179,22 @@ def _external(view: StudyView, evaluations: Sequence[Evaluation]) -> Line:
     }
     if not judged:
         return Line("external", "External data", "none evaluated", "No images from elsewhere were judged.")
-    parts = [(headline(one.document, view.metric), one) for one in judged.values()]
+    parts = [(_say_headline(one, view.metric), one) for one in judged.values()]
     return Line(
         "external",
         f"External {parts[0][0][0]}",
-        "; ".join(say_estimate(value) for (_, value), _ in parts),
+        "; ".join(value for (_, value), _ in parts),
         "; ".join(_judged(one) for _, one in parts),
     )
+
+
+def _say_headline(one: Evaluation, metric: Metric) -> tuple[str, str]:
+    """What stands for an evaluation, and it with its interval; of several numbers that of each."""
+    name, values = headlines(one.document, metric)
+    if values:
+        return name, "; ".join(f"{label} {say_estimate(value)}" for label, value in values)
+    name, value = headline(one.document, metric)
+    return name, say_estimate(value)
 
 
 def _judged(one: Evaluation) -> str:

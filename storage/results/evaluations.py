@@ -167,8 +167,13 @@ def headline(document: Mapping[str, Any], metric: Metric) -> tuple[str, dict[str
     """The one number of an evaluation that stands for it: what it is called, and value, low and high.
 
     It is the study's metric where the evaluation has it, otherwise the area under the curve or the first metric; of several labels
-    their mean, and of one label its own, whose interval stands in its row of the results.
+    their mean, and of one label its own, whose interval stands in its row of the results. Several numbers have no mean: it is that of the first of
+    them, by name; `headlines` has all.
     """
+    named = headlines(document, metric)
+    if len(named[1]) > 1:
+        (label, value), *_ = named[1]
+        return f"{named[0]} of {label}", dict(value)
     scored = main_results(document)
     rows = [row["metrics"] for row in scored.get("labels", {}).values()]
     found: dict[str, Any] = next(
@@ -183,6 +188,17 @@ def headline(document: Mapping[str, Any], metric: Metric) -> tuple[str, dict[str
     kind = "micro_auc" if metric.kind == "micro_auc" and "micro" in scored else (known or [""])[0]
     value = scored["micro"]["metrics"]["auc"] if kind == "micro_auc" else found.get(kind, {})
     return name_kind(kind), value
+
+
+def headlines(document: Mapping[str, Any], metric: Metric) -> tuple[str, list[tuple[str, Mapping[str, Any]]]]:
+    """The metric of each of several numbers, which have no mean of all: what it is called, and of each its name and value; none of any other kind."""
+    scored = main_results(document)
+    rows = scored.get("labels", {})
+    if len(rows) < 2 or "overall" in scored or "macro" in scored:
+        return "", []
+    known = next(iter(rows.values()))["metrics"]
+    kind = metric.kind if metric.kind in known else next(iter(known), "")
+    return name_kind(kind), [(name, row["metrics"].get(kind, {})) for name, row in rows.items()]
 
 
 def main_results(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,30 @@ def make_outcomes(task: str) -> Outcomes:
     return Outcomes(names, folds, TASKS[task])
 
 
+def test_each_of_several_numbers_has_a_panel_of_its_own_scale() -> None:
+    point: Any = SimpleNamespace(trial_number=3)
+    agreement, differences = draw_outcomes(pretend("number"), point, make_outcomes("number"))
+    for picture in (agreement, differences):
+        layout = picture.figure["layout"]
+        assert {trace["xaxis"] for trace in picture.figure["data"]} == {"x", "x2"}
+        assert layout["xaxis2"]["title"]["text"].endswith("true weight")
+        assert len([one for one in layout["annotations"] if one["text"]]) == 2
+        assert picture.is_broad
+    outcomes = make_outcomes("number")
+    alone = Outcomes(
+        ("age",), [(labels[:, :1], values[:, :1]) for labels, values in outcomes.folds], TASKS["number"]
+    )
+    nothing = Outcomes(
+        ("age",),
+        [(labels[:, :1] * np.nan, values[:, :1]) for labels, values in outcomes.folds],
+        TASKS["number"],
+    )
+    for picture in draw_outcomes(pretend("number"), point, alone):
+        assert not picture.is_broad
+    for picture in draw_outcomes(pretend("number"), point, nothing):
+        assert picture.figure["data"] == []
+
+
 def test_every_storey_knows_the_same_kinds_of_label() -> None:
     assert list(FIGURES) == list(ANSWERS) == list(TASKS)
     with pytest.raises(DataError, match="'ranks', which this version of orch does not know"):

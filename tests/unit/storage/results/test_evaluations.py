@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.metrics.objectives import METRICS
-from storage.results.evaluations import headline, keep_shareable
+from storage.results.evaluations import headline, headlines, keep_shareable
 
 AREA = {"value": 0.8, "low": 0.7, "high": 0.9}
 OTHER = {"value": 0.6, "low": 0.5, "high": 0.7}
@@ -44,9 +44,22 @@ def test_nothing_of_single_patients_is_kept() -> None:
         ("val_kappa", {"overall": {"metrics": {"kappa": OTHER}}, "labels": {}}, ("kappa", OTHER)),
         ("neg_val_mae", {"labels": {"age": {"metrics": {"mae": OTHER}}}}, ("mean absolute error", OTHER)),
         ("val_auc", {"labels": {}}, ("", {})),
+        ("val_r2", {"labels": {"age": {"metrics": {"mae": AREA, "r2": OTHER}}, "t": {"metrics": {"r2": AREA}}}}, ("R2 of age", OTHER)),
     ],
 )  # fmt: skip
 def test_one_number_stands_for_an_evaluation(
     metric: str, results: dict[str, Any], expected: tuple[str, dict[str, float]]
 ) -> None:
     assert headline({"results": results}, METRICS[metric]) == expected
+
+
+def test_several_numbers_stand_beside_each_other() -> None:
+    rows = {"age": {"metrics": {"mae": AREA, "r2": OTHER}}, "t": {"metrics": {"mae": OTHER, "r2": AREA}}}
+    assert headlines({"results": {"labels": rows}}, METRICS["val_r2"]) == (
+        "R2",
+        [("age", OTHER), ("t", AREA)],
+    )
+    assert headlines({"results": {"labels": {"age": rows["age"]}}}, METRICS["val_r2"]) == ("", [])
+    assert headlines(
+        {"results": {"labels": rows, "macro": {"metrics": {"auc": AREA}}}}, METRICS["val_auc"]
+    ) == ("", [])
