@@ -36,6 +36,7 @@ class Choices:
         not_patient: columns of which the user said that they name no patient.
         only_labelled: whether images without a row are left out.
         header: whether the labels file has a header; None looks.
+        sheet: of a workbook of labels, the name of the sheet; None for the only one.
         must_group: whether an import is refused that names no group although a column seems to name patients.
     """
 
@@ -62,6 +63,7 @@ class Choices:
     not_patient: tuple[str, ...] = ()
     only_labelled: bool = False
     header: bool | None = None
+    sheet: str | None = None
     must_group: bool = False
 
     @property

@@ -177,6 +177,7 @@ def _write_options(choices: Choices) -> list[str]:
     """The options that say what differs from the defaults."""
     default, rules = Choices(), Rules()
     said: list[tuple[str, object, object]] = [
+        ("--sheet", choices.sheet, None),
         ("--filename-column", choices.filename_column, default.filename_column),
         ("--group", ",".join(choices.group_columns), ""),
         ("--group-pattern", choices.group_pattern, None),

@@ -188,13 +188,13 @@ def open_table(
         raise DataError(f"--merge-rows {choices.merge_rows} is not {', '.join(WAYS[:-1])} or {WAYS[-1]}.")
     known = find_preset(preset) if preset else None
     scan = scan_folder(folder)
-    if known and known.has_classes_in_paths and tables and _name_folders(tables[0], choices.header):
+    if known and known.has_classes_in_paths and tables and _name_folders(tables[0], choices):
         note(f"{tables[0]} names folders, not images; the paths of the images say the same.")
         tables = []
     elif known:
         tables = find_tables(known, tables)
     if tables:
-        table = append_tables([_read_labels(path, choices.header, scan) for path in tables])
+        table = append_tables([_read_labels(path, choices, scan) for path in tables])
     elif (known and not known.class_folders) or (choices.class_pattern and not known):
         table = read_folder(scan)
     else:
@@ -218,24 +218,24 @@ def open_table(
     return table, scan, choices
 
 
-def _read_labels(path: Path, header: bool | None, scan: Scan) -> Table:
+def _read_labels(path: Path, choices: Choices, scan: Scan) -> Table:
     """A labels file; where nobody said whether it has a header, it has none if its first line names an image as the next one does."""
-    table = read_table(path, header=header)
+    table = read_table(path, header=choices.header, sheet=choices.sheet)
     first, second = table.columns[0], table.rows[0][0]
     # Most headers are no part of any name, which is quicker to see.
     if (
-        header is None
+        choices.header is None
         and not first.startswith(UNNAMED.format(""))
         and any(first in image for image in scan.images)
     ):
         ends = {f"/{name}" for image in scan.images for name in (image, image.rpartition(".")[0])}
         if all(any(end.endswith(f"/{cell}") for end in ends) for cell in (first, second)):
-            return read_table(path, header=False)
+            return read_table(path, header=False, sheet=choices.sheet)
     return table
 
 
-def _name_folders(path: Path, header: bool | None) -> bool:
-    table = read_table(path, header=header)
+def _name_folders(path: Path, choices: Choices) -> bool:
+    table = read_table(path, header=choices.header, sheet=choices.sheet)
     return all(row[0].endswith("/") for row in table.rows)
 
 

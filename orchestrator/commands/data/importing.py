@@ -195,6 +195,14 @@ def import_(
         bool,
         _option("--only-labelled", text="Leave out images without a row in the table, and say how many."),
     ] = False,
+    sheet: Annotated[
+        str | None,
+        _option(
+            "--sheet",
+            metavar="NAME",
+            text="The sheet of an Excel workbook that holds the labels, if it has several.",
+        ),
+    ] = None,
     header: Annotated[
         bool | None,
         typer.Option("--header/--no-header", help="Whether the table has a header row. Default: detected."),
@@ -310,6 +318,7 @@ def import_(
         not_patient=tuple(not_patient or ()),
         only_labelled=only_labelled,
         header=header,
+        sheet=sheet,
         must_group=not no_group,
     )
     if guess:

@@ -100,12 +100,13 @@ class Table:
         )
 
 
-def read_table(path: Path, *, header: bool | None = None) -> Table:
+def read_table(path: Path, *, header: bool | None = None, sheet: str | None = None) -> Table:
     """Read a table: CSV (commas, semicolons, tabs or bars; UTF-8, or UTF-16 with its mark), also .gz, .xlsx or .parquet.
 
     Args:
         path: the file.
         header: whether its first row names the columns; None looks whether it is an image's name instead.
+        sheet: of a workbook, the name of the sheet; None for the only one.
 
     Raises:
         DataError: the file is missing, empty, no table or in another encoding, or a row has another number of cells.
@@ -113,7 +114,12 @@ def read_table(path: Path, *, header: bool | None = None) -> Table:
     """
     content = _unpack(path, _read(path))
     if content[:4] == b"PK\x03\x04":
-        records = read_workbook(path, content)
+        records = read_workbook(path, content, sheet)
+    elif sheet is not None:
+        raise DataError(
+            f"--sheet {sheet} names a sheet of a workbook, and {path} is none.",
+            next_step="Leave --sheet out.",
+        )
     elif content[:4] == b"PAR1":
         records = read_parquet(path)
     else:

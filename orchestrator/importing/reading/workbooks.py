@@ -14,16 +14,17 @@ from typing import Any
 
 from storage.errors import DataError, OrchError
 from storage.files.apart import run_apart
+from storage.wording import name_few, say_count
 
 SECONDS = 180
 """Of computing: a million cells take ten."""
 
 
-def read_workbook(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
-    """The one sheet of a workbook that has something in it.
+def read_workbook(path: Path, content: bytes, sheet: str | None = None) -> list[tuple[int, list[str]]]:
+    """One sheet of a workbook: the one that is named, else the only one that has something in it.
 
     Raises:
-        DataError: it is no workbook, is damaged, or has several such sheets.
+        DataError: it is no workbook, is damaged, has no sheet of that name, or several with something in them and none is named.
         OrchError: openpyxl is not installed.
     """
     if path.suffix.lower() not in (".xlsx", ".xlsm") and b"xl/workbook" not in content:
@@ -43,30 +44,45 @@ def read_workbook(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
             f"The workbook {path} cannot be read: {str(error).rstrip('.')}.",
             next_step="Save it again, or as 'CSV UTF-8'.",
         ) from error
+    if sheet is not None:
+        named = [
+            (name, records) for name, records in filled if name.strip().casefold() == sheet.strip().casefold()
+        ]
+        if not named:
+            raise DataError(
+                f"The workbook {path} has no sheet {sheet!r} with something in it.",
+                why=f"Its sheets are {name_few((repr(name) for name, _ in filled), 20)}.",
+                next_step="Name one of them with --sheet.",
+            )
+        filled = named
     if len(filled) > 1:
+        listed = name_few((f"{name!r} ({say_count(len(records), 'row')})" for name, records in filled), 20)
         raise DataError(
-            f"The workbook {path} has {len(filled)} sheets that are not empty.",
+            f"The workbook {path} has {len(filled)} sheets that are not empty: {listed}.",
             why="orch reads one table.",
-            next_step="Save the sheet with the labels as a file of its own.",
+            next_step="Name the sheet with the labels, `orch data import .. --sheet NAME`, or save it as a file of its own.",
         )
-    return _trim([(line, cells) for line, cells in filled[0]]) if filled else []
+    return _trim([(line, cells) for line, cells in filled[0][1]]) if filled else []
 
 
-def read_sheets(path: str) -> list[list[tuple[int, list[str]]]]:
-    """The rows with something in them of each visible sheet that has any; only ever called in the process apart."""
+def read_sheets(path: str) -> list[tuple[str, list[tuple[int, list[str]]]]]:
+    """The names of visible sheets, and their rows with something in them; only ever called in the process apart."""
     import openpyxl
 
     book = openpyxl.load_workbook(_open(path), read_only=True, data_only=True)
     sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
     filled = [
-        [
-            (line, [_as_text(cell) for cell in row])
-            for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
-            if any(cell is not None for cell in row)
-        ]
+        (
+            sheet.title,
+            [
+                (line, [_as_text(cell) for cell in row])
+                for line, row in enumerate(sheet.iter_rows(values_only=True), start=1)
+                if any(cell is not None for cell in row)
+            ],
+        )
         for sheet in sheets
     ]
-    return [records for records in filled if records]
+    return [(name, records) for name, records in filled if records]
 
 
 def _trim(records: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:

@@ -21,10 +21,10 @@ from storage.errors import DataError, OrchError
 NAN = np.nan
 
 
-def read(tmp_path: Path, content: str | bytes, name: str = "l.csv") -> Table:
+def read(tmp_path: Path, content: str | bytes, name: str = "l.csv", sheet: str | None = None) -> Table:
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_table(path)
+    return read_table(path, sheet=sheet)
 
 
 def table(columns: str, *rows: str) -> Table:
@@ -185,8 +185,13 @@ def test_workbooks_are_read_as_they_show(tmp_path: Path) -> None:
     assert read_table(tmp_path / "l.xlsx").rows == [["1.png", "17", "TRUE"], ["2.png", "17", "FALSE"]]
     book.create_sheet("more").append(["x"])
     book.save(tmp_path / "l.xlsx")
-    with pytest.raises(DataError, match="2 sheets"):
+    with pytest.raises(DataError, match=r"2 sheets that are not empty: 'Sheet' \(3 rows\), 'more' \(1 row\)"):
         read_table(tmp_path / "l.xlsx")
+    assert read_table(tmp_path / "l.xlsx", sheet="sheet ").columns == ("filename", "patient_id", "fx")
+    with pytest.raises(DataError, match=r"no sheet 'labels' .*'Sheet', 'more'"):
+        read_table(tmp_path / "l.xlsx", sheet="labels")
+    with pytest.raises(DataError, match=r"and .*l\.csv is none"):
+        read(tmp_path, "filename,a\nx.png,1\n", sheet="more")
 
 
 def test_parquet_is_read_with_its_lists(tmp_path: Path) -> None:
