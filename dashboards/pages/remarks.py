@@ -16,6 +16,12 @@ CALLS = {
     "ordered": 'The median grade is called; the numbers are those of each cut between grades: "above mild" means a higher grade than mild.',
 }
 """How an image is called, by the kind of label."""
+RESULTS = {
+    "classes": "Results per class",
+    "ordered": "Results per grade",
+    "number": "Results per number",
+}
+"""The heading of the results, by the kind of label; of any other it is that of the check lists."""
 EACH = {
     "labels": "Each label",
     "two-classes": "The positive class",

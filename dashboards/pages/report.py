@@ -13,7 +13,7 @@ from dashboards.figures.evaluated import KINDS, name_part
 from dashboards.figures.gallery import draw_studies
 from dashboards.pages.chapter import Chapter, tells
 from dashboards.pages.html import ShownFigure, ShownTable, prepare_figure, prepare_table, render_page
-from dashboards.pages.remarks import EACH, note_examples, note_performance, note_table_one
+from dashboards.pages.remarks import EACH, RESULTS, note_examples, note_performance, note_table_one
 from dashboards.tables.answer import (
     MOST_WARNINGS,
     ask,
@@ -158,9 +158,9 @@ def _prepare(
         "facts": _describe_data(chapter),
         "spec_text": chapter.spec_text,
     }
+    shown["headings"] = HEADINGS | {"results": RESULTS.get(view.study.spec.task.name, HEADINGS["results"])}
     shown["sections"] = _list_sections(shown)
     shown["checklists"] = _checklists(chapter, shown)
-    shown["headings"] = HEADINGS
     return shown
 
 
@@ -171,7 +171,7 @@ def _list_sections(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
     parts = [
         ("answer", "Question and answer", True),
         ("patients", "Patients", True),
-        ("results", "Results per label", has_results),
+        ("results", shown["headings"]["results"], has_results),
         ("subgroups", "Subgroups", bool(shown["subgroups"])),
         ("learning", "Learning and choice", True),
         ("methods", "Methods", True),
