@@ -1,4 +1,4 @@
-"""What the shell offers after Tab: names of studies, keys of --set, and columns of a data set or a table.
+"""What the shell offers after Tab: names of studies, keys of --set and their words, and columns of a data set or a table.
 
 It is quick, says nothing when something is missing, and changes nothing: what cannot be found is not offered.
 """
@@ -11,7 +11,7 @@ import shlex
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 
@@ -22,7 +22,10 @@ PATIENCE_SECONDS = 10.0
 """How long a shell waits in all: on a busy machine the imports alone take seconds, and a name server may never answer."""
 LARGEST_MANIFEST = 64 * 2**20
 WRITTEN_BY_ORCH = frozenset(
-    {"study.part_of", "cv.assigned", "cv.outer", "cv.is_test", "cv.train_percent", "data.fingerprint"}
+    {
+        *("study.part_of", "cv.assigned", "cv.outer", "cv.is_test", "cv.train_percent", "data.fingerprint"),
+        "sampler.name=listed",
+    }
 )
 
 _key_of_bash: list[str] = []
@@ -36,17 +39,25 @@ def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_setting(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys of a spec as `--set` takes them; after `data.targets=` the labels, after `cv.by=` the columns of the data set."""
+    """Keys of a spec as `--set` takes them, and what may stand after the =: words of the spec, labels, columns of the data set."""
     key, is_value, value = (_key_of_bash[-1], "=", incomplete) if _key_of_bash else incomplete.partition("=")
     if not is_value:
         return _offer(_list_settings, incomplete)
+    found: list[str]
     if key == "data.targets":
         found = _offer_listed(lambda: _list_labels(ctx), value)
     elif key == "cv.by":
         found = _offer(lambda: _list_columns(ctx), value)
     else:
-        found = []
+        found = _offer(lambda: _list_words(key), value)
     return found if _key_of_bash else [f"{key}={one}" for one in found]
+
+
+def complete_hyperparameter(ctx: typer.Context, incomplete: str) -> list[str]:
+    """What the study of the command line searches, as `orch study add --set` takes it."""
+    # While the value of an option is missing, arguments are not taken yet.
+    name, flag = ctx.params.get("name") or next(iter(ctx.args), None), ctx.params.get("storage")
+    return _offer(lambda: _list_searched(flag, name), incomplete) if name else []
 
 
 def complete_column(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -120,6 +131,21 @@ def _list_studies(flag: str | None) -> list[str]:
     import sqlalchemy as sa
 
     from storage.database import tables
+
+    return _read(flag, sa.select(tables.studies.c.name).order_by(tables.studies.c.created_at.desc()))
+
+
+def _list_searched(flag: str | None, name: str) -> list[str]:
+    import sqlalchemy as sa
+
+    from storage.database import tables
+
+    specs = _read(flag, sa.select(tables.studies.c.spec).where(tables.studies.c.name == name))
+    return [f"{key}=" for spec in specs for key in json.loads(spec)["search"]]
+
+
+def _read(flag: str | None, query: Any) -> list[str]:
+    """The first column of what a query finds in the study database; nothing where there is none."""
     from storage.database.address import parse_url
     from storage.database.deadlines import answering_within
     from storage.database.engine import Database
@@ -130,20 +156,29 @@ def _list_studies(flag: str | None) -> list[str]:
         return []
     try:
         with answering_within(ANSWER_SECONDS), database.reading() as connection:
-            names = sa.select(tables.studies.c.name).order_by(tables.studies.c.created_at.desc())
-            return list(connection.execute(names).scalars())
+            return list(connection.execute(query).scalars())
     finally:
         database.close()
 
 
 def _list_settings() -> list[str]:
-    from storage.spec import StudySpec
+    from storage.spec import SEARCHABLE, StudySpec
 
-    keys = []
+    keys = [f"search.{name}" for name in SEARCHABLE]
     for name, section in StudySpec.model_fields.items():
         for key in getattr(section.annotation, "model_fields", ()):
             keys.append(f"{name}.{key}")
     return [f"{key}=" for key in keys if key not in WRITTEN_BY_ORCH]
+
+
+def _list_words(key: str) -> list[str]:
+    """What a key of a spec may be, where that is one of a few words."""
+    from storage.spec import StudySpec
+
+    section, _, name = key.partition(".")
+    field = StudySpec.model_fields[section].annotation.model_fields[name].annotation  # type: ignore[union-attr]
+    words = ("true", "false") if field is bool else get_args(field)
+    return [word for word in words if isinstance(word, str) and f"{key}={word}" not in WRITTEN_BY_ORCH]
 
 
 def _folders(ctx: typer.Context) -> list[Path]:

@@ -17,9 +17,17 @@ from storage.wording import say_command
 PRESET_NAMES = "nih, chexpert, mimic, vindr, rsna, padchest, mura, ham10000, isic, kermany or boneage"
 
 
+def _complete_preset(incomplete: str) -> list[str]:
+    return [name for name in PRESET_NAMES.replace(" or ", ", ").split(", ") if name.startswith(incomplete)]
+
+
 def _option(*names: str, metavar: str | None = None, text: str) -> Any:
     # What takes a column offers those of the table.
-    offer = complete_table_column if (metavar or "").startswith("COLUMN") or "--targets" in names else None
+    offer: Any = (
+        complete_table_column if (metavar or "").startswith("COLUMN") or "--targets" in names else None
+    )
+    if "--preset" in names:
+        offer = _complete_preset
     return typer.Option(*names, metavar=metavar, help=text, show_default=False, autocompletion=offer)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.terminal import console
+from orchestrator.terminal.completing import complete_hyperparameter
 from orchestrator.terminal.opening import open_storage
 from orchestrator.terminal.options import AsJson, Storage, StudyName
 from storage.states import StudyState
@@ -67,6 +68,7 @@ def add(
             metavar="HYPERPARAMETER=VALUE",
             help="A searched hyperparameter and its value; may be given several times.",
             show_default=False,
+            autocompletion=complete_hyperparameter,
         ),
     ],
     storage: Storage = None,

@@ -65,6 +65,13 @@ def test_studies_settings_and_columns_are_offered(ask: Ask, sqlite_url: str, tmp
     assert ask("orch worker ", shell="bash", ORCH_STORAGE=sqlite_url) == ["fifth one", "second", "first"]
     assert ask("orch study create new --set cv.fo") == ["cv.folds="]
     assert ask("orch study create new --set data.fing") == []
+    assert ask("orch study create new --set search.bat") == ["search.batch_size="]
+    assert ask("orch study create new --set model.resize=", shell="bash") == ["stretch", "pad", "crop"]
+    assert ask("orch study create new --set training.use_ema=t") == ["training.use_ema=true"]
+    assert ask("orch study create new --set sampler.name=l") == []
+    assert ask("orch study create new --set training.epochs=") == []
+    assert ask("orch study add second --set ", ORCH_STORAGE=sqlite_url) == ["batch_size="]
+    assert ask("orch data import images --preset mu") == ["mura"]
     folder = tmp_path / "my-data"
     folder.mkdir()
     (folder / "manifest.json").write_text(json.dumps({"targets": ["fracture", "view"]}))
