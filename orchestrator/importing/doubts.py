@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from orchestrator.importing.choices import Choices
 
 USUAL_FOLDS = 6
+NO_DISEASE = ("support devices",)
+"""Labels beside which an image may well have no finding."""
 
 
 def describe_side(
@@ -79,6 +82,7 @@ def describe_doubts(
             f"{blank} images have no label at all (every one is blank); nothing is learned from them."
         )
     doubts += _doubt_labels(targets, labels[~held], groups[~held])
+    doubts += _doubt_contradictions(targets, labels, choices.rules.no_finding)
     if held.any():
         doubts += _doubt_holdout(targets, labels[held])
     return doubts + (_doubt_size(targets, labels, groups, held) if has_areas else [])
@@ -122,6 +126,25 @@ def _doubt_instances(facts: Sequence[ImageFacts], labels: np.ndarray, groups: np
         f"{say_count(len(several), 'SOP Instance UID stands', 'SOP Instance UIDs stand')} in several DICOM files that differ"
         f"{': ' if also else ''}{', '.join(also)}. Each should be one picture: look whether pictures were exported twice; `orch data audit` compares "
         "pictures of different groups."
+    ]
+
+
+def _doubt_contradictions(targets: Sequence[str], labels: np.ndarray, no_finding: Sequence[str]) -> list[str]:
+    """Images that have no finding by one label, and a finding by another."""
+    plain = [" ".join(re.split(r"[\W_]+", name.casefold())).strip() for name in targets]
+    says_none = (labels[:, [name in no_finding for name in plain]] == 1).any(axis=1)
+    counts = {
+        name: int((says_none & (labels[:, place] == 1)).sum())
+        for place, name in enumerate(targets)
+        if plain[place] not in (*no_finding, *NO_DISEASE)
+    }
+    found = {name: count for name, count in counts.items() if count}
+    if not found:
+        return []
+    called = next(name for name, word in zip(targets, plain, strict=True) if word in no_finding)
+    return [
+        f"Some images are {called!r} and have a finding at once: {name_few(f'{name} ({count})' for name, count in found.items())}. "
+        "One of the two labels is wrong."
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from orchestrator.terminal import console
 from storage.errors import OrchError
@@ -33,9 +34,19 @@ def report_error(error: BaseException, *, debug: bool) -> int:
 def report_os_error(error: OSError) -> int:
     """Print what the operating system refused, and return the exit code."""
     place = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno == errno.ENOENT and not error.filename and not _is_in_a_folder():
+        text = "The folder in which this command was started is not there any more. Change to another one, and run the command again."
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         text = f"The disk is full{place}. Make room and run the command again; what was finished is kept."
     else:
         text = f"{error.strerror or error}{place}."
     console.fail(f"{text}")
     return FAILED
+
+
+def _is_in_a_folder() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.importing.doubts import _doubt_labels
+from orchestrator.importing.doubts import _doubt_contradictions, _doubt_labels
 from orchestrator.importing.matching import (
     Finder,
     find_column_for,
@@ -18,6 +18,7 @@ from orchestrator.importing.matching import (
     match_rows,
 )
 from orchestrator.importing.precision import expect_width, patients_needed
+from orchestrator.importing.reading.cells import Rules
 from orchestrator.importing.reading.groups import find_in_names, read_groups
 from orchestrator.importing.reading.tables import Table
 from orchestrator.importing.scanning import scan_folder
@@ -326,3 +327,12 @@ def test_how_many_folds_a_rare_label_allows_is_said_whatever_a_study_takes() -> 
     assert "rare (2)" in said
     assert "common" not in said
     assert "With more folds than that number some folds cannot score it" in said
+
+
+def test_an_image_without_a_finding_and_with_one_is_doubted() -> None:
+    targets = ("No_Finding", "Mass", "Support Devices")
+    labels = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1], [1, np.nan, 0]], np.float32)
+    (said,) = _doubt_contradictions(targets, labels, Rules().no_finding)
+    assert "'No_Finding' and have a finding at once: Mass (1)." in said
+    assert _doubt_contradictions(targets, labels[[0, 2, 3]], Rules().no_finding) == []
+    assert _doubt_contradictions(targets[1:], labels[:, 1:], Rules().no_finding) == []

@@ -8,9 +8,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from orchestrator.cli import run
 from orchestrator.terminal import console
 from tests.conftest import REPOSITORY
 
@@ -83,3 +85,13 @@ def test_a_locale_that_reads_other_names_is_said(locale: dict[str, str], said: b
         env={**kept, **locale},
     )
     assert (done.returncode, "LC_ALL=C.UTF-8" in done.stderr) == (0, said)
+
+
+def test_a_working_folder_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert run(["study", "list"]) == 1
+    assert "is not there any more. Change to another one" in capsys.readouterr().err
