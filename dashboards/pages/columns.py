@@ -23,20 +23,24 @@ def keep_together(text: str) -> str:
     return TOGETHER.sub(lambda found: found[0].replace(" ", NO_BREAK), print_signs(text))
 
 
-def share_width(table: Table) -> list[float]:
-    """The share of the width of each column: each at least as wide as its longest word, the rest by how much text it has."""
-    needs = [max(longest_word(text) + len(text) ** 0.5 for text in column) for column in list_texts(table)]
+def share_width(table: Table, *, breaks_names: bool = True) -> list[float]:
+    """The share of the width of each column: each at least as wide as its longest word, the rest by how much text it has.
+
+    Args:
+        table: which.
+        breaks_names: whether a line may end after an underscore, as in LaTeX and not in Word.
+    """
+    columns = list_texts(table, breaks_names=breaks_names)
+    needs = [max(longest_word(text) + len(text) ** 0.5 for text in column) for column in columns]
     return [need / sum(needs) for need in needs]
 
 
-def list_texts(table: Table) -> list[list[str]]:
+def list_texts(table: Table, *, breaks_names: bool = True) -> list[list[str]]:
     """The texts of each column, its head first, with what stays together in them."""
-    cells = [table.columns, *table.rows]
+    cells = [[name.replace("_", " ") for name in table.columns], *table.rows]
+    texts = [[keep_together(str(cell)) for cell in row] for row in cells]
     return [
-        [
-            keep_together(str(row[place]).replace("_", " ") if not number else str(row[place]))
-            for number, row in enumerate(cells)
-        ]
+        [row[place].replace("_", "_ ") if breaks_names else row[place] for row in texts]
         for place in range(len(table.columns))
     ]
 

@@ -36,16 +36,18 @@ def to_docx(table: Table, caption: str, note: str = "") -> bytes:
     import docx
     from docx.enum.section import WD_ORIENT
     from docx.enum.text import WD_ALIGN_PARAGRAPH
-    from docx.shared import Pt
+    from docx.shared import Mm, Pt
 
     document = docx.Document()
     for property_ in ("author", "comments", "title"):
         setattr(document.core_properties, property_, _plain(caption)[:255] if property_ == "title" else "")
     section = document.sections[0]
+    section.page_width, section.page_height = Mm(210), Mm(297)
+    section.left_margin = section.right_margin = Mm(20)
     if len(table.columns) > MOST_UPRIGHT:
         section.orientation = WD_ORIENT.LANDSCAPE
         section.page_width, section.page_height = section.page_height, section.page_width
-    document.styles["Normal"].font.size = Pt(9)
+    document.styles["Normal"].font.size = Pt(8 if len(table.columns) > MOST_UPRIGHT else 9)
     document.add_paragraph().add_run(_plain(caption)).bold = True
     shown = prepare_table(table)
     cells = [
@@ -55,7 +57,9 @@ def to_docx(table: Table, caption: str, note: str = "") -> bytes:
     drawn = document.add_table(len(cells), len(table.columns))
     drawn.autofit = False
     room = section.page_width - section.left_margin - section.right_margin
-    widths = [round(room * share) for share in share_width(table)]
+    widths = [round(room * share) for share in share_width(table, breaks_names=False)]
+    for column, width in zip(drawn.columns, widths, strict=True):
+        column.width = width  # LibreOffice reads those of the columns, Word those of the cells.
     # Its own lists of rows and cells are made again at every look.
     for number, (row, texts) in enumerate(zip(drawn.rows, cells, strict=True)):
         for place, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):

@@ -58,6 +58,7 @@ def test_no_interval_is_torn_and_what_is_indented_stays_so() -> None:
     (drawn,) = docx.Document(io.BytesIO(to_docx(many, "x"))).tables
     widths = [cell.width for cell in drawn.rows[0].cells]
     assert widths[1] > widths[0]
+    assert [column.width for column in drawn.columns] == widths
     assert drawn.rows[1].cells[1].text == "0.910 (0.871\xa0to\xa00.938)"
 
 
