@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboards.figures.drawing import Picture, make_figure, measure, name_axis, note, trace
-from dashboards.figures.palette import BLUE, GREY, VERMILLION, fade
+from dashboards.figures.palette import BLUE, GREY, HALO, VERMILLION, fade
 from dashboards.tables.view import StudyView, Table
 
 MOST_BARS = 200
@@ -81,6 +81,15 @@ def draw_choice(view: StudyView, selection: Mapping[str, Any]) -> Picture:
         ]
         # On the left the marks are the best ones, far above the line.
         figure["layout"]["annotations"] = [
-            note(f"{text} {corrected:.4f}", xref="paper", x=0, xanchor="left", y=corrected, yanchor="top")
+            note(
+                f"{text} {corrected:.4f}",
+                xref="paper",
+                x=0,
+                xanchor="left",
+                y=corrected,
+                yanchor="top",
+                bgcolor=HALO,
+                borderpad=1,
+            )
         ]
     return Picture("choice", title, caption, table, figure)

@@ -31,7 +31,11 @@ def share_width(table: Table, *, breaks_names: bool = True) -> list[float]:
         breaks_names: whether a line may end after an underscore, as in LaTeX and not in Word.
     """
     columns = list_texts(table, breaks_names=breaks_names)
-    needs = [max(longest_word(text) + len(text) ** 0.5 for text in column) for column in columns]
+    # The head is printed bold.
+    needs = [
+        max(1.2 * longest_word(head) + 2, *(longest_word(text) + len(text) ** 0.5 for text in (head, *cells)))
+        for head, *cells in columns
+    ]
     return [need / sum(needs) for need in needs]
 
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dashboards.pages.chapter import Chapter
-from dashboards.pages.columns import NO_BREAK, keep_together, list_texts, longest_word, share_width
+from dashboards.pages.columns import (
+    NO_BREAK,
+    keep_together,
+    list_texts,
+    longest_word,
+    print_signs,
+    share_width,
+)
 from dashboards.pages.word import to_docx
 from dashboards.tables.methods import to_markdown, write_methods
 from dashboards.tables.patients import list_populations, tabulate_patients
@@ -50,7 +58,7 @@ def collect_texts(chapter: Chapter, versions: Mapping[str, str | None], prefix: 
     files: dict[str, str] = {}
     notes = []
     for name, caption, table, note in list_tables(chapter):
-        files[f"table-{name}.csv"] = table.to_csv()
+        files[f"table-{name}.csv"] = _as_data(table).to_csv()
         files[f"table-{name}.tex"] = to_latex(table, caption, prefix + name, note)
         notes += [f"table-{name}: {caption}. {note}".strip()]
     files["table-notes.txt"] = "\n".join(notes) + "\n"
@@ -147,6 +155,15 @@ def _count_lines(table: Table, columns: Sequence[Sequence[str]], *, is_wide: boo
         max(math.ceil(len(text) / wide) for text, wide in zip(row, room, strict=True))
         for row in zip(*columns, strict=True)
     )
+
+
+def _as_data(table: Table) -> Table:
+    """The table for a spreadsheet: a minus before negative numbers, which no spreadsheet takes for a formula, and nothing where there is nothing."""
+
+    def say(cell: Any) -> Any:
+        return cell if not isinstance(cell, str) else "" if cell == "-" else print_signs(cell)
+
+    return Table(table.columns, [tuple(map(say, row)) for row in table.rows])
 
 
 def _share_page(table: Table) -> str:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from dashboards.pages.columns import share_width
-from dashboards.pages.paper import to_latex
+from dashboards.pages.paper import _as_data, to_latex
 from dashboards.pages.word import to_docx
 from dashboards.tables.references import REFERENCES, to_bibtex
 from dashboards.tables.view import Table
@@ -73,6 +73,11 @@ def test_a_table_longer_than_a_page_goes_on_on_the_next(rows: int) -> None:
     assert text.count("{") == text.count("}")
     # A name is broken at its underscores, or it would run into the next column.
     assert r"medial\_\allowbreak{}cortex\_\allowbreak{}1 & 3" in text
+
+
+def test_a_spreadsheet_gets_a_minus_and_no_sign_of_a_formula() -> None:
+    table = _as_data(Table(("a", "b", "c"), [("-1.2 ± 1.4", "-", 0.5), ("0.1 (-0.2 to 0.3)", "=1+1", None)]))
+    assert table.to_csv() == "a,b,c\n−1.2 ± 1.4,,0.5\n0.1 (−0.2 to 0.3),'=1+1,\n"
 
 
 def test_a_work_has_its_volume_and_its_pages_apart() -> None:
