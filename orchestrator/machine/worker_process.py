@@ -114,7 +114,9 @@ def _work(request: Request, progress: _Progress) -> int:
 
     stop = threading.Event()
     with ExitStack() as stack:
-        received = stack.enter_context(draining_on_signals(stop, console.say, grace_seconds=request.grace))
+        received = stack.enter_context(
+            draining_on_signals(stop, console.say, grace_seconds=request.grace, at_once=request.at_once)
+        )
         opened = lambda _: stack.enter_context(open_storage(None))  # noqa: E731
         database = (
             wait_for(opened, stopped=stop.is_set, refused_too=request.restarted, sleep=stop.wait)

@@ -26,6 +26,7 @@ def draining_on_signals(
     tell: Callable[[str], None] = log.info,
     *,
     grace_seconds: float | None = None,
+    at_once: int = 1,
 ) -> Iterator[list[int]]:
     """Let the first SIGTERM or SIGINT set `stop`; another one, later than an echo, ends the process at once. Yields what was received.
 
@@ -34,6 +35,7 @@ def draining_on_signals(
     Args:
         stop: set by the first signal.
         tell: told one line of text.
+        at_once: how many trials the process may work on at the same time.
         grace_seconds: the process ends so long after the first signal, whatever it waits for; None lets it take its time.
     """
     received: list[int] = []
@@ -56,9 +58,10 @@ def draining_on_signals(
             leaving.daemon = True
             leaving.start()
             timers.append(leaving)
-        tell(
-            "stopping: finishing the current epoch, then giving the trial back (a second signal stops at once)"
-        )
+        what = "the current epoch, then giving the trial back"
+        if at_once > 1:
+            what = "the current epoch of each trial, then giving all of them back"
+        tell(f"stopping: finishing {what} (a second signal stops at once)")
 
     def handle(number: int, _: FrameType | None) -> None:
         with one_at_a_time:

@@ -213,6 +213,9 @@ class Worker:
                 continue
             if self._record.is_aside(study.uuid):
                 continue
+            if self._record.is_left_to_others(study.uuid) and self._places.works_on_other_than(study.uuid):
+                # Else each look at it would wait until all trials of the other study have ended.
+                continue
             # One objective at a time, for memory's sake.
             self._places.wait_for_others_than(study.uuid)
             try:
@@ -227,7 +230,9 @@ class Worker:
                 continue
             failed_on = self._record.failed_on.get(study.uuid, set())
             claim = claim_next(self.here, study, failed_on)
-            if claim is not None:
+            if claim is None:
+                self._record.leave_to_others(study.uuid)
+            else:
                 whole = self._name_whole(study, studies)
                 if whole not in summary.studies:
                     summary.studies.append(whole)

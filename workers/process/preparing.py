@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from storage.errors import DeviceError, NotEnoughMemoryError, SickProcessError
 from storage.studies.study import StudyRecord
 from storage.wording import say_duration
+from workers.device import backend
 from workers.objective.memory import describe_models_too_large, free_memory
 from workers.process.blame import Fault, describe, find_fault, passes
 from workers.process.circumstances import Circumstances
@@ -46,6 +47,16 @@ def saying_so(note: Callable[[], None]) -> Iterator[None]:
         ended.set()
         # What it may still say must not come after what is said next.
         thread.join(timeout=1.0)
+
+
+def describe_compiling(study: StudyRecord) -> str:
+    """What the user is told who would else see nothing for minutes: whole networks are compiled under JAX; empty for other studies."""
+    if study.spec.uses_features or backend.name() != "jax":
+        return ""
+    return (
+        f"{study.name}: JAX compiles the network before its first step, which may take minutes; "
+        "what was compiled on this machine before is read from the cache folder."
+    )
 
 
 def set_aside(

@@ -55,6 +55,10 @@ class Places(Generic[Ended]):
         """Whether a trial is worked on."""
         return bool(self._running)
 
+    def works_on_other_than(self, study: str) -> bool:
+        """Whether trials of another study are worked on."""
+        return bool(self._running) and study != self._study
+
     def put(
         self, work: Callable[[], Ended], conclude: Callable[[Ended], None], study: str, *, alone: bool
     ) -> None:
@@ -87,7 +91,7 @@ class Places(Generic[Ended]):
 
     def wait_for_others_than(self, study: str) -> None:
         """Wait until the trials of every other study have ended."""
-        while self._running and study != self._study:
+        while self.works_on_other_than(study):
             self.wait_for_one()
 
     def halve(self) -> None:

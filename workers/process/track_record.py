@@ -11,6 +11,8 @@ FAILURES_IN_A_ROW = 3
 """So many different trials that fail one after the other, with none in between that did not, speak against the process."""
 DAMAGES_IN_A_ROW = 5
 """So many trials that end one after the other because what they read was damaged in use speak against the disk or the memory."""
+LEFT_SECONDS = 60.0
+"""A study in which there was nothing for this process is looked at again so much later, as long as trials of another one are in work."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before the next try after trouble that passes by itself; twice as long each time."""
 NO_ROOM_SECONDS = 600.0
@@ -26,6 +28,7 @@ class TrackRecord:
     _troubles: int = 0
     _damages: int = 0
     _aside: dict[str, tuple[float, Exception]] = field(default_factory=dict)
+    _left: dict[str, float] = field(default_factory=dict)
 
     def note_success(self) -> None:
         """A trial was trained as it should."""
@@ -70,6 +73,14 @@ class TrackRecord:
     def set_aside(self, study_uuid: str, seconds: float, error: Exception) -> None:
         """Leave a study alone for a while."""
         self._aside[study_uuid] = (time.monotonic() + seconds, error)
+
+    def leave_to_others(self, study_uuid: str) -> None:
+        """There was nothing for this process in a study that has open trials: they are others' at the moment."""
+        self._left[study_uuid] = time.monotonic() + LEFT_SECONDS
+
+    def is_left_to_others(self, study_uuid: str) -> bool:
+        """Whether that was lately."""
+        return time.monotonic() < self._left.get(study_uuid, 0.0)
 
     def is_aside(self, study_uuid: str) -> bool:
         """Whether the study is left alone at the moment."""

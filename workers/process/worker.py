@@ -21,6 +21,7 @@ from workers.process.blame import Fault, find_fault
 from workers.process.circumstances import Circumstances
 from workers.process.draining import draining_on_signals
 from workers.process.loop import StudyRefused, Worker, WorkerSummary
+from workers.process.preparing import describe_compiling
 
 __all__ = ["draining_on_signals", "run_worker"]
 
@@ -84,6 +85,7 @@ class _StudyRegistry:
             dataset = load_dataset(folder)
             self._datasets[dataset.fingerprint] = dataset
         self._refused: set[str] = set()
+        self._told: set[str] = set()
         self._current: tuple[str, Objective] | None = None
 
     def require(self, study: StudyRecord) -> Dataset:
@@ -129,6 +131,10 @@ class _StudyRegistry:
         if self._current is None or self._current[0] != study.uuid:
             self._current = None
             dataset = self.require(study)
+            compiling = describe_compiling(study)
+            if compiling and study.uuid not in self._told:
+                self._told.add(study.uuid)
+                self._here.tell(compiling)
             self._current = (
                 study.uuid,
                 prepare_objective(

@@ -19,11 +19,11 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DeviceError
 from storage.results.ledger import read_curves
-from storage.states import PointState
+from storage.states import PointState, WorkerState
 from storage.studies import points
 from storage.studies import study as studies
 from storage.studies.point_records import PointRecord
-from storage.studies.workers import list_workers
+from storage.studies.workers import list_workers, note_worker
 from tests import light_worker
 from tests.studies import PretendObjective, expire, make_study, processes, rising_auc
 from workers.attempts.attempt import Attempt, Pruned
@@ -270,6 +270,35 @@ def test_another_study_waits_until_the_trials_of_the_first_have_ended(database: 
     worker = Worker(Circumstances(database, at_once=2), find)
     summary = worker.run(lambda: [first, second])
     assert (summary.complete, summary.failed) == (6, 0)
+
+
+def test_a_study_whose_open_trial_is_left_to_others_does_not_hold_up_another_one(database: Database) -> None:
+    first, second = make_study(database, "first", points=1), make_study(database, "second", points=6)
+    for number in range(first.spec.study.retries + 1):
+        claim = points.claim_point(database, first, worker="this one", token=str(number))
+        assert claim is not None
+        points.fail_point(
+            database, claim, error="it failed here", retries=first.spec.study.retries, is_proven=False
+        )
+    note_worker(
+        database, worker="another", host="h", pid=1, device="", state=WorkerState.WORKING, versions={}, study_uuid=first.uuid
+    )  # fmt: skip
+    stop, found = threading.Event(), list[str]()
+    meeting = threading.Barrier(3, timeout=20)
+
+    def find(study: studies.StudyRecord) -> PretendObjective:
+        found.append(study.name)
+        return PretendObjective(before=lambda attempt: meeting.wait() and None)
+
+    def note(kind: str, name: str) -> None:
+        if points.count_points(database, second.uuid).is_settled:
+            stop.set()
+
+    worker = Worker(Circumstances(database, stop, at_once=3, notify=note), find)
+    worker._record.failed_on[first.uuid] = {0}
+    worker.run(lambda: [first, second])
+    assert points.count_points(database, second.uuid).complete == 6
+    assert found[0] == "first"
 
 
 def test_of_a_killed_process_every_trial_is_taken_again_and_none_is_lost(
