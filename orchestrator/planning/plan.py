@@ -174,7 +174,8 @@ def batch_warnings(
     """
     found = []
     least = min(train_images)
-    share = share_of_equal_batches(spec, least)
+    # Repeats of a winner draw no batch size: nothing is searched again.
+    share = 0.0 if spec.sampler.name == "listed" else share_of_equal_batches(spec, least)
     if share:
         found.append(
             f"{share:.0%} of the batch-size range is equivalent: a fold has {least} training images, so every batch size "

@@ -93,6 +93,10 @@ def test_batch_sizes_above_the_training_images_are_said() -> None:
     assert "80%" in equal
     # 2,079 training images, as in the reference study: every batch size of the range means something of its own.
     assert not any("full batch" in warning for warning in batch_warnings(spec, points, [2079]))
+    # Repeats of a winner search nothing: advice on the range would be for another study.
+    listed = {"name": "listed", "points": points[:2]}
+    repeats = spec.model_copy(update={"sampler": spec.sampler.model_copy(update=listed)})
+    assert not any("equivalent" in warning for warning in batch_warnings(repeats, points[:2], [429, 439]))
 
 
 def test_a_fixed_batch_size_with_a_short_last_batch_is_said() -> None:
