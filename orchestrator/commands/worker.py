@@ -115,7 +115,7 @@ def worker(
     if sys.stderr.isatty():
         followed = say_command("study", "watch", name) if name else "orch status"
         console.say(
-            f"Starting, which takes some seconds. Progress and time left, in another terminal: `{followed}`"
+            f"Starting, which takes some seconds. All trials and workers at a glance, in another terminal: `{followed}`"
         )
     raise typer.Exit(
         supervise(
