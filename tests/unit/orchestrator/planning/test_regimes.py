@@ -164,7 +164,7 @@ def test_a_best_json_that_is_missing(tmp_path: Path) -> None:
         ("cv", "folds", 2.5, "cv.folds should be a whole number, not 2.5."),
         ("cv", "folds", 1, "cv.folds should be greater than or equal to 2, not 1."),
         ("study", "objective", "best", "should be 'max_of_mean', 'mean_of_max' or 'last', not 'best'."),
-        ("search", "batch_size", 16, "search.batch_size should be a section with keys of its own, not 16."),
+        ("search", "batch_size", 16, "search.batch_size should be a range or a choice, such as "),
         ("training", "learning_rate", "fast", "training.learning_rate should be a number, not 'fast'."),
     ],
 )
