@@ -327,8 +327,12 @@ def find_column_for(table: Table, images: Sequence[str], folder: Path) -> str | 
 
     A column that would give an image two rows, or a row two images, is none.
     """
+    bare = {_bare_key(image) for image in images}
     most, chosen = 0, None
     for name in table.columns:
+        # Looking names up takes a while in a large folder: not for columns none of whose cells is like any of them.
+        if bare.isdisjoint(map(_bare_key, table.column(name, option="--filename-column"))):
+            continue
         try:
             found = sum(row is not None for row in find_rows_of(table, name, images, folder))
         except DataError:
