@@ -359,4 +359,4 @@ def _find_loosely(table: Table, finder: Finder) -> str | None:
 
 
 def _bare_key(name: str) -> str:
-    return _loosen(_unquote(name).replace("\\", "/")).rpartition("/")[2]
+    return _strip_bare(_loosen(_unquote(name).replace("\\", "/"))).rpartition("/")[2]
