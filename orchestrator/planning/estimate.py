@@ -31,6 +31,8 @@ RULE_WEIGHTS = 2048 * 1024 + 1024 * 512 + 512 * 256 + 256 * 18
 SECONDS_PER_VIEW = {"float32": 0.055, "tf32": 0.055, "bfloat16": 0.027}
 RULE_PIXELS = 299 * 299
 PASSES_OF_A_STEP = 3
+LENET_COST = 0.12
+"""Of LeNet for a pixel, in those of InceptionV3: 1.28 s for a fold-epoch of 348 images of 128 x 128 (docs/speed-evidence.md)."""
 # Of 12 trials of Regime I on 522 radiographs, 41 s with an empty cache of programs and 18 s with all 47 of them, 10 of these before the first
 # trial (docs/speed-evidence.md).
 START_SECONDS = 10.0
@@ -216,7 +218,9 @@ def list_extractions(variants: Sequence[Variant], images: int) -> list[Extractio
 def _seconds_of_pass(spec: StudySpec, precision: str) -> float:
     """One image through the backbone."""
     pixels = spec.model.image_size[0] * spec.model.image_size[1]
-    cost = BACKBONES.get(spec.model.backbone, UNKNOWN)[1] if spec.model.kind == "transfer" else 1.0
+    cost = BACKBONES.get(spec.model.backbone, UNKNOWN)[1] if spec.model.kind == "transfer" else UNKNOWN[1]
+    if spec.model.kind == "lenet":
+        cost = LENET_COST
     return SECONDS_PER_VIEW[precision] * pixels / RULE_PIXELS * cost
 
 

@@ -139,6 +139,11 @@ def test_the_rule_of_thumb_fits_what_it_was_made_from() -> None:
         found = estimate_time(spec, [{"batch_size": batch_size}], images=10, train_images=[2075])
         assert found.fold_epoch_seconds == pytest.approx(seconds, rel=0.1)
         assert "rule of thumb" in found.basis
+    lenet = regime_one("one").with_values(
+        {"model.kind": "lenet", "model.image_size": [128, 128], "data.targets": ["a"]}
+    )
+    found = estimate_time(lenet, [{"batch_size": 32}], images=522, train_images=[348])
+    assert found.fold_epoch_seconds == pytest.approx(1.28, rel=0.1)
 
 
 def test_an_estimate_counts_start_compilation_and_what_pruning_may_save() -> None:
