@@ -1,7 +1,9 @@
 """What a fold-epoch of a network on images takes beside `fit` on the same images: folds one after the other, and in turns on one network.
 
     python -m bench.image_epoch [--model lenet] [--size 128] [--images 348 174] [--rounds 5] [--precision float32 bfloat16]
-    KERAS_BACKEND=jax python -m bench.image_epoch
+    KERAS_BACKEND=jax python -m bench.image_epoch --size 64 --images 96 32
+
+The second line gives a result within a minute on a processor, where XLA takes longer for convolutions.
 
 All train the same network in one process, in turns, so that other load on the machine falls on all. Each way runs an epoch that is not counted
 before one that is: the first epoch after another way took longer, by half for InceptionV3. `fit` is what a careful user writes:
@@ -15,6 +17,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,6 +31,11 @@ from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 TARGETS, SEED = 4, 1337
 Spent: TypeAlias = tuple[float, float]
 """Seconds by the clock, and of processor: those of all threads of this process, which other load changes little."""
+
+MOST_OF_FIT = {"float32": 1.0, "bfloat16": 1 / 1.2}
+"""What a fold-epoch may take, in those of `fit`."""
+MOST_OF_A_LATER_EPOCH = 1.1
+"""What the first epoch of another fold may take."""
 
 FIT, ONE_BY_ONE, IN_TURNS = "fit", "one after the other", "in turns"
 
@@ -66,6 +74,39 @@ def main() -> None:
             f"{name}, first epoch of another fold: {way.later_first[0]:.3f} s, {way.later_first[1] / usual[1]:.2f} times the processor of a later one; "
             f"its new weights: {way.beginning[0]:.3f} s"
         )
+    print_goals(taken, {name: way.later_first for name, way in ways.items()})
+
+
+def print_goals(taken: dict[str, list[Spent]], first: dict[str, Spent]) -> None:
+    """Say of each goal whether it was reached: ratios are medians of those within the rounds, by the clock and of processor."""
+    rounds = {name: np.array(measured) for name, measured in taken.items()}
+    for name, measured in rounds.items():
+        if name == FIT:
+            continue
+        most = MOST_OF_FIT["bfloat16" if name.startswith("bfloat16") else "float32"]
+        if name.startswith("bfloat16") and not multiplies_bfloat16():
+            print(f"goal: {name}: none, as this processor does not multiply bfloat16 by itself")
+            continue
+        clock, busy = np.median(measured / rounds[FIT], axis=0)
+        print(
+            f"goal: {name}, at most {most:.2f} times fit: {clock:.2f} by the clock, {busy:.2f} of processor: "
+            f"{'reached' if clock <= most else 'not reached'}"
+        )
+    for name, spent in first.items():
+        ratio = spent[1] / np.median(rounds[f"{name}, {ONE_BY_ONE}"], axis=0)[1]
+        print(
+            f"goal: {name}, first epoch of another fold, at most {MOST_OF_A_LATER_EPOCH:.1f} times a later one: {ratio:.2f} of processor: "
+            f"{'reached' if ratio <= MOST_OF_A_LATER_EPOCH else 'not reached'}"
+        )
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for it (Linux); a GPU has."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags)) or bool(devices.describe().get("gpus"))
 
 
 def read_arguments() -> argparse.Namespace:

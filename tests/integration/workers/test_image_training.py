@@ -341,5 +341,12 @@ def test_the_benchmark_compares_both_orders_of_folds_with_fit(
     monkeypatch.setattr("sys.argv", ["bench.image_epoch", *small])
     image_epoch.main()
     shown = capsys.readouterr().out
-    for words in ("fit ", "one after the other", "in turns", "times fit", "first epoch of another fold"):
+    for words in (
+        "fit ",
+        "one after the other",
+        "in turns",
+        "times fit",
+        "first epoch of another fold",
+        "goal: float32, in turns",
+    ):
         assert words in shown
