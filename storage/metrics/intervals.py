@@ -39,6 +39,7 @@ ABOUT_INTERVALS = (
 """Said where results stand; docs/metrics.md has how often each holds it."""
 _LEAST = 1e-12
 """A share is kept so far from 0 before its logarithm is taken."""
+OF_LABELS = "read those of the labels: of this mean it would hold the truth too seldom"
 BIASED = "biased upwards on few images; see the slope and the expected value"
 
 

@@ -200,6 +200,8 @@ def test_a_scorecard_holds_each_label_their_mean_and_all_together() -> None:
             metric = part["metrics"][name]
             if name == "calibration_error":
                 assert "biased" in metric["note"]
+            elif part is card["macro"] and name in scorecard.RATIOS:
+                assert "read those of the labels" in metric["note"]
             else:
                 assert metric["low"] < metric["high"], name
                 assert metric["low"] <= metric["value"] <= metric["high"], name
