@@ -216,3 +216,25 @@ def test_an_epoch_of_folds_is_one_program_per_size() -> None:
             trainer._settings["batch_size"] = batch_size
         train_together(folds, batch_size)
     assert stacked._train._cache_size() - before <= 2
+
+
+def test_a_step_of_stacked_folds_copies_no_moments() -> None:
+    folds = start_folds(head=(40,))
+    stacked: Any = folds[0].compiled
+    stacked = stacked.stacked
+    train, programs = stacked._train, []
+
+    def remember(*arrays: Any, **named: Any) -> Any:
+        programs.append(train.lower(*arrays, **named).compile().as_text())
+        return train(*arrays, **named)
+
+    stacked._train = remember
+    try:
+        train_together(folds, 1)
+    finally:
+        stacked._train = train
+    # Of the first kernel nothing is needed any more when its moments are overwritten.
+    assert programs
+    assert not any(
+        f"f32[{len(TRAIN_COUNTS)},{FEATURES},40]{{2,1,0}} copy(%get-tuple" in text for text in programs
+    )

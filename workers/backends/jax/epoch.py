@@ -281,11 +281,10 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             gradients, (logits, updated) = jax.grad(loss, has_aux=True)(state["weight"])
             taken = state["steps"] + 1
             memory = {name: state[name] for name in self.memory}
-            weights, memory = self._stepper.take(state["weight"], memory, gradients, taken, settings)
-            after = {"weight": weights, "statistic": updated, **memory, "steps": taken}
-            if uneven:
-                goes_on = plan["count"] > begin
-                after = jax.tree.map(functools.partial(jnp.where, goes_on), after, state)
+            keep = functools.partial(jnp.where, plan["count"] > begin) if uneven else lambda new, _: new
+            weights, memory = self._stepper.take(state["weight"], memory, gradients, taken, settings, keep)
+            updated = [keep(*pair) for pair in zip(updated, state["statistic"], strict=True)]
+            after = {"weight": weights, "statistic": updated, **memory, "steps": keep(taken, state["steps"])}
             return after, jax.lax.dynamic_update_slice(collected, logits, (begin, 0))
 
         return jax.lax.fori_loop(0, plan["steps"], step, (state, collected))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,8 @@ from workers.device.stepper import BaseStepper
 from workers.device.steps import AVERAGE, OPTIMIZER, average_weights
 
 Arrays = Sequence[Any]
+Keep: TypeAlias = Callable[[Any, Any], Any]
+"""From a new array and the old one to the one that is kept."""
 
 
 class Stepper(BaseStepper):
@@ -24,23 +26,36 @@ class Stepper(BaseStepper):
         gradients: Arrays,
         step: Any,
         settings: Mapping[str, Any],
+        keep: Keep = lambda new, _: new,
     ) -> tuple[list[Any], dict[str, list[Any]]]:
-        """Weights and memory after a step; arguments as under TensorFlow, but for arrays in place of handles."""
+        """Weights and memory after a step; arguments as under TensorFlow, but for arrays in place of handles.
+
+        Args:
+            weights: arrays.
+            memory: arrays, by the names of `memory`.
+            gradients: one per weight.
+            step: how many steps there have been with this one.
+            settings: `workers.device.backend.SETTINGS` and the numbers of the rules.
+            keep: chooses between a new array and the old one. Chosen only at the end, the step would be computed from arrays that are
+                not kept, and XLA would copy both moments of every fold at every step.
+        """
         taken = jnp.asarray(step, jnp.float32)
         gradients, settings = self.prepare(gradients, taken, settings)
         if self._keras is None:
             moments = memory["first_moment"], memory["second_moment"]
             changed, first, second = apply_step(
-                self._rules.optimizer, weights, *moments, gradients, step, settings
+                self._rules.optimizer, weights, *moments, gradients, step, settings, keep
             )
             after = {"first_moment": first, "second_moment": second}
         else:
             changed, kept = self._keras.apply(
                 weights, memory[OPTIMIZER], gradients, settings["learning_rate"]
             )
-            after = {OPTIMIZER: kept}
+            changed = [keep(*pair) for pair in zip(changed, weights, strict=True)]
+            after = {OPTIMIZER: [keep(*pair) for pair in zip(kept, memory[OPTIMIZER], strict=True)]}
         if self._rules.averages:
-            after[AVERAGE] = average_weights(memory[AVERAGE], changed, taken, settings["ema_momentum"])
+            averages = average_weights(memory[AVERAGE], changed, taken, settings["ema_momentum"])
+            after[AVERAGE] = [keep(*pair) for pair in zip(averages, memory[AVERAGE], strict=True)]
         return changed, after
 
 
@@ -52,19 +67,21 @@ def apply_step(
     gradients: Arrays,
     step: Any,
     settings: Mapping[str, Any],
+    keep: Keep = lambda new, _: new,
 ) -> tuple[list[Any], list[Any], list[Any]]:
-    """Weights and both moments after a step; arguments as those of `workers.backends.tensorflow.optimizers.apply_step`."""
+    """Weights and both moments after a step; arguments as those of `workers.backends.tensorflow.optimizers.apply_step`, `keep` as of `Stepper.take`."""
     if optimizer == "sgd":
         pairs = [
-            apply_momentum(*each, settings) for each in zip(weights, first_moments, gradients, strict=True)
+            apply_momentum(*each, settings, keep)
+            for each in zip(weights, first_moments, gradients, strict=True)
         ]
         return [pair[0] for pair in pairs], [pair[1] for pair in pairs], list(second_moments)
     if optimizer == "adamw":
         # Decoupled and before the step (Loshchilov and Hutter 2019): w -= lr decay w, as in Keras.
         share = settings["learning_rate"] * settings["weight_decay"]
-        weights = [weight - share * weight for weight in weights]
+        weights = [keep(weight - share * weight, weight) for weight in weights]
     triples = [
-        apply_adam(*each, step, settings)
+        apply_adam(*each, step, settings, keep)
         for each in zip(weights, first_moments, second_moments, gradients, strict=True)
     ]
     return (
@@ -75,7 +92,7 @@ def apply_step(
 
 
 def apply_adam(
-    weight: Any, first: Any, second: Any, gradient: Any, step: Any, settings: Mapping[str, Any]
+    weight: Any, first: Any, second: Any, gradient: Any, step: Any, settings: Mapping[str, Any], keep: Keep
 ) -> tuple[Any, Any, Any]:
     """One step of Adam (Kingma and Ba 2015, the form before section 2.1).
 
@@ -84,15 +101,18 @@ def apply_adam(
     power = jnp.asarray(step, jnp.float32)
     beta_1, beta_2 = settings["beta_1"], settings["beta_2"]
     rate = settings["learning_rate"] * jnp.sqrt(1 - beta_2**power) / (1 - beta_1**power)
-    first = first + (gradient - first) * (1 - beta_1)
-    second = second + (jnp.square(gradient) - second) * (1 - beta_2)
-    return weight - rate * first / (jnp.sqrt(second) + settings["epsilon"]), first, second
+    first = keep(first + (gradient - first) * (1 - beta_1), first)
+    second = keep(second + (jnp.square(gradient) - second) * (1 - beta_2), second)
+    changed = weight - rate * first / (jnp.sqrt(second) + settings["epsilon"])
+    return keep(changed, weight), first, second
 
 
-def apply_momentum(weight: Any, velocity: Any, gradient: Any, settings: Mapping[str, Any]) -> tuple[Any, Any]:
+def apply_momentum(
+    weight: Any, velocity: Any, gradient: Any, settings: Mapping[str, Any], keep: Keep
+) -> tuple[Any, Any]:
     """One step of gradient descent with momentum: velocity = momentum velocity - lr gradient;  w += velocity."""
-    velocity = settings["momentum"] * velocity - settings["learning_rate"] * gradient
-    return weight + velocity, velocity
+    velocity = keep(settings["momentum"] * velocity - settings["learning_rate"] * gradient, velocity)
+    return keep(weight + velocity, weight), velocity
 
 
 def masked_cross_entropy(
