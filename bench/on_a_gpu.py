@@ -44,10 +44,10 @@ class Stage:
 STAGES = {
     "facts": Stage(30, "speed", "device, versions, flags, memory bandwidth, rate of products"),
     "prepare": Stage(100, "studies", "a data set, its features by `orch worker`, one short trial; `orch doctor`"),
+    "whole": Stage(200, "studies", "all of Regime I at the size of the reference study, with one and four trials at once"),
     "epoch": Stage(100, "speed", "one fold-epoch: alone, stacked, `fit`; and where the time of a stacked one goes"),
     "extraction": Stage(90, "speed", "views/s of an extraction and of the forward pass alone"),
     "study": Stage(160, "studies", "a study by `orch worker`: cold and warm compilation cache, several at once"),
-    "whole": Stage(200, "studies", "all of Regime I at the size of the reference study, with one and four trials at once"),
     "several": Stage(160, "several", "several trials in one process: whole studies, and epochs side by side and stacked"),
     "same": Stage(100, "agreement", "features and heads against the processor's, stacked against single, run against run"),
     "replay": Stage(60, "studies", "`orch trial replay`, bit for bit"),

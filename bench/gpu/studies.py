@@ -7,8 +7,10 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -92,18 +94,39 @@ def run_whole(place: Place, found: Found) -> None:
     for at_once in (1, 4):
         name = f"whole-{at_once}"
         trials = 3 if place.rehearse else 100
+        began = time.perf_counter()
         desk.orch(
             *("study", "create", name, "--regime", "I", "--data", desk.data, "--trials", trials),
             *("--pruner", "none", *accepted, *set_all(chosen)),
         )
+        found[f"study create and audit, {at_once} at once, s"] = time.perf_counter() - began
         began = time.perf_counter()
         with Watch() as watch:
-            desk.orch("worker", name, *desk.places(1), "--at-once", at_once)
+            worker = desk.begin("worker", name, *desk.places(1), "--at-once", at_once)
+            # A stage that is cut off within the study is to leave how far it came.
+            while worker.poll() is None:
+                time.sleep(1)
+                found[f"{at_once} at once, so far"] = {
+                    "s": time.perf_counter() - began,
+                    "trials": count_trials(desk, name),
+                }
+        if worker.returncode:
+            raise RuntimeError(f"orch worker {name}: exit code {worker.returncode}")
         values[at_once] = desk.values(name)
         found[f"{trials} trials, {at_once} at once, s"] = time.perf_counter() - began
         found[f"{trials} trials, {at_once} at once, watched"] = watch.found()
         found["programs on disk"], found["best value"] = count_programs(desk), max(values[at_once])
         found["the same values"] = values[at_once] == values[1]
+
+
+def count_trials(desk: Desk, study: str) -> int:
+    """How many trials of a study are complete, asked of its database."""
+    question = (
+        "SELECT COUNT(*) FROM trials t JOIN studies s ON s.study_id = t.study_id "
+        "WHERE s.study_name = ? AND t.datetime_complete IS NOT NULL"
+    )
+    with closing(sqlite3.connect(desk.folder / "orch.db", timeout=30)) as database:
+        return int(database.execute(question, (study,)).fetchone()[0])
 
 
 def set_all(settings: tuple[str, ...]) -> list[str]:

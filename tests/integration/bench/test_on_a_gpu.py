@@ -15,11 +15,16 @@ from bench.on_a_gpu import STAGES, Found, Place, run_stage
 from tests.conftest import REPOSITORY
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
-def test_a_stage_writes_what_it_found_and_the_call_ends_well(tmp_path: Path) -> None:
-    places = ("--data", tmp_path, "--out", tmp_path / "out", "--work", tmp_path / "work")
+@pytest.mark.timeout(1800)
+def test_every_stage_of_a_rehearsal_ends_well(tmp_path: Path, chest_xray: Path) -> None:
+    places = ("--data", chest_xray, "--out", tmp_path / "out", "--work", tmp_path / "work")
     ran = subprocess.run(
-        [sys.executable, "-m", "bench.on_a_gpu", *map(str, places), "--rehearse", "--only", "facts"],
+        [
+            *(sys.executable, "-m", "bench.on_a_gpu", *map(str, places)),
+            *("--rehearse", "--minutes", "25"),
+        ],
         env={**os.environ, "KERAS_BACKEND": "jax"},
         cwd=REPOSITORY,
         capture_output=True,
@@ -27,8 +32,13 @@ def test_a_stage_writes_what_it_found_and_the_call_ends_well(tmp_path: Path) -> 
         check=False,
     )
     assert ran.returncode == 0, ran.stdout
-    found = json.loads((tmp_path / "out" / "on-a-gpu.json").read_text())["facts"]
-    assert found["relative error of a float32 product, highest"] < 1e-5
+    results = json.loads((tmp_path / "out" / "on-a-gpu.json").read_text())
+    assert list(results) == list(STAGES)
+    assert not [name for name, found in results.items() if "skipped" in found]
+    assert results["facts"]["relative error of a float32 product, highest"] < 1e-5
+    assert results["whole"]["the same values"]
+    assert results["replay"]["trial 0"]["identical"]
+    assert results["chaos"]["same values"]
     assert (tmp_path / "out" / "facts.log").is_file()
 
 
