@@ -91,7 +91,7 @@ def corrected_interval(value: float, resampled: NDArray, left_out: NDArray, leve
     """The bias-corrected and accelerated interval (Efron 1987; Efron and Tibshirani 1993, section 14.3), expanded for few patients.
 
     The bootstrap spreads less than the truth does, by the root of (n - 1) / n, and knows no Student's t: the tails are widened by both
-    (Hesterberg 2015, "What teachers should know about the bootstrap", section 4.2).
+    (Hesterberg 2015, "What teachers should know about the bootstrap": the expanded percentile interval).
 
     Args:
         value: of the metric on all patients.
