@@ -154,14 +154,13 @@ def run_chaos(place: Place, found: Found) -> None:
     desk.create("killed", trials, *GENTLE)
     began = time.perf_counter()
     desk.orch("worker", "calm", *desk.places(2))
-    calm = time.perf_counter() - began
-    found["undisturbed, s"] = calm
+    found["undisturbed, s"] = time.perf_counter() - began
     worker, kills, began = desk.begin("worker", "killed", *desk.places(2)), 0, time.perf_counter()
-    due = [0.5 * calm, 0.8 * calm]
     while worker.poll() is None:
         time.sleep(0.2)
         children = children_of(worker.pid)
-        if kills < len(due) and time.perf_counter() - began > due[kills] and children:
+        # By what is done, not by the clock: the first of the two studies compiles.
+        if kills < 2 and children and count_trials(desk, "killed") > kills:
             os.kill(children[kills % len(children)], signal.SIGKILL)
             kills += 1
             found["kills"] = kills

@@ -38,6 +38,7 @@ def test_every_stage_of_a_rehearsal_ends_well(tmp_path: Path, chest_xray: Path) 
     assert results["facts"]["relative error of a float32 product, highest"] < 1e-5
     assert results["whole"]["the same values"]
     assert results["replay"]["trial 0"]["identical"]
+    assert results["chaos"]["kills"] == 2
     assert results["chaos"]["same values"]
     assert (tmp_path / "out" / "facts.log").is_file()
 
