@@ -86,9 +86,9 @@ class Network:
         for layer in self.kind.finish(target_count):
             outputs = layer(outputs)
         self.model = keras.Model(images, outputs, name="network")
-        # Built-in ones draw by Keras, and under JAX there is nothing else to draw by that is seeded.
-        may_draw_otherwise = model.kind not in BUILT_IN and keras.backend.backend() == "tensorflow"
-        self._draws_otherwise: bool | None = None if may_draw_otherwise else False
+        # Built-in ones draw by Keras alone. One of the user's own may draw with operations of TensorFlow, for its weights or in each of
+        # its calls, and these know no other seed than TensorFlow's; under JAX nothing draws without a key.
+        self._tensorflow_too = model.kind not in BUILT_IN and keras.backend.backend() == "tensorflow"
         self._pristine = (
             [variable.numpy() for variable in self.model.variables] if self._is_pretrained else []
         )
@@ -166,17 +166,19 @@ class Network:
     def draw(self, seed: tuple[int, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """New values of `weights` and `statistics`: pretrained ones as they were, the others drawn from a seed."""
         drawn = int(np.random.SeedSequence(seed).generate_state(1)[0]) % 2**31
-        if self._is_pretrained:
-            with drawn_alike(), seeded(drawn):
+        with drawn_alike(), seeded(drawn, tensorflow_too=self._tensorflow_too):
+            if self._is_pretrained:
                 head = build_head(self._spec, self.body.output_shape[-1], self._target_count)
-            places = {id(variable): place for place, variable in enumerate(self.model.variables)}
-            values = list(self._pristine)
-            for layer, fresh in zip(self.tail, head.layers, strict=False):
-                for variable, value in zip(layer.variables, fresh.variables, strict=True):
-                    if id(variable) in places:
-                        values[places[id(variable)]] = value.numpy()
-        else:
-            values = self._build_again(drawn, tensorflow_too=self._draws_from_tensorflow(drawn))
+                places = {id(variable): place for place, variable in enumerate(self.model.variables)}
+                values = list(self._pristine)
+                for layer, fresh in zip(self.tail, head.layers, strict=False):
+                    for variable, value in zip(layer.variables, fresh.variables, strict=True):
+                        if id(variable) in places:
+                            values[places[id(variable)]] = value.numpy()
+            else:
+                again = self._spec.with_values({"model.weights_seed": drawn})
+                other = Network(again, self._target_count, self._dropout_rate)
+                values = [variable.numpy() for variable in other.model.variables]
         by_variable = {
             id(variable): value for variable, value in zip(self.model.variables, values, strict=True)
         }
@@ -184,22 +186,6 @@ class Network:
             [by_variable[id(variable)] for variable in self.weights],
             [by_variable[id(variable)] for variable in self.statistics],
         )
-
-    def _build_again(self, seed: int, *, tensorflow_too: bool) -> list[np.ndarray]:
-        """The values of all variables of a network like this one, drawn from a seed."""
-        again = self._spec.with_values({"model.weights_seed": seed})
-        with drawn_alike(), seeded(seed, tensorflow_too=tensorflow_too):
-            other = Network(again, self._target_count, self._dropout_rate)
-        return [variable.numpy() for variable in other.model.variables]
-
-    def _draws_from_tensorflow(self, seed: int) -> bool:
-        """Whether a model of the user's own draws with operations of TensorFlow, which know no seed but TensorFlow's; found out once."""
-        if self._draws_otherwise is None:
-            one, two = (self._build_again(seed, tensorflow_too=False) for _ in range(2))
-            self._draws_otherwise = any(
-                not np.array_equal(*pair, equal_nan=True) for pair in zip(one, two, strict=True)
-            )
-        return self._draws_otherwise
 
     @property
     def _is_pretrained(self) -> bool:

@@ -84,8 +84,8 @@ class Noise(keras.layers.Layer):
     def build(self, shape):
         self.noise = self.add_weight(shape=(shape[-1],), initializer=lambda shape, dtype: tf.random.normal(shape, dtype=dtype))
 
-    def call(self, inputs):
-        return inputs + self.noise
+    def call(self, inputs, training=False):
+        return inputs + self.noise + (tf.random.normal(tf.shape(inputs)) if training else 0.0)
 
 def build(settings, target_count):
     layers = [keras.Input((*settings.image_size, 3)), keras.layers.GlobalAveragePooling2D(), Noise()]
@@ -93,19 +93,32 @@ def build(settings, target_count):
 """
 
 
-def test_weights_that_tensorflow_draws_for_a_model_come_from_the_seed_too(
+def test_what_tensorflow_draws_for_a_model_comes_from_the_seed_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if backend.name() == "jax":
         return
-    from workers.models.network import Network
+    from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
     install(tmp_path, monkeypatch, NOISY, "noisy = my_models:build")
-    network = Network(make_spec("noisy"), 2)
-    first, other, again = (network.draw((1, 2, fold))[0] for fold in (0, 1, 0))
+    spec = make_spec("noisy")
+    shared = SharedNetwork(spec, 2)
+    first, other, again = (shared.network.draw((1, 2, fold))[0] for fold in (0, 1, 0))
     for one, another, repeated in zip(first, other, again, strict=True):
         assert (one == repeated).all()
         assert (one != another).any() or not one.any()
+    generator = np.random.default_rng(0)
+    images = shared.make_image_set(
+        generator.integers(0, 256, (12, 12, 16, 3), dtype=np.uint8),
+        generator.integers(2, size=(12, 2)).astype(np.float32),
+    )
+
+    def train() -> list[float]:
+        trainer = ImageFoldTrainer(spec, shared)
+        trainer.reset(images, np.arange(9), np.arange(9, 12), {}, (1, 2, 3))
+        return [trainer.run_epoch(epoch).train_loss for epoch in (1, 2)]
+
+    assert train() == train(), "the noise of its calls is another one"
 
 
 @pytest.mark.parametrize(
