@@ -134,7 +134,7 @@ def link_event(database: Database, study_uuid: str, event: Event, row: Mapping[s
 
 
 def link_growth(database: Database, study_uuid: str) -> bool:
-    """Link what was added to a study since its last link. Returns whether a link was written."""
+    """Link what was added to a study since its last link. Returns whether a link was written; of facts that this orch cannot read, none is."""
     query = sa.select(
         *(tables.studies.c[name] for name in STUDY_COLUMNS),
         _last_link(study_uuid).scalar_subquery().label("last"),
@@ -143,7 +143,10 @@ def link_growth(database: Database, study_uuid: str) -> bool:
         row = connection.execute(query).first()
     if row is None or row.last is None:
         return False
-    grown = describe_study(dict(row._mapping))["grown"]
+    try:
+        grown = describe_study(dict(row._mapping))["grown"]
+    except (ValueError, TypeError, RecursionError):
+        return False  # what another orch wrote is not read here
     if json.loads(row.last).get("grown", [0])[0] == grown[0]:
         return False
     return link_event(database, study_uuid, Event.GROWTH, {"grown": json.dumps(grown)})
@@ -202,7 +205,8 @@ def describe_study(study: Mapping[str, Any]) -> dict[str, Any]:
     A study may grow: of what was added to it, as many entries as there were are linked.
     """
     facts = json.loads(study["facts"])
-    grown = facts.pop(GROWTH, [])
+    # Another orch may have written anything.
+    grown = facts.pop(GROWTH, []) if isinstance(facts, dict) else []
     return {
         "spec": digest_text(study["spec"]),
         "spec_hash": study["spec_hash"],

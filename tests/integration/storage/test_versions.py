@@ -100,6 +100,7 @@ def _stopped_soon() -> threading.Event:
         {"spec": "[" * 100_000},
         {"spec": '{"study": {"name": "odd", "metric": "val_of_tomorrow"}}'},
         {"facts": "[1]"},
+        {"facts": "{"},
     ],
 )
 def test_whatever_another_orch_wrote_into_a_row_ends_nobody(
