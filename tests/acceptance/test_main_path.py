@@ -139,7 +139,7 @@ def test_from_radiographs_to_the_best_of_both_regimes(place: Place, run_here: Ru
     }
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_worker_that_is_stopped_gives_its_point_back(place: Place, run_here: Run) -> None:
     name = "stopped"
     endless = ("--set", "training.epochs=10000", "--pruner", "none")

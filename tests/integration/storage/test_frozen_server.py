@@ -138,6 +138,7 @@ def test_who_watches_is_told_and_goes_on(
     assert lines
 
 
+@pytest.mark.main_tier("True")
 @pytest.mark.parametrize("told_first", [False, True])
 def test_the_grace_period_holds_without_the_database(
     database: Database, postgres_server: PostgresServer, postgres_url: str, tmp_path: Path, told_first: bool

@@ -58,6 +58,7 @@ def test_kills_a_frozen_worker_and_a_crashed_server_lose_nothing(
     assert (happened["restarts"], happened["freezes"]) == (1, 1)
 
 
+@pytest.mark.thorough
 def test_folds_trained_one_by_one_survive_kills_too(postgres_url: str, tmp_path: Path) -> None:
     happened = settle(
         postgres_url,

@@ -73,8 +73,13 @@ def failing(text: str) -> Callable[[Attempt], None]:
     return before
 
 
+@pytest.mark.main_tier("unknown")
 @pytest.mark.parametrize(
-    ("text", "error"), [(DEAD, DeviceError), ("something that no list knows", SickProcessError)]
+    ("text", "error"),
+    [
+        pytest.param(DEAD, DeviceError, id="dead"),
+        pytest.param("something that no list knows", SickProcessError, id="unknown"),
+    ],
 )
 def test_a_sick_device_beside_a_healthy_one_costs_no_point(
     sqlite_url: str, database: Database, text: str, error: type[Exception]
