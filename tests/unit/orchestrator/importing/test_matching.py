@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.importing.doubts import _doubt_contradictions, _doubt_labels
+from orchestrator.importing.choices import Choices
+from orchestrator.importing.doubts import _doubt_contradictions, _doubt_labels, describe_doubts
+from orchestrator.importing.image_files import ImageFacts
 from orchestrator.importing.matching import (
     Finder,
     find_column_for,
@@ -22,6 +24,7 @@ from orchestrator.importing.reading.cells import Rules
 from orchestrator.importing.reading.groups import find_in_names, read_groups
 from orchestrator.importing.reading.tables import Table
 from orchestrator.importing.scanning import scan_folder
+from storage.data.images import ImageForm
 from storage.errors import DataError
 
 FOLDER = Path("/data/CheXpert-v1.0-small")
@@ -336,3 +339,26 @@ def test_an_image_without_a_finding_and_with_one_is_doubted() -> None:
     assert "'No_Finding' and have a finding at once: Mass (1)." in said
     assert _doubt_contradictions(targets, labels[[0, 2, 3]], Rules().no_finding) == []
     assert _doubt_contradictions(targets[1:], labels[:, 1:], Rules().no_finding) == []
+
+
+def test_an_import_says_that_labels_contradict_and_that_dicom_calls_two_files_one_picture() -> None:
+    labels = np.array([[1, 0], [1, 1], [0, 1], [0, 0]], np.float32)
+    forms = [ImageForm("L", (8, 8), instance=number) for number in ("1.2", "1.2", "1.3", "")]
+    groups, held, names = np.arange(4), np.array([False, False, False, True]), ["a", "b", "c", "d"]
+
+    def warn(digests: str, forms: list[ImageForm], labels: np.ndarray) -> str:
+        facts = [ImageFacts(digest, 1, 1, form) for digest, form in zip(digests, forms, strict=True)]
+        targets = ("No Finding", "Mass")
+        return " ".join(describe_doubts(table(names), targets, labels, groups, held, facts, Choices()))
+
+    said = warn("abcd", forms, labels)
+    assert "'No Finding' and have a finding at once: Mass (1)." in said
+    assert (
+        "1 SOP Instance UID stands in several DICOM files that differ: 1 of them in different groups, 1 with differing"
+        in said
+    )
+    # The same bytes twice are a copy, and that is said elsewhere; clean data say nothing of either.
+    assert "SOP Instance UID" not in warn("aacd", forms, labels)
+    clean = warn("abcd", [ImageForm("L", (8, 8))] * 4, labels[[0, 2, 3, 3]])
+    assert "SOP Instance UID" not in clean
+    assert "at once" not in clean
