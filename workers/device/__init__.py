@@ -9,4 +9,5 @@
 - `stepper`: What the steps of every backend begin with: what the optimizer remembers, and the gradients and the rate that it is given
 - `steps`: What a step does beside the optimizer's own rule: the rate of each step, clipped gradients, an average of the weights
 - `versions`: Versions of orch and of what it stands on, without importing any of it
+- `words`: What backends, their libraries and drivers say of a device that is broken or full
 """

@@ -6,9 +6,10 @@ import errno
 import itertools
 from typing import TYPE_CHECKING, Literal
 
-from storage.errors import NotEnoughMemoryError
+from storage.errors import NotEnoughMemoryError, OrchError
 from storage.wording import say_count
 from workers.device import backend
+from workers.device.words import FULL, first_words, says, words_of
 
 if TYPE_CHECKING:
     from storage.spec import StudySpec
@@ -39,16 +40,6 @@ DISK_WORDS = (
 their number, and TensorFlow raises its ResourceExhaustedError for several of them."""
 LIMIT_WORDS = ("too many open files", "can't start new thread", "no buffer space available")
 """What is said where a limit of the machine, other than its memory, is reached."""
-OUT_OF_MEMORY_TEXTS = (
-    "oom when allocating",
-    "out of memory",
-    "cuda_error_out_of_memory",
-    "failed to allocate",
-    # cuBLAS and cuDNN, most often of the second process on a GPU that the first one has filled.
-    "cublas_status_alloc_failed",
-    "cudnn_status_alloc_failed",
-    "dnn library initialization failed",
-)
 
 
 def count_weights(spec: StudySpec, feature_count: int, target_count: int) -> int:
@@ -94,23 +85,21 @@ def lockstep_bytes(spec: StudySpec, weights: int) -> int:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the memory of the GPU or of the host was not enough."""
     if any(kind.__name__ in OUT_OF_MEMORY_NAMES for kind in type(error).__mro__):
-        text = str(error)[:5000].lower()
+        text = words_of(error)
         return not any(words in text for words in (*DISK_WORDS, *LIMIT_WORDS))
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOMEM
-    text = str(error)[:5000].lower()
-    return any(part in text for part in OUT_OF_MEMORY_TEXTS)
+    return not isinstance(error, OrchError) and says(error, FULL)
 
 
 def describe_out_of_memory(error: BaseException, *, batch_size: object, per_device: int, device: str) -> str:
     """One sentence that names what to change."""
-    first_line = (str(error).strip().splitlines() or [""])[0][:200]
     less = "A smaller batch size or head needs less."
     if per_device > 1:
         less = "A smaller batch size, or fewer processes per GPU (--per-gpu 1), needs less."
     return (
         f"Out of memory on {device} at batch size {batch_size} with {say_count(per_device, 'worker process', 'worker processes')} on it "
-        f"({type(error).__name__}: {first_line}). {less}"
+        f"({type(error).__name__}: {first_words(error, 200)}). {less}"
     )
 
 
@@ -118,10 +107,9 @@ def describe_models_too_large(
     error: BaseException, *, study: str, per_device: int, device: str
 ) -> NotEnoughMemoryError:
     """What to say when the models of a study do not fit, before a trial of it was begun."""
-    first_line = (str(error).strip().splitlines() or [""])[0][:200]
     return NotEnoughMemoryError(
         f"There is not enough memory on {device} for the models of study {study!r} with {say_count(per_device, 'worker process', 'worker processes')} on it "
-        f"({type(error).__name__}: {first_line}).",
+        f"({type(error).__name__}: {first_words(error, 200)}).",
         why="The models are too large, or other programs use the memory.",
         next_step='A smaller batch size or head, or cv.schedule = "sequential", needs less'
         + (", and so do fewer processes per GPU (--per-gpu 1)." if per_device > 1 else "."),

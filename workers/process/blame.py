@@ -1,13 +1,12 @@
 """Whose fault an error is that ended a trial: the trial's own, its memory's, or the world's, which no trial pays for.
 
-What a GPU says when it is broken or full is known by its words: JAX and TensorFlow raise one class for everything.
+What a GPU says when it is broken or full is known by its words (`workers.device.words`).
 """
 
 from __future__ import annotations
 
 import enum
 import errno
-import re
 
 from storage.database.engine import Database
 from storage.database.trouble import find_database_error, is_passing, links_of
@@ -26,6 +25,7 @@ from storage.states import WorkerState
 from storage.studies.attempts import list_failed_on
 from storage.studies.study import StudyRecord
 from storage.studies.workers import WorkerRecord, list_workers
+from workers.device.words import MISTAKES, SICK, first_words, says, words_of
 from workers.objective.memory import DISK_WORDS, LIMIT_WORDS, is_out_of_memory
 
 DISK_ERRORS = (
@@ -45,23 +45,11 @@ DISK_ERRORS = (
 LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOBUFS)
 """No further file, process or thread may be opened."""
 
-DEVICE_WORDS = re.compile(
-    "cuda_error_|cuda error|illegal memory access|illegal instruction|unspecified launch failure|launch timed out|misaligned"
-    "|uncorrectable|fallen off the bus|gpu is lost|device-side assert|failed call to cu[a-z]+synchronize"
-    "|(cudnn|cublas|cusolver|cufft)_status_(execution_failed|internal_error|not_initialized|mapping_error|arch_mismatch)"
-    "|unable to initialize backend"
-)
-"""What CUDA, its libraries, JAX and TensorFlow say of a device that will not work in this process any more, in lower case."""
-ECC = re.compile(r"\bECC\b")
-
 LIVELY_SECONDS = 120.0
 """A worker that was heard of so lately, or within its lease, is at work."""
 
 OF_THE_MACHINE = (UnpreparedError, DataError, FeaturesError, WeightsError)
 """The images, features or weights of this machine were changed or damaged, maybe while they were in use."""
-
-MISTAKES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, NameError)
-"""What a mistake in a program raises. Its words may be about anything; those of the operating system come with their number there, as h5py's do."""
 
 
 class Fault(enum.Enum):
@@ -84,6 +72,9 @@ def find_fault(error: BaseException) -> Fault:
     of_database = (StorageError, StorageNotFoundError)
     if any(isinstance(link, of_database) and not isinstance(link, LeaseLostError) for link in chain):
         return Fault.DATABASE
+    if any(isinstance(link, SickProcessError) for link in chain):
+        # Whatever it was raised from: a backend that found no memory at its start does not start in this process any more.
+        return Fault.DEVICE
     # Before the words of a device: CUDA_ERROR_OUT_OF_MEMORY.
     if any(is_out_of_memory(link) for link in chain):
         return Fault.MEMORY
@@ -105,8 +96,8 @@ def describe(error: BaseException) -> str:
     """An error on one line, without its parameters."""
     if isinstance(error, OrchError):
         return error.what
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    said = first_words(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def is_proven(database: Database, study: StudyRecord, point: int, worker: str, *, replaceable: bool) -> bool:
@@ -155,14 +146,11 @@ def _is_worded(error: BaseException, numbers: tuple[int, ...], words: tuple[str,
     """Whether an error is of the operating system with one of these numbers, or passes on its words."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in numbers
-    text = "" if isinstance(error, OrchError) else str(error)[:5000].lower()
+    text = "" if isinstance(error, OrchError) else words_of(error)
     return any(part in text for part in words) and ("errno" in text or not isinstance(error, MISTAKES))
 
 
 def _is_of_device(error: BaseException) -> bool:
-    if isinstance(error, SickProcessError):
-        return True
     if isinstance(error, OrchError | OSError):
         return False
-    text = str(error)[:5000]
-    return DEVICE_WORDS.search(text.lower()) is not None or ECC.search(text) is not None
+    return says(error, SICK)

@@ -21,6 +21,8 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 _started: list[int] = []
 """The number of threads that this process began with, once it did."""
+_failed: list[DeviceError] = []
+"""Why JAX did not start. Asked again it would start without the device that failed, and compute on the processor without a word."""
 
 
 def import_quietly() -> None:
@@ -45,13 +47,16 @@ def set_threads(threads: int, at_once: int = 1) -> None:
     import_quietly()
     import jax
 
+    if _failed:
+        raise _failed[0]
     if not _started:
         # XLA reads how many processors it may use from here, once; other programs know this name, too.
         with changed_environment(NPROC=str(threads)):
             try:
                 jax.devices()
             except RuntimeError as error:
-                raise _cannot_start(error) from error
+                _failed.append(_cannot_start(error))
+                raise _failed[0] from error
         keep_programs()
         with without_what_is_offered("jax"):
             importlib.import_module("keras")

@@ -79,13 +79,19 @@ def test_a_backend_that_is_not_installed_is_said_with_what_to_install(
 def test_jax_without_a_device_says_what_is_wrong_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     from workers.backends.jax import device
 
+    asked: list[str] = []
+
     def devices() -> None:
+        if asked:
+            return  # JAX has what started before the device that failed: the processor
+        asked.append("devices")
         raise RuntimeError(
             "Unable to initialize backend 'cuda': FAILED_PRECONDITION: No visible GPU devices.\nmore"
         )
 
     monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(devices=devices))
     monkeypatch.setattr(device, "_started", [])
+    monkeypatch.setattr(device, "_failed", [])
     for variable in ("TF_CPP_MIN_LOG_LEVEL", "XLA_PYTHON_CLIENT_PREALLOCATE", "XLA_FLAGS"):
         monkeypatch.setenv(variable, "")
     with pytest.raises(DeviceError, match="Unable to initialize backend 'cuda'") as raised:
@@ -95,3 +101,5 @@ def test_jax_without_a_device_says_what_is_wrong_in_words(monkeypatch: pytest.Mo
         assert words in str(raised.value.why)
     assert "--gpus none" in str(raised.value.next_step)
     assert "NPROC" not in os.environ
+    with pytest.raises(DeviceError, match="Unable to initialize backend 'cuda'"):
+        device.set_threads(1)

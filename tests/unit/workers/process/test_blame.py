@@ -12,6 +12,7 @@ from storage.errors import (
     DataError,
     DeviceError,
     FeaturesError,
+    ModelError,
     SickProcessError,
     StorageError,
     StorageNotFoundError,
@@ -72,6 +73,7 @@ def hiding(error: Exception, hidden: Exception) -> Exception:
         (RuntimeError("Unable to initialize backend 'cuda': no device"), Fault.DEVICE),
         (caused(TrainingError("fold 1"), RuntimeError("GPU has fallen off the bus")), Fault.DEVICE),
         (DeviceError("The GPU does not work."), Fault.DEVICE),
+        (caused(DeviceError("JAX cannot start."), RuntimeError("CUDA_ERROR_OUT_OF_MEMORY")), Fault.DEVICE),
         (OSError(errno.ENOSPC, "No space left on device"), Fault.DISK),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), Fault.DISK),
         (OSError(errno.EIO, "Input/output error"), Fault.DISK),
@@ -113,6 +115,86 @@ def hiding(error: Exception, hidden: Exception) -> Exception:
 )
 def test_an_error_is_charged_to_whom_it_belongs(error: Exception, fault: Fault) -> None:
     assert find_fault(error) is fault
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INTERNAL: stream did not block host until done; was already in an error state",
+        "FAILED_PRECONDITION: Buffer Definition Event: INTERNAL: cudaErrorIllegalAddress",
+        "INTERNAL: NCCL operation ncclGroupEnd() failed: unhandled cuda error",
+        "CUDA failure 700: something",
+        "INTERNAL: operation gpusolverDnCreate(&handle) failed: cuSolver internal error",
+        "UNKNOWN: no kernel image is available for execution on the device",
+        "all CUDA-capable devices are busy or unavailable",
+        "CUDA driver version is insufficient for CUDA runtime version",
+        "Failed to initialize NVML: Driver/library version mismatch",
+        "NVRM: Xid (PCI:0000:3b:00): 79, pid=1234",
+        "Device is lost",
+        "CUSPARSE_STATUS_EXECUTION_FAILED",
+        "CUFFT_EXEC_FAILED",
+        "GPU sync failed",
+        "cuDNN Backward Filter function launch failure : input shape([64,1024,1,1])",
+        "Blas xGEMM launch failed : a.shape=[1,63,494]",
+        "Attempting to perform BLAS operation using StreamExecutor without BLAS support",
+        "Failed to get convolution algorithm. This is probably because cuDNN failed to initialize",
+        "cudaGetDevice() failed. Status: initialization error",
+        "HIP error: hipErrorIllegalAddress",
+        "Graph execution error:\n\n"
+        + "  File x.py, line 7, in call\n" * 900
+        + "GPU sync failed\n\t [[{{node x}}]]",
+    ],
+)
+def test_what_libraries_and_drivers_say_of_a_device_that_works_no_more(text: str) -> None:
+    assert find_fault(RuntimeError(text)) is Fault.DEVICE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Failed copying input tensor to GPU:0 in order to run Identity: Dst tensor is not initialized.",
+        "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "cuSolver allocation failed",
+        "INTERNAL: Failed to load in-memory CUBIN: CUDA_ERROR_OUT_OF_MEMORY",
+        "cudaErrorMemoryAllocation",
+        "HIP_ERROR_OutOfMemory",
+        "std::bad_alloc",
+        "Cannot allocate memory",
+    ],
+)
+def test_what_libraries_and_drivers_say_of_a_memory_that_is_full(text: str) -> None:
+    assert find_fault(RuntimeError(text)) is Fault.MEMORY
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("this layer would run out of memory: use fewer units"),
+        KeyError("out of memory"),
+        ValueError("my layer supports no CUDA error handling"),
+        AssertionError("illegal instruction was encountered by my tokenizer"),
+        RuntimeError("the label ECC is not what it seems"),
+        RuntimeError("misaligned masks and images"),
+        ModelError("My model: out of memory is not handled."),
+    ],
+)
+def test_what_a_mistake_says_in_passing_is_no_sign_of_a_device(error: Exception) -> None:
+    assert find_fault(error) is Fault.TRIAL
+
+
+def test_a_status_of_xla_is_believed_whatever_python_makes_of_it_and_notes_are_read() -> None:
+    assert find_fault(ValueError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes")) is Fault.MEMORY
+    assert find_fault(ValueError("INTERNAL: CUDA_ERROR_ILLEGAL_ADDRESS")) is Fault.DEVICE
+    noted = RuntimeError("the step failed")
+    noted.add_note("CUDA_ERROR_ILLEGAL_ADDRESS")
+    assert find_fault(noted) is Fault.DEVICE
+    text = "Unable to create file (errno = 12, error message = 'Cannot allocate memory')"
+    assert find_fault(OSError(text)) is Fault.MEMORY
+
+
+def test_what_tensorflow_says_last_is_told() -> None:
+    text = "Graph execution error:\n\nDetected at node a defined at:\n  File x\n\nGPU sync failed\n\t [[{{node a}}]]"
+    assert describe(RuntimeError(text)) == "RuntimeError: GPU sync failed"
 
 
 def test_an_error_is_told_on_one_line_without_its_parameters() -> None:
