@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import keras
 
 from workers.heads.contract import cut_at_logits
 from workers.models.network import Drop
+
+Multiply: TypeAlias = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
+"""The product of inputs and a kernel."""
 
 
 class HeadPass:
@@ -43,6 +47,7 @@ class HeadPass:
         inputs: keras.KerasTensor,
         drop: Drop | None = None,
         mask: keras.KerasTensor | None = None,
+        multiply: Multiply | None = None,
     ) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
         """Logits, and the statistics after this pass.
 
@@ -52,6 +57,7 @@ class HeadPass:
             inputs: shape (n, features), in `input_precision`.
             drop: dropout in training; None outside training.
             mask: boolean, shape (n,): the rows that BatchNormalization measures; None for all.
+            multiply: the products of dense layers; None for Keras's own.
         """
         remaining, remaining_statistics, outputs = iter(weights), iter(statistics), inputs
         updated = []
@@ -66,10 +72,33 @@ class HeadPass:
             with keras.StatelessScope(state_mapping=[*own, *running]) as scope:
                 if isinstance(layer, keras.layers.BatchNormalization):
                     outputs = layer(outputs, training=drop is not None, mask=mask)
+                elif multiply is not None and isinstance(layer, keras.layers.Dense):
+                    outputs = run_dense(layer, [value for _, value in own], outputs, multiply)
                 else:
                     outputs = layer(outputs)
             updated += [scope.get_current_value(variable) for variable, _ in running]
         return outputs, updated
+
+
+def run_dense(
+    layer: keras.layers.Dense,
+    weights: Sequence[keras.KerasTensor],
+    inputs: keras.KerasTensor,
+    multiply: Multiply,
+) -> keras.KerasTensor:
+    """What a dense layer computes, with its product from outside.
+
+    Args:
+        layer: gives the activation and the precision.
+        weights: its kernel, and its bias where it has one.
+        inputs: shape (n, features).
+        multiply: the product.
+    """
+    inputs, kernel, *biases = (keras.ops.cast(value, layer.compute_dtype) for value in (inputs, *weights))
+    outputs = multiply(inputs, kernel)
+    for bias in biases:
+        outputs = keras.ops.add(outputs, bias)
+    return outputs if layer.activation is None else layer.activation(outputs)
 
 
 def running_statistics(head: keras.Sequential) -> list[keras.Variable]:

@@ -7,6 +7,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,8 +15,10 @@ from storage.metrics import epoch as metrics
 from storage.metrics.objectives import AUC
 from storage.results.ledger import FoldEpoch
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
+from workers.backends.jax import epoch as epoch_room
 from workers.backends.jax import scores, stack
 from workers.backends.jax.counts import Counts, score_counts
+from workers.backends.jax.optimizers import multiply_few_rows
 from workers.device import preparation as devices
 from workers.inputs.feature_set import FeatureSet
 from workers.objective.replay import replay_trial
@@ -238,3 +241,68 @@ def test_a_step_of_stacked_folds_copies_no_moments() -> None:
     assert not any(
         f"f32[{len(TRAIN_COUNTS)},{FEATURES},40]{{2,1,0}} copy(%get-tuple" in text for text in programs
     )
+
+
+def compile_for_gpu(folds: list[FoldTrainer], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let folds be trained by the program of a GPU; return it."""
+    monkeypatch.setattr(epoch_room, "stacks_folds", lambda: True)
+    compiled = epoch_room.CompiledEpoch(folds[0]._model, standardized=folds[0]._spec.model.standardizes)
+    for fold in folds:
+        fold._compiled = compiled
+    return compiled
+
+
+@pytest.mark.parametrize("model", [{}, {"scale": "standardize", "head_normalization": True}])
+def test_a_small_batch_learns_the_same_where_a_gpu_sums_its_gradients(
+    model: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, together = start_folds(**model), start_folds(**model)
+    compile_for_gpu(together, monkeypatch)
+    for epoch in (1, 2):
+        train_together(together, epoch)
+        for one, other in zip(alone, together, strict=True):
+            assert other.run_epoch(epoch).train_loss == pytest.approx(
+                one.run_epoch(epoch).train_loss, abs=1e-5
+            )
+    for one, other in zip(alone, together, strict=True):
+        expected, found = one.state(), other.state()
+        assert all(np.abs(found[name] - value).max() < 1e-4 for name, value in expected.items())
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_gradients_of_few_rows_are_those_of_products(kind: str) -> None:
+    generator = np.random.default_rng(0)
+    inputs, kernel = (jnp.asarray(generator.normal(size=size), kind) for size in ((7, 12), (12, 5)))
+
+    def learn(multiply: Any) -> Any:
+        return jax.grad(lambda *given: jnp.tanh(multiply(*given)).sum(dtype="float32"), (0, 1))(
+            inputs, kernel
+        )
+
+    for found, expected in zip(learn(multiply_few_rows), learn(jnp.matmul), strict=True):
+        assert found.dtype == expected.dtype
+        error = np.abs(np.float32(found) - np.float32(expected)).max()
+        assert error <= (1e-6 if kind == "float32" else 2e-2)
+
+
+@pytest.mark.parametrize(("few", "products"), [(32, 4), (10, 5)])
+def test_gradients_of_kernels_are_no_products_for_few_rows_on_a_gpu(
+    few: int, products: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two layers have a product each forwards; backwards one for the inputs of the second, and one for each kernel.
+
+    Without the last two there is one for the inputs of the first layer, too, which nothing asks for and XLA leaves out.
+    """
+    folds = start_folds()
+    monkeypatch.setattr(epoch_room, "FEW_ROWS", few)
+    compiled = compile_for_gpu(folds, monkeypatch)
+    found, train = {}, compiled.stacked._train
+
+    def remember(*arrays: Any, padded: int) -> Any:
+        lowered = train.lower(*arrays, padded=padded)
+        found[padded] = lowered.as_text().count("stablehlo.dot_general")
+        return train(*arrays, padded=padded)
+
+    compiled.stacked._train = remember
+    train_together(folds, 1)
+    assert found == {24: products}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from workers.backends.jax.augmentation import change
 from workers.backends.jax.device import products_in, stacks_folds
 from workers.backends.jax.forward import ImageForward, tabulate
-from workers.backends.jax.optimizers import Stepper, masked_cross_entropy
+from workers.backends.jax.optimizers import Stepper, masked_cross_entropy, multiply_few_rows
 from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_GPU, pad, padded_size
 from workers.backends.jax.stack import StackedEpoch, StackedState
 from workers.device.backend import SETTINGS
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 ADAM = StepRules()
 NUMBERS = (*SETTINGS, "dropout_rate", "label_smoothing")
 """Hyperparameters of a step that are one number."""
+
+FEW_ROWS = 32
+"""Up to so many rows a GPU sums gradients up within the optimizer's step; more would take longer than the memory does."""
 
 _change = jax.jit(change)
 
@@ -171,7 +174,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         self.feature_precision = self._pass.input_precision(standardized=standardized)
         self._rules, self._stepper = rules, Stepper(rules, head.trainable_variables)
         self.memory = self._stepper.memory
-        self._width = self._pass.width
+        self._width, self._is_for_gpu = self._pass.width, stacks_folds()
         self._numbers = (*NUMBERS, *rules.numbers, *kind.numbers)
         self._read_settings = functools.partial(read_settings, names=self._numbers, vectors=kind.vectors)
         train, predict = (products_of(precision, each) for each in (self.run, self.run_forward))
@@ -189,7 +192,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             is_counted=kind.is_counted,
             standardized=standardized,
             validated=rules.weights,
-            sizes_per_octave=STEPS_PER_OCTAVE_OF_A_GPU if stacks_folds() else STEPS_PER_OCTAVE,
+            sizes_per_octave=STEPS_PER_OCTAVE_OF_A_GPU if self._is_for_gpu else STEPS_PER_OCTAVE,
         )
 
     def train(self, fold: FoldTask) -> NDArray[np.float32]:
@@ -259,6 +262,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         Args:
             uneven: there may be fewer batches than these steps: beyond the last one nothing changes.
         """
+        multiply = multiply_few_rows if self._is_for_gpu and padded <= FEW_ROWS else None
 
         def step(number: Any, carry: tuple[State, Any]) -> tuple[State, Any]:
             state, collected = carry
@@ -275,7 +279,9 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             )
 
             def loss(weights: list[Any]) -> tuple[Any, tuple[Any, list[Any]]]:
-                logits, updated = self._pass.logits(weights, state["statistic"], inputs, drop, inside)
+                logits, updated = self._pass.logits(
+                    weights, state["statistic"], inputs, drop, inside, multiply
+                )
                 return self._kind.loss(targets, logits, settings, masked_cross_entropy), (logits, updated)
 
             gradients, (logits, updated) = jax.grad(loss, has_aux=True)(state["weight"])

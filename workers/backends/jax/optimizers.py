@@ -135,3 +135,34 @@ def masked_cross_entropy(
     losses = (1 + (positive_weights - 1) * hard) * ((1 - known) * logits + jax.nn.softplus(-logits))
     total = jnp.sum(jnp.where(assessed, losses, 0))
     return total / jnp.maximum(jnp.sum(assessed), 1)
+
+
+@jax.custom_vjp
+def multiply_few_rows(inputs: Any, kernel: Any) -> Any:
+    """The product of few inputs and a kernel, whose gradient by the kernel is never written to memory.
+
+    With few rows a GPU waits for the memory, not for products: a step of Adam reads weight, moments and gradient, and writes weight and moments.
+    As a product of matrices the gradient would be written by one GPU kernel and read by the next. As a sum over the rows,
+    XLA computes it where the optimizer needs it, from rows that lie in the caches.
+
+    Args:
+        inputs: shape (n, features).
+        kernel: shape (features, units).
+    """
+    return jnp.matmul(inputs, kernel)
+
+
+def _multiply(inputs: Any, kernel: Any) -> tuple[Any, tuple[Any, Any]]:
+    return jnp.matmul(inputs, kernel), (inputs, kernel)
+
+
+def _differentiate(known: tuple[Any, Any], gradients: Any) -> tuple[Any, Any]:
+    inputs, kernel = known
+    rows = (inputs.astype(jnp.float32), gradients.astype(jnp.float32))
+    # Without the barrier XLA might compute a row again for each weight that needs it.
+    left, right = jax.lax.optimization_barrier(rows)
+    of_kernel = jnp.sum(left[:, :, None] * right[:, None, :], axis=0)
+    return jnp.matmul(gradients, kernel.T), of_kernel.astype(kernel.dtype)
+
+
+multiply_few_rows.defvjp(_multiply, _differentiate)
