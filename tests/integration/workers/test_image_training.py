@@ -347,6 +347,7 @@ def test_the_benchmark_compares_both_orders_of_folds_with_fit(
         "in turns",
         "times fit",
         "first epoch of another fold",
+        "its second",
         "goal: float32, in turns",
     ):
         assert words in shown
