@@ -18,7 +18,7 @@ from storage.database.engine import Database
 from storage.states import AttemptEnd, AttemptState
 from storage.studies.optuna_record import ADOPTED, REFUSED, TOKEN, WAITING
 from storage.studies.study import StudyRecord
-from storage.studies.trials import ALSO, ATTEMPT, ERROR, OUTCOME, POINT
+from storage.studies.trials import ALSO, ATTEMPT, BROKE_DOWN, ERROR, OUTCOME, POINT
 
 _trials = sa.table(
     "trials",
@@ -133,18 +133,43 @@ def list_foreign(database: Database, study: StudyRecord) -> list[ForeignTrial]:
     ]
 
 
-def list_failed_on(database: Database, study: StudyRecord, point: int) -> set[str]:
-    """The names of the workers whose attempt at a point failed: the objective raised there."""
-    named, ended, of_point = (_attributes.alias(name) for name in ("named", "ended", "of_point"))
-    query = sa.select(named.c.value_json).where(
+@dataclass(frozen=True)
+class BadEnd:
+    """An attempt that failed, or in which the device of its worker broke down.
+
+    Attributes:
+        epoch: that the point had come to when the device broke down; None of an attempt that failed.
+    """
+
+    point: int
+    worker: str
+    epoch: int | None
+
+
+def list_bad_ends(database: Database, study: StudyRecord) -> list[BadEnd]:
+    """The attempts of a study that failed, and those in which a device broke down."""
+    ended, named, numbered = (_attributes.alias(name) for name in ("ended", "named", "numbered"))
+    has_failed = sa.and_(ended.c.key == OUTCOME, ended.c.value_json == json.dumps(AttemptEnd.FAILED))
+    query = sa.select(numbered.c.value_json, named.c.value_json, ended.c.key, ended.c.value_json).where(
         _trials.c.study_id == study.optuna_study_id,
-        *(attributes.c.trial_id == _trials.c.trial_id for attributes in (named, ended, of_point)),
-        of_point.c.key == POINT,
-        of_point.c.value_json == json.dumps(point),
-        ended.c.key == OUTCOME,
-        ended.c.value_json == json.dumps(AttemptEnd.FAILED),
+        *(table.c.trial_id == _trials.c.trial_id for table in (ended, named, numbered)),
+        sa.or_(has_failed, ended.c.key == BROKE_DOWN),
         named.c.key == "worker",
+        numbered.c.key == POINT,
     )
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+    return [
+        BadEnd(int(point), str(json.loads(worker)), int(value) if key == BROKE_DOWN else None)
+        for point, worker, key, value in rows
+    ]
+
+
+def list_workers_of(database: Database, study: StudyRecord) -> set[str]:
+    """The names of all workers that have worked on a study."""
+    query = sa.select(_attributes.c.value_json).distinct()
+    its = _trials.c.trial_id == _attributes.c.trial_id
+    query = query.where(_trials.c.study_id == study.optuna_study_id, its, _attributes.c.key == "worker")
     with database.reading() as connection:
         return {str(json.loads(name)) for name in connection.execute(query).scalars()}
 

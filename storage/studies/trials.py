@@ -4,7 +4,8 @@ Optuna's trials are the record that every Optuna tool reads; `storage.studies.po
 settled first and Optuna is told afterwards, and `storage.studies.sweeping` closes the gap when a worker dies in between.
 
 User attributes of a trial: `point`, `attempt`, `token`; when it ends as FAIL also `orch_outcome`, an `AttemptEnd`, and
-`error`, what the objective raised, or why the point was given back where the worker was not told to stop.
+`error`, what the objective raised, or why the point was given back where the worker was not told to stop; where the device
+broke down, `orch_broke_down` is the epoch that the point had come to.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _attributes = sa.table(
     "trial_user_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
 )
 OUTCOME, ERROR, POINT, ATTEMPT = "orch_outcome", "error", "point", "attempt"
+BROKE_DOWN = "orch_broke_down"
 GONE = "The trial was ended by another process, or its study was deleted."
 UNFINISHED = ("RUNNING", WAITING)
 """States of a trial in Optuna's own words in which its attributes may change."""
@@ -115,9 +117,18 @@ def note_attributes(database: Database, trial_id: int, attributes: dict[str, Any
         connection.execute(adding.on_conflict_do_update(**same))
 
 
-def note_outcome(database: Database, trial_id: int, outcome: AttemptEnd, *, error: str | None = None) -> None:
+def note_outcome(
+    database: Database,
+    trial_id: int,
+    outcome: AttemptEnd,
+    *,
+    error: str | None = None,
+    broke_down: int | None = None,
+) -> None:
     """Say why an attempt is about to end, before its point is given back: a sweep in between then keeps it."""
-    attributes = {OUTCOME: outcome} if error is None else {ERROR: error, OUTCOME: outcome}
+    attributes: dict[str, Any] = {OUTCOME: outcome} if error is None else {ERROR: error, OUTCOME: outcome}
+    if broke_down is not None:
+        attributes[BROKE_DOWN] = broke_down
     with contextlib.suppress(LeaseLostError):
         note_attributes(database, trial_id, attributes)
 

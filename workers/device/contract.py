@@ -73,6 +73,10 @@ class Device(Protocol):
         """The models of the GPUs."""
         ...
 
+    def try_out(self) -> None:
+        """Compute something small on the device, where it is in use; whatever is raised then, or a wrong result, means that it does not work."""
+        ...
+
     def products_in(self, precision: Precision) -> AbstractContextManager[None]:
         """Where products of float32 are computed as this precision says: on a GPU in TF32 or not; a processor has none."""
         ...

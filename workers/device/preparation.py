@@ -6,6 +6,7 @@ Call `prepare` before anything else touches TensorFlow or JAX: they fix these th
 from __future__ import annotations
 
 import platform
+import sys
 from typing import TYPE_CHECKING
 
 from storage.errors import DeviceSettledError
@@ -78,6 +79,16 @@ def products_in(precision: Precision) -> AbstractContextManager[None]:
 def name_products(precision: Precision) -> Precision:
     """In what products are computed here: a processor has no TF32 and computes in float32."""
     return "float32" if precision == "tf32" and not backend.device().name_gpus() else precision
+
+
+def try_out() -> None:
+    """Compute something small on the device; nothing where the backend does not run.
+
+    Raises:
+        Exception: whatever the backend raises where the device does not work.
+    """
+    if backend.chosen() in sys.modules:
+        backend.device().try_out()
 
 
 def describe() -> dict[str, object]:

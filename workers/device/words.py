@@ -69,3 +69,9 @@ def first_words(error: BaseException, characters: int = 300) -> str:
     if lines[:1] == [SAID_AT_THE_END]:
         lines = [line for line in lines if not line.startswith("[[")][::-1]
     return lines[0][:characters] if lines else ""
+
+
+def shorten(text: str, characters: int) -> str:
+    """At most so many characters of a text: its beginning and its end, where some programs say what happened."""
+    half = (characters - 5) // 2
+    return text if len(text) <= characters else f"{text[:half]}\n...\n{text[-half:]}"

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import enum
 import errno
+import logging
+import socket
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from storage.database.engine import Database
 from storage.database.trouble import find_database_error, is_passing, links_of
 from storage.errors import (
     DataError,
+    DeviceError,
     FeaturesError,
     LeaseLostError,
     OrchError,
@@ -22,11 +29,15 @@ from storage.errors import (
     WeightsError,
 )
 from storage.states import WorkerState
-from storage.studies.attempts import list_failed_on
+from storage.studies.attempts import list_bad_ends, list_workers_of
+from storage.studies.losses import MAX_LOSSES
 from storage.studies.study import StudyRecord
 from storage.studies.workers import WorkerRecord, list_workers
+from workers.device import preparation
 from workers.device.words import MISTAKES, SICK, first_words, says, words_of
 from workers.objective.memory import DISK_WORDS, LIMIT_WORDS, is_out_of_memory
+
+log = logging.getLogger(__name__)
 
 DISK_ERRORS = (
     *(
@@ -100,46 +111,120 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
-def is_proven(database: Database, study: StudyRecord, point: int, worker: str, *, replaceable: bool) -> bool:
-    """Whether a further failure of this point may settle it: one sick process or device must not decide alone.
+def broken(device: str, reason: str) -> DeviceError:
+    """What ends a process whose device broke down."""
+    return DeviceError(
+        f"The device {device} does not work in this process any more: {reason}",
+        why="After such an error every further computation of the process fails as well.",
+        next_step="If it comes again: `nvidia-smi -q` shows the state of the GPU; restart its driver or the machine.",
+    )
 
-    Another process has failed on it, on another device where one serves the study at the moment; or there is nobody
-    else who could try.
 
-    Args:
-        database: where.
-        study: of which study.
-        point: that fails in this process.
-        worker: the name of this process.
-        replaceable: whether a new process takes the place of this one.
+@contextmanager
+def try_device(device: str) -> Iterator[None]:
+    """Whatever words an error has: where a small computation does not work after it, it is the device that broke down.
+
+    Raises:
+        DeviceError: it is.
     """
-    everybody = {record.worker: record for record in list_workers(database)}
-    mine = _place(everybody.get(worker), worker)
-    others = list_failed_on(database, study, point) - {worker}
-    elsewhere = {
-        _place(record, name)
-        for name, record in everybody.items()
-        if name != worker and _serves(record, study)
-    }
-    if not others:
-        return not replaceable and not elsewhere
-    if any(_place(everybody.get(name), name) != mine for name in others):
-        return True
-    return elsewhere <= {mine}
+    try:
+        yield
+    except Exception as error:
+        if find_fault(error) is Fault.TRIAL and not isinstance(error, OrchError):
+            try:
+                preparation.try_out()
+            except Exception as another:
+                log.debug("The device computes no more.", exc_info=another)
+                raise broken(device, describe(error)) from error
+        raise
 
 
-def serves_anybody_else(database: Database, study: StudyRecord, worker: str) -> bool:
-    """Whether another worker is at work on this study."""
-    return any(record.worker != worker and _serves(record, study) for record in list_workers(database))
+Place = tuple[str, str]
+"""A host and one of its devices."""
 
 
-def _serves(record: WorkerRecord, study: StudyRecord) -> bool:
+@dataclass(frozen=True)
+class Witnesses:
+    """Which devices have met what in a study, and which others could try: one sick device must not decide alone.
+
+    Attributes:
+        here: the device of this process.
+        name: of this process.
+        failed: the names of the workers that failed on each point.
+        places: the device of each worker that is known.
+        elsewhere: the other devices on which somebody serves the study at the moment.
+        broke_down: what each device that broke down was at: the point, the epoch it had come to, and the device.
+    """
+
+    here: Place
+    name: str
+    failed: Mapping[int, Set[str]]
+    places: Mapping[str, Place]
+    elsewhere: Set[Place]
+    broke_down: Sequence[tuple[int, int, Place]]
+
+    def is_proven(self, point: int, *, replaceable: bool) -> bool:
+        """Whether a further failure of a point in this process may settle it.
+
+        Another process has failed on it, on another device where one serves the study at the moment; or there is nobody
+        else who could try.
+
+        Args:
+            point: that fails.
+            replaceable: whether a new process takes the place of this one.
+        """
+        others = self.failed.get(point, set()) - {self.name}
+        if not others:
+            return not replaceable and not self.elsewhere
+        return not self.elsewhere or any(self._place(name) != self.here for name in others)
+
+    @property
+    def failed_here(self) -> set[int]:
+        """The points that failed on this device, in this process or before."""
+        return {
+            point
+            for point, names in self.failed.items()
+            if any(self._place(name) == self.here for name in names)
+        }
+
+    def may_do_better(self, point: int) -> bool:
+        """Whether somebody serves the study on a device on which this point has not failed."""
+        return bool(self.elsewhere - {self._place(name) for name in self.failed.get(point, ())})
+
+    def breaks_devices(self, point: int, epoch: int) -> bool:
+        """Whether it is the point that breaks devices down, as it now did here.
+
+        It did so often, on more than one of them, and has not come further than before.
+        """
+        places = [place for at, came_to, place in self.broke_down if at == point and came_to >= epoch]
+        return len(places) + 1 >= MAX_LOSSES and len({*places, self.here}) > 1
+
+    def _place(self, name: str) -> Place:
+        return self.places.get(name, (name, ""))
+
+
+def hear_witnesses(database: Database, study: StudyRecord, worker: str, device: str) -> Witnesses:
+    """What is on record of a study, as the worker of this name on this device needs it."""
+    everybody = list_workers(database)
+    here = (socket.gethostname(), device)
+    places = {record.worker: (record.host, record.device) for record in everybody} | {worker: here}
+    failed: dict[int, set[str]] = defaultdict(set)
+    broke_down = []
+    for end in list_bad_ends(database, study):
+        if end.epoch is None:
+            failed[end.point].add(end.worker)
+        else:
+            broke_down.append((end.point, end.epoch, places.get(end.worker, (end.worker, ""))))
+    at_work = list_workers_of(database, study)
+    elsewhere = {places[record.worker] for record in everybody if _serves(record, study, at_work)} - {here}
+    return Witnesses(here, worker, failed, places, elsewhere, broke_down)
+
+
+def _serves(record: WorkerRecord, study: StudyRecord, at_work: Set[str]) -> bool:
+    """Whether a worker is at work on a study, or was before and waits for more."""
     is_lively = record.seconds_ago < max(LIVELY_SECONDS, study.spec.study.lease_seconds)
-    return record.state != WorkerState.GONE and record.study_uuid == study.uuid and is_lively
-
-
-def _place(record: WorkerRecord | None, name: str) -> tuple[str, str]:
-    return (record.host, record.device) if record is not None else (name, "")
+    waits = record.state == WorkerState.IDLE and record.worker in at_work
+    return record.state != WorkerState.GONE and is_lively and (record.study_uuid == study.uuid or waits)
 
 
 def _is_worded(error: BaseException, numbers: tuple[int, ...], words: tuple[str, ...]) -> bool:

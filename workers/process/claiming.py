@@ -1,4 +1,4 @@
-"""Which point a process takes next: one that failed here comes last, and is left to others where they must judge it."""
+"""Which point a process takes next: one that failed on its device comes last, and is left to others where they must judge it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from storage.states import PointState
 from storage.studies import points
 from storage.studies.points import Claim
 from storage.studies.study import StudyRecord
-from workers.process.blame import serves_anybody_else
+from workers.process.blame import Witnesses, hear_witnesses
 from workers.process.circumstances import Circumstances
+from workers.process.track_record import TrackRecord
 
 
-def claim_next(here: Circumstances, study: StudyRecord, failed_on: Collection[int]) -> Claim | None:
+def claim_next(here: Circumstances, study: StudyRecord, record: TrackRecord) -> Claim | None:
     """Claim a point of a study for this process.
 
     Args:
         here: the database, the name of the worker, and whether a new process takes its place.
         study: of which study.
-        failed_on: the points that failed in this process.
+        record: what this process remembers of its trials.
 
     Returns:
         The claim, or None when there is nothing for this process now.
@@ -29,21 +30,44 @@ def claim_next(here: Circumstances, study: StudyRecord, failed_on: Collection[in
     Raises:
         SpentProcessError: only points are left that failed here once more than `study.retries`, and a new process may try them.
     """
-    claim = _claim_but(here, study, failed_on)
-    if claim is not None or not failed_on:
+    if study.uuid not in record.doubtful:
+        record.doubtful[study.uuid] = _find_doubtful(here, study)
+    failed_on = record.failed_on.get(study.uuid, set())
+    last = failed_on | record.doubtful[study.uuid]
+    claim = _claim_but(here, study, last)
+    if claim is not None or not last:
         return claim
-    records = here.patience.wait(partial(points.list_points, here.database, study.uuid, failed_on))
-    failures = {record.point: record.failures for record in records if record.state == PointState.OPEN}
-    if not failures:
-        return None
-    for_others = {point for point, count in failures.items() if count > study.spec.study.retries}
-    if for_others and not here.patience.wait(partial(serves_anybody_else, here.database, study, here.name)):
-        if here.is_replaceable and len(for_others) == len(failures):
+    records = here.patience.wait(partial(points.list_points, here.database, study.uuid, last))
+    # One after the other: each that is settled shows that the worker gets on.
+    left = sorted(
+        (one for one in records if one.state == PointState.OPEN), key=lambda one: (-one.failures, one.point)
+    )
+    spent = {one.point for one in left if one.failures > study.spec.study.retries}
+    if spent:
+        known = _ask(here, study)
+        spent = {point for point in spent if point in failed_on or point in known.failed_here}
+        left = [one for one in left if one.point not in spent or not known.may_do_better(one.point)]
+        if here.is_replaceable and left and {one.point for one in left} <= spent & failed_on:
             raise SpentProcessError(
                 f"All remaining trials of study {study.name!r} failed in this process; another process must try them, too."
             )
-        for_others = set()
-    return _claim_but(here, study, for_others)
+        if here.is_replaceable:
+            left = [one for one in left if one.point not in spent or one.point not in failed_on]
+    for one in left:
+        claim = _claim_but(here, study, last - {one.point})
+        if claim is not None:
+            return claim
+    return None
+
+
+def _find_doubtful(here: Circumstances, study: StudyRecord) -> set[int]:
+    """The points that come last in this process: they failed on its device before, or a device broke down with them, whichever it was."""
+    known = _ask(here, study)
+    return known.failed_here | {point for point, *_ in known.broke_down}
+
+
+def _ask(here: Circumstances, study: StudyRecord) -> Witnesses:
+    return here.patience.wait(partial(hear_witnesses, here.database, study, here.name, here.device))
 
 
 def _claim_but(here: Circumstances, study: StudyRecord, avoid: Collection[int]) -> Claim | None:

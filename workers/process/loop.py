@@ -42,8 +42,8 @@ from workers.process.messages import CLAIMED, PROGRESS, SETTLED
 from workers.process.preparing import refuse_what_does_not_fit, saying_so, set_aside
 from workers.process.presence import Presence
 from workers.process.side_by_side import Places
-from workers.process.track_record import TrackRecord
-from workers.process.trial_run import RELEASE_SECONDS, End, TrialRun, WorkerSummary
+from workers.process.track_record import End, TrackRecord, WorkerSummary
+from workers.process.trial_run import RELEASE_SECONDS, TrialRun
 
 if TYPE_CHECKING:
     from workers.objective.keras_objective import Objective
@@ -228,8 +228,7 @@ class Worker:
             except Exception as error:
                 set_aside(self._record, self.here, study, error, self.forget_objective)
                 continue
-            failed_on = self._record.failed_on.get(study.uuid, set())
-            claim = claim_next(self.here, study, failed_on)
+            claim = claim_next(self.here, study, self._record)
             if claim is None:
                 self._record.leave_to_others(study.uuid)
             else:
@@ -268,13 +267,19 @@ class Worker:
 
         Raises:
             SickProcessError: too many different trials failed in a row.
+            SpentProcessError: memory ran out, and a new process has all of it again.
             UnpreparedError: what trials read was damaged too many times in a row.
         """
-        if end in (End.DONE, End.FAILED_FOR_GOOD, End.LOST):
+        if end in (End.DONE, End.FAILED_FOR_GOOD, End.TOO_LARGE, End.LOST):
             self.here.notify(PROGRESS, whole)
         if end is End.DONE:
             self._record.note_success()
-        elif end in (End.FAILED, End.FAILED_FOR_GOOD, End.OUT_OF_MEMORY):
+        elif end in (End.OUT_OF_MEMORY, End.TOO_LARGE) and self.here.is_replaceable:
+            # JAX gives no memory back to the driver while its process lives, and another process may share the device.
+            raise SpentProcessError(
+                "The memory was not enough for a trial, and this process keeps what it took."
+            )
+        elif end in (End.FAILED, End.FAILED_FOR_GOOD, End.OUT_OF_MEMORY, End.TOO_LARGE):
             self._record.note_failure(study.uuid, claim.point)
         elif end is End.DAMAGED:
             self._record.note_damage()

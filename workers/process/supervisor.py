@@ -68,6 +68,7 @@ class _Place:
     early_crashes: int = 0
     crashes: int = 0
     waits: int = 0
+    renewals: int = 0
     code: int | None = None
 
 
@@ -129,7 +130,7 @@ class Supervisor:
         os.close(place.pipe)
         place.process, place.pipe = None, -1
         if code == RENEWED and not self._received and not self._gave_up:
-            place.start_at = time.monotonic()
+            self._renew(place)
             return
         if code == AWAY and not self._received and not self._gave_up:
             self._wait_for_better(place)
@@ -159,6 +160,18 @@ class Supervisor:
         if self._received:
             # A signal between two starts reached only the processes there were.
             _signal(place.process, self._received[-1])
+
+    def _renew(self, place: _Place) -> None:
+        place.renewals += 1
+        if place.renewals >= CRASHES:
+            # The memory of its device is full, or too small for every trial: each further one would be charged with it.
+            self.say(
+                f"The worker on {place.slot.label} needed a new process {place.renewals} times in a row without finishing a "
+                "trial: giving it up. Its messages are above."
+            )
+            place.code = 1
+            return
+        place.start_at = time.monotonic()
 
     def _wait_for_better(self, place: _Place) -> None:
         """Start again later, as often as it takes: what the worker met passes by itself, and says nothing against this machine."""
@@ -256,7 +269,7 @@ class Supervisor:
             place.waits = 0
             self._served.add(name)
         elif kind == PROGRESS:
-            self._crashes = place.crashes = 0
+            self._crashes = place.crashes = place.renewals = 0
         elif kind == SETTLED and name in self._served - self._told_settled:
             self._told_settled.add(name)
             self.settled(name)

@@ -1,7 +1,8 @@
-"""What this process has failed on, and for how long it leaves which study alone: it may be the process that is sick."""
+"""What became of the trials of this process, what it has failed on, and for how long it leaves which study alone: it may be the process that is sick."""
 
 from __future__ import annotations
 
+import enum
 import time
 from dataclasses import dataclass, field
 
@@ -19,11 +20,50 @@ NO_ROOM_SECONDS = 600.0
 """A study whose models found no memory is tried again so much later, if there is anything to wait for."""
 
 
+class End(enum.Enum):
+    """What became of an attempt."""
+
+    DONE = "complete or pruned"
+    FAILED = "failed"
+    FAILED_FOR_GOOD = "failed for good"
+    OUT_OF_MEMORY = "failed for want of memory"
+    TOO_LARGE = "failed for good for want of memory"
+    LOST = "lost"
+    GIVEN_BACK = "given back"
+    DAMAGED = "given back, because what it read was damaged"
+    CROWDED = "given back, because the memory was not enough for it beside others"
+
+
+@dataclass
+class WorkerSummary:
+    """What one worker process did."""
+
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    lost: int = 0
+    stopped: int = 0
+    seconds: float = 0.0
+    drained: bool = False
+    studies: list[str] = field(default_factory=list)
+
+    def add(self, other: WorkerSummary) -> None:
+        """Count what became of the trials of another summary, too."""
+        for name in ("complete", "pruned", "failed", "lost", "stopped"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
 @dataclass
 class TrackRecord:
-    """What a process remembers of its own trials."""
+    """What a process remembers of its own trials.
+
+    Attributes:
+        failed_on: the points of each study that failed in it.
+        doubtful: those of which others' attempts ended badly before it began (`workers.process.claiming`).
+    """
 
     failed_on: dict[str, set[int]] = field(default_factory=dict)
+    doubtful: dict[str, set[int]] = field(default_factory=dict)
     _in_a_row: set[tuple[str, int]] = field(default_factory=set)
     _troubles: int = 0
     _damages: int = 0

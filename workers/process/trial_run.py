@@ -6,11 +6,10 @@ its point back. So whatever is cut off where, `storage.studies.sweeping` finds t
 
 from __future__ import annotations
 
-import enum
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,10 +17,9 @@ from storage.database.trouble import described
 from storage.database.waiting import wait_for
 from storage.errors import (
     DatabaseAwayError,
-    DeviceError,
     LeaseLostError,
     RecordGoneError,
-    SpentProcessError,
+    SickProcessError,
     UnpreparedError,
 )
 from storage.results.peers import EpochMeans
@@ -35,9 +33,11 @@ from storage.wording import say_duration
 from workers.attempts.attempt import Attempt, Outcome, Pruned
 from workers.attempts.lease import Drained, Lease
 from workers.attempts.sampling import draw_params
+from workers.device.words import shorten
 from workers.objective.memory import describe_out_of_memory, free_memory
-from workers.process.blame import Fault, describe, find_fault, is_proven, passes
+from workers.process.blame import Fault, broken, describe, find_fault, hear_witnesses, passes, try_device
 from workers.process.circumstances import Circumstances
+from workers.process.track_record import End, WorkerSummary
 from workers.pruning.named import make_pruner
 
 if TYPE_CHECKING:
@@ -46,42 +46,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ERROR_CHARACTERS = 2000
+FAILED_FOR_GOOD = "failed for good"
 RELEASE_SECONDS = 3.0
 """A worker that is being stopped waits so long for the database, not for ever: the lease runs out anyway."""
 
 Result = TypeVar("Result")
-
-
-class End(enum.Enum):
-    """What became of an attempt."""
-
-    DONE = "complete or pruned"
-    FAILED = "failed"
-    FAILED_FOR_GOOD = "failed for good"
-    OUT_OF_MEMORY = "failed for want of memory"
-    LOST = "lost"
-    GIVEN_BACK = "given back"
-    DAMAGED = "given back, because what it read was damaged"
-    CROWDED = "given back, because the memory was not enough for it beside others"
-
-
-@dataclass
-class WorkerSummary:
-    """What one worker process did."""
-
-    complete: int = 0
-    pruned: int = 0
-    failed: int = 0
-    lost: int = 0
-    stopped: int = 0
-    seconds: float = 0.0
-    drained: bool = False
-    studies: list[str] = field(default_factory=list)
-
-    def add(self, other: WorkerSummary) -> None:
-        """Count what became of the trials of another summary, too."""
-        for name in ("complete", "pruned", "failed", "lost", "stopped"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass
@@ -128,7 +97,6 @@ class TrialRun:
 
         Raises:
             DeviceError: the device does not work; the point went back unharmed.
-            SpentProcessError: memory ran out, and a new process has all of it again; the point is settled or open.
             StorageError: the database refused; the point went back unharmed where it could.
         """
         began = time.monotonic()
@@ -177,18 +145,14 @@ class TrialRun:
             summary.stopped += 1
             tell(f"{self._name}: {'given back' if self.release() else 'left behind'}")
             return End.GIVEN_BACK
-        if end is End.OUT_OF_MEMORY and self.here.is_replaceable:
-            # JAX gives no memory back to the driver while its process lives, and another process may share the device.
-            raise SpentProcessError(
-                "The memory was not enough for a trial, and this process keeps what it took."
-            )
         return end
 
-    def release(self, reason: str | None = None) -> bool:
+    def release(self, reason: str | None = None, *, broke_down: int | None = None) -> bool:
         """Give the point back unharmed; False when the database does not answer, and the lease must run out.
 
         Args:
             reason: why, for people; None for a worker that was told to stop.
+            broke_down: the epoch that the point had come to, where the device broke down.
         """
         trial_id = self.trial_id
         call = self._briefly if reason is None else self.here.patience.wait
@@ -196,7 +160,7 @@ class TrialRun:
             if trial_id is not None:
                 call(
                     lambda: trials.note_outcome(
-                        self.here.database, trial_id, AttemptEnd.STOPPED, error=reason
+                        self.here.database, trial_id, AttemptEnd.STOPPED, error=reason, broke_down=broke_down
                     )
                 )
             call(lambda: points.release_point(self.here.database, self.claim))
@@ -220,19 +184,22 @@ class TrialRun:
         """What ended the attempt is not the trial's fault: give the point back, and say whether this process may go on."""
         fault, reason = find_fault(error), describe(error)[:ERROR_CHARACTERS]
         log.debug("The trial is given back.", exc_info=error)
-        summary.stopped += 1
+        told = f"Not the trial's fault, but that of {fault.value}. {reason}"
         try:
-            given = self.release(f"Not the trial's fault, but that of {fault.value}. {reason}")
+            fate = (
+                self._release_broken(told, reason)
+                if fault is Fault.DEVICE
+                else self._fate(self.release(told))
+            )
         except Exception:
             log.debug("The database refuses this, too.", exc_info=True)
-            given = False
-        fate = "given back" if given else "left behind"
+            fate = self._fate(False)
+        summary.stopped += fate != FAILED_FOR_GOOD
+        summary.failed += fate == FAILED_FOR_GOOD
         self.here.tell(f"{self._name}: {fate}, because of {fault.value}: {reason}")
         if fault is Fault.DEVICE:
-            raise DeviceError(
-                f"The device {self.here.device} does not work in this process any more: {reason}",
-                why="After such an error every further computation of the process fails as well.",
-                next_step="If it comes again: `nvidia-smi -q` shows the state of the GPU; restart its driver or the machine.",
+            raise (
+                error if isinstance(error, SickProcessError) else broken(self.here.device, reason)
             ) from error
         if fault is Fault.MEMORY and self.has_company:
             # The traceback holds the frames, and they hold the arrays.
@@ -246,6 +213,22 @@ class TrialRun:
             return End.DAMAGED
         with described():
             raise error
+
+    def _fate(self, given: bool) -> str:
+        return "given back" if given else "left behind"
+
+    def _release_broken(self, told: str, reason: str) -> str:
+        """Give back a point with which the device broke down, unless it is the point that breaks devices down; what became of it."""
+        here, claim = self.here, self.claim
+        (point,) = here.patience.wait(
+            lambda: points.list_points(here.database, claim.study_uuid, [claim.point])
+        )
+        known = here.patience.wait(lambda: hear_witnesses(here.database, self.study, here.name, here.device))
+        if not known.breaks_devices(claim.point, point.epoch):
+            return self._fate(self.release(told, broke_down=point.epoch))
+        text = f"More than one device broke down with this trial, again and again. {reason}"
+        self._settle_failed(text, retries=0, is_proven=True)
+        return FAILED_FOR_GOOD
 
     def _start(self, lease: Lease) -> Attempt:
         spec = self.study.spec
@@ -281,7 +264,7 @@ class TrialRun:
     def _evaluate(self, attempt: Attempt, summary: WorkerSummary) -> tuple[End, str]:
         measured = self.study.spec.metric.measured
         try:
-            with attempt.lease.watchdog:
+            with attempt.lease.watchdog, try_device(self.here.device):
                 outcome = self.objective.evaluate(attempt)
             also = attempt.judge_further(outcome)
         except Pruned as pruned:
@@ -355,25 +338,32 @@ class TrialRun:
             error.__traceback__ = None
             self.forget_objective()
             free_memory()
-        text = text[:ERROR_CHARACTERS]
-        database, here = self.here.database, self.here
-        self.here.patience.wait(
-            lambda: trials.note_outcome(database, attempt.trial_id, AttemptEnd.FAILED, error=text)
+        text = shorten(text, ERROR_CHARACTERS)
+        # Before this failure is on record.
+        known = self.here.patience.wait(
+            lambda: hear_witnesses(self.here.database, self.study, self.here.name, self.here.device)
         )
-        proven = self.here.patience.wait(
-            lambda: is_proven(database, self.study, attempt.point, here.name, replaceable=here.is_replaceable)
-        )
-        retries = attempt.study.spec.study.retries
-        settled = self.here.patience.wait(
-            lambda: points.fail_point(database, attempt.claim, error=text, retries=retries, is_proven=proven)
-        )
-        self._end(AttemptEnd.FAILED)
+        proven = known.is_proven(attempt.point, replaceable=self.here.is_replaceable)
+        settled = self._settle_failed(text, retries=attempt.study.spec.study.retries, is_proven=proven)
         if settled:
             attempt.checkpoint.remove()
         end = End.FAILED_FOR_GOOD if settled else End.FAILED
         if fault is Fault.MEMORY:
-            end = End.OUT_OF_MEMORY
+            end = End.TOO_LARGE if settled else End.OUT_OF_MEMORY
         return end, f"failed{' for good' if settled else ', will be tried again'}: {text}"
+
+    def _settle_failed(self, text: str, *, retries: int, is_proven: bool) -> bool:
+        """Count a failure against the point; whether it is failed for good."""
+        database, trial_id = self.here.database, self.trial_id
+        assert trial_id is not None
+        self.here.patience.wait(
+            lambda: trials.note_outcome(database, trial_id, AttemptEnd.FAILED, error=text)
+        )
+        settled = self.here.patience.wait(
+            lambda: points.fail_point(database, self.claim, error=text, retries=retries, is_proven=is_proven)
+        )
+        self._end(AttemptEnd.FAILED)
+        return settled
 
     def _leave(self, seconds: float) -> None:
         """The training hangs: nothing but the end of the process ends a kernel that does not return."""

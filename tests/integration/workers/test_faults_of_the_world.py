@@ -6,7 +6,6 @@ import errno
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -28,14 +27,13 @@ from storage.studies import points
 from storage.studies import study as studies
 from storage.studies.study import StudyRecord
 from storage.studies.workers import list_workers
+from tests.faulty_workers import failing, work
 from tests.postgres import PostgresServer
 from tests.studies import PretendObjective, make_study
 from workers.attempts.attempt import Attempt
 from workers.process import track_record
 from workers.process.circumstances import Circumstances
 from workers.process.loop import Worker, WorkerSummary
-
-DEAD = "INTERNAL: CUDA error: Failed call to cuEventSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS"
 
 
 @pytest.fixture(autouse=True)
@@ -47,84 +45,6 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def database(sqlite_url: str) -> Iterator[Database]:
     with closing(open_database(sqlite_url)) as opened:
         yield opened
-
-
-def work(
-    database: Database,
-    study: StudyRecord,
-    before: Callable[[Attempt], None] = lambda attempt: None,
-    *,
-    seconds: float = 0.0,
-    device: str = "GPU 0",
-    replaceable: bool = False,
-    told: list[str] | None = None,
-) -> WorkerSummary:
-    """Be one worker process until the study is settled."""
-    tell = (told if told is not None else []).append
-    here = Circumstances(database, device=device, tell=tell, is_replaceable=replaceable)
-    worker = Worker(here, lambda _: PretendObjective(before=before, seconds=seconds))
-    return worker.run(lambda: [studies.load_study(database, study.name)])
-
-
-def failing(text: str) -> Callable[[Attempt], None]:
-    def before(attempt: Attempt) -> None:
-        raise RuntimeError(text)
-
-    return before
-
-
-@pytest.mark.main_tier("unknown")
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        pytest.param(DEAD, DeviceError, id="dead"),
-        pytest.param("something that no list knows", SickProcessError, id="unknown"),
-    ],
-)
-def test_a_sick_device_beside_a_healthy_one_costs_no_point(
-    sqlite_url: str, database: Database, text: str, error: type[Exception]
-) -> None:
-    study = make_study(database, points=40)
-    summary: list[WorkerSummary] = []
-
-    def work_well() -> None:
-        with closing(open_database(sqlite_url)) as own:
-            summary.append(work(own, study, seconds=0.001, device="GPU 1"))
-
-    healthy = threading.Thread(target=work_well)
-    healthy.start()
-    while not points.count_points(database, study.uuid).complete:
-        time.sleep(0.02)
-    for _ in range(4):
-        with pytest.raises(error):
-            work(database, study, failing(text), replaceable=True)
-    healthy.join(60)
-    counts = points.count_points(database, study.uuid)
-    assert (counts.complete, counts.failed) == (40, 0)
-    if error is DeviceError:
-        records = points.list_points(database, study.uuid)
-        assert sum(record.failures for record in records) == 0, "given back unharmed"
-
-
-def test_a_point_fails_for_good_when_a_second_process_failed_on_it(database: Database) -> None:
-    study = make_study(database, points=3, **{"study.retries": 1})
-
-    def fail_one(attempt: Attempt) -> None:
-        if attempt.point == 1:
-            raise ValueError("no room")
-
-    with pytest.raises(SpentProcessError, match="another process must try"):
-        work(database, study, fail_one, replaceable=True)
-    record = points.list_points(database, study.uuid)[1]
-    assert (record.state, record.failures) == ("open", 2), (
-        "its own retries are spent, and it is not failed yet"
-    )
-    told: list[str] = []
-    summary = work(database, study, fail_one, replaceable=True, told=told)
-    assert summary.failed == 1
-    record = points.list_points(database, study.uuid)[1]
-    assert (record.state, record.error) == ("failed", "ValueError: no room")
-    assert any("failed for good" in line for line in told)
 
 
 def test_a_study_that_cannot_be_trained_ends_even_when_one_process_is_alone(database: Database) -> None:
@@ -367,6 +287,7 @@ ALONE = """
 import sys, threading
 from storage.database.opening import open_database
 from workers.process.circumstances import Circumstances
+from workers.process.claiming import claim_next, find_doubtful
 from workers.process.loop import Worker
 
 def studies():

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from storage.errors import DeviceError, DeviceSettledError
 from storage.settings import changed_environment, xla_flags
 from workers.backends.jax.programs import keep_programs
@@ -109,6 +111,17 @@ def name_gpus() -> list[str]:
     import jax
 
     return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
+
+
+def try_out() -> None:
+    """As `workers.device.contract.Device.try_out`."""
+    if not _started:
+        return
+    import jax
+
+    found = np.asarray(jax.device_put(np.arange(4.0, dtype=np.float32)) + 1)
+    if found.tolist() != [1.0, 2.0, 3.0, 4.0]:
+        raise DeviceError("A sum on the device is wrong.")
 
 
 def products_in(precision: Precision) -> AbstractContextManager[None]:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from storage.errors import DeviceSettledError
+from storage.errors import DeviceError, DeviceSettledError
 from storage.settings import gpu_mebibytes, is_set
 from workers.device.spared_imports import without_what_is_offered
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 STDERR = 2
 """The file descriptor, which C++ writes to whatever `sys.stderr` is."""
+_prepared: list[int] = []
+"""The numbers of threads that were asked for: before, nothing may be computed that would settle them."""
 
 
 def import_quietly() -> None:
@@ -68,6 +70,7 @@ def set_threads(threads: int, at_once: int = 1) -> None:
     import_quietly()
     import tensorflow as tf
 
+    _prepared.append(threads)
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads * at_once)
@@ -127,6 +130,17 @@ def name_gpus() -> list[str]:
         tf.config.experimental.get_device_details(device).get("device_name", device.name)
         for device in tf.config.list_physical_devices("GPU")
     ]
+
+
+def try_out() -> None:
+    """As `workers.device.contract.Device.try_out`."""
+    if not _prepared:
+        return
+    import tensorflow as tf
+
+    found = (tf.constant([0.0, 1.0, 2.0, 3.0]) + 1).numpy()
+    if found.tolist() != [1.0, 2.0, 3.0, 4.0]:
+        raise DeviceError("A sum on the device is wrong.")
 
 
 def products_in(precision: Precision) -> AbstractContextManager[None]:

@@ -32,7 +32,7 @@ def test_the_device_of_a_backend_is_what_the_contract_says(name: str) -> None:
     """Modules of functions, which no type checker compares with a protocol when they are named in a text."""
     module = importlib.import_module(f"workers.backends.{name}.device")
     asked = {key: value for key, value in vars(contract.Device).items() if not key.startswith("_")}
-    assert len(asked) == 9
+    assert len(asked) == 10
     for key, method in asked.items():
         wanted, found = inspect.signature(method), inspect.signature(getattr(module, key))
         assert list(found.parameters.values()) == list(wanted.parameters.values())[1:], key

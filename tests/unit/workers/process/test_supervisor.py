@@ -134,9 +134,16 @@ def test_a_worker_that_needs_a_new_process_gets_one_at_once_and_did_not_crash(tm
         f"path = {str(mark)!r}\n"
         "lives = os.path.getsize(path) if os.path.exists(path) else 0\n"
         "open(path, 'a').write('x')\n"
+        "tell('progress', 's')\n"
         f"sys.exit({RENEWED}) if lives < 12 else None"
     )
     assert supervise(tmp_path, program) == (0, [], [], 13)
+
+
+def test_a_worker_that_needs_new_processes_and_finishes_nothing_is_given_up(tmp_path: Path) -> None:
+    code, said, _, starts = supervise(tmp_path, f"tell('claimed', 's'); sys.exit({RENEWED})")
+    assert (code, starts) == (1, supervisor.CRASHES)
+    assert "needed a new process 8 times in a row without finishing a trial: giving it up" in said[0]
 
 
 def test_a_worker_that_met_what_passes_is_started_again_as_often_as_it_takes(

@@ -1,0 +1,155 @@
+"""A sick device beside a healthy one, alone, or taken for sick because of a trial: what becomes of the trials."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.errors import DeviceError, SickProcessError, SpentProcessError
+from storage.spec.distributions import distributions
+from storage.states import AttemptEnd, WorkerState
+from storage.studies import points, trials
+from storage.studies.losses import MAX_LOSSES
+from tests.faulty_workers import DEAD, be_there, failing, work, work_until_idle
+from tests.studies import claim, make_study
+from workers.attempts.attempt import Attempt
+from workers.process.circumstances import Circumstances
+from workers.process.claiming import claim_next
+from workers.process.loop import WorkerSummary
+from workers.process.track_record import TrackRecord
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    with closing(open_database(sqlite_url)) as opened:
+        yield opened
+
+
+@pytest.mark.main_tier("unknown")
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        pytest.param(DEAD, DeviceError, id="dead"),
+        pytest.param("something that no list knows", SickProcessError, id="unknown"),
+    ],
+)
+def test_a_sick_device_beside_a_healthy_one_costs_no_point(
+    sqlite_url: str, database: Database, text: str, error: type[Exception]
+) -> None:
+    study = make_study(database, points=40)
+    summary: list[WorkerSummary] = []
+
+    def work_well() -> None:
+        with closing(open_database(sqlite_url)) as own:
+            summary.append(work(own, study, seconds=0.001, device="GPU 1"))
+
+    healthy = threading.Thread(target=work_well)
+    healthy.start()
+    while not points.count_points(database, study.uuid).complete:
+        time.sleep(0.02)
+    for _ in range(4):
+        with pytest.raises(error):
+            work(database, study, failing(text), replaceable=True)
+    healthy.join(60)
+    counts = points.count_points(database, study.uuid)
+    assert (counts.complete, counts.failed) == (40, 0)
+    if error is DeviceError:
+        records = points.list_points(database, study.uuid)
+        assert sum(record.failures for record in records) == 0, "given back unharmed"
+
+
+def test_a_point_fails_for_good_when_a_second_process_failed_on_it(database: Database) -> None:
+    study = make_study(database, points=3, **{"study.retries": 1})
+
+    def fail_one(attempt: Attempt) -> None:
+        if attempt.point == 1:
+            raise ValueError("no room")
+
+    with pytest.raises(SpentProcessError, match="another process must try"):
+        work(database, study, fail_one, replaceable=True)
+    record = points.list_points(database, study.uuid)[1]
+    assert (record.state, record.failures) == ("open", 2), (
+        "its own retries are spent, and it is not failed yet"
+    )
+    told: list[str] = []
+    summary = work(database, study, fail_one, replaceable=True, told=told)
+    assert summary.failed == 1
+    record = points.list_points(database, study.uuid)[1]
+    assert (record.state, record.error) == ("failed", "ValueError: no room")
+    assert any("failed for good" in line for line in told)
+
+
+def test_a_device_whose_memory_is_full_leaves_what_failed_on_it_to_another_one(database: Database) -> None:
+    study = make_study(database, points=2, **{"study.retries": 1})
+    full = failing("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
+    be_there(database, study, WorkerState.WORKING)
+    for _ in range(4):
+        with pytest.raises(SpentProcessError, match="memory was not enough"):
+            work(database, study, full, replaceable=True)
+    records = points.list_points(database, study.uuid)
+    assert [(record.state, record.failures) for record in records] == [("open", 2), ("open", 2)]
+    new = Circumstances(database, device="GPU 0", is_replaceable=True)
+    assert claim_next(new, study, TrackRecord()) is None, "another device serves the study"
+    be_there(database, study, WorkerState.GONE)
+    assert claim_next(new, study, TrackRecord()) is not None, "none does"
+
+
+def test_a_worker_that_waits_for_a_trial_is_one_that_may_do_better(database: Database) -> None:
+    study = make_study(database, points=2, **{"study.retries": 0})
+    claim(database, study)
+    second = claim(database, study)
+    trial_id, _ = trials.start_trial(database, study, second, distributions(study.spec), "another")
+    trials.end_trial(database, trial_id, AttemptEnd.STOPPED)
+    points.release_point(database, second)
+    be_there(database, study, WorkerState.IDLE)
+    for _ in range(2):
+        work_until_idle(database, study, failing("something that no list knows"))
+    assert points.list_points(database, study.uuid)[1].state == "open"
+
+
+def test_a_sick_device_that_is_alone_spreads_its_failures_over_the_points(database: Database) -> None:
+    study = make_study(database, points=12, **{"study.retries": 1})
+    for _ in range(4):
+        with pytest.raises(SickProcessError):
+            work(database, study, failing("something that no list knows"), replaceable=True)
+    assert {record.failures for record in points.list_points(database, study.uuid)} == {1}
+
+
+def test_a_trial_that_breaks_one_device_after_the_other_down_comes_last_and_fails(database: Database) -> None:
+    study = make_study(database, points=4)
+    told: list[str] = []
+
+    def break_down(attempt: Attempt) -> None:
+        if attempt.point == 1:
+            raise RuntimeError(DEAD)
+
+    for process in range(MAX_LOSSES):
+        with pytest.raises(DeviceError):
+            work(database, study, break_down, device=f"GPU {process % 2}", replaceable=True, told=told)
+        assert points.count_points(database, study.uuid).complete == (1 if process == 0 else 3)
+    assert "failed for good, because of the device" in told[-1]
+    record = points.list_points(database, study.uuid)[1]
+    assert record.state == "failed"
+    assert "More than one device broke down with this trial" in str(record.error)
+    assert work(database, study, break_down).failed == 0
+
+
+def test_a_device_that_computes_no_more_is_known_whatever_is_said_of_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study(database, points=1)
+
+    def compute() -> None:
+        raise RuntimeError("nothing works any more")
+
+    monkeypatch.setattr("workers.device.preparation.try_out", compute)
+    with pytest.raises(DeviceError, match="RuntimeError: etwas ist kaputt"):
+        work(database, study, failing("etwas ist kaputt"), replaceable=True)
+    (record,) = points.list_points(database, study.uuid)
+    assert (record.state, record.failures) == ("open", 0)
