@@ -18,9 +18,19 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from storage.spec import SearchRange, StudySpec, has_conditions, keep_acting, list_cells, plain
+from storage.errors import SpecError
+from storage.spec import (
+    IDLE_WITHOUT,
+    SearchRange,
+    StudySpec,
+    TrainingSection,
+    has_conditions,
+    keep_acting,
+    list_cells,
+    plain,
+)
 from storage.spec.distributions import distributions, ends, from_optuna, grid_values, to_optuna
-from storage.wording import say_count
+from storage.wording import say_count, show_value
 
 ADAPTIVE = ("tpe", "cmaes", "nsga2")
 """Samplers whose next point depends on the trials that are finished by then."""
@@ -219,3 +229,58 @@ def _advise_batches(searched: SearchRange, full: int) -> str:
             kept["log"] = True
     table = ", ".join(f"{key}={json.dumps(value)}" for key, value in kept.items())
     return f"A narrower range: --set {shlex.quote(f'search.batch_size={{{table}}}')}."
+
+
+def refuse_idle_search(spec: StudySpec) -> None:
+    """Refuse a study that searches what changes nothing in any trial: its workers would refuse it, too, when they have tried it.
+
+    Raises:
+        SpecError: names the hyperparameters.
+    """
+    idle = {
+        name: f"it acts only where training.{other} is {_join_values(wanted)}, and no trial has that"
+        for name, (other, wanted) in IDLE_WITHOUT.items()
+        if name in spec.search and not _possible_values(spec, other) & set(wanted)
+    }
+    if "dropout_rate" in spec.search and spec.possible("kind", spec.model.kind) == {"lenet"}:
+        idle["dropout_rate"] = "LeNet has no dropout"
+    if idle:
+        reasons = "; ".join(f"search.{name} changes nothing: {why}" for name, why in idle.items())
+        raise SpecError(
+            f"{reasons}.",
+            next_step=f"Describe the search in a spec file without {', '.join(idle)} (`orch init` writes one).",
+        )
+
+
+def describe_idle(spec: StudySpec) -> list[str]:
+    """What is set and changes nothing, or searched and changes nothing in some trials: one sentence each."""
+    said = []
+    for name, (other, wanted) in IDLE_WITHOUT.items():
+        possible = _possible_values(spec, other)
+        if name not in spec.search:
+            is_set = getattr(spec.training, name) != TrainingSection.model_fields[name].default
+            if is_set and not possible & set(wanted):
+                said.append(
+                    f"training.{name} changes nothing: it acts only where training.{other} is {_join_values(wanted)}, and no trial has that."
+                )
+        elif (
+            possible & set(wanted) and possible - set(wanted) and other not in (spec.search[name].when or {})
+        ):
+            condition = ", ".join(f'"{value}"' for value in wanted)
+            said.append(
+                f"search.{name} acts only where {other} is {_join_values(wanted)}. So that other trials go without it: when = {{ {other} = [{condition}] }}."
+            )
+    words = sorted(name for name, searched in spec.search.items() if searched.type == "choice")
+    if spec.sampler.name == "cmaes" and words:
+        said.append(
+            f"The sampler cmaes draws {', '.join(words)} at random, since it learns of numbers only; tpe learns of them, too."
+        )
+    return said
+
+
+def _possible_values(spec: StudySpec, name: str) -> set[object]:
+    return spec.possible(name, getattr(spec.training, name))
+
+
+def _join_values(values: tuple[object, ...]) -> str:
+    return " or ".join(show_value(value) for value in values)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.tables.training import optimizer_warnings
 from orchestrator.planning.hub_presets import describe_weights_of, fill_in_backbones
 from orchestrator.planning.own_models import missing_models
-from orchestrator.planning.plan import batch_warnings
+from orchestrator.planning.plan import batch_warnings, describe_idle, refuse_idle_search
 from storage.data.datasets import load_dataset, read_columns
 from storage.data.folds import digest_folds, make_folds
 from storage.data.given_features import open_given, read_given
@@ -22,7 +22,7 @@ from storage.pictures.fitting import RESIZES, SAID, STRETCH
 from storage.pictures.sides import find_sides
 from storage.pictures.views import mirrors
 from storage.settings import data_folders
-from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec, describe_idle, find_unknown_label, parse
+from storage.spec import PRUNER_PRESETS, PrunerSection, StudySpec, find_unknown_label, parse
 from storage.wording import show_value
 
 if TYPE_CHECKING:
@@ -274,16 +274,6 @@ def metric_warnings(spec: StudySpec) -> list[str]:
     ]
 
 
-def dropout_warnings(spec: StudySpec) -> list[str]:
-    """Warn of dropout that is searched where no model has it."""
-    if "dropout_rate" not in spec.search or spec.possible("kind", spec.model.kind) != {"lenet"}:
-        return []
-    return [
-        "search.dropout_rate changes nothing: LeNet has no dropout, and a worker refuses a study that searches what does not act. "
-        "Describe the search in a spec file without it (`orch init` writes one)."
-    ]
-
-
 def side_warnings(spec: StudySpec, dataset: Dataset) -> list[str]:
     """Warn of labels and columns that say left or right where images are mirrored."""
     words = spec.possible("augmentation", spec.training.augmentation)
@@ -319,9 +309,11 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
 
     Raises:
         DataError: fewer groups than folds.
+        SpecError: a searched hyperparameter changes nothing in any trial.
     """
     import numpy
 
+    refuse_idle_search(spec)
     columns = [dataset.targets.index(target) for target in spec.data.targets]
     labels = dataset.labels[:, columns]
     asked = spec.task.questions(spec.data.targets, labels)
@@ -337,7 +329,6 @@ def review_study(spec: StudySpec, points: Sequence[dict[str, Any] | None], datas
         *batch_warnings(spec, points, train_images),
         *metric_warnings(spec),
         *describe_idle(spec),
-        *dropout_warnings(spec),
         *missing_models(spec),
         *side_warnings(spec, dataset),
         *optimizer_warnings(spec),

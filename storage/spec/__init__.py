@@ -8,7 +8,7 @@
 - `messages`: What is said of a spec that is not valid: which key, what it should be, and the nearest valid one
 - `packed_folds`: The fold of each image as a short text, so that a spec has the folds that somebody gave with it
 - `ranges`: One searched hyperparameter: a range, a grid, or a choice, and what it hangs on
-- `search_checks`: What a [search] section must be: known names, values that their sections take, conditions that can hold; and keys that act
+- `search_checks`: What a [search] section must be: known names, values that their sections take, and conditions that can hold
 - `section`: What every section of a spec is: frozen, without unknown keys, and written so that the hash of an older spec stays
 - `sections`: The sections of a study spec: each hyperparameter and setting, its type, its limits and its default
 - `study`: A study as data: what is searched, on which data, with which model, and how it is judged
@@ -30,6 +30,7 @@ from storage.spec.hyperparameters import (
     BUILDING,
     CLIPS,
     FUSED,
+    IDLE_WITHOUT,
     KERAS_OPTIMIZERS,
     NOT_SEARCHED,
     SEARCHABLE,
@@ -44,7 +45,7 @@ from storage.spec.hyperparameters import (
 )
 from storage.spec.packed_folds import pack_folds, unpack_folds
 from storage.spec.ranges import SearchRange, axis, plain
-from storage.spec.search_checks import describe_idle, find_unknown_label
+from storage.spec.search_checks import find_unknown_label
 from storage.spec.sections import (
     CONTINUOUS_AUGMENTATION,
     PRUNER_PRESETS,
@@ -68,6 +69,7 @@ __all__ = [
     "CLIPS",
     "CONTINUOUS_AUGMENTATION",
     "FUSED",
+    "IDLE_WITHOUT",
     "KERAS_OPTIMIZERS",
     "NOT_SEARCHED",
     "PARAMETERS",
@@ -96,7 +98,6 @@ __all__ = [
     "check_values",
     "choose_options",
     "complete_values",
-    "describe_idle",
     "describe_range",
     "describe_when",
     "differing_keys",

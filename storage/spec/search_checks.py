@@ -1,4 +1,4 @@
-"""What a [search] section must be: known names, values that their sections take, conditions that can hold; and keys that act."""
+"""What a [search] section must be: known names, values that their sections take, and conditions that can hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from storage.spec.hyperparameters import (
     ACTS_WITH,
     CLIPS,
     COUNTED,
-    IDLE_WITHOUT,
     LISTS,
     NOT_SEARCHED,
     OPTIMIZER_OPTION,
@@ -168,33 +167,6 @@ def _check_optimizer_options(spec: Searching) -> None:
     named = (*spec.training.optimizer_options, *searched)
     if fault := find_unknown_option(spec.possible("optimizer", spec.training.optimizer), named):
         raise ValueError(fault)
-
-
-def describe_idle(spec: Searching) -> list[str]:
-    """What is searched or set and changes nothing, in all trials or in some: one sentence each."""
-    said = []
-    for name, (other, wanted) in IDLE_WITHOUT.items():
-        is_searched = name in spec.search
-        if not is_searched and getattr(spec.training, name) == TrainingSection.model_fields[name].default:
-            continue
-        possible = spec.possible(other, getattr(spec.training, other))
-        values = " or ".join(show_value(value) for value in wanted)
-        if not possible & set(wanted):
-            key = f"{'search' if is_searched else 'training'}.{name}"
-            said.append(
-                f"{key} changes nothing: it acts only where training.{other} is {values}, and no trial has that."
-            )
-        elif is_searched and possible - set(wanted) and other not in (spec.search[name].when or {}):
-            condition = ", ".join(f'"{value}"' for value in wanted)
-            said.append(
-                f"search.{name} acts only where {other} is {values}. So that other trials go without it: when = {{ {other} = [{condition}] }}."
-            )
-    words = sorted(name for name, searched in spec.search.items() if searched.type == "choice")
-    if spec.sampler.name == "cmaes" and words:
-        said.append(
-            f"The sampler cmaes draws {', '.join(words)} at random, since it learns of numbers only; tpe learns of them, too."
-        )
-    return said
 
 
 def find_unknown_label(spec: Searching, targets: Sequence[str]) -> str | None:

@@ -9,10 +9,10 @@ from orchestrator.planning.regimes import regime_one, regime_two
 from orchestrator.planning.review import (
     describe_model,
     describe_pruner,
-    dropout_warnings,
     fill_in_data,
     review_study,
 )
+from storage.errors import SpecError
 from storage.spec import StudySpec, parse
 from storage.spec.distributions import distributions
 from tests.labelled_studies import make_dataset
@@ -188,11 +188,9 @@ def test_the_cost_of_every_backbone_of_keras_is_known() -> None:
     assert all(features >= 512 and cost > 0 for features, cost in BACKBONES.values())
 
 
-def test_dropout_that_is_searched_without_a_head_is_warned_of(tmp_path: Path) -> None:
+def test_a_search_that_changes_nothing_is_refused_before_the_study_is_made(tmp_path: Path) -> None:
     lenet = spec_of(search=SEARCH, model={"kind": "lenet"})
     dataset = make_dataset(tmp_path / "data", patients=12, targets=1)
     planned = fill_in_data(lenet, dataset)
-    assert dropout_warnings(lenet)[0] in review_study(planned, plan_points(planned), dataset).warnings
-    assert dropout_warnings(lenet)[0].startswith("search.dropout_rate changes nothing: LeNet has no dropout")
-    both = {**SEARCH, "kind": {"type": "choice", "values": ["transfer", "lenet"]}}
-    assert dropout_warnings(spec_of(search=both)) == dropout_warnings(spec_of(search=SEARCH)) == []
+    with pytest.raises(SpecError, match="LeNet has no dropout"):
+        review_study(planned, plan_points(planned), dataset)

@@ -17,7 +17,6 @@ from storage.spec import (
     ModelSection,
     StudySpec,
     TrainingSection,
-    describe_idle,
     find_unknown_label,
     from_json,
     from_toml,
@@ -174,36 +173,6 @@ def test_what_cannot_be_searched_is_refused_in_words(search: dict[str, Any], wor
     with pytest.raises(SpecError, match=words) as refused:
         make(search)
     assert "validation error" not in str(refused.value)
-
-
-MOMENTUM = {"momentum": {"type": "float", "low": 0.5, "high": 0.9}}
-WHEN_SGD = {"momentum": {**MOMENTUM["momentum"], "when": {"optimizer": ["sgd"]}}}
-
-
-@pytest.mark.parametrize(
-    ("search", "sampler", "words"),
-    [
-        (MOMENTUM, "random", ["search.momentum changes nothing"]),
-        ({**SGD, **MOMENTUM}, "random", ['when = { optimizer = ["sgd"] }']),
-        ({**SGD, **WHEN_SGD}, "random", []),
-        ({"cycles": {"type": "int", "low": 0, "high": 3}}, "random", ["training.rate_schedule is sgdr"]),
-        (SGD, "cmaes", ["draws optimizer at random"]),
-        (EVERYTHING, "tpe", []),
-    ],
-)
-def test_what_is_searched_and_changes_nothing_is_warned_of(
-    search: dict[str, Any], sampler: str, words: list[str]
-) -> None:
-    said = describe_idle(make(search, sampler))
-    assert len(said) == len(words)
-    assert all(part in sentence for part, sentence in zip(words, said, strict=True))
-
-
-def test_what_is_set_and_changes_nothing_is_warned_of() -> None:
-    (said,) = describe_idle(make({}, training={"optimizer": "nadam", "beta_1": 0.5}))
-    assert "training.beta_1 changes nothing: it acts only where training.optimizer is adam or adamw" in said
-    assert describe_idle(make({}, training={"optimizer": "adamw", "beta_1": 0.5})) == []
-    assert describe_idle(make(SGD, training={"momentum": 0.5})) == []
 
 
 def test_labels_to_be_oversampled_must_be_there() -> None:
