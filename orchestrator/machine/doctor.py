@@ -41,17 +41,27 @@ IMPORT = (
     "with without_what_is_offered('{0}'):\n"
     "    import {0}, keras\n"
 )
+# A GPU that is listed may be broken all the same.
+TRY = (
+    "fault = ''\n"
+    "try:\n"
+    "    {0}\n"
+    "except Exception as error:\n"
+    "    fault = type(error).__name__ + ': ' + ' '.join(str(error).split())[:300]\n"
+)
 PROGRAMS = {
     "tensorflow": (
         f"{IMPORT.format('tensorflow')}"
         "gpus = tensorflow.config.list_physical_devices('GPU'); "
-        "names = [tensorflow.config.experimental.get_device_details(gpu).get('device_name', gpu.name) for gpu in gpus]; "
-        "print('orch', json.dumps([tensorflow.__version__, keras.__version__, names]))"
+        "names = [tensorflow.config.experimental.get_device_details(gpu).get('device_name', gpu.name) for gpu in gpus]\n"
+        f"{TRY.format('(tensorflow.constant([1.0]) + 1).numpy()')}"
+        "print('orch', json.dumps([tensorflow.__version__, keras.__version__, names, fault]))"
     ),
     "jax": (
         f"{IMPORT.format('jax')}"
-        "names = [device.device_kind for device in jax.devices() if device.platform == 'gpu']; "
-        "print('orch', json.dumps([jax.__version__, keras.__version__, names]))"
+        "names = [device.device_kind for device in jax.devices() if device.platform == 'gpu']\n"
+        f"{TRY.format('(jax.numpy.ones(4) + 1).block_until_ready()')}"
+        "print('orch', json.dumps([jax.__version__, keras.__version__, names, fault]))"
     ),
 }
 WITH_CUDA = {"tensorflow": "orch-studies[gpu]", "jax": "jax[cuda13], or jax[cuda12] for an older driver"}
@@ -248,8 +258,6 @@ def _check_sessions(database: Database) -> Iterator[Check]:
 
 def _check_backend() -> Iterator[Check]:
     """Whether the backend that KERAS_BACKEND names can be imported, and which GPUs it sees."""
-    from orchestrator.machine.gpus import list_gpus
-
     try:
         chosen = backend.name()
     except OrchError as error:
@@ -272,18 +280,32 @@ def _check_backend() -> Iterator[Check]:
     answer = next((line for line in ran.stdout.splitlines() if line.startswith("orch ")), None)
     if ran.returncode or answer is None:
         reason = (ran.stderr.strip().splitlines() or ["no message"])[-1]
-        yield Check(title, FAIL, f"it cannot be imported: {reason}{_name_other_backend(chosen)}")
+        yield Check(title, FAIL, f"it cannot be imported or started: {reason}{_name_other_backend(chosen)}")
         return
-    version, keras, gpus = json.loads(answer.removeprefix("orch "))
+    version, keras, gpus, fault = json.loads(answer.removeprefix("orch "))
     yield Check(title, OK, f"{title} {version}, Keras {keras}")
-    present = list_gpus()
+    yield _check_gpus(title, chosen, gpus, fault)
+
+
+def _check_gpus(title: str, chosen: str, gpus: list[str], fault: str) -> Check:
+    from orchestrator.machine.gpus import list_gpus
+    from workers.device.nvml import find_trouble
+
+    names = ", ".join(gpus)
+    if fault:
+        return Check("GPU", FAIL, f"{names or 'the CPU'}: {title} sees it and cannot compute on it: {fault}")
+    try:
+        present = list_gpus()
+    except OrchError as error:
+        return Check("GPU", FAIL, str(error))
     if present and not gpus:
-        text = f"the driver lists {len(present)} GPU(s) and {title} sees none: install {WITH_CUDA[chosen]}"
-        yield Check("GPU", WARN, text)
-    else:
-        names = ", ".join(gpus)
-        text = f"{len(gpus)} seen by {title}: {names}" if gpus else "none; computing on the CPU"
-        yield Check("GPU", OK, text)
+        trouble = find_trouble()
+        remedy = (
+            f"its library says: {trouble}; restart the machine" if trouble else f"install {WITH_CUDA[chosen]}"
+        )
+        return Check("GPU", WARN, f"the driver lists {len(present)} GPU(s) and {title} sees none: {remedy}")
+    text = f"{len(gpus)} seen by {title}: {names}" if gpus else "none; computing on the CPU"
+    return Check("GPU", OK, text)
 
 
 def _name_other_backend(chosen: str) -> str:

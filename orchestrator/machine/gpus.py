@@ -9,7 +9,7 @@ from pathlib import Path
 
 from storage.errors import UsageError
 from storage.settings import visible_devices
-from workers.device.nvml import GpuReading, read_gpus
+from workers.device.nvml import GpuReading, read_gpus_in_time
 
 DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
 """A folder for each GPU, there without NVML, too: a container without the "utility" capability lacks the library."""
@@ -42,20 +42,35 @@ class Gpu:
 
 
 def visible_gpus() -> list[Gpu]:
-    """The GPUs that this process may use: those that CUDA_VISIBLE_DEVICES names, or all; none without a driver."""
+    """The GPUs that this process may use: those that CUDA_VISIBLE_DEVICES names, or all; none without a driver.
+
+    Raises:
+        DeviceError: the driver does not answer.
+    """
     narrowed = visible_devices()
+    named = []
+    for word in (part.strip() for part in (narrowed or "").split(",")):
+        # As CUDA reads it: the first that names no GPU ends the list. Slurm writes "NoDevFiles" for a job without one.
+        if not word.isdecimal() and not word.startswith(("GPU-", "MIG-")):
+            break
+        named += [word] if word not in named else []
+    if narrowed is not None and not named:
+        return []
     present = list_gpus()
     if narrowed is None:
         return present
-    named = [word.strip() for word in narrowed.split(",") if word.strip() not in ("", "-1")]
     # A number is CUDA's own, whose order may be another than the driver's; only a UUID names one of the list.
     found = {word: [gpu for gpu in present if gpu.is_meant_by(word) and word != gpu.name] for word in named}
     return [Gpu(word, word, found[word][0].mebibytes if found[word] else None) for word in named]
 
 
 def list_gpus() -> list[Gpu]:
-    """Every GPU that the driver lists, in its order, with the slices of a GPU in place of it; none without a driver."""
-    return [_described(reading) for reading in read_gpus()] or _read_driver_folder(DRIVER_FOLDER)
+    """Every GPU that the driver lists, in its order, with the slices of a GPU in place of it; none without a driver.
+
+    Raises:
+        DeviceError: the driver does not answer.
+    """
+    return [_described(reading) for reading in read_gpus_in_time()] or _read_driver_folder(DRIVER_FOLDER)
 
 
 def choose_gpus(words: str, visible: Sequence[Gpu]) -> list[Gpu]:
@@ -73,7 +88,7 @@ def choose_gpus(words: str, visible: Sequence[Gpu]) -> list[Gpu]:
     chosen = []
     for word in (part.strip() for part in words.split(",")):
         found = [gpu for gpu in visible if gpu.is_meant_by(word)]
-        if not word.isdigit() and not word.startswith(("GPU-", "MIG-")):
+        if not word.isdecimal() and not word.startswith(("GPU-", "MIG-")):
             raise UsageError(
                 f"--gpus {words} is not understood.",
                 next_step="Write --gpus all, --gpus none, numbers (--gpus 0,1), or UUIDs as `nvidia-smi -L` lists them.",

@@ -25,10 +25,28 @@ def report_error(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, MemoryError):
         console.fail("There is not enough memory for this.")
         return FAILED
+    if _is_of_the_device(error):
+        return FAILED
     first_line = (str(error).strip().splitlines() or [""])[0]
     hint = "" if debug else " The same command with --debug shows where; please report it."
     console.fail(f"This is a defect in orch: {type(error).__name__}: {first_line}{hint}")
     return FAILED
+
+
+def _is_of_the_device(error: BaseException) -> bool:
+    """Say so where a backend met a device that is broken or full: that is no defect in orch."""
+    from workers.process.blame import Fault, describe, find_fault
+
+    fault = find_fault(error)
+    if fault is Fault.DEVICE:
+        console.fail(f"The device that this computes on does not work: {describe(error)}")
+        console.say(
+            "`orch doctor` and `nvidia-smi -q` check it; CUDA_VISIBLE_DEVICES=-1 JAX_PLATFORMS=cpu computes on the processor."
+        )
+    elif fault is Fault.MEMORY:
+        console.fail(f"There is not enough memory for this: {describe(error)}")
+        console.say("A smaller batch size needs less, or other programs use the memory (`nvidia-smi`).")
+    return fault in (Fault.DEVICE, Fault.MEMORY)
 
 
 def report_os_error(error: OSError) -> int:

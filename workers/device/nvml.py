@@ -10,12 +10,16 @@ from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import TypeVar
 
+from storage.errors import DeviceError
 from storage.settings import numbers_gpus_as_driver, visible_devices
+from storage.wording import say_duration
 
 FRESH_SECONDS = 15.0
 """A GPU is read at most this often."""
 PATIENCE_SECONDS = 0.5
 """How long anybody waits for a reading: the driver of a sick GPU may never answer, and a lease must be renewed all the same."""
+ANSWER_SECONDS = 30.0
+"""A driver that begins takes seconds for each GPU; one that takes longer has a GPU that answers no more, and `nvidia-smi` hangs, too."""
 STALE_SECONDS = 120.0
 """An older reading says nothing of now."""
 MEBIBYTE = 1024**2
@@ -64,6 +68,41 @@ def read_gpus() -> list[GpuReading]:
         slices = [_read(nvml, one, number, is_slice=True) for one in _slices(nvml, handle)]
         found += slices or [_read(nvml, handle, number, is_slice=False)]
     return [reading for reading in found if reading is not None]
+
+
+def read_gpus_in_time() -> list[GpuReading]:
+    """As `read_gpus`.
+
+    Raises:
+        DeviceError: the driver does not answer.
+    """
+    found: list[list[GpuReading]] = []
+    # A daemon: it may never come back.
+    thread = threading.Thread(target=lambda: found.append(read_gpus()), name="orch-gpus", daemon=True)
+    thread.start()
+    thread.join(ANSWER_SECONDS)
+    if thread.is_alive():
+        raise DeviceError(
+            f"The driver of the GPUs has not answered for {say_duration(ANSWER_SECONDS)}.",
+            why="A GPU of this machine hangs; `nvidia-smi` will most likely hang, too.",
+            next_step="Restart the machine; until then `--gpus none` computes on the processor.",
+        )
+    return found[0] if found else []
+
+
+def find_trouble() -> str | None:
+    """What the driver's library says where it cannot be used, as after an update of the driver without a restart; None where it can."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except (ImportError, OSError):
+        return None
+    except pynvml.NVMLError as error:
+        # A container may lack the library, and has the GPUs all the same.
+        is_missing = getattr(error, "value", None) == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND
+        return None if is_missing else str(error)
+    return None
 
 
 def find_reading(readings: list[GpuReading], device: str | None, *, by_number: bool) -> GpuReading | None:

@@ -20,6 +20,7 @@ from tests.conftest import REPOSITORY
 from tests.integration.storage.test_database_access import set_version
 from tests.pictures import make_data
 from tests.postgres import PostgresServer
+from workers.device import nvml
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -164,12 +165,24 @@ def test_a_backend_that_cannot_be_imported_or_sees_no_gpu(
     (tmp_path / "0000:00:06.0" / "information").write_text("Model: NVIDIA A100\nGPU UUID: GPU-0a\n")
     monkeypatch.setattr(gpus, "DRIVER_FOLDER", tmp_path)
     monkeypatch.setattr(doctor.backend, "name", lambda: name)
-    monkeypatch.setitem(doctor.PROGRAMS, name, """print('orch', '["2.0", "3.0", []]')""")
+    monkeypatch.setitem(doctor.PROGRAMS, name, """print('orch', '["2.0", "3.0", [], ""]')""")
     seen = by_name(doctor._check_backend())
     assert (seen[title].status, seen["GPU"].status) == (OK, WARN)
     assert advice in seen["GPU"].text
-    monkeypatch.setitem(doctor.PROGRAMS, name, """print('orch', '["2.0", "3.0", ["NVIDIA A100"]]')""")
+    monkeypatch.setitem(doctor.PROGRAMS, name, """print('orch', '["2.0", "3.0", ["NVIDIA A100"], ""]')""")
     assert by_name(doctor._check_backend())["GPU"] == Check("GPU", OK, f"1 seen by {title}: NVIDIA A100")
+    mismatch = "Driver/library version mismatch"
+    with monkeypatch.context() as updated:
+        updated.setattr(nvml, "find_trouble", lambda: mismatch)
+        updated.setitem(doctor.PROGRAMS, name, """print('orch', '["2.0", "3.0", [], ""]')""")
+        seen = by_name(doctor._check_backend())
+        assert mismatch in seen["GPU"].text
+        assert "restart" in seen["GPU"].text
+    broken = """print('orch', '["2.0", "3.0", ["NVIDIA A100"], "RuntimeError: uncorrectable ECC"]')"""
+    monkeypatch.setitem(doctor.PROGRAMS, name, broken)
+    check = by_name(doctor._check_backend())["GPU"]
+    assert check.status == FAIL
+    assert "cannot compute on it: RuntimeError: uncorrectable ECC" in check.text
     monkeypatch.setitem(doctor.PROGRAMS, name, "raise ImportError('an illegal instruction')")
     (check,) = doctor._check_backend()
     assert (check.name, check.status) == (title, FAIL)
@@ -221,7 +234,7 @@ def test_the_command_shows_every_line_and_fails_when_one_does(
         )
     ]
     # TensorFlow was asked once: that it starts needs no second look.
-    monkeypatch.setitem(doctor.PROGRAMS, "tensorflow", """print('orch', '["2.0", "3.0", []]')""")
+    monkeypatch.setitem(doctor.PROGRAMS, "tensorflow", """print('orch', '["2.0", "3.0", [], ""]')""")
     ran = run_orch("doctor", "--json", "--data", tmp_path / "nowhere", environment=environment)
     failed = [check["name"] for check in json.loads(ran.stdout) if check["status"] == FAIL]
     assert (ran.returncode, failed) == (1, ["data"])

@@ -56,7 +56,8 @@ def set_threads(threads: int, at_once: int = 1) -> None:
         with changed_environment(NPROC=str(threads)):
             try:
                 jax.devices()
-            except RuntimeError as error:
+            except Exception as error:
+                # JAX_PLATFORMS=cuda without a GPU is an AssertionError without words.
                 _failed.append(_cannot_start(error))
                 raise _failed[0] from error
         keep_programs()
@@ -71,7 +72,7 @@ def set_threads(threads: int, at_once: int = 1) -> None:
         )
 
 
-def _cannot_start(error: RuntimeError) -> DeviceError:
+def _cannot_start(error: Exception) -> DeviceError:
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
     return DeviceError(
         f"JAX cannot start on this machine's device: {first_line}",

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy.exc
 
 from orchestrator.machine.worker_process import Request, _report
+from orchestrator.terminal.failures import report_error
 from storage.errors import (
     DatabaseAwayError,
     DatabaseRefusedError,
@@ -60,3 +61,22 @@ def test_only_what_neither_time_nor_another_process_changes_is_a_last_word(
     assert "Traceback" not in said
     # Who pressed Ctrl-C while a worker started found no defect.
     assert "defect" not in said or isinstance(error, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            RuntimeError("INTERNAL: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access"),
+            "does not work: RuntimeError",
+        ),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"), "not enough memory"),
+        (MemoryError(), "not enough memory"),
+        (RuntimeError("a slip"), "a defect in orch"),
+    ],
+)
+def test_a_command_that_meets_a_broken_or_full_device_is_no_defect(
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report_error(error, debug=False) == 1
+    assert words in capsys.readouterr().err

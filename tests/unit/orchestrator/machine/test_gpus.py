@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from orchestrator.machine import gpus
 from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for
 from orchestrator.machine.processes import choose_slots
-from storage.errors import UsageError
+from storage.errors import DeviceError, UsageError
+from workers.device import nvml
 
 PARSED = [
     Gpu("0", "GPU-aa11", 81920.0),
@@ -86,6 +88,37 @@ def test_what_cuda_visible_devices_names_is_used_as_it_is(monkeypatch: pytest.Mo
     assert gpus.visible_gpus() == []
 
 
+@pytest.mark.parametrize(
+    ("visible", "names"),
+    [
+        ("NoDevFiles", []),
+        ("none", []),
+        ("", []),
+        (" 1 ", ["1"]),
+        ("0,-1,1", ["0"]),
+        ("0,0", ["0"]),
+        ("GPU-aa,MIG-GPU-aa/1/0", ["GPU-aa", "MIG-GPU-aa/1/0"]),
+    ],
+)
+def test_cuda_visible_devices_is_read_as_cuda_reads_it(
+    monkeypatch: pytest.MonkeyPatch, visible: str, names: list[str]
+) -> None:
+    monkeypatch.setattr(gpus, "list_gpus", lambda: PARSED)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [gpu.name for gpu in gpus.visible_gpus()] == names
+    assert len(choose_slots("all", None, 1, visible=gpus.visible_gpus())) == max(len(names), 1)
+
+
+def test_a_driver_that_never_answers_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(nvml, "read_gpus", lambda: answered.wait() and [])
+    monkeypatch.setattr(nvml, "ANSWER_SECONDS", 0.02)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(DeviceError, match="has not answered"):
+        gpus.visible_gpus()
+    answered.set()
+
+
 def test_gpus_are_found_without_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for bus, text in {
         "0000:00:06.0": "Model: \t\t NVIDIA H200\nGPU UUID: \t GPU-394b5914-a0f6\n",
@@ -94,5 +127,5 @@ def test_gpus_are_found_without_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path / bus).mkdir()
         (tmp_path / bus / "information").write_text(text)
     monkeypatch.setattr(gpus, "DRIVER_FOLDER", tmp_path)
-    monkeypatch.setattr(gpus, "read_gpus", list)
+    monkeypatch.setattr(gpus, "read_gpus_in_time", list)
     assert gpus.list_gpus() == [Gpu("0", "GPU-394b5914-a0f6"), Gpu("1", "1")]

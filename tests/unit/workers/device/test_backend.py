@@ -5,6 +5,7 @@ import importlib
 import inspect
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,3 +104,10 @@ def test_jax_without_a_device_says_what_is_wrong_in_words(monkeypatch: pytest.Mo
     assert "NPROC" not in os.environ
     with pytest.raises(DeviceError, match="Unable to initialize backend 'cuda'"):
         device.set_threads(1)
+
+
+def test_jax_that_is_told_to_use_a_gpu_that_is_not_there_says_so() -> None:
+    program = "from workers.device import preparation; preparation.prepare(1)"
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cuda"}
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert "DeviceError: JAX cannot start on this machine's device" in ran.stderr
