@@ -20,7 +20,7 @@ from workers.inputs.mixing import Mixture
 from workers.models.network import Network
 
 VALIDATION_BATCH = 64
-"""Images per forward pass outside training: a constant, as it may decide the last digits."""
+"""Images per forward pass outside training, at most: a constant, as it may decide the last digits."""
 
 
 class ImageSet(Protocol):

@@ -27,8 +27,10 @@ from tests.training_contract import Agree, TrainingContract, Written
 from workers.backends.jax import device
 from workers.backends.jax.epoch import drop_units
 from workers.backends.jax.forward import ImageForward, tabulate
+from workers.backends.jax.image_epoch import size_of_forward_batch
+from workers.backends.jax.layers.pooling import max_pool
+from workers.backends.jax.layers.suited import suited_layers
 from workers.backends.jax.optimizers import Stepper, apply_step, masked_cross_entropy
-from workers.backends.jax.pooling import max_pool, pooled_alike
 from workers.backends.jax.sizes import SMALLEST, padded_size
 from workers.device import preparation as devices
 from workers.device.steps import StepRules
@@ -213,13 +215,65 @@ def test_pooling_of_a_gpu_has_the_values_and_the_gradient_of_keras(
 
     # One program for each side: op by op JAX compiles dozens.
     theirs = jax.jit(lambda *given: learn(*given))(pixels, weights)
-    with pooled_alike():
+    with suited_layers(gpu=True):
         mine = jax.jit(lambda *given: learn(*given))(pixels, weights)
     assert np.array_equal(mine[0], theirs[0])
     assert np.array_equal(mine[1], theirs[1])
     pixels[1, 1, 1] = np.nan
     pooled = jax.jit(lambda given: max_pool(given, size, strides, padding))(pixels)
     assert np.isnan(np.asarray(pooled)).any()
+
+
+LAYERS = {
+    "windows of a pixel": lambda: keras.layers.Conv2D(7, 1, 2, use_bias=False),
+    "few channels": lambda: keras.layers.Conv2D(6, (3, 4), padding="same"),
+    "few channels of few columns": lambda: keras.layers.Conv2D(9, 5),
+    "steps of two": lambda: keras.layers.Conv2D(9, 3, 2, padding="same"),
+    "groups": lambda: keras.layers.Conv2D(8, 3, groups=2),
+    "with holes": lambda: keras.layers.Conv2D(5, 3, dilation_rate=2),
+    "average": lambda: keras.layers.AveragePooling2D(3, 1, "same"),
+    "largest": lambda: keras.layers.MaxPooling2D(3, 2),
+    "products": lambda: keras.layers.Dense(9),
+    "a product of vectors": lambda: keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)]),
+}
+
+
+@pytest.mark.main_tier("float32-few channels")
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_layers_of_a_processor_have_the_values_and_the_gradients_of_keras(precision: str, name: str) -> None:
+    generator = np.random.default_rng(0)
+    pixels = generator.normal(size=(2, 18, 19, 4)).astype(np.float32)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        layer = LAYERS[name]()
+        layer.build(pixels.shape)
+    finally:
+        keras.config.set_dtype_policy(before)
+    weights = [generator.normal(size=one.shape).astype(np.float32) for one in layer.trainable_variables]
+
+    def learn(weights: Any, given: Any) -> Any:
+        def run(weights: Any, given: Any) -> Any:
+            values = layer.stateless_call(weights, [], given)[0].astype(jnp.float32)
+            return jnp.square(values).sum(), values
+
+        return jax.value_and_grad(run, (0, 1), has_aux=True)(weights, given)
+
+    theirs = jax.jit(lambda *given: learn(*given))(weights, pixels)
+    with suited_layers(gpu=False):
+        mine = jax.jit(lambda *given: learn(*given))(weights, pixels)
+    for one, other in zip(*map(jax.tree.leaves, (mine, theirs)), strict=True):
+        assert one.dtype == other.dtype
+        # Of bfloat16, Keras rounds sums that are kept here.
+        assert np.abs(one - other).max() < (1e-6 if precision == "float32" else 0.02) * np.abs(other).max()
+
+
+def test_validation_of_few_images_computes_few_and_folds_of_about_the_same_number_share_a_program() -> None:
+    assert [size_of_forward_batch(count) for count in (0, 1, 32, 33, 64, 65, 96)] == [
+        *(16, 16, 32, 48, 64, 48, 48)
+    ]
+    assert {size_of_forward_batch(count) for count in range(166, 193)} == {64}
 
 
 def test_a_scaling_that_looks_at_more_than_one_pixel_is_left_to_the_host() -> None:

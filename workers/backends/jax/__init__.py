@@ -9,7 +9,6 @@
 - `image_epoch`: The JAX backend of training on images: bytes are gathered, changed, scaled and learnt from in one compiled step
 - `image_set`: The development images of a study: bytes that lie on the device, where they fit
 - `optimizers`: The JAX twin of `workers.backends.tensorflow.optimizers`: the same rules and the same loss as functions that change nothing in place
-- `pooling`: Max-pooling whose gradient a GPU computes the same in each run: XLA's own refuses to be trained under `--xla_gpu_deterministic_ops`
 - `programs`: Compiled programs kept on disk, so that a process that is started again, and the one beside it, compiles nothing
 - `scores`: What the scores of an epoch are read from, counted on the device: the logits need not leave it
 - `sizes`: XLA compiles for fixed shapes; these are the few that batches are padded to

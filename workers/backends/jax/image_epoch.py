@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -24,8 +23,8 @@ from workers.backends.jax.augmentation import change, flip, mix
 from workers.backends.jax.device import stacks_folds
 from workers.backends.jax.epoch import NUMBERS, OptimizerSlots, drop_units, read_settings
 from workers.backends.jax.image_set import ImageSet
+from workers.backends.jax.layers.suited import suited_layers
 from workers.backends.jax.optimizers import Stepper, masked_cross_entropy
-from workers.backends.jax.pooling import pooled_alike
 from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_GPU, padded_size
 from workers.device.steps import StepRules
 from workers.inputs.image_contract import VALIDATION_BATCH, ImagePlan
@@ -89,9 +88,10 @@ class ImageEpoch:
         state, frozen = self._slots.take(), self._read_frozen()
         begun: deque[Any] = deque()
         found: list[NDArray[np.float32]] = []
-        for first in range(0, len(index), VALIDATION_BATCH):
-            chosen = np.asarray(index[first : first + VALIDATION_BATCH], np.int32)
-            pixels, places = images.take(_fill(chosen, VALIDATION_BATCH))
+        size = size_of_forward_batch(len(index))
+        for first in range(0, len(index), size):
+            chosen = np.asarray(index[first : first + size], np.int32)
+            pixels, places = images.take(_fill(chosen, size))
             logits = self._forward(state[self._rules.weights], state["statistic"], frozen, pixels, places)
             begun.append(logits[: len(chosen)])
             if len(begun) > IN_FLIGHT:
@@ -185,8 +185,7 @@ class ImageEpoch:
             (*weights, *statistics, *frozen),
             strict=True,
         )
-        pooled = pooled_alike() if self._is_gpu else nullcontext()
-        with pooled, keras.StatelessScope(state_mapping=list(mapping)) as scope:
+        with suited_layers(gpu=self._is_gpu), keras.StatelessScope(state_mapping=list(mapping)) as scope:
             logits = network.logits(inputs, training=drop is not None, drop=drop, mask=mask)
         return logits.astype(jnp.float32), [
             scope.get_current_value(variable) for variable in network.statistics
@@ -208,6 +207,15 @@ def prepare(pixels: Any, batch: Batch) -> Any:
         return flip(gathered, batch["flips"]).astype(jnp.float32)
     changed = change(gathered, *batch["changes"])
     return mix(changed, *batch["mixture"]) if "mixture" in batch else changed
+
+
+def size_of_forward_batch(count: int) -> int:
+    """Images per forward pass outside training: as few batches as may be, all of one size, and little padding.
+
+    Of a few sizes only, so that folds of about the same number of images share one program: it takes seconds to compile.
+    """
+    batches = max(1, -(-count // VALIDATION_BATCH))
+    return min(padded_size(-(-count // batches), STEPS_PER_OCTAVE_OF_A_GPU), VALIDATION_BATCH)
 
 
 def _fill(rows: NDArray[Any], size: int) -> NDArray[Any]:
