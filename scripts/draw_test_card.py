@@ -96,14 +96,14 @@ def grey_rows() -> list[tuple[str, list[tuple[str, list[NDArray]]]]]:
 
 def mixed_rows(card: NDArray[np.uint8]) -> list[tuple[str, list[NDArray[np.uint8]]]]:
     """The card mixed with itself upside down and in negative, by shares of 0.8 to 0.2."""
-    from workers.backends.tensorflow.augmentation import mix
+    from workers.device.backend import load
 
     pair = np.stack([card, 240 - card[::-1]]).astype(np.float32)
     others = np.array([1, 0], np.int32)
 
     def make(weight: float, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         weights, boxes = np.full(2, weight, np.float32), np.tile(np.array(box, np.int32), (2, 1))
-        return np.rint(mix(pair, others, weights, boxes).numpy()[0]).astype(np.uint8)
+        return np.rint(np.asarray(load("augmentation").mix(pair, others, weights, boxes))[0]).astype(np.uint8)
 
     cut = ((20, 50, 74, 104), (0, 0, 76, 76), (30, 20, 120, 110), (5, 5, 112, 112))
     return [
@@ -114,11 +114,11 @@ def mixed_rows(card: NDArray[np.uint8]) -> list[tuple[str, list[NDArray[np.uint8
 
 def main() -> None:
     """Write the picture."""
-    from workers.backends.tensorflow.augmentation import change
+    from workers.device.backend import epoch_backend
     from workers.inputs.augmentation import make_matrices
     from workers.objective.preview import tile
 
-    card = draw_card()
+    change, card = epoch_backend().change_images, draw_card()
     pictures = []
     nowhere, nothing = make_matrices((SIZE, SIZE), **_still()), np.zeros(1, np.float32)
     for _, variants in rows():
@@ -136,12 +136,12 @@ def main() -> None:
                 if "crop" in named
                 else None,
             )
-            changed = change(card[None], matrices, np.array([grey], np.float32))
-            line.append(np.rint(np.asarray(changed)[0]).astype(np.uint8))
+            changed = change(card[None], matrices, np.array([grey], np.float32), {})
+            line.append(np.rint(changed[0]).astype(np.uint8))
         pictures.append(line)
     for _, changes in grey_rows():
         made = [change(card[None], nowhere, nothing, {name: tuple(drawn)}) for name, drawn in changes]
-        pictures.append([np.rint(np.asarray(one)[0]).astype(np.uint8) for one in made])
+        pictures.append([np.rint(one[0]).astype(np.uint8) for one in made])
     mixed = mixed_rows(card)
     pictures += [line for _, line in mixed]
     labels = [label for label, _ in (*rows(), *grey_rows(), *mixed)]

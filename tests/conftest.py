@@ -17,9 +17,15 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import pytest  # noqa: E402
 
+from storage.settings import DEFAULT_BACKEND, keras_backend  # noqa: E402
 from tests.postgres import PostgresServer  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+IS_DEFAULT_BACKEND = keras_backend() == DEFAULT_BACKEND
+if keras_backend() == "jax":
+    from tests import under_jax
+
+    under_jax.begin(REPOSITORY / "build" / "test-programs")
 UNIT = REPOSITORY / "tests" / "unit"
 ON_ONE_DATABASE = [REPOSITORY / "tests" / "integration" / name for name in ("workers", "orchestrator")]
 
@@ -167,8 +173,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = any(item.get_closest_marker(name) for name in ("slow", "thorough"))
         if UNIT in item.path.parents and not slow:
             item.add_marker(pytest.mark.fast)
+        _leave_to_the_default_backend(item)
     if not any("::" in argument for argument in config.args):
         _check_cases(items)
+
+
+def _leave_to_the_default_backend(item: pytest.Item) -> None:
+    """Skip what is about TensorFlow itself where KERAS_BACKEND names another backend."""
+    for marker in item.iter_markers("tensorflow_only"):
+        if not marker.args:
+            raise pytest.UsageError(f"{item.nodeid}: tensorflow_only needs a reason")
+        if not IS_DEFAULT_BACKEND:
+            item.add_marker(pytest.mark.skip(reason=f"about TensorFlow itself: {marker.args[0]}"))
 
 
 def _is_further_case(item: pytest.Item) -> bool:
@@ -205,12 +221,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Under CI a skip is a failure, unless the test says that no machine of this kind could run it."""
+    """Under CI a skip is a failure, unless no machine of this kind could run the test, or it is about the backend of another run."""
     report: pytest.TestReport = yield  # type: ignore[misc]
     excused = next(item.iter_markers("platform_impossible"), None)
     if excused is not None and not (excused.args or excused.kwargs.get("reason")):
         raise pytest.UsageError(f"{item.nodeid}: platform_impossible needs a reason")
-    if report.skipped and not hasattr(report, "wasxfail") and excused is None:
+    left = not IS_DEFAULT_BACKEND and item.get_closest_marker("tensorflow_only") is not None
+    if report.skipped and not hasattr(report, "wasxfail") and excused is None and not left:
         _fail_under_ci(report)
     return report  # type: ignore[return-value]
 

@@ -16,6 +16,7 @@ import pytest
 from orchestrator.importing.imports import import_dataset
 from orchestrator.machine import doctor, gpus
 from orchestrator.machine.doctor import FAIL, OK, WARN, Check
+from storage.settings import keras_backend
 from tests.conftest import REPOSITORY
 from tests.integration.storage.test_database_access import set_version
 from tests.pictures import make_data
@@ -229,12 +230,12 @@ def test_the_command_shows_every_line_and_fails_when_one_does(
             "data",
             "cache",
             "artifacts",
-            "TensorFlow",
+            doctor.BACKENDS[keras_backend()],
             "GPU",
         )
     ]
-    # TensorFlow was asked once: that it starts needs no second look.
-    monkeypatch.setitem(doctor.PROGRAMS, "tensorflow", """print('orch', '["2.0", "3.0", [], ""]')""")
+    # The backend was asked once: that it starts needs no second look.
+    monkeypatch.setitem(doctor.PROGRAMS, keras_backend(), """print('orch', '["2.0", "3.0", [], ""]')""")
     ran = run_orch("doctor", "--json", "--data", tmp_path / "nowhere", environment=environment)
     failed = [check["name"] for check in json.loads(ran.stdout) if check["status"] == FAIL]
     assert (ran.returncode, failed) == (1, ["data"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -18,19 +18,15 @@ from PIL import Image
 from storage.errors import DeviceSettledError
 from storage.pictures.views import FLIPS, VIEWS
 from storage.spec import Precision
-from tests.loss_contract import CrossEntropy, LossContract
 from tests.small_heads import make_trainer
 from tests.small_images import COUNT, make_images
 from tests.small_images import make_spec as make_image_spec
-from tests.step_contract import StepContract, Steps
-from tests.training_contract import Agree, TrainingContract, Written
 from workers.backends.jax import device
 from workers.backends.jax.epoch import drop_units
 from workers.backends.jax.forward import ImageForward, tabulate
 from workers.backends.jax.image_epoch import size_of_forward_batch
 from workers.backends.jax.layers.pooling import max_pool
 from workers.backends.jax.layers.suited import suited_layers
-from workers.backends.jax.optimizers import Stepper, apply_step, masked_cross_entropy
 from workers.backends.jax.sizes import SMALLEST, padded_size
 from workers.device import preparation as devices
 from workers.device.steps import StepRules
@@ -40,9 +36,6 @@ from workers.inputs.augmentation import draw_changes
 from workers.inputs.image_contract import ImagePlan
 from workers.models.transfer import find_preprocessing
 from workers.training.image_trainer import SharedNetwork
-
-STEP = {"learning_rate": 0.01, "epsilon": 1e-7, "beta_1": 0.9, "beta_2": 0.999, "momentum": 0.8}
-
 
 COUNT_THREADS = """
 import contextlib
@@ -62,16 +55,9 @@ def _settle_the_device() -> None:
     devices.prepare(1)
 
 
-class TestTraining(TrainingContract):
-    """Of JAX: what it computes is written down, and compared in a process that has TensorFlow."""
-
-    @pytest.fixture
-    def agree(self) -> Agree:
-        return Written(os.environ.get("ORCH_TEST_STATES"))
-
-
 def test_tensorflow_is_not_here_and_jax_is_what_is_described() -> None:
     assert keras.backend.backend() == "jax"
+    assert importlib.util.find_spec("tensorflow") is None
     assert "tensorflow" not in sys.modules
     found = devices.describe()
     assert found["threads"] == 1
@@ -89,27 +75,6 @@ def test_jax_computes_on_as_many_threads_as_it_is_told() -> None:
         return
     ran = subprocess.run([sys.executable, "-c", COUNT_THREADS], capture_output=True, text=True, check=False)
     assert (ran.stdout.strip(), ran.returncode) == ("3", 0), ran.stderr
-
-
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
-def test_ten_steps_are_those_of_keras(name: str) -> None:
-    theirs = {
-        "adam": lambda: keras.optimizers.Adam(0.01),
-        "adamw": lambda: keras.optimizers.AdamW(0.01, weight_decay=0.02),
-        "sgd": lambda: keras.optimizers.SGD(0.01, momentum=0.8),
-    }[name]()
-    generator = np.random.default_rng(0)
-    begin = generator.normal(size=(5, 3)).astype(np.float32)
-    expected = keras.Variable(begin)
-    weights, first, second = [jnp.array(begin)], [jnp.zeros((5, 3))], [jnp.zeros((5, 3))]
-    for step in range(1, 11):
-        gradient = jnp.array(generator.normal(size=(5, 3)), jnp.float32)
-        theirs.apply([gradient], [expected])
-        weights, first, second = apply_step(
-            name, weights, first, second, [gradient], step, {**STEP, "weight_decay": 0.02}
-        )
-    assert np.abs(np.asarray(weights[0]) - expected.numpy()).max() < 1e-6
-    assert np.abs(np.asarray(weights[0]) - begin).max() > 0.01
 
 
 def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean() -> None:
@@ -293,31 +258,3 @@ def test_products_are_traced_in_the_precision_that_is_named_on_a_gpu_only(
     assert "HIGHEST" in precision_of("float32")
     assert "TF32" in precision_of("tf32").upper() or "HIGH" in precision_of("tf32")
     assert precision_of("bfloat16") == "None"
-
-
-class TestLoss(LossContract):
-    """Of JAX."""
-
-    @pytest.fixture
-    def cross_entropy(self) -> CrossEntropy:
-        return masked_cross_entropy
-
-
-class TestSteps(StepContract):
-    """Of JAX."""
-
-    @pytest.fixture
-    def steps(self) -> Steps:
-        def run(rules: Any, begin: Any, gradients: Any, settings: Any) -> Any:
-            stepper = Stepper(rules, [keras.Variable(weight) for weight in begin])
-            memory: Any = {
-                name: [jnp.array(value) for value in ([w * 0 for w in begin] if values is None else values)]
-                for name, values in stepper.memory.items()
-            }
-            weights: Any = [jnp.array(weight) for weight in begin]
-            for taken, step in enumerate(gradients, start=1):
-                weights, memory = stepper.take(weights, memory, [jnp.array(g) for g in step], taken, settings)
-            kept = {name: [np.asarray(one) for one in arrays] for name, arrays in memory.items()}
-            return [np.asarray(weight) for weight in weights], kept
-
-        return run

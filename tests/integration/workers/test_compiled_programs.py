@@ -28,7 +28,7 @@ def train(cache: Path, **environment: str) -> str:
     ran = subprocess.run(
         [sys.executable, "-c", TRAIN],
         env={
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if "COMPILATION_CACHE" not in name},
             "KERAS_BACKEND": "jax",
             "ORCH_CACHE": str(cache),
             "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",  # a program that is compiled sooner is kept as any other

@@ -17,6 +17,7 @@ from storage.data.images import read_image
 from storage.errors import OrchError, SpecError, WeightsError
 from storage.files.writing import hash_file
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
+from tests.backends import augment
 from workers.device import preparation as devices
 from workers.inputs import decoding, extraction
 from workers.inputs.augmentation import draw_changes
@@ -172,8 +173,6 @@ def test_without_augmentation_only_the_identity_is_extracted(images, stored, tmp
 
 def test_copies_are_drawn_once_for_each_image_and_are_what_the_backbone_sees(images, tmp_path) -> None:
     """Each copy from the study's seed, its number and the image alone; wherever an extraction is taken up again."""
-    from workers.backends.tensorflow.augmentation import change  # this file is also run without TensorFlow
-
     plain = make_spec().with_values(
         {"augmentation.copies": 3, "augmentation.brightness": 0.3, "augmentation.crop": 0.2}
     )
@@ -187,7 +186,7 @@ def test_copies_are_drawn_once_for_each_image_and_are_what_the_backbone_sees(ima
         for number in (1, 2, 3):
             generator = np.random.default_rng([1337, number, int(digest[:15], 16)])
             drawn = draw_changes(generator, 1, SIZE, {"augmentation": "flip", "brightness": 0.3, "crop": 0.2})
-            changed.append(change(image[None], drawn.matrices, drawn.shifts, drawn.drawn).numpy()[0])
+            changed.append(augment("change", image[None], drawn.matrices, drawn.shifts, drawn.drawn)[0])
     expected = backbone.predict(scale(np.stack(changed)), batch_size=8, verbose=0)
     rows = np.asarray(found.values).reshape(len(expected), -1)
     assert np.abs(rows - expected).max() < 1e-4 * np.abs(expected).max()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from bench import image_epoch
 from storage.spec import StudySpec, parse
+from tests.backends import differentiate_model
 from workers.device import backend
 from workers.device import preparation as devices
 from workers.inputs.augmentation import draw_changes
@@ -74,9 +76,18 @@ def test_lenet_is_the_one_of_the_reference_study() -> None:
     assert model.count_params() == 456 + 2416 + 84_935_680 + 18_450
 
 
+def lose_by_hand(labels: np.ndarray, probabilities: Any) -> Any:
+    """The mean cross-entropy of what was assessed: `fit` cannot leave one label of an image out."""
+    from keras import ops
+
+    known, truth = ~np.isnan(labels), np.nan_to_num(labels)
+    p = ops.clip(probabilities, 1e-7, 1 - 1e-7)
+    losses = -(truth * ops.log(p) + (1 - truth) * ops.log(1 - p))
+    return ops.sum(losses * known.astype(np.float32)) / known.sum()
+
+
 def test_an_epoch_is_the_one_of_plain_keras(lenet: tuple[SharedNetwork, ImageSet]) -> None:
     import keras
-    import tensorflow as tf
 
     shared, images = lenet
     trainer = start(shared, images, make_spec())
@@ -84,19 +95,14 @@ def test_an_epoch_is_the_one_of_plain_keras(lenet: tuple[SharedNetwork, ImageSet
     model.set_weights(trainer.model.get_weights())
     order = np.random.default_rng([*SEED, 1]).permutation(TRAIN)
     scaled = images.pixels[order] / np.float32(127.5) - 1
-    labels = np.nan_to_num(images.labels[order])
-    assessed = ~np.isnan(images.labels[order])
     result = trainer.run_epoch(1)
     assert (result.steps, result.samples) == (math.ceil(len(TRAIN) / 8), len(TRAIN))
-    # `fit` cannot leave one label of an image out, so the loss is written by hand.
     optimizer = keras.optimizers.Adam(1e-3, epsilon=1e-7)
     for first in range(0, len(order), 8):
         rows = slice(first, first + 8)
-        with tf.GradientTape() as tape:
-            p = tf.clip_by_value(model(scaled[rows], training=True), 1e-7, 1 - 1e-7)
-            losses = -(labels[rows] * tf.math.log(p) + (1 - labels[rows]) * tf.math.log(1 - p))
-            loss = tf.reduce_sum(losses * assessed[rows]) / assessed[rows].sum()
-        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        lose = functools.partial(lose_by_hand, images.labels[order[rows]])
+        _, gradients = differentiate_model(model, scaled[rows], lose)
+        optimizer.apply(gradients, model.trainable_variables)
     for ours, theirs in zip(trainer.model.get_weights(), model.get_weights(), strict=True):
         assert np.abs(ours - theirs).max() < 1e-5
     expected = model.predict(images.pixels[VAL] / np.float32(127.5) - 1, verbose=0)
@@ -127,7 +133,6 @@ def test_mixed_images_learn_the_labels_of_both_by_their_shares(
 ) -> None:
     """By hand, blanks and all: the loss of the one with its share, and of the other with the rest."""
     import keras
-    import tensorflow as tf
 
     shared, images = lenet
     trainer = start(
@@ -147,32 +152,26 @@ def test_mixed_images_learn_the_labels_of_both_by_their_shares(
         own[place, top:bottom, left:right] = pixels[mixture.partners[place], top:bottom, left:right]
     scaled = own / np.float32(127.5) - 1
 
-    def lose(labels: np.ndarray, probabilities: Any) -> Any:
-        known = ~np.isnan(labels)
-        truth = np.nan_to_num(labels)
-        p = tf.clip_by_value(probabilities, 1e-7, 1 - 1e-7)
-        losses = -(truth * tf.math.log(p) + (1 - truth) * tf.math.log(1 - p))
-        return tf.reduce_sum(losses * known) / known.sum()
-
     result = trainer.run_epoch(1)
     seen = []
     for first in range(0, len(order), 8):
         rows = slice(first, first + 8)
         share = float(mixture.shares[first])
-        with tf.GradientTape() as tape:
-            found = model(scaled[rows], training=True)
-            seen.append(found.numpy())
-            labels, others = images.labels[order[rows]], images.labels[order[mixture.partners[rows]]]
-            loss = share * lose(labels, found) + (1 - share) * lose(others, found)
-        for weight, gradient in zip(
-            model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
-        ):
+        both = [images.labels[order[rows]], images.labels[order[mixture.partners[rows]]]]
+
+        def lose(found: Any, share: float = share, both: list[np.ndarray] = both) -> Any:
+            own, other = (lose_by_hand(labels, found) for labels in both)
+            return share * own + (1 - share) * other
+
+        found, gradients = differentiate_model(model, scaled[rows], lose)
+        seen.append(found)
+        for weight, gradient in zip(model.trainable_variables, gradients, strict=True):
             weight.assign_sub(0.1 * gradient)
     for ours, theirs in zip(trainer.model.get_weights(), model.get_weights(), strict=True):
         assert np.abs(ours - theirs).max() < 1e-5
     # What the ledger says of the training part is of the image with the larger share.
     leading = images.labels[order[mixture.leading]]
-    assert result.train_loss == pytest.approx(float(lose(leading, np.concatenate(seen))), abs=1e-4)
+    assert result.train_loss == pytest.approx(float(lose_by_hand(leading, np.concatenate(seen))), abs=1e-4)
 
 
 def test_folds_that_share_a_network_do_not_disturb_each_other(lenet: tuple[SharedNetwork, ImageSet]) -> None:

@@ -1,4 +1,4 @@
-"""The trainers of heads and of images, and the extraction under KERAS_BACKEND=jax, in a process that cannot import TensorFlow."""
+"""The trainers of heads and of images, and the extraction under both backends: JAX's process cannot import TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
 from tests.training_contract import Agree, Compared, TrainingContract
+from workers.device import backend
 from workers.device import preparation as devices
 
 HERE = Path(__file__).parent
+STATES = "training_states.py"
 CONTRACT = (
+    STATES,
     "test_training.py",
     "test_head_options.py",
+    "test_optimizers.py",
     "jax_checks.py",
     "jax_stack_checks.py",
     "jax_at_once_checks.py",
@@ -25,26 +28,25 @@ CONTRACT = (
     "test_image_training.py",
     "test_own_model.py",
 )
-SHORT_FORM = "jax_checks or jax_at_once_checks or test_kinds_of_label or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or rules_of_a_step or teach_nothing or soft_labels or diverged or other_images or do_not_disturb or conv_dw_13-conv or example_of_the_docs"
+SHORT_FORM = "jax_checks or test_optimizers or jax_at_once_checks or test_kinds_of_label or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or rules_of_a_step or teach_nothing or soft_labels or diverged or other_images or do_not_disturb or conv_dw_13-conv or example_of_the_docs"
 """XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them, as XLA
 compiles for users. The short form compiles in less time to slower code (`JAX_DISABLE_MOST_OPTIMIZATIONS`)."""
 MAIN_FORM = "TestTraining or run[16] or restore[float32] or ten_steps or other_images or size2-strides2-same or (layers_of and few) or validation_of or (jax_at_once_checks and stacked)"
 """What the main tier runs of it: the states that are compared, steps, a restore, an extraction, pooling, several trials at once."""
 EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
-WRITTEN_FOR_TENSORFLOW = (
-    "test_training.py::test_trials_and_folds_do_not_trace_again",
-    "test_training.py::test_dropout_drops_the_share_it_is_told_and_keeps_the_mean",
-    "test_training.py::test_an_epoch_of_many_images_is_trained_in_several_calls",
-    "test_image_training.py::test_an_epoch_is_the_one_of_plain_keras",
-    "test_image_training.py::test_mixed_images_learn_the_labels_of_both_by_their_shares",
-)
 
 
 @pytest.fixture(scope="module")
 def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the tests that hold for every backend under JAX; return the folder of the states that they wrote."""
+    """Run the other backend in a process of its own; return the folder of the states that it wrote.
+
+    JAX runs, besides, what the main tier has of the tests that hold for every backend.
+    """
     folder = tmp_path_factory.mktemp("states")
-    run_under_jax(MAIN_FORM, folder)
+    if backend.name() == "jax":
+        run_in_process(STATES, environment={"KERAS_BACKEND": "tensorflow", "ORCH_TEST_STATES": str(folder)})
+    else:
+        run_under_jax(MAIN_FORM, folder)
     return folder
 
 
@@ -53,16 +55,18 @@ def run_under_jax(chosen: str, folder: Path) -> None:
         pytest.skip("jax is not installed: `make setup`")
     runs_all = os.environ.get("ORCH_TEST_JAX") == "all"
     hurry = {} if runs_all else {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
-    left_out = [f"--deselect={HERE.relative_to(REPOSITORY)}/{name}" for name in WRITTEN_FOR_TENSORFLOW]
+    run_in_process(
+        *(() if runs_all else ("-k", chosen)),
+        *(*CONTRACT, EXTRACTION),
+        environment={**hurry, "KERAS_BACKEND": "jax", "ORCH_TEST_STATES": str(folder)},
+    )
+
+
+def run_in_process(*words: str, environment: dict[str, str]) -> None:
     ran = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-p", "tests.no_tensorflow", "-p", "no:cacheprovider", "-q"),
-            *("-m", "not slow", *left_out),
-            *(() if runs_all else ("-k", chosen)),
-            *(str(HERE / name) for name in (*CONTRACT, EXTRACTION)),
-        ],
-        env={**os.environ, **hurry, "KERAS_BACKEND": "jax", "ORCH_TEST_STATES": str(folder)},
-        cwd=REPOSITORY,
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-m", "not slow", *words],
+        env={**os.environ, **environment},
+        cwd=HERE,
         capture_output=True,
         text=True,
         check=False,
@@ -73,6 +77,7 @@ def run_under_jax(chosen: str, folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.thorough
 @pytest.mark.timeout(1200)
+@pytest.mark.tensorflow_only("runs as JAX what this run is already")
 def test_further_cases_hold_under_jax(tmp_path: Path) -> None:
     if os.environ.get("ORCH_TEST_JAX") != "all":  # or `states` has run them
         run_under_jax(f"({SHORT_FORM}) and not ({MAIN_FORM})", tmp_path)
@@ -81,7 +86,7 @@ def test_further_cases_hold_under_jax(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 class TestBothBackends(TrainingContract):
-    """TensorFlow computes here what JAX wrote down."""
+    """The one of this run computes what the other one wrote down."""
 
     @pytest.fixture
     def agree(self, states: Path) -> Agree:

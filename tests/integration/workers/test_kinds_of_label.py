@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 
 from storage.spec import StudySpec, parse
 from storage.tasks.kinds import TASKS
+from tests.backends import differentiate
 from workers.device import preparation as devices
 from workers.device.backend import epoch_backend
 from workers.heads.kinds import MAKE, find_head
@@ -90,24 +90,6 @@ def make_spec(kind: str, loss: str, batch_size: int = 8, precision: str = "float
         },
         source="a test",
     )
-
-
-def differentiate(compute: Callable[[Any], Any], outputs: np.ndarray) -> tuple[float, np.ndarray]:
-    """A loss and its gradient by the backend's own means."""
-    import keras
-
-    if keras.config.backend() == "jax":
-        import jax
-
-        value, gradient = jax.value_and_grad(compute)(outputs)
-        return float(value), np.asarray(gradient)
-    import tensorflow as tf
-
-    variable = tf.constant(outputs)
-    with tf.GradientTape() as tape:
-        tape.watch(variable)
-        value = compute(variable)
-    return float(value), np.asarray(tape.gradient(value, variable))
 
 
 def weigh_by_hand(loss: str, truth: float, x: float, smoothing: float) -> float:

@@ -30,6 +30,7 @@ from storage.spec import parse
 from storage.studies import points
 from storage.studies.study import StudyRecord, create_study, load_study
 from storage.trust.selection import judge_selection
+from tests.backends import SIDE_BY_SIDE
 from tests.studies import PretendObjective, make_study
 from workers.attempts.attempt import Attempt, Outcome
 from workers.cross_validation.cross_validate import cross_validate
@@ -133,7 +134,7 @@ def make(
             "study": {"name": name, "trials": POINTS, "metric": metric},
             "data": {"fingerprint": "sha256:" + "0" * 64},
             "model": {"head": [8], "scale": "none"},
-            "training": {"epochs": EPOCHS, "threads": 2, "learning_rate": 0.02},
+            "training": {"epochs": EPOCHS, "threads": SIDE_BY_SIDE, "learning_rate": 0.02},
             "cv": {"folds": FOLDS, "schedule": schedule},
             "search": {"batch_size": {"type": "int", "low": 8, "high": 60}},
             "pruner": {"name": pruner, "min_resource": first_rung},

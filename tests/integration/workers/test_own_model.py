@@ -12,7 +12,6 @@ import pytest
 from storage.errors import ModelError, SpecError
 from storage.spec import ModelSection, StudySpec, parse
 from tests.conftest import REPOSITORY
-from workers.device import backend
 from workers.device import preparation as devices
 
 NAME = "my_models"
@@ -93,11 +92,10 @@ def build(settings, target_count):
 """
 
 
+@pytest.mark.tensorflow_only("the model draws with TensorFlow's own functions")
 def test_what_tensorflow_draws_for_a_model_comes_from_the_seed_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if backend.name() == "jax":
-        return
     from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
     install(tmp_path, monkeypatch, NOISY, "noisy = my_models:build")

@@ -20,6 +20,7 @@ from storage.results.fold_summary import summarize_folds
 from storage.results.ledger import FoldEpoch
 from storage.spec import StudySpec, parse
 from storage.studies.study import create_study
+from tests.backends import SIDE_BY_SIDE
 from tests.pictures import make_data
 from workers.objective.canary import try_parameters
 from workers.objective.keras_objective import prepare_objective
@@ -34,7 +35,7 @@ def make_spec(search: dict[str, Any]) -> StudySpec:
         {
             "study": {"name": "s", "trials": 3},
             "model": {"head": [8, 4]},
-            "training": {"epochs": EPOCHS, "threads": 2},
+            "training": {"epochs": EPOCHS, "threads": SIDE_BY_SIDE},
             "cv": {"folds": FOLDS},
             "search": search,
         },

@@ -15,6 +15,8 @@ import pytest
 
 from storage.metrics import epoch as metrics
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
+from tests.backends import count_programs
+from workers.device import backend
 from workers.device import preparation as devices
 from workers.training import fold_trainer
 from workers.training.fold_trainer import FeatureSet, FoldTrainer
@@ -250,7 +252,8 @@ def test_trials_and_folds_do_not_trace_again() -> None:
             trainer.reset(features, TRAIN, VAL, {"batch_size": batch_size, "dropout_rate": rate}, SEED)
             trainer.run_epoch(1)
     assert trainers[0]._compiled is trainers[1]._compiled
-    assert trainers[0]._compiled._train.experimental_get_tracing_count() == 1
+    # XLA compiles for batches of 16, 20 and 32 rows, the short last one among them (docs/backends.md).
+    assert count_programs(trainers[0]._compiled) == (3 if backend.name() == "jax" else 1)
 
 
 def test_heads_of_many_shapes_are_let_go_and_compute_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,6 +272,9 @@ def test_heads_of_many_shapes_are_let_go_and_compute_the_same_again(monkeypatch:
     assert losses[0] == losses[3]
 
 
+@pytest.mark.tensorflow_only(
+    "draws with what TensorFlow draws with; jax_checks.py holds what JAX draws to the same"
+)
 @pytest.mark.parametrize("drawn_in", ["numpy", "graph"])
 def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean(drawn_in: str) -> None:
     import tensorflow as tf
@@ -291,6 +297,9 @@ def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean(drawn_in: str) ->
     assert not np.array_equal(dropped, drop(ones, tf.constant(0.3), draw(1)))
 
 
+@pytest.mark.tensorflow_only(
+    "its graph gets all dropout masks of a call from the host; JAX draws them where they are used"
+)
 def test_an_epoch_of_many_images_is_trained_in_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     from workers.backends.tensorflow import epoch as compiled_epoch
 

@@ -65,17 +65,24 @@ def test_heads_go_side_by_side_and_what_the_spec_says_stands() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["tensorflow's", "numpy's", "python's"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("tensorflow's", marks=pytest.mark.tensorflow_only("an error class of its own")),
+        *("numpy's", "python's"),
+    ],
+)
 def test_running_out_of_memory_fails_the_point_says_what_needs_less_and_goes_on(
     sqlite_url: str, kind: str
 ) -> None:
     import numpy as np
-    import tensorflow as tf
 
     def exhaust(attempt: Attempt) -> None:
         if attempt.point:
             return
         if kind == "tensorflow's":
+            import tensorflow as tf
+
             raise tf.errors.ResourceExhaustedError(None, None, "failed to allocate memory [Op:MatMul]")
         if kind == "python's":
             raise MemoryError
