@@ -39,13 +39,12 @@ class Watchdog:
         self._look_seconds = min(LOOK_SECONDS, silence_seconds / 10)
         self._silent = 0.0
         self._resting = 0
-        self._epoch_began = time.monotonic()
+        self._computed = self._epoch_began = 0.0
         self._longest_epoch: float | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="orch-watchdog", daemon=True)
 
     def __enter__(self) -> Watchdog:
-        self._epoch_began = time.monotonic()
         _watching.add(self)
         self._thread.start()
         return self
@@ -61,10 +60,9 @@ class Watchdog:
         self._silent = 0.0
 
     def hear_of_epoch(self) -> None:
-        """An epoch is over."""
-        now = time.monotonic()
-        self._longest_epoch = max(self._longest_epoch or 0.0, now - self._epoch_began)
-        self._epoch_began = now
+        """An epoch is over. What counts is how long it computed: a night's sleep in it must not make the watchdog patient for weeks."""
+        self._longest_epoch = max(self._longest_epoch or 0.0, self._computed - self._epoch_began)
+        self._epoch_began = self._computed
         self.hear()
 
     @contextmanager
@@ -89,9 +87,12 @@ class Watchdog:
         while not self._ended.wait(self._look_seconds):
             # A process that was stopped, or a machine that slept, was not silent meanwhile: no look counts for more than two.
             passed, looked = time.monotonic() - looked, time.monotonic()
-            self._silent += min(passed, 2 * self._look_seconds)
+            passed = min(passed, 2 * self._look_seconds)
+            self._silent += passed
             if self._resting:
                 self._silent = 0.0
+            else:
+                self._computed += passed
             if self._silent > self.limit:
                 self._hangs(self._silent)
                 return

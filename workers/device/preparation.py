@@ -81,6 +81,11 @@ def name_products(precision: Precision) -> Precision:
     return "float32" if precision == "tf32" and not backend.device().name_gpus() else precision
 
 
+def name_gpus() -> list[str]:
+    """The models of the GPUs that this process computes on; none on a processor."""
+    return backend.device().name_gpus()
+
+
 def try_out() -> None:
     """Compute something small on the device; nothing where the backend does not run.
 

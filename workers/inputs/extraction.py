@@ -137,6 +137,8 @@ def extract(
             extracted = map_ahead(extract_batch, rows_of, at_once=devices.count_at_once())
         else:
             extracted = forward.run(keep_ready(read_image_batches(*source)))
+        if report:
+            report(writer.done // views, images)
         for rows in extracted:
             writer.append(rows)
             if report:

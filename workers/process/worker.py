@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from storage.studies.points import count_points
 from storage.studies.study import StudyRecord, find_study, list_studies, load_study
 from storage.studies.study_records import UnreadableStudy, list_rows, only_readable
 from storage.studies.sweeping import sweep
+from storage.wording import say_duration
 from workers.attempts.lease import Drained
+from workers.attempts.watchdog import Watchdog, training_lives
+from workers.device import backend
+from workers.device.preparation import name_gpus, prepare_for
 from workers.objective.keras_objective import Objective, prepare_objective
 from workers.process.blame import Fault, find_fault
 from workers.process.circumstances import Circumstances
@@ -87,6 +92,8 @@ class _StudyRegistry:
         self._refused: set[str] = set()
         self._told: set[str] = set()
         self._current: tuple[str, Objective] | None = None
+        self._watch = ExitStack()
+        self._prepares = self._is_watched = False
 
     def require(self, study: StudyRecord) -> Dataset:
         """The study's data set, or an error that says where it was looked for."""
@@ -135,16 +142,22 @@ class _StudyRegistry:
             if compiling and study.uuid not in self._told:
                 self._told.add(study.uuid)
                 self._here.tell(compiling)
-            self._current = (
-                study.uuid,
-                prepare_objective(
-                    self._here.database,
-                    study,
-                    dataset,
-                    self._cache,
-                    partial(self._heed, "extracting features"),
-                ),
-            )
+            with self._watched():
+                prepare_for(study.spec)
+            self._prepares, self._is_watched = True, False
+            try:
+                with self._watch:
+                    objective = prepare_objective(
+                        self._here.database,
+                        study,
+                        dataset,
+                        self._cache,
+                        partial(self._heed, "extracting features"),
+                    )
+            finally:
+                self._prepares = False
+            self._current = (study.uuid, objective)
+            self._warn_of_processor()
             # A first trial may take an hour: until then a log would be empty.
             self._here.tell(f"Working on study {study.name!r} (data: {dataset.folder})")
         return self._current[1]
@@ -182,3 +195,31 @@ class _StudyRegistry:
             raise Drained
         if self._here.report is not None:
             self._here.report(what, done, total)
+        # An extraction in a trial, of a model that another one did not have, is watched there.
+        training_lives()
+        if done >= total:
+            self._watch.close()
+        elif self._prepares and not self._is_watched:
+            self._watch.enter_context(self._watched())
+        self._is_watched = self._prepares and done < total
+
+    def _warn_of_processor(self) -> None:
+        """Say it where a slot of a GPU computes on the processor: backends do that without a word, for days."""
+        device = self._here.device
+        if device.startswith("GPU") and device not in self._told and not name_gpus():
+            self._told.add(device)
+            self._here.tell(
+                f"{device} is not used: {backend.name()} finds no GPU that it can use and computes on the processor. `orch doctor` "
+                "says more; `--gpus none` says that it is meant."
+            )
+
+    def _watched(self) -> Watchdog:
+        """What ends the process where the device does not start, or an extraction hangs: others wait for its lock."""
+        return Watchdog(self._here.silence_seconds, self._leave)
+
+    def _leave(self, seconds: float) -> None:
+        self._here.tell(
+            f"No progress of the preparation for {say_duration(seconds)}, so the device {self._here.device} seems to hang."
+        )
+        if self._here.hung is not None:
+            self._here.hung()

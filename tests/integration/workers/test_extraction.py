@@ -217,7 +217,7 @@ def test_images_are_checked_before_an_extraction_and_progress_ends_at_all(tmp_pa
     spec = make_spec(extraction_batch=3)
     extraction.ensure_features(spec, counted, tmp_path, report=lambda done, total: seen.append((done, total)))
     assert counted.checks == 1
-    assert seen == [(0, 2), (1, 2), (2, 2)]
+    assert seen == [(0, 2), (0, 2), (1, 2), (2, 2)], "it begins with a word"
     extraction.ensure_features(spec, counted, tmp_path, report=lambda done, total: seen.append("again"))
     assert counted.checks == 1
     assert "again" not in seen

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,12 +20,14 @@ from storage.states import AttemptEnd, WorkerState
 from storage.studies import points, trials
 from storage.studies.losses import MAX_LOSSES
 from tests.faulty_workers import DEAD, be_there, failing, work, work_until_idle
-from tests.studies import claim, make_study
+from tests.studies import PretendObjective, claim, make_study
 from workers.attempts.attempt import Attempt
+from workers.process import worker
 from workers.process.circumstances import Circumstances
 from workers.process.claiming import claim_next
 from workers.process.loop import WorkerSummary
 from workers.process.track_record import TrackRecord
+from workers.process.worker import run_worker
 
 
 @pytest.fixture
@@ -153,3 +158,50 @@ def test_a_device_that_computes_no_more_is_known_whatever_is_said_of_it(
         work(database, study, failing("etwas ist kaputt"), replaceable=True)
     (record,) = points.list_points(database, study.uuid)
     assert (record.state, record.failures) == ("open", 0)
+
+
+def serve_with(
+    database: Database,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prepare: Callable[..., object],
+    **circumstances: object,
+) -> list[str]:
+    """Serve a study of one trial whose objective `prepare` makes; returns what was told."""
+    study = make_study(database, points=1)
+    here = SimpleNamespace(fingerprint=study.fingerprint, folder=folder)
+    monkeypatch.setattr(worker, "load_dataset", lambda _: here)
+    monkeypatch.setattr(worker, "prepare_for", lambda _: None)
+    monkeypatch.setattr(worker, "prepare_objective", prepare)
+    told: list[str] = []
+    circumstances = {"tell": told.append, **circumstances}
+    run_worker(Circumstances(database, **circumstances), ["small"], [folder], folder / "cache")  # type: ignore[arg-type]
+    return told
+
+
+def test_an_extraction_that_hangs_ends_the_process_and_lets_its_lock_go(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = threading.Event()
+
+    def prepare(*given: Any) -> PretendObjective:
+        report = given[-1]
+        for variant in range(2):
+            for done in range(5 - variant):
+                report(done, 4)
+                time.sleep(0.02)
+        assert not hung.is_set()
+        assert hung.wait(20), "the watchdog"
+        return PretendObjective()
+
+    told = serve_with(database, tmp_path, monkeypatch, prepare, silence_seconds=0.1, hung=hung.set)
+    assert "No progress of the preparation" in told[0]
+
+
+def test_a_slot_of_a_gpu_that_computes_on_the_processor_says_so(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "name_gpus", list)
+    told = serve_with(database, tmp_path, monkeypatch, lambda *_: PretendObjective(), device="GPU 0")
+    assert "GPU 0 is not used: tensorflow finds no GPU" in told[0].replace("jax", "tensorflow")
+    assert len([line for line in told if "not used" in line]) == 1

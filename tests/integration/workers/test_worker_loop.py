@@ -319,6 +319,7 @@ def test_a_worker_says_what_it_works_on_before_its_first_trial_is_over(
     study = make_study(database, points=2)
     here = SimpleNamespace(fingerprint=study.fingerprint, folder=tmp_path)
     monkeypatch.setattr(worker, "load_dataset", lambda _: here)
+    monkeypatch.setattr(worker, "prepare_for", lambda _: None)
     monkeypatch.setattr(worker, "prepare_objective", lambda *_: PretendObjective())
     told: list[str] = []
     worker.run_worker(Circumstances(database, tell=told.append), ["small"], [tmp_path], tmp_path / "cache")

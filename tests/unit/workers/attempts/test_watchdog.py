@@ -40,7 +40,7 @@ def test_silence_before_and_after_the_first_epoch() -> None:
 
 def test_a_long_epoch_makes_it_patient() -> None:
     watchdog = Watchdog(SILENCE, lambda seconds: None)
-    watchdog._epoch_began -= 30
+    watchdog._computed += 30
     watchdog.hear_of_epoch()
     assert watchdog.limit == pytest.approx(TIMES_AN_EPOCH * 30, rel=0.01)
     watchdog.hear_of_epoch()
@@ -71,7 +71,20 @@ def test_a_process_that_was_frozen_was_not_silent_meanwhile(monkeypatch: pytest.
         frozen[0] = 86_400.0
         time.sleep(0.05)
         assert watchdog._silent < 1.0
+        watchdog.hear_of_epoch()
+        assert watchdog.limit == 1000.0, "the sleep was no long epoch"
     assert not noticed.is_set()
+
+
+def test_an_epoch_that_waited_for_the_database_was_not_long() -> None:
+    watchdog = Watchdog(SILENCE, lambda seconds: None)
+    watchdog._look_seconds = 0.01
+    with watchdog:
+        with watchdog.resting():
+            time.sleep(0.3)
+        watchdog.hear_of_epoch()
+        assert watchdog._longest_epoch is not None
+        assert watchdog._longest_epoch < 0.2
 
 
 def test_a_lease_whose_training_hangs_is_renewed_no_more() -> None:
