@@ -73,6 +73,10 @@ class Device(Protocol):
         """The models of the GPUs."""
         ...
 
+    def has_tf32(self) -> bool:
+        """Whether the GPUs have TF32: those of NVIDIA since Ampere."""
+        ...
+
     def try_out(self) -> None:
         """Compute something small on the device, where it is in use; whatever is raised then, or a wrong result, means that it does not work."""
         ...

@@ -77,8 +77,8 @@ def products_in(precision: Precision) -> AbstractContextManager[None]:
 
 
 def name_products(precision: Precision) -> Precision:
-    """In what products are computed here: a processor has no TF32 and computes in float32."""
-    return "float32" if precision == "tf32" and not backend.device().name_gpus() else precision
+    """In what products are computed here: processors and older GPUs have no TF32 and compute in float32."""
+    return "float32" if precision == "tf32" and not backend.device().has_tf32() else precision
 
 
 def name_gpus() -> list[str]:

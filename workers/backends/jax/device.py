@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 """Some GPU kernels add up in the order in which blocks finish; this leaves them out. Those of a processor do not."""
 
+AMPERE = 8
+"""The compute capability of NVIDIA's first GPUs with TF32."""
+
 _started: list[int] = []
 """The number of threads that this process began with, once it did."""
 _failed: list[DeviceError] = []
@@ -112,6 +115,16 @@ def name_gpus() -> list[str]:
     import jax
 
     return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
+
+
+def has_tf32() -> bool:
+    """As `workers.device.contract.Device.has_tf32`."""
+    import jax
+
+    gpus = [device for device in jax.devices() if device.platform == "gpu"]
+    # "8.0" and more of NVIDIA's; AMD's are called "gfx90a" and the like.
+    found = [str(getattr(gpu, "compute_capability", "")).partition(".")[0] for gpu in gpus]
+    return bool(found) and all(major.isdecimal() and int(major) >= AMPERE for major in found)
 
 
 def try_out() -> None:

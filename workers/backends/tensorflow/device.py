@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 STDERR = 2
 """The file descriptor, which C++ writes to whatever `sys.stderr` is."""
+AMPERE = 8
+"""The compute capability of NVIDIA's first GPUs with TF32."""
 _prepared: list[int] = []
 """The numbers of threads that were asked for: before, nothing may be computed that would settle them."""
 
@@ -130,6 +132,15 @@ def name_gpus() -> list[str]:
         tf.config.experimental.get_device_details(device).get("device_name", device.name)
         for device in tf.config.list_physical_devices("GPU")
     ]
+
+
+def has_tf32() -> bool:
+    """As `workers.device.contract.Device.has_tf32`."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    found = [tf.config.experimental.get_device_details(gpu).get("compute_capability") for gpu in gpus]
+    return bool(found) and all(capability and capability[0] >= AMPERE for capability in found)
 
 
 def try_out() -> None:

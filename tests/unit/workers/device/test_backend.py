@@ -21,9 +21,9 @@ from workers.device import backend, contract, preparation
 def test_only_the_room_of_a_backend_imports_it(library: str) -> None:
     folder = Path(workers.__file__).parent
     found = {
-        str(path.relative_to(folder)) if path.parts[-3] != "backends" else f"backends/{path.parent.name}"
-        for path in folder.rglob("*.py")
-        if re.search(rf"^\s*(import|from) {library}\b", path.read_text(), re.MULTILINE)
+        str(Path(*path.parts[:2])) if path.parts[0] == "backends" else str(path)
+        for path in (found.relative_to(folder) for found in folder.rglob("*.py"))
+        if re.search(rf"^\s*(import|from) {library}\b", (folder / path).read_text(), re.MULTILINE)
     }
     assert found == {f"backends/{library}"}
 
@@ -33,7 +33,7 @@ def test_the_device_of_a_backend_is_what_the_contract_says(name: str) -> None:
     """Modules of functions, which no type checker compares with a protocol when they are named in a text."""
     module = importlib.import_module(f"workers.backends.{name}.device")
     asked = {key: value for key, value in vars(contract.Device).items() if not key.startswith("_")}
-    assert len(asked) == 10
+    assert len(asked) == 11
     for key, method in asked.items():
         wanted, found = inspect.signature(method), inspect.signature(getattr(module, key))
         assert list(found.parameters.values()) == list(wanted.parameters.values())[1:], key
@@ -111,3 +111,34 @@ def test_jax_that_is_told_to_use_a_gpu_that_is_not_there_says_so() -> None:
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cuda"}
     ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert "DeviceError: JAX cannot start on this machine's device" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "computed"),
+    [
+        (["9.0"], "tf32"),
+        (["8.0", "12.0"], "tf32"),
+        (["7.5"], "float32"),
+        (["8.6", "7.0"], "float32"),
+        (["gfx90a"], "float32"),
+        ([], "float32"),
+    ],
+)
+def test_what_is_on_record_of_a_gpu_without_tf32_is_float32(
+    monkeypatch: pytest.MonkeyPatch, capabilities: list[str], computed: str
+) -> None:
+    gpus = [SimpleNamespace(platform="gpu", compute_capability=one) for one in capabilities]
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(devices=lambda: gpus))
+    assert preparation.name_products("tf32") == computed
+    pairs = {
+        str(number): tuple(map(int, one.split("."))) for number, one in enumerate(capabilities) if "." in one
+    }
+    config = SimpleNamespace(
+        list_physical_devices=lambda _: list(pairs) or ["one"] * len(capabilities),
+        experimental=SimpleNamespace(get_device_details=lambda gpu: {"compute_capability": pairs.get(gpu)}),
+    )
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=config))
+    assert preparation.name_products("tf32") == computed
