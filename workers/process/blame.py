@@ -130,7 +130,8 @@ def try_device(device: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if find_fault(error) is Fault.TRIAL and not isinstance(error, OrchError):
+        is_unknown = any(not isinstance(link, OrchError) for link in links_of(error))
+        if is_unknown and find_fault(error) in (Fault.TRIAL, Fault.MACHINE):
             try:
                 preparation.try_out()
             except Exception as another:

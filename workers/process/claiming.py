@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 
 from storage.errors import SpentProcessError
@@ -36,6 +37,7 @@ def claim_next(here: Circumstances, study: StudyRecord, record: TrackRecord) -> 
     last = failed_on | record.doubtful[study.uuid]
     claim = _claim_but(here, study, last)
     if claim is not None or not last:
+        record.waiting_since.pop(study.uuid, None)
         return claim
     records = here.patience.wait(partial(points.list_points, here.database, study.uuid, last))
     # One after the other: each that is settled shows that the worker gets on.
@@ -46,6 +48,8 @@ def claim_next(here: Circumstances, study: StudyRecord, record: TrackRecord) -> 
     if spent:
         known = _ask(here, study)
         spent = {point for point in spent if point in failed_on or point in known.failed_here}
+        if record.waits_long_for_others(study.uuid):
+            known = replace(known, elsewhere=frozenset())
         left = [one for one in left if one.point not in spent or not known.may_do_better(one.point)]
         if here.is_replaceable and left and {one.point for one in left} <= spent & failed_on:
             raise SpentProcessError(
@@ -56,6 +60,7 @@ def claim_next(here: Circumstances, study: StudyRecord, record: TrackRecord) -> 
     for one in left:
         claim = _claim_but(here, study, last - {one.point})
         if claim is not None:
+            record.waiting_since.pop(study.uuid, None)
             return claim
     return None
 

@@ -16,6 +16,8 @@ LEFT_SECONDS = 60.0
 """A study in which there was nothing for this process is looked at again so much later, as long as trials of another one are in work."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before the next try after trouble that passes by itself; twice as long each time."""
+LONGEST_WAIT_SECONDS = 6 * 3600.0
+"""A trial that failed here is left to other devices for so long."""
 NO_ROOM_SECONDS = 600.0
 """A study whose models found no memory is tried again so much later, if there is anything to wait for."""
 
@@ -60,10 +62,12 @@ class TrackRecord:
     Attributes:
         failed_on: the points of each study that failed in it.
         doubtful: those of which others' attempts ended badly before it began (`workers.process.claiming`).
+        waiting_since: when it began to leave the last trials of a study to others.
     """
 
     failed_on: dict[str, set[int]] = field(default_factory=dict)
     doubtful: dict[str, set[int]] = field(default_factory=dict)
+    waiting_since: dict[str, float] = field(default_factory=dict)
     _in_a_row: set[tuple[str, int]] = field(default_factory=set)
     _troubles: int = 0
     _damages: int = 0
@@ -113,6 +117,11 @@ class TrackRecord:
     def set_aside(self, study_uuid: str, seconds: float, error: Exception) -> None:
         """Leave a study alone for a while."""
         self._aside[study_uuid] = (time.monotonic() + seconds, error)
+
+    def waits_long_for_others(self, study_uuid: str) -> bool:
+        """Whether others had time enough: who seems to serve the study may hang, or have no memory for it."""
+        now = time.monotonic()
+        return now - self.waiting_since.setdefault(study_uuid, now) > LONGEST_WAIT_SECONDS
 
     def leave_to_others(self, study_uuid: str) -> None:
         """There was nothing for this process in a study that has open trials: they are others' at the moment."""

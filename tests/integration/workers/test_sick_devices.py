@@ -14,7 +14,7 @@ import pytest
 
 from storage.database.engine import Database
 from storage.database.opening import open_database
-from storage.errors import DeviceError, SickProcessError, SpentProcessError
+from storage.errors import DeviceError, ModelError, SickProcessError, SpentProcessError
 from storage.spec.distributions import distributions
 from storage.states import AttemptEnd, WorkerState
 from storage.studies import points, trials
@@ -26,7 +26,7 @@ from workers.process import worker
 from workers.process.circumstances import Circumstances
 from workers.process.claiming import claim_next
 from workers.process.loop import WorkerSummary
-from workers.process.track_record import TrackRecord
+from workers.process.track_record import LONGEST_WAIT_SECONDS, TrackRecord
 from workers.process.worker import run_worker
 
 
@@ -100,7 +100,13 @@ def test_a_device_whose_memory_is_full_leaves_what_failed_on_it_to_another_one(d
     records = points.list_points(database, study.uuid)
     assert [(record.state, record.failures) for record in records] == [("open", 2), ("open", 2)]
     new = Circumstances(database, device="GPU 0", is_replaceable=True)
-    assert claim_next(new, study, TrackRecord()) is None, "another device serves the study"
+    record = TrackRecord()
+    assert claim_next(new, study, record) is None, "another device serves the study"
+    record.waiting_since[study.uuid] -= LONGEST_WAIT_SECONDS
+    taken = claim_next(new, study, record)
+    assert taken is not None, "it only seems to"
+    points.release_point(database, taken)
+    assert claim_next(new, study, record) is None
     be_there(database, study, WorkerState.GONE)
     assert claim_next(new, study, TrackRecord()) is not None, "none does"
 
@@ -145,17 +151,26 @@ def test_a_trial_that_breaks_one_device_after_the_other_down_comes_last_and_fail
     assert work(database, study, break_down).failed == 0
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
 def test_a_device_that_computes_no_more_is_known_whatever_is_said_of_it(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, wrapped: bool
 ) -> None:
     study = make_study(database, points=1)
+
+    def fail(attempt: Attempt) -> None:
+        try:
+            raise RuntimeError("etwas ist kaputt")
+        except RuntimeError as error:
+            if wrapped:
+                raise ModelError("etwas ist kaputt") from error
+            raise
 
     def compute() -> None:
         raise RuntimeError("nothing works any more")
 
     monkeypatch.setattr("workers.device.preparation.try_out", compute)
-    with pytest.raises(DeviceError, match="RuntimeError: etwas ist kaputt"):
-        work(database, study, failing("etwas ist kaputt"), replaceable=True)
+    with pytest.raises(DeviceError, match="etwas ist kaputt"):
+        work(database, study, fail, replaceable=True)
     (record,) = points.list_points(database, study.uuid)
     assert (record.state, record.failures) == ("open", 0)
 
