@@ -120,22 +120,45 @@ def draw_normal(seeds: Tensor, count: int, library: Tensor = np) -> Tensor:
 
 @contextmanager
 def drawn_alike() -> Iterator[None]:
-    """Initial weights that Keras draws meanwhile are those that it draws under TensorFlow, whichever backend computes."""
+    """Initial weights that Keras draws meanwhile are those that it draws under TensorFlow, whichever backend computes.
+
+    Nothing is computed by the backend for them: JAX would compile a program for each shape of zeros and ones.
+    """
     import keras
 
     if keras.backend.backend() == "tensorflow":
         yield
         return
+    from keras.src.backend import numpy as arrays
     from keras.src.backend import random
 
-    theirs = {name: getattr(random, name) for name in MAKE}
-    for name in MAKE:
-        setattr(random, name, _instead_of(name))
+    ours = [(random, name, _instead_of(name)) for name in MAKE]
+    ours += [(arrays, name, _filled(make, getattr(arrays, name))) for name, make in FILL.items()]
+    theirs = [(module, name, getattr(module, name)) for module, name, _ in ours]
+    for module, name, function in ours:
+        setattr(module, name, function)
     try:
         yield
     finally:
-        for name, function in theirs.items():
-            setattr(random, name, function)
+        for module, name, function in theirs:
+            setattr(module, name, function)
+
+
+FILL: dict[str, Callable[..., NDArray[np.float32]]] = {"zeros": np.zeros, "ones": np.ones}
+
+
+def _filled(make: Callable[..., NDArray[np.float32]], theirs: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Zeros or ones, where they are of float32 and of a shape that is known."""
+
+    def fill(shape: Sequence[int], dtype: str | None = None) -> Tensor:
+        import keras
+
+        known = isinstance(shape, list | tuple) and all(isinstance(side, int) for side in shape)
+        if not known or (dtype or keras.config.floatx()) != "float32":
+            return theirs(shape, dtype)
+        return keras.ops.convert_to_tensor(make(tuple(shape), np.float32), "float32")
+
+    return fill
 
 
 def _instead_of(name: str) -> Callable[..., Tensor]:

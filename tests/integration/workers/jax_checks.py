@@ -22,7 +22,7 @@ from tests.small_heads import make_trainer
 from tests.small_images import COUNT, make_images
 from tests.small_images import make_spec as make_image_spec
 from workers.backends.jax import device
-from workers.backends.jax.epoch import drop_units
+from workers.backends.jax.epoch import drop_units, send
 from workers.backends.jax.forward import ImageForward, tabulate
 from workers.backends.jax.image_epoch import size_of_forward_batch
 from workers.backends.jax.layers.pooling import max_pool
@@ -35,7 +35,7 @@ from workers.inputs import decoding
 from workers.inputs.augmentation import draw_changes
 from workers.inputs.image_contract import ImagePlan
 from workers.models.transfer import find_preprocessing
-from workers.training.image_trainer import SharedNetwork
+from workers.training.image_trainer import ImageFoldTrainer, SharedNetwork
 
 COUNT_THREADS = """
 import contextlib
@@ -119,6 +119,40 @@ def test_images_of_a_training_are_sent_once_as_bytes_and_a_batch_is_little_more_
     assert all(each is there for each, _ in sent)
     assert images.take(order)[0] is there, "validation sends them again"
     assert all(np.asarray(part).nbytes <= 16 * 4 for _, batch in sent for part in batch.values())
+
+
+def test_a_first_trial_compiles_a_step_and_a_forward_pass_and_a_further_fold_nothing() -> None:
+    compiled: list[str] = []
+
+    def note(event: str, seconds: float, **told: Any) -> None:
+        if event.endswith("backend_compile_duration"):
+            compiled.append(str(told))
+
+    pixels, labels = make_images()
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        shared = SharedNetwork(make_image_spec({}), labels.shape[1])
+        images = shared.make_image_set(pixels, labels)
+        for fold, count in enumerate((COUNT, COUNT - 1)):
+            trainer = ImageFoldTrainer(make_image_spec({}), shared)
+            trainer.reset(images, np.arange(count), np.arange(3 + fold), {"batch_size": 9}, (1, 2, fold))
+            trainer.run_epoch(1)
+            trainer.restore(trainer.state())
+            trainer.run_epoch(2)
+            # Beside them what Keras makes a seed of, where that was not compiled before.
+            assert len(compiled) <= 3, compiled
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
+    assert len(compiled) >= 2
+
+
+def test_what_is_sent_to_the_device_is_a_copy() -> None:
+    there = jnp.ones(3)
+    given = [np.zeros((64, 64), np.float32), there, np.ones(2, np.float32)]
+    sent = send(given)
+    given[0][:], given[2][:] = 5, 5
+    assert (float(sent[0].max()), float(sent[2].max())) == (0, 1)
+    assert sent[1] is there
 
 
 def small_backbone() -> keras.Model:

@@ -98,15 +98,11 @@ class OptimizerSlots(Slots):
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Go back to what `read` or `hold` returned; arrays of JAX are taken as they are, and belong to these slots from now on."""
-
-        def bring(value: Any) -> Any:
-            return value if isinstance(value, jax.Array) else jnp.array(value)
-
         sizes = {"weight": len(self._weights), "statistic": len(self._statistics), **self._sizes}
         arrays: State = {
-            name: [bring(state[f"{name}_{n}"]) for n in range(size)] for name, size in sizes.items()
+            name: send([state[f"{name}_{n}"] for n in range(size)]) for name, size in sizes.items()
         }
-        self.put({**arrays, "steps": jnp.int32(state["steps"])})
+        self.put({**arrays, "steps": send([np.int32(state["steps"])])[0]})
 
     def start(
         self,
@@ -116,8 +112,8 @@ class OptimizerSlots(Slots):
     ) -> None:
         """Begin again from these weights and statistics, with the memory of an epoch."""
         own = (*self._weights, *self._statistics)
-        for variable, value in zip(own, (*weights, *statistics), strict=True):
-            variable.assign(jnp.array(value))
+        for variable, value in zip(own, send([*weights, *statistics]), strict=True):
+            variable.assign(value)
         self._begin(memory)
 
     def take(self) -> State:
@@ -144,13 +140,15 @@ class OptimizerSlots(Slots):
     def _begin(self, memory: Memory) -> None:
         self.shared = None
         self._memory = {
-            name: [jnp.zeros(variable.shape, jnp.float32) for variable in self._weights]
-            if values is None
-            else [jnp.array(value) for value in values]
+            name: send(
+                [np.zeros(variable.shape, np.float32) for variable in self._weights]
+                if values is None
+                else [np.asarray(value) for value in values]
+            )
             for name, values in memory.items()
         }
         self._sizes = {name: len(arrays) for name, arrays in self._memory.items()}
-        self._steps = jnp.int32(0)
+        self._steps = send([np.int32(0)])[0]
 
 
 class CompiledEpoch(Epoch[OptimizerSlots]):
@@ -303,6 +301,17 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         gathered = features[rows]
         mean, inverse_sd = scale
         return (gathered - mean) * inverse_sd if self._standardized else gathered
+
+
+def send(arrays: Sequence[Any]) -> list[Any]:
+    """Copies on the device; arrays that lie there already are taken as they are.
+
+    Nothing is computed, as it is by `jnp.array` and `jnp.zeros`: of these JAX compiles a program for each shape.
+    """
+    away = [array for array in arrays if not isinstance(array, jax.Array)]
+    # A processor would work on the array of the host itself, which a compiled step overwrites.
+    brought = iter(jax.device_put(away, may_alias=False))
+    return [array if isinstance(array, jax.Array) else next(brought) for array in arrays]
 
 
 def products_of(precision: Precision, compute: Callable[..., Any]) -> Callable[..., Any]:

@@ -75,13 +75,16 @@ class ImageEpoch:
                 state, logits = self._step(
                     state, frozen, pixels, labels, batch, numbers, seed, np.int32(number)
                 )
-                seen.append(logits[: rows.stop - first])
+                seen.append(logits)
                 if len(seen) > IN_FLIGHT:
                     seen[-IN_FLIGHT - 1].block_until_ready()
                 training_lives()
         finally:
             self._slots.put(state)
-        return np.concatenate(jax.device_get(seen))
+        # Cut off here: on the device it would be a program for each number of rows.
+        rest = (len(plan.order) - 1) % plan.batch_size + 1
+        *full, last = jax.device_get(seen)
+        return np.concatenate([*(logits[: plan.batch_size] for logits in full), last[:rest]])
 
     def predict(self, images: ImageSet, index: NDArray[np.int64]) -> NDArray[np.float32]:
         """As `workers.inputs.image_contract.ImageEpoch.predict`."""
@@ -93,12 +96,14 @@ class ImageEpoch:
             chosen = np.asarray(index[first : first + size], np.int32)
             pixels, places = images.take(_fill(chosen, size))
             logits = self._forward(state[self._rules.weights], state["statistic"], frozen, pixels, places)
-            begun.append(logits[: len(chosen)])
+            begun.append(logits)
             if len(begun) > IN_FLIGHT:
                 found.append(np.asarray(begun.popleft()))
             training_lives()
         found += [np.asarray(logits) for logits in begun]
-        return np.concatenate(found) if found else np.zeros((0, self._network.width), np.float32)
+        return (
+            np.concatenate(found)[: len(index)] if found else np.zeros((0, self._network.width), np.float32)
+        )
 
     def _gather(self, images: ImageSet, plan: ImagePlan, rows: slice) -> tuple[Any, Batch]:
         """Pixels, and what is done with them in one step."""
