@@ -82,8 +82,8 @@ def name_products(precision: Precision) -> Precision:
 
 
 def name_gpus() -> list[str]:
-    """The models of the GPUs that this process computes on; none on a processor."""
-    return backend.device().name_gpus()
+    """The models of the GPUs that this process computes on; none on a processor, and where the backend does not run."""
+    return backend.device().name_gpus() if backend.chosen() in sys.modules else []
 
 
 def try_out() -> None:

@@ -120,8 +120,11 @@ def extract(
     """
     copies = has_copies(key.views)
     dataset.check_images()
-    width, embed, forward = _make_embedding(spec)
     views, images = len(key.views), len(dataset.files)
+    if report:
+        # Before anything is computed: a device may hang at its first computation.
+        report(0, images)
+    width, embed, forward = _make_embedding(spec)
     with FeatureWriter(cache, key, (images, views, width)) as writer:
         size, grey = spec.model.image_size, scale_of(dataset)
         source = list(dataset.files), size, key.views, key.batch, writer.done, grey, spec.model.resize
@@ -137,8 +140,6 @@ def extract(
             extracted = map_ahead(extract_batch, rows_of, at_once=devices.count_at_once())
         else:
             extracted = forward.run(keep_ready(read_image_batches(*source)))
-        if report:
-            report(writer.done // views, images)
         for rows in extracted:
             writer.append(rows)
             if report:

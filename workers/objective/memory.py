@@ -38,7 +38,10 @@ DISK_WORDS = (
 )
 """What is said of a disk that is full, over quota, failing, read-only or gone: TensorFlow, h5py and Keras pass on the words without
 their number, and TensorFlow raises its ResourceExhaustedError for several of them."""
-LIMIT_WORDS = ("too many open files", "can't start new thread", "no buffer space available")
+LIMIT_WORDS = (
+    *("too many open files", "can't start new thread", "thread creation failed"),
+    *("no buffer space available", "resource temporarily unavailable"),
+)
 """What is said where a limit of the machine, other than its memory, is reached."""
 
 

@@ -157,7 +157,7 @@ class _StudyRegistry:
             finally:
                 self._prepares = False
             self._current = (study.uuid, objective)
-            self._warn_of_processor()
+            self._say_where()
             # A first trial may take an hour: until then a log would be empty.
             self._here.tell(f"Working on study {study.name!r} (data: {dataset.folder})")
         return self._current[1]
@@ -203,11 +203,17 @@ class _StudyRegistry:
             self._watch.enter_context(self._watched())
         self._is_watched = self._prepares and done < total
 
-    def _warn_of_processor(self) -> None:
-        """Say it where a slot of a GPU computes on the processor: backends do that without a word, for days."""
-        device = self._here.device
-        if device.startswith("GPU") and device not in self._told and not name_gpus():
-            self._told.add(device)
+    def _say_where(self) -> None:
+        """Say it where a process computes on something else than its slot is called: backends choose that without a word."""
+        device, gpus = self._here.device, name_gpus()
+        if device in self._told or device.startswith("GPU") == bool(gpus):
+            return
+        self._told.add(device)
+        if gpus:
+            self._here.tell(
+                f"{backend.name()} computes on {', '.join(gpus)}, which NVIDIA's driver does not list, and not on the processor."
+            )
+        else:
             self._here.tell(
                 f"{device} is not used: {backend.name()} finds no GPU that it can use and computes on the processor. `orch doctor` "
                 "says more; `--gpus none` says that it is meant."

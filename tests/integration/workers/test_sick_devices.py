@@ -15,6 +15,7 @@ import pytest
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DeviceError, ModelError, SickProcessError, SpentProcessError
+from storage.settings import keras_backend
 from storage.spec.distributions import distributions
 from storage.states import AttemptEnd, WorkerState
 from storage.studies import points, trials
@@ -213,10 +214,26 @@ def test_an_extraction_that_hangs_ends_the_process_and_lets_its_lock_go(
     assert "No progress of the preparation" in told[0]
 
 
-def test_a_slot_of_a_gpu_that_computes_on_the_processor_says_so(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("device", "gpus", "words"),
+    [
+        ("GPU 0", [], "GPU 0 is not used: BACKEND finds no GPU"),
+        ("CPU", ["AMD Instinct"], "BACKEND computes on AMD Instinct"),
+        ("GPU 0", ["H100"], None),
+        ("CPU (1 of 2)", [], None),
+    ],
+)
+def test_a_process_that_computes_on_something_else_than_its_slot_is_called_says_so(
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    gpus: list[str],
+    words: str | None,
 ) -> None:
-    monkeypatch.setattr(worker, "name_gpus", list)
-    told = serve_with(database, tmp_path, monkeypatch, lambda *_: PretendObjective(), device="GPU 0")
-    assert "GPU 0 is not used: tensorflow finds no GPU" in told[0].replace("jax", "tensorflow")
-    assert len([line for line in told if "not used" in line]) == 1
+    monkeypatch.setattr(worker, "name_gpus", lambda: gpus)
+    told = serve_with(database, tmp_path, monkeypatch, lambda *_: PretendObjective(), device=device)
+    if words is None:
+        assert told[0].startswith("Working on")
+    else:
+        assert words.replace("BACKEND", keras_backend()) in told[0]

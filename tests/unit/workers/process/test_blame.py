@@ -98,6 +98,7 @@ def hiding(error: Exception, hidden: Exception) -> Exception:
         (OSError(errno.EMFILE, "Too many open files"), Fault.LIMIT),
         (ResourceExhaustedError("/data/1.png; Too many open files"), Fault.LIMIT),
         (RuntimeError("can't start new thread"), Fault.LIMIT),
+        (RuntimeError("Resource temporarily unavailable"), Fault.LIMIT),
         (ResourceExhaustedError("/data/1.png; No buffer space available"), Fault.LIMIT),
         (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), Fault.LIMIT),
         (FeaturesError("Features were damaged while they were in use."), Fault.MACHINE),
