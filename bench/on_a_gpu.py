@@ -46,6 +46,7 @@ STAGES = {
     "prepare": Stage(100, "studies", "a data set, its features by `orch worker`, one short trial; `orch doctor`"),
     "whole": Stage(200, "studies", "all of Regime I at the size of the reference study, with one and four trials at once"),
     "epoch": Stage(100, "speed", "one fold-epoch: alone, stacked, `fit`; and where the time of a stacked one goes"),
+    "flags": Stage(100, "flags", "one fold-epoch of small batches with flags of XLA that orch does not set"),
     "extraction": Stage(90, "speed", "views/s of an extraction and of the forward pass alone"),
     "study": Stage(160, "studies", "a study by `orch worker`: cold and warm compilation cache, several at once"),
     "several": Stage(160, "several", "several trials in one process: whole studies, and epochs side by side and stacked"),
