@@ -18,7 +18,10 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import pytest  # noqa: E402
 
 from storage.settings import DEFAULT_BACKEND, keras_backend  # noqa: E402
+from tests.memory_folder import keep_temporary_files_in_memory  # noqa: E402
 from tests.postgres import PostgresServer  # noqa: E402
+
+keep_temporary_files_in_memory()
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IS_DEFAULT_BACKEND = keras_backend() == DEFAULT_BACKEND
@@ -165,6 +168,12 @@ def _make_tables(url: str) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Nothing of what is imported is garbage: to look for some takes a tenth of the time."""
+    gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give each test its tier: `fast` (after every change), none (`make test`) or `thorough` (CI and `make test-all`, too)."""
     for item in items:
@@ -215,6 +224,7 @@ def _check_cases(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What is imported by now stays: without this every search for garbage looks through all of TensorFlow again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -34,6 +34,9 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
+    # The log of all that was written may lie in memory.
+    "min_wal_size": "32MB",
+    "max_wal_size": "64MB",
 }
 
 
