@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,13 @@ from storage.spec import parse
 from storage.studies.study import create_study
 from tests.backends import SIDE_BY_SIDE
 from tests.pictures import write_image, write_table
+from tests.small_backbone import NAME, small_backbone
 from workers.final_model.assembly import load_model
 
 TARGETS = ["bright", "striped"]
 SIZE = 32
+
+pytestmark = pytest.mark.main_tier(NAME)
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,13 @@ def make_images(folder: Path, patients: int, first_seed: int = 0) -> tuple[Path,
     )
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+@pytest.fixture(scope="module", params=[NAME, "MobileNet"])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with small_backbone():
+        yield make_place(request.param, tmp_path_factory)
+
+
+def make_place(backbone: str, tmp_path_factory: pytest.TempPathFactory) -> Place:
     from workers.process.circumstances import Circumstances
     from workers.process.worker import run_worker
 
@@ -102,7 +111,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
             "study": {"name": "small", "trials": 1},
             "data": {"fingerprint": dataset.fingerprint},
             "model": {
-                "backbone": "MobileNet",
+                "backbone": backbone,
                 "weights": "none",
                 "image_size": [SIZE, SIZE],
                 "head": [8],
