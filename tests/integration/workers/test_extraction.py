@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from storage.errors import OrchError, SpecError, WeightsError
 from storage.files.writing import hash_file
 from storage.spec import ModelSection, StudySection, StudySpec, TrainingSection
 from tests.backends import augment
+from tests.small_backbone import NAME, WIDTH, small_backbone
 from workers.device import preparation as devices
 from workers.inputs import decoding, extraction
 from workers.inputs.augmentation import draw_changes
@@ -47,8 +49,10 @@ class Images:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _settle_the_device() -> None:
+def _settle_the_device() -> Iterator[None]:
     devices.prepare(1, 2)
+    with small_backbone():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +72,7 @@ def make_spec(*, augmentation: str = "flip", **model) -> StudySpec:
     return StudySpec(
         study=StudySection(name="x"),
         model=ModelSection(
-            **{"backbone": "MobileNet", "weights": "none", "image_size": SIZE, "extraction_batch": 8} | model
+            **{"backbone": NAME, "weights": "none", "image_size": SIZE, "extraction_batch": 8} | model
         ),
         training=TrainingSection(augmentation=augmentation),
     )
@@ -159,15 +163,19 @@ def test_bfloat16_features_are_other_features_near_those_of_float32(images, stor
     assert 0 < difference.mean() < 0.02 * np.std(stored.values)
 
 
-def test_a_value_does_not_depend_on_the_other_images(images, stored, tmp_path) -> None:
+@pytest.mark.main_tier(NAME)
+@pytest.mark.parametrize("backbone", [NAME, "MobileNet"])
+def test_a_value_does_not_depend_on_the_other_images(images, tmp_path, backbone) -> None:
     few = Images(images.files[:3], fingerprint="sha256:few")
-    fewer = extraction.ensure_features(make_spec(), few, tmp_path)
-    assert np.array_equal(fewer.values, stored.values[:3])
+    every, fewer = (
+        extraction.ensure_features(make_spec(backbone=backbone), some, tmp_path) for some in (images, few)
+    )
+    assert np.array_equal(fewer.values, every.values[:3])
 
 
 def test_without_augmentation_only_the_identity_is_extracted(images, stored, tmp_path) -> None:
     one = extraction.ensure_features(make_spec(augmentation="none", extraction_batch=3), images, tmp_path)
-    assert one.values.shape == (IMAGES, 1, 1024)
+    assert one.values.shape == (IMAGES, 1, WIDTH)
     assert np.allclose(one.values[:, 0], stored.values[:, 0], atol=1e-5 * np.std(stored.values))
 
 
@@ -178,7 +186,7 @@ def test_copies_are_drawn_once_for_each_image_and_are_what_the_backbone_sees(ima
     )
     found = extraction.ensure_features(plain, images, tmp_path)
     assert found.values.shape[:2] == (IMAGES, 4)
-    scale, backbone = find_preprocessing("MobileNet"), build_backbone(plain.model)
+    scale, backbone = find_preprocessing(NAME), build_backbone(plain.model)
     pixels = [read_image(file, SIZE) for file in images.files]
     changed = []
     for image, digest in zip(pixels, images.sha256, strict=True):
@@ -290,7 +298,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path) -> None:
 
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(path)
-    with pytest.raises(WeightsError, match=r"other\.weights\.h5 do not fit mobilenet.*: .*"):
+    with pytest.raises(WeightsError, match=r"other\.weights\.h5 do not fit smallnet.*: .*"):
         build_backbone(make_spec(weights=str(path)).model)
 
 
@@ -312,7 +320,7 @@ def test_an_image_too_small_for_the_backbone_is_said() -> None:
     from workers.models.transfer import build_backbone
 
     with pytest.raises(SpecError, match="cannot be built for images of 20 x 20"):
-        build_backbone(make_spec(image_size=(20, 20)).model)
+        build_backbone(make_spec(backbone="MobileNet", image_size=(20, 20)).model)
 
 
 def test_imagenet_without_a_way_to_download_says_how_to_give_a_file(monkeypatch, tmp_path) -> None:
@@ -325,5 +333,5 @@ def test_imagenet_without_a_way_to_download_says_how_to_give_a_file(monkeypatch,
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     began = time.monotonic()
     with pytest.raises(WeightsError, match=r"--set model\.weights=FILE\.h5"):
-        build_backbone(make_spec(weights="imagenet").model)
+        build_backbone(make_spec(backbone="MobileNet", weights="imagenet").model)
     assert time.monotonic() - began < 60

@@ -29,6 +29,7 @@ from tests.integration.workers import test_training as training
 from tests.integration.workers.test_objectives import EPOCHS, FOLDS, KerasTrials, make
 from tests.keras_processes import begun_with_keras
 from tests.light_worker import die_at
+from tests.small_backbone import small_backbone
 from tests.studies import expire, make_study, processes
 from workers.attempts.attempt import Attempt, Outcome
 from workers.device.preparation import prepare
@@ -99,7 +100,7 @@ def trials() -> DoomedTrials:
 
 @pytest.fixture(scope="module", autouse=True)
 def _processes_with_keras() -> Iterator[None]:
-    with begun_with_keras():
+    with begun_with_keras(), small_backbone():
         yield
 
 
@@ -186,7 +187,8 @@ def extract_until_killed(images: str, cache: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     source = extracting.Images(tuple(sorted(Path(images).glob("*.png"))))
-    ensure_features(extracting.make_spec(), source, Path(cache), report=die_at_four)
+    with small_backbone():
+        ensure_features(extracting.make_spec(), source, Path(cache), report=die_at_four)
 
 
 def test_a_killed_extraction_goes_on_where_it_was(tmp_path: Path) -> None:
