@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 CODE := storage workers dashboards orchestrator orch
 
 # Tests start dozens of processes, each of which would read the source again; an empty value keeps what Python has compiled.
-fast test test-all test-thorough: export PYTHONDONTWRITEBYTECODE =
+fast test test-all test-jax test-thorough: export PYTHONDONTWRITEBYTECODE =
 
 # Three processes keep two cores busy while one of them waits; each may hold a TensorFlow (1.3 GB).
 TEST_PROCESSES ?= 3
@@ -15,7 +15,7 @@ TESTS ?= tests
 # MkDocs' site of docs/ and of the docstrings.
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
 
-.PHONY: help setup demo fast test test-all test-thorough docs docs-serve lint format bench chaos mutants lock audit wheel clean
+.PHONY: help setup demo fast test test-all test-jax test-thorough docs docs-serve lint format bench chaos mutants lock audit wheel clean
 
 help:
 	@echo "make setup   a virtual environment in $(VENV) with everything locked (once; other targets do it too)"
@@ -23,6 +23,7 @@ help:
 	@echo "make test    lint, then each behaviour once (one folder or file: make test TESTS=tests/unit)"
 	@echo "make test-thorough  what make test leaves out: further kinds of data, models, backends and databases"
 	@echo "make test-all       both: lint, then all tests"
+	@echo "make test-jax       each behaviour once with JAX in the place of TensorFlow"
 	@echo "make fast    the tests of milliseconds, without slow ones"
 	@echo "make docs    the pages of docs/ as a site in build/site, with search; open build/site/index.html"
 	@echo "make lint    ruff, mypy and the contracts on imports"
@@ -76,6 +77,10 @@ test: lint
 # What `make test` leaves out, without lint; pytest's 5 says that the named folder or file has no such test.
 test-thorough: setup
 	$(PYTEST) -m thorough $(TESTS) || [ $$? -eq 5 ]
+
+# The main tier with JAX in the place of TensorFlow; `KERAS_BACKEND=jax make test` runs it after lint.
+test-jax: setup
+	KERAS_BACKEND=jax $(PYTEST) -m "not thorough" $(TESTS)
 
 test-all: lint
 	$(PYTEST) $(TESTS)

@@ -203,10 +203,16 @@ def _is_further_case(item: pytest.Item) -> bool:
     if kept is not None:
         if not kept.args or callspec is None:
             raise pytest.UsageError(f"{item.nodeid}: main_tier names cases of a parametrised test")
-        return callspec.id not in kept.args
+        return callspec.id not in _kept_cases(kept)
     # Both databases keep one contract (tests/integration/storage); what works on it is walked on one of them.
     on_second = callspec is not None and callspec.params.get("database_url") == "postgresql"
     return on_second and any(room in item.path.parents for room in ON_ONE_DATABASE)
+
+
+def _kept_cases(marker: pytest.Mark) -> set[str]:
+    """The cases that the main tier of this run has: under JAX every kind of model is trained once more."""
+    further = () if IS_DEFAULT_BACKEND else marker.kwargs.get("under_jax", ())
+    return {*marker.args, *further}
 
 
 def _check_cases(items: list[pytest.Item]) -> None:
@@ -216,7 +222,9 @@ def _check_cases(items: list[pytest.Item]) -> None:
         kept = item.get_closest_marker("main_tier")
         if kept is not None:
             name = item.nodeid.split("[")[0]
-            missing.setdefault(name, set(kept.args)).discard(item.callspec.id)  # type: ignore[attr-defined]
+            missing.setdefault(name, {*kept.args, *kept.kwargs.get("under_jax", ())}).discard(
+                item.callspec.id
+            )  # type: ignore[attr-defined]
     for name, cases in missing.items():
         if cases:
             raise pytest.UsageError(f"{name} has no case {', '.join(sorted(cases))}, which main_tier names")

@@ -10,7 +10,12 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-TIERS = {"test": "-m not thorough", "test-thorough": "-m thorough", "test-all": None}
+TIERS = {
+    "test": "-m not thorough",
+    "test-thorough": "-m thorough",
+    "test-all": None,
+    "test-jax": "-m not thorough",
+}
 
 
 def test_ci_runs_both_tiers_whatever_the_first_one_finds() -> None:
@@ -38,7 +43,8 @@ def test_a_target_of_make_runs_its_tier(target: str) -> None:
     assert TIERS[target] is None or f" {TIERS[target]} tests" in chosen, line
     assert (" -m " in chosen) == (TIERS[target] is not None), line
     lints = any("ruff check" in line for line in done.stdout.splitlines())
-    assert lints == (target != "test-thorough")
+    assert lints == (target not in ("test-thorough", "test-jax"))
+    assert ("KERAS_BACKEND=jax " in line) == (target == "test-jax")
 
 
 def test_pytest_alone_runs_every_test() -> None:

@@ -268,7 +268,7 @@ def test_an_average_and_an_optimizer_of_keras_reach_images_and_are_restored(
 BACKBONE = {"kind": "transfer", "backbone": "MobileNet", "image_size": (32, 32), "head": (8,)}
 
 
-@pytest.mark.thorough
+@pytest.mark.main_tier("conv_dw_13-conv_dw_13", under_jax=("all-conv1",))
 @pytest.mark.parametrize(
     ("trainable", "first_that_learns"), [("all", "conv1"), ("conv_dw_13", "conv_dw_13"), ("head", None)]
 )

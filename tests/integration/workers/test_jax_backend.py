@@ -33,6 +33,14 @@ SHORT_FORM = "jax_checks or test_optimizers or jax_at_once_checks or test_kinds_
 compiles for users. The short form compiles in less time to slower code (`JAX_DISABLE_MOST_OPTIMIZATIONS`)."""
 MAIN_FORM = "TestTraining or run[16] or restore[float32] or ten_steps or (other_images and SmallNet) or size2-strides2-same or (layers_of and few) or validation_of or first_trial or is_a_copy or (jax_at_once_checks and stacked)"
 """What the main tier runs of it: the states that are compared, steps, a restore, an extraction, pooling, several trials at once."""
+WAYS = (
+    "test_final_model.py",
+    "test_many_models.py",
+    "test_trained_parts.py",
+    "test_image_training.py::test_what_of_a_backbone_learns",
+    "../storage/test_model_files.py",
+)
+"""From a study to what a final model says, on every kind of model: what the thorough tier runs again under JAX."""
 EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
 
 
@@ -50,14 +58,14 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_under_jax(chosen: str, folder: Path) -> None:
+def run_under_jax(chosen: str, folder: Path, *files: str) -> None:
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed: `make setup`")
     runs_all = os.environ.get("ORCH_TEST_JAX") == "all"
     hurry = {} if runs_all else {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
     run_in_process(
-        *(() if runs_all else ("-k", chosen)),
-        *(*CONTRACT, EXTRACTION),
+        *(() if runs_all or not chosen else ("-k", chosen)),
+        *(files or (*CONTRACT, EXTRACTION)),
         environment={**hurry, "KERAS_BACKEND": "jax", "ORCH_TEST_STATES": str(folder)},
     )
 
@@ -81,6 +89,14 @@ def run_in_process(*words: str, environment: dict[str, str]) -> None:
 def test_further_cases_hold_under_jax(tmp_path: Path) -> None:
     if os.environ.get("ORCH_TEST_JAX") != "all":  # or `states` has run them
         run_under_jax(f"({SHORT_FORM}) and not ({MAIN_FORM})", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.timeout(1200)
+@pytest.mark.tensorflow_only("runs as JAX what this run is already")
+def test_whole_ways_hold_under_jax(tmp_path: Path) -> None:
+    run_under_jax("", tmp_path, *WAYS)
 
 
 @pytest.mark.slow
