@@ -35,12 +35,11 @@ MAIN_FORM = "TestTraining or run[16] or restore[float32] or ten_steps or (other_
 """What the main tier runs of it: the states that are compared, steps, a restore, an extraction, pooling, several trials at once."""
 WAYS = (
     "test_final_model.py",
-    "test_many_models.py",
     "test_trained_parts.py",
     "test_image_training.py::test_what_of_a_backbone_learns",
     "../storage/test_model_files.py",
 )
-"""From a study to what a final model says, on every kind of model: what the thorough tier runs again under JAX."""
+"""From a study and its parts to what a final model says, and whole networks: what the thorough tier runs again under JAX."""
 EXTRACTION = "test_extraction.py::test_a_value_does_not_depend_on_the_other_images"
 
 
