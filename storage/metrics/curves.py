@@ -76,8 +76,10 @@ def cuts(scores: NDArray) -> Array:
 
 def divide(part: ArrayLike, whole: ArrayLike) -> Array:
     """`part / whole`, NaN where that is something over nothing."""
-    over, under = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
-    return np.divide(over, under, out=np.full(over.shape, np.nan), where=under != 0)
+    over, under = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    # An epoch divides a hundred times, and asking NumPy for a common shape takes longer than a division.
+    shape = over.shape if over.shape == under.shape else np.broadcast_shapes(over.shape, under.shape)
+    return np.divide(over, under, out=np.full(shape, np.nan), where=under != 0)
 
 
 def count_once(labels: NDArray, weights: NDArray | None) -> Array:

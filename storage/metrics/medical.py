@@ -43,27 +43,39 @@ def measure_medical(labels: NDArray[np.floating], probabilities: NDArray[np.floa
 def average_medical(
     table: Table, by_label: Mapping[str, Array], micro_auc: float, *, is_unknown: bool
 ) -> dict[str, float]:
-    """The mean of each metric over the labels where it is defined.
+    """`average_each` of one set of predictions: arrays of shape (targets,)."""
+    parts = (table.true_positives, table.false_positives, table.false_negatives, table.true_negatives)
+    return average_each(
+        Table(*(part[None] for part in parts)),
+        {name: values[None] for name, values in by_label.items()},
+        np.array([micro_auc]),
+        are_unknown=np.array([is_unknown]),
+    )[0]
+
+
+def average_each(
+    table: Table, by_label: Mapping[str, Array], micro_auc: Array, *, are_unknown: NDArray[np.bool_]
+) -> list[dict[str, float]]:
+    """The mean of each metric over the labels where it is defined, for several sets of predictions at once.
 
     Args:
-        table: of every label.
-        by_label: what is not read off the table: "pr_auc", "brier" and "calibration_error", each of shape (targets,).
-        micro_auc: over all assessed entries together.
-        is_unknown: an assessed entry has no number for a probability. A diverged model has no metric, not one of the entries
-            that happen to be numbers.
+        table: of every set and label, shape (sets, targets).
+        by_label: what is not read off the table: "pr_auc", "brier" and "calibration_error", each of shape (sets, targets).
+        micro_auc: over all assessed entries together, shape (sets,).
+        are_unknown: an assessed entry has no number for a probability, shape (sets,). A diverged model has no metric, not one of the
+            entries that happen to be numbers.
     """
-    rows = {
-        kind: by_label[kind] if kind in by_label else getattr(table, kind)
-        for kind in MEDICAL
-        if kind != "micro_auc"
-    }
-    if is_unknown:
-        rows = {name: np.full_like(values, np.nan) for name, values in rows.items()}
+    kinds = [kind for kind in MEDICAL if kind != "micro_auc"]
+    rows = np.stack([by_label[kind] if kind in by_label else getattr(table, kind) for kind in kinds], axis=1)
+    rows[are_unknown] = np.nan
     with warnings.catch_warnings():
         # Undefined for every label: the mean is undefined, too, and that is said by the NaN.
         warnings.simplefilter("ignore", RuntimeWarning)
-        means = np.nanmean(np.stack(list(rows.values())), axis=1).tolist()
-    return {"micro_auc": micro_auc, **dict(zip(rows, means, strict=True))}
+        means = np.nanmean(rows, axis=2).tolist()
+    return [
+        {"micro_auc": micro, **dict(zip(kinds, values, strict=True))}
+        for micro, values in zip(micro_auc.tolist(), means, strict=True)
+    ]
 
 
 def _tabulate(labels: NDArray[np.floating], probabilities: Array) -> Table:

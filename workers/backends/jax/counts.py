@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from storage.metrics.curves import divide
 from storage.metrics.epoch import Scores
-from storage.metrics.medical import average_medical
+from storage.metrics.medical import average_each
 from storage.metrics.tables import Table
 
 Integers = NDArray[np.int32]
@@ -105,12 +105,6 @@ def _medical(
         "calibration_error": divide(np.abs(counts.gaps.astype(np.float64)).sum(axis=-1), assessed),
     }
     parts = (counts.true_positives, counts.false_positives, counts.false_negatives, counts.true_negatives)
-    return [
-        average_medical(
-            Table(*(part[fold].astype(np.float64) for part in parts)),
-            {name: values[fold] for name, values in by_label.items()},
-            float(micro[fold]),
-            is_unknown=bool(is_unknown[fold]),
-        )
-        for fold in range(len(positives))
-    ]
+    return average_each(
+        Table(*(part.astype(np.float64) for part in parts)), by_label, micro, are_unknown=is_unknown
+    )

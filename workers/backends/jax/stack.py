@@ -133,7 +133,7 @@ class StackedEpoch:
         batch_size = min(int(folds[0].settings["batch_size"]), max(counts))
         length = 2 * self._pad(max(counts))
         floats, integers = jax.device_put(self._pack(folds, is_kept, length))
-        collected = jnp.zeros((len(folds), length, self._width), jnp.float32)
+        collected = _make_zeros((len(folds), length, self._width))
         scale = self._stack_scales([fold.scale for fold in folds])
         common, most = min(counts) // batch_size, -(-max(counts) // batch_size)
         for first, steps in ((0, common), (common, most - common)):
@@ -215,6 +215,12 @@ class StackedEpoch:
             stacked = _stack(list(scales))
             self._scales = (tuple(scales), stacked)
         return stacked
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _make_zeros(shape: tuple[int, ...]) -> Any:
+    """Zeros, made by a compiled program: `jnp.zeros` asks the host for ten times as long."""
+    return jnp.zeros(shape, jnp.float32)
 
 
 @jax.jit
