@@ -30,7 +30,7 @@ from storage.studies.optuna_record import TOKEN, list_all_trials
 from storage.studies.point_records import ADDED_FROM, PointRecord, count_points
 from storage.studies.points import MAX_LOSSES
 from storage.studies.study_records import origins
-from storage.studies.trials import ATTEMPT, ERROR, OUTCOME, POINT, value_of
+from storage.studies.trials import ATTEMPT, BROKE_DOWN, ERROR, OUTCOME, POINT, value_of
 from storage.trust.evidence import check_chain
 from storage.trust.evidence import read_evidence as read_chained
 from storage.trust.plan import check_plan, describe_deviations, find_plan
@@ -244,8 +244,10 @@ def _check_attempts(account: Account, study: StudyRecord, point: PointRecord, tr
     account.attempts["without_trial"] += point.attempt - len(attempts)
     if point.state == PointState.FAILED:
         account.require(bool(point.error), f"{name} failed without an error on record.")
+        # The last of the devices that broke down with it is on record as a failure.
+        broken = sum(BROKE_DOWN in trial.user_attrs for trial in trials) + 1
         account.require(
-            point.failures > study.spec.study.retries or point.losses >= MAX_LOSSES,
+            point.failures > study.spec.study.retries or max(point.losses, broken) >= MAX_LOSSES,
             f"{name} failed after {say_count(point.failures, 'error')} and {say_count(point.losses, 'loss', 'losses')}, which is too early.",
         )
 

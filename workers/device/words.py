@@ -68,7 +68,13 @@ def first_words(error: BaseException, characters: int = 300) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines[:1] == [SAID_AT_THE_END]:
         lines = [line for line in lines if not line.startswith("[[")][::-1]
-    return lines[0][:characters] if lines else ""
+    first = lines[0][:characters] if lines else ""
+    noted = [
+        note
+        for note in getattr(error, "__notes__", ())
+        if FULL.search(note.lower()) or SICK.search(note.lower())
+    ]
+    return f"{first} ({noted[0][:characters]})" if noted else first
 
 
 def shorten(text: str, characters: int) -> str:

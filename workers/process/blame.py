@@ -107,6 +107,8 @@ def describe(error: BaseException) -> str:
     """An error on one line, without its parameters."""
     if isinstance(error, OrchError):
         return error.what
+    # Rather than what was made of it, or the group that it is in.
+    error = next((link for link in links_of(error) if says(link, SICK) or is_out_of_memory(link)), error)
     said = first_words(error)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 

@@ -279,7 +279,7 @@ class TrialRun:
                     None if self.study.spec.further else value,
                 )
             )
-            self._link(attempt)
+            self._link()
             attempt.checkpoint.remove()
             summary.pruned += 1
             return End.DONE, "pruned (not a number)" if value is None else f"pruned at {measured(value):.4f}"
@@ -316,14 +316,13 @@ class TrialRun:
                 list(also.values()),
             )
         )
-        self._link(attempt)
+        self._link()
         attempt.checkpoint.remove()
 
-    def _link(self, attempt: Attempt) -> None:
+    def _link(self) -> None:
         """Take the settled trial into the chain of the study."""
-        self.here.patience.wait(
-            lambda: chain.link_point(self.here.database, attempt.study.uuid, attempt.point)
-        )
+        claim = self.claim
+        self.here.patience.wait(lambda: chain.link_point(self.here.database, claim.study_uuid, claim.point))
 
     def _fail(self, attempt: Attempt, error: Exception, fault: Fault) -> tuple[End, str]:
         text = f"{type(error).__name__}: {error}"
@@ -363,6 +362,8 @@ class TrialRun:
             lambda: points.fail_point(database, self.claim, error=text, retries=retries, is_proven=is_proven)
         )
         self._end(AttemptEnd.FAILED)
+        if settled:
+            self._link()
         return settled
 
     def _leave(self, seconds: float) -> None:

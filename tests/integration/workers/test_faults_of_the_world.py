@@ -287,7 +287,6 @@ ALONE = """
 import sys, threading
 from storage.database.opening import open_database
 from workers.process.circumstances import Circumstances
-from workers.process.claiming import claim_next, find_doubtful
 from workers.process.loop import Worker
 
 def studies():

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.studies.verify import verify_study
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DeviceError, ModelError, SickProcessError, SpentProcessError
@@ -150,6 +151,8 @@ def test_a_trial_that_breaks_one_device_after_the_other_down_comes_last_and_fail
     assert record.state == "failed"
     assert "More than one device broke down with this trial" in str(record.error)
     assert work(database, study, break_down).failed == 0
+    account = verify_study(database, study, [{"batch_size": 16 + number} for number in range(4)])
+    assert account["ok"], account["problems"]
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

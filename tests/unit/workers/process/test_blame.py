@@ -198,6 +198,14 @@ def test_what_tensorflow_says_last_is_told() -> None:
     assert describe(RuntimeError(text)) == "RuntimeError: GPU sync failed"
 
 
+def test_what_a_device_said_is_told_wherever_it_stands() -> None:
+    group = ExceptionGroup("two folds", [ValueError("one"), RuntimeError("GPU sync failed")])
+    assert describe(group) == "RuntimeError: GPU sync failed"
+    noted = RuntimeError("the step failed")
+    noted.add_note("CUDA_ERROR_LAUNCH_FAILED")
+    assert describe(noted) == "RuntimeError: the step failed (CUDA_ERROR_LAUNCH_FAILED)"
+
+
 def test_an_error_is_told_on_one_line_without_its_parameters() -> None:
     assert describe(RuntimeError("first\n\nsecond")) == "RuntimeError: first"
     assert describe(MemoryError()) == "MemoryError"
