@@ -17,7 +17,7 @@ from PIL import Image
 
 from storage.errors import DeviceSettledError
 from storage.pictures.views import FLIPS, VIEWS
-from storage.spec import Precision
+from storage.spec import Precision, parse
 from tests.small_heads import make_trainer
 from tests.small_images import COUNT, make_images
 from tests.small_images import make_spec as make_image_spec
@@ -144,6 +144,42 @@ def test_a_first_trial_compiles_a_step_and_a_forward_pass_and_a_further_fold_not
     finally:
         jax.monitoring.unregister_event_duration_listener(note)
     assert len(compiled) >= 2
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_what_batch_normalization_measures_is_what_it_measures_without_the_added_rows(keepdims: bool) -> None:
+    generator = np.random.default_rng(0)
+    rows, measured = generator.normal(3, 2, size=(16, 4, 3, 7)).astype(np.float32), np.arange(16) < 5
+
+    def learn(rows: Any) -> Any:
+        def run(rows: Any) -> Any:
+            mean, variance = keras.ops.moments(rows, (0, 1, 2), keepdims)
+            return (jnp.square(mean) + variance).sum(), (mean, variance)
+
+        return jax.value_and_grad(run, has_aux=True)(rows)
+
+    theirs = jax.jit(lambda rows: learn(rows))(rows[:5])
+    with suited_layers(gpu=False, measured=measured):
+        ((value, mine), to_rows), groups = learn(rows), keras.ops.moments(rows, (1, 2))[0]
+    (their_value, statistics), to_theirs = theirs
+    assert value == pytest.approx(float(their_value), rel=1e-6)
+    for one, other in zip((*mine, to_rows[:5]), (*statistics, to_theirs), strict=True):
+        assert one.shape == other.shape
+        assert np.abs(one - other).max() < 1e-5
+    assert not np.any(to_rows[5:])
+    assert groups.shape == (16, 7), "each row is measured by itself"
+
+
+@pytest.mark.parametrize(("backbone", "rows"), [("MobileNet", 16), ("EfficientNetB0", 6)])
+def test_the_last_batch_of_a_backbone_that_does_not_draw_is_padded(backbone: str, rows: int) -> None:
+    pixels, labels = make_images()
+    model = {"backbone": backbone, "weights": "none", "trainable": "all", "image_size": [32, 32]}
+    shared = SharedNetwork(parse({"study": {"name": "x"}, "model": model}, source="a test"), 2)
+    images = shared.make_image_set(pixels, labels)
+    flips = draw_changes(np.random.default_rng(0), COUNT, images.size, {"augmentation": "flip"})
+    epoch: Any = shared.epoch(StepRules())
+    _, batch = epoch._gather(images, ImagePlan(np.arange(COUNT), 8, flips, None), slice(16, COUNT))
+    assert len(batch["images"]) == rows
 
 
 def test_what_is_sent_to_the_device_is_a_copy() -> None:

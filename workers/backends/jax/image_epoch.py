@@ -1,8 +1,8 @@
 """The JAX backend of training on images: bytes are gathered, changed, scaled and learnt from in one compiled step.
 
 XLA compiles for fixed shapes. So a batch is padded as for heads (`padded_size`), with rows that count for nothing: their labels are
-blank, and the head's BatchNormalization does not measure them. A body that may look at a batch as a whole, as BatchNormalization does
-in training, gets batches as they are, which are two programs for each batch size.
+blank, and BatchNormalization does not measure them. A body that may look at a batch as a whole in another way gets batches as they
+are, which are two programs for each batch size, and for each number of images that is left for the last batch of a fold.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class ImageEpoch:
     def _gather(self, images: ImageSet, plan: ImagePlan, rows: slice) -> tuple[Any, Batch]:
         """Pixels, and what is done with them in one step."""
         count = rows.stop - rows.start
-        size = padded_size(count, self._sizes) if self._network.rows_stand_alone else count
+        size = padded_size(count, self._sizes) if self._network.rows_may_be_added else count
         fill = functools.partial(_fill, size=size)
         chosen = fill(np.asarray(plan.order[rows], np.int32))
         pixels, places = images.take(chosen)
@@ -190,7 +190,8 @@ class ImageEpoch:
             (*weights, *statistics, *frozen),
             strict=True,
         )
-        with suited_layers(gpu=self._is_gpu), keras.StatelessScope(state_mapping=list(mapping)) as scope:
+        suited = suited_layers(gpu=self._is_gpu, measured=mask if network.rows_may_be_added else None)
+        with suited, keras.StatelessScope(state_mapping=list(mapping)) as scope:
             logits = network.logits(inputs, training=drop is not None, drop=drop, mask=mask)
         return logits.astype(jnp.float32), [
             scope.get_current_value(variable) for variable in network.statistics

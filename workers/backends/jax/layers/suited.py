@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -12,7 +14,7 @@ from keras.src import backend as keras_backend
 from workers.backends.jax.layers.convolutions import convolve, in_float32, multiply
 from workers.backends.jax.layers.pooling import max_pool
 
-KERAS = {name: getattr(keras_backend.nn, name) for name in ("conv", "average_pool", "max_pool")}
+KERAS = {name: getattr(keras_backend.nn, name) for name in ("conv", "average_pool", "max_pool", "moments")}
 KERAS |= {name: getattr(keras_backend.numpy, name) for name in ("matmul", "add")}
 """What Keras computes, by its own names."""
 
@@ -21,9 +23,16 @@ IMAGES = 4
 
 
 @contextmanager
-def suited_layers(*, gpu: bool) -> Iterator[None]:
-    """Layers of Keras that are traced meanwhile are computed as suits a GPU, where only max-pooling is another one, or a processor."""
-    ours = {"max_pool": _pool_on_a_gpu} if gpu else OURS
+def suited_layers(*, gpu: bool, measured: Any = None) -> Iterator[None]:
+    """Layers of Keras that are traced meanwhile are computed as suits a GPU, where only max-pooling is another one, or a processor.
+
+    Args:
+        gpu: which of them.
+        measured: boolean, shape (n,): the rows of a batch that BatchNormalization measures; None for all.
+    """
+    ours = {"max_pool": _pool_on_a_gpu} if gpu else dict(OURS)
+    if measured is not None:
+        ours["moments"] = functools.partial(_moments, measured)
     with ExitStack() as stack:
         for name, function in ours.items():
             module = keras_backend.nn if hasattr(keras_backend.nn, name) else keras_backend.numpy
@@ -83,6 +92,24 @@ def _add(left: Any, right: Any) -> Any:
     """The gradient of a bias is a sum over all pixels, which XLA takes thirty times as long for in bfloat16."""
     halves = [getattr(each, "dtype", None) == jnp.bfloat16 for each in (left, right)]
     return in_float32(jnp.add, left, right) if all(halves) else KERAS["add"](left, right)
+
+
+def _moments(
+    measured: Any, inputs: Any, axes: Sequence[int], keepdims: bool = False, synchronized: bool = False
+) -> tuple[Any, Any]:
+    """Mean and variance over the rows that are measured, where a batch is measured as a whole."""
+    over = tuple(axis % inputs.ndim for axis in axes)
+    if 0 not in over or inputs.dtype != jnp.float32 or len(inputs) != len(measured):
+        return KERAS["moments"](inputs, axes, keepdims, synchronized)
+    inside = measured.reshape(-1, *(1,) * (inputs.ndim - 1))
+    count = jnp.sum(measured) * math.prod(inputs.shape[axis] for axis in over if axis)
+
+    def mean_of(values: Any) -> Any:
+        return jnp.sum(jnp.where(inside, values, 0), over, keepdims=True) / count
+
+    mean = mean_of(inputs)
+    variance = mean_of(jnp.square(inputs - mean))
+    return (mean, variance) if keepdims else (jnp.squeeze(mean, over), jnp.squeeze(variance, over))
 
 
 def _is_float(array: Any) -> bool:
