@@ -115,7 +115,8 @@ def describe_models_too_large(
         f"({type(error).__name__}: {first_words(error, 200)}).",
         why="The models are too large, or other programs use the memory.",
         next_step='A smaller batch size or head, or cv.schedule = "sequential", needs less'
-        + (", and so do fewer processes per GPU (--per-gpu 1)." if per_device > 1 else "."),
+        + (", and so do fewer processes per GPU (--per-gpu 1)." if per_device > 1 else ".")
+        + " Where features were being extracted, a smaller model.extraction_batch does.",
     )
 
 
