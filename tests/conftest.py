@@ -18,6 +18,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import pytest  # noqa: E402
 
 from storage.settings import DEFAULT_BACKEND, keras_backend  # noqa: E402
+from tests import under_jax  # noqa: E402
 from tests.memory_folder import keep_temporary_files_in_memory  # noqa: E402
 from tests.postgres import PostgresServer  # noqa: E402
 
@@ -26,8 +27,6 @@ keep_temporary_files_in_memory()
 REPOSITORY = Path(__file__).resolve().parent.parent
 IS_DEFAULT_BACKEND = keras_backend() == DEFAULT_BACKEND
 if keras_backend() == "jax":
-    from tests import under_jax
-
     under_jax.begin(REPOSITORY / "build" / "test-programs")
 UNIT = REPOSITORY / "tests" / "unit"
 ON_ONE_DATABASE = [REPOSITORY / "tests" / "integration" / name for name in ("workers", "orchestrator")]
@@ -228,6 +227,14 @@ def _check_cases(items: list[pytest.Item]) -> None:
     for name, cases in missing.items():
         if cases:
             raise pytest.UsageError(f"{name} has no case {', '.join(sorted(cases))}, which main_tier names")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Under JAX the files of a process share its number of threads."""
+    yield
+    if keras_backend() == "jax":
+        under_jax.check_threads()
 
 
 def pytest_collection_finish() -> None:

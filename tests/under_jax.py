@@ -12,7 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from workers.backends.jax.programs import MOST_BYTES, drop_damaged, name_processor
+THREADS = 1
+"""On so many threads every test process computes: under JAX their number stays what it was at the start."""
 
 
 class _WithoutTensorFlow(PathFinder):
@@ -24,11 +25,23 @@ class _WithoutTensorFlow(PathFinder):
         return None if fullname == "tensorflow" else super().find_spec(fullname, path, target)
 
 
+def check_threads() -> None:
+    """Let the test fail that lets this process compute on another number of threads than the other files, not those after it."""
+    device = sys.modules.get("workers.backends.jax.device")
+    started = getattr(device, "_started", [])
+    assert started in ([], [THREADS]), (
+        f"this process computes on {started[0]} threads now: a study that is trained in it under JAX has "
+        f"training.threads = {THREADS}, of heads tests.backends.SIDE_BY_SIDE"
+    )
+
+
 def begin(folder: Path) -> None:
     """Let this process be without TensorFlow, and keep programs in `folder`, unless whoever started it named a place.
 
     Each test has an ORCH_CACHE of its own, in which every one of its processes would compile the same again.
     """
+    from workers.backends.jax.programs import MOST_BYTES, drop_damaged, name_processor
+
     sys.meta_path[sys.meta_path.index(PathFinder)] = _WithoutTensorFlow
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return

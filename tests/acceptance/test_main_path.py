@@ -23,6 +23,7 @@ from storage.database.opening import open_database
 from storage.results.ledger import read_curves
 from storage.studies.points import list_points
 from storage.studies.study import load_study
+from tests.backends import SIDE_BY_SIDE
 from workers.process.circumstances import Circumstances
 from workers.process.worker import run_worker
 
@@ -39,6 +40,7 @@ SMALL = (
     ),
     *("--set", "model.pooling=avg"),
     *("--set", "model.head=[32]", "--set", "cv.folds=3", "--set", "training.epochs=4"),
+    *("--set", f"training.threads={SIDE_BY_SIDE}"),
     *("--set", "pruner.name=fast", "--set", 'search.batch_size={type="int", low=8, high=40}'),
 )
 
