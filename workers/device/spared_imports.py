@@ -7,6 +7,7 @@ time that `import tensorflow` takes where they are installed, in every worker pr
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,3 +46,20 @@ def without_what_is_offered(backend: str) -> Iterator[None]:
             gc.enable()
         for name in spared:
             del sys.modules[name]
+
+
+def spare_tensorflow() -> None:
+    """Under another backend, once Keras is imported: let it take TensorFlow for absent, as where it is not installed.
+
+    It asks TensorFlow of whatever it writes and reads, so that each final model would import it: seconds, and notes on stderr. Keras asks
+    once and remembers the answer; orch and its models can import TensorFlow as ever.
+    """
+    if not _processes_of_ours or "tensorflow" in sys.modules:
+        return
+    offered = importlib.import_module("keras.src.utils.module_utils")
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        for name in ("tensorflow", "gfile"):
+            getattr(getattr(offered, name, None), "available", False)
+    finally:
+        del sys.modules["tensorflow"]

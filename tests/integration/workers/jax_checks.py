@@ -50,6 +50,19 @@ print(sum("XLAEigen" in name for name in names))
 """
 
 
+WRITE_AND_READ = """
+import sys
+from workers.device.spared_imports import spare_imports
+spare_imports()
+from workers.device import preparation
+preparation.prepare(1)
+import keras
+keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(sys.argv[1])
+keras.models.load_model(sys.argv[1])
+print("tensorflow" in sys.modules)
+"""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _settle_the_device() -> None:
     devices.prepare(1)
@@ -84,6 +97,13 @@ def test_dropout_drops_the_share_it_is_told_and_keeps_the_mean() -> None:
     assert dropped.mean() == pytest.approx(1, abs=0.02)
     assert np.array_equal(drop_units(jnp.float32(0.0), key, ones, 0), ones)
     assert not np.array_equal(dropped, drop_units(jnp.float32(0.3), key, ones, 1))
+
+
+def test_a_model_is_written_and_read_without_the_tensorflow_that_is_installed(tmp_path: Path) -> None:
+    """Keras asks it of what it writes and reads: seconds of an import, and TensorFlow's notes on stderr."""
+    command = [sys.executable, "-c", WRITE_AND_READ, str(tmp_path / "model.keras")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.stdout.strip(), ran.stderr) == ("False", "")
 
 
 def test_no_batch_is_padded_by_more_than_a_quarter() -> None:

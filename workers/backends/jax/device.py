@@ -13,7 +13,7 @@ import numpy as np
 from storage.errors import DeviceError, DeviceSettledError
 from storage.settings import changed_environment, xla_flags
 from workers.backends.jax.programs import keep_programs
-from workers.device.spared_imports import without_what_is_offered
+from workers.device.spared_imports import spare_tensorflow, without_what_is_offered
 
 if TYPE_CHECKING:
     from storage.spec import Precision
@@ -66,6 +66,7 @@ def set_threads(threads: int, at_once: int = 1) -> None:
         keep_programs()
         with without_what_is_offered("jax"):
             importlib.import_module("keras")
+        spare_tensorflow()
         _started.append(threads)
     if _started != [threads]:
         raise DeviceSettledError(
