@@ -35,7 +35,7 @@ from storage.practice.units import name_visits
 from storage.tasks.contract import Task
 from storage.tasks.kinds import LABELS, TASKS
 from storage.wording import name_few, say_count
-from workers.device.preparation import prepare_or_keep
+from workers.device.preparation import prepare_or_keep, try_out
 from workers.device.versions import library_versions
 from workers.final_model.assembly import load_model
 from workers.final_model.predict import count_outputs, image_size, predict, predict_features
@@ -116,6 +116,8 @@ def evaluate(
     card = read_whole_card(path) or {}
     if card:
         prepare_or_keep(int(card["spec"]["training"]["threads"]))
+    # Before anything is opened.
+    try_out()
     table = read_needed_features(card, request.features, repeats)
     model = load_model(path)
     if table is None:

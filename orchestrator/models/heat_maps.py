@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards.tables.examples import Example, ShownExample
 from orchestrator.models.answers import answer_of
-from orchestrator.models.prediction import Images
+from orchestrator.models.prediction import Images, load_ready
 from storage.data.images import read_image, read_picture, scale_of, scale_of_card
 from storage.errors import UsageError
 from storage.files.model_files import read_card, read_whole_card
 from storage.files.writing import make_exclusively
 from storage.pictures.fitting import resize_of_card
 from storage.wording import say_count
-from workers.device.preparation import import_quietly, prepare_or_keep
-from workers.final_model.assembly import load_model
 from workers.final_model.explain import ALPHA, compute_heat, overlay, to_png
-from workers.final_model.predict import check_outputs, image_size
+from workers.final_model.predict import image_size
 from workers.heads.kinds import head_of
 
 if TYPE_CHECKING:
@@ -150,13 +148,8 @@ def explain_images(
     Raises:
         DataError, UsageError: as of `draw_heat_maps`.
     """
-    if threads is None:
-        import_quietly()
-    else:
-        prepare_or_keep(threads)
-    model = load_model(path)
+    model = load_ready(path, targets, threads)
     image_size(model)
-    check_outputs(model, targets)
     places = None if wanted is None else [list(targets).index(name) for name in wanted]
     return _explain(path, model, files, places, pixels, alpha)
 

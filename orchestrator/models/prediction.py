@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from storage.pictures.fitting import resize_of_card
 from storage.practice.unlike import Reference
 from storage.tasks.kinds import LABELS
 from storage.wording import name_few, say_count
-from workers.device.preparation import import_quietly, prepare_or_keep
+from workers.device.preparation import import_quietly, prepare_or_keep, try_out
 from workers.final_model.assembly import load_model
 from workers.final_model.predict import check_outputs, has_features, predict, predict_features
 
@@ -114,12 +114,7 @@ def predict_images(
     Raises:
         DataError: the model or an image cannot be used.
     """
-    if threads is None:
-        import_quietly()
-    else:
-        prepare_or_keep(threads)
-    model = load_model(path)
-    check_outputs(model, targets)
+    model = load_ready(path, targets, threads)
     if features is not None:
         return predict_features(model, match_features(features, images.files)[0], report)
     card = read_card(path)
@@ -134,6 +129,28 @@ def predict_images(
         report=report,
         with_features=has_features(model) and read_reference(path) is not None,
     )
+
+
+def load_ready(path: Path, targets: Sequence[str], threads: int | None) -> Any:
+    """Load the model on a device that computes.
+
+    Args:
+        path: the model.
+        targets: names of the outputs.
+        threads: of the backend, those of the training; None for a model that does not say.
+
+    Raises:
+        DataError: the model cannot be used.
+        DeviceError: the device cannot.
+    """
+    if threads is None:
+        import_quietly()
+    else:
+        prepare_or_keep(threads)
+    try_out()
+    model = load_model(path)
+    check_outputs(model, targets)
+    return model
 
 
 def find_unlike(path: Path, predictions: Predictions) -> list[float] | None:
@@ -167,6 +184,7 @@ def notice_sealed(
     say: Callable[[str], None],
     *,
     agree: Callable[[], bool] = lambda: True,
+    make_ready: Callable[[], object] = lambda: None,
     doing: str = "predicting",
 ) -> None:
     """Say what it means that images are sealed in a hold-out, or were trained on, and record the opening.
@@ -180,6 +198,7 @@ def notice_sealed(
         cache: the cache folder of this machine.
         say: told the warnings.
         agree: asked whether to open a hold-out, where there is somebody to ask.
+        make_ready: called before an opening is recorded; raises where nothing can be predicted, so that nothing is opened for it.
         doing: what will be done with the model, for the record.
 
     Raises:
@@ -199,6 +218,7 @@ def notice_sealed(
     if found and not agree():
         raise OrchError(f"Stopped before {doing}: the hold-out stays sealed.")
     if found:
+        make_ready()
         record_sealed_predictions(
             found,
             cache=cache,

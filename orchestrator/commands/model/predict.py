@@ -105,7 +105,15 @@ def predict(
     for remark in images.remarks:
         console.warn(remark)
     with database_if_any(storage) as database:
-        prediction.notice_sealed(path, images, database, cache_folder(), console.say, agree=_agree_to_open)
+        prediction.notice_sealed(
+            path,
+            images,
+            database,
+            cache_folder(),
+            console.say,
+            agree=_agree_to_open,
+            make_ready=lambda: prediction.load_ready(path, names, threads),
+        )
     with show_progress("Predicting") as report:
         predictions = prediction.predict_images(
             path, images, names, repeats, pixels=scale, threads=threads, report=report, features=table
@@ -161,7 +169,7 @@ def explain(
       orch model explain model.keras new-images -o heatmaps
     """
     from orchestrator.models import prediction
-    from orchestrator.models.heat_maps import draw_heat_maps, find_reservations
+    from orchestrator.models.heat_maps import draw_heat_maps, explain_images, find_reservations
     from orchestrator.terminal.progress import show_progress
     from storage.errors import UsageError
     from storage.files.model_files import read_card
@@ -183,7 +191,15 @@ def explain(
     images = images.first(limit)
     with database_if_any(storage) as database:
         prediction.notice_sealed(
-            path, images, database, cache_folder(), console.say, agree=_agree_to_open, doing="explaining"
+            path,
+            images,
+            database,
+            cache_folder(),
+            console.say,
+            agree=_agree_to_open,
+            # It loads and checks before the first image is asked for.
+            make_ready=lambda: explain_images(path, [], names, None, threads=threads),
+            doing="explaining",
         )
     with show_progress("Explaining") as report:
         written = draw_heat_maps(

@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from orchestrator.importing.imports import import_dataset
 from orchestrator.models import prediction
 from storage.data.datasets import Dataset, load_dataset
 from storage.database.opening import open_database
-from storage.errors import DataError, OrchError
+from storage.errors import DataError, DeviceError, OrchError
 from storage.holdout import sealed
 from storage.holdout.forgetting import forget_holdout
 from storage.holdout.openings import list_openings
@@ -76,8 +77,13 @@ def test_predicting_sealed_images_is_told_and_asked_before_it_opens_and_named_af
     )
     said: list[str] = []
 
-    def look(*, agree: bool) -> None:
-        prediction.notice_sealed(model, images, None, tmp_path / "cache", said.append, agree=lambda: agree)
+    def look(*, agree: bool, make_ready: Callable[[], object] = lambda: None) -> None:
+        prediction.notice_sealed(
+            model, images, None, tmp_path / "cache", said.append, agree=lambda: agree, make_ready=make_ready
+        )
+
+    def break_down() -> None:
+        raise DeviceError("JAX cannot start.")
 
     with pytest.raises(OrchError, match="the hold-out stays sealed"):
         look(agree=False)
@@ -86,6 +92,9 @@ def test_predicting_sealed_images_is_told_and_asked_before_it_opens_and_named_af
         f"{images.names[0]}. Predicting it opens that hold-out, and this is recorded: an estimate on" in told
     )
     assert list_openings(dataset, None) == []
+    with pytest.raises(DeviceError):
+        look(agree=True, make_ready=break_down)
+    assert list_openings(dataset, None) == [], "nothing was seen"
     look(agree=True)
     with pytest.raises(
         DataError, match=r"opened before: once, .* for predicting with model.keras \(1 sealed"
