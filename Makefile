@@ -8,8 +8,8 @@ CODE := storage workers dashboards orchestrator orch
 # Tests start dozens of processes, each of which would read the source again; an empty value keeps what Python has compiled.
 fast test test-all test-jax test-thorough: export PYTHONDONTWRITEBYTECODE =
 
-# Three processes keep two cores busy while one of them waits; each may hold a TensorFlow (1.3 GB).
-TEST_PROCESSES ?= 3
+# Two more than there are cores, as far as the memory lets them: tests of leases and of killed processes wait.
+TEST_PROCESSES ?= $(shell scripts/count_test_processes)
 TESTS ?= tests
 
 # MkDocs' site of docs/ and of the docstrings.

@@ -20,6 +20,7 @@ import pytest  # noqa: E402
 from storage.settings import DEFAULT_BACKEND, keras_backend  # noqa: E402
 from tests import under_jax  # noqa: E402
 from tests.memory_folder import keep_temporary_files_in_memory  # noqa: E402
+from tests.migrations_read_once import read_migrations_once  # noqa: E402
 from tests.postgres import PostgresServer  # noqa: E402
 
 keep_temporary_files_in_memory()
@@ -239,6 +240,7 @@ def pytest_runtest_call() -> Iterator[None]:
 
 def pytest_collection_finish() -> None:
     """What is imported by now stays: without this every search for garbage looks through all of TensorFlow again."""
+    read_migrations_once()
     gc.enable()
     gc.collect()
     gc.freeze()
