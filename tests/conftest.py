@@ -22,8 +22,12 @@ from tests import under_jax  # noqa: E402
 from tests.memory_folder import keep_temporary_files_in_memory  # noqa: E402
 from tests.migrations_read_once import read_migrations_once  # noqa: E402
 from tests.postgres import PostgresServer  # noqa: E402
+from workers.device.spared_imports import spare_imports  # noqa: E402
 
 keep_temporary_files_in_memory()
+# A process of the tests is one of orch's own.
+spare_imports()
+_kept_libraries = 0
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IS_DEFAULT_BACKEND = keras_backend() == DEFAULT_BACKEND
@@ -242,8 +246,24 @@ def pytest_collection_finish() -> None:
     """What is imported by now stays: without this every search for garbage looks through all of TensorFlow again."""
     read_migrations_once()
     gc.enable()
+    _keep_what_is_imported()
+
+
+def pytest_runtest_logfinish() -> None:
+    """What a test imported first stays, too."""
+    if _count_large_libraries() != _kept_libraries:
+        _keep_what_is_imported()
+
+
+def _keep_what_is_imported() -> None:
+    global _kept_libraries
+    _kept_libraries = _count_large_libraries()
     gc.collect()
     gc.freeze()
+
+
+def _count_large_libraries() -> int:
+    return sum(name in sys.modules for name in ("tensorflow", "jax", "keras", "sklearn", "mlflow"))
 
 
 @pytest.hookimpl(wrapper=True)
