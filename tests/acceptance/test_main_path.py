@@ -78,7 +78,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, orch_program: Path) -> Iterator[Place]:
     place = Place(tmp_path_factory.mktemp("main path"), orch_program)
-    draw_radiographs(place.folder / "raw", patients=14, size=75)
+    draw_radiographs(place.folder / "raw", patients=10, size=75)
     place.run(
         *("data", "import", "raw/images", "--labels", "raw/labels.csv"),
         *("--group", "patient_id", "--holdout", "0.2", "--out", "data"),
