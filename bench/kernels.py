@@ -1,6 +1,6 @@
 """What a GPU runs in one step of a head: its kernels, and the bytes that they read and write; no GPU is needed.
 
-    KERAS_BACKEND=jax python -m bench.kernels [--for h200] [--batch 16 128 1600] [--precision float32] [--rows 12]
+    KERAS_BACKEND=jax python -m bench.kernels [--for h200] [--batch 16 128 1600] [--precision float32] [--set training.optimizer=muon]
 
 orch's own programs are compiled for a GPU that is not there (bench/gpu/absent.py says what has to be installed), for the k folds of a
 trial as one computation and for one fold alone, and the body of the loop over batches is read. `--for processor` does the same for this
@@ -11,6 +11,7 @@ if that is longer; what lies in a cache is not known. The steps of the short las
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 from bench.gpu.absent import GPUS, NO_PLUGIN, find_plugin, place_on, set_environment, shapes_of
 from bench.gpu.folds import NORMAL, SMALL, Sizes, made_up, start
 from bench.gpu.program_text import Kernel, Program, count_kinds
+from storage.spec import StudySpec, parse
 
 PROCESSOR = "processor"
 WAYS = ("stacked", "alone")
@@ -34,6 +36,9 @@ def main() -> int:
     parser.add_argument("--for", dest="target", choices=[*GPUS, PROCESSOR], default="h200")
     parser.add_argument("--batch", type=int, nargs="+", default=list(NORMAL.batches))
     parser.add_argument("--precision", default="float32")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="of the study, as orch takes it"
+    )
     parser.add_argument("--small", action="store_true", help="few images and features")
     parser.add_argument(
         "--rows", type=int, default=12, help="kernels that are listed, those with the most bytes first"
@@ -53,7 +58,8 @@ def main() -> int:
     for batch in chosen.batch:
         spent = {}
         for way in WAYS:
-            trainers = start(features, labels, sizes, batch, chosen.precision)
+            spec = make_spec(batch, chosen.precision, chosen.set)
+            trainers = start(features, labels, sizes, batch, chosen.precision, spec=spec)
             text = compile_step(trainers, way, place).as_text()
             if chosen.keep:
                 chosen.keep.mkdir(parents=True, exist_ok=True)
@@ -68,6 +74,23 @@ def main() -> int:
             f"batch {batch}: a step of {sizes.folds} folds takes {spent[WAYS[0]] / spent[WAYS[1]]:.2f} times one of a fold\n"
         )
     return 0
+
+
+def make_spec(batch: int, precision: str, changes: list[str]) -> StudySpec:
+    """The study of the other benches, changed by so many "section.key=value"."""
+    document: dict[str, Any] = {
+        "study": {"name": "bench"},
+        "model": {"scale": "none"},
+        "training": {"batch_size": batch, "precision": precision},
+    }
+    for change in changes:
+        key, _, value = change.partition("=")
+        section, _, name = key.partition(".")
+        try:
+            document.setdefault(section, {})[name] = json.loads(value)
+        except ValueError:
+            document.setdefault(section, {})[name] = value
+    return parse(document, source="--set")
 
 
 def start_jax(target: str) -> Any:

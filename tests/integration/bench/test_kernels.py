@@ -82,9 +82,9 @@ def test_without_a_plugin_for_cuda_it_says_where_to_get_one(
     assert "pip install" in str(absent.__doc__)
 
 
-def count_small(target: str, batch: int) -> str:
+def count_small(target: str, batch: int, *changes: str) -> str:
     """What is printed for few images, of which no kernel is listed."""
-    chosen = ("--for", target, "--small", "--batch", str(batch), "--rows", "0")
+    chosen = ("--for", target, "--small", "--batch", str(batch), "--rows", "0", *changes)
     ran = subprocess.run(
         [sys.executable, "-m", "bench.kernels", *chosen],
         env={**os.environ, "KERAS_BACKEND": "jax"},
@@ -99,7 +99,9 @@ def count_small(target: str, batch: int) -> str:
 
 @pytest.mark.thorough
 def test_a_step_is_counted_for_the_processor() -> None:
-    printed = count_small("processor", 100)
+    printed = count_small(
+        "processor", 100, "--set", "training.optimizer=sgd", "--set", "model.head=[9, 8, 7]"
+    )
     assert "batch 100, float32, 3 folds stacked: " in printed
     assert "one fold alone" in printed
     assert "11 product" in printed
