@@ -345,6 +345,7 @@ def test_products_are_traced_in_the_precision_that_is_named_on_a_gpu_only(
 
     assert {precision_of(name) for name in ("float32", "tf32", "bfloat16")} == {"None"}
     assert devices.name_products("tf32") == "float32"
+    devices.try_out()
     monkeypatch.setattr(device, "stacks_folds", lambda: True)
     assert "HIGHEST" in precision_of("float32")
     assert "TF32" in precision_of("tf32").upper() or "HIGH" in precision_of("tf32")

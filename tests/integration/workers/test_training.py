@@ -29,6 +29,7 @@ TRAIN, VAL = np.arange(47), np.arange(47, IMAGES)
 @pytest.fixture(scope="module", autouse=True)
 def _settle_the_device() -> None:
     devices.prepare(1, 2)
+    devices.try_out()
 
 
 def make_spec(**changes) -> StudySpec:
