@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from workers.backends.jax.augmentation import change
 from workers.backends.jax.device import products_in, stacks_folds
 from workers.backends.jax.forward import ImageForward, tabulate
+from workers.backends.jax.layers.suited import suited_layers
 from workers.backends.jax.optimizers import Stepper, masked_cross_entropy, multiply_few_rows
 from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_GPU, pad, padded_size
 from workers.backends.jax.stack import StackedEpoch, StackedState
@@ -172,6 +173,7 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
         self.feature_precision = self._pass.input_precision(standardized=standardized)
         self._rules, self._stepper = rules, Stepper(rules, head.trainable_variables)
         self.memory = self._stepper.memory
+        self._is_gpu = stacks_folds()
         self._width, self._is_for_gpu = self._pass.width, stacks_folds()
         self._numbers = (*NUMBERS, *rules.numbers, *kind.numbers)
         self._read_settings = functools.partial(read_settings, names=self._numbers, vectors=kind.vectors)
@@ -277,9 +279,10 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
             )
 
             def loss(weights: list[Any]) -> tuple[Any, tuple[Any, list[Any]]]:
-                logits, updated = self._pass.logits(
-                    weights, state["statistic"], inputs, drop, inside, multiply
-                )
+                with suited_layers(gpu=self._is_gpu):
+                    logits, updated = self._pass.logits(
+                        weights, state["statistic"], inputs, drop, inside, multiply
+                    )
                 return self._kind.loss(targets, logits, settings, masked_cross_entropy), (logits, updated)
 
             gradients, (logits, updated) = jax.grad(loss, has_aux=True)(state["weight"])
@@ -295,7 +298,8 @@ class CompiledEpoch(Epoch[OptimizerSlots]):
 
     def run_forward(self, weights: Any, statistics: Any, features: Any, scale: Any, rows: Any) -> Any:
         """Logits without dropout of some rows of the features."""
-        return self._pass.logits(weights, statistics, self._gather(features, scale, rows))[0]
+        with suited_layers(gpu=self._is_gpu):
+            return self._pass.logits(weights, statistics, self._gather(features, scale, rows))[0]
 
     def _gather(self, features: Any, scale: tuple[Any, Any], rows: Any) -> Any:
         gathered = features[rows]
