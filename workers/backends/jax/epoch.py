@@ -38,8 +38,10 @@ ADAM = StepRules()
 NUMBERS = (*SETTINGS, "dropout_rate", "label_smoothing")
 """Hyperparameters of a step that are one number."""
 
-FEW_ROWS = 32
-"""Up to so many rows a GPU sums gradients up within the optimizer's step; more would take longer than the memory does."""
+FEW_ROWS = 24
+"""Up to so many rows a GPU sums gradients up within the optimizer's step.
+
+More would take longer than the memory does, and of a sum over 32 XLA makes a kernel of its own, which writes its result."""
 
 _change = jax.jit(change)
 

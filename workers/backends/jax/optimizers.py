@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -11,9 +10,6 @@ import jax.numpy as jnp
 
 from workers.device.stepper import BaseStepper
 from workers.device.steps import AVERAGE, OPTIMIZER, average_weights
-
-SUMMED = 24
-"""Rows of one sum: XLA makes a GPU kernel of its own, which writes its result, of a sum over 32 or more."""
 
 Arrays = Sequence[Any]
 Keep: TypeAlias = Callable[[Any, Any], Any]
@@ -165,11 +161,8 @@ def _differentiate(known: tuple[Any, Any], gradients: Any) -> tuple[Any, Any]:
     rows = (inputs.astype(jnp.float32), gradients.astype(jnp.float32))
     # Without the barrier XLA might compute a row again for each weight that needs it.
     left, right = jax.lax.optimization_barrier(rows)
-    sums = [
-        jnp.sum(left[begin : begin + SUMMED, :, None] * right[begin : begin + SUMMED, None, :], axis=0)
-        for begin in range(0, len(left), SUMMED)
-    ]
-    return jnp.matmul(gradients, kernel.T), functools.reduce(jnp.add, sums).astype(kernel.dtype)
+    of_kernel = jnp.sum(left[:, :, None] * right[:, None, :], axis=0)
+    return jnp.matmul(gradients, kernel.T), of_kernel.astype(kernel.dtype)
 
 
 multiply_few_rows.defvjp(_multiply, _differentiate)
