@@ -60,7 +60,11 @@ def test_a_file_is_written_for_each_scheduler_and_holds_no_password(
         (("first", "--partition", "a\nb"), "is no name"),
         (("first", "--workers", "0"), "greater than or equal to 1"),
         (("first", "--at-once", "0"), "greater than or equal to 1"),
-        (("first", "--at-once", "4"), "Only JAX trains several trials in one process (--at-once 4)"),
+        pytest.param(
+            ("first", "--at-once", "4"),
+            "Only JAX trains several trials in one process (--at-once 4)",
+            marks=pytest.mark.tensorflow_only("refuses what JAX does"),
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_nothing_is_written(
@@ -69,9 +73,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
     tmp_path: Path,
     words: tuple[str, ...],
     said: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     with closing(open_database(postgres_url)) as database:
         make_study(database, "first")
         held = claim(database, make_study(database, "done", points=1))
