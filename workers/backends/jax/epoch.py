@@ -316,7 +316,8 @@ def send(arrays: Sequence[Any]) -> list[Any]:
     """
     away = [array for array in arrays if not isinstance(array, jax.Array)]
     # A processor would work on the array of the host itself, which a compiled step overwrites.
-    brought = iter(jax.device_put(away, may_alias=False))
+    # The copy is waited for: whoever sends an array may change it afterwards.
+    brought = iter(jax.block_until_ready(jax.device_put(away, may_alias=False)))
     return [array if isinstance(array, jax.Array) else next(brought) for array in arrays]
 
 
