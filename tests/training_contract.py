@@ -1,4 +1,4 @@
-"""What each backend computes in whole training, to be the same numbers: heads on features, and networks on images."""
+"""What each backend computes in whole training, to be the same numbers: heads on features, features, and networks on images."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
+from storage.spec import parse
+from tests.small_backbone import preprocess_input, small_backbone
 from tests.small_heads import make_trainer
 from tests.small_images import compute_all
+from workers.inputs.extraction import build_extractor
 
 Values = Mapping[str, np.ndarray]
 Agree = Callable[[str, Values], None]
@@ -28,6 +31,22 @@ class TrainingContract:
     def test_a_network_on_images_learns_the_same(self, agree: Agree) -> None:
         """Initial weights, every change of a picture, a step with mixed and unmixed images, what is predicted after it, and heat."""
         agree("images", compute_all())
+
+    def test_a_frozen_backbone_of_random_weights_gives_the_same_features(self, agree: Agree) -> None:
+        """Weights of its seed, and what it makes of grey values of 0 to 255."""
+        pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
+        with small_backbone() as name:
+            spec = parse(
+                {
+                    "study": {"name": "s"},
+                    "model": {"backbone": name, "image_size": [32, 32], "weights": "none"},
+                },
+                source="a test",
+            )
+            backbone = build_extractor(spec.model)
+        features = np.asarray(backbone.predict_on_batch(preprocess_input(pixels)))
+        weights = {str(number): value for number, value in enumerate(backbone.get_weights())}
+        agree("features", {**weights, "features": features})
 
 
 class Written:

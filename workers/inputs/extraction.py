@@ -89,13 +89,17 @@ def describe_features(spec: StudySpec, fingerprint: str, decoding: str = RESIZE)
     devices.import_quietly()
     import keras
 
-    model, libraries = spec.model, ["keras", "pillow", keras.backend.backend()]
+    model, weights = spec.model, identify_weights(spec.model)
+    libraries = ["keras", "pillow", keras.backend.backend()]
     if model.is_preset:
         libraries.append("keras-hub")
+    if model.weights == "none" and keras.backend.backend() != "tensorflow":
+        # Not found again: features of the random weights that JAX drew once, which were others.
+        weights += ", drawn alike"
     return FeatureKey(
         fingerprint=fingerprint,
         backbone=model.backbone,
-        weights=identify_weights(model),
+        weights=weights,
         image_size=spec.model.image_size,
         resize=decoding,
         preprocessing="the preset's" if model.is_preset else find_preprocessing(model.backbone).__module__,

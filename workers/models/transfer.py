@@ -19,6 +19,7 @@ from storage.files.apart import TooMuchError
 from storage.files.hdf5 import inspect_weights
 from storage.parsing import check_regular
 from workers.models.backbones import check_backbone
+from workers.models.drawing import drawn_alike
 from workers.models.weights import describe_misfit
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def build_backbone(model: ModelSection) -> keras.Model:
     if model.weights == "imagenet":
         backbone = _build_imagenet(model, build)
     elif model.weights == "none":
-        with seeded(model.weights_seed):
+        with drawn_alike(), seeded(model.weights_seed):
             backbone = _build(model, build)
     else:
         backbone = _build(model, build)

@@ -314,10 +314,9 @@ def send(arrays: Sequence[Any]) -> list[Any]:
 
     Nothing is computed, as it is by `jnp.array` and `jnp.zeros`: of these JAX compiles a program for each shape.
     """
-    away = [array for array in arrays if not isinstance(array, jax.Array)]
-    # A processor would work on the array of the host itself, which a compiled step overwrites.
-    # The copy is waited for: whoever sends an array may change it afterwards.
-    brought = iter(jax.block_until_ready(jax.device_put(away, may_alias=False)))
+    # Copied here: a processor may work on the array of the host itself, whatever `may_alias` says, and its owner may change it.
+    away = [np.array(array) for array in arrays if not isinstance(array, jax.Array)]
+    brought = iter(jax.device_put(away))
     return [array if isinstance(array, jax.Array) else next(brought) for array in arrays]
 
 
