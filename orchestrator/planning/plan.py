@@ -20,6 +20,8 @@ from typing import Any
 
 from storage.errors import SpecError
 from storage.spec import (
+    BUILDING,
+    CONTINUOUS_AUGMENTATION,
     IDLE_WITHOUT,
     SearchRange,
     StudySpec,
@@ -34,6 +36,15 @@ from storage.wording import say_count, show_value
 
 ADAPTIVE = ("tpe", "cmaes", "nsga2")
 """Samplers whose next point depends on the trials that are finished by then."""
+
+OF_A_BACKBONE = frozenset(name for name, section in BUILDING.items() if section == "model") - {
+    "kind",
+    "image_size",
+    "resize",
+}
+"""What only a model of a backbone and a head has."""
+OF_FEATURES = frozenset({"scale", "extraction_precision"})
+"""What acts on features that are computed once."""
 
 FEW_IMAGES = 4
 """A last batch of at most this many images is worth a warning: it is a whole Adam step."""
@@ -232,18 +243,18 @@ def _advise_batches(searched: SearchRange, full: int) -> str:
 
 
 def refuse_idle_search(spec: StudySpec) -> None:
-    """Refuse a study that searches what changes nothing in any trial: its workers would refuse it, too, when they have tried it.
+    """Refuse a study that searches what changes nothing in any trial: trials would differ in name only, and workers refuse most of it.
+
+    A range of one value is no search, and is let pass.
 
     Raises:
         SpecError: names the hyperparameters.
     """
     idle = {
-        name: f"it acts only where training.{other} is {_join_values(wanted)}, and no trial has that"
-        for name, (other, wanted) in IDLE_WITHOUT.items()
-        if name in spec.search and not _possible_values(spec, other) & set(wanted)
+        name: why
+        for name, searched in spec.search.items()
+        if _has_several(searched) and (why := _why_idle(spec, name)) is not None
     }
-    if "dropout_rate" in spec.search and spec.possible("kind", spec.model.kind) == {"lenet"}:
-        idle["dropout_rate"] = "LeNet has no dropout"
     if idle:
         reasons = "; ".join(f"search.{name} changes nothing: {why}" for name, why in idle.items())
         raise SpecError(
@@ -252,17 +263,54 @@ def refuse_idle_search(spec: StudySpec) -> None:
         )
 
 
+def _has_several(searched: SearchRange) -> bool:
+    return len(set(searched.values if searched.values is not None else (searched.low, searched.high))) > 1
+
+
+def _why_idle(spec: StudySpec, name: str) -> str | None:
+    """Why a hyperparameter acts in no trial; None where it does in some, as far as the spec tells."""
+    kinds, model = spec.possible("kind", spec.model.kind), spec.model
+    if name in IDLE_WITHOUT:
+        other, wanted = IDLE_WITHOUT[name]
+        if not _possible_values(spec, other) & set(wanted):
+            return f"it acts only where training.{other} is {_join_values(wanted)}, and no trial has that"
+    elif name == "dropout_rate" and kinds == {"lenet"}:
+        return "LeNet has no dropout"
+    elif (name in OF_A_BACKBONE or name.startswith("head_width_")) and "transfer" not in kinds:
+        return "no trial has a backbone with a head (model.kind is transfer there)"
+    elif name in OF_FEATURES and not _may_use_features(spec):
+        return "it acts on features that are computed once, and all trials train on images"
+    elif (
+        name == "weights_seed"
+        and not model.weights_of
+        and "none" not in spec.possible("weights", model.weights)
+    ):
+        return "it acts only where model.weights is none, and no trial has that"
+    return None
+
+
+def _may_use_features(spec: StudySpec) -> bool:
+    """Whether a trial may have a frozen backbone whose images are kept."""
+    is_changing = any(
+        getattr(spec.augmentation, name) > 0 and name not in spec.search for name in CONTINUOUS_AUGMENTATION
+    )
+    is_kept = any(spec.possible("copies", spec.augmentation.copies))
+    return "head" in spec.possible("trainable", spec.model.trainable) and (is_kept or not is_changing)
+
+
 def describe_idle(spec: StudySpec) -> list[str]:
     """What is set and changes nothing, or searched and changes nothing in some trials: one sentence each."""
-    said = []
+    said = [
+        f"search.{name} changes nothing: {why}."
+        for name, searched in spec.search.items()
+        if not _has_several(searched) and (why := _why_idle(spec, name)) is not None
+    ]
     for name, (other, wanted) in IDLE_WITHOUT.items():
         possible = _possible_values(spec, other)
         if name not in spec.search:
             is_set = getattr(spec.training, name) != TrainingSection.model_fields[name].default
-            if is_set and not possible & set(wanted):
-                said.append(
-                    f"training.{name} changes nothing: it acts only where training.{other} is {_join_values(wanted)}, and no trial has that."
-                )
+            if is_set and (why := _why_idle(spec, name)) is not None:
+                said.append(f"training.{name} changes nothing: {why}.")
         elif (
             possible & set(wanted) and possible - set(wanted) and other not in (spec.search[name].when or {})
         ):

@@ -32,12 +32,13 @@ SICK = re.compile(
     r"|uncorrectable (ecc|nvlink)|nvlink error|\becc error|no kernel image is available|device kernel image is invalid"
     r"|cuda-capable devices? (is|are) |cuda driver version is insufficient|driver/library version mismatch"
     r"|fallen off the bus|(gpu|device) (is )?lost\b|gpu requires reset|\bxid[ :(]|memory access fault by gpu"
-    rf"|{LIBRARY}\w*_(execution_failed|internal_error|not_initialized|mapping_error|arch_mismatch|launch_failure)"
+    rf"|{LIBRARY}\w*_(execution_failed|internal_error|not_initialized|mapping_error|(arch|version)_mismatch|launch_failure)"
     rf"|{LIBRARY}_(exec_failed|setup_failed)|{LIBRARY} (internal (error|operation failed)|execution failed)"
     rf"|{LIBRARY} (gpu program failed|(has )?not (been )?initialized|failed to initialize)|rocblas_status_internal_error|miopenstatus"
     # What XLA and TensorFlow say, some of them without the error that CUDA gave them.
     r"|stream (is |was )?(already )?in (an? )?(error|bad) state|already in an error state|gpu sync failed|cudnn[a-z ]* launch failure"
     r"|blas \w*gemm\w*( \w+)? launch failed|without blas support|failed to get convolution algorithm"
+    r"|failed to get device (properties|attribute)|ptxas (exited|returned|fatal|not found)"
     r"|unable to initialize backend|backend failed to initialize|failed to initialize streamexecutor"
 )
 """In lower case: the device will not work in this process any more."""
