@@ -13,7 +13,7 @@ from bench.gpu.folds import NORMAL, SMALL, Sizes, StackedFolds, made_up, start
 from bench.gpu.speed import median_seconds, start_device
 from bench.on_a_gpu import Found, Place
 
-BATCHES = (16, 32)
+BATCHES = (16, 24)
 """Small ones: there a step is short, and what starts it counts."""
 AS_THEY_ARE = "as orch sets them"
 WAYS = {
