@@ -151,7 +151,9 @@ def test_a_task_out_of_time_requeues_itself_and_a_cancelled_one_stays_away(
     cluster.ask("scancel", "--signal=USR1", "--batch", f"{job}_1")
     cluster.ask("scancel", f"{job}_2")
     wait_until(lambda: "started 1" in log(1), 90, explain)
-    assert log(1).count("told to stop") == 1
-    assert log(2).count("told to stop") == 1
+    assert log(1).count("told to stop") == 1  # by the script alone
+    # Slurm tells every process of a cancelled task, and the script hands the word on: the second one may come before the first is heeded,
+    # or after. For a worker it is an echo (tests/unit/workers/process/test_draining.py).
+    assert log(2).count("told to stop") in (1, 2)
     assert "started 1" not in log(2)
     cluster.ask("scancel", job)

@@ -1,14 +1,26 @@
-"""What a worker says when it is told to stop."""
+"""What a worker says and does when it is told to stop, once or more often."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from workers.process.draining import draining_on_signals
+from workers.process.messages import ECHO_SECONDS
+
+DRAINING = """
+import threading, time
+from workers.process.draining import draining_on_signals
+with draining_on_signals(threading.Event(), lambda line: print(line, flush=True)) as received:
+    print("working", flush=True)
+    while True:
+        time.sleep(0.01)
+"""
 
 
 @pytest.mark.parametrize(
@@ -21,3 +33,21 @@ def test_a_worker_that_is_told_to_stop_says_what_becomes_of_its_trials(at_once: 
         assert stop.wait(10)
     assert received == [signal.SIGTERM]
     assert said in " ".join(told)
+
+
+def test_the_same_word_twice_is_an_echo_and_a_later_one_ends_the_process_at_once() -> None:
+    """Slurm tells every process of a task, and the task's script hands on what it was told."""
+    with subprocess.Popen([sys.executable, "-c", DRAINING], stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout
+        try:
+            assert worker.stdout.readline() == "working\n"
+            worker.send_signal(signal.SIGTERM)
+            assert worker.stdout.readline().startswith("stopping")
+            worker.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                worker.wait(ECHO_SECONDS + 0.2)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(10) == 128 + signal.SIGTERM
+            assert worker.stdout.read() == ""
+        finally:
+            worker.kill()
