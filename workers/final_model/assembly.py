@@ -22,6 +22,7 @@ from workers.device.contract import Tensor
 from workers.heads.kinds import find_head
 from workers.models.feature_maps import CENTRING
 from workers.models.transfer import build_backbone, find_preprocessing
+from workers.models.weights import read_whole
 from workers.objective.study_data import Trained
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ def load_model(path: Path) -> keras.Model:
     import keras
 
     try:
-        model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)
+        with read_whole():
+            model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)
     # Keras raises many kinds of errors for files that do not fit its version.
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]

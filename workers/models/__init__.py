@@ -13,5 +13,5 @@
 - `own_options`: Hyperparameters that a model of the user's own declares beside its builder: their ranges, their defaults, and what a spec may say of them
 - `precision`: In which numbers layers compute: Keras's mixed precision, weights always in float32
 - `transfer`: A frozen backbone of `keras.applications`: images in, one pooled feature vector per image out
-- `weights`: Which layer of a model a weights file does not fit
+- `weights`: Which layer of a model a weights file does not fit, and whether all of a model was read
 """

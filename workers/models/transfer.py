@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import random
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from storage.files.hdf5 import inspect_weights
 from storage.parsing import check_regular
 from workers.models.backbones import check_backbone
 from workers.models.drawing import drawn_alike
-from workers.models.weights import describe_misfit
+from workers.models.weights import describe_misfit, read_whole
 
 if TYPE_CHECKING:
     import keras
@@ -129,7 +130,8 @@ def load_weights(backbone: keras.Model, path: Path, expected_sha256: str = "") -
     try:
         # A damaged file can make Keras search for ever: this finds it in a process apart.
         inspect_weights(path)
-        backbone.load_weights(path)
+        with read_whole():
+            backbone.load_weights(path)
     # h5py and Keras raise OSError, ValueError, KeyError, ... for files that do not fit.
     except Exception as error:
         misfit = "" if isinstance(error, TooMuchError) else describe_misfit(backbone, path)
@@ -181,7 +183,10 @@ def _build_imagenet(model: ModelSection, build: Callable[..., keras.Model]) -> k
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_SECONDS)
     try:
-        return build(weights="imagenet")
+        with warnings.catch_warnings():
+            # MobileNet's weights were trained at several sizes of images; for any other size Keras takes those of 224 x 224, and warns.
+            warnings.filterwarnings("ignore", "`input_shape` is undefined or non-square")
+            return build(weights="imagenet")
     # The download fails as OSError, a plain Exception of Keras, ValueError for a damaged file, ...
     except Exception as error:
         raise WeightsError(

@@ -1,7 +1,10 @@
-"""Which layer of a model a weights file does not fit."""
+"""Which layer of a model a weights file does not fit, and whether all of a model was read."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,24 @@ from storage.files.hdf5 import Shapes, inspect_weights
 
 if TYPE_CHECKING:
     import keras
+
+
+SKIPPED = "Skipping nested container"
+"""With these words Keras warns that layers inside a list or dict of lists keep the random weights that they were built with."""
+
+
+@contextmanager
+def read_whole() -> Iterator[None]:
+    """Let Keras read weights without its warnings, and refuse a file that lacks the weights of a part of the model.
+
+    Raises:
+        ValueError: of that part Keras only warns.
+    """
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        yield
+    if any(SKIPPED in str(one.message) for one in said):
+        raise ValueError("it has no weights for some layers of the model.")
 
 
 def describe_misfit(model: keras.Model, path: Path) -> str:

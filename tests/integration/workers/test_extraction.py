@@ -291,7 +291,7 @@ def test_weights_from_a_file_are_used_and_their_bytes_are_in_the_key(images, sto
         extraction.describe_features(wrong, "")
 
 
-def test_weights_of_another_architecture_are_refused(tmp_path) -> None:
+def test_weights_of_another_architecture_are_refused(tmp_path, recwarn) -> None:
     import keras
 
     from workers.models.transfer import build_backbone
@@ -300,6 +300,9 @@ def test_weights_of_another_architecture_are_refused(tmp_path) -> None:
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(path)
     with pytest.raises(WeightsError, match=r"other\.weights\.h5 do not fit smallnet.*: .*"):
         build_backbone(make_spec(weights=str(path)).model)
+    assert UserWarning not in [one.category for one in recwarn], (
+        "one sentence, and not Keras's own ones before it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -323,7 +326,7 @@ def test_an_image_too_small_for_the_backbone_is_said() -> None:
         build_backbone(make_spec(backbone="MobileNet", image_size=(20, 20)).model)
 
 
-def test_imagenet_without_a_way_to_download_says_how_to_give_a_file(monkeypatch, tmp_path) -> None:
+def test_imagenet_without_a_way_to_download_says_how_to_give_a_file(monkeypatch, tmp_path, recwarn) -> None:
     from workers.models.transfer import build_backbone
 
     # The first download of a process fixes the proxies of all later ones: those of this test must not stay.
@@ -335,3 +338,4 @@ def test_imagenet_without_a_way_to_download_says_how_to_give_a_file(monkeypatch,
     with pytest.raises(WeightsError, match=r"--set model\.weights=FILE\.h5"):
         build_backbone(make_spec(backbone="MobileNet", weights="imagenet").model)
     assert time.monotonic() - began < 60
+    assert UserWarning not in [one.category for one in recwarn], "of the size of images, which is the study's"

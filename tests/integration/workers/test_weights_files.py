@@ -68,3 +68,31 @@ def test_a_file_that_ends_early_or_goes_on_is_refused_by_layer(tmp_path: Path) -
     assert describe_misfit(short, tmp_path / "long.h5").startswith("the file goes on with layer 'layer_5'")
     assert describe_misfit(long, tmp_path / "short.h5") == "the file ends before layer 'layer_5'"
     assert describe_misfit(long, tmp_path / "long.h5") == ""
+
+
+def test_layers_of_which_keras_only_warns_that_the_file_lacks_them_are_refused(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    import h5py
+    import keras
+
+    from workers.models.transfer import load_weights
+
+    class Blocks(keras.layers.Layer):
+        """Its layers are in a list of lists, of which older versions of Keras saved nothing."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = [[keras.layers.Dense(2)]]
+
+        def call(self, values: object) -> object:
+            return self.blocks[0][0](values)
+
+    model, path = keras.Sequential([keras.Input((3,)), Blocks()], name="ours"), tmp_path / "ours.weights.h5"
+    model.save_weights(path)
+    load_weights(model, path)
+    with h5py.File(path, "a") as file:
+        del file["layers/blocks/blocks/container"]
+    with pytest.raises(WeightsError, match="do not fit ours: it has no weights for some layers"):
+        load_weights(model, path)
+    assert not [one for one in recwarn if one.category is UserWarning]
