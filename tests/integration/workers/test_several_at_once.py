@@ -167,14 +167,15 @@ def run_until_it_leaves(
     leaving: threading.Event,
     here: Circumstances,
     **objective: Any,
-) -> None:
-    """Run a worker in a thread until it says that it would end its process."""
+) -> threading.Thread:
+    """Run a worker in a thread until it says that it would end its process; returns the thread, which goes on here."""
     worker = Worker(here, lambda _: PretendObjective(**objective))
     thread = threading.Thread(
         target=lambda: worker.run(lambda: [studies.load_study(database, study.name)]), daemon=True
     )
     thread.start()
     assert leaving.wait(30)
+    return thread
 
 
 def test_a_trial_that_hangs_ends_the_process_and_the_others_are_given_back_before(database: Database) -> None:
@@ -200,12 +201,14 @@ def test_a_trial_that_hangs_ends_the_process_and_the_others_are_given_back_befor
     told: list[str] = []
     here = Circumstances(database, tell=told.append, at_once=3, silence_seconds=0.5, hung=leave)
     try:
-        run_until_it_leaves(database, study, leaving, here, before=hang_or_go_on)
+        thread = run_until_it_leaves(database, study, leaving, here, before=hang_or_go_on)
         assert states == [["open", "claimed", "open"]], "one alone is charged with what it did to the process"
         assert "no progress of the training for" in " ".join(told)
     finally:
         here.stop.set()
         back.set()
+    thread.join(30)
+    assert not thread.is_alive(), "else it meets the end of the database"
 
 
 def test_when_the_grace_period_ends_a_trial_that_cannot_be_given_back_holds_no_other_one_up(
@@ -227,13 +230,15 @@ def test_when_the_grace_period_ends_a_trial_that_cannot_be_given_back_holds_no_o
 
     here = Circumstances(database, stop, at_once=3, grace_seconds=0.5, overdue=leaving.set)
     try:
-        run_until_it_leaves(database, study, leaving, here, before=ignore)
+        thread = run_until_it_leaves(database, study, leaving, here, before=ignore)
         states = [str(record.state) for record in points.list_points(database, study.uuid)]
         assert states == ["claimed", "open", "open"]
     finally:
         with database.transaction() as connection:
             connection.exec_driver_sql("DROP TRIGGER refuse")
         back.set()
+    thread.join(30)
+    assert not thread.is_alive(), "else it meets the end of the database"
 
 
 @pytest.mark.parametrize(("takes_several", "expected"), [(True, 2), (False, 1)])
