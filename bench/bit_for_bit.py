@@ -119,7 +119,7 @@ def main() -> None:
         )
     same = sum(one["different"] == 0 for one in found)
     print(f"bit-identical: {same} of {len(found)} trials, {sum(one['numbers'] for one in found)} numbers")
-    sys.exit(same < len(found))
+    sys.exit(int(same < len(found)))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def main() -> None:
         if not found:
             print(f"FAULT  {case.name}: exit {outcome.code}: {outcome.said.strip()[:300]}")
     print(f"{right} of {len(chosen)} right")
-    sys.exit(right < len(chosen))
+    sys.exit(int(right < len(chosen)))
 
 
 if __name__ == "__main__":

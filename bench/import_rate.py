@@ -61,7 +61,7 @@ def main() -> None:
     ratio, work = (min(spent["import"]) / min(spent["read and hash"]) for spent in (taken, computed))
     # On a machine that others use, the second says more; the goal is of the first.
     print(f"an import takes {ratio:.2f} times as long (at most {GOAL:g}), and {work:.2f} times the processor")
-    sys.exit(chosen.bits == 8 and ratio > GOAL)
+    sys.exit(int(chosen.bits == 8 and ratio > GOAL))
 
 
 def draw(folder: Path, count: int, size: int, suffix: str, bits: int = 8) -> float:

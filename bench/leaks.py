@@ -248,7 +248,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         pictures_reached = run_pictures(Path(name), copies, names, tables > 0)
         if not tables:
-            sys.exit(not pictures_reached)
+            sys.exit(int(not pictures_reached))
         share, false = plant_sealed(Path(name), generator, tables)
     rows = [("hold-out in training", share, false, tables)]
     shares = {
@@ -272,7 +272,7 @@ def main() -> None:
         share >= FOUND and false <= FALSE_ALARMS for _, share, false, _ in rows
     )
     print("reached  every goal" if reached else "MISSED   a goal")
-    sys.exit(not reached)
+    sys.exit(int(not reached))
 
 
 if __name__ == "__main__":

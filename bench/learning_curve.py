@@ -137,7 +137,7 @@ def main() -> None:
         ]
         print(f"  {share:<7} {', '.join(said)}")
     print(f"\n{'MISSED ' if missed else 'reached'}  the intervals hold the truth in at least 93 %")
-    sys.exit(missed)
+    sys.exit(int(missed))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def main() -> None:
     print(f"features          {features / 1e9:.3f} GB")
     print(f"peak of a worker  {peak / 1e9:.3f} GB, {chosen.folds} folds side by side")
     print(f"beside features   {(peak - features) / 1e9:.3f} GB; at most {GOAL_BYTES / 1e9:.1f} GB")
-    sys.exit(peak - features > GOAL_BYTES)
+    sys.exit(int(peak - features > GOAL_BYTES))
 
 
 def train_and_measure(study: PeerStudy) -> int:

@@ -79,7 +79,7 @@ def main() -> None:
     }
     for goal, is_reached in goals.items():
         print(f"{'reached' if is_reached else 'MISSED '}  {goal}")
-    sys.exit(not all(goals.values()))
+    sys.exit(int(not all(goals.values())))
 
 
 if __name__ == "__main__":

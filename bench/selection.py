@@ -296,7 +296,7 @@ def main() -> None:
     print()
     for goal, reached in goals.items():
         print(f"{'reached' if reached else 'MISSED '}  {goal}")
-    sys.exit(not all(goals.values()))
+    sys.exit(int(not all(goals.values())))
 
 
 if __name__ == "__main__":

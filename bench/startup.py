@@ -75,7 +75,7 @@ def main() -> None:
                 f"{name} : {other:<16} median {ratio:.2f}, least {min(seconds[name]) / min(seconds[other]):.2f}"
             )
     print(f"heavy imports        {', '.join(heavy_imports()) or 'none'}")
-    sys.exit(statistics.median(seconds["orch"]) / statistics.median(seconds[BARE_HELP]) > GOAL)
+    sys.exit(int(statistics.median(seconds["orch"]) / statistics.median(seconds[BARE_HELP]) > GOAL))
 
 
 if __name__ == "__main__":
