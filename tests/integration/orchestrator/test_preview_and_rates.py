@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from orchestrator.cli import run
+from tests.backends import SIDE_BY_SIDE
 from tests.pictures import make_data
 from workers.device import preparation as devices
 from workers.objective.preview import GAP
@@ -74,6 +75,7 @@ def test_the_finder_draws_fifty_rates_and_suggests_one(
         "model.weights=none",
         "model.image_size=[32, 32]",
         "model.head=[8]",
+        f"training.threads={SIDE_BY_SIDE}",
     )
     options = [part for setting in settings for part in ("--set", setting)]
     assert (
