@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage.files.hdf5 import Shapes, inspect_weights
+from storage.wording import say_count
 
 if TYPE_CHECKING:
     import keras
@@ -17,17 +19,29 @@ if TYPE_CHECKING:
 SKIPPED = "Skipping nested container"
 """With these words Keras warns that layers inside a list or dict of lists keep the random weights that they were built with."""
 
+UNFIT = re.compile(
+    r"A total of (\d+) objects could not be loaded\. Example error message for object <\w+ name=([^,>]+)"
+)
+"""How Keras begins to say which parts of a model it could not load."""
+
 
 @contextmanager
 def read_whole() -> Iterator[None]:
     """Let Keras read weights without its warnings, and refuse a file that lacks the weights of a part of the model.
 
     Raises:
-        ValueError: of that part Keras only warns.
+        ValueError: in words of ours where Keras lists objects, and of a part of which it only warns.
     """
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        yield
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            yield
+    except ValueError as error:
+        if found := UNFIT.match(str(error)):
+            raise ValueError(
+                f"it has no weights that fit {say_count(int(found[1]), 'layer')} of the model, {found[2]!r} among them."
+            ) from error
+        raise
     if any(SKIPPED in str(one.message) for one in said):
         raise ValueError("it has no weights for some layers of the model.")
 
