@@ -6,6 +6,7 @@ The experiment has the name of the study. Tags are named as in optuna-integratio
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Collection, Iterator
@@ -29,6 +30,9 @@ BATCH = 900
 LONGEST = 250
 """Characters of a parameter that every version of MLflow takes."""
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED"}
+
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+"""It notes with a time that it makes its tables, between the lines of orch."""
 
 
 class MlflowTracker:

@@ -73,7 +73,7 @@ def expect(database: Database, study: StudyRecord) -> list[Any]:
 
 
 def test_mlflow_has_each_trial_with_its_folds_parameters_curves_and_the_best_model(
-    database: Database, study: StudyRecord, tmp_path: Path
+    database: Database, study: StudyRecord, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("mlflow", reason="`make setup` installs it")
     from mlflow.tracking import MlflowClient
@@ -84,6 +84,7 @@ def test_mlflow_has_each_trial_with_its_folds_parameters_curves_and_the_best_mod
     with pytest.MonkeyPatch.context() as place:
         place.chdir(tmp_path)
         assert "4 trials" in export(database, study, "mlflow", url, model)[0]
+        assert capfd.readouterr() == ("", "")
         # Told again, nothing is told twice.
         assert "0 trials" in export(database, study, "mlflow", url)[0]
         client = MlflowClient(url, url)
