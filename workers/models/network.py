@@ -113,19 +113,14 @@ class Network:
         return model.kind != "transfer" or (model.trainable == "all" and model.weights == "none")
 
     @property
-    def rows_may_be_added(self) -> bool:
-        """Whether what training makes of a batch stays the same with more rows that BatchNormalization does not measure.
+    def is_own(self) -> bool:
+        """Whether it is a model of the user's own."""
+        return self._spec.model.kind not in BUILT_IN
 
-        A layer that draws, draws for all rows at once; what a layer or a model does that is not Keras's own is not known.
-        """
-        kind = self._spec.model.kind
-        if not self.body_trains or kind == "lenet":
-            return True
-        layers = self.body._flatten_layers()
-        of_keras = kind == "transfer" and all(type(layer).__module__.startswith("keras.") for layer in layers)
-        return of_keras and not any(
-            variable.dtype == "uint32" for variable in self.body.non_trainable_variables
-        )
+    @property
+    def is_lenet(self) -> bool:
+        """Whether it is the LeNet of the reference study."""
+        return self._spec.model.kind == "lenet"
 
     @property
     def dropout_acts_in_tail_only(self) -> bool:

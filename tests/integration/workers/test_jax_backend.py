@@ -22,16 +22,17 @@ CONTRACT = (
     "test_head_options.py",
     "test_optimizers.py",
     "jax_checks.py",
+    "jax_rows_checks.py",
     "jax_stack_checks.py",
     "jax_at_once_checks.py",
     "test_kinds_of_label.py",
     "test_image_training.py",
     "test_own_model.py",
 )
-SHORT_FORM = "jax_checks or test_optimizers or jax_at_once_checks or test_kinds_of_label or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or rules_of_a_step or teach_nothing or soft_labels or diverged or other_images or do_not_disturb or conv_dw_13-conv or example_of_the_docs"
+SHORT_FORM = "jax_checks or jax_rows_checks or test_optimizers or jax_at_once_checks or test_kinds_of_label or (jax_stack_checks and not model0 and not model1) or run[16] or restore[float32] or rules_of_a_step or teach_nothing or soft_labels or diverged or other_images or do_not_disturb or conv_dw_13-conv or example_of_the_docs"
 """XLA compiles anew for nearly every test, so that all of them take more than a minute; ORCH_TEST_JAX=all runs them, as XLA
 compiles for users. The short form compiles in less time to slower code (`JAX_DISABLE_MOST_OPTIMIZATIONS`)."""
-MAIN_FORM = "TestTraining or run[16] or restore[float32] or ten_steps or (other_images and SmallNet) or size2-strides2-same or (layers_of and few) or validation_of or first_trial or is_a_copy or measures or last_batch or (jax_at_once_checks and stacked)"
+MAIN_FORM = "TestTraining or run[16] or restore[float32] or ten_steps or (other_images and SmallNet) or size2-strides2-same or (layers_of and few) or validation_of or first_trial or is_a_copy or measures or last_batch or padded_rows or does_not_number or (jax_at_once_checks and stacked)"
 """What the main tier runs of it: the states that are compared, steps, a restore, an extraction, pooling, several trials at once."""
 WAYS = (
     "test_final_model.py",

@@ -10,6 +10,7 @@
 - `image_set`: The development images of a study: bytes that lie on the device, where they fit
 - `optimizers`: The JAX twin of `workers.backends.tensorflow.optimizers`: the same rules and the same loss as functions that change nothing in place
 - `programs`: Compiled programs kept on disk, so that a process that is started again, and the one beside it, compiles nothing
+- `rows`: Whether a batch may be padded: what training makes of its rows is then the same with more rows, which BatchNormalization does not measure
 - `scores`: What the scores of an epoch are read from, counted on the device: the logits need not leave it
 - `sizes`: XLA compiles for fixed shapes; these are the few that batches are padded to
 - `stack`: Several folds as one computation of JAX: each by itself is too small to fill a GPU

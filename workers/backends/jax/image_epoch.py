@@ -1,8 +1,8 @@
 """The JAX backend of training on images: bytes are gathered, changed, scaled and learnt from in one compiled step.
 
 XLA compiles for fixed shapes. So a batch is padded as for heads (`padded_size`), with rows that count for nothing: their labels are
-blank, and BatchNormalization does not measure them. A body that may look at a batch as a whole in another way gets batches as they
-are, which are two programs for each batch size, and for each number of images that is left for the last batch of a fold.
+blank, and BatchNormalization does not measure them. A body that may look at a batch as a whole in another way (`rows`) gets batches as
+they are, which are two programs for each batch size, and for each number of images that is left for the last batch of a fold.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from workers.backends.jax.epoch import NUMBERS, OptimizerSlots, drop_units, read
 from workers.backends.jax.image_set import ImageSet
 from workers.backends.jax.layers.suited import suited_layers
 from workers.backends.jax.optimizers import Stepper, masked_cross_entropy
+from workers.backends.jax.rows import rows_may_be_added
 from workers.backends.jax.sizes import STEPS_PER_OCTAVE, STEPS_PER_OCTAVE_OF_A_GPU, padded_size
 from workers.device.steps import StepRules
 from workers.inputs.image_contract import VALIDATION_BATCH, ImagePlan
@@ -54,6 +55,7 @@ class ImageEpoch:
         self.memory = self._stepper.memory
         changing = set(map(id, (*network.weights, *network.statistics)))
         self._frozen = [variable for variable in network.model.variables if id(variable) not in changing]
+        self._rows_may_be_added = rows_may_be_added(network)
         self._names = (*NUMBERS, *rules.numbers, *network.kind.numbers)
         self._is_gpu = stacks_folds()
         self._sizes = STEPS_PER_OCTAVE_OF_A_GPU if self._is_gpu else STEPS_PER_OCTAVE
@@ -108,7 +110,7 @@ class ImageEpoch:
     def _gather(self, images: ImageSet, plan: ImagePlan, rows: slice) -> tuple[Any, Batch]:
         """Pixels, and what is done with them in one step."""
         count = rows.stop - rows.start
-        size = padded_size(count, self._sizes) if self._network.rows_may_be_added else count
+        size = padded_size(count, self._sizes) if self._rows_may_be_added else count
         fill = functools.partial(_fill, size=size)
         chosen = fill(np.asarray(plan.order[rows], np.int32))
         pixels, places = images.take(chosen)
@@ -190,7 +192,7 @@ class ImageEpoch:
             (*weights, *statistics, *frozen),
             strict=True,
         )
-        suited = suited_layers(gpu=self._is_gpu, measured=mask if network.rows_may_be_added else None)
+        suited = suited_layers(gpu=self._is_gpu, measured=mask if self._rows_may_be_added else None)
         with suited, keras.StatelessScope(state_mapping=list(mapping)) as scope:
             logits = network.logits(inputs, training=drop is not None, drop=drop, mask=mask)
         return logits.astype(jnp.float32), [
