@@ -285,6 +285,12 @@ LAYERS = {
     "few channels": lambda: keras.layers.Conv2D(6, (3, 4), padding="same"),
     "few channels of few columns": lambda: keras.layers.Conv2D(9, 5),
     "steps of two": lambda: keras.layers.Conv2D(9, 3, 2, padding="same"),
+    "each channel": lambda: keras.layers.DepthwiseConv2D(3, padding="same"),
+    "each channel in steps": lambda: keras.layers.DepthwiseConv2D((5, 4), (2, 2), use_bias=False),
+    "each channel in steps, padded": lambda: keras.layers.DepthwiseConv2D((4, 5), (3, 3), "same"),
+    "several of each channel": lambda: keras.layers.DepthwiseConv2D(3, depth_multiplier=2),
+    "each channel, with holes": lambda: keras.layers.DepthwiseConv2D(3, dilation_rate=2),
+    "separable": lambda: keras.layers.SeparableConv2D(7, 3, padding="same"),
     "groups": lambda: keras.layers.Conv2D(8, 3, groups=2),
     "with holes": lambda: keras.layers.Conv2D(5, 3, dilation_rate=2),
     "average": lambda: keras.layers.AveragePooling2D(3, 1, "same"),
@@ -294,7 +300,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.main_tier("float32-few channels")
+@pytest.mark.main_tier("float32-few channels", "float32-each channel in steps")
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_layers_of_a_processor_have_the_values_and_the_gradients_of_keras(precision: str, name: str) -> None:

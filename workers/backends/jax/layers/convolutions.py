@@ -2,8 +2,9 @@
 
 XLA has fast products of matrices there, of float32 and, where both factors are bfloat16 and the sums are asked for in float32, of bfloat16.
 A convolution with windows of one pixel is such a product: written as one, its gradient takes a fifth of the time. One that makes few
-channels wastes most of each vector of the processor: several pixels are made at once, as if they were channels. All other
-convolutions XLA computes in float32, whatever it is given.
+channels wastes most of each vector of the processor: several pixels are made at once, as if they were channels. One of each channel by
+itself (depthwise) XLA computes number by number, its gradient most of all: it is a sum of shifted pictures, each times one number of
+the kernel for each channel. All other convolutions XLA computes in float32, whatever it is given.
 """
 
 from __future__ import annotations
@@ -41,6 +42,28 @@ def convolve(inputs: Any, kernel: Any, strides: tuple[int, int], padding: str) -
     if strides == (1, 1) and min(channels, made) <= FEW_CHANNELS:
         return in_float32(functools.partial(_convolve_step_by_step, padding=padding), inputs, kernel)
     return in_float32(functools.partial(_convolve, strides=strides, padding=padding), inputs, kernel)
+
+
+def convolve_each_channel(inputs: Any, kernel: Any, strides: tuple[int, int], padding: str) -> Any:
+    """A convolution of each channel of maps by itself; as `convolve`, but for the shape of `kernel`, which is (height, width, channels, 1)."""
+
+    def compute(inputs: Any, kernel: Any) -> Any:
+        size = kernel.shape[:2]
+        sides: Any = jax.lax.padtype_to_pads(inputs.shape[1:3], size, strides, padding.upper())
+        padded = jnp.pad(inputs, ((0, 0), *sides, (0, 0)))
+        # How far the last window lies from the first one.
+        down, right = (
+            (length - reach) // step * step
+            for length, reach, step in zip(padded.shape[1:3], size, strides, strict=True)
+        )
+        summed = 0
+        for row in range(size[0]):
+            for column in range(size[1]):
+                part = padded[:, row : row + down + 1 : strides[0], column : column + right + 1 : strides[1]]
+                summed = summed + part * kernel[row, column, :, 0]
+        return summed
+
+    return in_float32(compute, inputs, kernel)
 
 
 def in_float32(compute: Callable[..., Any], *given: Any) -> Any:

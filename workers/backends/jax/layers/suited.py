@@ -11,15 +11,20 @@ from typing import Any
 import jax.numpy as jnp
 from keras.src import backend as keras_backend
 
-from workers.backends.jax.layers.convolutions import convolve, in_float32, multiply
+from workers.backends.jax.layers.convolutions import convolve, convolve_each_channel, in_float32, multiply
 from workers.backends.jax.layers.pooling import max_pool
 
-KERAS = {name: getattr(keras_backend.nn, name) for name in ("conv", "average_pool", "max_pool", "moments")}
+KERAS = {
+    name: getattr(keras_backend.nn, name)
+    for name in ("conv", "depthwise_conv", "average_pool", "max_pool", "moments")
+}
 KERAS |= {name: getattr(keras_backend.numpy, name) for name in ("matmul", "add")}
 """What Keras computes, by its own names."""
 
 IMAGES = 4
 """Axes of maps of images: image, row, column, channel."""
+MOST_SHIFTS = 49
+"""Numbers of a channel's kernel: windows of seven pixels are the largest of the backbones of Keras."""
 
 
 @contextmanager
@@ -67,18 +72,45 @@ def _conv(
 ) -> Any:
     kernel = keras_backend.convert_to_tensor(kernel)
     inputs = keras_backend.convert_to_tensor(inputs, dtype=kernel.dtype)
-    plain = (
-        inputs.ndim == IMAGES
-        and _has_channels_last(data_format)
-        and _is_float(kernel)
-        and inputs.shape[-1] == kernel.shape[-2]
-        and _pair(dilation_rate) == (1, 1)
-        # Of a window that is larger than its image Keras says what is wrong.
-        and (padding == "same" or all(a >= b for a, b in zip(inputs.shape[1:3], kernel.shape, strict=False)))
+    plain = inputs.shape[-1] == kernel.shape[-2] and _is_plain(
+        inputs, kernel, padding, data_format, dilation_rate
     )
     if plain:
         return convolve(inputs, kernel, _pair(strides), padding)
     return KERAS["conv"](inputs, kernel, strides, padding, data_format, dilation_rate)
+
+
+def _depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    inputs, kernel = keras_backend.convert_to_tensor(inputs), keras_backend.convert_to_tensor(kernel)
+    plain = (
+        _is_plain(inputs, kernel, padding, data_format, dilation_rate)
+        and inputs.dtype == kernel.dtype
+        # A kernel that makes several channels of one is rare.
+        and kernel.shape[-2:] == (inputs.shape[-1], 1)
+        and math.prod(kernel.shape[:2]) <= MOST_SHIFTS
+    )
+    if plain:
+        return convolve_each_channel(inputs, kernel, _pair(strides), padding)
+    return KERAS["depthwise_conv"](inputs, kernel, strides, padding, data_format, dilation_rate)
+
+
+def _is_plain(inputs: Any, kernel: Any, padding: str, data_format: str | None, dilation_rate: Any) -> bool:
+    """Whether a convolution is of maps, channels last, without holes."""
+    return (
+        inputs.ndim == IMAGES
+        and _has_channels_last(data_format)
+        and _is_float(kernel)
+        and _pair(dilation_rate) == (1, 1)
+        # Of a window that is larger than its image Keras says what is wrong.
+        and (padding == "same" or all(a >= b for a, b in zip(inputs.shape[1:3], kernel.shape, strict=False)))
+    )
 
 
 def _matmul(left: Any, right: Any) -> Any:
@@ -128,6 +160,7 @@ OURS = {
     "max_pool": _max_pool,
     "average_pool": _average_pool,
     "conv": _conv,
+    "depthwise_conv": _depthwise_conv,
     "matmul": _matmul,
     "add": _add,
 }
