@@ -55,6 +55,7 @@ UNKNOWN = {
     "a model of one's own": "model = OwnModel",
     "a layer of one's own further within": "x = keras.Sequential([given, OwnLayer(8)])(x)",
     "a mask of so many rows": "x = layers.Dropout(0.3, noise_shape=(9, 8))(x)",
+    "rows that are joined, counted from the back": "x = layers.Concatenate(axis=-2)([x, x])",
     "a layer that may mix rows": "x = layers.Flatten()(layers.MixUp()(layers.Reshape((2, 2, 2))(x)))",
 }
 

@@ -86,7 +86,7 @@ def _operations(model: keras.Model) -> Iterator[Any]:
 def _is_known(operation: Any) -> bool:
     """Whether an operation of a graph treats each row by itself; a function that it was given must be Keras's own."""
     if type(operation) is keras.layers.Concatenate:
-        return bool(operation.axis != 0)
+        return bool(operation.axis % len(operation.input[0].shape) != 0)
     activation = getattr(operation, "activation", None)
     is_own_function = activation is not None and not str(
         getattr(activation, "__module__", type(activation).__module__)
