@@ -19,9 +19,9 @@ from storage.results.evaluations import describe_evaluation, list_evaluations
 from storage.results.further import read_front
 from storage.spec import is_known
 from storage.studies.chain import read_chain
+from storage.studies.optuna_record import POINT
 from storage.studies.point_records import best_point, count_points, list_points
 from storage.studies.study_records import growth_of
-from storage.studies.trials import POINT
 from storage.trust.learning_curve import find_learning_curve
 from storage.trust.plan import FACT
 from storage.trust.selection import judge_selection, read_judged

@@ -26,11 +26,11 @@ from storage.spec.distributions import to_optuna
 from storage.states import AttemptEnd, AttemptState, PointOutcome, PointState
 from storage.studies.attempts import list_foreign
 from storage.studies.chain import Event
-from storage.studies.optuna_record import TOKEN, list_all_trials
+from storage.studies.optuna_record import OUTCOME, POINT, TOKEN, list_all_trials
 from storage.studies.point_records import ADDED_FROM, PointRecord, count_points
 from storage.studies.points import MAX_LOSSES
 from storage.studies.study_records import origins
-from storage.studies.trials import ATTEMPT, BROKE_DOWN, ERROR, OUTCOME, POINT, value_of
+from storage.studies.trials import ATTEMPT, BROKE_DOWN, ERROR, value_of
 from storage.trust.evidence import check_chain
 from storage.trust.evidence import read_evidence as read_chained
 from storage.trust.plan import check_plan, describe_deviations, find_plan

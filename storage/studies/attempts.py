@@ -14,11 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from storage.database import tables
 from storage.database.engine import Database
-from storage.states import AttemptEnd, AttemptState
-from storage.studies.optuna_record import ADOPTED, REFUSED, TOKEN, WAITING
+from storage.states import AttemptEnd, AttemptState, PointState
+from storage.studies.optuna_record import ADOPTED, OUTCOME, POINT, REFUSED, TOKEN, WAITING
 from storage.studies.study import StudyRecord
-from storage.studies.trials import ALSO, ATTEMPT, BROKE_DOWN, ERROR, OUTCOME, POINT
+from storage.studies.trials import ALSO, ATTEMPT, BROKE_DOWN, ERROR
 
 _trials = sa.table(
     "trials",
@@ -135,21 +136,24 @@ def list_foreign(database: Database, study: StudyRecord) -> list[ForeignTrial]:
 
 @dataclass(frozen=True)
 class BadEnd:
-    """An attempt that failed, or in which the device of its worker broke down.
+    """An attempt that failed, in which the device of its worker broke down, or whose worker was not heard of any more.
 
     Attributes:
-        epoch: that the point had come to when the device broke down; None of an attempt that failed.
+        epoch: that the point had come to when the device broke down; None of any other attempt.
+        is_loss: whether it lost its worker.
     """
 
     point: int
     worker: str
     epoch: int | None
+    is_loss: bool = False
 
 
 def list_bad_ends(database: Database, study: StudyRecord) -> list[BadEnd]:
-    """The attempts of a study that failed, and those in which a device broke down."""
+    """The attempts of a study that failed, those in which a device broke down, and those that lost their worker."""
     ended, named, numbered = (_attributes.alias(name) for name in ("ended", "named", "numbered"))
-    has_failed = sa.and_(ended.c.key == OUTCOME, ended.c.value_json == json.dumps(AttemptEnd.FAILED))
+    bad = [json.dumps(end) for end in (AttemptEnd.FAILED, AttemptEnd.LOST)]
+    has_failed = sa.and_(ended.c.key == OUTCOME, ended.c.value_json.in_(bad))
     query = sa.select(numbered.c.value_json, named.c.value_json, ended.c.key, ended.c.value_json).where(
         _trials.c.study_id == study.optuna_study_id,
         *(table.c.trial_id == _trials.c.trial_id for table in (ended, named, numbered)),
@@ -157,12 +161,35 @@ def list_bad_ends(database: Database, study: StudyRecord) -> list[BadEnd]:
         named.c.key == "worker",
         numbered.c.key == POINT,
     )
+    # What no idle worker has told Optuna yet: it runs there, and its point is another's, or nobody's.
+    is_worked_on = sa.exists().where(
+        tables.points.c.study_uuid == study.uuid,
+        tables.points.c.trial_id == _trials.c.trial_id,
+        tables.points.c.state != PointState.OPEN,
+    )
+    has_ended = sa.exists().where(ended.c.trial_id == _trials.c.trial_id, ended.c.key == OUTCOME)
+    left = sa.select(numbered.c.value_json, named.c.value_json).where(
+        _trials.c.study_id == study.optuna_study_id,
+        _trials.c.state == AttemptState.RUNNING,
+        *(table.c.trial_id == _trials.c.trial_id for table in (named, numbered)),
+        named.c.key == "worker",
+        numbered.c.key == POINT,
+        ~is_worked_on,
+        ~has_ended,
+    )
     with database.reading() as connection:
         rows = connection.execute(query).all()
-    return [
-        BadEnd(int(point), str(json.loads(worker)), int(value) if key == BROKE_DOWN else None)
+        lost = connection.execute(left).all()
+    ends = [
+        BadEnd(
+            int(point),
+            str(json.loads(worker)),
+            int(value) if key == BROKE_DOWN else None,
+            is_loss=key == OUTCOME and json.loads(value) == AttemptEnd.LOST,
+        )
         for point, worker, key, value in rows
     ]
+    return ends + [BadEnd(int(point), str(json.loads(worker)), None, is_loss=True) for point, worker in lost]
 
 
 def list_workers_of(database: Database, study: StudyRecord) -> set[str]:

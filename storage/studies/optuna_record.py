@@ -17,6 +17,7 @@ from storage.errors import RecordGoneError
 from storage.studies.study_records import StudyRow
 
 TOKEN = "token"
+OUTCOME, POINT = "orch_outcome", "point"
 ADOPTED, REFUSED = "orch_point", "orch_refused"
 """User attributes of a trial that somebody enqueued: the point that it became, or why it cannot be run."""
 WAITING = "WAITING"

@@ -12,7 +12,7 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.states import AttemptEnd, AttemptState, PointState
 from storage.studies.chain import complete_chain
-from storage.studies.optuna_record import ADOPTED, TOKEN, WAITING, backend
+from storage.studies.optuna_record import ADOPTED, OUTCOME, POINT, TOKEN, WAITING, backend
 from storage.studies.point_records import is_lease_over
 from storage.studies.points import PointRecord, expire_leases, list_points
 from storage.studies.study import StudyRecord, StudyRow
@@ -20,8 +20,6 @@ from storage.studies.trials import (
     ALSO,
     ATTEMPT,
     ERROR,
-    OUTCOME,
-    POINT,
     end_trial,
     settle_trial,
 )

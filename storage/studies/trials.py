@@ -23,7 +23,7 @@ from storage.errors import LeaseLostError
 from storage.spec.distributions import to_optuna
 from storage.states import AttemptEnd, PointOutcome
 from storage.studies import optuna_record
-from storage.studies.optuna_record import ADOPTED, TOKEN, WAITING, backend
+from storage.studies.optuna_record import ADOPTED, OUTCOME, POINT, TOKEN, WAITING, backend
 from storage.studies.point_records import ADDED_FROM
 from storage.studies.points import Claim
 from storage.studies.study import StudyRecord, StudyRow
@@ -33,7 +33,7 @@ _trials = sa.table("trials", sa.column("trial_id"), sa.column("study_id"), sa.co
 _attributes = sa.table(
     "trial_user_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
 )
-OUTCOME, ERROR, POINT, ATTEMPT = "orch_outcome", "error", "point", "attempt"
+ERROR, ATTEMPT = "error", "attempt"
 BROKE_DOWN = "orch_broke_down"
 GONE = "The trial was ended by another process, or its study was deleted."
 UNFINISHED = ("RUNNING", WAITING)

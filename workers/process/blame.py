@@ -30,7 +30,7 @@ from storage.errors import (
 )
 from storage.states import WorkerState
 from storage.studies.attempts import list_bad_ends, list_workers_of
-from storage.studies.losses import MAX_LOSSES
+from storage.studies.losses import LIVELY_SECONDS, Place, is_ended_by
 from storage.studies.study import StudyRecord
 from storage.studies.workers import WorkerRecord, list_workers
 from workers.device import preparation
@@ -56,8 +56,8 @@ DISK_ERRORS = (
 LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOBUFS)
 """No further file, process or thread may be opened."""
 
-LIVELY_SECONDS = 120.0
-"""A worker that was heard of so lately, or within its lease, is at work."""
+ENDS_HERE = 2
+"""A point with which this device broke down, or its process died, so often is left to others that have not tried it."""
 
 OF_THE_MACHINE = (UnpreparedError, DataError, FeaturesError, WeightsError)
 """The images, features or weights of this machine were changed or damaged, maybe while they were in use."""
@@ -142,10 +142,6 @@ def try_device(device: str) -> Iterator[None]:
         raise
 
 
-Place = tuple[str, str]
-"""A host and one of its devices."""
-
-
 @dataclass(frozen=True)
 class Witnesses:
     """Which devices have met what in a study, and which others could try: one sick device must not decide alone.
@@ -157,6 +153,7 @@ class Witnesses:
         places: the device of each worker that is known.
         elsewhere: the other devices on which somebody serves the study at the moment.
         broke_down: what each device that broke down was at: the point, the epoch it had come to, and the device.
+        lost: the point of each attempt that lost its worker, and the device.
     """
 
     here: Place
@@ -165,6 +162,7 @@ class Witnesses:
     places: Mapping[str, Place]
     elsewhere: Set[Place]
     broke_down: Sequence[tuple[int, int, Place]]
+    lost: Sequence[tuple[int, Place]] = ()
 
     def is_proven(self, point: int, *, replaceable: bool) -> bool:
         """Whether a further failure of a point in this process may settle it.
@@ -179,7 +177,7 @@ class Witnesses:
         others = self.failed.get(point, set()) - {self.name}
         if not others:
             return not replaceable and not self.elsewhere
-        return not self.elsewhere or any(self._place(name) != self.here for name in others)
+        return not self.may_do_better(point) or any(self._place(name) != self.here for name in others)
 
     @property
     def failed_here(self) -> set[int]:
@@ -191,16 +189,33 @@ class Witnesses:
         }
 
     def may_do_better(self, point: int) -> bool:
-        """Whether somebody serves the study on a device on which this point has not failed."""
-        return bool(self.elsewhere - {self._place(name) for name in self.failed.get(point, ())})
+        """Whether somebody serves the study on a device on which this point has not failed, and which did not end with it."""
+        failed = {self._place(name) for name in self.failed.get(point, ())}
+        return bool(self.elsewhere - failed - set(self._places_of_ends(point)))
+
+    @property
+    def ended_here(self) -> set[int]:
+        """The points with which this device broke down, or its process ended without a word, and those with which any device broke down."""
+        return {point for point, *_ in self.broke_down} | {
+            point for point, place in self.lost if place == self.here
+        }
+
+    def is_for_others(self, point: int) -> bool:
+        """Whether this device ended with the point again and again, and another one serves the study that has not tried it."""
+        return self._places_of_ends(point).count(self.here) >= ENDS_HERE and self.may_do_better(point)
 
     def breaks_devices(self, point: int, epoch: int) -> bool:
         """Whether it is the point that breaks devices down, as it now did here.
 
-        It did so often, on more than one of them, and has not come further than before.
+        It did so often, on more than one of them and on all that serve the study, and has not come further than before.
         """
         places = [place for at, came_to, place in self.broke_down if at == point and came_to >= epoch]
-        return len(places) + 1 >= MAX_LOSSES and len({*places, self.here}) > 1
+        places.append(self.here)
+        return len(set(places)) > 1 and is_ended_by(len(places), set(places), self.elsewhere)
+
+    def _places_of_ends(self, point: int) -> list[Place]:
+        broke_down = [place for at, _, place in self.broke_down if at == point]
+        return broke_down + [place for at, place in self.lost if at == point]
 
     def _place(self, name: str) -> Place:
         return self.places.get(name, (name, ""))
@@ -212,15 +227,18 @@ def hear_witnesses(database: Database, study: StudyRecord, worker: str, device: 
     here = (socket.gethostname(), device)
     places = {record.worker: (record.host, record.device) for record in everybody} | {worker: here}
     failed: dict[int, set[str]] = defaultdict(set)
-    broke_down = []
+    broke_down, lost = [], []
     for end in list_bad_ends(database, study):
-        if end.epoch is None:
+        place = places.get(end.worker, (end.worker, ""))
+        if end.is_loss:
+            lost.append((end.point, place))
+        elif end.epoch is None:
             failed[end.point].add(end.worker)
         else:
-            broke_down.append((end.point, end.epoch, places.get(end.worker, (end.worker, ""))))
+            broke_down.append((end.point, end.epoch, place))
     at_work = list_workers_of(database, study)
     elsewhere = {places[record.worker] for record in everybody if _serves(record, study, at_work)} - {here}
-    return Witnesses(here, worker, failed, places, elsewhere, broke_down)
+    return Witnesses(here, worker, failed, places, elsewhere, broke_down, lost)
 
 
 def _serves(record: WorkerRecord, study: StudyRecord, at_work: Set[str]) -> bool:

@@ -1,10 +1,9 @@
-"""Which point a process takes next: one that failed on its device comes last, and is left to others where they must judge it."""
+"""Which point a process takes next: one that failed on its device, or ended it, comes last, and is left to others where they must judge it."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import replace
 from functools import partial
 
 from storage.errors import SpentProcessError
@@ -44,13 +43,18 @@ def claim_next(here: Circumstances, study: StudyRecord, record: TrackRecord) -> 
     left = sorted(
         (one for one in records if one.state == PointState.OPEN), key=lambda one: (-one.failures, one.point)
     )
-    spent = {one.point for one in left if one.failures > study.spec.study.retries}
-    if spent:
+    if left:
         known = _ask(here, study)
-        spent = {point for point in spent if point in failed_on or point in known.failed_here}
-        if record.waits_long_for_others(study.uuid):
-            known = replace(known, elsewhere=frozenset())
-        left = [one for one in left if one.point not in spent or not known.may_do_better(one.point)]
+        spent = {
+            one.point
+            for one in left
+            if one.failures > study.spec.study.retries
+            and (one.point in failed_on or one.point in known.failed_here)
+        }
+        for_others = {one.point for one in left if known.is_for_others(one.point)}
+        for_others |= {point for point in spent if known.may_do_better(point)}
+        if not for_others or not record.waits_long_for_others(study.uuid):
+            left = [one for one in left if one.point not in for_others]
         if here.is_replaceable and left and {one.point for one in left} <= spent & failed_on:
             raise SpentProcessError(
                 f"All remaining trials of study {study.name!r} failed in this process; another process must try them, too."
@@ -66,9 +70,9 @@ def claim_next(here: Circumstances, study: StudyRecord, record: TrackRecord) -> 
 
 
 def _find_doubtful(here: Circumstances, study: StudyRecord) -> set[int]:
-    """The points that come last in this process: they failed on its device before, or a device broke down with them, whichever it was."""
+    """The points that come last in this process: they failed on its device before or ended it, or a device broke down with them, whichever it was."""
     known = _ask(here, study)
-    return known.failed_here | {point for point, *_ in known.broke_down}
+    return known.failed_here | known.ended_here
 
 
 def _ask(here: Circumstances, study: StudyRecord) -> Witnesses:

@@ -21,8 +21,10 @@ from storage.spec.distributions import distributions
 from storage.states import AttemptEnd, WorkerState
 from storage.studies import points, trials
 from storage.studies.losses import MAX_LOSSES
+from storage.studies.study import StudyRecord
+from storage.studies.workers import note_worker
 from tests.faulty_workers import DEAD, be_there, failing, work, work_until_idle
-from tests.studies import PretendObjective, claim, make_study
+from tests.studies import PretendObjective, claim, expire, make_study
 from workers.attempts.attempt import Attempt
 from workers.process import worker
 from workers.process.circumstances import Circumstances
@@ -240,3 +242,42 @@ def test_a_process_that_computes_on_something_else_than_its_slot_is_called_says_
         assert told[0].startswith("Working on")
     else:
         assert words.replace("BACKEND", keras_backend()) in told[0]
+
+
+def die_with_a_point(database: Database, study: StudyRecord, process: int) -> bool:
+    """Be a process on a device that ends it with the point it takes; False where it takes none."""
+    here = Circumstances(database, device="GPU 0", name=f"sick {process}", is_replaceable=True)
+    note_worker(
+        database, worker=here.name, host="h", pid=1, device="GPU 0", state=WorkerState.GONE, versions={}
+    )  # fmt: skip
+    taken = claim_next(here, study, TrackRecord())
+    if taken is None:
+        return False
+    trial_id, number = trials.start_trial(database, study, taken, distributions(study.spec), here.name)
+    points.note_trial(database, taken, trial_id=trial_id, trial_number=number)
+    expire(database, taken)
+    return True
+
+
+def test_a_device_that_kills_every_process_fails_no_trial_that_another_device_has_not_tried(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "h")
+    study = make_study(database, points=2)
+    claim(database, study, worker="another")
+    be_there(database, study, WorkerState.WORKING)
+    deaths = [die_with_a_point(database, study, process) for process in range(MAX_LOSSES + 2)]
+    assert 2 <= deaths.count(True) < MAX_LOSSES
+    assert not deaths[-1], "left to the device that has not tried it"
+    assert points.list_points(database, study.uuid)[1].state == "open"
+
+
+def test_a_last_loss_on_one_device_alone_is_no_proof_while_another_one_serves(database: Database) -> None:
+    study = make_study(database, points=1)
+    be_there(database, study, WorkerState.WORKING)
+    note_worker(
+        database, worker="sick", host="h", pid=1, device="GPU 0", state=WorkerState.GONE, versions={}
+    )  # fmt: skip
+    for _ in range(MAX_LOSSES + 1):
+        expire(database, claim(database, study, worker="sick"))
+    assert points.claim_point(database, study, worker="another", token="t") is not None
