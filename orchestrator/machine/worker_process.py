@@ -115,7 +115,13 @@ def _work(request: Request, progress: _Progress) -> int:
     stop = threading.Event()
     with ExitStack() as stack:
         received = stack.enter_context(
-            draining_on_signals(stop, console.say, grace_seconds=request.grace, at_once=request.at_once)
+            draining_on_signals(
+                stop,
+                console.say,
+                grace_seconds=request.grace,
+                at_once=request.at_once,
+                is_supervised=request.notify >= 0,
+            )
         )
         opened = lambda _: stack.enter_context(open_storage(None))  # noqa: E731
         database = (

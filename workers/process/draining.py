@@ -27,6 +27,7 @@ def draining_on_signals(
     *,
     grace_seconds: float | None = None,
     at_once: int = 1,
+    is_supervised: bool = False,
 ) -> Iterator[list[int]]:
     """Let the first SIGTERM or SIGINT set `stop`; another one, later than an echo, ends the process at once. Yields what was received.
 
@@ -37,6 +38,8 @@ def draining_on_signals(
         tell: told one line of text.
         at_once: how many trials the process may work on at the same time.
         grace_seconds: the process ends so long after the first signal, whatever it waits for; None lets it take its time.
+        is_supervised: a supervisor is told, too, and ends this process when a person means "at once". What it passes on, or its own end,
+            may come long after the first signal, and is the first once more.
     """
     received: list[int] = []
     received_at: list[float] = []
@@ -47,7 +50,7 @@ def draining_on_signals(
         now = time.monotonic()
         received.append(number)
         received_at.append(now)
-        if len(received) > 1 and now - received_at[0] >= ECHO_SECONDS:
+        if len(received) > 1 and now - received_at[0] >= ECHO_SECONDS and not is_supervised:
             os._exit(128 + number)
         if len(received) > 1:
             return

@@ -229,13 +229,14 @@ class Supervisor:
             return
         self._received.append(number)
         self._told_at = now
+        is_urgent = len(self._received) > 1
         for place in self._places:
             if place.process is not None:
-                _signal(place.process, number)
+                # To a process it may be the first word, or the same once more; only here is it known which.
+                _signal(place.process, signal.SIGKILL if is_urgent else number)
             elif place.code is None:
                 place.code, place.start_at = 0, None
-        if len(self._received) > 1:
-            # They leave at once when told twice, and so does this process.
+        if is_urgent:
             os._exit(128 + number)
 
     def _hurry(self) -> None:

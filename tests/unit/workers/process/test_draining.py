@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -14,9 +15,10 @@ from workers.process.draining import draining_on_signals
 from workers.process.messages import ECHO_SECONDS
 
 DRAINING = """
-import threading, time
+import sys, threading, time
 from workers.process.draining import draining_on_signals
-with draining_on_signals(threading.Event(), lambda line: print(line, flush=True)) as received:
+say = lambda line: print(line, flush=True)
+with draining_on_signals(threading.Event(), say, is_supervised="supervised" in sys.argv) as received:
     print("working", flush=True)
     while True:
         time.sleep(0.01)
@@ -49,5 +51,21 @@ def test_the_same_word_twice_is_an_echo_and_a_later_one_ends_the_process_at_once
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(10) == 128 + signal.SIGTERM
             assert worker.stdout.read() == ""
+        finally:
+            worker.kill()
+
+
+def test_a_word_that_a_supervisor_passes_on_late_is_the_first_once_more() -> None:
+    command = [sys.executable, "-c", DRAINING, "supervised"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout
+        try:
+            assert worker.stdout.readline() == "working\n"
+            worker.send_signal(signal.SIGTERM)
+            assert worker.stdout.readline().startswith("stopping")
+            time.sleep(ECHO_SECONDS + 0.1)
+            worker.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                worker.wait(0.3)
         finally:
             worker.kill()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -245,13 +246,19 @@ def test_signals_reach_every_worker_and_decide_the_exit_code(number: int, code: 
 
 
 def test_a_second_signal_ends_at_once() -> None:
-    stubborn = PATIENT.replace("time.sleep(0.3), sys.exit(143)", "None")
+    stubborn = PATIENT.replace("time.sleep(0.3), sys.exit(143)", "None").replace(
+        "while os.getppid() == supervisor: time.sleep(0.05)", "time.sleep(30); time.sleep(30)"
+    )
     started = start_supervised(stubborn)
     started.send_signal(signal.SIGTERM)
     time.sleep(1.2)
     assert started.poll() is None
     started.send_signal(signal.SIGTERM)
     assert started.wait(timeout=20) == 143
+    # Its workers as well, whatever they make of the signal: who lives keeps the pipe open.
+    assert started.stdout is not None
+    assert select.select([started.stdout], [], [], 10)[0]
+    assert started.stdout.read() == ""
 
 
 def test_a_signal_that_comes_by_two_ways_is_one_request() -> None:
