@@ -289,15 +289,19 @@ def _check_backend() -> Iterator[Check]:
 
 def _check_gpus(title: str, chosen: str, gpus: list[str], fault: str) -> Check:
     from orchestrator.machine.gpus import list_gpus
-    from workers.device.nvml import find_trouble
+    from storage.settings import visible_devices
+    from workers.device.nvml import find_lost_gpus, find_trouble
 
     names = ", ".join(gpus)
     if fault:
         return Check("GPU", FAIL, f"{names or 'the CPU'}: {title} sees it and cannot compute on it: {fault}")
     try:
-        present = list_gpus()
+        present, lost = list_gpus(), find_lost_gpus() if visible_devices() is None else []
     except OrchError as error:
         return Check("GPU", FAIL, str(error))
+    if lost:
+        seen = f"{title} sees {names or 'no other'}"
+        return Check("GPU", WARN, f"the driver cannot reach {'; '.join(lost)}: restart the machine. {seen}")
     if present and not gpus:
         trouble = find_trouble()
         remedy = (

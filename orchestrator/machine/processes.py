@@ -13,9 +13,10 @@ from orchestrator.machine.notifying import Notifier, read_target
 from orchestrator.machine.on_finish import VARIABLE, is_safe
 from orchestrator.machine.worker_process import Request
 from storage.own_processes import count_processors
-from storage.settings import environment_with
+from storage.settings import environment_with, visible_devices
 from storage.wording import say_duration
 from workers.device import backend
+from workers.device.nvml import find_lost_gpus
 from workers.process.supervisor import Slot, Supervisor
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -57,6 +58,8 @@ def supervise(
     backend.refuse_what_only_jax_does(request.at_once)
     target = read_target(notify)
     slots = choose_slots(gpus, processes, per_gpu, visible=[] if gpus == "none" else visible_gpus())
+    if gpus == "all" and visible_devices() is None and (lost := find_lost_gpus()):
+        say(f"Left out: {'; '.join(lost)}. Restart the machine to have it back.")
     if storage:
         # The URL may hold a password, and everybody can read a command line: it goes by the environment.
         slots = [Slot(slot.label, {**slot.environment, "ORCH_STORAGE": storage}) for slot in slots]

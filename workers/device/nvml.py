@@ -23,6 +23,16 @@ ANSWER_SECONDS = 30.0
 STALE_SECONDS = 120.0
 """An older reading says nothing of now."""
 MEBIBYTE = 1024**2
+LOST = (
+    "GPU_IS_LOST",
+    "UNKNOWN",
+    "RESET_REQUIRED",
+    "IRQ_ISSUE",
+    "INSUFFICIENT_POWER",
+    "TIMEOUT",
+    "CORRUPTED_INFOROM",
+)
+"""What NVML says of a GPU that fell off its bus or broke down."""
 
 Answer = TypeVar("Answer")
 
@@ -56,8 +66,7 @@ class GpuReading:
 
 def read_gpus() -> list[GpuReading]:
     """Every GPU in the driver's order, with the slices of a GPU in place of it; none without a driver or nvidia-ml-py."""
-    nvml = _library()
-    count = _ask(nvml.nvmlDeviceGetCount) if nvml else None
+    nvml, count = _library(), _count()
     if nvml is None or count is None:
         return []
     found = []
@@ -76,9 +85,37 @@ def read_gpus_in_time() -> list[GpuReading]:
     Raises:
         DeviceError: the driver does not answer.
     """
-    found: list[list[GpuReading]] = []
+    return _in_time(read_gpus) or []
+
+
+def find_lost_gpus() -> list[str]:
+    """The GPUs that the driver counts and cannot reach any more, each with what it says: "GPU 2: GPU is lost".
+
+    Raises:
+        DeviceError: the driver does not answer.
+    """
+    return _in_time(_list_lost) or []
+
+
+def is_gone(device: str | None) -> bool:
+    """Whether a GPU that was here, by its UUID, is one that the driver cannot reach any more; False where that is not known.
+
+    Args:
+        device: what CUDA_VISIBLE_DEVICES says.
+
+    Raises:
+        DeviceError: the driver does not answer.
+    """
+    if device is None or not device.startswith("GPU-"):
+        return False
+    readings = _in_time(lambda: read_gpus() if _count() is not None else None)
+    return readings is not None and not any(one.uuid.startswith(device) for one in readings)
+
+
+def _in_time(question: Callable[[], Answer]) -> Answer | None:
+    found: list[Answer] = []
     # A daemon: it may never come back.
-    thread = threading.Thread(target=lambda: found.append(read_gpus()), name="orch-gpus", daemon=True)
+    thread = threading.Thread(target=lambda: found.append(question()), name="orch-gpus", daemon=True)
     thread.start()
     thread.join(ANSWER_SECONDS)
     if thread.is_alive():
@@ -87,7 +124,26 @@ def read_gpus_in_time() -> list[GpuReading]:
             why="A GPU of this machine hangs; `nvidia-smi` will most likely hang, too.",
             next_step="Restart the machine; until then `--gpus none` computes on the processor.",
         )
-    return found[0] if found else []
+    return found[0] if found else None
+
+
+def _count() -> int | None:
+    nvml = _library()
+    return _ask(nvml.nvmlDeviceGetCount) if nvml else None
+
+
+def _list_lost() -> list[str]:
+    nvml, lost = _library(), []
+    if nvml is None:
+        return []
+    for number in range(_count() or 0):
+        try:
+            nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(number))
+        except nvml.NVMLError as error:
+            # Others are not this process's to use, in a container or a job, and no loss.
+            if getattr(error, "value", None) in [getattr(nvml, f"NVML_ERROR_{name}", None) for name in LOST]:
+                lost.append(f"GPU {number}: {error}")
+    return lost
 
 
 def find_trouble() -> str | None:

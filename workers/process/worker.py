@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from storage.data.datasets import Dataset, load_dataset
-from storage.errors import DataError, FeaturesError, ModelError, SpecError, WeightsError
+from storage.errors import DataError, DeviceError, FeaturesError, ModelError, SpecError, WeightsError
 from storage.growth.adoption import adopt_enqueued, find_with_enqueued
 from storage.growth.parts import is_left, with_parts
+from storage.settings import visible_devices
 from storage.studies.points import count_points
 from storage.studies.study import StudyRecord, find_study, list_studies, load_study
 from storage.studies.study_records import UnreadableStudy, list_rows, only_readable
@@ -20,6 +21,7 @@ from storage.wording import say_duration
 from workers.attempts.lease import Drained
 from workers.attempts.watchdog import Watchdog, training_lives
 from workers.device import backend
+from workers.device.nvml import is_gone
 from workers.device.preparation import name_gpus, prepare_for
 from workers.objective.keras_objective import Objective, prepare_objective
 from workers.process.blame import Fault, find_fault
@@ -144,6 +146,7 @@ class _StudyRegistry:
                 self._here.tell(compiling)
             with self._watched():
                 prepare_for(study.spec)
+                self._require_gpu()
             self._prepares, self._is_watched = True, False
             try:
                 with self._watch:
@@ -202,6 +205,19 @@ class _StudyRegistry:
         elif self._prepares and not self._is_watched:
             self._watch.enter_context(self._watched())
         self._is_watched = self._prepares and done < total
+
+    def _require_gpu(self) -> None:
+        """A backend that no longer finds the GPU of this slot would compute on the processor, ever so slowly.
+
+        Raises:
+            DeviceError: the GPU was there when the slots were made, and its driver cannot reach it any more.
+        """
+        if self._here.device.startswith("GPU") and not name_gpus() and is_gone(visible_devices()):
+            raise DeviceError(
+                f"{self._here.device} is gone: its driver cannot reach it any more.",
+                why="It fell off its bus, or was taken out of use.",
+                next_step="`nvidia-smi` and the kernel's messages (`dmesg`) say more; restart the machine. `orch worker` begins with the GPUs that are left.",
+            )
 
     def _say_where(self) -> None:
         """Say it where a process computes on something else than its slot is called: backends choose that without a word."""

@@ -179,6 +179,14 @@ def test_a_backend_that_cannot_be_imported_or_sees_no_gpu(
         seen = by_name(doctor._check_backend())
         assert mismatch in seen["GPU"].text
         assert "restart" in seen["GPU"].text
+    with monkeypatch.context() as lost:
+        lost.setattr(nvml, "find_lost_gpus", lambda: ["GPU 2: GPU is lost"])
+        check = by_name(doctor._check_backend())["GPU"]
+        assert check.status == WARN
+        assert "cannot reach GPU 2: GPU is lost: restart the machine" in check.text
+        # A job that was given others has not lost it.
+        lost.setenv("CUDA_VISIBLE_DEVICES", "GPU-0a")
+        assert by_name(doctor._check_backend())["GPU"].status == OK
     broken = """print('orch', '["2.0", "3.0", ["NVIDIA A100"], "RuntimeError: uncorrectable ECC"]')"""
     monkeypatch.setitem(doctor.PROGRAMS, name, broken)
     check = by_name(doctor._check_backend())["GPU"]

@@ -244,6 +244,16 @@ def test_a_process_that_computes_on_something_else_than_its_slot_is_called_says_
         assert words.replace("BACKEND", keras_backend()) in told[0]
 
 
+def test_a_gpu_that_is_gone_is_not_replaced_by_the_processor(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "name_gpus", list[str])
+    monkeypatch.setattr(worker, "is_gone", lambda device: device == "GPU-bb22")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb22")
+    with pytest.raises(DeviceError, match="GPU 1 is gone"):
+        serve_with(database, tmp_path, monkeypatch, lambda *_: pytest.fail("prepared"), device="GPU 1")
+
+
 def die_with_a_point(database: Database, study: StudyRecord, process: int) -> bool:
     """Be a process on a device that ends it with the point it takes; False where it takes none."""
     here = Circumstances(database, device="GPU 0", name=f"sick {process}", is_replaceable=True)

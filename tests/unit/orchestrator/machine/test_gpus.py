@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.machine import gpus
+from orchestrator.machine import gpus, processes
 from orchestrator.machine.gpus import Gpu, choose_gpus, environment_for
 from orchestrator.machine.processes import choose_slots
+from orchestrator.machine.worker_process import Request
 from storage.errors import DeviceError, UsageError
 from workers.device import nvml
 
@@ -129,3 +130,20 @@ def test_gpus_are_found_without_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(gpus, "DRIVER_FOLDER", tmp_path)
     monkeypatch.setattr(gpus, "read_gpus_in_time", list)
     assert gpus.list_gpus() == [Gpu("0", "GPU-394b5914-a0f6"), Gpu("1", "1")]
+
+
+@pytest.mark.parametrize(
+    ("words", "narrowed", "is_said"), [("all", None, True), ("all", "0", False), ("none", None, False)]
+)
+def test_a_gpu_that_the_driver_cannot_reach_is_named_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, words: str, narrowed: str | None, is_said: bool
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if narrowed is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", narrowed)
+    monkeypatch.setattr(processes, "find_lost_gpus", lambda: ["GPU 1: GPU is lost"])
+    monkeypatch.setattr(processes, "visible_gpus", lambda: [Gpu("0", "GPU-a")])
+    monkeypatch.setattr(processes, "run_workers", lambda *given, **named: len(given[1]))
+    said: list[str] = []
+    assert processes.supervise(Request(forever=True), say=said.append, gpus=words) == 1
+    assert ("Left out: GPU 1: GPU is lost." in " ".join(said)) == is_said

@@ -24,12 +24,14 @@ SLICES = [
 PROGRAM = """
 import json
 from orchestrator.machine.gpus import list_gpus
-from workers.device.nvml import GpuWatch, read_gpus
+from workers.device.nvml import GpuWatch, find_lost_gpus, is_gone, read_gpus
 latest = GpuWatch().latest()
 print(json.dumps([
     [one.to_document() for one in read_gpus()],
     [[one.name, one.device, one.mebibytes] for one in list_gpus()],
     latest and latest.to_document(),
+    find_lost_gpus(),
+    [is_gone(device) for device in ("GPU-aa11", "GPU-aa", "GPU-bb22", "MIG-cc33", "MIG-GPU-bb22/1/0", "2", None)],
 ]))
 """
 
@@ -54,6 +56,8 @@ def test_gpus_and_slices_are_read_from_the_driver(tmp_path: Path) -> None:
         [one.to_document() for one in (WHOLE, *SLICES)],
         [["0", "GPU-aa11", 81920.0], ["MIG-cc33", "MIG-cc33", 40960.0], ["MIG-cc44", "MIG-cc44", None]],
         WHOLE.to_document(),
+        ["GPU 2: Unknown Error"],
+        [False, False, True, False, False, False, False],
     ]
 
 
@@ -62,6 +66,8 @@ def test_without_a_driver_there_is_no_gpu_and_no_message(capfd: pytest.CaptureFi
     if nvml._library() is not None:
         pytest.skip("a driver is here")
     assert nvml.read_gpus() == []
+    assert nvml.find_lost_gpus() == []
+    assert not nvml.is_gone("GPU-aa11")
     assert capfd.readouterr() == ("", "")
 
 
