@@ -145,5 +145,6 @@ def test_a_gpu_that_the_driver_cannot_reach_is_named_and_left_out(
     monkeypatch.setattr(processes, "visible_gpus", lambda: [Gpu("0", "GPU-a")])
     monkeypatch.setattr(processes, "run_workers", lambda *given, **named: len(given[1]))
     said: list[str] = []
-    assert processes.supervise(Request(forever=True), say=said.append, gpus=words) == 1
+    request = Request(name="", data=(), forever=True, grace=1.0)
+    assert processes.supervise(request, say=said.append, gpus=words) == 1
     assert ("Left out: GPU 1: GPU is lost." in " ".join(said)) == is_said
