@@ -18,6 +18,16 @@ DATASET_FILES = ("manifest.json", "places.json", "columns.csv", "sealed.json", "
 SQLITE = b"SQLite format 3\0"
 """How every SQLite file begins."""
 
+BESIDE_SQLITE = ("-wal", "-shm", "-journal")
+"""How the files are named in which SQLite keeps what is not in its database yet."""
+
+OF_THE_USER = {
+    (0, b"\xff\xd8\xff"): "a JPEG picture",
+    (128, b"DICM"): "a DICOM file",
+    (0, b"\x89HDF\r\n\x1a\n"): "an HDF5 file, such as weights",
+}
+"""What orch reads and never writes: where it begins, and how."""
+
 PRIVATE = 0o600
 """What orch writes of patients is read by who wrote it."""
 
@@ -82,11 +92,24 @@ def _find_irreplaceable(path: Path) -> str | None:
     """What a file is that must not be written over, in words; None where it may be, or is not there."""
     if path.name in DATASET_FILES and path.exists() and path.with_name(DATASET_FILES[0]).exists():
         return f"part of the dataset folder {path.parent}"
+    for ending in BESIDE_SQLITE:
+        database = path.with_name(path.name.removesuffix(ending))
+        if path.name.endswith(ending) and _read_beginning(database).startswith(SQLITE):
+            return f"what SQLite keeps of the database {database.name}"
+    beginning = _read_beginning(path)
+    if beginning.startswith(SQLITE):
+        return "a SQLite database"
+    return next(
+        (what for (place, words), what in OF_THE_USER.items() if beginning.startswith(words, place)), None
+    )
+
+
+def _read_beginning(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return "a SQLite database" if file.read(len(SQLITE)) == SQLITE else None
+            return file.read(256)
     except OSError:
-        return None
+        return b""
 
 
 @contextmanager

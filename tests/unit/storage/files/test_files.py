@@ -18,7 +18,7 @@ from orchestrator.models.prediction_tables import check_out, write_table
 from storage.errors import UsageError
 from storage.files import writing as files
 from storage.files.model_files import TrainingRecord
-from storage.files.writing import DATASET_FILES, check_place, check_places, write_text
+from storage.files.writing import BESIDE_SQLITE, DATASET_FILES, check_place, check_places, write_text
 from workers.final_model.assembly import save_model
 
 HEADER, ROWS = ("filename", "raw"), (("=1.png", 0.5), ("2.png", None))
@@ -136,6 +136,12 @@ def test_no_result_replaces_a_database_or_part_of_a_dataset_folder(tmp_path: Pat
     with pytest.raises(UsageError, match="is a SQLite database, and no result replaces it"):
         write_text(database, "x")
     assert database.read_bytes() == kept
+    for ending in BESIDE_SQLITE:
+        # It need not be there yet.
+        with pytest.raises(UsageError, match=r"what SQLite keeps of the database orch\.db"):
+            write_text(tmp_path / f"orch.db{ending}", "x")
+        assert not (tmp_path / f"orch.db{ending}").exists()
+        write_text(tmp_path / f"best{ending}", "x")
     for name in DATASET_FILES:
         # Elsewhere these are names like any other.
         write_text(tmp_path / name, "x")
@@ -146,6 +152,22 @@ def test_no_result_replaces_a_database_or_part_of_a_dataset_folder(tmp_path: Pat
         (tmp_path / name).unlink()
     write_text(tmp_path / "data" / "best.json", "x")
     write_text(tmp_path / "data" / "best.json", "y")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "what"),
+    [
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture"),
+        (b"\0" * 128 + b"DICM", "a DICOM file"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    ],
+)
+def test_no_result_replaces_a_radiograph_or_weights(tmp_path: Path, beginning: bytes, what: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(beginning + b"\0" * 200)
+    with pytest.raises(UsageError, match=f"is {what}.*no result replaces it"):
+        write_text(path, "x")
+    assert path.read_bytes().startswith(beginning)
 
 
 def test_two_results_in_one_file_are_refused(tmp_path: Path) -> None:
