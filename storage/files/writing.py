@@ -24,6 +24,9 @@ BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 OF_THE_USER = {
     (0, b"\xff\xd8\xff"): "a JPEG picture",
     (128, b"DICM"): "a DICOM file",
+    (0, b"II*\0"): "a TIFF picture",
+    (0, b"MM\0*"): "a TIFF picture",
+    (8, b"WEBP"): "a WebP picture",
     (0, b"\x89HDF\r\n\x1a\n"): "an HDF5 file, such as weights",
 }
 """What orch reads and never writes: where it begins, and how."""

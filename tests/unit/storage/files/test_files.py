@@ -160,9 +160,14 @@ def test_no_result_replaces_a_database_or_part_of_a_dataset_folder(tmp_path: Pat
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture"),
         (b"\0" * 128 + b"DICM", "a DICOM file"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"II*\0", "a TIFF picture"),
+        (b"MM\0*", "a TIFF picture"),
+        (b"RIFF\0\0\0\0WEBP", "a WebP picture"),
     ],
 )
-def test_no_result_replaces_a_radiograph_or_weights(tmp_path: Path, beginning: bytes, what: str) -> None:
+def test_no_result_replaces_a_picture_or_weights_that_orch_does_not_write(
+    tmp_path: Path, beginning: bytes, what: str
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(beginning + b"\0" * 200)
     with pytest.raises(UsageError, match=f"is {what}.*no result replaces it"):
