@@ -44,11 +44,13 @@ def failing(text: str) -> Callable[[Attempt], None]:
     return before
 
 
-def be_there(database: Database, study: StudyRecord, state: WorkerState) -> None:
+def be_there(
+    database: Database, study: StudyRecord, state: WorkerState, name: str = "another", device: str = "GPU 1"
+) -> None:
     """Be a worker on another device."""
     serves = study.uuid if state == WorkerState.WORKING else None
     note_worker(
-        database, worker="another", host="h", pid=1, device="GPU 1", state=state, versions={}, study_uuid=serves
+        database, worker=name, host="h", pid=1, device=device, state=state, versions={}, study_uuid=serves
     )  # fmt: skip
 
 

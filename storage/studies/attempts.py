@@ -18,6 +18,7 @@ from storage.database import tables
 from storage.database.engine import Database
 from storage.states import AttemptEnd, AttemptState, PointState
 from storage.studies.optuna_record import ADOPTED, OUTCOME, POINT, REFUSED, TOKEN, WAITING
+from storage.studies.point_records import is_lease_over
 from storage.studies.study import StudyRecord
 from storage.studies.trials import ALSO, ATTEMPT, BROKE_DOWN, ERROR
 
@@ -161,11 +162,16 @@ def list_bad_ends(database: Database, study: StudyRecord) -> list[BadEnd]:
         named.c.key == "worker",
         numbered.c.key == POINT,
     )
-    # What no idle worker has told Optuna yet: it runs there, and its point is another's, or nobody's.
+    # What no idle worker has told Optuna yet: it runs there, and its point is another's or nobody's, or will be with the next claim.
+    is_over = sa.and_(
+        tables.points.c.state == PointState.CLAIMED,
+        is_lease_over(database.clock, study.spec.study.lease_seconds),
+    )
     is_worked_on = sa.exists().where(
         tables.points.c.study_uuid == study.uuid,
         tables.points.c.trial_id == _trials.c.trial_id,
         tables.points.c.state != PointState.OPEN,
+        ~is_over,
     )
     has_ended = sa.exists().where(ended.c.trial_id == _trials.c.trial_id, ended.c.key == OUTCOME)
     left = sa.select(numbered.c.value_json, named.c.value_json).where(

@@ -56,9 +56,6 @@ DISK_ERRORS = (
 LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOBUFS)
 """No further file, process or thread may be opened."""
 
-ENDS_HERE = 2
-"""A point with which this device broke down, or its process died, so often is left to others that have not tried it."""
-
 OF_THE_MACHINE = (UnpreparedError, DataError, FeaturesError, WeightsError)
 """The images, features or weights of this machine were changed or damaged, maybe while they were in use."""
 
@@ -201,8 +198,12 @@ class Witnesses:
         }
 
     def is_for_others(self, point: int) -> bool:
-        """Whether this device ended with the point again and again, and another one serves the study that has not tried it."""
-        return self._places_of_ends(point).count(self.here) >= ENDS_HERE and self.may_do_better(point)
+        """Whether this device broke down with the point, or its process died, and another one serves the study that has not tried it.
+
+        After the first time: a point that ends whoever works on it is then known for that after `MAX_LOSSES` ends, and not after twice as
+        many, when the supervisor of its machine would have given up (`workers.process.supervisor.CRASHES`).
+        """
+        return self.here in self._places_of_ends(point) and self.may_do_better(point)
 
     def breaks_devices(self, point: int, epoch: int) -> bool:
         """Whether it is the point that breaks devices down, as it now did here.

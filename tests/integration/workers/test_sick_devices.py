@@ -254,11 +254,11 @@ def test_a_gpu_that_is_gone_is_not_replaced_by_the_processor(
         serve_with(database, tmp_path, monkeypatch, lambda *_: pytest.fail("prepared"), device="GPU 1")
 
 
-def die_with_a_point(database: Database, study: StudyRecord, process: int) -> bool:
+def die_with_a_point(database: Database, study: StudyRecord, process: int, device: str = "GPU 0") -> bool:
     """Be a process on a device that ends it with the point it takes; False where it takes none."""
-    here = Circumstances(database, device="GPU 0", name=f"sick {process}", is_replaceable=True)
+    here = Circumstances(database, device=device, name=f"sick {process} on {device}", is_replaceable=True)
     note_worker(
-        database, worker=here.name, host="h", pid=1, device="GPU 0", state=WorkerState.GONE, versions={}
+        database, worker=here.name, host="h", pid=1, device=device, state=WorkerState.GONE, versions={}
     )  # fmt: skip
     taken = claim_next(here, study, TrackRecord())
     if taken is None:
@@ -277,9 +277,30 @@ def test_a_device_that_kills_every_process_fails_no_trial_that_another_device_ha
     claim(database, study, worker="another")
     be_there(database, study, WorkerState.WORKING)
     deaths = [die_with_a_point(database, study, process) for process in range(MAX_LOSSES + 2)]
-    assert 2 <= deaths.count(True) < MAX_LOSSES
+    assert deaths.count(True) == 1
     assert not deaths[-1], "left to the device that has not tried it"
     assert points.list_points(database, study.uuid)[1].state == "open"
+
+
+@pytest.mark.parametrize("devices", [1, 2, 4, 8])
+def test_a_point_that_ends_every_process_fails_before_the_machine_of_several_devices_is_given_up(
+    database: Database, monkeypatch: pytest.MonkeyPatch, devices: int
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "h")
+    study = make_study(database, points=1)
+    names = [f"GPU {number}" for number in range(devices)]
+    for name in names:
+        be_there(database, study, WorkerState.WORKING, f"other process on {name}", name)
+    deaths = 0
+    # Each device tries as often as it may before the next one does.
+    while points.count_points(database, study.uuid).failed == 0:
+        before = deaths
+        for name in names:
+            while die_with_a_point(database, study, deaths, name):
+                deaths += 1
+                assert deaths <= MAX_LOSSES
+        assert deaths > before, "nobody tries it any more"
+    assert deaths == MAX_LOSSES
 
 
 def test_a_last_loss_on_one_device_alone_is_no_proof_while_another_one_serves(database: Database) -> None:
