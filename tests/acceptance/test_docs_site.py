@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.browser import open_browser, open_tab
+from tests.browser import open_browser, open_tab, wait_for
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.thorough
@@ -72,7 +72,8 @@ def test_it_is_searched_as_files_without_a_request_or_an_error(site: Path) -> No
         assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
         for width in (390, 1280, 1920):
             tab.set_viewport_size({"width": width, "height": 900})
-            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            # The search's results move for a moment when the window has its new width.
+            wait_for(tab, f"document.documentElement.scrollWidth <= {width}")
 
 
 def test_every_link_within_the_site_leads_to_a_file_and_a_place_in_it(site: Path) -> None:
