@@ -198,15 +198,6 @@ def list_bad_ends(database: Database, study: StudyRecord) -> list[BadEnd]:
     return ends + [BadEnd(int(point), str(json.loads(worker)), None, is_loss=True) for point, worker in lost]
 
 
-def list_workers_of(database: Database, study: StudyRecord) -> set[str]:
-    """The names of all workers that have worked on a study."""
-    query = sa.select(_attributes.c.value_json).distinct()
-    its = _trials.c.trial_id == _attributes.c.trial_id
-    query = query.where(_trials.c.study_id == study.optuna_study_id, its, _attributes.c.key == "worker")
-    with database.reading() as connection:
-        return {str(json.loads(name)) for name in connection.execute(query).scalars()}
-
-
 def _record(row: Any, known: dict[str, Any]) -> AttemptRecord:
     return AttemptRecord(
         trial_id=row.trial_id,

@@ -16,6 +16,7 @@ from storage.database.engine import Database
 from storage.states import AttemptEnd, AttemptState, PointState, WorkerState
 from storage.studies.optuna_record import OUTCOME, POINT
 from storage.studies.point_records import is_lease_over
+from storage.studies.workers import Place, find_serving_places
 
 MAX_LOSSES = 6
 """So many losses in a row, without one epoch of progress, and the point becomes failed."""
@@ -24,14 +25,8 @@ PROOF_SECONDS = 60.0
 
 PATIENCE = 3
 """What one device alone does to a point counts so many times less, as long as others are there that could try it."""
-LIVELY_SECONDS = 120.0
-"""A worker that was heard of so lately, or within its lease, is at work."""
-
-Place = tuple[str, str]
-"""A host and one of its devices."""
 
 _points = tables.points.c
-_workers = tables.workers.c
 _trials = sa.table(
     "trials", sa.column("trial_id"), sa.column("study_id"), sa.column("number"), sa.column("state")
 )
@@ -129,16 +124,10 @@ def _ends_its_workers(
     )
     names = {str(json.loads(name)) for name in connection.execute(lost_by).scalars()}
     names |= {holder} if holder else set()
-    workers = connection.execute(sa.select(tables.workers)).all()
-    places = {worker.worker: (worker.host, worker.device) for worker in workers}
-    seen_after = now - max(LIVELY_SECONDS, lease_seconds or 0.0)
-    elsewhere = {
-        places[worker.worker]
-        for worker in workers
-        if worker.study_uuid == study_uuid
-        and worker.state != WorkerState.GONE
-        and worker.last_seen > seen_after
-    }
+    workers = tables.workers.c
+    rows = connection.execute(sa.select(workers.worker, workers.host, workers.device)).all()
+    places = {row.worker: (row.host, row.device) for row in rows}
+    elsewhere = find_serving_places(connection, study_uuid, now, lease_seconds)
     tried = {places.get(name, (name, "")) for name in names}
     return is_ended_by(losses, tried, elsewhere)
 

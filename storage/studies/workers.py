@@ -1,7 +1,8 @@
 """Who is at work: one row per worker process, refreshed while it lives. For people.
 
 The scheduler's job and the GPU lie among the versions: columns of their own would shut older workers out for words that only people read.
-One thing rests on it: a point that was lost often is not failed while its last holder may live (`storage.studies.losses`).
+Two things rest on it: a point that was lost often is not failed while its last holder may live, or another device serves the study that
+has not tried it (`storage.studies.losses`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from storage.database import tables
 from storage.database.engine import Database
@@ -21,8 +23,19 @@ KEPT_SECONDS = 7 * 86_400
 IDLE_SECONDS = 120.0
 SILENT_SECONDS = 90.0
 """An idle worker says something every half minute, one at work every quarter of its lease."""
+LIVELY_SECONDS = 120.0
+"""A worker that was heard of so lately, or within its lease, is at work."""
+
+Place = tuple[str, str]
+"""A host and one of its devices."""
+
 _JOB, _GPU = "job", "gpu"
 _workers = tables.workers.c
+_studies = tables.studies.c
+_trials = sa.table("trials", sa.column("trial_id"), sa.column("study_id"))
+_attributes = sa.table(
+    "trial_user_attributes", sa.column("trial_id"), sa.column("key"), sa.column("value_json")
+)
 
 
 @dataclass(frozen=True)
@@ -139,6 +152,37 @@ def list_workers(database: Database) -> list[WorkerRecord]:
         now = database.now(connection)
         rows = connection.execute(sa.select(tables.workers).order_by(_workers.last_seen.desc())).all()
     return [_read(row, now) for row in rows]
+
+
+def find_serving_places(
+    connection: Connection, study_uuid: str, now: float, lease_seconds: float | None
+) -> set[Place]:
+    """Where somebody is at work on a study, or was before and waits for more.
+
+    Args:
+        connection: in whose transaction.
+        study_uuid: the study.
+        now: seconds since 1970 by the clock of the database.
+        lease_seconds: of the study; None where that is not known.
+    """
+    seen_after = now - max(LIVELY_SECONDS, lease_seconds or 0.0)
+    lively = sa.select(_workers.worker, _workers.host, _workers.device, _workers.state, _workers.study_uuid)
+    lively = lively.where(_workers.state != WorkerState.GONE, _workers.last_seen > seen_after)
+    rows = connection.execute(lively).all()
+    idle = [row.worker for row in rows if row.state == WorkerState.IDLE and row.study_uuid != study_uuid]
+    was_at_work = (
+        sa.select(_attributes.c.value_json)
+        .distinct()
+        .where(
+            _studies.uuid == study_uuid,
+            _trials.c.study_id == _studies.optuna_study_id,
+            _attributes.c.trial_id == _trials.c.trial_id,
+            _attributes.c.key == "worker",
+            _attributes.c.value_json.in_([json.dumps(name) for name in idle]),
+        )
+    )
+    waiting = {json.loads(name) for name in connection.execute(was_at_work).scalars()} if idle else set()
+    return {(row.host, row.device) for row in rows if row.study_uuid == study_uuid or row.worker in waiting}
 
 
 def _read(row: Any, now: float) -> WorkerRecord:

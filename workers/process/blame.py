@@ -28,11 +28,10 @@ from storage.errors import (
     UnpreparedError,
     WeightsError,
 )
-from storage.states import WorkerState
-from storage.studies.attempts import list_bad_ends, list_workers_of
-from storage.studies.losses import LIVELY_SECONDS, Place, is_ended_by
+from storage.studies.attempts import list_bad_ends
+from storage.studies.losses import is_ended_by
 from storage.studies.study import StudyRecord
-from storage.studies.workers import WorkerRecord, list_workers
+from storage.studies.workers import Place, find_serving_places, list_workers
 from workers.device import preparation
 from workers.device.words import MISTAKES, SICK, first_words, says, words_of
 from workers.objective.memory import DISK_WORDS, LIMIT_WORDS, is_out_of_memory
@@ -224,9 +223,9 @@ class Witnesses:
 
 def hear_witnesses(database: Database, study: StudyRecord, worker: str, device: str) -> Witnesses:
     """What is on record of a study, as the worker of this name on this device needs it."""
-    everybody = list_workers(database)
     here = (socket.gethostname(), device)
-    places = {record.worker: (record.host, record.device) for record in everybody} | {worker: here}
+    places = {record.worker: (record.host, record.device) for record in list_workers(database)}
+    places[worker] = here
     failed: dict[int, set[str]] = defaultdict(set)
     broke_down, lost = [], []
     for end in list_bad_ends(database, study):
@@ -237,16 +236,10 @@ def hear_witnesses(database: Database, study: StudyRecord, worker: str, device: 
             failed[end.point].add(end.worker)
         else:
             broke_down.append((end.point, end.epoch, place))
-    at_work = list_workers_of(database, study)
-    elsewhere = {places[record.worker] for record in everybody if _serves(record, study, at_work)} - {here}
-    return Witnesses(here, worker, failed, places, elsewhere, broke_down, lost)
-
-
-def _serves(record: WorkerRecord, study: StudyRecord, at_work: Set[str]) -> bool:
-    """Whether a worker is at work on a study, or was before and waits for more."""
-    is_lively = record.seconds_ago < max(LIVELY_SECONDS, study.spec.study.lease_seconds)
-    waits = record.state == WorkerState.IDLE and record.worker in at_work
-    return record.state != WorkerState.GONE and is_lively and (record.study_uuid == study.uuid or waits)
+    with database.reading() as connection:
+        lease = study.spec.study.lease_seconds
+        serving = find_serving_places(connection, study.uuid, database.now(connection), lease)
+    return Witnesses(here, worker, failed, places, serving - {here}, broke_down, lost)
 
 
 def _is_worded(error: BaseException, numbers: tuple[int, ...], words: tuple[str, ...]) -> bool:

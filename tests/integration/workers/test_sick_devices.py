@@ -303,9 +303,15 @@ def test_a_point_that_ends_every_process_fails_before_the_machine_of_several_dev
     assert deaths == MAX_LOSSES
 
 
-def test_a_last_loss_on_one_device_alone_is_no_proof_while_another_one_serves(database: Database) -> None:
-    study = make_study(database, points=1)
-    be_there(database, study, WorkerState.WORKING)
+@pytest.mark.parametrize("state", [WorkerState.WORKING, WorkerState.IDLE])
+def test_a_last_loss_on_one_device_alone_is_no_proof_while_another_one_serves_or_waits(
+    database: Database, state: WorkerState
+) -> None:
+    study = make_study(database, points=2)
+    trials.start_trial(
+        database, study, claim(database, study, "another"), distributions(study.spec), "another"
+    )
+    be_there(database, study, state)
     note_worker(
         database, worker="sick", host="h", pid=1, device="GPU 0", state=WorkerState.GONE, versions={}
     )  # fmt: skip
