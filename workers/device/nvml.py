@@ -94,22 +94,28 @@ def find_lost_gpus() -> list[str]:
     Raises:
         DeviceError: the driver does not answer.
     """
-    return _in_time(_list_lost) or []
+    return [f"GPU {number}: {said}" for number, said in (_in_time(_find_lost) or {}).items()]
 
 
 def is_gone(device: str | None) -> bool:
-    """Whether a GPU that was here, by its UUID, is one that the driver cannot reach any more; False where that is not known.
+    """Whether a GPU that was here is one that the driver cannot reach any more; False where that is not known.
 
     Args:
-        device: what CUDA_VISIBLE_DEVICES says.
+        device: what CUDA_VISIBLE_DEVICES says: the UUID of a GPU, or a number, as Slurm writes it.
 
     Raises:
         DeviceError: the driver does not answer.
     """
-    if device is None or not device.startswith("GPU-"):
+    if device is None or not (device.isdecimal() or device.startswith("GPU-")):
         return False
-    readings = _in_time(lambda: read_gpus() if _count() is not None else None)
-    return readings is not None and not any(one.uuid.startswith(device) for one in readings)
+    if device.startswith("GPU-"):
+        readings = _in_time(lambda: read_gpus() if _count() is not None else None)
+        return readings is not None and not any(one.uuid.startswith(device) for one in readings)
+    lost = _in_time(_find_lost) or {}
+    # A number is CUDA's own unless it was told to count as the driver does.
+    return bool(lost) and (
+        len(lost) == _in_time(_count) or (numbers_gpus_as_driver() and int(device) in lost)
+    )
 
 
 def _in_time(question: Callable[[], Answer]) -> Answer | None:
@@ -132,17 +138,18 @@ def _count() -> int | None:
     return _ask(nvml.nvmlDeviceGetCount) if nvml else None
 
 
-def _list_lost() -> list[str]:
-    nvml, lost = _library(), []
+def _find_lost() -> dict[int, str]:
+    """The numbers of the GPUs that the driver cannot reach, and what it says of each."""
+    nvml, lost = _library(), {}
     if nvml is None:
-        return []
+        return {}
     for number in range(_count() or 0):
         try:
             nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(number))
         except nvml.NVMLError as error:
             # Others are not this process's to use, in a container or a job, and no loss.
             if getattr(error, "value", None) in [getattr(nvml, f"NVML_ERROR_{name}", None) for name in LOST]:
-                lost.append(f"GPU {number}: {error}")
+                lost[number] = str(error)
     return lost
 
 

@@ -31,13 +31,18 @@ print(json.dumps([
     [[one.name, one.device, one.mebibytes] for one in list_gpus()],
     latest and latest.to_document(),
     find_lost_gpus(),
-    [is_gone(device) for device in ("GPU-aa11", "GPU-aa", "GPU-bb22", "MIG-cc33", "MIG-GPU-bb22/1/0", "2", None)],
+    [is_gone(device) for device in ("GPU-aa11", "GPU-aa", "GPU-bb22", "MIG-cc33", "MIG-GPU-bb22/1/0", "0", "2", None)],
 ]))
 """
 
 
-def run_with(libraries: Path, visible: str) -> list[object]:
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries), "CUDA_VISIBLE_DEVICES": visible}
+def run_with(libraries: Path, visible: str, **settings: str) -> list[object]:
+    environment = {
+        **os.environ,
+        "LD_LIBRARY_PATH": str(libraries),
+        "CUDA_VISIBLE_DEVICES": visible,
+        **settings,
+    }
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
     )
@@ -57,8 +62,13 @@ def test_gpus_and_slices_are_read_from_the_driver(tmp_path: Path) -> None:
         [["0", "GPU-aa11", 81920.0], ["MIG-cc33", "MIG-cc33", 40960.0], ["MIG-cc44", "MIG-cc44", None]],
         WHOLE.to_document(),
         ["GPU 2: Unknown Error"],
-        [False, False, True, False, False, False, False],
+        [False, False, True, False, False, False, False, False],
     ]
+    # Numbers are the driver's, or no GPU is left, as in a job that was given one.
+    *_, gone = run_with(tmp_path, "2", CUDA_DEVICE_ORDER="PCI_BUS_ID")
+    assert gone == [False, False, True, False, False, False, True, False]
+    *_, gone = run_with(tmp_path, "0", STAND_IN_LOST="all")
+    assert gone == [True, True, True, False, False, True, True, False]
 
 
 def test_without_a_driver_there_is_no_gpu_and_no_message(capfd: pytest.CaptureFixture[str]) -> None:
