@@ -10,16 +10,19 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+import sqlalchemy as sa
 
+from storage.database import tables
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.own_processes import is_alive
 from storage.states import WorkerState
 from storage.studies import points
 from storage.studies import workers as fleet
-from storage.studies.losses import MAX_LOSSES, PROOF_SECONDS, take_back_loss
+from storage.studies.losses import MAX_LOSSES, PATIENCE, PROOF_SECONDS, take_back_loss
 from storage.studies.points import Claim
 from storage.studies.study import StudyRecord
+from storage.studies.workers import LIVELY_SECONDS
 from tests.studies import claim, expire, make_study
 
 
@@ -139,6 +142,28 @@ def test_the_sixth_loss_in_a_row_is_the_last_and_an_epoch_of_progress_begins_ane
     assert (record.state, record.losses, record.expires_at) == ("failed", MAX_LOSSES, None)
     assert record.finished_at is not None
     assert f"lost {MAX_LOSSES} times in a row" in str(record.error)
+
+
+@pytest.mark.parametrize("is_lively", [True, False])
+def test_a_device_that_serves_and_never_tries_holds_a_point_open_for_a_while_and_a_dead_one_does_not(
+    database: Database, is_lively: bool
+) -> None:
+    study = make_study(database, points=1)
+    fleet.note_worker(
+        database, worker="another", host="h", pid=1, device="GPU 1", state=WorkerState.WORKING, versions={},
+        study_uuid=study.uuid,
+    )  # fmt: skip
+    if not is_lively:
+        with database.transaction() as connection:
+            connection.execute(
+                sa.update(tables.workers).values(last_seen=database.clock - LIVELY_SECONDS - 5)
+            )
+    most = PATIENCE * MAX_LOSSES if is_lively else MAX_LOSSES
+    for losses in range(1, most + 1):
+        assert state_of(database, study) == ("open", losses - 1)
+        expire(database, claim(database, study))
+        sweep(database, study)
+    assert state_of(database, study) == ("failed", most)
 
 
 def test_a_loss_is_taken_back_from_the_right_point_once_and_never_below_nothing(database: Database) -> None:

@@ -205,7 +205,10 @@ def test_the_last_batch_of_a_backbone_is_padded_also_where_it_draws(backbone: st
 
 def test_what_is_sent_to_the_device_is_a_copy() -> None:
     there = jnp.ones(3)
-    given = [np.zeros((64, 64), np.float32), there, np.ones(2, np.float32)]
+    # An array that begins at such an address may be taken as it is.
+    wide = np.zeros(64 * 64 + 16, np.float32)
+    aligned = wide[-wide.ctypes.data % 64 // 4 :][: 64 * 64]
+    given = [aligned, there, np.ones(2, np.float32)]
     sent = send(given)
     given[0][:], given[2][:] = 5, 5
     assert (float(sent[0].max()), float(sent[2].max())) == (0, 1)
@@ -298,6 +301,17 @@ LAYERS = {
     "products": lambda: keras.layers.Dense(9),
     "a product of vectors": lambda: keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)]),
 }
+
+
+def test_a_convolution_of_each_channel_by_itself_is_no_convolution_of_xla() -> None:
+    layer = keras.layers.DepthwiseConv2D(3)
+    layer.build((2, 8, 8, 4))
+    run = jax.make_jaxpr(lambda pixels: layer.stateless_call(layer.trainable_variables, [], pixels)[0])
+    pixels = np.ones((2, 8, 8, 4), np.float32)
+    assert "conv_general_dilated" in str(run(pixels))
+    with suited_layers(gpu=False):
+        ours = jax.make_jaxpr(lambda pixels: layer.stateless_call(layer.trainable_variables, [], pixels)[0])
+        assert "conv_general_dilated" not in str(ours(pixels))
 
 
 @pytest.mark.main_tier("float32-few channels", "float32-each channel in steps")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from storage.errors import WeightsError
+from storage.errors import DataError, WeightsError
 from storage.spec import ModelSection
 from workers.device import preparation as devices
 
@@ -95,4 +97,27 @@ def test_layers_of_which_keras_only_warns_that_the_file_lacks_them_are_refused(
         del file["layers/blocks/blocks/container"]
     with pytest.raises(WeightsError, match="do not fit ours: it has no weights for some layers"):
         load_weights(model, path)
+    assert not [one for one in recwarn if one.category is UserWarning]
+
+
+def test_a_model_file_that_lacks_the_weights_of_a_layer_is_refused_in_words(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    import h5py
+    import keras
+
+    from workers.final_model.assembly import load_model
+
+    whole, part = tmp_path / "whole.keras", tmp_path / "part.keras"
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="last")]).save(whole)
+    load_model(whole)
+    with zipfile.ZipFile(whole) as read, zipfile.ZipFile(part, "w") as written:
+        for name in read.namelist():
+            content = io.BytesIO(read.read(name))
+            if name.endswith(".h5"):
+                with h5py.File(content, "a") as file:
+                    del file["layers/dense"]
+            written.writestr(name, content.getvalue())
+    with pytest.raises(DataError, match="it has no weights that fit 1 layer of the model, 'last' among them"):
+        load_model(part)
     assert not [one for one in recwarn if one.category is UserWarning]
